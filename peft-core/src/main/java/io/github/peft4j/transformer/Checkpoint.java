@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.tuner.LinearSite.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -89,9 +90,10 @@ final class Checkpoint {
   }
 
   /** A linear map; it has a bias if the checkpoint has one. */
-  Linear linear(String name, long in, long out, boolean transposed) {
+  Linear linear(String name, Role role, long in, long out, boolean transposed) {
     return new Linear(
         name,
+        role,
         transposed ? tensor(name + ".weight", in, out) : tensor(name + ".weight", out, in),
         optional(name + ".bias", out),
         transposed);
@@ -101,9 +103,9 @@ final class Checkpoint {
    * A linear map of a task head. When the checkpoint does not have it, it starts as transformers
    * starts it: weights normal with {@code initializer_range}, biases 0.
    */
-  Linear head(String name, long in, long out, boolean withBias) {
+  Linear head(String name, Role role, long in, long out, boolean withBias) {
     if (has(name + ".weight")) {
-      return linear(name, in, out, false);
+      return linear(name, role, in, out, false);
     }
     initialised.add(name);
     float[] weight = new float[(int) (in * out)];
@@ -112,6 +114,7 @@ final class Checkpoint {
     }
     return new Linear(
         name,
+        role,
         loader.create(weight, new Shape(out, in)),
         withBias ? loader.create(new float[(int) out], new Shape(out)) : null,
         false);

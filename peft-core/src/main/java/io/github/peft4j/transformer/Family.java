@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.SublayerSite.Kind;
 import java.util.ArrayList;
@@ -60,7 +61,7 @@ final class Family {
     NormPlacement placement = NormPlacement.PRE;
     String attention = "self_attn";
     List<String> projections = List.of("q_proj", "k_proj", "v_proj");
-    String attentionOutput = "o_proj";
+    String attentionOutput = "self_attn.o_proj";
     List<String> queryKeyNorm = List.of();
     List<String> attentionNorms = List.of("input_layernorm");
     boolean rotary = true;
@@ -193,6 +194,7 @@ final class Family {
       projections.add(
           weights.linear(
               attentionName + "." + spec.projections.get(0),
+              Role.QUERY_KEY_VALUE,
               hidden,
               (long) (heads + 2 * groups) * head,
               spec.transposed));
@@ -201,6 +203,7 @@ final class Family {
         projections.add(
             weights.linear(
                 attentionName + "." + spec.projections.get(i),
+                List.of(Role.QUERY, Role.KEY, Role.VALUE).get(i),
                 hidden,
                 (long) (i == 0 ? heads : groups) * head,
                 spec.transposed));
@@ -214,7 +217,9 @@ final class Family {
                 heads, groups, head, null, dropout(config, spec.attentionDropout)),
             projections,
             weights.linear(
-                name + "." + spec.attentionOutput, (long) heads * head, hidden, spec.transposed),
+                name + "." + spec.attentionOutput,
+                Role.ATTENTION_OUTPUT,
+                (long) heads * head, hidden, spec.transposed),
             rotary,
             spec.queryKeyNorm.stream()
                 .map(n -> weights.norm(attentionName + "." + n, head, !spec.rms, epsilon))
@@ -225,11 +230,11 @@ final class Family {
     Linear gate =
         spec.gate == null
             ? null
-            : weights.linear(name + "." + spec.gate, hidden, inner, spec.transposed);
+            : weights.linear(name + "." + spec.gate, Role.GATE, hidden, inner, spec.transposed);
     Linear up =
         weights.linear(
-            name + "." + spec.up, hidden, spec.fusedGate ? 2L * inner : inner, spec.transposed);
-    Linear down = weights.linear(name + "." + spec.down, inner, hidden, spec.transposed);
+            name + "." + spec.up, Role.UP, hidden, spec.fusedGate ? 2L * inner : inner, spec.transposed);
+    Linear down = weights.linear(name + "." + spec.down, Role.DOWN, inner, hidden, spec.transposed);
     FeedForward feedForward =
         new FeedForward(
             gate,
@@ -293,7 +298,7 @@ final class Family {
           new ClassificationHead(
               List.of(),
               (x, pass) -> x,
-              weights.head("classifier", hidden, task.labels().size(), true),
+              weights.head("classifier", Role.HEAD, hidden, task.labels().size(), true),
               true,
               classifierDropout(config));
       case SEQ_2_SEQ_LM -> throw unsupported(task);
@@ -307,24 +312,24 @@ final class Family {
     }
     int hidden = config.size(spec.hiddenSize);
     if (config.flag("tie_word_embeddings", true) && !weights.has(spec.output + ".weight")) {
-      return Linear.tied(spec.output, body.stacks().get(0).tokens().site().weight());
+      return Linear.tied(spec.output, Role.HEAD, body.stacks().get(0).tokens().site().weight());
     }
-    return weights.linear(spec.output, hidden, config.size("vocab_size"), false);
+    return weights.linear(spec.output, Role.HEAD, hidden, config.size("vocab_size"), false);
   }
 
   private Head sequenceClassification(
       ModelConfig config, Task task, Checkpoint weights, int hidden) {
     int classes = task.labels().size();
     if (spec.pooler == null) {
-      Linear score = weights.head(spec.classifier, hidden, classes, false);
+      Linear score = weights.head(spec.classifier, Role.HEAD, hidden, classes, false);
       return new ClassificationHead(
           List.of(), (x, pass) -> pass.lastToken(x), score, false, 0);
     }
-    Linear pooler = weights.head(root() + spec.pooler, hidden, hidden, true);
+    Linear pooler = weights.head(root() + spec.pooler, Role.POOLER, hidden, hidden, true);
     return new ClassificationHead(
         List.of(pooler),
         (x, pass) -> Activation.TANH.apply(pooler.forward(FIRST_TOKEN.call(x))),
-        weights.head(spec.classifier, hidden, classes, true),
+        weights.head(spec.classifier, Role.HEAD, hidden, classes, true),
         false,
         classifierDropout(config));
   }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
@@ -40,12 +41,12 @@ public final class Linear extends NamedBlock {
   private final Kernel kernel;
   private final LinearSite site;
 
-  private Linear(String name, ParameterSite weight) {
+  private Linear(String name, Role role, ParameterSite weight) {
     super(name);
     this.weight = weight;
     this.bias = null;
     this.kernel = LINEAR;
-    this.site = publish(new LinearSite(name, weight, null, false, this::frozenForward));
+    this.site = publish(new LinearSite(name, role, weight, null, false, this::frozenForward));
   }
 
   /**
@@ -53,19 +54,21 @@ public final class Linear extends NamedBlock {
    * output does with its token table. The parameter is published by the other block alone; merging
    * an adapter into one of the two leaves the other as it is.
    */
-  static Linear tied(String name, ParameterSite other) {
+  static Linear tied(String name, Role role, ParameterSite other) {
     return new Linear(
-        name, new ParameterSite(name + ".weight", Autograd.detach(other.frozen())));
+        name, role, new ParameterSite(name + ".weight", Autograd.detach(other.frozen())));
   }
 
   /**
    * Creates a linear map.
    *
    * @param name the module name
+   * @param role what it does in the model
    * @param weight [out, in], or [in, out] if transposed
    * @param bias [out] or null
    */
-  public Linear(String name, NDArray weight, @Nullable NDArray bias, boolean transposed) {
+  public Linear(
+      String name, Role role, NDArray weight, @Nullable NDArray bias, boolean transposed) {
     super(name);
     this.weight = new ParameterSite(name + ".weight", weight);
     this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
@@ -74,7 +77,7 @@ public final class Linear extends NamedBlock {
             ? (transposed ? TRANSPOSED : LINEAR)
             : (transposed ? TRANSPOSED_BIAS : LINEAR_BIAS);
     this.site =
-        publish(new LinearSite(name, this.weight, this.bias, transposed, this::frozenForward));
+        publish(new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
     publish(this.weight);
     if (this.bias != null) {
       publish(this.bias);

@@ -7,11 +7,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
+import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,7 +57,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     NDArray forward(ModelInput input, Pass pass);
 
     /** The stacks. */
-    java.util.List<Stack> stacks();
+    List<Stack> stacks();
   }
 
   /** The last hidden state (B, T, D). */
@@ -71,7 +74,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   /** Logits of a pass of inference. */
   public NDArray logits(ModelInput input, Pass pass) {
-    return io.github.peft4j.kernel.Autograd.without(
+    return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
             return scope.keep(head.logits(hidden(input, pass), pass));
@@ -124,12 +127,14 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     sites().forEach(site -> site.setTraining(training));
   }
 
+  /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
+  public Stream<ParameterSite> parameters() {
+    return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
+  }
+
   /** Number of elements of the frozen tensors, shared ones counted once. */
   public long size() {
-    return sites()
-        .filter(ParameterSite.class::isInstance)
-        .mapToLong(site -> ((ParameterSite) site).shape().size())
-        .sum();
+    return parameters().mapToLong(parameter -> parameter.shape().size()).sum();
   }
 
   /** The site of this class and name, or null. */

@@ -31,4 +31,9 @@ public final class EmbeddingSite extends Site<NDArray, NDArray> {
   public long dimension() {
     return weight.shape().get(1);
   }
+
+  @Override
+  public ParameterSite weightSite() {
+    return weight;
+  }
 }

@@ -30,4 +30,9 @@ public final class NormSite extends Site<NDArray, NDArray> {
   public Optional<ParameterSite> bias() {
     return Optional.ofNullable(bias);
   }
+
+  @Override
+  public ParameterSite weightSite() {
+    return weight;
+  }
 }

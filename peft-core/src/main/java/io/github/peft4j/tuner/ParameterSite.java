@@ -77,6 +77,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   @Override
+  public ParameterSite weightSite() {
+    return this;
+  }
+
+  @Override
   public void close() {
     forgetUnmerged();
     frozen.close();

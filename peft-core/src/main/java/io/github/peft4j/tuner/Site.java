@@ -119,6 +119,11 @@ public abstract class Site<I, O> implements Forward<I, O> {
     return stacked;
   }
 
+  /** The tensor that a {@link Mergeable} layer here is merged into, or null if there is none. */
+  public @Nullable ParameterSite weightSite() {
+    return null;
+  }
+
   @Override
   public String toString() {
     return getClass().getSimpleName() + " " + name;
