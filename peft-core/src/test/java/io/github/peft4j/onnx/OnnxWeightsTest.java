@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -178,6 +179,17 @@ class OnnxWeightsTest {
       in.readNBytes(half, 0, half.length);
     }
     assertThatThrownBy(() -> OnnxWeights.open(new ByteArrayInputStream(half)))
+        .isInstanceOf(OnnxException.class)
+        .hasMessageContaining("it is damaged");
+  }
+
+  @Test
+  void refusesAFileCutBetweenTwoTensors() {
+    byte[] less = OnnxBytes.smallBert().model();
+    byte[] more = OnnxBytes.smallBert().floatData("last", true, 1, 2).model();
+    byte[] cut = Arrays.copyOf(more, less.length);
+    assertThat(OnnxWeights.open(new ByteArrayInputStream(less)).names()).hasSize(6);
+    assertThatThrownBy(() -> OnnxWeights.open(new ByteArrayInputStream(cut)))
         .isInstanceOf(OnnxException.class)
         .hasMessageContaining("it is damaged");
   }
