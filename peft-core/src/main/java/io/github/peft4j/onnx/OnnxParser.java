@@ -59,7 +59,7 @@ final class OnnxParser {
   private OnnxGraph model() {
     boolean[] found = {false};
     try {
-      // Without a limit, protobuf takes a message that runs beyond the file for a complete one.
+      // Without a limit, protobuf takes a message cut off by the end of a map for a complete one.
       in.pushLimit(bytes.limit());
       fields(
           tag -> {
