@@ -52,7 +52,7 @@ public interface TensorSource extends AutoCloseable {
     return Elements.longs(info(name), sink -> read(name, sink));
   }
 
-  /** Releases the file. Reading fails afterwards. */
+  /** Releases the file, if one is held open: reading may fail afterwards. */
   @Override
   void close();
 }
