@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ public final class Adapter {
   private final PeftMethod<?> method;
   private final List<Sites.Rewrite> rewrites;
   private final Map<String, Trainable> tensors;
+  private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> common;
   private final @Nullable List<String> modulesToSave;
 
@@ -39,6 +41,7 @@ public final class Adapter {
     this.config = config;
     this.method = method;
     this.rewrites = List.copyOf(sites.rewrites());
+    this.frozen = Map.copyOf(sites.frozen());
     this.common = common;
     this.modulesToSave = modulesToSave;
     this.tensors = new LinkedHashMap<>();
@@ -93,6 +96,11 @@ public final class Adapter {
   /** All tensors by their names in the adapter file, buffers included. */
   public Map<String, Trainable> tensors() {
     return tensors;
+  }
+
+  /** Frozen tensors of the model that its file holds besides. */
+  Map<String, ParameterSite> frozen() {
+    return frozen;
   }
 
   /** The tensors that are trained, each once, in order. */

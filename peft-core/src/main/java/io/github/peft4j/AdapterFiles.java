@@ -88,6 +88,7 @@ final class AdapterFiles {
     List<String> problems = new ArrayList<>();
     Set<String> homeless = new TreeSet<>(source.names());
     homeless.removeAll(tensors.keySet());
+    homeless.removeAll(adapter.frozen().keySet());
     for (String name : homeless) {
       problems.add(
           name
@@ -111,6 +112,16 @@ final class AdapterFiles {
                     + tensor.value().getShape());
           }
         });
+    adapter
+        .frozen()
+        .forEach(
+            (name, parameter) -> {
+              if (source.names().contains(name)
+                  && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
+                problems.add(
+                    name + " holds another table than the model's " + parameter.name());
+              }
+            });
     if (!problems.isEmpty()) {
       int most = 20;
       throw new IllegalArgumentException(
@@ -139,6 +150,12 @@ final class AdapterFiles {
                     name,
                     tensor.value().getShape().getShape(),
                     Tensors.floats(tensor.value())));
+    adapter
+        .frozen()
+        .forEach(
+            (name, parameter) ->
+                writer.add(
+                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
     writer.write(folder.resolve(WEIGHTS));
     AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
   }

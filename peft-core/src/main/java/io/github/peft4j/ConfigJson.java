@@ -127,7 +127,7 @@ final class ConfigJson {
       if (usual == null) {
         LOG.warn("{}: field '{}' = {} is unknown and ignored", source, field, value);
       } else if (!same(usual, value)) {
-        throw new IllegalArgumentException(
+        throw new UnsupportedMethodException(
             source
                 + ": field '"
                 + field
@@ -231,11 +231,10 @@ final class ConfigJson {
       if (type instanceof ParameterizedType generic) {
         return readGeneric(generic, value);
       }
-      if (type instanceof Class<?> raw && raw.isEnum()) {
-        return readEnum(raw, value, source, field);
-      }
       if (type instanceof Class<?> raw) {
-        return raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
+        return raw.isEnum() && !hasJson(raw)
+            ? readEnum(raw, value, source, field)
+            : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
       }
     } catch (InvocationTargetException e) {
       throw wrong(source, field, value, String.valueOf(e.getCause().getMessage()));
@@ -285,6 +284,10 @@ final class ConfigJson {
         "one of " + Arrays.toString(raw.getEnumConstants()).toLowerCase(Locale.ROOT));
   }
 
+  private static boolean hasJson(Class<?> type) {
+    return Arrays.stream(type.getMethods()).anyMatch(m -> m.getName().equals("toJson"));
+  }
+
   private static List<String> strings(JsonElement value) {
     List<String> strings = new ArrayList<>();
     for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
@@ -318,7 +321,7 @@ final class ConfigJson {
     if (value instanceof String text) {
       return new JsonPrimitive(text);
     }
-    if (value instanceof Enum<?> constant) {
+    if (value instanceof Enum<?> constant && !hasJson(value.getClass())) {
       return new JsonPrimitive(constant.toString());
     }
     if (value instanceof TargetModules targets) {

@@ -143,7 +143,7 @@ public final class Peft {
                   + words.vocabularySize()
                   + ": tokenizer.json belongs to another model");
         }
-        LOG.info("loaded {}: {}", origin, model);
+        LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(model, words, origin, seed);
       } catch (RuntimeException e) {
         model.close();

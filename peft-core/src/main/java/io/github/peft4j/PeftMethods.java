@@ -32,7 +32,7 @@ final class PeftMethods {
   static PeftMethod<?> ofType(String type) {
     PeftMethod<?> method = BY_TYPE.get(type);
     if (method == null) {
-      throw new IllegalArgumentException(
+      throw new UnsupportedMethodException(
           "unknown peft_type '" + type + "'; supported: " + BY_TYPE.keySet() + hint());
     }
     return method;

@@ -13,6 +13,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Autograd {
 
+  // The engine's own query answers for leaves only.
+  private static final Kernel REQUIRES_GRADIENT =
+      Kernel.of(
+          """
+          def requires_gradient(x: Tensor) -> Tensor:
+              return torch.tensor(x.requires_grad)
+          """);
+
   private Autograd() {}
 
   /**
@@ -59,7 +67,9 @@ public final class Autograd {
 
   /** Whether a gradient flows through {@code x}: a leaf, or the result of one. */
   public static boolean requiresGradient(NDArray x) {
-    return JniUtils.requiresGrad((PtNDArray) x);
+    try (NDArray answer = REQUIRES_GRADIENT.call(x)) {
+      return answer.getBoolean();
+    }
   }
 
   /**

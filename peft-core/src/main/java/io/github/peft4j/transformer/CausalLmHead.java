@@ -36,9 +36,9 @@ final class CausalLmHead extends Head {
   }
 
   @Override
-  protected Labels.Targets targets(Labels labels, long virtual) {
-    if (labels instanceof Labels.NextTokens next) {
-      return Labels.targets(next.tokens(), virtual, ahead);
+  protected Targets.Rows targets(Targets labels, long virtual) {
+    if (labels instanceof Targets.NextTokens next) {
+      return Targets.targets(next.tokens(), virtual, ahead);
     }
     throw new IllegalArgumentException(
         "a language model needs the tokens as labels, not " + labels.getClass().getSimpleName());

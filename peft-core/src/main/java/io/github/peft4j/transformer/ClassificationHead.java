@@ -49,16 +49,16 @@ final class ClassificationHead extends Head {
   }
 
   @Override
-  protected Labels.Targets targets(Labels labels, long virtual) {
-    if (perToken && labels instanceof Labels.Tokens tokens) {
-      return Labels.targets(tokens.classes(), virtual, 0);
+  protected Targets.Rows targets(Targets labels, long virtual) {
+    if (perToken && labels instanceof Targets.Tokens tokens) {
+      return Targets.targets(tokens.classes(), virtual, 0);
     }
-    if (!perToken && labels instanceof Labels.Classes classes) {
+    if (!perToken && labels instanceof Targets.Classes classes) {
       long[] rows = new long[classes.classes().length];
       for (int i = 0; i < rows.length; i++) {
         rows[i] = i;
       }
-      return new Labels.Targets(rows, classes.classes());
+      return new Targets.Rows(rows, classes.classes());
     }
     throw new IllegalArgumentException(
         (perToken ? "token" : "sequence")

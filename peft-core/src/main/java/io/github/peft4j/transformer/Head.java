@@ -61,7 +61,7 @@ public abstract class Head extends NamedBlock {
   public abstract long classes();
 
   /** The labels that count and the rows of {@link #features} they belong to. */
-  protected abstract Labels.Targets targets(Labels labels, long virtual);
+  protected abstract Targets.Rows targets(Targets labels, long virtual);
 
   /** Hidden states (B, T, D) to logits (B, V) or (B, T, V). */
   public final NDArray logits(NDArray hidden, Pass pass) {
@@ -77,13 +77,13 @@ public abstract class Head extends NamedBlock {
    * @return a scalar
    */
   public final NDArray loss(
-      NDArray hidden, Labels labels, Pass pass, double scale, boolean train) {
+      NDArray hidden, Targets labels, Pass pass, double scale, boolean train) {
     NDManager manager = hidden.getManager();
-    Labels.Targets targets = targets(labels, pass.virtual());
+    Targets.Rows targets = targets(labels, pass.virtual());
     checkRange(targets);
     if (targets.count() == 0) {
       throw new IllegalArgumentException(
-          "no label of this batch counts: every one is " + Labels.IGNORED);
+          "no label of this batch counts: every one is " + Targets.IGNORED);
     }
     try (Scope scope = new Scope()) {
       NDArray rows = manager.create(targets.rows());
@@ -128,7 +128,7 @@ public abstract class Head extends NamedBlock {
     }
   }
 
-  private void checkRange(Labels.Targets targets) {
+  private void checkRange(Targets.Rows targets) {
     for (long label : targets.classes()) {
       if (label < 0 || label >= classes()) {
         throw new IllegalArgumentException(

@@ -25,6 +25,7 @@ public final class Sites {
   private final Initial initial;
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
+  private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
 
   /**
    * One site and the layer that rewrites it.
@@ -125,6 +126,16 @@ public final class Sites {
   /** Stores a tensor that no layer has. */
   public void store(String name, NDArray value) {
     stored.put(name, new Trainable(name, value, true));
+  }
+
+  /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
+  public void storeFrozen(String name, ParameterSite tensor) {
+    frozen.put(name, tensor);
+  }
+
+  /** The frozen tensors that are stored with the adapter. */
+  public Map<String, ParameterSite> frozen() {
+    return frozen;
   }
 
   /** All that was rewritten, in order. */

@@ -9,6 +9,7 @@ import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.TrainableCopy;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -18,6 +19,7 @@ import java.util.stream.Collectors;
 public final class Lora implements PeftMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
+  private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
 
   @Override
   public String type() {
@@ -48,7 +50,27 @@ public final class Lora implements PeftMethod<LoraConfig> {
     for (EmbeddingSite site : embeddings) {
       sites.rewrite(site, new LoraEmbedding(site, config, sites.initial()));
     }
+    storeEmbeddings(config, sites);
     trainBiases(config.bias(), linear.list(), sites);
+  }
+
+  /** PEFT stores the frozen table of these modules when they are targets by name. */
+  private static void storeEmbeddings(LoraConfig config, Sites sites) {
+    TargetModules targets = config.targetModules();
+    List<String> names = targets == null ? null : targets.suffixes();
+    if (names == null || Collections.disjoint(names, EMBEDDINGS)) {
+      return;
+    }
+    for (Sites.Rewrite rewrite : sites.rewrites()) {
+      Site<?, ?> site = rewrite.site();
+      ParameterSite table = site.weightSite();
+      boolean embedding =
+          site instanceof EmbeddingSite
+              || (site instanceof LinearSite linear && linear.role() == Role.HEAD);
+      if (embedding && table != null) {
+        sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
+      }
+    }
   }
 
   private static void trainBiases(LoraConfig.Bias bias, List<LinearSite> rewritten, Sites sites) {

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** What a model's outputs are compared with. */
-public sealed interface Labels {
+public sealed interface Targets {
 
   /** The label that says: not counted. */
   long IGNORED = -100;
@@ -17,7 +17,7 @@ public sealed interface Labels {
    *
    * @param classes [B]
    */
-  record Classes(long[] classes) implements Labels {
+  record Classes(long[] classes) implements Targets {
     @Override
     public long count() {
       return classes.length;
@@ -29,7 +29,7 @@ public sealed interface Labels {
    *
    * @param classes [B][T], {@link #IGNORED} where none counts
    */
-  record Tokens(long[][] classes) implements Labels {
+  record Tokens(long[][] classes) implements Targets {
     @Override
     public long count() {
       return targets(classes, 0, 0).count();
@@ -41,7 +41,7 @@ public sealed interface Labels {
    *
    * @param tokens [B][T], {@link #IGNORED} where none counts
    */
-  record NextTokens(long[][] tokens) implements Labels {
+  record NextTokens(long[][] tokens) implements Targets {
     @Override
     public long count() {
       return targets(tokens, 0, 1).count();
@@ -54,7 +54,7 @@ public sealed interface Labels {
    * @param rows indices into (B · (n + T))
    * @param classes the label of each
    */
-  record Targets(long[] rows, long[] classes) {
+  record Rows(long[] rows, long[] classes) {
     long count() {
       return rows.length;
     }
@@ -67,7 +67,7 @@ public sealed interface Labels {
    * @param virtual n, how many positions stand in front of each row
    * @param ahead 1 if position t is to predict label t + 1
    */
-  static Targets targets(long[][] labels, long virtual, int ahead) {
+  static Rows targets(long[][] labels, long virtual, int ahead) {
     List<long[]> found = new ArrayList<>();
     for (int b = 0; b < labels.length; b++) {
       long width = virtual + labels[b].length;
@@ -77,7 +77,7 @@ public sealed interface Labels {
         }
       }
     }
-    return new Targets(
+    return new Rows(
         found.stream().mapToLong(f -> f[0]).toArray(),
         found.stream().mapToLong(f -> f[1]).toArray());
   }
