@@ -1,7 +1,6 @@
 package io.github.peft4j.data;
 
 import ai.djl.huggingface.tokenizers.Encoding;
-import io.github.peft4j.data.EncodedExample.Alignment;
 
 /** See {@link Encoder#sequenceToSequence}. */
 record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnswerLength)
@@ -14,11 +13,8 @@ record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnsw
 
   @Override
   public EncodedExample encode(PromptExample example) {
-    return new EncodedExample(
-        ids(example.prompt(), maxLength),
-        null,
-        ids(example.answer(), maxAnswerLength),
-        Alignment.TARGET);
+    return EncodedExample.ofTarget(
+        ids(example.prompt(), maxLength), ids(example.answer(), maxAnswerLength));
   }
 
   private long[] ids(String text, int maxLength) {

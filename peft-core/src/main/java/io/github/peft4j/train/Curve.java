@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Points from left to right. What is not a finite number leaves a gap. */
-record Curve(List<Double> xs, List<Double> ys) {
+record Curve(List<Long> xs, List<Double> ys) {
 
   Curve() {
     this(new ArrayList<>(), new ArrayList<>());
   }
 
-  void add(double x, double y) {
+  void add(long x, double y) {
     xs.add(x);
     ys.add(Double.isFinite(y) ? y : Double.NaN);
   }

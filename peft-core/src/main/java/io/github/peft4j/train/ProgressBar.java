@@ -39,6 +39,7 @@ public final class ProgressBar implements TrainingListener {
   }
 
   // From Java 22 on there may be a console that is no terminal.
+  @SuppressWarnings("SystemConsoleNull")
   private static boolean isTerminal() {
     Console console = System.console();
     if (console == null) {

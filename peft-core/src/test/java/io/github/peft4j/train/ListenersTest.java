@@ -185,7 +185,7 @@ class ListenersTest {
       curve.add(i, i == 3 ? Double.NaN : i);
     }
     assertThat(curve.thinned(5).ys()).containsExactly(0.5, 2.0, 4.5, 6.5, 8.5);
-    assertThat(curve.thinned(5).xs()).containsExactly(1.0, 3.0, 5.0, 7.0, 9.0);
+    assertThat(curve.thinned(5).xs()).containsExactly(1L, 3L, 5L, 7L, 9L);
     assertThat(curve.thinned(99)).isEqualTo(curve);
 
     Curve flat = new Curve();
