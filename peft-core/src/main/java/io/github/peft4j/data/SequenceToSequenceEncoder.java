@@ -1,6 +1,6 @@
 package io.github.peft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
+import io.github.peft4j.data.Tokenizer.Encoding;
 
 /** See {@link Encoder#sequenceToSequence}. */
 record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnswerLength)
@@ -19,6 +19,6 @@ record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnsw
 
   private long[] ids(String text, int maxLength) {
     Encoding encoding = tokenizer.encoding(text, null);
-    return Truncation.pick(encoding.getIds(), Truncation.kept(encoding, maxLength));
+    return Truncation.pick(encoding.ids(), Truncation.kept(encoding, maxLength));
   }
 }

@@ -10,6 +10,7 @@ import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
@@ -31,9 +32,10 @@ public final class TrainingChart implements TrainingListener {
 
   private static final Logger LOGGER = LoggerFactory.getLogger(TrainingChart.class);
 
+  private static final Duration SAVE_INTERVAL = Duration.ofSeconds(10);
   private static final int WIDTH = 1000;
   private static final int HEIGHT = 600;
-  private static final int MOST_POINTS = 1000;
+  private static final int MOST_POINTS = 400;
   private static final int MARKED_POINTS = 50;
   private static final double SMOOTHING = 0.9;
 
@@ -46,6 +48,7 @@ public final class TrainingChart implements TrainingListener {
   private final Curve loss = new Curve();
   private final Curve validationLoss = new Curve();
   private final Curve accuracy = new Curve();
+  private long savedNanos = System.nanoTime();
 
   /** A chart to be saved by hand. */
   public TrainingChart() {
@@ -57,8 +60,8 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * A chart that is saved after each evaluation and at the end. If that fails, a warning is logged
-   * and the training goes on.
+   * A chart that is saved at the end, and after evaluations if the last time was a while ago. If
+   * that fails, a warning is logged and the training goes on.
    *
    * @param path the PNG file
    * @return the chart
@@ -68,8 +71,8 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * A chart that is saved after each evaluation and at the end. If that fails, a warning is logged
-   * and the training goes on.
+   * A chart that is saved at the end, and after evaluations if the last time was a while ago. If
+   * that fails, a warning is logged and the training goes on.
    *
    * @param path the PNG file
    * @return the chart
@@ -92,7 +95,10 @@ public final class TrainingChart implements TrainingListener {
     if (metrics.has(Metrics.ACCURACY)) {
       accuracy.add(event.step(), metrics.get(Metrics.ACCURACY));
     }
-    saveQuietly();
+    // Drawing takes a good part of a second, evaluating may take less.
+    if (System.nanoTime() - savedNanos > SAVE_INTERVAL.toNanos()) {
+      saveQuietly();
+    }
   }
 
   @Override
@@ -107,6 +113,7 @@ public final class TrainingChart implements TrainingListener {
     }
     try {
       save(path);
+      savedNanos = System.nanoTime();
     } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
       LOGGER.warn("The chart {} could not be drawn: {}", path, e.toString());
     }

@@ -152,10 +152,6 @@ class ListenersTest {
     try (Stream<Path> files = Files.list(folder.resolve("runs"))) {
       assertThat(files).containsExactly(file);
     }
-    String keep = System.getProperty("peft4j.keepChart");
-    if (keep != null) {
-      Files.copy(file, Path.of(keep));
-    }
   }
 
   @Test
