@@ -37,7 +37,7 @@ public final class TrainingChart implements TrainingListener {
   private static final int HEIGHT = 600;
   private static final int MOST_POINTS = 400;
   private static final int MARKED_POINTS = 50;
-  private static final double SMOOTHING = 0.9;
+  private static final double SMOOTHING = 0.8;
 
   private static final Color PALE_BLUE = new Color(0xC6DBEF);
   private static final Color BLUE = new Color(0x2171B5);
