@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *     for an encoder-decoder; padded with {@link EncodedExample#IGNORED}
  * @param alignment which of these it is
  */
+@SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
 public record Batch(
     long[][] inputIds,
     long[][] attentionMask,

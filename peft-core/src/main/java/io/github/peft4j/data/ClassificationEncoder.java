@@ -1,7 +1,7 @@
 package io.github.peft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
 import io.github.peft4j.data.EncodedExample.Alignment;
+import io.github.peft4j.data.Tokenizer.Encoding;
 
 /** See {@link Encoder#classification}. */
 record ClassificationEncoder(Tokenizer tokenizer, Labels labels, int maxLength)
@@ -16,8 +16,8 @@ record ClassificationEncoder(Tokenizer tokenizer, Labels labels, int maxLength)
     Encoding encoding = tokenizer.encoding(example.text(), example.pair());
     int[] kept = Truncation.kept(encoding, maxLength);
     return new EncodedExample(
-        Truncation.pick(encoding.getIds(), kept),
-        Truncation.pick(encoding.getTypeIds(), kept),
+        Truncation.pick(encoding.ids(), kept),
+        Truncation.pick(encoding.typeIds(), kept),
         new long[] {labels.id(example.label())},
         Alignment.TEXT);
   }

@@ -3,6 +3,7 @@ package io.github.peft4j.data;
 import io.github.peft4j.data.EncodedExample.Alignment;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 
 /**
@@ -75,9 +76,9 @@ public record Collator(long padId, Side side, int multiple) {
       throw new IllegalArgumentException("no examples to make a batch of");
     }
     Alignment alignment = examples.get(0).alignment();
-    boolean types = examples.get(0).tokenTypeIds() != null;
+    boolean typed = examples.get(0).tokenTypeIds() != null;
     for (EncodedExample example : examples) {
-      if (example.alignment() != alignment || (example.tokenTypeIds() != null) != types) {
+      if (example.alignment() != alignment || (example.tokenTypeIds() != null) != typed) {
         throw new IllegalArgumentException("the examples of a batch are for different tasks");
       }
     }
@@ -89,7 +90,7 @@ public record Collator(long padId, Side side, int multiple) {
     return new Batch(
         rows(examples, e -> pad(e.inputIds(), length, padId, side)),
         rows(examples, e -> pad(ones(e.length()), length, 0, side)),
-        types ? rows(examples, e -> pad(e.tokenTypeIds(), length, 0, side)) : null,
+        typed ? rows(examples, e -> pad(types(e), length, 0, side)) : null,
         rows(examples, e -> pad(e.labels(), labelLength, EncodedExample.IGNORED, labelSide)),
         alignment);
   }
@@ -105,6 +106,10 @@ public record Collator(long padId, Side side, int multiple) {
   private static long[][] rows(
       List<EncodedExample> examples, Function<EncodedExample, long[]> row) {
     return examples.stream().map(row).toArray(long[][]::new);
+  }
+
+  private static long[] types(EncodedExample example) {
+    return Objects.requireNonNull(example.tokenTypeIds());
   }
 
   private static long[] ones(int length) {

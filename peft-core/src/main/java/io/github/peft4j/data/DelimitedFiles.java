@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
@@ -50,12 +51,13 @@ final class DelimitedFiles {
       return records.hasNext() ? records.next().toList() : List.of();
     } catch (UncheckedIOException e) {
       // The parser reports bad quoting and bad encoding alike.
-      if (e.getCause() instanceof CharacterCodingException cause) {
+      IOException cause = Objects.requireNonNull(e.getCause());
+      if (cause instanceof CharacterCodingException) {
         throw cause;
       }
       throw new DataException(
           "%s: %s. Quote a value that holds a quotation mark, and double the mark"
-              .formatted(path, e.getCause().getMessage()),
+              .formatted(path, cause.getMessage()),
           e);
     }
   }

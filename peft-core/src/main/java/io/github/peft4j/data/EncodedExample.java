@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param labels what is to be learned; its meaning is that of {@code alignment}
  * @param alignment how the labels go with the ids
  */
+@SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
 public record EncodedExample(
     long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment) {
 
@@ -50,6 +51,39 @@ public record EncodedExample(
     if (alignment == Alignment.TEXT && labels.length != 1) {
       throw new IllegalArgumentException("one text, but " + labels.length + " labels");
     }
+  }
+
+  /**
+   * A text of one class.
+   *
+   * @param inputIds the ids
+   * @param label the id of the class
+   * @return the example
+   */
+  public static EncodedExample ofText(long[] inputIds, long label) {
+    return new EncodedExample(inputIds, null, new long[] {label}, Alignment.TEXT);
+  }
+
+  /**
+   * A text with a label for each id.
+   *
+   * @param inputIds the ids
+   * @param labels their labels
+   * @return the example
+   */
+  public static EncodedExample ofTokens(long[] inputIds, long[] labels) {
+    return new EncodedExample(inputIds, null, labels, Alignment.TOKEN);
+  }
+
+  /**
+   * A text to read and a text to write.
+   *
+   * @param inputIds the ids that the encoder reads
+   * @param target the ids that the decoder is to write
+   * @return the example
+   */
+  public static EncodedExample ofTarget(long[] inputIds, long[] target) {
+    return new EncodedExample(inputIds, null, target, Alignment.TARGET);
   }
 
   /**

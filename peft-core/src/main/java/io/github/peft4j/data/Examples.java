@@ -26,6 +26,7 @@ public interface Examples<E extends Example> {
    * @return the data set
    */
   @SafeVarargs
+  @SuppressWarnings("varargs") // The list is a copy.
   static <E extends Example> Dataset<E> of(E... examples) {
     return new Dataset<>(List.of(examples));
   }

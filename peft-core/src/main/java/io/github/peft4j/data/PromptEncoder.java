@@ -1,6 +1,5 @@
 package io.github.peft4j.data;
 
-import io.github.peft4j.data.EncodedExample.Alignment;
 import java.util.Arrays;
 import java.util.OptionalLong;
 import java.util.stream.LongStream;
@@ -19,7 +18,7 @@ record PromptEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<Prom
     long[] ids = Ids.concat(prompt, answer);
     long[] labels = ids.clone();
     Arrays.fill(labels, 0, prompt.length, EncodedExample.IGNORED);
-    return new EncodedExample(ids, null, labels, Alignment.TOKEN);
+    return EncodedExample.ofTokens(ids, labels);
   }
 
   private long[] cut(long[] prompt, int answerLength) {

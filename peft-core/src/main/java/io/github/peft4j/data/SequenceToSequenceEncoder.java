@@ -1,7 +1,6 @@
 package io.github.peft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
-import io.github.peft4j.data.EncodedExample.Alignment;
+import io.github.peft4j.data.Tokenizer.Encoding;
 
 /** See {@link Encoder#sequenceToSequence}. */
 record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnswerLength)
@@ -14,15 +13,12 @@ record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnsw
 
   @Override
   public EncodedExample encode(PromptExample example) {
-    return new EncodedExample(
-        ids(example.prompt(), maxLength),
-        null,
-        ids(example.answer(), maxAnswerLength),
-        Alignment.TARGET);
+    return EncodedExample.ofTarget(
+        ids(example.prompt(), maxLength), ids(example.answer(), maxAnswerLength));
   }
 
   private long[] ids(String text, int maxLength) {
     Encoding encoding = tokenizer.encoding(text, null);
-    return Truncation.pick(encoding.getIds(), Truncation.kept(encoding, maxLength));
+    return Truncation.pick(encoding.ids(), Truncation.kept(encoding, maxLength));
   }
 }

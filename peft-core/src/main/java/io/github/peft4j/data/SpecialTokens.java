@@ -1,9 +1,11 @@
 package io.github.peft4j.data;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,20 +21,26 @@ import org.jspecify.annotations.Nullable;
 /** The special tokens, from the files around a tokenizer.json and from itself. */
 final class SpecialTokens {
 
-  /** What a token is for, and the names that it customarily has. */
+  /** What a token is for. */
   enum Role {
-    PAD("[PAD]", "<pad>", "<|pad|>", "<|finetune_right_pad_id|>"),
-    EOS("</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>"),
-    BOS("<s>", "<|begin_of_text|>", "<bos>"),
-    CLS("[CLS]"),
-    SEP("[SEP]"),
-    MASK("[MASK]", "<mask>"),
-    UNK("[UNK]", "<unk>");
+    PAD,
+    EOS,
+    BOS,
+    CLS,
+    SEP,
+    MASK,
+    UNK;
 
-    private final List<String> customary;
-
-    Role(String... customary) {
-      this.customary = List.of(customary);
+    private List<String> customaryNames() {
+      return switch (this) {
+        case PAD -> List.of("[PAD]", "<pad>", "<|pad|>", "<|finetune_right_pad_id|>");
+        case EOS -> List.of("</s>", "<|endoftext|>", "<|end_of_text|>", "<eos>");
+        case BOS -> List.of("<s>", "<|begin_of_text|>", "<bos>");
+        case CLS -> List.of("[CLS]");
+        case SEP -> List.of("[SEP]");
+        case MASK -> List.of("[MASK]", "<mask>");
+        case UNK -> List.of("[UNK]", "<unk>");
+      };
     }
 
     private String key() {
@@ -51,7 +59,7 @@ final class SpecialTokens {
                   names.stream().map(file -> content(file.get(role.key()))).map(vocabulary::id),
                   Stream.of(id(config.get(role.key() + "_id"))),
                   Stream.of(role == Role.PAD ? vocabulary.padId() : null),
-                  role.customary.stream().map(vocabulary::addedId))
+                  role.customaryNames().stream().map(vocabulary::addedId))
               .flatMap(ids -> ids);
       candidates.filter(Objects::nonNull).findFirst().ifPresent(id -> ids.put(role, id));
     }
@@ -90,18 +98,18 @@ final class SpecialTokens {
     if (token instanceof JsonObject object) {
       return content(object.get("content"));
     }
-    return token != null && token.isJsonPrimitive() ? token.getAsString() : null;
+    return token instanceof JsonPrimitive text ? text.getAsString() : null;
   }
 
-  /**
-   * An id is given as a number or, where there are several, as an array of which the first counts.
-   */
+  /** An id is given as a number or, where there are several, as an array: the first counts. */
   private static @Nullable Long id(@Nullable JsonElement id) {
-    if (id != null && id.isJsonArray() && !id.getAsJsonArray().isEmpty()) {
-      return id(id.getAsJsonArray().get(0));
+    if (id instanceof JsonArray several) {
+      return several.isEmpty() ? null : id(several.get(0));
     }
-    boolean number = id != null && id.isJsonPrimitive() && id.getAsJsonPrimitive().isNumber();
-    return number && id.getAsLong() >= 0 ? id.getAsLong() : null;
+    if (id instanceof JsonPrimitive primitive && primitive.isNumber()) {
+      return primitive.getAsLong() >= 0 ? primitive.getAsLong() : null;
+    }
+    return null;
   }
 
   OptionalLong id(Role role) {

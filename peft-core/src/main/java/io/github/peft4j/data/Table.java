@@ -8,8 +8,8 @@ import java.util.function.Function;
  * The rows of a file, to be mapped to examples.
  *
  * <p>Wherever a column is asked for, a template does as well: a string with braces, such as {@code
- * "{mr} ->"}, in which each {@code {column}} stands for that column's value ({@code {{} and {@code
- * }}} for the braces themselves).
+ * "{mr} ->"}, in which each {@code {column}} stands for that column's value. A brace that is to
+ * stay is doubled.
  *
  * <pre>{@code
  * JsonLines.read("train.jsonl").text("text").label("label")

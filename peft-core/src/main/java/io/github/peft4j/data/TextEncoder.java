@@ -1,6 +1,5 @@
 package io.github.peft4j.data;
 
-import io.github.peft4j.data.EncodedExample.Alignment;
 import java.util.Arrays;
 
 /** See {@link Encoder#text}. */
@@ -14,6 +13,6 @@ record TextEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<TextEx
   public EncodedExample encode(TextExample example) {
     long[] ids = Ids.closed(tokenizer.encode(example.text()), tokenizer);
     long[] kept = ids.length <= maxLength ? ids : Arrays.copyOf(ids, maxLength);
-    return new EncodedExample(kept, null, kept, Alignment.TOKEN);
+    return EncodedExample.ofTokens(kept, kept);
   }
 }

@@ -1,7 +1,7 @@
 package io.github.peft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.SpecialTokens.Role;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -14,7 +14,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.function.Supplier;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +37,13 @@ public final class Tokenizer implements AutoCloseable {
       System.setProperty("OPT_OUT_TRACKING", "true");
     }
   }
+
+  /**
+   * The part of DJL's {@code Encoding} that is needed. DJL's holds every token's text and place
+   * too, and fetching these takes as long as tokenizing.
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Read once.
+  record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
 
   private final HuggingFaceTokenizer delegate;
   private final SpecialTokens special;
@@ -121,7 +128,15 @@ public final class Tokenizer implements AutoCloseable {
    * @return its ids
    */
   public long[] encode(String text, boolean specialTokens) {
-    return guarded(() -> delegate.encode(text, specialTokens, false)).getIds();
+    return guarded(
+        handle -> {
+          long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
+          try {
+            return TokenizersLibrary.LIB.getTokenIds(encoding);
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
   }
 
   /**
@@ -132,15 +147,26 @@ public final class Tokenizer implements AutoCloseable {
    * @return the ids of both
    */
   public long[] encode(String text, String pair) {
-    return encoding(text, pair).getIds();
+    return encoding(text, pair).ids();
   }
 
   Encoding encoding(String text, @Nullable String pair) {
     return guarded(
-        () ->
-            pair == null
-                ? delegate.encode(text, true, false)
-                : delegate.encode(text, pair, true, false));
+        handle -> {
+          long encoding =
+              pair == null
+                  ? TokenizersLibrary.LIB.encode(handle, text, true)
+                  : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
+          try {
+            return new Encoding(
+                TokenizersLibrary.LIB.getTokenIds(encoding),
+                TokenizersLibrary.LIB.getTypeIds(encoding),
+                TokenizersLibrary.LIB.getSequenceIds(encoding),
+                TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
   }
 
   /**
@@ -161,18 +187,18 @@ public final class Tokenizer implements AutoCloseable {
    * @return the text
    */
   public String decode(long[] ids, boolean skipSpecialTokens) {
-    return guarded(() -> delegate.decode(ids, skipSpecialTokens));
+    return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
   }
 
   // A call into a tokenizer already freed would take the JVM down.
-  private <T> T guarded(Supplier<T> call) {
+  private <T> T guarded(LongFunction<T> call) {
     Lock reading = lock.readLock();
     reading.lock();
     try {
       if (closed) {
         throw new IllegalStateException("the tokenizer is closed");
       }
-      return call.get();
+      return call.apply(delegate.getHandle());
     } finally {
       reading.unlock();
     }

@@ -1,6 +1,6 @@
 package io.github.peft4j.data;
 
-import ai.djl.huggingface.tokenizers.Encoding;
+import io.github.peft4j.data.Tokenizer.Encoding;
 import java.util.stream.IntStream;
 
 /** Cuts what is too long the way Hugging Face's "longest_first" does. */
@@ -10,12 +10,12 @@ final class Truncation {
 
   /** The positions that stay: every special token, and of each text as many of the first as fit. */
   static int[] kept(Encoding encoding, int maxLength) {
-    int length = encoding.getIds().length;
+    int length = encoding.ids().length;
     if (length <= maxLength) {
       return IntStream.range(0, length).toArray();
     }
-    long[] special = encoding.getSpecialTokenMask();
-    long[] sequence = encoding.getSequenceIds();
+    long[] special = encoding.specialTokenMask();
+    long[] sequence = encoding.sequenceIds();
     int[] count = new int[2];
     for (int i = 0; i < length; i++) {
       if (special[i] == 0) {

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class CollatorTest {
 
   private static EncodedExample tokens(long... ids) {
-    return new EncodedExample(ids, null, ids, Alignment.TOKEN);
+    return EncodedExample.ofTokens(ids, ids);
   }
 
   @Test
@@ -45,19 +45,17 @@ class CollatorTest {
     EncodedExample two =
         new EncodedExample(new long[] {1}, new long[] {0}, new long[] {6}, Alignment.TEXT);
 
-    Batch batch = new Collator(0).toMultipleOf(8).collate(List.of(one, two));
+    Batch batch = new Collator(0).toMultipleOf(4).collate(List.of(one, two));
 
     assertThat(batch.labels()).isDeepEqualTo(new long[][] {{5}, {6}});
-    assertThat(batch.tokenTypeIds()[0]).startsWith(0, 1).hasSize(8);
+    assertThat(batch.tokenTypeIds()).isDeepEqualTo(new long[][] {{0, 1, 0, 0}, {0, 0, 0, 0}});
     assertThat(batch.labelCount()).isEqualTo(2);
   }
 
   @Test
   void targetsHaveALengthOfTheirOwn() {
-    EncodedExample one =
-        new EncodedExample(new long[] {1, 2, 3}, null, new long[] {5}, Alignment.TARGET);
-    EncodedExample two =
-        new EncodedExample(new long[] {1}, null, new long[] {6, 7}, Alignment.TARGET);
+    EncodedExample one = EncodedExample.ofTarget(new long[] {1, 2, 3}, new long[] {5});
+    EncodedExample two = EncodedExample.ofTarget(new long[] {1}, new long[] {6, 7});
 
     Batch batch = new Collator(0).on(Side.LEFT).collate(List.of(one, two));
 
@@ -68,7 +66,7 @@ class CollatorTest {
 
   @Test
   void wrongArguments() {
-    EncodedExample text = new EncodedExample(new long[] {1}, null, new long[] {0}, Alignment.TEXT);
+    EncodedExample text = EncodedExample.ofText(new long[] {1}, 0);
     Collator collator = new Collator(0);
     assertThatThrownBy(() -> collator.collate(List.of())).hasMessageContaining("no examples");
     assertThatThrownBy(() -> collator.collate(List.of(text, tokens(1))))

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -26,7 +27,7 @@ class EncoderTest {
     CAUSAL.close();
   }
 
-  private static EncodedExample classification(int maxLength, String text, String pair) {
+  private static EncodedExample classification(int maxLength, String text, @Nullable String pair) {
     return Encoder.classification(BERT, LABELS, maxLength)
         .encode(new ClassificationExample(text, pair, "yes"));
   }
