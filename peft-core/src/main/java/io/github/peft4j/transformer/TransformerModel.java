@@ -117,6 +117,25 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return config.integer("max_position_embeddings", config.integer("n_positions", 1 << 20));
   }
 
+  /**
+   * What an encoder-decoder's decoder reads while it learns to write these labels: the start token
+   * and all labels but the last.
+   *
+   * @param labels [B][U], {@link Targets#IGNORED} where none counts
+   */
+  public long[][] shiftRight(long[][] labels) {
+    long start = config.integer("decoder_start_token_id");
+    long pad = config.integer("pad_token_id");
+    long[][] shifted = new long[labels.length][labels[0].length];
+    for (int b = 0; b < labels.length; b++) {
+      shifted[b][0] = start;
+      for (int t = 1; t < labels[b].length; t++) {
+        shifted[b][t] = labels[b][t - 1] == Targets.IGNORED ? pad : labels[b][t - 1];
+      }
+    }
+    return shifted;
+  }
+
   /** Sets which adapters are at work at every site. */
   public void activate(Composition composition) {
     sites().forEach(site -> site.activate(composition));
