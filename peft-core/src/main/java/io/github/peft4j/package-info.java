@@ -1,4 +1,4 @@
-/** Adapters for transformers: what a model publishes, what a method rewrites, what a user calls. */
+/** Parameter-efficient fine-tuning: start at {@link io.github.peft4j.Peft}. */
 @NullMarked
 package io.github.peft4j;
 
