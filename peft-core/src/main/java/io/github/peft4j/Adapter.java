@@ -126,9 +126,6 @@ public final class Adapter {
   public String toString() {
     return String.format(
         "%s '%s', %,d trained parameters in %d layers",
-        type(),
-        name,
-        trainables().stream().mapToLong(Trainable::size).sum(),
-        rewrites.size());
+        type(), name, trainables().stream().mapToLong(Trainable::size).sum(), rewrites.size());
   }
 }

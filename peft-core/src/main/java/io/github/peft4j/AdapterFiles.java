@@ -118,8 +118,7 @@ final class AdapterFiles {
             (name, parameter) -> {
               if (source.names().contains(name)
                   && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
-                problems.add(
-                    name + " holds another table than the model's " + parameter.name());
+                problems.add(name + " holds another table than the model's " + parameter.name());
               }
             });
     if (!problems.isEmpty()) {
@@ -147,15 +146,12 @@ final class AdapterFiles {
         .forEach(
             (name, tensor) ->
                 writer.add(
-                    name,
-                    tensor.value().getShape().getShape(),
-                    Tensors.floats(tensor.value())));
+                    name, tensor.value().getShape().getShape(), Tensors.floats(tensor.value())));
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
-                writer.add(
-                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+                writer.add(name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
     writer.write(folder.resolve(WEIGHTS));
     AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
   }

@@ -325,9 +325,7 @@ final class ConfigJson {
       return new JsonPrimitive(constant.toString());
     }
     if (value instanceof TargetModules targets) {
-      return targets.suffixes() != null
-          ? write(targets.suffixes())
-          : write(targets.expression());
+      return targets.suffixes() != null ? write(targets.suffixes()) : write(targets.expression());
     }
     if (value instanceof List<?> list) {
       JsonArray array = new JsonArray();
@@ -354,5 +352,4 @@ final class ConfigJson {
       default -> camel.replaceAll("([a-z0-9])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
     };
   }
-
 }

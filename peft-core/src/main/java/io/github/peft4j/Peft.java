@@ -34,8 +34,8 @@ public final class Peft {
   private Peft() {}
 
   /**
-   * Loads a model folder as its config.json describes it: on a CUDA GPU in bfloat16 if there is one,
-   * else on the CPU in float32.
+   * Loads a model folder as its config.json describes it: on a CUDA GPU in bfloat16 if there is
+   * one, else on the CPU in float32.
    *
    * @param folder with config.json, model.safetensors (or shards) and tokenizer.json
    */

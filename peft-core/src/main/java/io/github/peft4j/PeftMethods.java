@@ -13,7 +13,8 @@ final class PeftMethods {
 
   private static Map<String, PeftMethod<?>> load() {
     Map<String, PeftMethod<?>> methods = new TreeMap<>();
-    for (PeftMethod<?> method : ServiceLoader.load(PeftMethod.class, PeftMethod.class.getClassLoader())) {
+    for (PeftMethod<?> method :
+        ServiceLoader.load(PeftMethod.class, PeftMethod.class.getClassLoader())) {
       PeftMethod<?> other = methods.putIfAbsent(method.type(), method);
       if (other != null) {
         throw new IllegalStateException(

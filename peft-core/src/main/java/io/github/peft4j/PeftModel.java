@@ -25,7 +25,6 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -67,8 +66,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    * @param origin where the model came from: {@code base_model_name_or_path} in adapter files
    * @param seed of new adapters' random tensors
    */
-  public PeftModel(
-      TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+  public PeftModel(TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
     this.base = addChildBlock("base", base);
     this.tokenizer = tokenizer;
     this.origin = origin;
@@ -154,16 +152,17 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     requireUnmerged();
     if (adapters.containsKey(name)) {
       throw new IllegalArgumentException(
-          "there is an adapter '" + name + "' already: " + adapters.get(name)
+          "there is an adapter '"
+              + name
+              + "' already: "
+              + adapters.get(name)
               + "; take another name or remove it first");
     }
     Precision masters =
         base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
     Sites sites =
         new Sites(
-            base.sites(),
-            name,
-            new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
+            base.sites(), name, new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
     try {
       saveModules(sites, modulesToSave);
       method.inject(config, sites);
@@ -183,9 +182,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     }
     for (String module : modules) {
       List<ParameterSite> parameters =
-          sites
-              .parameters(name -> ("." + name).contains("." + module + "."))
-              .list();
+          sites.parameters(name -> ("." + name).contains("." + module + ".")).list();
       if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
         sites.parameters(name -> false).required();
       }
@@ -340,8 +337,11 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     Set<String> names = active.adapters().isEmpty() ? adapters.keySet() : active.adapters();
     if (names.size() != 1) {
       throw new IllegalStateException(
-          "which adapter is to be saved? There are " + adapters.keySet() + ", active are "
-              + active.adapters() + "; call save(name, folder)");
+          "which adapter is to be saved? There are "
+              + adapters.keySet()
+              + ", active are "
+              + active.adapters()
+              + "; call save(name, folder)");
     }
     return save(names.iterator().next(), Path.of(folder));
   }

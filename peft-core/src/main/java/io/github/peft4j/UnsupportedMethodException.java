@@ -1,6 +1,8 @@
 package io.github.peft4j;
 
-/** An adapter of a method that is not on the class path, or with a setting that is not supported. */
+/**
+ * An adapter of a method that is not on the class path, or with a setting that is not supported.
+ */
 public final class UnsupportedMethodException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1L;

@@ -41,7 +41,9 @@ public final class Kernel {
 
   private static final Map<String, PtSymbolBlock> COMPILED = new ConcurrentHashMap<>();
 
-  /** The profiling executor recompiles for several calls; the plain one is at full speed at once. */
+  /**
+   * The profiling executor recompiles for several calls; the plain one is at full speed at once.
+   */
   private static final ThreadLocal<Boolean> PLAIN_EXECUTOR =
       ThreadLocal.withInitial(
           () -> {

@@ -10,8 +10,8 @@ import java.util.function.Supplier;
  * A stretch of code after which every array made in it is freed, but for those it keeps.
  *
  * <p>The garbage collector does not see native memory: an intermediate that Python would have freed
- * at once stays until it is closed. Scopes are nested, belong to one thread, and hand what they keep
- * to the scope around them.
+ * at once stays until it is closed. Scopes are nested, belong to one thread, and hand what they
+ * keep to the scope around them.
  *
  * <pre>{@code
  * try (Scope scope = new Scope()) {

@@ -16,16 +16,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>{@link #inference}: nothing is recorded; each segment's intermediates are freed at its end.
- *   <li>{@link #recording}: every segment's graph is kept until {@link #backward}: fastest.
+ *   <li>{@link #recording}: every segment's graph is kept until {@link Recording#backward}: fastest.
  *   <li>{@link #recomputing}: only each segment's input is kept, and the segment runs a second time
  *       on the way back (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
  * </ul>
  *
- * <p>Segments are cut apart by detached leaves, so that the way back goes one segment at a time: the
- * gradient of a segment's input is that of the output of the one before. A tensor that many segments
- * read (an encoder's output, a prefix) is {@linkplain #share shared}: it enters them as one leaf,
- * PyTorch adds up what reaches it, and the sum goes on to where the tensor came from. Parameters
- * collect their own gradients.
+ * <p>Segments are cut apart by detached leaves, so that the way back goes one segment at a time:
+ * the gradient of a segment's input is that of the output of the one before. A tensor that many
+ * segments read (an encoder's output, a prefix) is {@linkplain #share shared}: it enters them as
+ * one leaf, PyTorch adds up what reaches it, and the sum goes on to where the tensor came from.
+ * Parameters collect their own gradients.
  *
  * <p>Each segment starts from a seed of its own, so that dropout is the same in both runs.
  */
@@ -139,8 +139,7 @@ public abstract class Tape {
       int index = entries.size();
       boolean passesOn = isDifferentiable(input);
       if (!passesOn && !trains) {
-        NDArray output =
-            Autograd.without(() -> seeded(index, () -> segment.apply(input)));
+        NDArray output = Autograd.without(() -> seeded(index, () -> segment.apply(input)));
         differentiable.put(output, false);
         entries.add(output::close);
         return output;

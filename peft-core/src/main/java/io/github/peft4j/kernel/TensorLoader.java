@@ -13,8 +13,8 @@ import java.util.Optional;
 
 /**
  * Brings tensors from files to a device, one at a time. A tensor that lies in a file as it is in
- * memory is mapped by PyTorch and copied from there, which knows no limit of 2 GiB and makes no Java
- * copy; anything else goes through Java floats.
+ * memory is mapped by PyTorch and copied from there, which knows no limit of 2 GiB and makes no
+ * Java copy; anything else goes through Java floats.
  */
 public final class TensorLoader implements AutoCloseable {
 

@@ -20,7 +20,9 @@ import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import java.util.Arrays;
 
-/** Between data and model: examples to token ids as the model's task wants them, batches to arrays. */
+/**
+ * Between data and model: examples to token ids as the model's task wants them, batches to arrays.
+ */
 final class BatchFeed {
 
   private BatchFeed() {}

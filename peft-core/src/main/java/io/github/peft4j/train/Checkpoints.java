@@ -55,8 +55,7 @@ final class Checkpoints {
       model.save(adapter, part);
       SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
       tensors.forEach(
-          (name, tensor) ->
-              writer.add(name, tensor.getShape().getShape(), Tensors.floats(tensor)));
+          (name, tensor) -> writer.add(name, tensor.getShape().getShape(), Tensors.floats(tensor)));
       writer.write(part.resolve(TENSORS));
       AtomicFiles.writeText(part.resolve(STATE), GSON.toJson(state));
       delete(whole);
@@ -68,8 +67,12 @@ final class Checkpoints {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "cannot write the checkpoint " + whole + " (" + e.getMessage()
-              + "); the one before it is untouched: " + last().map(Path::toString).orElse("none"),
+          "cannot write the checkpoint "
+              + whole
+              + " ("
+              + e.getMessage()
+              + "); the one before it is untouched: "
+              + last().map(Path::toString).orElse("none"),
           e);
     }
   }
@@ -109,7 +112,11 @@ final class Checkpoints {
             if (!source.names().contains(name)
                 || !new Shape(source.info(name).shape()).equals(tensor.getShape())) {
               throw new IllegalArgumentException(
-                  file + " has no tensor " + name + " of shape " + tensor.getShape()
+                  file
+                      + " has no tensor "
+                      + name
+                      + " of shape "
+                      + tensor.getShape()
                       + ": it belongs to another run; take another folder");
             }
             try (NDArray value =

@@ -72,7 +72,8 @@ public final class Evaluator {
         NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
         loss +=
             Autograd.without(
-                () -> (double) Tensors.floats(base.head().loss(hidden, targets, pass, 1, false))[0]);
+                () ->
+                    (double) Tensors.floats(base.head().loss(hidden, targets, pass, 1, false))[0]);
         count += targets.count();
         if (classifies) {
           NDArray logits = Autograd.without(() -> base.head().logits(hidden, pass));

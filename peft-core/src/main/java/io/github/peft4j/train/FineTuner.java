@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
  *     .run();
  * }</pre>
  *
- * <p>The same settings, seed and machine give the same losses. A run that was killed goes on from its
- * last checkpoint when the same lines run again, with the losses it would have had.
+ * <p>The same settings, seed and machine give the same losses. A run that was killed goes on from
+ * its last checkpoint when the same lines run again, with the losses it would have had.
  */
 public final class FineTuner {
 
@@ -65,7 +65,9 @@ public final class FineTuner {
     return this;
   }
 
-  /** What to measure the model on, after each epoch unless {@link #evaluateEvery} says otherwise. */
+  /**
+   * What to measure the model on, after each epoch unless {@link #evaluateEvery} says otherwise.
+   */
   public FineTuner validateOn(Examples<?> examples) {
     this.validation = examples;
     return this;
@@ -176,7 +178,9 @@ public final class FineTuner {
     return this;
   }
 
-  /** Where checkpoints go; one is written after each epoch unless told otherwise, and at the end. */
+  /**
+   * Where checkpoints go; one is written after each epoch unless told otherwise, and at the end.
+   */
   public FineTuner checkpointTo(String folder) {
     return checkpointTo(Path.of(folder));
   }

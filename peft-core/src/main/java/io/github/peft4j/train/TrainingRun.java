@@ -155,7 +155,9 @@ final class TrainingRun {
           evaluate(validation);
         }
         if (checkpoints != null
-            && (last || stoppedEarly() || due(settings.checkpointEvery, epochEnds)
+            && (last
+                || stoppedEarly()
+                || due(settings.checkpointEvery, epochEnds)
                 || state.bestStep == state.step)) {
           checkpoints.write(model, adapter.name(), tensors, state);
         }
@@ -230,8 +232,7 @@ final class TrainingRun {
     long start = System.nanoTime();
     List<int[]> rows = rows(state.step);
     List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
-    long labels =
-        batches.stream().mapToLong(b -> BatchFeed.targets(model.base(), b).count()).sum();
+    long labels = batches.stream().mapToLong(b -> BatchFeed.targets(model.base(), b).count()).sum();
     double sum = 0;
     double norm;
     double rate = schedule.rate(state.step);

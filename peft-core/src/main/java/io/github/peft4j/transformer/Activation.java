@@ -55,7 +55,9 @@ public enum Activation {
                     "unknown activation '"
                         + id
                         + "'; supported: "
-                        + Arrays.stream(values()).map(a -> a.id).collect(Collectors.joining(", "))));
+                        + Arrays.stream(values())
+                            .map(a -> a.id)
+                            .collect(Collectors.joining(", "))));
   }
 
   /** f(x). */

@@ -61,12 +61,10 @@ final class Attention extends NamedBlock {
     Kernels(Shape shape, double dropout) {
       Object scale = shape.scale() == null ? "None" : shape.scale();
       boolean grouped = shape.heads() != shape.keyValueHeads();
-      Kernel attend =
-          ATTEND.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
+      Kernel attend = ATTEND.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
       causal = attend.with("causal", true);
       all = attend.with("causal", false);
-      biased =
-          ATTEND_BIAS.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
+      biased = ATTEND_BIAS.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
     }
 
     NDArray attend(AttentionSite.Input in) {
@@ -130,11 +128,12 @@ final class Attention extends NamedBlock {
                 "sizes",
                 String.format(
                     "%d, %d, %d",
-                    shape.heads() * head, shape.keyValueHeads() * head, shape.keyValueHeads() * head));
+                    shape.heads() * head,
+                    shape.keyValueHeads() * head,
+                    shape.keyValueHeads() * head));
     this.kernels = new Kernels(shape, 0);
     this.trainingKernels = new Kernels(shape, shape.dropout());
-    this.site =
-        publish(new AttentionSite(name, layer, shape.keyValueHeads(), head, this::attend));
+    this.site = publish(new AttentionSite(name, layer, shape.keyValueHeads(), head, this::attend));
   }
 
   NDArray forward(NDArray x, Pass pass) {
@@ -144,7 +143,8 @@ final class Attention extends NamedBlock {
     NDArray v = projected.get(2);
     if (cross) {
       return output.forward(
-          site.forward(new AttentionSite.Input(q, k, v, pass.memoryBias(), false, pass.isTraining())));
+          site.forward(
+              new AttentionSite.Input(q, k, v, pass.memoryBias(), false, pass.isTraining())));
     }
     KeyValueCache cache = pass.cache();
     if (cache != null) {
@@ -152,7 +152,8 @@ final class Attention extends NamedBlock {
       v = cache.append(name() + ".value", v);
     }
     return output.forward(
-        site.forward(new AttentionSite.Input(q, k, v, pass.bias(), pass.causal(), pass.isTraining())));
+        site.forward(
+            new AttentionSite.Input(q, k, v, pass.bias(), pass.causal(), pass.isTraining())));
   }
 
   /** Queries (B, H, T, d), keys and values (B, K, S, d), positions in them. */
@@ -186,9 +187,7 @@ final class Attention extends NamedBlock {
     NDArray x = norm == null ? heads : norm.forward(heads);
     NDArray cosine = pass.cosine();
     NDArray sine = pass.sine();
-    return rotary == null || cosine == null || sine == null
-        ? x
-        : rotary.rotate(x, cosine, sine);
+    return rotary == null || cosine == null || sine == null ? x : rotary.rotate(x, cosine, sine);
   }
 
   private NDArray attend(AttentionSite.Input in) {

@@ -41,11 +41,7 @@ final class Checkpoint {
    * @param seed of the tensors that a new head starts with
    */
   Checkpoint(
-      TensorSource source,
-      TensorLoader loader,
-      String root,
-      double initializerRange,
-      long seed) {
+      TensorSource source, TensorLoader loader, String root, double initializerRange, long seed) {
     this.source = source;
     this.loader = loader;
     this.root = root;

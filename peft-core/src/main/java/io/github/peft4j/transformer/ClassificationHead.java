@@ -5,7 +5,9 @@ import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import java.util.function.BiFunction;
 
-/** Classification of whole sequences or of tokens: pooling, dropout, a linear map to the classes. */
+/**
+ * Classification of whole sequences or of tokens: pooling, dropout, a linear map to the classes.
+ */
 final class ClassificationHead extends Head {
 
   private final BiFunction<NDArray, Pass, NDArray> pooling;

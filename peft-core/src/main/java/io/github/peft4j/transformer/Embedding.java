@@ -28,8 +28,7 @@ public final class Embedding extends NamedBlock {
     this.weight = new ParameterSite(name + ".weight", weight);
     this.site =
         publish(
-            new EmbeddingSite(
-                name, this.weight, ids -> EMBEDDING.call(ids, this.weight.value())));
+            new EmbeddingSite(name, this.weight, ids -> EMBEDDING.call(ids, this.weight.value())));
     publish(this.weight);
   }
 

@@ -133,8 +133,7 @@ final class Family {
     int hidden = config.size(spec.hiddenSize);
     double epsilon = config.number(spec.epsilon, 1e-6);
     String root = root();
-    Embedding tokens =
-        weights.embedding(root + spec.tokens, config.size("vocab_size"), hidden);
+    Embedding tokens = weights.embedding(root + spec.tokens, config.size("vocab_size"), hidden);
     InputEmbedding embedding =
         new InputEmbedding(
             spec.body + ".input",
@@ -143,7 +142,8 @@ final class Family {
                 ? null
                 : weights.embedding(
                     root + spec.positions,
-                    config.size(config.has("n_positions") ? "n_positions" : "max_position_embeddings"),
+                    config.size(
+                        config.has("n_positions") ? "n_positions" : "max_position_embeddings"),
                     hidden),
             spec.positionOffset,
             spec.types == null
@@ -156,8 +156,7 @@ final class Family {
     int headDimension = headDimension(config);
     RotaryEmbedding rotary =
         spec.rotary
-            ? new RotaryEmbedding(
-                RotaryEmbedding.frequencies(config, headDimension), headDimension)
+            ? new RotaryEmbedding(RotaryEmbedding.frequencies(config, headDimension), headDimension)
             : null;
     List<TransformerLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.size(spec.depth); i++) {
@@ -213,13 +212,14 @@ final class Family {
         new Attention(
             attentionName,
             index,
-            new Attention.Shape(
-                heads, groups, head, null, dropout(config, spec.attentionDropout)),
+            new Attention.Shape(heads, groups, head, null, dropout(config, spec.attentionDropout)),
             projections,
             weights.linear(
                 name + "." + spec.attentionOutput,
                 Role.ATTENTION_OUTPUT,
-                (long) heads * head, hidden, spec.transposed),
+                (long) heads * head,
+                hidden,
+                spec.transposed),
             rotary,
             spec.queryKeyNorm.stream()
                 .map(n -> weights.norm(attentionName + "." + n, head, !spec.rms, epsilon))
@@ -233,7 +233,11 @@ final class Family {
             : weights.linear(name + "." + spec.gate, Role.GATE, hidden, inner, spec.transposed);
     Linear up =
         weights.linear(
-            name + "." + spec.up, Role.UP, hidden, spec.fusedGate ? 2L * inner : inner, spec.transposed);
+            name + "." + spec.up,
+            Role.UP,
+            hidden,
+            spec.fusedGate ? 2L * inner : inner,
+            spec.transposed);
     Linear down = weights.linear(name + "." + spec.down, Role.DOWN, inner, hidden, spec.transposed);
     FeedForward feedForward =
         new FeedForward(
@@ -305,8 +309,7 @@ final class Family {
     };
   }
 
-  private Linear languageModel(
-      ModelConfig config, Checkpoint weights, TransformerModel.Body body) {
+  private Linear languageModel(ModelConfig config, Checkpoint weights, TransformerModel.Body body) {
     if (!spec.causal) {
       throw unsupported(Task.causalLm());
     }
@@ -322,8 +325,7 @@ final class Family {
     int classes = task.labels().size();
     if (spec.pooler == null) {
       Linear score = weights.head(spec.classifier, Role.HEAD, hidden, classes, false);
-      return new ClassificationHead(
-          List.of(), (x, pass) -> pass.lastToken(x), score, false, 0);
+      return new ClassificationHead(List.of(), (x, pass) -> pass.lastToken(x), score, false, 0);
     }
     Linear pooler = weights.head(root() + spec.pooler, Role.POOLER, hidden, hidden, true);
     return new ClassificationHead(

@@ -11,7 +11,8 @@ import io.github.peft4j.kernel.Scope;
  * What stands on top of the body: hidden states (B, T, D) to logits, and the loss.
  *
  * <p>The loss is computed over slices of rows, forwards and backwards, so that the logits (tokens ×
- * vocabulary, in 32 bits) never stand in memory whole; rows without a label are not computed at all.
+ * vocabulary, in 32 bits) never stand in memory whole; rows without a label are not computed at
+ * all.
  */
 public abstract class Head extends NamedBlock {
 
@@ -88,8 +89,7 @@ public abstract class Head extends NamedBlock {
     try (Scope scope = new Scope()) {
       NDArray rows = manager.create(targets.rows());
       NDArray classes = manager.create(targets.classes());
-      NDArray selected =
-          Autograd.record(train, () -> SELECT.call(features(hidden, pass), rows));
+      NDArray selected = Autograd.record(train, () -> SELECT.call(features(hidden, pass), rows));
       NDArray leaf = train ? Autograd.leaf(selected) : selected;
       long slice = Math.max(1, SLICE_BYTES / (4 * classes()));
       NDArray total = null;
@@ -119,8 +119,7 @@ public abstract class Head extends NamedBlock {
               train,
               () ->
                   CROSS_ENTROPY.call(
-                      project(SLICE.call(leaf, from, number)),
-                      SLICE.call(classes, from, number)));
+                      project(SLICE.call(leaf, from, number)), SLICE.call(classes, from, number)));
       if (train && Autograd.requiresGradient(loss)) {
         Autograd.backward(loss, SCALE_LIKE.call(loss, manager.create((float) scale)));
       }

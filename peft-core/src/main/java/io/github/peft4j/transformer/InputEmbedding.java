@@ -78,9 +78,7 @@ final class InputEmbedding extends NamedBlock {
                 + " positions that the model was trained with; truncate the input"
                 + " (maxLength) or take a model with more positions");
       }
-      x =
-          ADD_POSITIONS.call(
-              x, positions.weight(), KeyValueCache.scalar(x.getManager(), start));
+      x = ADD_POSITIONS.call(x, positions.weight(), KeyValueCache.scalar(x.getManager(), start));
     }
     return pass.drop(norm == null ? x : norm.forward(x), dropout);
   }

@@ -77,7 +77,8 @@ public final class Linear extends NamedBlock {
             ? (transposed ? TRANSPOSED : LINEAR)
             : (transposed ? TRANSPOSED_BIAS : LINEAR_BIAS);
     this.site =
-        publish(new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
+        publish(
+            new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
     publish(this.weight);
     if (this.bias != null) {
       publish(this.bias);

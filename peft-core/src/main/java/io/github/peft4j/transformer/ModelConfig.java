@@ -40,9 +40,7 @@ public final class ModelConfig {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          (Files.isDirectory(folder)
-                  ? folder + " has no config.json"
-                  : folder + " is not a folder")
+          (Files.isDirectory(folder) ? folder + " has no config.json" : folder + " is not a folder")
               + ": expected a Hugging Face model folder with config.json, model.safetensors and"
               + " tokenizer.json; pass the folder that holds them");
     }

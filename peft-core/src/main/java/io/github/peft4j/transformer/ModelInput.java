@@ -14,10 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param decoderIds what the decoder of an encoder-decoder reads (B, U), or null
  */
 public record ModelInput(
-    NDArray ids,
-    @Nullable NDArray mask,
-    @Nullable NDArray types,
-    @Nullable NDArray decoderIds) {
+    NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
 
   /** Token ids without padding. */
   public static ModelInput of(NDArray ids) {

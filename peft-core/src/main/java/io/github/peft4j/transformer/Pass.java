@@ -193,7 +193,9 @@ public final class Pass implements AutoCloseable {
     bias = present == null ? positions : hold(present.add(positions));
   }
 
-  /** Sets what cross-attention reads: an encoder's output (B, S, D), and the bias of its padding. */
+  /**
+   * Sets what cross-attention reads: an encoder's output (B, S, D), and the bias of its padding.
+   */
   void remember(NDArray memory, @Nullable NDArray bias) {
     this.memory = memory;
     this.memoryBias = bias;

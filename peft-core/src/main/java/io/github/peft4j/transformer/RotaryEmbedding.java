@@ -8,9 +8,9 @@ import io.github.peft4j.kernel.Scope;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): the tables of cosines and sines for
- * a run of positions, and the rotation of queries and keys by them. Frequencies are scaled as the
- * model's {@code rope_parameters} say ({@code default}, {@code linear}, {@code llama3}).
+ * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): the tables of cosines and sines
+ * for a run of positions, and the rotation of queries and keys by them. Frequencies are scaled as
+ * the model's {@code rope_parameters} say ({@code default}, {@code linear}, {@code llama3}).
  */
 final class RotaryEmbedding implements AutoCloseable {
 
@@ -22,6 +22,7 @@ final class RotaryEmbedding implements AutoCloseable {
               x1, x2, = torch.chunk(x, 2, -1)
               return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
           """);
+
   private static final Kernel ROTATE_PART =
       Kernel.of(
           """
@@ -127,8 +128,7 @@ final class RotaryEmbedding implements AutoCloseable {
       case "linear" -> linear(frequencies, rope.number("factor"));
       case "llama3" -> llama3(frequencies, rope);
       default ->
-          throw config.error(
-              "rope_parameters.rope_type", type, "one of default, linear, llama3");
+          throw config.error("rope_parameters.rope_type", type, "one of default, linear, llama3");
     };
   }
 
@@ -151,8 +151,7 @@ final class RotaryEmbedding implements AutoCloseable {
         frequencies[i] /= (float) factor;
       } else if (wave >= original / high) {
         double smooth = (original / wave - low) / (high - low);
-        frequencies[i] =
-            (float) ((1 - smooth) * frequencies[i] / factor + smooth * frequencies[i]);
+        frequencies[i] = (float) ((1 - smooth) * frequencies[i] / factor + smooth * frequencies[i]);
       }
     }
     return frequencies;

@@ -54,7 +54,8 @@ final class Sublayer {
   NDArray branch(NDArray x, Pass pass) {
     NDArray h = preNorm == null ? x : preNorm.forward(x);
     NDArray f =
-        site.forward(new SublayerSite.Input(h, x, in -> pass.drop(function.apply(in, pass), dropout)));
+        site.forward(
+            new SublayerSite.Input(h, x, in -> pass.drop(function.apply(in, pass), dropout)));
     return postNorm == null ? f : postNorm.forward(f);
   }
 }

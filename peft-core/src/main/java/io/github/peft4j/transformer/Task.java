@@ -61,9 +61,7 @@ public record Task(Type type, List<String> labels) {
   /** The task that a config's {@code architectures} field names, or the family's usual one. */
   static Task of(ModelConfig config, Type usual) {
     String architecture =
-        config.has("architectures")
-            ? config.json().get("architectures").toString()
-            : "";
+        config.has("architectures") ? config.json().get("architectures").toString() : "";
     Type type =
         architecture.contains("ForSequenceClassification")
             ? Type.SEQ_CLS

@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
  *
  * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T), and
- * gives logits. Not for use by several threads while adapters are being changed; inference alone may
- * run on many threads.
+ * gives logits. Not for use by several threads while adapters are being changed; inference alone
+ * may run on many threads.
  */
 public final class TransformerModel extends NamedBlock implements AutoCloseable {
 
@@ -34,12 +34,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   private final Head head;
 
   TransformerModel(
-      ModelConfig config,
-      Task task,
-      NDManager manager,
-      Precision precision,
-      Body body,
-      Head head) {
+      ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
     super("");
     this.config = config;
     this.task = task;

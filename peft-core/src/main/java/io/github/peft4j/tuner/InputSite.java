@@ -35,8 +35,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * @param types (B, T) segment ids, or null
    * @param past how many positions a cache holds already, virtual ones included
    */
-  public record Tokens(
-      NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {}
+  public record Tokens(NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {}
 
   /**
    * A sequence of vectors.

@@ -41,8 +41,8 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * Replaces the frozen value until {@link #unmerge}. The former value is kept, so that unmerging is
-   * exact: subtracting a delta would leave rounding errors behind.
+   * Replaces the frozen value until {@link #unmerge}. The former value is kept, so that unmerging
+   * is exact: subtracting a delta would leave rounding errors behind.
    */
   public void merge(NDArray merged) {
     NDArray before = frozen;

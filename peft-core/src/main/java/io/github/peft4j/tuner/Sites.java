@@ -30,7 +30,8 @@ public final class Sites {
   /**
    * One site and the layer that rewrites it.
    *
-   * @param name of the layer's only tensor in the adapter file, or null for the method's usual names
+   * @param name of the layer's only tensor in the adapter file, or null for the method's usual
+   *     names
    */
   public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer, @Nullable String name) {}
 
@@ -185,8 +186,7 @@ public final class Sites {
     public List<S> required() {
       if (chosen.isEmpty()) {
         throw new IllegalArgumentException(
-            NearNames.nothingMatches(
-                wanted, candidates.stream().map(Site::name).toList()));
+            NearNames.nothingMatches(wanted, candidates.stream().map(Site::name).toList()));
       }
       return chosen;
     }

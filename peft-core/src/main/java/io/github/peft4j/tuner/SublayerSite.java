@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 
 /**
  * One residual branch of a layer: attention or feed-forward, from the layer's stream (B, T, D) to
- * what is added to it (B, T, D). A serial adapter transforms the output, a parallel one adds its own
- * function of the input.
+ * what is added to it (B, T, D). A serial adapter transforms the output, a parallel one adds its
+ * own function of the input.
  */
 public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
 

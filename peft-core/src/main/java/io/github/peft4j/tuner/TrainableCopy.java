@@ -30,5 +30,4 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   public Trainable value() {
     return copy;
   }
-
 }

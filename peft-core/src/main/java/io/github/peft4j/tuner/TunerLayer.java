@@ -8,9 +8,10 @@ import java.util.List;
 /**
  * One adapter's rewrite of one {@link Site}: the learned part of a layer.
  *
- * <p>A layer reads like its paper: {@link #forward} gets what the site gets, and {@code base}, which
- * computes what the site would compute without this layer. The layer knows neither the model family
- * nor the other adapters: when several are active, {@code base} already contains those before it.
+ * <p>A layer reads like its paper: {@link #forward} gets what the site gets, and {@code base},
+ * which computes what the site would compute without this layer. The layer knows neither the model
+ * family nor the other adapters: when several are active, {@code base} already contains those
+ * before it.
  *
  * <pre>{@code
  * final class ScaledOutput extends TunerLayer<NDArray, NDArray> {

@@ -51,8 +51,7 @@ final class GoldenCase {
   }
 
   void run() throws IOException {
-    try (PeftModel model =
-            Peft.from(base).device(device).precision(Precision.FLOAT32).load();
+    try (PeftModel model = Peft.from(base).device(device).precision(Precision.FLOAT32).load();
         TensorSource batch = Safetensors.open(base.resolve("io.safetensors"));
         TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
       boolean adapted = !adapter.equals(base);
@@ -69,8 +68,7 @@ final class GoldenCase {
           checkLogits(model, batch, expected, "logits");
         }
         checkTraining(model, batch, expected, false);
-        try (PeftModel again =
-            Peft.from(base).device(device).precision(Precision.FLOAT32).load()) {
+        try (PeftModel again = Peft.from(base).device(device).precision(Precision.FLOAT32).load()) {
           again.loadAdapter(adapter.toString());
           checkTraining(again, batch, expected, true);
         }
@@ -170,8 +168,7 @@ final class GoldenCase {
       var losses = trace.getAsJsonArray("losses");
       double norm = 0;
       for (int step = 0; step < losses.size(); step++) {
-        double sum =
-            backpropagation.run(input(model, batch), targets, 1.0 / targets.count(), step);
+        double sum = backpropagation.run(input(model, batch), targets, 1.0 / targets.count(), step);
         assertThat(sum / targets.count())
             .as("loss of step %d, recompute %s", step, recompute)
             .isCloseTo(

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.TestFactory;
 import org.opentest4j.TestAbortedException;
 
 /**
- * Everything that Hugging Face transformers and PEFT computed in the golden folders is computed here
- * too. Cases are found by walking the folders: a new folder is a new case.
+ * Everything that Hugging Face transformers and PEFT computed in the golden folders is computed
+ * here too. Cases are found by walking the folders: a new folder is a new case.
  */
 class GoldenParityTest {
 

@@ -97,7 +97,6 @@ public final class Lora implements PeftMethod<LoraConfig> {
   private static void storeAsPeft(
       String module, ParameterSite site, TrainableCopy saved, Sites sites) {
     sites.alias(PREFIX + module + ".modules_to_save.bias", saved.value());
-    sites.store(
-        PREFIX + module + ".original_module.bias", sites.initial().copy(site.frozen()));
+    sites.store(PREFIX + module + ".original_module.bias", sites.initial().copy(site.frozen()));
   }
 }

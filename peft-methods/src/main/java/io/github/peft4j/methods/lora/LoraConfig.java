@@ -55,8 +55,7 @@ public record LoraConfig(
   /** Checks the values. */
   public LoraConfig {
     require(r > 0, "r", r, "a rank above 0");
-    require(
-        loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
+    require(loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
     require(
         layersPattern == null || layersToTransform != null,
         "layers_pattern",
