@@ -1,0 +1,134 @@
+package io.github.peft4j;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** One adapter on a model: its config, the layers it put into the model, and their tensors. */
+public final class Adapter {
+
+  /** The release of Hugging Face PEFT whose files these are. */
+  static final String PEFT_VERSION = "0.21.0";
+
+  private final String name;
+  private final PeftConfig config;
+  private final PeftMethod<?> method;
+  private final List<Sites.Rewrite> rewrites;
+  private final Map<String, Trainable> tensors;
+  private final Map<String, ParameterSite> frozen;
+  private final Map<String, JsonElement> common;
+  private final @Nullable List<String> modulesToSave;
+
+  Adapter(
+      String name,
+      PeftConfig config,
+      PeftMethod<?> method,
+      Sites sites,
+      Map<String, JsonElement> common,
+      @Nullable List<String> modulesToSave) {
+    this.name = name;
+    this.config = config;
+    this.method = method;
+    this.rewrites = List.copyOf(sites.rewrites());
+    this.frozen = Map.copyOf(sites.frozen());
+    this.common = common;
+    this.modulesToSave = modulesToSave;
+    this.tensors = new LinkedHashMap<>();
+    for (Sites.Rewrite rewrite : rewrites) {
+      for (Trainable trainable : rewrite.layer().trainables()) {
+        String key =
+            rewrite.name() != null
+                ? rewrite.name()
+                : method.tensorName(rewrite.site(), trainable.key());
+        Trainable other = tensors.put(key, trainable);
+        if (other != null && other != trainable) {
+          throw new IllegalStateException("two tensors are called " + key);
+        }
+      }
+    }
+    tensors.putAll(sites.stored());
+  }
+
+  /** The fields that every new adapter's file has. */
+  static Map<String, JsonElement> common(PeftMethod<?> method, Task task, String baseModel) {
+    Map<String, JsonElement> fields = new LinkedHashMap<>();
+    fields.put("auto_mapping", JsonNull.INSTANCE);
+    fields.put("base_model_name_or_path", new JsonPrimitive(baseModel));
+    fields.put("inference_mode", new JsonPrimitive(true));
+    fields.put("peft_type", new JsonPrimitive(method.type()));
+    fields.put("peft_version", new JsonPrimitive(PEFT_VERSION));
+    fields.put("revision", JsonNull.INSTANCE);
+    fields.put("task_type", new JsonPrimitive(task.type().name()));
+    return fields;
+  }
+
+  /** The name it was added under. */
+  public String name() {
+    return name;
+  }
+
+  /** Its config. */
+  public PeftConfig config() {
+    return config;
+  }
+
+  /** PEFT's name of its method. */
+  public String type() {
+    return method.type();
+  }
+
+  /** What it put into the model. */
+  public List<Sites.Rewrite> rewrites() {
+    return rewrites;
+  }
+
+  /** All tensors by their names in the adapter file, buffers included. */
+  public Map<String, Trainable> tensors() {
+    return tensors;
+  }
+
+  /** Frozen tensors of the model that its file holds besides. */
+  Map<String, ParameterSite> frozen() {
+    return frozen;
+  }
+
+  /** The tensors that are trained, each once, in order. */
+  public List<Trainable> trainables() {
+    Set<Trainable> once = new LinkedHashSet<>();
+    for (Trainable tensor : tensors.values()) {
+      if (!tensor.isBuffer()) {
+        once.add(tensor);
+      }
+    }
+    return new ArrayList<>(once);
+  }
+
+  /** The text of its adapter_config.json. */
+  public String configText() {
+    Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(config));
+    fields.putAll(common);
+    fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+    return ConfigJson.text(fields);
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        "%s '%s', %,d trained parameters in %d layers",
+        type(),
+        name,
+        trainables().stream().mapToLong(Trainable::size).sum(),
+        rewrites.size());
+  }
+}

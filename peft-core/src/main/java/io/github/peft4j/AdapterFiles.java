@@ -1,0 +1,162 @@
+package io.github.peft4j;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.tuner.NearNames;
+import io.github.peft4j.tuner.Trainable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** An adapter's folder as Hugging Face PEFT writes and reads it. */
+final class AdapterFiles {
+
+  static final String CONFIG = "adapter_config.json";
+  static final String WEIGHTS = "adapter_model.safetensors";
+
+  private AdapterFiles() {}
+
+  static JsonObject readConfig(Path folder) {
+    Path file = folder.resolve(CONFIG);
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(
+          folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
+    }
+    try {
+      JsonElement json = JsonParser.parseString(Files.readString(file));
+      if (!json.isJsonObject()) {
+        throw new IllegalArgumentException(file + ": expected a JSON object");
+      }
+      return json.getAsJsonObject();
+    } catch (JsonParseException e) {
+      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file, e);
+    }
+  }
+
+  /**
+   * Sets an adapter's tensors to those of a folder.
+   *
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  static void readTensors(Path folder, Adapter adapter, NDManager manager) {
+    Path file = folder.resolve(WEIGHTS);
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(
+          folder
+              + " has no "
+              + WEIGHTS
+              + (Files.exists(folder.resolve("adapter_model.bin"))
+                  ? "; adapter_model.bin is Python's pickle, which peft4j does not run: save the"
+                      + " adapter with safe_serialization=True"
+                  : ""));
+    }
+    try (TensorSource source = Safetensors.open(file)) {
+      check(file, source, adapter);
+      adapter
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                try (NDArray value =
+                    manager.create(source.floats(name), new Shape(source.info(name).shape()))) {
+                  Tensors.copy(tensor.value(), value);
+                }
+              });
+    }
+  }
+
+  private static void check(Path file, TensorSource source, Adapter adapter) {
+    Map<String, Trainable> tensors = adapter.tensors();
+    List<String> problems = new ArrayList<>();
+    Set<String> homeless = new TreeSet<>(source.names());
+    homeless.removeAll(tensors.keySet());
+    homeless.removeAll(adapter.frozen().keySet());
+    for (String name : homeless) {
+      problems.add(
+          name
+              + " finds no place in the model; near: "
+              + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
+    }
+    tensors.forEach(
+        (name, tensor) -> {
+          if (!source.names().contains(name)) {
+            problems.add(
+                name
+                    + " is missing; near: "
+                    + String.join(", ", NearNames.nearest(name, source.names(), 3)));
+          } else if (!Arrays.equals(
+              source.info(name).shape(), tensor.value().getShape().getShape())) {
+            problems.add(
+                name
+                    + " has shape "
+                    + Arrays.toString(source.info(name).shape())
+                    + ", the model needs "
+                    + tensor.value().getShape());
+          }
+        });
+    adapter
+        .frozen()
+        .forEach(
+            (name, parameter) -> {
+              if (source.names().contains(name)
+                  && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
+                problems.add(
+                    name + " holds another table than the model's " + parameter.name());
+              }
+            });
+    if (!problems.isEmpty()) {
+      int most = 20;
+      throw new IllegalArgumentException(
+          file
+              + " does not fit this model and "
+              + CONFIG
+              + ":\n  "
+              + String.join("\n  ", problems.subList(0, Math.min(most, problems.size())))
+              + (problems.size() > most ? "\n  … " + (problems.size() - most) + " more" : "")
+              + "\nIs it an adapter for another base model?");
+    }
+  }
+
+  static void write(Path folder, Adapter adapter) {
+    try {
+      Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot create the folder " + folder, e);
+    }
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    adapter
+        .tensors()
+        .forEach(
+            (name, tensor) ->
+                writer.add(
+                    name,
+                    tensor.value().getShape().getShape(),
+                    Tensors.floats(tensor.value())));
+    adapter
+        .frozen()
+        .forEach(
+            (name, parameter) ->
+                writer.add(
+                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+    writer.write(folder.resolve(WEIGHTS));
+    AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
+  }
+}

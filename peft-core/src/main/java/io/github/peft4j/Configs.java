@@ -1,0 +1,23 @@
+package io.github.peft4j;
+
+import org.jspecify.annotations.Nullable;
+
+/** For authors of configs: records with PEFT's defaults, and copies of them. */
+public final class Configs {
+
+  private Configs() {}
+
+  /** A config whose every field has the default that {@code adapter_config.json} beside it says. */
+  public static <C extends PeftConfig> C withDefaults(Class<C> type) {
+    return ConfigJson.withDefaults(type);
+  }
+
+  /**
+   * A copy with one component changed, checked by the record's constructor.
+   *
+   * @param component its name
+   */
+  public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
+    return ConfigJson.with(config, component, value);
+  }
+}

@@ -1,0 +1,154 @@
+package io.github.peft4j;
+
+import ai.djl.Device;
+import ai.djl.engine.Engine;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.transformer.ModelConfig;
+import io.github.peft4j.transformer.Models;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The way in: loads a frozen model.
+ *
+ * <pre>{@code
+ * try (PeftModel model = Peft.load("models/qwen2.5-0.5b")
+ *     .adapt(LoraConfig.ofRank(16).targeting("q_proj", "v_proj"))) {
+ *   System.out.println(model.trainableParameters());
+ * }
+ * }</pre>
+ */
+public final class Peft {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Peft.class);
+
+  private Peft() {}
+
+  /**
+   * Loads a model folder as its config.json describes it: on a CUDA GPU in bfloat16 if there is one,
+   * else on the CPU in float32.
+   *
+   * @param folder with config.json, model.safetensors (or shards) and tokenizer.json
+   */
+  public static PeftModel load(String folder) {
+    return from(Path.of(folder)).load();
+  }
+
+  /** Loads a model folder for a task, with a new head if the checkpoint has none for it. */
+  public static PeftModel load(String folder, Task task) {
+    return from(Path.of(folder)).task(task).load();
+  }
+
+  /** A loader of a model folder, for further settings. */
+  public static Loader from(Path folder) {
+    ModelConfig config = ModelConfig.read(folder);
+    return new Loader(
+        config,
+        () -> Safetensors.openFolder(folder),
+        () -> Files.isRegularFile(folder.resolve("tokenizer.json")) ? Tokenizer.load(folder) : null,
+        folder.toString());
+  }
+
+  /**
+   * A loader of a model from anywhere.
+   *
+   * @param origin what adapter files are to call the model
+   */
+  public static Loader from(
+      ModelConfig config,
+      Supplier<TensorSource> tensors,
+      Supplier<@Nullable Tokenizer> tokenizer,
+      String origin) {
+    return new Loader(config, tensors::get, tokenizer, origin);
+  }
+
+  /** Settings of a model to be loaded. */
+  public static final class Loader {
+
+    private final ModelConfig config;
+    private final Supplier<? extends TensorSource> tensors;
+    private final Supplier<@Nullable Tokenizer> tokenizer;
+    private final String origin;
+    private @Nullable Task task;
+    private @Nullable Device device;
+    private @Nullable Precision precision;
+    private long seed = 42;
+
+    private Loader(
+        ModelConfig config,
+        Supplier<? extends TensorSource> tensors,
+        Supplier<@Nullable Tokenizer> tokenizer,
+        String origin) {
+      this.config = config;
+      this.tensors = tensors;
+      this.tokenizer = tokenizer;
+      this.origin = origin;
+    }
+
+    /** What the model is for; the default is what config.json says. */
+    public Loader task(Task task) {
+      this.task = task;
+      return this;
+    }
+
+    /** Where the model lies; the default is the first CUDA GPU, or else the CPU. */
+    public Loader device(Device device) {
+      this.device = device;
+      return this;
+    }
+
+    /** What the model computes in; the default is BFLOAT16 on CUDA and FLOAT32 on the CPU. */
+    public Loader precision(Precision precision) {
+      this.precision = precision;
+      return this;
+    }
+
+    /** Seed of a new head and of new adapters; 42 unless said otherwise. */
+    public Loader seed(long seed) {
+      this.seed = seed;
+      return this;
+    }
+
+    /**
+     * Loads the model.
+     *
+     * @throws IllegalArgumentException if files are missing or do not fit together
+     */
+    public PeftModel load() {
+      Engine engine = Engine.getEngine("PyTorch");
+      Device where =
+          device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
+      Precision in =
+          precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
+      TransformerModel model;
+      try (TensorSource source = tensors.get()) {
+        model = Models.build(config, source, task, where, in, seed);
+      }
+      try {
+        Tokenizer words = tokenizer.get();
+        if (words != null && words.vocabularySize() > config.size("vocab_size")) {
+          throw config.error(
+              "vocab_size",
+              config.size("vocab_size"),
+              "at least the tokenizer's "
+                  + words.vocabularySize()
+                  + ": tokenizer.json belongs to another model");
+        }
+        LOG.debug("loaded {}: {}", origin, model);
+        return new PeftModel(model, words, origin, seed);
+      } catch (RuntimeException e) {
+        model.close();
+        throw e;
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+package io.github.peft4j;
+
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * A parameter-efficient method: how a model is rewritten. Implementations are found by {@link
+ * java.util.ServiceLoader}; each is one package with a config, this, and its layers.
+ *
+ * @param <C> the method's config
+ */
+public interface PeftMethod<C extends PeftConfig> {
+
+  /** PEFT's name of the method: {@code peft_type} in adapter_config.json. */
+  String type();
+
+  /** The config's record class. */
+  Class<C> configType();
+
+  /**
+   * Rewrites the sites that the config means, with fresh layers.
+   *
+   * @throws IllegalArgumentException if the model lacks what the method needs, saying what
+   */
+  void inject(C config, Sites sites);
+
+  /**
+   * The name of a layer's tensor in the adapter file.
+   *
+   * @param site the rewritten site
+   * @param key the tensor's key in its layer; empty if the tensor is the site's own
+   */
+  default String tensorName(Site<?, ?> site, String key) {
+    String module = modulePrefix() + site.name();
+    return key.isEmpty() ? module : module + "." + key;
+  }
+
+  /** What stands before module names in the adapter file. */
+  default String modulePrefix() {
+    return "base_model.model.";
+  }
+}

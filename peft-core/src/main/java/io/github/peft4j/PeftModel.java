@@ -1,0 +1,442 @@
+package io.github.peft4j;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TrainableCopy;
+import io.github.peft4j.tuner.TunerLayer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A frozen model with adapters on it.
+ *
+ * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
+ * under a name; the one added last is active. The model is a DJL block: it takes token ids (B, T),
+ * optionally a mask and segment ids, and gives logits, so that DJL's {@code Model}, {@code
+ * Predictor} and {@code Translator} take it.
+ *
+ * <p>Methods that change adapters are not for several threads at once; inference is.
+ */
+public final class PeftModel extends AbstractBlock implements AutoCloseable {
+
+  /** The name of an adapter that is given none, as in Hugging Face PEFT. */
+  public static final String DEFAULT = "default";
+
+  private static final List<String> CLASSIFIERS = List.of("classifier", "score");
+
+  private final TransformerModel base;
+  private final @Nullable Tokenizer tokenizer;
+  private final String origin;
+  private final long seed;
+  private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+  private Composition active = Composition.NONE;
+  private boolean enabled = true;
+  private boolean merged;
+
+  /**
+   * Wraps a model.
+   *
+   * @param tokenizer of the model, or null if texts are not needed; closed with the model
+   * @param origin where the model came from: {@code base_model_name_or_path} in adapter files
+   * @param seed of new adapters' random tensors
+   */
+  public PeftModel(
+      TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+    this.base = addChildBlock("base", base);
+    this.tokenizer = tokenizer;
+    this.origin = origin;
+    this.seed = seed;
+  }
+
+  /** Adds a fresh adapter called {@value #DEFAULT} and makes it the active one. */
+  public PeftModel adapt(PeftConfig config) {
+    return adapt(DEFAULT, config);
+  }
+
+  /**
+   * Adds a fresh adapter and makes it the active one.
+   *
+   * @param name of the adapter; not yet taken
+   * @param config of any method on the class path
+   * @return this model
+   * @throws IllegalArgumentException if the config does not fit the model, saying what does not
+   */
+  public PeftModel adapt(String name, PeftConfig config) {
+    PeftMethod<PeftConfig> method = PeftMethods.of(config);
+    add(
+        name,
+        config,
+        method,
+        Adapter.common(method, base.task(), origin),
+        withClassifiers(config.modulesToSave()));
+    return this;
+  }
+
+  /** Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one. */
+  public PeftModel loadAdapter(String folder) {
+    return loadAdapter(DEFAULT, Path.of(folder));
+  }
+
+  /**
+   * Loads an adapter that peft4j or Hugging Face PEFT saved and makes it the active one.
+   *
+   * @param name of the adapter; not yet taken
+   * @param folder with adapter_config.json and adapter_model.safetensors
+   * @return this model
+   * @throws IllegalArgumentException if the adapter does not fit, listing what does not
+   */
+  public PeftModel loadAdapter(String name, Path folder) {
+    JsonObject json = AdapterFiles.readConfig(folder);
+    String source = folder.resolve(AdapterFiles.CONFIG).toString();
+    if (!json.has("peft_type")) {
+      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+    }
+    @SuppressWarnings("unchecked")
+    PeftMethod<PeftConfig> method =
+        (PeftMethod<PeftConfig>) PeftMethods.ofType(json.get("peft_type").getAsString());
+    PeftConfig config = ConfigJson.read(method.configType(), json, source);
+    Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
+    common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
+    Adapter adapter = add(name, config, method, common, withClassifiers(config.modulesToSave()));
+    try {
+      AdapterFiles.readTensors(folder, adapter, base.manager());
+    } catch (RuntimeException e) {
+      remove(name);
+      throw e;
+    }
+    return this;
+  }
+
+  /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
+  private @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
+    Task.Type type = base.task().type();
+    if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
+      return modules;
+    }
+    Set<String> all = new LinkedHashSet<>(modules == null ? List.of() : modules);
+    all.addAll(CLASSIFIERS);
+    return List.copyOf(all);
+  }
+
+  private Adapter add(
+      String name,
+      PeftConfig config,
+      PeftMethod<PeftConfig> method,
+      Map<String, JsonElement> common,
+      @Nullable List<String> modulesToSave) {
+    requireUnmerged();
+    if (adapters.containsKey(name)) {
+      throw new IllegalArgumentException(
+          "there is an adapter '" + name + "' already: " + adapters.get(name)
+              + "; take another name or remove it first");
+    }
+    Precision masters =
+        base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
+    Sites sites =
+        new Sites(
+            base.sites(),
+            name,
+            new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
+    try {
+      saveModules(sites, modulesToSave);
+      method.inject(config, sites);
+      Adapter adapter = new Adapter(name, config, method, sites, common, modulesToSave);
+      adapters.put(name, adapter);
+      activate(name);
+      return adapter;
+    } catch (RuntimeException e) {
+      undo(name, sites.rewrites());
+      throw e;
+    }
+  }
+
+  private void saveModules(Sites sites, @Nullable List<String> modules) {
+    if (modules == null) {
+      return;
+    }
+    for (String module : modules) {
+      List<ParameterSite> parameters =
+          sites
+              .parameters(name -> ("." + name).contains("." + module + "."))
+              .list();
+      if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
+        sites.parameters(name -> false).required();
+      }
+      for (ParameterSite site : parameters) {
+        if (sites.layer(site) == null) {
+          sites.rewrite(site, new TrainableCopy(sites.initial().copy(site.frozen())));
+        }
+      }
+    }
+  }
+
+  private static void undo(String name, List<Sites.Rewrite> rewrites) {
+    for (Sites.Rewrite rewrite : rewrites) {
+      TunerLayer<?, ?> layer = rewrite.site().restore(name);
+      if (layer != null) {
+        layer.close();
+      }
+    }
+  }
+
+  /** Takes an adapter away and frees its tensors. */
+  public PeftModel remove(String name) {
+    requireUnmerged();
+    Adapter adapter = adapter(name);
+    adapters.remove(name);
+    if (active.adapters().contains(name)) {
+      activate(Composition.NONE);
+    }
+    undo(name, adapter.rewrites());
+    return this;
+  }
+
+  /** The adapters by name, in the order they were added. */
+  public Map<String, Adapter> adapters() {
+    return Map.copyOf(adapters);
+  }
+
+  /**
+   * The adapter of this name.
+   *
+   * @throws IllegalArgumentException naming those there are
+   */
+  public Adapter adapter(String name) {
+    Adapter adapter = adapters.get(name);
+    if (adapter == null) {
+      throw new IllegalArgumentException(
+          "there is no adapter '" + name + "'; there are " + adapters.keySet());
+    }
+    return adapter;
+  }
+
+  /** Makes these adapters the active ones, stacked in this order. */
+  public PeftModel activate(String... names) {
+    Stream.of(names).forEach(this::adapter);
+    return activate(Composition.stack(List.of(names)));
+  }
+
+  /** Makes a composition of adapters the active one. */
+  public PeftModel activate(Composition composition) {
+    requireUnmerged();
+    active = composition;
+    enabled = true;
+    base.activate(composition);
+    return this;
+  }
+
+  /** Which adapters are active. */
+  public Composition active() {
+    return enabled ? active : Composition.NONE;
+  }
+
+  /** Switches all adapters off: the model computes what the frozen model computes. */
+  public PeftModel disable() {
+    requireUnmerged();
+    enabled = false;
+    base.activate(Composition.NONE);
+    return this;
+  }
+
+  /** Switches the active adapters on again. */
+  public PeftModel enable() {
+    return activate(active);
+  }
+
+  /**
+   * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
+   * are kept, so that unmerging is exact.
+   *
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   */
+  public PeftModel merge() {
+    requireUnmerged();
+    List<Sites.Rewrite> rewrites =
+        active.adapters().stream().flatMap(a -> adapter(a).rewrites().stream()).toList();
+    for (Sites.Rewrite rewrite : rewrites) {
+      if (!(rewrite.layer() instanceof Mergeable)) {
+        throw new IllegalStateException(
+            "the adapter cannot be merged: "
+                + rewrite.layer().getClass().getSimpleName()
+                + " at "
+                + rewrite.site().name()
+                + " is no change of weights; keep the adapter beside the model");
+      }
+    }
+    for (Sites.Rewrite rewrite : rewrites) {
+      ParameterSite weight = rewrite.site().weightSite();
+      if (weight == null) {
+        throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
+      }
+      try (Scope scope = new Scope()) {
+        NDArray wide = Tensors.cast(weight.frozen(), Precision.FLOAT32);
+        NDArray changed = ((Mergeable) rewrite.layer()).merge(wide);
+        weight.merge(scope.keep(Tensors.cast(changed, base.precision())));
+      }
+    }
+    base.activate(Composition.NONE);
+    merged = true;
+    return this;
+  }
+
+  /** Takes merged adapters out of the weights again, exactly. */
+  public PeftModel unmerge() {
+    base.parameters().forEach(ParameterSite::unmerge);
+    merged = false;
+    base.activate(active());
+    return this;
+  }
+
+  /** Whether adapters are merged at present. */
+  public boolean isMerged() {
+    return merged;
+  }
+
+  /**
+   * Merges the active adapters for good and takes all adapters away.
+   *
+   * @return the plain model, which is this model's base and closes with it
+   */
+  public TransformerModel mergeAndUnload() {
+    if (!merged) {
+      merge();
+    }
+    base.parameters().forEach(ParameterSite::forgetUnmerged);
+    merged = false;
+    active = Composition.NONE;
+    List.copyOf(adapters.keySet()).forEach(this::remove);
+    return base;
+  }
+
+  /** Saves the active adapter, or the only one. */
+  public PeftModel save(String folder) {
+    Set<String> names = active.adapters().isEmpty() ? adapters.keySet() : active.adapters();
+    if (names.size() != 1) {
+      throw new IllegalStateException(
+          "which adapter is to be saved? There are " + adapters.keySet() + ", active are "
+              + active.adapters() + "; call save(name, folder)");
+    }
+    return save(names.iterator().next(), Path.of(folder));
+  }
+
+  /**
+   * Saves an adapter as Hugging Face PEFT does: adapter_config.json, adapter_model.safetensors.
+   *
+   * @param folder which is made if it is not there
+   */
+  public PeftModel save(String name, Path folder) {
+    AdapterFiles.write(folder, adapter(name));
+    return this;
+  }
+
+  /** What is trained, by module, as people know it from print_trainable_parameters. */
+  public TrainableParameters trainableParameters() {
+    return TrainableParameters.of(this);
+  }
+
+  /** The trained tensors of the active adapters. */
+  public List<Trainable> trainables() {
+    return active.adapters().stream()
+        .flatMap(name -> adapter(name).trainables().stream())
+        .distinct()
+        .toList();
+  }
+
+  /** The frozen model, with whatever is active on it. */
+  public TransformerModel base() {
+    return base;
+  }
+
+  /**
+   * The tokenizer.
+   *
+   * @throws IllegalStateException if the model was loaded without one
+   */
+  public Tokenizer tokenizer() {
+    if (tokenizer == null) {
+      throw new IllegalStateException(
+          origin + " has no tokenizer.json; add it to the folder to work with texts");
+    }
+    return tokenizer;
+  }
+
+  /** Where the frozen model came from. */
+  public String origin() {
+    return origin;
+  }
+
+  private void requireUnmerged() {
+    if (merged) {
+      throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
+    }
+  }
+
+  @Override
+  protected NDList forwardInternal(
+      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    return base.forward(store, inputs, training, params);
+  }
+
+  @Override
+  public Shape[] getOutputShapes(Shape[] inputShapes) {
+    return base.getOutputShapes(inputShapes);
+  }
+
+  @Override
+  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
+
+  @Override
+  public boolean isInitialized() {
+    return true;
+  }
+
+  @Override
+  public void close() {
+    adapters.values().forEach(adapter -> undo(adapter.name(), adapter.rewrites()));
+    adapters.clear();
+    base.close();
+    if (tokenizer != null) {
+      tokenizer.close();
+    }
+  }
+
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder(base.toString());
+    adapters
+        .values()
+        .forEach(
+            a ->
+                text.append("\n  ")
+                    .append(a)
+                    .append(active().adapters().contains(a.name()) ? " (active)" : ""));
+    return text.toString();
+  }
+}

@@ -1,0 +1,61 @@
+package io.github.peft4j;
+
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.Trainable;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What the active adapters train, of how much, and where.
+ *
+ * @param trainable number of trained elements
+ * @param all number of elements, frozen and trained
+ * @param modules trained elements by kind of module, layer numbers as {@code *}
+ */
+public record TrainableParameters(long trainable, long all, Map<String, Long> modules) {
+
+  static TrainableParameters of(PeftModel model) {
+    Map<String, Long> modules = new LinkedHashMap<>();
+    Set<Trainable> counted = new LinkedHashSet<>();
+    long buffers = 0;
+    for (String name : model.active().adapters()) {
+      for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
+        for (Trainable tensor : rewrite.layer().trainables()) {
+          if (tensor.isBuffer()) {
+            buffers += tensor.size();
+          } else if (counted.add(tensor)) {
+            modules.merge(
+                rewrite.site().name().replaceAll("\\.\\d+\\.", ".*."), tensor.size(), Long::sum);
+          }
+        }
+      }
+    }
+    long trainable = counted.stream().mapToLong(Trainable::size).sum();
+    return new TrainableParameters(trainable, model.base().size() + trainable + buffers, modules);
+  }
+
+  /** The trained part of all, in percent. */
+  public double percent() {
+    return 100.0 * trainable / all;
+  }
+
+  @Override
+  public String toString() {
+    StringBuilder text =
+        new StringBuilder(
+            String.format(
+                Locale.ROOT,
+                "trainable params: %,d || all params: %,d || trainable%%: %.4f",
+                trainable,
+                all,
+                percent()));
+    int width = modules.keySet().stream().mapToInt(String::length).max().orElse(0);
+    modules.forEach(
+        (module, size) ->
+            text.append(String.format(Locale.ROOT, "%n  %-" + width + "s %,12d", module, size)));
+    return text.toString();
+  }
+}

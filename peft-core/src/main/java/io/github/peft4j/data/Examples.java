@@ -1,0 +1,44 @@
+package io.github.peft4j.data;
+
+import java.util.Collection;
+import java.util.List;
+
+/**
+ * Anything that gives examples: a {@link Dataset}, or the text column of a {@link Table}.
+ *
+ * @param <E> the kind of example
+ */
+@FunctionalInterface
+public interface Examples<E extends Example> {
+
+  /**
+   * The examples.
+   *
+   * @return the same examples in the same order on every call
+   */
+  Dataset<E> dataset();
+
+  /**
+   * A data set of the examples given.
+   *
+   * @param examples the examples
+   * @param <E> the kind of example
+   * @return the data set
+   */
+  @SafeVarargs
+  @SuppressWarnings("varargs") // The list is a copy.
+  static <E extends Example> Dataset<E> of(E... examples) {
+    return new Dataset<>(List.of(examples));
+  }
+
+  /**
+   * A data set of the examples in a collection.
+   *
+   * @param examples the examples
+   * @param <E> the kind of example
+   * @return the data set, independent of the collection
+   */
+  static <E extends Example> Dataset<E> of(Collection<? extends E> examples) {
+    return new Dataset<>(List.copyOf(examples));
+  }
+}

@@ -1,0 +1,131 @@
+package io.github.peft4j.data;
+
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/** The names of the classes and their ids: a name's id is its position. Immutable. */
+public final class Labels {
+
+  private static final Pattern INTEGER = Pattern.compile("-?\\d{1,18}");
+
+  private final List<String> names;
+  private final Map<String, Integer> ids = new HashMap<>();
+
+  private Labels(List<String> names) {
+    this.names = List.copyOf(names);
+    for (String name : names) {
+      if (ids.putIfAbsent(name, ids.size()) != null) {
+        throw new IllegalArgumentException("label '" + name + "' is given twice");
+      }
+    }
+    if (names.isEmpty()) {
+      throw new IllegalArgumentException("no labels given, expected one at least");
+    }
+  }
+
+  /**
+   * Labels whose ids are their positions.
+   *
+   * @param names the names, in the order of their ids
+   * @return the labels
+   */
+  public static Labels of(String... names) {
+    return new Labels(List.of(names));
+  }
+
+  /**
+   * Labels whose ids are their positions.
+   *
+   * @param names the names, in the order of their ids
+   * @return the labels
+   */
+  public static Labels of(List<String> names) {
+    return new Labels(names);
+  }
+
+  /**
+   * The labels that occur in some examples, sorted: by number if all are integers, else as text.
+   *
+   * @param examples the examples
+   * @return the distinct labels
+   */
+  public static Labels in(Examples<ClassificationExample> examples) {
+    return sorted(
+        examples.dataset().examples().stream().map(ClassificationExample::label).toList());
+  }
+
+  private static Labels sorted(Collection<String> names) {
+    boolean integers = names.stream().allMatch(name -> INTEGER.matcher(name).matches());
+    Comparator<String> text = Comparator.naturalOrder();
+    Comparator<String> order =
+        integers ? Comparator.<String>comparingLong(Long::parseLong).thenComparing(text) : text;
+    return new Labels(names.stream().distinct().sorted(order).toList());
+  }
+
+  /**
+   * The number of classes.
+   *
+   * @return the number of classes
+   */
+  public int size() {
+    return names.size();
+  }
+
+  /**
+   * The names in the order of their ids.
+   *
+   * @return the names
+   */
+  public List<String> names() {
+    return names;
+  }
+
+  /**
+   * The name of a class.
+   *
+   * @param id the id, from 0
+   * @return the name
+   */
+  public String name(int id) {
+    if (id < 0 || id >= names.size()) {
+      throw new IllegalArgumentException(
+          "no label has the id " + id + ": there are " + size() + ", counted from 0");
+    }
+    return names.get(id);
+  }
+
+  /**
+   * The id of a class.
+   *
+   * @param name the name
+   * @return the id, from 0
+   */
+  public int id(String name) {
+    Integer id = ids.get(name);
+    if (id == null) {
+      throw new DataException(
+          "unknown label '%s': the labels are %s. Give the model every label at the start"
+              .formatted(Quote.shorten(name), Quote.list(names)));
+    }
+    return id;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Labels labels && names.equals(labels.names);
+  }
+
+  @Override
+  public int hashCode() {
+    return names.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return size() + " labels: " + Quote.list(names);
+  }
+}

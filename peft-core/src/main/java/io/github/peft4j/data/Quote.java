@@ -1,0 +1,25 @@
+package io.github.peft4j.data;
+
+import java.util.Collection;
+import java.util.stream.Collectors;
+
+/** How values appear in messages: on one line, and not too long. */
+final class Quote {
+
+  private static final int LENGTH = 80;
+  private static final int ITEMS = 20;
+
+  private Quote() {}
+
+  static String shorten(String value) {
+    String line = value.replaceAll("\\s+", " ").strip();
+    return line.length() <= LENGTH ? line : line.substring(0, LENGTH - 1) + "…";
+  }
+
+  static String list(Collection<String> names) {
+    String shown =
+        names.stream().limit(ITEMS).map(Quote::shorten).collect(Collectors.joining(", "));
+    int more = names.size() - ITEMS;
+    return more <= 0 ? shown : shown + " and " + more + " more";
+  }
+}

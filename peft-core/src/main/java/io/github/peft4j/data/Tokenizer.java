@@ -1,0 +1,296 @@
+package io.github.peft4j.data;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.github.peft4j.data.SpecialTokens.Role;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns text into token ids and back, as a Hugging Face {@code tokenizer.json} says.
+ *
+ * <p>It never truncates or pads, even where the {@code tokenizer.json} asks for it: the {@link
+ * Encoder} truncates, the {@link Collator} pads.
+ *
+ * <p>Which ids are special is read, in this order, from {@code special_tokens_map.json} and {@code
+ * tokenizer_config.json}, then {@code config.json}, then the padding that {@code tokenizer.json}
+ * asks for, then customary names such as {@code [PAD]} among its added tokens.
+ *
+ * <p>Safe for use by many threads. {@link #close} waits for the calls under way.
+ */
+public final class Tokenizer implements AutoCloseable {
+
+  static {
+    // DJL reports its use to AWS unless told not to; that is for the application to decide.
+    if (System.getProperty("OPT_OUT_TRACKING") == null) {
+      System.setProperty("OPT_OUT_TRACKING", "true");
+    }
+  }
+
+  /**
+   * The part of DJL's {@code Encoding} that is needed. DJL's holds every token's text and place
+   * too, and fetching these takes as long as tokenizing.
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Read once.
+  record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
+
+  private final HuggingFaceTokenizer delegate;
+  private final SpecialTokens special;
+  private final ReadWriteLock lock = new ReentrantReadWriteLock();
+  private boolean closed;
+
+  private Tokenizer(byte[] json, SpecialTokens special, String source) {
+    Map<String, String> options =
+        Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+    try {
+      this.delegate = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (RuntimeException e) {
+      throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
+    }
+    this.special = special;
+  }
+
+  /**
+   * Loads the tokenizer of a model.
+   *
+   * @param path the model's folder, or a {@code tokenizer.json} in it
+   * @return the tokenizer
+   */
+  public static Tokenizer load(String path) {
+    return load(Path.of(path));
+  }
+
+  /**
+   * Loads the tokenizer of a model.
+   *
+   * @param path the model's folder, or a {@code tokenizer.json} in it
+   * @return the tokenizer
+   */
+  public static Tokenizer load(Path path) {
+    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    if (!Files.isRegularFile(file)) {
+      throw new DataException(
+          file
+              + " does not exist. If the model has only vocab files, write one with Python:"
+              + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+    }
+    try {
+      byte[] json = Files.readAllBytes(file);
+      return new Tokenizer(json, SpecialTokens.read(json, file), file.toString());
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  /**
+   * Loads a tokenizer from a stream, as of a resource on the class path.
+   *
+   * @param tokenizerJson what a {@code tokenizer.json} holds; read to its end, not closed
+   * @return the tokenizer
+   */
+  public static Tokenizer load(InputStream tokenizerJson) {
+    try {
+      byte[] json = tokenizerJson.readAllBytes();
+      return new Tokenizer(json, SpecialTokens.read(json, null), "tokenizer.json");
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
+    }
+  }
+
+  /**
+   * The ids of a text, with the special tokens that the model expects around it.
+   *
+   * @param text the text
+   * @return its ids
+   */
+  public long[] encode(String text) {
+    return encode(text, true);
+  }
+
+  /**
+   * The ids of a text.
+   *
+   * @param text the text
+   * @param specialTokens whether to add the special tokens that the model expects around it
+   * @return its ids
+   */
+  public long[] encode(String text, boolean specialTokens) {
+    return guarded(
+        handle -> {
+          long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
+          try {
+            return TokenizersLibrary.LIB.getTokenIds(encoding);
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
+  }
+
+  /**
+   * The ids of a pair of texts, with the special tokens that the model expects around and between.
+   *
+   * @param text the first text
+   * @param pair the second text
+   * @return the ids of both
+   */
+  public long[] encode(String text, String pair) {
+    return encoding(text, pair).ids();
+  }
+
+  Encoding encoding(String text, @Nullable String pair) {
+    return guarded(
+        handle -> {
+          long encoding =
+              pair == null
+                  ? TokenizersLibrary.LIB.encode(handle, text, true)
+                  : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
+          try {
+            return new Encoding(
+                TokenizersLibrary.LIB.getTokenIds(encoding),
+                TokenizersLibrary.LIB.getTypeIds(encoding),
+                TokenizersLibrary.LIB.getSequenceIds(encoding),
+                TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
+  }
+
+  /**
+   * The text of some ids, without special tokens.
+   *
+   * @param ids the ids
+   * @return the text
+   */
+  public String decode(long[] ids) {
+    return decode(ids, true);
+  }
+
+  /**
+   * The text of some ids.
+   *
+   * @param ids the ids
+   * @param skipSpecialTokens whether to leave special tokens out
+   * @return the text
+   */
+  public String decode(long[] ids, boolean skipSpecialTokens) {
+    return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+  }
+
+  // A call into a tokenizer already freed would take the JVM down.
+  private <T> T guarded(LongFunction<T> call) {
+    Lock reading = lock.readLock();
+    reading.lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("the tokenizer is closed");
+      }
+      return call.apply(delegate.getHandle());
+    } finally {
+      reading.unlock();
+    }
+  }
+
+  /**
+   * The size of the vocabulary: the largest id and one. A model's embedding may be larger.
+   *
+   * @return the size
+   */
+  public int vocabularySize() {
+    return special.vocabularySize();
+  }
+
+  /**
+   * The id that fills short rows of a batch: the padding token's, or else the end-of-text token's,
+   * or else 0. What stands there is masked, so that any id will do.
+   *
+   * @return the id
+   */
+  public long padId() {
+    return special.id(Role.PAD).orElse(eosId().orElse(0));
+  }
+
+  /**
+   * The end-of-text token.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong eosId() {
+    return special.id(Role.EOS);
+  }
+
+  /**
+   * The beginning-of-text token.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong bosId() {
+    return special.id(Role.BOS);
+  }
+
+  /**
+   * The token whose hidden state stands for the whole text, as BERT's {@code [CLS]}.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong clsId() {
+    return special.id(Role.CLS);
+  }
+
+  /**
+   * The token between and after texts, as BERT's {@code [SEP]}.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong sepId() {
+    return special.id(Role.SEP);
+  }
+
+  /**
+   * The token that hides a word in masked language modelling.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong maskId() {
+    return special.id(Role.MASK);
+  }
+
+  /**
+   * The token for what the vocabulary lacks.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong unknownId() {
+    return special.id(Role.UNK);
+  }
+
+  @Override
+  public void close() {
+    Lock writing = lock.writeLock();
+    writing.lock();
+    try {
+      closed = true;
+      delegate.close();
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "tokenizer of %,d tokens, special: %s".formatted(vocabularySize(), special);
+  }
+}

@@ -1,0 +1,139 @@
+package io.github.peft4j.io;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.UUID;
+
+/**
+ * Writes files whole or not at all. Content goes to a temporary sibling, is forced to the disk, and
+ * takes the target's name in one move; a reader, or a program that starts after a crash, sees the
+ * old file or the new one.
+ *
+ * <p>Folders on the way are created. A target that is a symbolic link is replaced by a file: what
+ * it pointed to, perhaps a shared cache, stays as it is. Every method throws {@link
+ * UncheckedIOException} if the file cannot be written; then the target keeps its old content, and
+ * the temporary file is gone.
+ */
+public final class AtomicFiles {
+  private AtomicFiles() {}
+
+  /**
+   * Code that writes the content of a file.
+   *
+   * @param <T> what it writes to
+   */
+  @FunctionalInterface
+  public interface Content<T> {
+    /**
+     * Writes everything. Closing is the caller's business.
+     *
+     * @throws IOException if writing fails
+     */
+    void writeTo(T out) throws IOException;
+  }
+
+  /** Writes bytes. */
+  public static void writeBytes(Path target, byte[] bytes) {
+    writeStream(target, out -> out.write(bytes));
+  }
+
+  /** Writes text in UTF-8. */
+  public static void writeText(Path target, String text) {
+    writeBytes(target, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Writes what {@code content} puts into a buffered stream. */
+  public static void writeStream(Path target, Content<OutputStream> content) {
+    writeChannel(
+        target,
+        channel -> {
+          OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
+          content.writeTo(out);
+          out.flush();
+        });
+  }
+
+  /** Writes what {@code content} puts into a channel, which takes every buffer to its end. */
+  public static void writeChannel(Path target, Content<WritableByteChannel> content) {
+    Path absolute = target.toAbsolutePath();
+    if (absolute.getFileName() == null) {
+      throw new IllegalArgumentException("cannot write " + target + ": it names no file");
+    }
+    Path temporary =
+        absolute.resolveSibling("." + absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    try {
+      Files.createDirectories(absolute.getParent());
+      try (FileChannel file =
+          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        content.writeTo(new Whole(file));
+        file.force(true);
+      }
+      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      delete(temporary, e);
+      throw new UncheckedIOException(
+          "cannot write %s: %s; what was there before is unchanged".formatted(target, reason(e)),
+          e);
+    } catch (RuntimeException | Error e) {
+      delete(temporary, e);
+      throw e;
+    }
+    forceFolder(absolute.getParent());
+  }
+
+  /** Without this, a power cut may undo the move. Windows cannot open a folder; so be it. */
+  private static void forceFolder(Path folder) {
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    } catch (IOException e) {
+      return;
+    }
+  }
+
+  private static void delete(Path temporary, Throwable because) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      because.addSuppressed(e);
+    }
+  }
+
+  /** The message of most file system exceptions is a path alone: their type is the reason. */
+  private static String reason(IOException e) {
+    if (e instanceof FileSystemException f) {
+      return f.getClass().getSimpleName() + (f.getReason() == null ? "" : ", " + f.getReason());
+    }
+    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+
+  private record Whole(FileChannel file) implements WritableByteChannel {
+    @Override
+    public int write(ByteBuffer bytes) throws IOException {
+      int count = bytes.remaining();
+      while (bytes.hasRemaining()) {
+        file.write(bytes);
+      }
+      return count;
+    }
+
+    @Override
+    public boolean isOpen() {
+      return file.isOpen();
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.peft4j.io;
+
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Named tensors that are read when asked for. Names are Hugging Face's; data is row-major and
+ * little-endian. Sources may be read by several threads at once.
+ *
+ * <p>Every method that takes a name throws {@link NoSuchTensorException} if there is no such
+ * tensor, and those that read data throw {@link java.io.UncheckedIOException} if the file cannot be
+ * read.
+ */
+public interface TensorSource extends AutoCloseable {
+
+  /** Returns the names of all tensors, in the order in which the file holds them. */
+  Set<String> names();
+
+  /** Returns the type and shape of a tensor. */
+  TensorInfo info(String name);
+
+  /**
+   * Hands out the bytes of a tensor, in order: in one buffer, or in several if there are many. A
+   * buffer is little-endian, read-only, holds whole elements, and is valid until {@code sink}
+   * returns. A tensor without elements hands out nothing.
+   */
+  void read(String name, Consumer<ByteBuffer> sink);
+
+  /**
+   * Returns where in a file the bytes of a tensor lie exactly as {@link #read} would hand them out,
+   * or nothing if they lie nowhere so.
+   */
+  Optional<FileRegion> region(String name);
+
+  /**
+   * Returns the elements of a floating-point tensor, row-major, rounded to single precision.
+   *
+   * @throws IllegalArgumentException if elements are integers, or more than an array can hold
+   */
+  default float[] floats(String name) {
+    return Elements.floats(info(name), sink -> read(name, sink));
+  }
+
+  /**
+   * Returns the elements of an integer or boolean tensor, row-major; false is 0 and true is 1.
+   *
+   * @throws IllegalArgumentException if elements are floating-point, or more than an array can hold
+   */
+  default long[] longs(String name) {
+    return Elements.longs(info(name), sink -> read(name, sink));
+  }
+
+  /** Releases the file, if one is held open: reading may fail afterwards. */
+  @Override
+  void close();
+}

@@ -1,0 +1,107 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.JniUtils;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Gradients without DJL's {@code GradientCollector}, of which a JVM can have only one and which
+ * starts from a scalar loss. The gradient mode is the calling thread's; gradients add up in their
+ * leaves until {@link #clearGradient}.
+ */
+public final class Autograd {
+
+  // The engine's own query answers for leaves only.
+  private static final Kernel REQUIRES_GRADIENT =
+      Kernel.of(
+          """
+          def requires_gradient(x: Tensor) -> Tensor:
+              return torch.tensor(x.requires_grad)
+          """);
+
+  private Autograd() {}
+
+  /**
+   * Runs code with gradient recording on or off, then restores the mode.
+   *
+   * @param record whether operations are recorded for {@link #backward}
+   * @param code what to run
+   * @return what the code returns
+   */
+  public static <T> T record(boolean record, Supplier<T> code) {
+    boolean before = JniUtils.isGradMode();
+    if (before == record) {
+      return code.get();
+    }
+    JniUtils.setGradMode(record);
+    try {
+      return code.get();
+    } finally {
+      JniUtils.setGradMode(before);
+    }
+  }
+
+  /** Runs code without recording: inference. */
+  public static <T> T without(Supplier<T> code) {
+    return record(false, code);
+  }
+
+  /** Whether the calling thread records operations at present. */
+  public static boolean isRecording() {
+    return JniUtils.isGradMode();
+  }
+
+  /** A tensor that shares {@code x}'s memory but not its history; the same shape. */
+  public static NDArray detach(NDArray x) {
+    return JniUtils.detachGradient((PtNDArray) x);
+  }
+
+  /** A detached tensor that collects a gradient: the start of a segment. */
+  public static NDArray leaf(NDArray x) {
+    NDArray leaf = detach(x);
+    leaf.setRequiresGradient(true);
+    return leaf;
+  }
+
+  /** Whether a gradient flows through {@code x}: a leaf, or the result of one. */
+  public static boolean requiresGradient(NDArray x) {
+    try (NDArray answer = REQUIRES_GRADIENT.call(x)) {
+      return answer.getBoolean();
+    }
+  }
+
+  /**
+   * Propagates a gradient from {@code output} to the leaves it was computed from.
+   *
+   * @param output any recorded tensor
+   * @param gradient of the same shape, dtype and device
+   */
+  public static void backward(NDArray output, NDArray gradient) {
+    if (!output.getShape().equals(gradient.getShape())) {
+      throw new IllegalArgumentException(
+          "gradient of shape " + gradient.getShape() + " for an output of " + output.getShape());
+    }
+    JniUtils.backward((PtNDArray) output, (PtNDArray) gradient, false, false);
+  }
+
+  /** The gradient that a leaf has collected, or null if none has reached it. */
+  public static @Nullable NDArray gradient(NDArray leaf) {
+    return JniUtils.getGradient((PtNDArray) leaf);
+  }
+
+  /** Sets a leaf's collected gradient to zero. */
+  public static void clearGradient(NDArray leaf) {
+    try (NDArray gradient = gradient(leaf)) {
+      if (gradient != null) {
+        JniUtils.zeroGrad((PtNDArray) leaf);
+      }
+    }
+  }
+
+  /** Seeds PyTorch's generators of every device: dropout and random initialisation. */
+  public static void seed(long seed) {
+    JniUtils.setSeed(seed);
+  }
+}

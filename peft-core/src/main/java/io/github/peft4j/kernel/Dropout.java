@@ -1,0 +1,27 @@
+package io.github.peft4j.kernel;
+
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Dropout (Srivastava et al. 2014): elements are zeroed, the others scaled by 1 / (1 - p). */
+public final class Dropout {
+
+  private static final Kernel DROPOUT =
+      Kernel.of(
+          """
+          def dropout(x: Tensor) -> Tensor:
+              return torch.dropout(x, {p}, True)
+          """);
+  private static final Map<Double, Kernel> KERNELS = new ConcurrentHashMap<>();
+
+  private Dropout() {}
+
+  /**
+   * A kernel that drops.
+   *
+   * @param probability of an element to be zeroed, in [0, 1)
+   */
+  public static Kernel of(double probability) {
+    return KERNELS.computeIfAbsent(probability, p -> DROPOUT.with("p", p));
+  }
+}

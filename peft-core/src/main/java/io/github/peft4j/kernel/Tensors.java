@@ -1,0 +1,105 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtEngine;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** Making and converting tensors in every {@link Precision}, bfloat16 included. */
+public final class Tensors {
+
+  private static final Kernel CAST =
+      Kernel.of(
+          """
+          def cast(x: Tensor) -> Tensor:
+              return torch.to(x, {dtype})
+          """);
+  private static final Kernel ONES_LIKE =
+      Kernel.of(
+          """
+          def ones_like(x: Tensor) -> Tensor:
+              return torch.ones_like(x)
+          """);
+  private static final Kernel COPY =
+      Kernel.of(
+          """
+          def copy(target: Tensor, source: Tensor) -> Tensor:
+              return torch.copy_(target, source)
+          """);
+  private static final Map<Precision, Kernel> CASTS = new ConcurrentHashMap<>();
+
+  private Tensors() {}
+
+  /** Holds arrays that live as long as the JVM does: compiled kernels, constant tables. */
+  static NDManager engineManager() {
+    return EngineHolder.MANAGER;
+  }
+
+  /**
+   * A manager for arrays on a device.
+   *
+   * @param device where the arrays lie
+   * @return a manager to be closed by the caller
+   */
+  public static NDManager newManager(Device device) {
+    return engineManager().newSubManager(device);
+  }
+
+  /** {@code x} in another precision; {@code x} itself shares its memory if it has it already. */
+  public static NDArray cast(NDArray x, Precision precision) {
+    return CASTS.computeIfAbsent(precision, p -> CAST.with("dtype", p.scalarType())).call(x);
+  }
+
+  /** A tensor of zeros. */
+  public static NDArray zeros(NDManager manager, Precision precision, long... shape) {
+    NDArray zeros = manager.zeros(new Shape(shape));
+    if (precision == Precision.FLOAT32) {
+      return zeros;
+    }
+    try (zeros) {
+      return cast(zeros, precision);
+    }
+  }
+
+  /** A tensor of ones with {@code x}'s shape, precision and device. */
+  public static NDArray onesLike(NDArray x) {
+    return ONES_LIKE.call(x);
+  }
+
+  /** Overwrites {@code target} in place with {@code source}, of the same shape; any precision. */
+  public static void copy(NDArray target, NDArray source) {
+    if (!target.getShape().equals(source.getShape())) {
+      throw new IllegalArgumentException(
+          "cannot copy " + source.getShape() + " into " + target.getShape());
+    }
+    Autograd.without(
+        () -> {
+          COPY.call(target, source).close();
+          return null;
+        });
+  }
+
+  /**
+   * The values as Java floats, whatever the precision.
+   *
+   * @param x a tensor of any shape
+   * @return its elements in row-major order
+   */
+  public static float[] floats(NDArray x) {
+    try (NDArray single = cast(Autograd.detach(x), Precision.FLOAT32)) {
+      return single.toFloatArray();
+    }
+  }
+
+  /** How many arrays are alive under the engine: for tests of leaks. */
+  public static long live() {
+    return ((ai.djl.ndarray.BaseNDManager) engineManager()).getManagedArrays().size();
+  }
+
+  private static final class EngineHolder {
+    static final NDManager MANAGER = PtEngine.getInstance().newBaseManager(Device.cpu());
+  }
+}

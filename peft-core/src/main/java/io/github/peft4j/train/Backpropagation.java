@@ -1,0 +1,55 @@
+package io.github.peft4j.train;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.TransformerModel;
+
+/** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
+public final class Backpropagation {
+
+  private final TransformerModel model;
+  private final boolean recompute;
+
+  /**
+   * Creates a way back through a model.
+   *
+   * @param recompute whether layers run a second time instead of being kept: less memory, about a
+   *     third more work
+   */
+  public Backpropagation(TransformerModel model, boolean recompute) {
+    this.model = model;
+    this.recompute = recompute;
+  }
+
+  /**
+   * Runs a batch forwards and backwards.
+   *
+   * @param scale what each label's loss is multiplied by in the gradient: 1 / number of labels
+   * @param seed of the dropout
+   * @return the sum of the labels' losses
+   */
+  public double run(ModelInput input, Targets targets, double scale, long seed) {
+    Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
+    model.setTraining(true);
+    try (Scope scope = new Scope();
+        Pass pass = new Pass(tape, null).training()) {
+      NDArray hidden = model.hidden(input, pass);
+      NDArray leaf = Autograd.leaf(hidden);
+      Autograd.seed(~seed);
+      NDArray loss = model.head().loss(leaf, targets, pass, scale, true);
+      NDArray gradient = Autograd.gradient(leaf);
+      if (gradient != null) {
+        tape.backward(hidden, Scope.release(gradient));
+      }
+      return Tensors.floats(loss)[0];
+    } finally {
+      model.setTraining(false);
+    }
+  }
+}

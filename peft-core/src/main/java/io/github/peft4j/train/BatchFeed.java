@@ -1,0 +1,97 @@
+package io.github.peft4j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.data.Encoder;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.TextExample;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import java.util.Arrays;
+
+/** Between data and model: examples to token ids as the model's task wants them, batches to arrays. */
+final class BatchFeed {
+
+  private BatchFeed() {}
+
+  /** Encodes examples for the model's task. */
+  static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxLength) {
+    Tokenizer tokenizer = model.tokenizer();
+    Task task = model.base().task();
+    return EncodedDataset.of(
+        examples, example -> encoder(task, tokenizer, maxLength, example).encode(example));
+  }
+
+  @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
+  private static Encoder<Example> encoder(
+      Task task, Tokenizer tokenizer, int maxLength, Example example) {
+    Encoder<?> encoder =
+        switch (task.type()) {
+          case SEQ_CLS ->
+              example instanceof ClassificationExample
+                  ? Encoder.classification(tokenizer, Labels.of(task.labels()), maxLength)
+                  : null;
+          case CAUSAL_LM ->
+              example instanceof PromptExample
+                  ? Encoder.prompt(tokenizer, maxLength)
+                  : example instanceof TextExample ? Encoder.text(tokenizer, maxLength) : null;
+          case SEQ_2_SEQ_LM ->
+              example instanceof PromptExample
+                  ? Encoder.sequenceToSequence(tokenizer, maxLength, maxLength)
+                  : null;
+          case TOKEN_CLS -> null;
+        };
+    if (encoder == null) {
+      throw new IllegalArgumentException(
+          "a model for "
+              + task.type()
+              + " cannot be trained on a "
+              + example.getClass().getSimpleName()
+              + "; give it "
+              + (task.type() == Task.Type.SEQ_CLS
+                  ? "texts with labels: .text(column).label(column)"
+                  : "prompts with answers, .prompt(column).answer(column), or plain texts"));
+    }
+    return (Encoder<Example>) encoder;
+  }
+
+  /** The arrays that the model reads. */
+  static ModelInput input(TransformerModel model, Batch batch) {
+    NDManager manager = model.manager();
+    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    long[][] types = batch.tokenTypeIds();
+    if (types != null) {
+      input = input.withTypes(array(manager, types));
+    }
+    return model.task().type() == Task.Type.SEQ_2_SEQ_LM
+        ? input.decoding(array(manager, model.shiftRight(batch.labels())))
+        : input;
+  }
+
+  /** What its outputs are compared with. */
+  static Targets targets(TransformerModel model, Batch batch) {
+    return switch (model.task().type()) {
+      case SEQ_CLS ->
+          new Targets.Classes(Arrays.stream(batch.labels()).mapToLong(row -> row[0]).toArray());
+      case TOKEN_CLS -> new Targets.Tokens(batch.labels());
+      case CAUSAL_LM, SEQ_2_SEQ_LM -> new Targets.NextTokens(batch.labels());
+    };
+  }
+
+  private static NDArray array(NDManager manager, long[][] rows) {
+    return manager.create(
+        Arrays.stream(rows).flatMapToLong(Arrays::stream).toArray(),
+        new Shape(rows.length, rows[0].length));
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.peft4j.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** How far a run has come; written to and read from checkpoints as JSON. */
+final class RunState {
+
+  /** What the run was started with; a run that goes on must have the same. */
+  Map<String, String> settings = new TreeMap<>();
+
+  /** Optimizer steps done. */
+  long step;
+
+  /** The mean loss of each step. */
+  List<Double> losses = new ArrayList<>();
+
+  /** The evaluations so far. */
+  List<Evaluation> evaluations = new ArrayList<>();
+
+  /** The step of the best evaluation, or -1. */
+  long bestStep = -1;
+
+  /** Evaluations since the best. */
+  int sinceBest;
+
+  /** One evaluation. */
+  static final class Evaluation {
+    long step;
+    Map<String, Double> metrics = new TreeMap<>();
+  }
+}

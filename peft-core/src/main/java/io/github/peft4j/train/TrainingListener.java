@@ -1,0 +1,33 @@
+package io.github.peft4j.train;
+
+/** Hears what happens in a training. Calls come from the thread that trains: be quick. */
+public interface TrainingListener {
+
+  /**
+   * Before the first step.
+   *
+   * @param event what lies ahead
+   */
+  default void onStart(StartEvent event) {}
+
+  /**
+   * After each step.
+   *
+   * @param event how it went
+   */
+  default void onStep(StepEvent event) {}
+
+  /**
+   * After each evaluation.
+   *
+   * @param event its results
+   */
+  default void onEvaluation(EvaluationEvent event) {}
+
+  /**
+   * After the last step, and also when the training ends early or fails.
+   *
+   * @param event what was done
+   */
+  default void onEnd(EndEvent event) {}
+}

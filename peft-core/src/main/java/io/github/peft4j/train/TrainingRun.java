@@ -1,0 +1,329 @@
+package io.github.peft4j.train;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.BatchSampler;
+import io.github.peft4j.data.Collator;
+import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** One run of a {@link FineTuner}: the loop over steps, and what happens between them. */
+final class TrainingRun {
+
+  private final FineTuner settings;
+  private final PeftModel model;
+  private final Adapter adapter;
+  private final EncodedDataset training;
+  private final @Nullable EncodedDataset validation;
+  private final BatchSampler sampler;
+  private final Collator collator;
+  private final long stepsPerEpoch;
+  private final long totalSteps;
+  private final LearningRateSchedule schedule;
+  private final Evaluator evaluator;
+  private final @Nullable Checkpoints checkpoints;
+  private final List<TrainingListener> listeners;
+  private final String metric;
+  private RunState state = new RunState();
+  private int sampledEpoch = -1;
+  private List<int[]> sampled = List.of();
+  private long tokens;
+  private double trainingSeconds;
+
+  TrainingRun(FineTuner settings) {
+    this.settings = settings;
+    this.model = settings.model;
+    this.adapter = theAdapter(model);
+    Examples<?> examples = settings.training;
+    if (examples == null) {
+      throw new IllegalArgumentException("nothing to train on: call on(examples)");
+    }
+    int maxLength =
+        settings.maxLength > 0
+            ? settings.maxLength
+            : (int) Math.min(512, model.base().maxPositions());
+    if (maxLength > model.base().maxPositions()) {
+      throw new IllegalArgumentException(
+          "maxLength is "
+              + maxLength
+              + ", but the model has "
+              + model.base().maxPositions()
+              + " positions");
+    }
+    this.training = encode(examples, maxLength, "training");
+    Examples<?> held = settings.validation;
+    this.validation = held == null ? null : encode(held, maxLength, "validation");
+    this.sampler =
+        settings.bucketing
+            ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
+            : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
+    this.collator = new Collator(model.tokenizer().padId());
+    this.stepsPerEpoch =
+        (sampler.batchesPerEpoch() + settings.accumulation - 1) / settings.accumulation;
+    this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * settings.epochs;
+    this.schedule = scheduleOf(settings, totalSteps);
+    this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
+    this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
+    this.listeners = new ArrayList<>(settings.listeners);
+    if (!settings.quiet) {
+      listeners.add(0, new ProgressBar());
+    }
+    boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
+    this.metric =
+        settings.metric != null ? settings.metric : classifies ? Metrics.ACCURACY : Metrics.LOSS;
+    state.settings = describe(examples, maxLength);
+  }
+
+  private static Adapter theAdapter(PeftModel model) {
+    Set<String> active = model.active().adapters();
+    if (active.size() != 1) {
+      throw new IllegalArgumentException(
+          "one adapter is trained at a time, but "
+              + (active.isEmpty() ? "none is active: call adapt(config)" : active + " are active"));
+    }
+    return model.adapter(active.iterator().next());
+  }
+
+  private EncodedDataset encode(Examples<?> examples, int maxLength, String what) {
+    if (examples.dataset().size() == 0) {
+      throw new IllegalArgumentException("the " + what + " data is empty");
+    }
+    return BatchFeed.encode(model, examples, maxLength);
+  }
+
+  private static LearningRateSchedule scheduleOf(FineTuner settings, long total) {
+    if (settings.schedule != null) {
+      return settings.schedule.apply(total);
+    }
+    long warmup = LearningRateSchedule.warmupSteps(settings.warmup, total);
+    return switch (settings.scheduleName) {
+      case "cosine" -> LearningRateSchedule.cosine(settings.learningRate, warmup, total);
+      case "constant" -> LearningRateSchedule.constant(settings.learningRate, warmup);
+      default -> LearningRateSchedule.linear(settings.learningRate, warmup, total);
+    };
+  }
+
+  /** All that the losses depend on, so that a run is only ever continued as it was begun. */
+  private Map<String, String> describe(Examples<?> examples, int maxLength) {
+    Map<String, String> facts = new TreeMap<>();
+    facts.put("adapter", adapter.configText());
+    facts.put("base_model", model.origin());
+    facts.put("precision", model.base().precision().toString());
+    facts.put("data_sha256", examples.dataset().sha256());
+    facts.put("batch_size", "" + settings.batchSize);
+    facts.put("accumulation", "" + settings.accumulation);
+    facts.put("max_length", "" + maxLength);
+    facts.put("total_steps", "" + totalSteps);
+    facts.put("learning_rate", "" + settings.learningRate);
+    facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
+    facts.put("weight_decay", "" + settings.weightDecay);
+    facts.put("clip_norm", "" + settings.clipNorm);
+    facts.put("bucket_by_length", "" + settings.bucketing);
+    facts.put("seed", "" + settings.seed);
+    return facts;
+  }
+
+  TrainingReport run() {
+    long start = System.nanoTime();
+    try (AdamW optimizer = new AdamW(adapter.trainables(), settings.weightDecay)) {
+      Map<String, NDArray> tensors = tensors(optimizer);
+      resume(tensors);
+      StartEvent begin = new StartEvent(state.step, totalSteps, epochs());
+      listeners.forEach(listener -> listener.onStart(begin));
+      Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
+      while (state.step < totalSteps && !stoppedEarly()) {
+        step(backpropagation, optimizer);
+        boolean epochEnds = state.step % stepsPerEpoch == 0;
+        boolean last = state.step == totalSteps;
+        if (validation != null && (last || due(settings.evaluateEvery, epochEnds))) {
+          evaluate(validation);
+        }
+        if (checkpoints != null
+            && (last || stoppedEarly() || due(settings.checkpointEvery, epochEnds)
+                || state.bestStep == state.step)) {
+          checkpoints.write(model, adapter.name(), tensors, state);
+        }
+      }
+      if (settings.patience > 0 && checkpoints != null && state.bestStep > 0) {
+        Checkpoints.read(checkpoints.at(state.bestStep), tensors);
+      }
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    EndEvent end = new EndEvent(state.step, tokens, seconds);
+    listeners.forEach(listener -> listener.onEnd(end));
+    return new TrainingReport(
+        state.step,
+        state.losses,
+        state.evaluations.stream()
+            .map(e -> new EvaluationEvent(e.step, new Metrics(e.metrics)))
+            .toList(),
+        state.bestStep,
+        tokens,
+        seconds,
+        tokens / Math.max(1e-9, trainingSeconds));
+  }
+
+  private int epochs() {
+    return (int) ((totalSteps + stepsPerEpoch - 1) / stepsPerEpoch);
+  }
+
+  private boolean due(int every, boolean epochEnds) {
+    return every > 0 ? state.step % every == 0 : epochEnds;
+  }
+
+  private boolean stoppedEarly() {
+    return settings.patience > 0 && state.sinceBest >= settings.patience;
+  }
+
+  /** All that a step changes, by name. */
+  private Map<String, NDArray> tensors(AdamW optimizer) {
+    Map<String, NDArray> tensors = new LinkedHashMap<>();
+    List<Trainable> trainables = adapter.trainables();
+    for (int i = 0; i < trainables.size(); i++) {
+      tensors.put(i + ".parameter", trainables.get(i).value());
+    }
+    tensors.putAll(optimizer.state());
+    return tensors;
+  }
+
+  private void resume(Map<String, NDArray> tensors) {
+    Optional<Path> last = checkpoints == null ? Optional.empty() : checkpoints.last();
+    if (last.isEmpty()) {
+      return;
+    }
+    RunState saved = Checkpoints.state(last.get());
+    state.settings.forEach(
+        (name, value) -> {
+          if (!value.equals(saved.settings.get(name))) {
+            throw new IllegalArgumentException(
+                last.get()
+                    + " belongs to a run with another "
+                    + name
+                    + ": "
+                    + saved.settings.get(name)
+                    + ", now "
+                    + value
+                    + ". To go on, take the same settings; for a new run, take another folder");
+          }
+        });
+    Checkpoints.read(last.get(), tensors);
+    state = saved;
+  }
+
+  private void step(Backpropagation backpropagation, AdamW optimizer) {
+    long start = System.nanoTime();
+    List<int[]> rows = rows(state.step);
+    List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
+    long labels =
+        batches.stream().mapToLong(b -> BatchFeed.targets(model.base(), b).count()).sum();
+    double sum = 0;
+    double norm;
+    double rate = schedule.rate(state.step);
+    try (Scope scope = new Scope()) {
+      for (int i = 0; i < batches.size(); i++) {
+        Batch batch = batches.get(i);
+        Targets targets = BatchFeed.targets(model.base(), batch);
+        if (targets.count() > 0) {
+          long seed = (settings.seed * 1_000_003 + state.step) * 1_000_003 + i;
+          sum +=
+              backpropagation.run(
+                  BatchFeed.input(model.base(), batch), targets, 1.0 / labels, seed);
+        }
+        tokens += batch.tokens();
+      }
+      norm = optimizer.clip(settings.clipNorm);
+      requireFinite(sum, norm, rows);
+      optimizer.step(rate);
+    }
+    state.step++;
+    double loss = sum / Math.max(1, labels);
+    state.losses.add(loss);
+    double seconds = (System.nanoTime() - start) / 1e9;
+    trainingSeconds += seconds;
+    long stepTokens = batches.stream().mapToLong(Batch::tokens).sum();
+    StepEvent event =
+        new StepEvent(
+            state.step,
+            totalSteps,
+            (double) state.step / stepsPerEpoch,
+            loss,
+            rate,
+            norm,
+            stepTokens,
+            stepTokens / seconds);
+    listeners.forEach(listener -> listener.onStep(event));
+  }
+
+  /** The examples of a step's batches: a function of the step alone, so that a run can go on. */
+  private List<int[]> rows(long step) {
+    int epoch = (int) (step / stepsPerEpoch);
+    int first = (int) (step % stepsPerEpoch) * settings.accumulation;
+    if (epoch != sampledEpoch) {
+      sampled = sampler.epoch(epoch);
+      sampledEpoch = epoch;
+    }
+    List<int[]> batches = sampled;
+    return batches.subList(first, Math.min(first + settings.accumulation, batches.size()));
+  }
+
+  private void requireFinite(double loss, double norm, List<int[]> rows) {
+    if (Double.isFinite(loss) && Double.isFinite(norm)) {
+      return;
+    }
+    throw new TrainingException(
+        "step "
+            + (state.step + 1)
+            + ": the loss is "
+            + loss
+            + " and the norm of its gradient "
+            + norm
+            + ". The batch is made of examples "
+            + rows.stream().map(Arrays::toString).toList()
+            + ". The tensors are those before the step; "
+            + (checkpoints == null
+                ? "nothing was saved, since checkpointTo(folder) was not called"
+                : "the last checkpoint is "
+                    + checkpoints.last().map(Path::toString).orElse("not yet written"))
+            + ". Try a lower learning rate, a warm-up, or look at those examples");
+  }
+
+  private void evaluate(EncodedDataset data) {
+    Metrics metrics = evaluator.evaluate(data);
+    RunState.Evaluation evaluation = new RunState.Evaluation();
+    evaluation.step = state.step;
+    evaluation.metrics = new LinkedHashMap<>(metrics.values());
+    double now = metrics.get(metric);
+    boolean lower = metric.equals(Metrics.LOSS) || metric.equals(Metrics.PERPLEXITY);
+    double best =
+        state.evaluations.stream()
+            .filter(e -> e.step == state.bestStep)
+            .mapToDouble(e -> e.metrics.getOrDefault(metric, Double.NaN))
+            .findFirst()
+            .orElse(Double.NaN);
+    state.evaluations.add(evaluation);
+    if (Double.isNaN(best) || (lower ? now < best : now > best)) {
+      state.bestStep = state.step;
+      state.sinceBest = 0;
+    } else {
+      state.sinceBest++;
+    }
+    EvaluationEvent event = new EvaluationEvent(state.step, metrics);
+    listeners.forEach(listener -> listener.onEvaluation(event));
+  }
+}

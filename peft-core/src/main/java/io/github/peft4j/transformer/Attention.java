@@ -1,0 +1,204 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.AttentionSite;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Multi-head attention (Vaswani et al. 2017) with grouped queries (Ainslie et al. 2023), rotary
+ * positions and a cache, as the family has them: x (B, T, D) → (B, T, D).
+ *
+ * <p>softmax(Q Kᵀ · scale + bias) V, by PyTorch's scaled_dot_product_attention.
+ */
+final class Attention extends NamedBlock {
+
+  private static final Kernel SPLIT_HEADS =
+      Kernel.of(
+          """
+          def split_heads(x: Tensor) -> Tensor:                  # (B, T, H·d) → (B, H, T, d)
+              shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
+              return torch.transpose(torch.reshape(x, shape), 1, 2)
+          """);
+  private static final Kernel ATTEND =
+      Kernel.of(
+          """
+          def merge_heads(x: Tensor) -> Tensor:                       # (B, H, T, d) → (B, T, H·d)
+              y = torch.transpose(x, 1, 2)
+              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+          def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+              o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+              return merge_heads(o)
+          """);
+  private static final Kernel ATTEND_BIAS =
+      Kernel.of(
+          """
+          def merge_heads(x: Tensor) -> Tensor:
+              y = torch.transpose(x, 1, 2)
+              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+          def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+              o = torch.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), {dropout}, False, scale={scale}, enable_gqa={grouped})
+              return merge_heads(o)
+          """);
+  private static final Kernel SPLIT_LAST =
+      Kernel.of(
+          """
+          def split_last(x: Tensor) -> List[Tensor]:             # (…, ΣN) → (…, N) for each N
+              return torch.split_with_sizes(x, [{sizes}], -1)
+          """);
+
+  /** How the projections are stored. */
+  record Shape(
+      int heads, int keyValueHeads, int headDimension, @Nullable Double scale, double dropout) {}
+
+  /** Attention with one dropout rate. */
+  private static final class Kernels {
+    private final Kernel causal;
+    private final Kernel all;
+    private final Kernel biased;
+
+    Kernels(Shape shape, double dropout) {
+      Object scale = shape.scale() == null ? "None" : shape.scale();
+      boolean grouped = shape.heads() != shape.keyValueHeads();
+      Kernel attend =
+          ATTEND.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
+      causal = attend.with("causal", true);
+      all = attend.with("causal", false);
+      biased =
+          ATTEND_BIAS.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
+    }
+
+    NDArray attend(AttentionSite.Input in) {
+      NDArray bias = in.bias();
+      if (bias != null) {
+        return biased.call(in.query(), in.key(), in.value(), bias);
+      }
+      return (in.causal() ? causal : all).call(in.query(), in.key(), in.value());
+    }
+  }
+
+  private final @Nullable Linear query;
+  private final @Nullable Linear key;
+  private final @Nullable Linear value;
+  private final @Nullable Linear fused;
+  private final Linear output;
+  private final @Nullable RotaryEmbedding rotary;
+  private final @Nullable Norm queryNorm;
+  private final @Nullable Norm keyNorm;
+  private final boolean cross;
+  private final Kernel splitHeads;
+  private final @Nullable Kernel splitFused;
+  private final Kernels kernels;
+  private final Kernels trainingKernels;
+  private final AttentionSite site;
+
+  /**
+   * Creates attention from its parts.
+   *
+   * @param projections query, key and value, or one that is all three
+   * @param rotary turns queries and keys, or null
+   * @param norms of queries and keys (Qwen3), or empty
+   * @param cross whether keys and values come from the pass's memory
+   */
+  Attention(
+      String name,
+      int layer,
+      Shape shape,
+      List<Linear> projections,
+      Linear output,
+      @Nullable RotaryEmbedding rotary,
+      List<Norm> norms,
+      boolean cross) {
+    super(name);
+    boolean separate = projections.size() == 3;
+    this.query = separate ? part(projections.get(0)) : null;
+    this.key = separate ? part(projections.get(1)) : null;
+    this.value = separate ? part(projections.get(2)) : null;
+    this.fused = separate ? null : part(projections.get(0));
+    this.queryNorm = norms.isEmpty() ? null : part(norms.get(0));
+    this.keyNorm = norms.isEmpty() ? null : part(norms.get(1));
+    this.output = part(output);
+    this.rotary = rotary;
+    this.cross = cross;
+    int head = shape.headDimension();
+    this.splitHeads = SPLIT_HEADS.with("head", head);
+    this.splitFused =
+        separate
+            ? null
+            : SPLIT_LAST.with(
+                "sizes",
+                String.format(
+                    "%d, %d, %d",
+                    shape.heads() * head, shape.keyValueHeads() * head, shape.keyValueHeads() * head));
+    this.kernels = new Kernels(shape, 0);
+    this.trainingKernels = new Kernels(shape, shape.dropout());
+    this.site =
+        publish(new AttentionSite(name, layer, shape.keyValueHeads(), head, this::attend));
+  }
+
+  NDArray forward(NDArray x, Pass pass) {
+    List<NDArray> projected = project(x, pass);
+    NDArray q = projected.get(0);
+    NDArray k = projected.get(1);
+    NDArray v = projected.get(2);
+    if (cross) {
+      return output.forward(
+          site.forward(new AttentionSite.Input(q, k, v, pass.memoryBias(), false, pass.isTraining())));
+    }
+    KeyValueCache cache = pass.cache();
+    if (cache != null) {
+      k = cache.append(name() + ".key", k);
+      v = cache.append(name() + ".value", v);
+    }
+    return output.forward(
+        site.forward(new AttentionSite.Input(q, k, v, pass.bias(), pass.causal(), pass.isTraining())));
+  }
+
+  /** Queries (B, H, T, d), keys and values (B, K, S, d), positions in them. */
+  private List<NDArray> project(NDArray x, Pass pass) {
+    if (fused != null && splitFused != null) {
+      List<NDArray> parts = splitFused.callForAll(fused.forward(x));
+      return List.of(
+          turn(splitHeads.call(parts.get(0)), queryNorm, pass),
+          turn(splitHeads.call(parts.get(1)), keyNorm, pass),
+          splitHeads.call(parts.get(2)));
+    }
+    NDArray q = splitHeads.call(requireProjection(query).forward(x));
+    NDArray memory = cross ? pass.memory() : x;
+    NDArray source = memory == null ? x : memory;
+    KeyValueCache cache = pass.cache();
+    if (cross && cache != null) {
+      return List.of(
+          q,
+          cache.once(
+              name() + ".key", () -> splitHeads.call(requireProjection(key).forward(source))),
+          cache.once(
+              name() + ".value", () -> splitHeads.call(requireProjection(value).forward(source))));
+    }
+    return List.of(
+        turn(q, queryNorm, pass),
+        turn(splitHeads.call(requireProjection(key).forward(source)), keyNorm, pass),
+        splitHeads.call(requireProjection(value).forward(source)));
+  }
+
+  private NDArray turn(NDArray heads, @Nullable Norm norm, Pass pass) {
+    NDArray x = norm == null ? heads : norm.forward(heads);
+    NDArray cosine = pass.cosine();
+    NDArray sine = pass.sine();
+    return rotary == null || cosine == null || sine == null
+        ? x
+        : rotary.rotate(x, cosine, sine);
+  }
+
+  private NDArray attend(AttentionSite.Input in) {
+    return (in.training() ? trainingKernels : kernels).attend(in);
+  }
+
+  private Linear requireProjection(@Nullable Linear projection) {
+    if (projection == null) {
+      throw new IllegalStateException(name() + " has fused projections");
+    }
+    return projection;
+  }
+}

@@ -1,0 +1,148 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+
+/**
+ * What stands on top of the body: hidden states (B, T, D) to logits, and the loss.
+ *
+ * <p>The loss is computed over slices of rows, forwards and backwards, so that the logits (tokens ×
+ * vocabulary, in 32 bits) never stand in memory whole; rows without a label are not computed at all.
+ */
+public abstract class Head extends NamedBlock {
+
+  /** Logits of one slice, in 32 bits: small beside a model, large enough for the GPU. */
+  private static final long SLICE_BYTES = 256L << 20;
+
+  private static final Kernel CROSS_ENTROPY =
+      Kernel.of(
+          """
+          def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:   # (N, V), (N) → sum
+              x = logits
+              if x.dtype != 7:
+                  x = logits.to(6)
+              return torch.cross_entropy_loss(x, targets, None, 2, -100, 0.)
+          """);
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(x: Tensor, rows: Tensor) -> Tensor:                  # (…, D), (N) → (N, D)
+              return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, rows)
+          """);
+  private static final Kernel SLICE =
+      Kernel.of(
+          """
+          def slice(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
+              return torch.narrow(x, 0, int(start), int(count))
+          """);
+  private static final Kernel SCALE_LIKE =
+      Kernel.of(
+          """
+          def scale_like(loss: Tensor, scale: Tensor) -> Tensor:
+              return torch.mul(torch.ones_like(loss), scale)
+          """);
+
+  /** Creates a head; the name is empty, as in Hugging Face's models. */
+  protected Head(String name) {
+    super(name);
+  }
+
+  /** Hidden states (B, T, D) to the states that have a logit each: (B, D) or (B, T, D). */
+  protected abstract NDArray features(NDArray hidden, Pass pass);
+
+  /** States (…, D) to logits (…, V). */
+  protected abstract NDArray project(NDArray features);
+
+  /** V. */
+  public abstract long classes();
+
+  /** The labels that count and the rows of {@link #features} they belong to. */
+  protected abstract Targets.Rows targets(Targets labels, long virtual);
+
+  /** Hidden states (B, T, D) to logits (B, V) or (B, T, V). */
+  public final NDArray logits(NDArray hidden, Pass pass) {
+    return Scope.keeping(hidden, () -> project(features(hidden, pass)));
+  }
+
+  /**
+   * The sum of the cross entropies of all labels that count.
+   *
+   * @param hidden (B, T, D); when training, a leaf that collects its gradient
+   * @param scale what the gradient is multiplied by: 1 / number of labels for a mean
+   * @param train whether gradients are sent back
+   * @return a scalar
+   */
+  public final NDArray loss(
+      NDArray hidden, Targets labels, Pass pass, double scale, boolean train) {
+    NDManager manager = hidden.getManager();
+    Targets.Rows targets = targets(labels, pass.virtual());
+    checkRange(targets);
+    if (targets.count() == 0) {
+      throw new IllegalArgumentException(
+          "no label of this batch counts: every one is " + Targets.IGNORED);
+    }
+    try (Scope scope = new Scope()) {
+      NDArray rows = manager.create(targets.rows());
+      NDArray classes = manager.create(targets.classes());
+      NDArray selected =
+          Autograd.record(train, () -> SELECT.call(features(hidden, pass), rows));
+      NDArray leaf = train ? Autograd.leaf(selected) : selected;
+      long slice = Math.max(1, SLICE_BYTES / (4 * classes()));
+      NDArray total = null;
+      for (long start = 0; start < targets.count(); start += slice) {
+        long count = Math.min(slice, targets.count() - start);
+        NDArray part = scope.keep(slice(leaf, classes, start, count, scale, train));
+        total = total == null ? part : total.add(part);
+      }
+      if (train && Autograd.requiresGradient(selected)) {
+        NDArray gradient = Autograd.gradient(leaf);
+        if (gradient != null) {
+          Autograd.backward(selected, gradient);
+        }
+      }
+      return scope.keep(total);
+    }
+  }
+
+  private NDArray slice(
+      NDArray leaf, NDArray classes, long start, long count, double scale, boolean train) {
+    NDManager manager = leaf.getManager();
+    try (Scope scope = new Scope()) {
+      NDArray from = KeyValueCache.scalar(manager, start);
+      NDArray number = KeyValueCache.scalar(manager, count);
+      NDArray loss =
+          Autograd.record(
+              train,
+              () ->
+                  CROSS_ENTROPY.call(
+                      project(SLICE.call(leaf, from, number)),
+                      SLICE.call(classes, from, number)));
+      if (train && Autograd.requiresGradient(loss)) {
+        Autograd.backward(loss, SCALE_LIKE.call(loss, manager.create((float) scale)));
+      }
+      return scope.keep(Autograd.detach(loss));
+    }
+  }
+
+  private void checkRange(Targets.Rows targets) {
+    for (long label : targets.classes()) {
+      if (label < 0 || label >= classes()) {
+        throw new IllegalArgumentException(
+            "label "
+                + label
+                + " is out of range: the model has "
+                + classes()
+                + " classes, 0 to "
+                + (classes() - 1)
+                + "; load the model with as many labels as the data has");
+      }
+    }
+  }
+
+  /** The shape of the logits for an input (B, T). */
+  abstract Shape logitsShape(Shape input);
+}

@@ -1,0 +1,91 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.InputSite;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tokens to the first hidden state: token vectors, plus learned positions and segments where the
+ * family has them, normalised if it does: ids (B, T) → (B, n + T, D) with n virtual tokens.
+ */
+final class InputEmbedding extends NamedBlock {
+
+  private static final Kernel ADD_POSITIONS =
+      Kernel.of(
+          """
+          def add_positions(x: Tensor, table: Tensor, start: Tensor) -> Tensor:
+              positions = torch.narrow(table, 0, int(start), torch.size(x, 1))
+              return torch.add(x, torch.unsqueeze(positions, 0))
+          """);
+  private static final Kernel ADD_FIRST =
+      Kernel.of(
+          """
+          def add_first(x: Tensor, table: Tensor) -> Tensor:
+              return torch.add(x, torch.narrow(table, 0, 0, 1))
+          """);
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(x: Tensor, y: Tensor) -> Tensor:
+              return torch.add(x, y)
+          """);
+  private final Embedding tokens;
+  private final @Nullable Embedding positions;
+  private final @Nullable Embedding types;
+  private final @Nullable Norm norm;
+  private final long positionOffset;
+  private final double dropout;
+  private final InputSite site;
+
+  InputEmbedding(
+      String name,
+      Embedding tokens,
+      @Nullable Embedding positions,
+      long positionOffset,
+      @Nullable Embedding types,
+      @Nullable Norm norm,
+      double dropout) {
+    super(name);
+    this.tokens = part(tokens);
+    this.positions = positions == null ? null : part(positions);
+    this.types = types == null ? null : part(types);
+    this.norm = norm == null ? null : part(norm);
+    this.positionOffset = positionOffset;
+    this.dropout = dropout;
+    this.site = publish(new InputSite(name, tokens.site(), tokens::forward));
+  }
+
+  /** The first hidden state; the pass learns of masks and positions. */
+  NDArray forward(ModelInput input, Pass pass, boolean causal) {
+    InputSite.Sequence sequence =
+        site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()));
+    pass.enter(sequence, causal);
+    NDArray x = sequence.vectors();
+    if (types != null) {
+      NDArray ids = sequence.types();
+      x = ids == null ? ADD_FIRST.call(x, types.weight()) : ADD.call(x, types.forward(ids));
+    }
+    if (positions != null) {
+      long start = sequence.start() + positionOffset;
+      long end = start + x.getShape().get(1);
+      if (end > positions.entries()) {
+        throw new IllegalArgumentException(
+            "a sequence of "
+                + (end - positionOffset)
+                + " tokens (virtual ones included) is longer than the "
+                + (positions.entries() - positionOffset)
+                + " positions that the model was trained with; truncate the input"
+                + " (maxLength) or take a model with more positions");
+      }
+      x =
+          ADD_POSITIONS.call(
+              x, positions.weight(), KeyValueCache.scalar(x.getManager(), start));
+    }
+    return pass.drop(norm == null ? x : norm.forward(x), dropout);
+  }
+
+  Embedding tokens() {
+    return tokens;
+  }
+}

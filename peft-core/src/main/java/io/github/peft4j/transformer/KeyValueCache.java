@@ -1,0 +1,98 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Keys and values of the positions that a decoder has seen, so that each new token costs one
+ * position's work. Buffers grow by doubling.
+ */
+public final class KeyValueCache implements AutoCloseable {
+
+  private static final Kernel GROW =
+      Kernel.of(
+          """
+          def grow(x: Tensor, old: Tensor, capacity: Tensor) -> Tensor:   # x (B, K, T, d)
+              shape = [torch.size(x, 0), torch.size(x, 1), int(capacity), torch.size(x, 3)]
+              buffer = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
+              part = torch.narrow(buffer, 2, 0, torch.size(old, 2))
+              part2 = torch.copy_(part, old)
+              return buffer
+          """);
+  private static final Kernel WRITE =
+      Kernel.of(
+          """
+          def write(buffer: Tensor, x: Tensor, start: Tensor) -> Tensor:
+              first = int(start)
+              n = torch.size(x, 2)
+              part = torch.copy_(torch.narrow(buffer, 2, first, n), x)
+              return torch.narrow(buffer, 2, 0, first + n)
+          """);
+
+  private final Map<String, NDArray> buffers = new HashMap<>();
+  private long length;
+
+  /** How many positions are held. */
+  public long length() {
+    return length;
+  }
+
+  /** Counts positions that all layers have appended. */
+  public void advance(long positions) {
+    length += positions;
+  }
+
+  /**
+   * Appends to a buffer.
+   *
+   * @param name of the buffer
+   * @param x (B, K, T, d)
+   * @return all that is held, (B, K, length + T, d), valid until the next call
+   */
+  NDArray append(String name, NDArray x) {
+    NDManager manager = x.getManager();
+    long needed = length + x.getShape().get(2);
+    NDArray buffer = buffers.get(name);
+    if (buffer == null || buffer.getShape().get(2) < needed) {
+      long capacity = Math.max(64, Long.highestOneBit(needed - 1) * 2);
+      NDArray old = buffer == null ? x.get(":, :, 0:0") : buffer;
+      NDArray grown = Scope.release(GROW.call(x, old, scalar(manager, capacity)));
+      if (buffer != null) {
+        buffer.close();
+      }
+      buffers.put(name, grown);
+      buffer = grown;
+    }
+    return WRITE.call(buffer, x, scalar(manager, length));
+  }
+
+  /**
+   * What a layer computes once for all positions, such as keys of an encoder's output.
+   *
+   * @return the array held under the name, made by the supplier the first time
+   */
+  NDArray once(String name, java.util.function.Supplier<NDArray> make) {
+    NDArray present = buffers.get(name);
+    if (present == null) {
+      present = Scope.release(make.get());
+      buffers.put(name, present);
+    }
+    return present;
+  }
+
+  /** A number for a kernel: on the CPU, so that reading it waits for no device. */
+  static NDArray scalar(NDManager manager, long value) {
+    return manager.create(value).toDevice(ai.djl.Device.cpu(), false);
+  }
+
+  @Override
+  public void close() {
+    buffers.values().forEach(NDArray::close);
+    buffers.clear();
+    length = 0;
+  }
+}

@@ -1,0 +1,187 @@
+package io.github.peft4j.transformer;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A Hugging Face {@code config.json}, read field by field. What is missing or of the wrong kind is
+ * reported with the file and the field.
+ */
+public final class ModelConfig {
+
+  private final JsonObject json;
+  private final String source;
+
+  private ModelConfig(JsonObject json, String source) {
+    this.json = json;
+    this.source = source;
+  }
+
+  /** A config from a JSON object; {@code source} is what errors call it. */
+  public static ModelConfig of(JsonObject json, String source) {
+    return new ModelConfig(json, source);
+  }
+
+  /**
+   * Reads {@code config.json} out of a model folder.
+   *
+   * @throws IllegalArgumentException if the folder or the file is missing or is no JSON object
+   */
+  public static ModelConfig read(Path folder) {
+    Path file = folder.resolve("config.json");
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(
+          (Files.isDirectory(folder)
+                  ? folder + " has no config.json"
+                  : folder + " is not a folder")
+              + ": expected a Hugging Face model folder with config.json, model.safetensors and"
+              + " tokenizer.json; pass the folder that holds them");
+    }
+    try {
+      JsonElement root = JsonParser.parseString(Files.readString(file));
+      if (!root.isJsonObject()) {
+        throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
+      }
+      return new ModelConfig(root.getAsJsonObject(), file.toString());
+    } catch (JsonParseException e) {
+      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file, e);
+    }
+  }
+
+  /** The whole object, a copy. */
+  public JsonObject json() {
+    return json.deepCopy();
+  }
+
+  /** This config with one field set. */
+  public ModelConfig with(String field, JsonElement value) {
+    JsonObject copy = json.deepCopy();
+    copy.add(field, value);
+    return new ModelConfig(copy, source);
+  }
+
+  /** Whether a field is there and not null. */
+  public boolean has(String field) {
+    return json.has(field) && !json.get(field).isJsonNull();
+  }
+
+  /** A field that must be a whole number. */
+  public int integer(String field) {
+    double value = number(field);
+    if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+      throw error(field, value, "a whole number");
+    }
+    return (int) value;
+  }
+
+  /** A whole number, or a default. */
+  public int integer(String field, int otherwise) {
+    return has(field) ? integer(field) : otherwise;
+  }
+
+  /** A whole number above zero: a dimension or a count. */
+  public int size(String field) {
+    int value = integer(field);
+    if (value <= 0) {
+      throw error(field, value, "a number above 0");
+    }
+    return value;
+  }
+
+  /** A field that must be a number. */
+  public double number(String field) {
+    JsonElement value = required(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
+      throw error(field, value, "a number");
+    }
+    return value.getAsDouble();
+  }
+
+  /** A number, or a default. */
+  public double number(String field, double otherwise) {
+    return has(field) ? number(field) : otherwise;
+  }
+
+  /** A string, or a default. */
+  public String text(String field, String otherwise) {
+    if (!has(field)) {
+      return otherwise;
+    }
+    JsonElement value = json.get(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isString()) {
+      throw error(field, value, "a string");
+    }
+    return value.getAsString();
+  }
+
+  /** A flag, or a default. */
+  public boolean flag(String field, boolean otherwise) {
+    if (!has(field)) {
+      return otherwise;
+    }
+    JsonElement value = json.get(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
+      throw error(field, value, "true or false");
+    }
+    return value.getAsBoolean();
+  }
+
+  /** The label names of {@code id2label} by id, or LABEL_0 … when there are none. */
+  public Map<Integer, String> labels() {
+    Map<Integer, String> labels = new TreeMap<>();
+    if (has("id2label") && json.get("id2label").isJsonObject()) {
+      json.getAsJsonObject("id2label")
+          .entrySet()
+          .forEach(e -> labels.put(Integer.valueOf(e.getKey()), e.getValue().getAsString()));
+    } else {
+      for (int i = 0; i < integer("num_labels", 2); i++) {
+        labels.put(i, "LABEL_" + i);
+      }
+    }
+    return labels;
+  }
+
+  /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if there is neither. */
+  ModelConfig ropeParameters() {
+    for (String field : new String[] {"rope_parameters", "rope_scaling"}) {
+      if (has(field) && json.get(field).isJsonObject()) {
+        return new ModelConfig(json.getAsJsonObject(field), source + ": " + field);
+      }
+    }
+    return new ModelConfig(new JsonObject(), source);
+  }
+
+  /** The error for a field whose value cannot be used. */
+  public IllegalArgumentException error(String field, @Nullable Object value, String expected) {
+    return new IllegalArgumentException(
+        source + ": field '" + field + "' is " + value + "; expected " + expected);
+  }
+
+  private JsonElement required(String field) {
+    if (!has(field)) {
+      throw new IllegalArgumentException(
+          source + ": field '" + field + "' is missing; there are " + json.keySet());
+    }
+    return json.get(field);
+  }
+
+  private static String kind(JsonElement element) {
+    return element.isJsonArray() ? "an array" : element.isJsonNull() ? "null" : "a value";
+  }
+
+  @Override
+  public String toString() {
+    return source + " " + json;
+  }
+}

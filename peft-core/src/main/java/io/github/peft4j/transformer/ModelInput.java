@@ -1,0 +1,68 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a model reads.
+ *
+ * @param ids token ids (B, T), int64
+ * @param mask (B, T), or (B, past + T) with a cache; 1 for real tokens; null if nothing is padded
+ * @param types segment ids (B, T), or null
+ * @param decoderIds what the decoder of an encoder-decoder reads (B, U), or null
+ */
+public record ModelInput(
+    NDArray ids,
+    @Nullable NDArray mask,
+    @Nullable NDArray types,
+    @Nullable NDArray decoderIds) {
+
+  /** Token ids without padding. */
+  public static ModelInput of(NDArray ids) {
+    return new ModelInput(ids, null, null, null);
+  }
+
+  /**
+   * Arrays from Java.
+   *
+   * @param manager owns the arrays and says on which device they lie
+   * @param ids [B][T]
+   * @param mask [B][T], or null
+   */
+  public static ModelInput of(NDManager manager, long[][] ids, long @Nullable [][] mask) {
+    return new ModelInput(
+        array(manager, ids), mask == null || full(mask) ? null : array(manager, mask), null, null);
+  }
+
+  /** The same input with the decoder's tokens (B, U). */
+  public ModelInput decoding(NDArray ids) {
+    return new ModelInput(this.ids, mask, types, ids);
+  }
+
+  /** The same input with segment ids (B, T). */
+  public ModelInput withTypes(@Nullable NDArray types) {
+    return new ModelInput(ids, mask, types, decoderIds);
+  }
+
+  static NDArray array(NDManager manager, long[][] rows) {
+    int width = rows[0].length;
+    long[] flat = new long[rows.length * width];
+    for (int i = 0; i < rows.length; i++) {
+      System.arraycopy(rows[i], 0, flat, i * width, width);
+    }
+    return manager.create(flat, new Shape(rows.length, width));
+  }
+
+  private static boolean full(long[][] mask) {
+    for (long[] row : mask) {
+      for (long value : row) {
+        if (value == 0) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,52 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.kernel.Tensors;
+import org.jspecify.annotations.Nullable;
+
+/** Builds models out of a config and tensors. */
+public final class Models {
+
+  private Models() {}
+
+  /**
+   * Builds a model.
+   *
+   * @param config of the model
+   * @param source of its tensors; left open
+   * @param task what it is for; null for what the config says
+   * @param device where it is to lie
+   * @param precision what it computes in
+   * @param seed of a head that the checkpoint lacks
+   * @return the frozen model
+   * @throws UnsupportedModelException for an unknown {@code model_type}
+   * @throws IllegalArgumentException listing tensors that are missing or misshapen
+   */
+  public static TransformerModel build(
+      ModelConfig config,
+      TensorSource source,
+      @Nullable Task task,
+      Device device,
+      Precision precision,
+      long seed) {
+    Family family = Families.of(config);
+    Task chosen = task == null ? family.task(config) : task;
+    NDManager manager = Tensors.newManager(device);
+    try (TensorLoader loader = new TensorLoader(manager, precision)) {
+      Checkpoint weights =
+          new Checkpoint(
+              source, loader, family.root(), config.number("initializer_range", 0.02), seed);
+      TransformerModel.Body body = family.body(config, weights);
+      Head head = family.head(config, chosen, weights, body);
+      weights.finish(family.modelType);
+      return new TransformerModel(config, chosen, manager, precision, body, head);
+    } catch (RuntimeException e) {
+      manager.close();
+      throw e;
+    }
+  }
+}

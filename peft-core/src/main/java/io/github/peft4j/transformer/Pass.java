@@ -1,0 +1,221 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Dropout;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.InputSite;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the layers of one stack share during one run: masks, positions, the cache, the tape.
+ *
+ * <p>Arrays that a pass holds are constants of the run and are freed when it is closed.
+ */
+public final class Pass implements AutoCloseable {
+
+  /** Padding of the keys, as a bias: (B, S) of ones and zeros → (B, 1, 1, S). */
+  private static final Kernel PADDING_BIAS =
+      Kernel.of(
+          """
+          def padding_bias(x: Tensor, mask: Tensor) -> Tensor:
+              blocked = torch.eq(mask, 0)
+              shape = [torch.size(mask, 0), 1, 1, torch.size(mask, 1)]
+              zeros = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
+              return torch.masked_fill(zeros, torch.reshape(blocked, shape), {lowest})
+          """);
+
+  /** Padding and causality: query t of T sees keys up to S - T + t: (B, 1, T, S). */
+  private static final Kernel CAUSAL_BIAS =
+      Kernel.of(
+          """
+          def causal_bias(x: Tensor, mask: Tensor) -> Tensor:
+              t = torch.size(x, 1)
+              s = torch.size(mask, 1)
+              future = torch.triu(torch.ones([t, s], dtype=11, layout=None, device=x.device), s - t + 1)
+              blocked = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
+              blocked = torch.logical_or(blocked, torch.reshape(future, [1, 1, t, s]))
+              zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
+              return torch.masked_fill(zeros, blocked, {lowest})
+          """);
+
+  private static final Kernel LAST =
+      Kernel.of(
+          """
+          def last(x: Tensor) -> Tensor:
+              return torch.select(x, 1, -1)
+          """);
+  private static final Kernel LAST_REAL =
+      Kernel.of(
+          """
+          def last_real(x: Tensor, mask: Tensor) -> Tensor:
+              width = torch.size(mask, 1)
+              places = torch.arange(width, dtype=4, layout=None, device=mask.device)
+              last = torch.argmax(torch.mul(mask.to(4), places), 1)
+              index = torch.expand(torch.reshape(last, [-1, 1, 1]), [-1, 1, torch.size(x, 2)])
+              return torch.squeeze(torch.gather(x, 1, index), 1)
+          """);
+
+  /** The lowest finite bfloat16: far below every score, and no NaN in a row that sees nothing. */
+  static final String LOWEST = "-3.3895313892515355e+38";
+
+  private static final Kernel PADDING = PADDING_BIAS.with("lowest", LOWEST);
+  private static final Kernel CAUSAL = CAUSAL_BIAS.with("lowest", LOWEST);
+
+  private final Tape tape;
+  private final @Nullable KeyValueCache cache;
+  private final List<NDArray> held = new ArrayList<>();
+  private @Nullable NDArray mask;
+  private @Nullable NDArray bias;
+  private boolean training;
+  private boolean causal;
+  private long start;
+  private long virtual;
+  private @Nullable NDArray cosine;
+  private @Nullable NDArray sine;
+  private @Nullable NDArray memory;
+  private @Nullable NDArray memoryBias;
+
+  /**
+   * Starts a pass.
+   *
+   * @param tape how segments are run
+   * @param cache keys and values of earlier positions, or null
+   */
+  public Pass(Tape tape, @Nullable KeyValueCache cache) {
+    this.tape = tape;
+    this.cache = cache;
+  }
+
+  /** A pass of inference without a cache. */
+  public static Pass inference() {
+    return new Pass(Tape.inference(), null);
+  }
+
+  /** The state of each row's last real token: (B, n + T, D) → (B, D). */
+  NDArray lastToken(NDArray x) {
+    NDArray seen = mask;
+    return seen == null ? LAST.call(x) : LAST_REAL.call(x, seen);
+  }
+
+  /** Turns the model's own dropout on, as in training. */
+  public Pass training() {
+    training = true;
+    return this;
+  }
+
+  /** Dropout of the frozen model: x with a part of its elements zeroed while training. */
+  NDArray drop(NDArray x, double probability) {
+    return training && probability > 0 ? Dropout.of(probability).call(x) : x;
+  }
+
+  /** Whether the model's own dropout is on. */
+  boolean isTraining() {
+    return training;
+  }
+
+  /** How segments are run. */
+  public Tape tape() {
+    return tape;
+  }
+
+  /** Keys and values of earlier positions, or null. */
+  public @Nullable KeyValueCache cache() {
+    return cache;
+  }
+
+  /** How many positions earlier runs have put into the cache. */
+  public long past() {
+    return cache == null ? 0 : cache.length();
+  }
+
+  /** Takes note of the sequence that enters the stack. */
+  void enter(InputSite.Sequence sequence, boolean causal) {
+    this.start = sequence.start();
+    this.virtual = sequence.virtual();
+    NDArray mask = sequence.mask();
+    long length = sequence.vectors().getShape().get(1);
+    if (mask == null && causal && length > 1 && sequence.past() > 0) {
+      NDArray ids = sequence.vectors();
+      mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
+    }
+    this.mask = sequence.mask() == null ? null : hold(sequence.mask());
+    if (mask != null) {
+      this.bias = hold((causal ? CAUSAL : PADDING).call(sequence.vectors(), mask));
+      this.causal = false;
+    } else {
+      this.bias = null;
+      this.causal = causal && length > 1;
+    }
+  }
+
+  /** Position of the first vector. */
+  long start() {
+    return start;
+  }
+
+  /** How many vectors in front stand for no token. */
+  public long virtual() {
+    return virtual;
+  }
+
+  /** What is added to the scores of self-attention, or null. */
+  @Nullable NDArray bias() {
+    return bias;
+  }
+
+  /** Whether self-attention is causal without a bias saying so. */
+  boolean causal() {
+    return causal;
+  }
+
+  /** Sets the rotary tables (1, 1, T, d) of this run's positions. */
+  void rotate(NDArray cosine, NDArray sine) {
+    this.cosine = hold(cosine);
+    this.sine = hold(sine);
+  }
+
+  @Nullable NDArray cosine() {
+    return cosine;
+  }
+
+  @Nullable NDArray sine() {
+    return sine;
+  }
+
+  /** Adds a bias for all layers of the stack, such as T5's relative positions (1, H, T, S). */
+  void addBias(NDArray positions) {
+    NDArray present = bias;
+    bias = present == null ? positions : hold(present.add(positions));
+  }
+
+  /** Sets what cross-attention reads: an encoder's output (B, S, D), and the bias of its padding. */
+  void remember(NDArray memory, @Nullable NDArray bias) {
+    this.memory = memory;
+    this.memoryBias = bias;
+  }
+
+  @Nullable NDArray memory() {
+    return memory;
+  }
+
+  @Nullable NDArray memoryBias() {
+    return memoryBias;
+  }
+
+  /** Keeps an array until the pass is closed. */
+  NDArray hold(NDArray array) {
+    held.add(Scope.release(array));
+    return array;
+  }
+
+  @Override
+  public void close() {
+    held.forEach(NDArray::close);
+    held.clear();
+  }
+}

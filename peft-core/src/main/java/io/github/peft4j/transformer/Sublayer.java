@@ -1,0 +1,60 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.SublayerSite;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One residual branch: y = outNorm(x + postNorm(f(preNorm(x)))), each norm where the family has it.
+ * BERT has the last, Llama the first, Gemma 2 the first two.
+ */
+final class Sublayer {
+
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(x: Tensor, y: Tensor) -> Tensor:
+              return torch.add(x, y)
+          """);
+
+  private final BiFunction<NDArray, Pass, NDArray> function;
+  private final @Nullable Norm preNorm;
+  private final @Nullable Norm postNorm;
+  private final @Nullable Norm outNorm;
+  private final SublayerSite site;
+  private final double dropout;
+
+  Sublayer(
+      SublayerSite site,
+      BiFunction<NDArray, Pass, NDArray> function,
+      @Nullable Norm preNorm,
+      @Nullable Norm postNorm,
+      @Nullable Norm outNorm,
+      double dropout) {
+    this.site = site;
+    this.function = function;
+    this.preNorm = preNorm;
+    this.postNorm = postNorm;
+    this.outNorm = outNorm;
+    this.dropout = dropout;
+  }
+
+  SublayerSite site() {
+    return site;
+  }
+
+  NDArray forward(NDArray x, Pass pass) {
+    NDArray sum = ADD.call(x, branch(x, pass));
+    return outNorm == null ? sum : outNorm.forward(sum);
+  }
+
+  /** What the branch adds to x: for layers whose branches all read the same x. */
+  NDArray branch(NDArray x, Pass pass) {
+    NDArray h = preNorm == null ? x : preNorm.forward(x);
+    NDArray f =
+        site.forward(new SublayerSite.Input(h, x, in -> pass.drop(function.apply(in, pass), dropout)));
+    return postNorm == null ? f : postNorm.forward(f);
+  }
+}

@@ -1,0 +1,77 @@
+package io.github.peft4j.transformer;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * What a model is for: which head stands on its body. Names are Hugging Face PEFT's task types.
+ *
+ * @param type of the task
+ * @param labels names of the classes by id; empty for language models
+ */
+public record Task(Type type, List<String> labels) {
+
+  /** The kinds of task. */
+  public enum Type {
+    /** The next token of a text. */
+    CAUSAL_LM,
+    /** A class for a text. */
+    SEQ_CLS,
+    /** A class for each token. */
+    TOKEN_CLS,
+    /** A text for a text. */
+    SEQ_2_SEQ_LM
+  }
+
+  /** Checks and copies. */
+  public Task {
+    labels = List.copyOf(labels);
+    boolean classifies = type == Type.SEQ_CLS || type == Type.TOKEN_CLS;
+    if (classifies && labels.isEmpty()) {
+      throw new IllegalArgumentException(type + " needs at least one label");
+    }
+  }
+
+  /** Language modelling. */
+  public static Task causalLm() {
+    return new Task(Type.CAUSAL_LM, List.of());
+  }
+
+  /** Text to text. */
+  public static Task sequenceToSequence() {
+    return new Task(Type.SEQ_2_SEQ_LM, List.of());
+  }
+
+  /** Classification of texts. */
+  public static Task classification(List<String> labels) {
+    return new Task(Type.SEQ_CLS, labels);
+  }
+
+  /** Classification of texts. */
+  public static Task classification(String... labels) {
+    return classification(List.of(labels));
+  }
+
+  /** Classification of tokens. */
+  public static Task tokenClassification(List<String> labels) {
+    return new Task(Type.TOKEN_CLS, labels);
+  }
+
+  /** The task that a config's {@code architectures} field names, or the family's usual one. */
+  static Task of(ModelConfig config, Type usual) {
+    String architecture =
+        config.has("architectures")
+            ? config.json().get("architectures").toString()
+            : "";
+    Type type =
+        architecture.contains("ForSequenceClassification")
+            ? Type.SEQ_CLS
+            : architecture.contains("ForTokenClassification") ? Type.TOKEN_CLS : usual;
+    List<String> labels =
+        type == Type.SEQ_CLS || type == Type.TOKEN_CLS
+            ? new ArrayList<>(config.labels().values())
+            : Collections.emptyList();
+    return new Task(type, labels);
+  }
+}

@@ -1,0 +1,198 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Site;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
+ *
+ * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T), and
+ * gives logits. Not for use by several threads while adapters are being changed; inference alone may
+ * run on many threads.
+ */
+public final class TransformerModel extends NamedBlock implements AutoCloseable {
+
+  private final ModelConfig config;
+  private final Task task;
+  private final NDManager manager;
+  private final Precision precision;
+  private final Body body;
+  private final Head head;
+
+  TransformerModel(
+      ModelConfig config,
+      Task task,
+      NDManager manager,
+      Precision precision,
+      Body body,
+      Head head) {
+    super("");
+    this.config = config;
+    this.task = task;
+    this.manager = manager;
+    this.precision = precision;
+    this.body = body;
+    this.head = head;
+    body.stacks().forEach(this::part);
+    part(head);
+  }
+
+  /** What computes hidden states: one stack, or an encoder and a decoder. */
+  interface Body {
+    /** The last hidden state (B, T, D) of what the head reads. */
+    NDArray forward(ModelInput input, Pass pass);
+
+    /** The stacks. */
+    List<Stack> stacks();
+  }
+
+  /** The last hidden state (B, T, D). */
+  public NDArray hidden(ModelInput input, Pass pass) {
+    return body.forward(input, pass);
+  }
+
+  /** Logits in inference: (B, V) for a class each, (B, T, V) for tokens. */
+  public NDArray logits(ModelInput input) {
+    try (Pass pass = Pass.inference()) {
+      return logits(input, pass);
+    }
+  }
+
+  /** Logits of a pass of inference. */
+  public NDArray logits(ModelInput input, Pass pass) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) {
+            return scope.keep(head.logits(hidden(input, pass), pass));
+          }
+        });
+  }
+
+  /** The head. */
+  public Head head() {
+    return head;
+  }
+
+  /** The config file. */
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** What the model is for. */
+  public Task task() {
+    return task;
+  }
+
+  /** Where the model lies. */
+  public Device device() {
+    return manager.getDevice();
+  }
+
+  /** What the model computes in. */
+  public Precision precision() {
+    return precision;
+  }
+
+  /** Owner of the model's arrays; arrays for its input may be made from it. */
+  public NDManager manager() {
+    return manager;
+  }
+
+  /** The largest number of tokens, virtual ones included. */
+  public long maxPositions() {
+    return config.integer("max_position_embeddings", config.integer("n_positions", 1 << 20));
+  }
+
+  /**
+   * What an encoder-decoder's decoder reads while it learns to write these labels: the start token
+   * and all labels but the last.
+   *
+   * @param labels [B][U], {@link Targets#IGNORED} where none counts
+   */
+  public long[][] shiftRight(long[][] labels) {
+    long start = config.integer("decoder_start_token_id");
+    long pad = config.integer("pad_token_id");
+    long[][] shifted = new long[labels.length][labels[0].length];
+    for (int b = 0; b < labels.length; b++) {
+      shifted[b][0] = start;
+      for (int t = 1; t < labels[b].length; t++) {
+        shifted[b][t] = labels[b][t - 1] == Targets.IGNORED ? pad : labels[b][t - 1];
+      }
+    }
+    return shifted;
+  }
+
+  /** Sets which adapters are at work at every site. */
+  public void activate(Composition composition) {
+    sites().forEach(site -> site.activate(composition));
+  }
+
+  /** Tells the layers of all adapters whether a training step is running. */
+  public void setTraining(boolean training) {
+    sites().forEach(site -> site.setTraining(training));
+  }
+
+  /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
+  public Stream<ParameterSite> parameters() {
+    return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
+  }
+
+  /** Number of elements of the frozen tensors, shared ones counted once. */
+  public long size() {
+    return parameters().mapToLong(parameter -> parameter.shape().size()).sum();
+  }
+
+  /** The site of this class and name, or null. */
+  public <S extends Site<?, ?>> @Nullable S site(Class<S> type, String name) {
+    return sites()
+        .filter(type::isInstance)
+        .map(type::cast)
+        .filter(site -> site.name().equals(name))
+        .findFirst()
+        .orElse(null);
+  }
+
+  @Override
+  protected NDList forwardInternal(
+      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    NDArray ids = inputs.get(0);
+    ModelInput input =
+        new ModelInput(
+            ids,
+            inputs.size() > 1 ? inputs.get(1) : null,
+            inputs.size() > 2 ? inputs.get(2) : null,
+            null);
+    return new NDList(logits(input));
+  }
+
+  @Override
+  public Shape[] getOutputShapes(Shape[] inputShapes) {
+    return new Shape[] {head.logitsShape(inputShapes[0])};
+  }
+
+  @Override
+  public void close() {
+    manager.close();
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        "%s, %,d parameters, %s on %s for %s",
+        config.text("model_type", "?"), size(), precision, device(), task.type());
+  }
+}

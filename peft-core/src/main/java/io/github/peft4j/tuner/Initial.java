@@ -1,0 +1,86 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import java.util.Random;
+
+/** Makes the tensors that adapters start with: on the model's device, in the masters' precision. */
+public final class Initial {
+
+  private final NDManager manager;
+  private final Precision precision;
+  private final Random random;
+
+  /**
+   * Creates a source of tensors.
+   *
+   * @param precision FLOAT32, or FLOAT64 for tests of gradients
+   * @param seed of the random ones
+   */
+  public Initial(NDManager manager, Precision precision, long seed) {
+    this.manager = manager;
+    this.precision = precision;
+    this.random = new Random(seed);
+  }
+
+  /** All zeros. */
+  public NDArray zeros(long... shape) {
+    return of(new float[Math.toIntExact(new Shape(shape).size())], shape);
+  }
+
+  /** All the same value. */
+  public NDArray filled(double value, long... shape) {
+    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    java.util.Arrays.fill(values, (float) value);
+    return of(values, shape);
+  }
+
+  /** Normal with mean 0. */
+  public NDArray normal(double deviation, long... shape) {
+    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (random.nextGaussian() * deviation);
+    }
+    return of(values, shape);
+  }
+
+  /** Uniform between -bound and bound. */
+  public NDArray uniform(double bound, long... shape) {
+    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+    }
+    return of(values, shape);
+  }
+
+  /** PyTorch's default for linear weights [out, in]: uniform between ±1/√in. */
+  public NDArray kaimingUniform(long out, long in) {
+    return uniform(1 / Math.sqrt(in), out, in);
+  }
+
+  /** A copy of a tensor of the model. */
+  public NDArray copy(NDArray tensor) {
+    try (NDArray cast = Tensors.cast(tensor, precision)) {
+      return cast.duplicate();
+    }
+  }
+
+  /** Values in row-major order. */
+  public NDArray of(float[] values, long... shape) {
+    NDArray array = manager.create(values, new Shape(shape));
+    if (precision == Precision.FLOAT32) {
+      return array;
+    }
+    try (array) {
+      return Tensors.cast(array, precision);
+    }
+  }
+
+  /** The generator behind the random tensors. */
+  public Random random() {
+    return random;
+  }
+}

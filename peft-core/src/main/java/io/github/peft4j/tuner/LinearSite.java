@@ -1,0 +1,93 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** A linear map y = W x + b: input (…, in), output (…, out). */
+public final class LinearSite extends Site<NDArray, NDArray> {
+
+  /** What the map does in its model; methods choose their default targets by it. */
+  public enum Role {
+    /** Queries of attention. */
+    QUERY,
+    /** Keys of attention. */
+    KEY,
+    /** Values of attention. */
+    VALUE,
+    /** Queries, keys and values in one. */
+    QUERY_KEY_VALUE,
+    /** Output of attention. */
+    ATTENTION_OUTPUT,
+    /** Gate of a gated feed-forward network. */
+    GATE,
+    /** First map of a feed-forward network. */
+    UP,
+    /** Last map of a feed-forward network. */
+    DOWN,
+    /** Pooling between body and classifier. */
+    POOLER,
+    /** Logits: a language model's output or a classifier. */
+    HEAD
+  }
+
+  private final Role role;
+  private final ParameterSite weight;
+  private final @Nullable ParameterSite bias;
+  private final boolean transposed;
+
+  /**
+   * Creates a site.
+   *
+   * @param weight [out, in], or [in, out] if transposed
+   * @param transposed whether the weight is stored as GPT-2's Conv1D stores it
+   */
+  public LinearSite(
+      String name,
+      Role role,
+      ParameterSite weight,
+      @Nullable ParameterSite bias,
+      boolean transposed,
+      Forward<NDArray, NDArray> base) {
+    super(name, base);
+    this.role = role;
+    this.weight = weight;
+    this.bias = bias;
+    this.transposed = transposed;
+  }
+
+  /** What the map does in its model. */
+  public Role role() {
+    return role;
+  }
+
+  /** The weight as stored: [out, in], or [in, out] if {@link #isTransposed}. */
+  public ParameterSite weight() {
+    return weight;
+  }
+
+  /** The bias [out], if there is one. */
+  public Optional<ParameterSite> bias() {
+    return Optional.ofNullable(bias);
+  }
+
+  /** Whether the weight is stored as [in, out]: {@code fan_in_fan_out} in Hugging Face PEFT. */
+  public boolean isTransposed() {
+    return transposed;
+  }
+
+  /** Size of the input's last dimension. */
+  public long inFeatures() {
+    return weight.shape().get(transposed ? 0 : 1);
+  }
+
+  /** Size of the output's last dimension. */
+  public long outFeatures() {
+    return weight.shape().get(transposed ? 1 : 0);
+  }
+
+  @Override
+  public ParameterSite weightSite() {
+    return weight;
+  }
+}

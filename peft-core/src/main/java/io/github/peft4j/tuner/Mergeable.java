@@ -1,0 +1,15 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+
+/** A layer whose effect on a linear or embedding site can be written into the frozen weight. */
+public interface Mergeable {
+
+  /**
+   * The weight that makes the plain site compute what the site with this layer computes.
+   *
+   * @param weight the site's present weight, as stored, in FLOAT32 or wider
+   * @return a new tensor of the same shape
+   */
+  NDArray merge(NDArray weight);
+}

@@ -1,0 +1,131 @@
+package io.github.peft4j.tuner;
+
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One computation of the frozen model that adapters may rewrite.
+ *
+ * @param <I> what goes in
+ * @param <O> what comes out
+ */
+public abstract class Site<I, O> implements Forward<I, O> {
+
+  private final String name;
+  private final Map<String, TunerLayer<I, O>> layers = new LinkedHashMap<>();
+  private Composition composition = Composition.NONE;
+  private Forward<I, O> active;
+
+  /**
+   * Creates a site.
+   *
+   * @param name the Hugging Face module name, for example {@code model.layers.0.self_attn.q_proj}
+   * @param base what the frozen model computes here
+   */
+  protected Site(String name, Forward<I, O> base) {
+    this.name = name;
+    this.base = base;
+    this.active = base;
+  }
+
+  private final Forward<I, O> base;
+
+  /** The Hugging Face module name. */
+  public final String name() {
+    return name;
+  }
+
+  /** What the frozen model computes here, without any adapter. */
+  public final Forward<I, O> base() {
+    return base;
+  }
+
+  /** Computes the site with the adapters that are active. */
+  @Override
+  public final O forward(I input) {
+    return active.forward(input);
+  }
+
+  /**
+   * Adds one adapter's layer.
+   *
+   * @throws IllegalStateException if the adapter has a layer here already
+   */
+  public final void rewrite(String adapter, TunerLayer<I, O> layer) {
+    TunerLayer<I, O> present = layers.putIfAbsent(adapter, layer);
+    if (present != null) {
+      throw new IllegalStateException(
+          "adapter '" + adapter + "' rewrites " + name + " twice: " + present + " and " + layer);
+    }
+    activate(composition);
+  }
+
+  /** Takes one adapter's layer out, without closing it; null if there is none. */
+  public final @Nullable TunerLayer<I, O> restore(String adapter) {
+    TunerLayer<I, O> layer = layers.remove(adapter);
+    activate(composition);
+    return layer;
+  }
+
+  /** One adapter's layer, or null. */
+  public final @Nullable TunerLayer<I, O> layer(String adapter) {
+    return layers.get(adapter);
+  }
+
+  /** The layers of all adapters, active or not. */
+  public final Collection<TunerLayer<I, O>> layers() {
+    return layers.values();
+  }
+
+  /** Sets which adapters are at work here. */
+  public final void activate(Composition composition) {
+    this.composition = composition;
+    this.active = compose(composition, base);
+  }
+
+  /** Whether an active adapter has a layer here. */
+  public final boolean isRewritten() {
+    return active != base;
+  }
+
+  /** Whether a gradient is wanted by an active layer here. */
+  public final boolean trains() {
+    return isRewritten()
+        && composition.adapters().stream()
+            .map(layers::get)
+            .anyMatch(
+                layer ->
+                    layer != null
+                        && layer.trainables().stream()
+                            .anyMatch(t -> !t.isBuffer() && t.value().hasGradient()));
+  }
+
+  /** Tells every layer whether a training step is running. */
+  public final void setTraining(boolean training) {
+    layers.values().forEach(layer -> layer.setTraining(training));
+  }
+
+  private Forward<I, O> compose(Composition part, Forward<I, O> inner) {
+    if (part instanceof Composition.Single single) {
+      TunerLayer<I, O> layer = layers.get(single.adapter());
+      return layer == null ? inner : input -> layer.forward(input, inner);
+    }
+    Forward<I, O> stacked = inner;
+    for (Composition next : ((Composition.Stack) part).parts()) {
+      stacked = compose(next, stacked);
+    }
+    return stacked;
+  }
+
+  /** The tensor that a {@link Mergeable} layer here is merged into, or null if there is none. */
+  public @Nullable ParameterSite weightSite() {
+    return null;
+  }
+
+  @Override
+  public String toString() {
+    return getClass().getSimpleName() + " " + name;
+  }
+}

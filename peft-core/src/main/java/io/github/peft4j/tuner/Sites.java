@@ -1,0 +1,202 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a method sees of a model: its sites, which it rewrites for one adapter.
+ *
+ * <pre>{@code
+ * sites.linear(config.targetModules(), Role.KEY, Role.VALUE, Role.DOWN)
+ *     .rewrite(site -> new ScaledOutput(site, sites.initial()));
+ * }</pre>
+ */
+public final class Sites {
+
+  private final List<Site<?, ?>> all;
+  private final String adapter;
+  private final Initial initial;
+  private final List<Rewrite> rewrites = new ArrayList<>();
+  private final Map<String, Trainable> stored = new LinkedHashMap<>();
+  private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
+
+  /**
+   * One site and the layer that rewrites it.
+   *
+   * @param name of the layer's only tensor in the adapter file, or null for the method's usual names
+   */
+  public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer, @Nullable String name) {}
+
+  /**
+   * The sites of a model, for one adapter.
+   *
+   * @param adapter the adapter's name
+   * @param initial makes its tensors
+   */
+  public Sites(Stream<Site<?, ?>> all, String adapter, Initial initial) {
+    this.all = all.toList();
+    this.adapter = adapter;
+    this.initial = initial;
+  }
+
+  /** Makes the adapter's tensors. */
+  public Initial initial() {
+    return initial;
+  }
+
+  /** Every site of a kind, in the model's order. */
+  public <S extends Site<?, ?>> List<S> all(Class<S> kind) {
+    return all.stream().filter(kind::isInstance).map(kind::cast).toList();
+  }
+
+  /**
+   * The linear modules that are meant.
+   *
+   * @param targets which; null for those of the given roles
+   * @param usual roles that the method rewrites when nothing is said
+   */
+  public Selection<LinearSite> linear(@Nullable TargetModules targets, LinearSite.Role... usual) {
+    List<LinearSite> linear = all(LinearSite.class);
+    if (targets == null) {
+      List<LinearSite.Role> roles = List.of(usual);
+      return new Selection<>(
+          linear.stream().filter(site -> roles.contains(site.role())).toList(),
+          linear,
+          "roles " + roles);
+    }
+    return select(
+        linear.stream()
+            .filter(s -> !targets.isAllLinear() || s.role() != LinearSite.Role.HEAD)
+            .toList(),
+        targets);
+  }
+
+  /** The embeddings that are meant; {@code all-linear} means none. */
+  public Selection<EmbeddingSite> embeddings(@Nullable TargetModules targets) {
+    List<EmbeddingSite> embeddings = all(EmbeddingSite.class);
+    return targets == null || targets.isAllLinear()
+        ? new Selection<>(List.of(), embeddings, "none")
+        : select(embeddings, targets);
+  }
+
+  /** The tensors of the model whose name is accepted. */
+  public Selection<ParameterSite> parameters(Predicate<String> names) {
+    List<ParameterSite> parameters = all(ParameterSite.class);
+    return new Selection<>(
+        parameters.stream().filter(site -> names.test(site.name())).toList(),
+        parameters,
+        "the method's choice of parameters");
+  }
+
+  private static <S extends Site<?, ?>> Selection<S> select(List<S> sites, TargetModules targets) {
+    return new Selection<>(
+        sites.stream().filter(site -> targets.matches(site.name())).toList(),
+        sites,
+        targets.toString());
+  }
+
+  /** Puts one layer into one site. */
+  public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer) {
+    rewrite(site, layer, null);
+  }
+
+  /** Puts a layer of one tensor into a site; in the adapter file the tensor has this name. */
+  public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer, @Nullable String name) {
+    site.rewrite(adapter, layer);
+    rewrites.add(new Rewrite(site, layer, name));
+  }
+
+  /** The adapter's layer at a site, or null. */
+  public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
+    return site.layer(adapter);
+  }
+
+  /** Stores a layer's tensor under a second name. */
+  public void alias(String name, Trainable tensor) {
+    stored.put(name, tensor);
+  }
+
+  /** Stores a tensor that no layer has. */
+  public void store(String name, NDArray value) {
+    stored.put(name, new Trainable(name, value, true));
+  }
+
+  /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
+  public void storeFrozen(String name, ParameterSite tensor) {
+    frozen.put(name, tensor);
+  }
+
+  /** The frozen tensors that are stored with the adapter. */
+  public Map<String, ParameterSite> frozen() {
+    return frozen;
+  }
+
+  /** All that was rewritten, in order. */
+  public List<Rewrite> rewrites() {
+    return rewrites;
+  }
+
+  /** The tensors stored under names of their own. */
+  public Map<String, Trainable> stored() {
+    return stored;
+  }
+
+  /** Some sites of one kind. */
+  public static final class Selection<S extends Site<?, ?>> {
+
+    private final List<S> chosen;
+    private final List<S> candidates;
+    private final String wanted;
+
+    Selection(List<S> chosen, List<S> candidates, String wanted) {
+      this.chosen = chosen;
+      this.candidates = candidates;
+      this.wanted = wanted;
+    }
+
+    /** Those among them whose name is accepted. */
+    public Selection<S> where(Predicate<String> names) {
+      return new Selection<>(
+          chosen.stream().filter(site -> names.test(site.name())).toList(), candidates, wanted);
+    }
+
+    /** The sites. */
+    public List<S> list() {
+      return chosen;
+    }
+
+    /** Whether there is none. */
+    public boolean isEmpty() {
+      return chosen.isEmpty();
+    }
+
+    /**
+     * The sites, of which there must be one at least.
+     *
+     * @throws IllegalArgumentException naming modules whose names are near
+     */
+    public List<S> required() {
+      if (chosen.isEmpty()) {
+        throw new IllegalArgumentException(
+            NearNames.nothingMatches(
+                wanted, candidates.stream().map(Site::name).toList()));
+      }
+      return chosen;
+    }
+  }
+
+  /** Rewrites every selected linear or embedding site. */
+  public <I, O, S extends Site<I, O>> void rewriteAll(
+      List<S> selected, Function<S, TunerLayer<I, O>> layer) {
+    for (S site : selected) {
+      rewrite(site, layer.apply(site));
+    }
+  }
+}

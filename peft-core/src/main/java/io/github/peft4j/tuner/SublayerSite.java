@@ -1,0 +1,62 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * One residual branch of a layer: attention or feed-forward, from the layer's stream (B, T, D) to
+ * what is added to it (B, T, D). A serial adapter transforms the output, a parallel one adds its own
+ * function of the input.
+ */
+public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
+
+  /** Which branch of the layer. */
+  public enum Kind {
+    /** Self-attention. */
+    ATTENTION,
+    /** Attention over an encoder's output. */
+    CROSS_ATTENTION,
+    /** The feed-forward network. */
+    FEED_FORWARD
+  }
+
+  private final Kind kind;
+  private final int layer;
+  private final long dimension;
+
+  /**
+   * Creates a site.
+   *
+   * @param layer index in its stack
+   * @param dimension D
+   */
+  public SublayerSite(String name, Kind kind, int layer, long dimension) {
+    super(name, input -> input.function().forward(input.hidden()));
+    this.kind = kind;
+    this.layer = layer;
+    this.dimension = dimension;
+  }
+
+  /** Which branch of the layer. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** The layer's index in its stack. */
+  public int layer() {
+    return layer;
+  }
+
+  /** D. */
+  public long dimension() {
+    return dimension;
+  }
+
+  /**
+   * What a branch works on.
+   *
+   * @param hidden the branch's input (B, T, D), normalised if the family normalises first
+   * @param residual the stream the branch's output is added to (B, T, D)
+   * @param function the branch itself
+   */
+  public record Input(NDArray hidden, NDArray residual, Forward<NDArray, NDArray> function) {}
+}

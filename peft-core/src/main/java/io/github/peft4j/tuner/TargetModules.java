@@ -1,0 +1,115 @@
+package io.github.peft4j.tuner;
+
+import java.util.List;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which modules a method rewrites, as Hugging Face PEFT's {@code target_modules}: a list of name
+ * suffixes, a regular expression that matches whole names, or {@code all-linear}.
+ */
+public final class TargetModules {
+
+  /** PEFT's word for every linear module but the output layer. */
+  public static final String ALL_LINEAR = "all-linear";
+
+  private final @Nullable List<String> suffixes;
+  private final @Nullable String expression;
+
+  private TargetModules(@Nullable List<String> suffixes, @Nullable String expression) {
+    this.suffixes = suffixes;
+    this.expression = expression;
+  }
+
+  /** Modules whose name ends in one of these, as whole name parts: {@code q_proj}. */
+  public static TargetModules of(List<String> suffixes) {
+    if (suffixes.isEmpty()) {
+      throw new IllegalArgumentException(
+          "target_modules is empty: name modules such as q_proj, or take \"all-linear\"");
+    }
+    return new TargetModules(List.copyOf(suffixes), null);
+  }
+
+  /** Modules whose whole name matches, or {@code "all-linear"}. */
+  public static TargetModules matching(String expression) {
+    if (!expression.equals(ALL_LINEAR)) {
+      try {
+        Pattern.compile(expression);
+      } catch (PatternSyntaxException e) {
+        throw new IllegalArgumentException(
+            "target_modules \""
+                + expression
+                + "\" is not a regular expression: "
+                + e.getDescription()
+                + "; to name modules pass a list of names",
+            e);
+      }
+    }
+    return new TargetModules(null, expression);
+  }
+
+  /** Whether this is {@code all-linear}. */
+  public boolean isAllLinear() {
+    return ALL_LINEAR.equals(expression);
+  }
+
+  /** The suffixes, or null if this is an expression. */
+  public @Nullable List<String> suffixes() {
+    return suffixes;
+  }
+
+  /** The expression, or null if this is a list. */
+  public @Nullable String expression() {
+    return expression;
+  }
+
+  /** Whether a module of this name is meant; for {@code all-linear} every name is. */
+  public boolean matches(String name) {
+    if (suffixes != null) {
+      return suffixes.stream().anyMatch(s -> name.equals(s) || name.endsWith("." + s));
+    }
+    return isAllLinear() || (expression != null && name.matches(expression));
+  }
+
+  /**
+   * Names restricted to some layers.
+   *
+   * @param indices layers that are meant; null for all
+   * @param patterns name parts that stand before a layer's index, such as {@code layers}; null for
+   *     any
+   */
+  public static Predicate<String> inLayers(
+      @Nullable List<Integer> indices, @Nullable List<String> patterns) {
+    if (indices == null) {
+      return name -> true;
+    }
+    List<String> parts = patterns == null || patterns.isEmpty() ? List.of("[^.]*") : patterns;
+    List<Pattern> compiled =
+        parts.stream().map(part -> Pattern.compile(".*\\." + part + "\\.(\\d+)\\.")).toList();
+    return name ->
+        compiled.stream()
+            .map(pattern -> pattern.matcher(name))
+            .filter(Matcher::lookingAt)
+            .findFirst()
+            .map(m -> indices.contains(Integer.valueOf(m.group(1))))
+            .orElse(false);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TargetModules that && toString().equals(that.toString());
+  }
+
+  @Override
+  public int hashCode() {
+    return toString().hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return suffixes != null ? suffixes.toString() : String.valueOf(expression);
+  }
+}

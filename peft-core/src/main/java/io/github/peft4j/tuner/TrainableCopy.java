@@ -1,0 +1,34 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+
+/** A tensor of the model that is trained whole: its copy stands in for the frozen one. */
+public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private final Trainable copy;
+
+  /**
+   * Creates a copy.
+   *
+   * @param initial its first value, usually the frozen one's
+   */
+  public TrainableCopy(NDArray initial) {
+    this.copy = trainable("", initial);
+  }
+
+  @Override
+  public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
+    return copy.value();
+  }
+
+  @Override
+  public NDArray merge(NDArray frozen) {
+    return copy.value().duplicate();
+  }
+
+  /** The copy. */
+  public Trainable value() {
+    return copy;
+  }
+
+}

@@ -1,0 +1,88 @@
+package io.github.peft4j.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class DatasetTest {
+
+  private static Dataset<TextExample> numbers(int n) {
+    return Examples.of(IntStream.range(0, n).mapToObj(i -> new TextExample("" + i)).toList());
+  }
+
+  @Test
+  void shuffleIsAPermutationFixedByItsSeed() {
+    Dataset<TextExample> data = numbers(100);
+
+    assertThat(data.shuffle(1)).containsExactlyInAnyOrderElementsOf(data).isNotEqualTo(data);
+    assertThat(data.shuffle(1)).isEqualTo(data.shuffle(1)).isNotEqualTo(data.shuffle(2));
+    // The order itself is promised: it must not change with a version of Java or of this library.
+    assertThat(Permutation.of(8, 42)).containsExactly(2, 6, 3, 1, 4, 0, 7, 5);
+  }
+
+  @Test
+  void splitPartsAreDisjointAndComplete() {
+    Dataset.Split<TextExample> split = numbers(50).split(0.1, 3);
+
+    assertThat(split.heldOut().size()).isEqualTo(5);
+    assertThat(
+            Examples.of(
+                Stream.of(split.train(), split.heldOut())
+                    .flatMap(part -> part.examples().stream())
+                    .toList()))
+        .containsExactlyInAnyOrderElementsOf(numbers(50));
+    assertThat(numbers(3).split(0.01, 0).heldOut().size()).isEqualTo(1);
+    assertThatThrownBy(() -> numbers(3).split(1.0, 0)).hasMessageContaining("fraction is 1.0");
+    assertThatThrownBy(() -> numbers(1).split(0.5, 0)).hasMessageContaining("two at least");
+  }
+
+  @Test
+  void hashDependsOnContentAndOrderAlone() {
+    assertThat(numbers(3).sha256()).hasSize(64).isEqualTo(numbers(3).sha256());
+    assertThat(numbers(3).sha256()).isNotEqualTo(numbers(4).sha256());
+    assertThat(Examples.of(new PromptExample("ab", "c")).sha256())
+        .isNotEqualTo(Examples.of(new PromptExample("a", "bc")).sha256());
+    assertThat(Examples.of(new ClassificationExample("a", "b", "c")).sha256())
+        .isNotEqualTo(Examples.of(new ClassificationExample("a", "b")).sha256());
+  }
+
+  @Test
+  void labelsAreSorted() {
+    Dataset<ClassificationExample> data =
+        Examples.of(
+            new ClassificationExample("x", "b"),
+            new ClassificationExample("y", "a"),
+            new ClassificationExample("z", "b"));
+
+    Labels labels = Labels.in(data);
+
+    assertThat(labels.names()).containsExactly("a", "b");
+    assertThat(labels.id("b")).isEqualTo(1);
+    assertThat(labels.name(1)).isEqualTo("b");
+    assertThat(labels).isEqualTo(Labels.of("a", "b")).hasToString("2 labels: a, b");
+  }
+
+  @Test
+  void numericLabelsAreSortedByNumber() {
+    List<ClassificationExample> examples =
+        IntStream.of(10, 9, -1)
+            .mapToObj(i -> new ClassificationExample("x", Integer.toString(i)))
+            .toList();
+
+    assertThat(Labels.in(Examples.of(examples)).names()).containsExactly("-1", "9", "10");
+  }
+
+  @Test
+  void wrongLabels() {
+    assertThatThrownBy(() -> Labels.of("a", "b").id("c"))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("unknown label 'c': the labels are a, b");
+    assertThatThrownBy(() -> Labels.of("a").name(1)).hasMessageContaining("no label has the id 1");
+    assertThatThrownBy(() -> Labels.of("a", "a")).hasMessageContaining("twice");
+    assertThatThrownBy(() -> Labels.of()).hasMessageContaining("no labels");
+  }
+}

@@ -1,0 +1,154 @@
+package io.github.peft4j.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReadersTest {
+
+  @TempDir Path folder;
+
+  private Path file(String content) throws IOException {
+    return Files.writeString(folder.resolve("data"), content);
+  }
+
+  @Test
+  void jsonLinesWithLabels() throws IOException {
+    Path file = file("{\"text\": \"good\", \"label\": \"pos\"}\n{\"label\": 3, \"text\": \"bad\"}");
+
+    assertThat(JsonLines.read(file).text("text").label("label"))
+        .containsExactly(
+            new ClassificationExample("good", "pos"), new ClassificationExample("bad", "3"));
+  }
+
+  @Test
+  void byteOrderMarkCarriageReturnsAndBlankLines() throws IOException {
+    Path json = file("\uFEFF{\"t\": \"a\"}\r\n\r\n{\"t\": \"b\"}\r\n");
+    assertThat(JsonLines.read(json).text("t").dataset())
+        .containsExactly(new TextExample("a"), new TextExample("b"));
+
+    Path csv = file("\uFEFFt,l\r\na,1\r\n\r\n\"b\r\nc\",2");
+    assertThat(Csv.read(csv.toString()).text("t").label("l"))
+        .containsExactly(
+            new ClassificationExample("a", "1"), new ClassificationExample("b\r\nc", "2"));
+  }
+
+  @Test
+  void allFormatsGiveTheSameExamples() throws IOException {
+    Dataset<ClassificationExample> json =
+        JsonLines.read(file("{\"a\":\"x\",\"b\":\"y\",\"c\":0}")).text("a").pair("b").label("c");
+    Dataset<ClassificationExample> csv =
+        Csv.read(file("a,b,c\nx,y,0")).text("a").pair("b").label("c");
+    Dataset<ClassificationExample> tsv =
+        Tsv.read(file("x\ty\t0\n"), "a", "b", "c").text("a").pair("b").label("c");
+
+    assertThat(json).isEqualTo(csv).isEqualTo(tsv);
+    assertThat(json.sha256()).isEqualTo(csv.sha256()).isEqualTo(tsv.sha256());
+  }
+
+  @Test
+  void quotesAreSyntaxInCsvAndCharactersInTsv() throws IOException {
+    assertThat(Csv.read(file("t\n\"a \"\"b\"\", c\"")).text("t").dataset().get(0).text())
+        .isEqualTo("a \"b\", c");
+    assertThat(Tsv.read(file("t\n\"a\" b")).text("t").dataset().get(0).text()).isEqualTo("\"a\" b");
+  }
+
+  @Test
+  void templates() throws IOException {
+    Table table = Csv.read(file("mr,ref\nname[Aromi],A café.\n"));
+
+    assertThat(table.prompt("{mr} ->").answer(" {ref}"))
+        .containsExactly(new PromptExample("name[Aromi] ->", " A café."));
+    assertThat(table.text("{{{mr}}}").dataset().get(0).text()).isEqualTo("{name[Aromi]}");
+    assertThatThrownBy(() -> table.prompt("{mr ->"))
+        .hasMessage(
+            "template '{mr ->': the brace at position 0 is never closed."
+                + " Write {{ or }} for a brace itself");
+    assertThatThrownBy(() -> table.prompt("{mr}} ->")).hasMessageContaining("position 4");
+  }
+
+  @Test
+  void missingColumnNamesThoseThereAre() throws IOException {
+    Path file = file("text,label\na,b");
+    assertThatThrownBy(() -> Csv.read(file).text("text").label("lable"))
+        .isInstanceOf(DataException.class)
+        .hasMessage(file + ": no column 'lable': the columns are text, label");
+  }
+
+  @Test
+  void missingValueNamesItsLine() throws IOException {
+    Path file = file("{\"t\":\"a\",\"l\":1}\n\n{\"t\":\"b\",\"l\":null}");
+    assertThatThrownBy(() -> JsonLines.read(file).text("t").label("l"))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("line 3: column 'l' is missing or null");
+
+    Path blank = file("t,l\na, \n");
+    assertThatThrownBy(() -> Csv.read(blank).text("t").label("l"))
+        .hasMessageContaining("line 2: label 'l' is blank");
+  }
+
+  @Test
+  void malformedJsonNamesItsLine() throws IOException {
+    for (String bad : new String[] {"{\"t\": }", "[1]", "{\"t\":1} {}", "{t: 1}", "\"x\"", "{"}) {
+      Path file = file("{\"t\": \"a\"}\n" + bad + "\n");
+      assertThatThrownBy(() -> JsonLines.read(file))
+          .isInstanceOf(DataException.class)
+          .hasMessage(file + ", line 2: expected one JSON object on the line, found '" + bad + "'");
+    }
+  }
+
+  @Test
+  void malformedCsvNamesItsLine() throws IOException {
+    Path few = file("a,b\n1,2\n3\n");
+    assertThatThrownBy(() -> Csv.read(few))
+        .isInstanceOf(DataException.class)
+        .hasMessage(few + ", line 3: expected 2 values (a, b), found 1: '3'");
+
+    Path quote = file("a,b\n\"1\"x,2\n");
+    assertThatThrownBy(() -> Csv.read(quote))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("line: 2");
+
+    assertThatThrownBy(() -> Csv.read(file("a,a\n1,2\n"))).hasMessageContaining("occurs twice");
+  }
+
+  @Test
+  void emptyFiles() throws IOException {
+    for (String content : new String[] {"", "\n\n", "\uFEFF"}) {
+      Path file = file(content);
+      assertThatThrownBy(() -> JsonLines.read(file)).hasMessageContaining("no rows");
+      assertThatThrownBy(() -> Csv.read(file)).hasMessageContaining("no rows");
+    }
+    assertThatThrownBy(() -> Csv.read(file("a,b\n"))).hasMessageContaining("no rows");
+  }
+
+  @Test
+  void unreadableFiles() throws IOException {
+    assertThatThrownBy(() -> JsonLines.read("no/such/file"))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("no/such/file");
+
+    Path latin = folder.resolve("latin");
+    Files.write(latin, "t\ncafé\n".getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() -> Csv.read(latin))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("not UTF-8");
+  }
+
+  @Test
+  void printsWellInTheShell() throws IOException {
+    Path file = file("text,label\na,b\nc,d\n");
+    Table table = Csv.read(file);
+
+    assertThat(table).hasToString(file + ": 2 rows with the columns text, label");
+    assertThat(table.text("text").label("label"))
+        .hasToString("2 examples, the first: ClassificationExample[text=a, pair=null, label=b]");
+  }
+}

@@ -1,0 +1,103 @@
+package io.github.peft4j.methods.lora;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.TrainableCopy;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
+public final class Lora implements PeftMethod<LoraConfig> {
+
+  private static final String PREFIX = "base_model.model.";
+  private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
+
+  @Override
+  public String type() {
+    return "LORA";
+  }
+
+  @Override
+  public Class<LoraConfig> configType() {
+    return LoraConfig.class;
+  }
+
+  @Override
+  public void inject(LoraConfig config, Sites sites) {
+    Predicate<String> chosen =
+        TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
+    TargetModules excluded = config.excludeModules();
+    if (excluded != null) {
+      chosen = chosen.and(name -> !excluded.matches(name));
+    }
+    Sites.Selection<LinearSite> linear =
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .where(chosen);
+    List<EmbeddingSite> embeddings = sites.embeddings(config.targetModules()).where(chosen).list();
+    for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
+      sites.rewrite(site, new LoraLinear(site, config, sites.initial()));
+    }
+    for (EmbeddingSite site : embeddings) {
+      sites.rewrite(site, new LoraEmbedding(site, config, sites.initial()));
+    }
+    storeEmbeddings(config, sites);
+    trainBiases(config.bias(), linear.list(), sites);
+  }
+
+  /** PEFT stores the frozen table of these modules when they are targets by name. */
+  private static void storeEmbeddings(LoraConfig config, Sites sites) {
+    TargetModules targets = config.targetModules();
+    List<String> names = targets == null ? null : targets.suffixes();
+    if (names == null || Collections.disjoint(names, EMBEDDINGS)) {
+      return;
+    }
+    for (Sites.Rewrite rewrite : sites.rewrites()) {
+      Site<?, ?> site = rewrite.site();
+      ParameterSite table = site.weightSite();
+      boolean embedding =
+          site instanceof EmbeddingSite
+              || (site instanceof LinearSite linear && linear.role() == Role.HEAD);
+      if (embedding && table != null) {
+        sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
+      }
+    }
+  }
+
+  private static void trainBiases(LoraConfig.Bias bias, List<LinearSite> rewritten, Sites sites) {
+    List<ParameterSite> biases =
+        switch (bias) {
+          case none -> List.of();
+          case all -> sites.parameters(name -> name.endsWith(".bias")).list();
+          case lora_only -> rewritten.stream().flatMap(site -> site.bias().stream()).toList();
+        };
+    Set<String> modules = rewritten.stream().map(Site::name).collect(Collectors.toSet());
+    for (ParameterSite site : biases) {
+      String module = site.name().replaceAll("\\.bias$", "");
+      if (sites.layer(site) instanceof TrainableCopy saved) {
+        storeAsPeft(module, site, saved, sites);
+      } else {
+        TrainableCopy copy = new TrainableCopy(sites.initial().copy(site.frozen()));
+        String name = modules.contains(module) ? PREFIX + module + ".base_layer.bias" : null;
+        sites.rewrite(site, copy, name);
+      }
+    }
+  }
+
+  /** PEFT stores the bias of a module to save three times over, once as it was. */
+  private static void storeAsPeft(
+      String module, ParameterSite site, TrainableCopy saved, Sites sites) {
+    sites.alias(PREFIX + module + ".modules_to_save.bias", saved.value());
+    sites.store(
+        PREFIX + module + ".original_module.bias", sites.initial().copy(site.frozen()));
+  }
+}

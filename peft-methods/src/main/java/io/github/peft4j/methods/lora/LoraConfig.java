@@ -1,0 +1,165 @@
+package io.github.peft4j.methods.lora;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of LoRA, with the names and defaults of Hugging Face PEFT's LoraConfig.
+ *
+ * @param r the rank, above 0; 8
+ * @param loraAlpha the scale's numerator; 8
+ * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
+ * @param targetModules which modules; null for queries and values
+ * @param excludeModules which of those not, or null
+ * @param bias which biases are trained besides
+ * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initLoraWeights how A and B start
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ * @param rankPattern ranks of some modules, by regular expression over name endings
+ * @param alphaPattern alphas of some modules, likewise
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record LoraConfig(
+    int r,
+    double loraAlpha,
+    double loraDropout,
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    Bias bias,
+    boolean useRslora,
+    @Nullable List<String> modulesToSave,
+    LoraInitialization initLoraWeights,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern,
+    Map<String, Integer> rankPattern,
+    Map<String, Double> alphaPattern,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Which biases are trained besides A and B. */
+  public enum Bias {
+    /** None. */
+    none,
+    /** Every bias of the model. */
+    all,
+    /** Those of the rewritten modules. */
+    lora_only
+  }
+
+  /** Checks the values. */
+  public LoraConfig {
+    require(r > 0, "r", r, "a rank above 0");
+    require(
+        loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
+    require(
+        layersPattern == null || layersToTransform != null,
+        "layers_pattern",
+        layersPattern,
+        "to be set together with layers_to_transform only");
+    rankPattern.forEach(
+        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          "LoraConfig: field '" + field + "' is " + value + "; expected " + expected);
+    }
+  }
+
+  /** PEFT's defaults with this rank. */
+  public static LoraConfig ofRank(int r) {
+    return Configs.with(Configs.withDefaults(LoraConfig.class), "r", r);
+  }
+
+  /** With this scale numerator α. */
+  public LoraConfig alpha(double alpha) {
+    return Configs.with(this, "loraAlpha", alpha);
+  }
+
+  /** With this dropout before A. */
+  public LoraConfig dropout(double probability) {
+    return Configs.with(this, "loraDropout", probability);
+  }
+
+  /** On modules whose names end so. */
+  public LoraConfig targeting(String... suffixes) {
+    return targeting(TargetModules.of(List.of(suffixes)));
+  }
+
+  /** On these modules. */
+  public LoraConfig targeting(TargetModules targets) {
+    return Configs.with(this, "targetModules", targets);
+  }
+
+  /** On every linear module but the output layer. */
+  public LoraConfig targetingAllLinear() {
+    return targeting(TargetModules.matching(TargetModules.ALL_LINEAR));
+  }
+
+  /** Not on modules whose names end so. */
+  public LoraConfig excluding(String... suffixes) {
+    return Configs.with(this, "excludeModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With these biases trained. */
+  public LoraConfig bias(Bias bias) {
+    return Configs.with(this, "bias", bias);
+  }
+
+  /** With the scale α/√r. */
+  public LoraConfig rankStabilized() {
+    return Configs.with(this, "useRslora", true);
+  }
+
+  /** With these modules trained whole. */
+  public LoraConfig saving(String... modules) {
+    return Configs.with(this, "modulesToSave", List.of(modules));
+  }
+
+  /** With A and B starting so. */
+  public LoraConfig initialization(LoraInitialization initialization) {
+    return Configs.with(this, "initLoraWeights", initialization);
+  }
+
+  /** On these layers only. */
+  public LoraConfig layers(Integer... indices) {
+    return Configs.with(this, "layersToTransform", List.of(indices));
+  }
+
+  /** With ranks of their own for some modules. */
+  public LoraConfig ranks(Map<String, Integer> pattern) {
+    return Configs.with(this, "rankPattern", Map.copyOf(pattern));
+  }
+
+  /** With alphas of their own for some modules. */
+  public LoraConfig alphas(Map<String, Double> pattern) {
+    return Configs.with(this, "alphaPattern", Map.copyOf(pattern));
+  }
+
+  /** The rank of a module. */
+  int rankOf(String module) {
+    return pattern(rankPattern, module, r);
+  }
+
+  /** The scale s of a module: α/r, or α/√r. */
+  double scaleOf(String module) {
+    double alpha = pattern(alphaPattern, module, loraAlpha);
+    int rank = rankOf(module);
+    return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
+  }
+
+  private static <T> T pattern(Map<String, T> pattern, String module, T otherwise) {
+    return pattern.entrySet().stream()
+        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
+        .findFirst()
+        .map(Map.Entry::getValue)
+        .orElse(otherwise);
+  }
+}

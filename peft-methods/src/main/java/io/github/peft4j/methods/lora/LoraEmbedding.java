@@ -1,0 +1,57 @@
+package io.github.peft4j.methods.lora;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+
+/** y = E[ids] + s (Aᵀ)[ids] Bᵀ, with A [r, V] and B [d, r]. */
+final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final Kernel LORA =
+      Kernel.of(
+          """
+          def lora(ids: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # ids (B, T)
+              low = torch.embedding(torch.t(a), ids)
+              return torch.add(y, torch.linear(low, b).to(y.dtype), alpha={scale})
+          """);
+  private static final Kernel MERGE =
+      Kernel.of(
+          """
+          def merge(w: Tensor, a: Tensor, b: Tensor) -> Tensor:              # w (V, d)
+              return torch.addmm(w, torch.t(a.to(w.dtype)), torch.t(b.to(w.dtype)), alpha={scale})
+          """);
+
+  private final Trainable a;
+  private final Trainable b;
+  private final Kernel lora;
+  private final Kernel merge;
+
+  LoraEmbedding(EmbeddingSite site, LoraConfig config, Initial initial) {
+    int r = config.rankOf(site.name());
+    this.a =
+        trainable(
+            "lora_embedding_A",
+            config.initLoraWeights() == LoraInitialization.RANDOM
+                ? initial.normal(1, r, site.entries())
+                : initial.zeros(r, site.entries()));
+    this.b = trainable("lora_embedding_B", initial.normal(1, site.dimension(), r));
+    double scale = config.scaleOf(site.name());
+    this.lora = LORA.with("scale", scale);
+    this.merge = MERGE.with("scale", scale);
+  }
+
+  @Override
+  public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) {
+    return lora.call(ids, base.forward(ids), a.value(), b.value());
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return merge.call(weight, a.value(), b.value());
+  }
+}

@@ -1,0 +1,265 @@
+package io.github.peft4j.golden;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.train.AdamW;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.Task;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+
+/** One folder of what Hugging Face computed, and all that must be the same here. */
+final class GoldenCase {
+
+  private final Path base;
+  private final Path adapter;
+  private final Device device;
+  private final double tolerance;
+
+  /**
+   * A case.
+   *
+   * @param base folder of the model
+   * @param adapter folder of the adapter; the model's own for the model alone
+   * @param tolerance relative, of logits; gradients have ten times as much
+   */
+  GoldenCase(Path base, Path adapter, Device device, double tolerance) {
+    this.base = base;
+    this.adapter = adapter;
+    this.device = device;
+    this.tolerance = tolerance;
+  }
+
+  void run() throws IOException {
+    try (PeftModel model =
+            Peft.from(base).device(device).precision(Precision.FLOAT32).load();
+        TensorSource batch = Safetensors.open(base.resolve("io.safetensors"));
+        TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
+      boolean adapted = !adapter.equals(base);
+      if (adapted) {
+        model.loadAdapter(adapter.toString());
+      }
+      checkLogits(model, batch, expected, "logits");
+      if (adapted) {
+        checkFiles(model);
+        if (expected.names().contains("merged_logits")) {
+          model.merge();
+          checkLogits(model, batch, expected, "merged_logits");
+          model.unmerge();
+          checkLogits(model, batch, expected, "logits");
+        }
+        checkTraining(model, batch, expected, false);
+        try (PeftModel again =
+            Peft.from(base).device(device).precision(Precision.FLOAT32).load()) {
+          again.loadAdapter(adapter.toString());
+          checkTraining(again, batch, expected, true);
+        }
+      }
+    }
+  }
+
+  private static ModelInput input(PeftModel model, TensorSource batch) {
+    ModelInput input =
+        ModelInput.of(
+            model.base().manager(), rows(batch, "input_ids"), rows(batch, "attention_mask"));
+    return model.base().task().type() == Task.Type.SEQ_2_SEQ_LM
+        ? input.decoding(shiftRight(model, rows(batch, "labels")))
+        : input;
+  }
+
+  /** What transformers gives the decoder when it is given labels alone. */
+  private static NDArray shiftRight(PeftModel model, long[][] labels) {
+    long start = model.base().config().integer("decoder_start_token_id");
+    long pad = model.base().config().integer("pad_token_id");
+    long[][] shifted = new long[labels.length][labels[0].length];
+    for (int b = 0; b < labels.length; b++) {
+      shifted[b][0] = start;
+      for (int t = 1; t < labels[b].length; t++) {
+        shifted[b][t] = labels[b][t - 1] == Targets.IGNORED ? pad : labels[b][t - 1];
+      }
+    }
+    return model
+        .base()
+        .manager()
+        .create(
+            Arrays.stream(shifted).flatMapToLong(Arrays::stream).toArray(),
+            new Shape(labels.length, labels[0].length));
+  }
+
+  private static Targets targets(PeftModel model, TensorSource batch) {
+    return switch (model.base().task().type()) {
+      case SEQ_CLS -> new Targets.Classes(batch.longs("labels"));
+      case TOKEN_CLS -> new Targets.Tokens(rows(batch, "labels"));
+      case CAUSAL_LM, SEQ_2_SEQ_LM -> new Targets.NextTokens(rows(batch, "labels"));
+    };
+  }
+
+  private static long[][] rows(TensorSource source, String name) {
+    long[] flat = source.longs(name);
+    int width = (int) source.info(name).shape()[1];
+    long[][] rows = new long[flat.length / width][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = Arrays.copyOfRange(flat, i * width, (i + 1) * width);
+    }
+    return rows;
+  }
+
+  private void checkLogits(
+      PeftModel model, TensorSource batch, TensorSource expected, String name) {
+    try (NDArray logits = model.base().logits(input(model, batch))) {
+      assertThat(logits.getShape().getShape()).as(name).isEqualTo(expected.info(name).shape());
+      assertClose(name, Tensors.floats(logits), expected.floats(name), tolerance);
+    }
+  }
+
+  private void checkFiles(PeftModel model) throws IOException {
+    Path written = Files.createTempDirectory("golden");
+    model.save(written.toString());
+    JsonObject ours = json(written.resolve("adapter_config.json"));
+    JsonObject theirs = json(adapter.resolve("adapter_config.json"));
+    assertThat(ours.keySet()).isEqualTo(theirs.keySet());
+    for (String field : theirs.keySet()) {
+      assertThat(normal(ours, field)).as(field).isEqualTo(normal(theirs, field));
+    }
+    try (TensorSource mine = Safetensors.open(written.resolve("adapter_model.safetensors"));
+        TensorSource golden = Safetensors.open(adapter.resolve("adapter_model.safetensors"))) {
+      assertThat(new TreeSet<>(mine.names())).isEqualTo(new TreeSet<>(golden.names()));
+      for (String name : golden.names()) {
+        assertThat(mine.info(name)).isEqualTo(golden.info(name));
+        assertThat(mine.floats(name)).as(name).isEqualTo(golden.floats(name));
+      }
+    }
+  }
+
+  /** Lists of modules are sets in Python: their order means nothing. */
+  private static Object normal(JsonObject config, String field) {
+    return field.endsWith("modules") && config.get(field).isJsonArray()
+        ? Set.copyOf(config.getAsJsonArray(field).asList())
+        : config.get(field);
+  }
+
+  private void checkTraining(
+      PeftModel model, TensorSource batch, TensorSource expected, boolean recompute)
+      throws IOException {
+    JsonObject trace = json(adapter.resolve("trace.json"));
+    Targets targets = targets(model, batch);
+    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Adapter adapted = model.adapter(PeftModel.DEFAULT);
+    try (AdamW optimizer = new AdamW(adapted.trainables(), 0.01);
+        TensorSource after = Safetensors.open(adapter.resolve("after.safetensors"))) {
+      var losses = trace.getAsJsonArray("losses");
+      double norm = 0;
+      for (int step = 0; step < losses.size(); step++) {
+        double sum =
+            backpropagation.run(input(model, batch), targets, 1.0 / targets.count(), step);
+        assertThat(sum / targets.count())
+            .as("loss of step %d, recompute %s", step, recompute)
+            .isCloseTo(
+                losses.get(step).getAsDouble(),
+                org.assertj.core.data.Offset.offset(
+                    (step == 0 ? 1 : 10) * tolerance * Math.abs(losses.get(step).getAsDouble())));
+        if (step == 0) {
+          checkGradients(adapted, expected);
+        }
+        norm = optimizer.clip(1.0);
+        optimizer.step(1e-2);
+      }
+      assertThat(norm)
+          .isCloseTo(
+              trace.get("last_grad_norm").getAsDouble(),
+              org.assertj.core.data.Percentage.withPercentage(0.1));
+      double floor = negligible(expected);
+      for (String name : after.names()) {
+        var tensor = adapted.tensors().get(fileName(name));
+        if (tensor == null || tensor.isBuffer() || isNoise(expected, "grad." + name, floor)) {
+          continue;
+        }
+        assertClose(
+            "after " + name, Tensors.floats(tensor.value()), after.floats(name), 10 * tolerance);
+      }
+    }
+  }
+
+  /**
+   * Some gradients are zero but for rounding: the bias of keys moves all scores of a query alike.
+   * Such noise cannot agree, and AdamW blows it up to full steps.
+   */
+  private static double negligible(TensorSource expected) {
+    return 1e-6
+        * expected.names().stream()
+            .filter(name -> name.startsWith("grad."))
+            .mapToDouble(name -> largest(expected.floats(name)))
+            .max()
+            .orElse(0);
+  }
+
+  private static boolean isNoise(TensorSource expected, String name, double floor) {
+    return expected.names().contains(name) && largest(expected.floats(name)) < floor;
+  }
+
+  private static double largest(float[] values) {
+    double largest = 0;
+    for (float value : values) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    return largest;
+  }
+
+  private void checkGradients(Adapter adapted, TensorSource expected) {
+    Predicate<String> gradient = name -> name.startsWith("grad.");
+    double floor = negligible(expected);
+    for (String name : expected.names().stream().filter(gradient).toList()) {
+      if (isNoise(expected, name, floor)) {
+        continue;
+      }
+      var tensor = adapted.tensors().get(fileName(name.substring(5)));
+      assertThat(tensor).as("%s as %s", name, fileName(name.substring(5))).isNotNull();
+      NDArray mine = Autograd.gradient(tensor.value());
+      assertThat(mine).as(name).isNotNull();
+      assertClose(name, Tensors.floats(mine), expected.floats(name), 10 * tolerance);
+      mine.close();
+    }
+  }
+
+  /** The name in the file of a parameter that PyTorch calls so. */
+  private static String fileName(String parameter) {
+    return parameter.replace(".modules_to_save.default", "").replace(".default", "");
+  }
+
+  private static JsonObject json(Path file) throws IOException {
+    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+  }
+
+  /** Within a tolerance relative to the largest element. */
+  private static void assertClose(String what, float[] mine, float[] theirs, double tolerance) {
+    assertThat(mine.length).as(what).isEqualTo(theirs.length);
+    double worst = 0;
+    double largest = 1e-6;
+    for (int i = 0; i < mine.length; i++) {
+      double difference = Math.abs(mine[i] - theirs[i]);
+      worst = difference > worst || Double.isNaN(difference) ? difference : worst;
+      largest = Math.max(largest, Math.abs(theirs[i]));
+    }
+    assertThat(worst / largest).as(what).isLessThan(tolerance);
+  }
+}
