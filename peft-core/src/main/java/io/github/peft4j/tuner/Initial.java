@@ -58,7 +58,7 @@ public final class Initial {
 
   /** PyTorch's default for linear weights [out, in]: uniform between ±1/√in. */
   public NDArray kaimingUniform(long out, long in) {
-    return uniform(1 / Math.sqrt(in), out, in);
+    return uniform(1 / Math.sqrt((double) in), out, in);
   }
 
   /** A copy of a tensor of the model. */
