@@ -43,10 +43,42 @@ final class Families {
             spec.attentionDropout = "attention_probs_dropout_prob";
           });
 
+  /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
+  static final Family GPT2 =
+      Family.decoder(
+          "gpt2",
+          spec -> {
+            spec.body = "transformer";
+            spec.hiddenSize = "n_embd";
+            spec.depth = "n_layer";
+            spec.heads = "n_head";
+            spec.intermediateSize = "n_inner";
+            spec.tokens = "wte";
+            spec.positions = "wpe";
+            spec.layers = "h";
+            spec.rms = false;
+            spec.epsilon = "layer_norm_epsilon";
+            spec.attention = "attn";
+            spec.projections = List.of("c_attn");
+            spec.attentionOutput = "attn.c_proj";
+            spec.attentionNorms = List.of("ln_1");
+            spec.rotary = false;
+            spec.transposed = true;
+            spec.gate = null;
+            spec.up = "mlp.c_fc";
+            spec.down = "mlp.c_proj";
+            spec.feedForwardNorms = List.of("ln_2");
+            spec.activation = "activation_function";
+            spec.usualActivation = "gelu_new";
+            spec.finalNorm = "ln_f";
+            spec.hiddenDropout = "resid_pdrop";
+            spec.attentionDropout = "attn_pdrop";
+          });
+
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();
 
   static {
-    for (Family family : List.of(LLAMA, BERT)) {
+    for (Family family : List.of(LLAMA, BERT, GPT2)) {
       BY_TYPE.put(family.modelType, family);
     }
   }

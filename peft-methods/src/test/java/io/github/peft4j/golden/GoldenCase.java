@@ -191,8 +191,10 @@ final class GoldenCase {
         if (tensor == null || tensor.isBuffer() || isNoise(expected, "grad." + name, floor)) {
           continue;
         }
-        assertClose(
-            "after " + name, Tensors.floats(tensor.value()), after.floats(name), 10 * tolerance);
+        float[] mine = Tensors.floats(tensor.value());
+        float[] theirs = after.floats(name);
+        leaveOutNoise(expected, "grad." + name, floor, mine, theirs);
+        assertClose("after " + name, mine, theirs, 10 * tolerance);
       }
     }
   }
@@ -212,6 +214,19 @@ final class GoldenCase {
 
   private static boolean isNoise(TensorSource expected, String name, double floor) {
     return expected.names().contains(name) && largest(expected.floats(name)) < floor;
+  }
+
+  /** The same of single elements: the keys' third of the bias of GPT-2's fused projection. */
+  private static void leaveOutNoise(
+      TensorSource expected, String name, double floor, float[] mine, float[] theirs) {
+    if (expected.names().contains(name)) {
+      float[] gradient = expected.floats(name);
+      for (int i = 0; i < gradient.length; i++) {
+        if (Math.abs(gradient[i]) < floor) {
+          mine[i] = theirs[i];
+        }
+      }
+    }
   }
 
   private static double largest(float[] values) {
