@@ -237,7 +237,7 @@ final class ConfigJson {
             : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
       }
     } catch (InvocationTargetException e) {
-      throw wrong(source, field, value, String.valueOf(e.getCause().getMessage()));
+      throw wrong(source, field, value, String.valueOf(e.getCause()));
     } catch (IllegalStateException
         | ArithmeticException
         | NumberFormatException

@@ -68,7 +68,7 @@ public final class Peft {
       Supplier<TensorSource> tensors,
       Supplier<@Nullable Tokenizer> tokenizer,
       String origin) {
-    return new Loader(config, tensors::get, tokenizer, origin);
+    return new Loader(config, tensors, tokenizer, origin);
   }
 
   /** Settings of a model to be loaded. */

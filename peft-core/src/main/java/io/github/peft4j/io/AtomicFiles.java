@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.UUID;
 
 /**
@@ -90,7 +91,7 @@ public final class AtomicFiles {
       delete(temporary, e);
       throw e;
     }
-    forceFolder(absolute.getParent());
+    forceFolder(Objects.requireNonNull(absolute.getParent()));
   }
 
   /** Without this, a power cut may undo the move. Windows cannot open a folder; so be it. */

@@ -58,13 +58,13 @@ final class Elements {
 
   /** Widens an IEEE 754 half. Java has a method for it only from version 20. */
   static float halfToFloat(short half) {
-    int exponent = half >> 10 & 0x1f;
+    int exponent = (half >> 10) & 0x1f;
     int mantissa = half & 0x3ff;
     float magnitude =
         switch (exponent) {
           case 0 -> mantissa * 0x1p-24f;
-          case 31 -> Float.intBitsToFloat(0x7f800000 | mantissa << 13);
-          default -> Float.intBitsToFloat(exponent + 112 << 23 | mantissa << 13);
+          case 31 -> Float.intBitsToFloat(0x7f800000 | (mantissa << 13));
+          default -> Float.intBitsToFloat(((exponent + 112) << 23) | (mantissa << 13));
         };
     return half < 0 ? -magnitude : magnitude;
   }

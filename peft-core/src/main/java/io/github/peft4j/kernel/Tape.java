@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>{@link #inference}: nothing is recorded; each segment's intermediates are freed at its end.
- *   <li>{@link #recording}: every segment's graph is kept until {@link Recording#backward}: fastest.
+ *   <li>{@link #recording}: every segment's graph is kept until {@link Recording#backward}:
+ *       fastest.
  *   <li>{@link #recomputing}: only each segment's input is kept, and the segment runs a second time
  *       on the way back (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
  * </ul>
@@ -110,8 +110,8 @@ public abstract class Tape {
     private final long seed;
     private final boolean recompute;
     private final List<Entry> entries = new ArrayList<>();
-    private final Map<NDArray, NDArray> gradients = new IdentityHashMap<>();
-    private final Map<NDArray, Boolean> differentiable = new IdentityHashMap<>();
+    private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
+    private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
     private Recording(long seed, boolean recompute) {
       this.seed = seed;

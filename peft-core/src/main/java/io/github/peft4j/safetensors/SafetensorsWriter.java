@@ -16,6 +16,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
@@ -110,7 +111,7 @@ public final class SafetensorsWriter {
         out -> {
           out.write(header);
           for (TensorInfo info : ordered) {
-            write(info, tensors.get(info.name()).data(), out);
+            write(info, Objects.requireNonNull(tensors.get(info.name())).data(), out);
           }
         });
   }

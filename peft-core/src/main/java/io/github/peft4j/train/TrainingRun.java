@@ -75,8 +75,8 @@ final class TrainingRun {
             : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
     this.collator = new Collator(model.tokenizer().padId());
     this.stepsPerEpoch =
-        (sampler.batchesPerEpoch() + settings.accumulation - 1) / settings.accumulation;
-    this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * settings.epochs;
+        (long) (sampler.batchesPerEpoch() + settings.accumulation - 1) / settings.accumulation;
+    this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * (long) settings.epochs;
     this.schedule = scheduleOf(settings, totalSteps);
     this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);

@@ -63,7 +63,7 @@ final class Families {
     Family family = BY_TYPE.get(type);
     if (family == null) {
       throw new UnsupportedModelException(
-          config.error("model_type", "'" + type + "'", "one of " + BY_TYPE.keySet()).getMessage());
+          config.error("model_type", "'" + type + "'", "one of " + BY_TYPE.keySet()));
     }
     return family;
   }

@@ -93,11 +93,10 @@ public abstract class Head extends NamedBlock {
       NDArray selected = Autograd.record(train, () -> SELECT.call(features(hidden, pass), rows));
       NDArray leaf = train ? Autograd.leaf(selected) : selected;
       long slice = Math.max(1, SLICE_BYTES / (4 * classes()));
-      NDArray total = null;
+      NDArray total = manager.zeros(new Shape());
       for (long start = 0; start < targets.count(); start += slice) {
         long count = Math.min(slice, targets.count() - start);
-        NDArray part = scope.keep(slice(leaf, classes, start, count, scale, train));
-        total = total == null ? part : total.add(part);
+        total = total.add(slice(leaf, classes, start, count, scale, train));
       }
       if (train && Autograd.requiresGradient(selected)) {
         NDArray gradient = Autograd.gradient(leaf);

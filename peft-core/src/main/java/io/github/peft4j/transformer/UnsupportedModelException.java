@@ -5,8 +5,8 @@ public final class UnsupportedModelException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1L;
 
-  /** With a message. */
-  public UnsupportedModelException(String message) {
-    super(message);
+  /** With the message of another error, which names the supported types. */
+  public UnsupportedModelException(IllegalArgumentException cause) {
+    super(cause.getMessage(), cause);
   }
 }
