@@ -6,6 +6,7 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.InputSite;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +44,17 @@ public final class Pass implements AutoCloseable {
               return torch.masked_fill(zeros, blocked, {lowest})
           """);
 
+  /** Positions that count real tokens alone: of (B, S) of ones and zeros the last T columns. */
+  private static final Kernel REAL_POSITIONS =
+      Kernel.of(
+          """
+          def real_positions(x: Tensor, mask: Tensor, start: Tensor) -> Tensor:
+              counts = torch.clamp(torch.sub(torch.cumsum(mask.to(4), 1), 1), 0)
+              t = torch.size(x, 1)
+              last = torch.narrow(counts, 1, torch.size(mask, 1) - t, t)
+              return torch.add(last, start)
+          """);
+
   private static final Kernel LAST =
       Kernel.of(
           """
@@ -72,9 +84,12 @@ public final class Pass implements AutoCloseable {
   private @Nullable NDArray mask;
   private @Nullable NDArray bias;
   private boolean training;
+  private boolean leftPadded;
   private boolean causal;
   private long start;
+  private long length;
   private long virtual;
+  private @Nullable NDArray positions;
   private @Nullable NDArray cosine;
   private @Nullable NDArray sine;
   private @Nullable NDArray memory;
@@ -94,6 +109,15 @@ public final class Pass implements AutoCloseable {
   /** A pass of inference without a cache. */
   public static Pass inference() {
     return new Pass(Tape.inference(), null);
+  }
+
+  /**
+   * Says that rows are padded on the left, as for generation: their positions count from the first
+   * real token on, so that a row computes what it computes alone.
+   */
+  public Pass leftPadded() {
+    leftPadded = true;
+    return this;
   }
 
   /** The state of each row's last real token: (B, n + T, D) → (B, D). */
@@ -137,8 +161,14 @@ public final class Pass implements AutoCloseable {
   void enter(InputSite.Sequence sequence, boolean causal) {
     this.start = sequence.start();
     this.virtual = sequence.virtual();
+    this.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
-    long length = sequence.vectors().getShape().get(1);
+    this.positions =
+        leftPadded && mask != null
+            ? hold(
+                REAL_POSITIONS.call(
+                    sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
+            : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
       NDArray ids = sequence.vectors();
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
@@ -158,6 +188,16 @@ public final class Pass implements AutoCloseable {
     return start;
   }
 
+  /** The position that would follow the last vector; in a padded row, its padding less. */
+  public long end() {
+    return start + length;
+  }
+
+  /** Positions (B, T) where they differ between rows, or null: {@link #start} and on. */
+  @Nullable NDArray positions() {
+    return positions;
+  }
+
   /** How many vectors in front stand for no token. */
   public long virtual() {
     return virtual;
@@ -173,7 +213,7 @@ public final class Pass implements AutoCloseable {
     return causal;
   }
 
-  /** Sets the rotary tables (1, 1, T, d) of this run's positions. */
+  /** Sets the rotary tables, (T, d) or (B, 1, T, d), of this run's positions. */
   void rotate(NDArray cosine, NDArray sine) {
     this.cosine = hold(cosine);
     this.sine = hold(sine);

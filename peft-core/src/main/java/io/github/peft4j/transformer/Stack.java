@@ -5,7 +5,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Embedding, layers and final norm: tokens (B, T) → hidden states (B, n + T, D). */
-final class Stack extends NamedBlock {
+final class Stack extends NamedBlock implements AutoCloseable {
 
   private final InputEmbedding embedding;
   private final List<TransformerLayer> layers;
@@ -37,8 +37,20 @@ final class Stack extends NamedBlock {
     for (TransformerLayer layer : layers) {
       h = pass.tape().segment(h, layer.trains(), x -> layer.forward(x, pass));
     }
+    KeyValueCache cache = pass.cache();
+    if (cache != null) {
+      cache.advance(h.getShape().get(1));
+    }
     Norm norm = finalNorm;
     return norm == null ? h : pass.tape().segment(h, norm.trains(), norm::forward);
+  }
+
+  /** Frees what was computed besides the weights. */
+  @Override
+  public void close() {
+    if (rotary != null) {
+      rotary.close();
+    }
   }
 
   int depth() {

@@ -8,6 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
@@ -25,6 +26,19 @@ import org.jspecify.annotations.Nullable;
  * may run on many threads.
  */
 public final class TransformerModel extends NamedBlock implements AutoCloseable {
+
+  private static final Kernel LAST =
+      Kernel.of(
+          """
+          def last(x: Tensor) -> Tensor:                         # (B, T, D) → (B, 1, D)
+              return torch.narrow(x, 1, torch.size(x, 1) - 1, 1)
+          """);
+  private static final Kernel FLATTEN =
+      Kernel.of(
+          """
+          def flatten(logits: Tensor) -> Tensor:                 # (B, 1, V) → (B, V)
+              return torch.squeeze(logits, 1)
+          """);
 
   private final ModelConfig config;
   private final Task task;
@@ -73,6 +87,23 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
         () -> {
           try (Scope scope = new Scope()) {
             return scope.keep(head.logits(hidden(input, pass), pass));
+          }
+        });
+  }
+
+  /**
+   * Logits for the token after the last one, in inference: (B, V). Only the last position goes
+   * through the head, so that a long prompt costs no logits that nobody reads.
+   *
+   * @param input ids (B, T), padded on the left if at all
+   * @param pass of inference; its cache, if it has one, holds the input's positions afterwards
+   */
+  public NDArray nextLogits(ModelInput input, Pass pass) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) {
+            NDArray last = LAST.call(hidden(input, pass));
+            return scope.keep(FLATTEN.call(head.logits(last, pass)));
           }
         });
   }
@@ -181,6 +212,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   @Override
   public void close() {
+    body.stacks().forEach(Stack::close);
     manager.close();
   }
 

@@ -31,7 +31,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * The tokens of a batch.
    *
    * @param ids (B, T)
-   * @param mask (B, past + T), 1 for real tokens; null if all are
+   * @param mask (B, all tokens so far, virtual ones not counted), 1 for real ones; null if all are
    * @param types (B, T) segment ids, or null
    * @param past how many positions a cache holds already, virtual ones included
    */
