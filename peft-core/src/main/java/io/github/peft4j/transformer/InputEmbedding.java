@@ -45,22 +45,29 @@ final class InputEmbedding extends NamedBlock {
   private final double dropout;
   private final InputSite site;
 
+  /**
+   * Creates an embedding.
+   *
+   * @param stack the stack's name
+   * @param owned whether the tokens are a part of this block, or of another's
+   */
   InputEmbedding(
-      String name,
+      String stack,
       Embedding tokens,
+      boolean owned,
       @Nullable Embedding positions,
       long positionOffset,
       @Nullable Embedding types,
       @Nullable Norm norm,
       double dropout) {
-    super(name);
-    this.tokens = part(tokens);
+    super(stack + ".input");
+    this.tokens = owned ? part(tokens) : tokens;
     this.positions = positions == null ? null : part(positions);
     this.types = types == null ? null : part(types);
     this.norm = norm == null ? null : part(norm);
     this.positionOffset = positionOffset;
     this.dropout = dropout;
-    this.site = publish(new InputSite(name, tokens.site(), tokens::forward));
+    this.site = publish(new InputSite(name(), stack, tokens.site(), tokens::forward));
   }
 
   /** The first hidden state; the pass learns of masks and positions. */

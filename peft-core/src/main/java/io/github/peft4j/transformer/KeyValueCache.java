@@ -107,6 +107,11 @@ public final class KeyValueCache implements AutoCloseable {
     return present;
   }
 
+  /** What {@link #once} holds under a name, or null. */
+  @Nullable NDArray get(String name) {
+    return buffers.get(name);
+  }
+
   @Override
   public void close() {
     buffers.values().forEach(NDArray::close);

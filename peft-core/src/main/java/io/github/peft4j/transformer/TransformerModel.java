@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
 import java.util.List;
 import java.util.stream.Stream;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
  *
- * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T), and
+ * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an encoder-decoder: the decoder's tokens (B, U)), and
  * gives logits. Not for use by several threads while adapters are being changed; inference alone
  * may run on many threads.
  */
@@ -46,6 +47,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   private final Precision precision;
   private final Body body;
   private final Head head;
+  private List<Shared> shared = List.of();
 
   TransformerModel(
       ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
@@ -71,6 +73,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   /** The last hidden state (B, T, D). */
   public NDArray hidden(ModelInput input, Pass pass) {
+    pass.compute(shared);
     return body.forward(input, pass);
   }
 
@@ -165,6 +168,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   /** Sets which adapters are at work at every site. */
   public void activate(Composition composition) {
     sites().forEach(site -> site.activate(composition));
+    shared = sites().flatMap(Site::shared).distinct().toList();
   }
 
   /** Tells the layers of all adapters whether a training step is running. */
@@ -196,12 +200,10 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   protected NDList forwardInternal(
       ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
     NDArray ids = inputs.get(0);
-    ModelInput input =
-        new ModelInput(
-            ids,
-            inputs.size() > 1 ? inputs.get(1) : null,
-            inputs.size() > 2 ? inputs.get(2) : null,
-            null);
+    NDArray mask = inputs.size() > 1 ? inputs.get(1) : null;
+    NDArray third = inputs.size() > 2 ? inputs.get(2) : null;
+    boolean reads = task.type() == Task.Type.SEQ_2_SEQ_LM;
+    ModelInput input = new ModelInput(ids, mask, reads ? null : third, reads ? third : null);
     return new NDList(logits(input));
   }
 
