@@ -20,4 +20,23 @@ public final class Configs {
   public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
     return ConfigJson.with(config, component, value);
   }
+
+  /**
+   * Checks a value in a config's constructor.
+   *
+   * @param field its name in adapter_config.json
+   * @param expected what it should have been
+   * @throws IllegalArgumentException naming all of these, if it is not fine
+   */
+  public static void require(
+      boolean fine,
+      Class<? extends PeftConfig> config,
+      String field,
+      @Nullable Object value,
+      String expected) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          config.getSimpleName() + ": field '" + field + "' is " + value + "; expected " + expected);
+    }
+  }
 }

@@ -11,6 +11,7 @@ import ai.djl.util.PairList;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -18,6 +19,7 @@ import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
@@ -31,6 +33,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -157,13 +160,11 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
           "there is an adapter '" + name + "' already: " + adapters.get(name)
               + "; take another name or remove it first");
     }
-    Precision masters =
-        base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
     Sites sites =
         new Sites(
             base.sites(),
             name,
-            new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
+            new Initial(base.manager(), masters(), seed * 31 + name.hashCode()));
     try {
       saveModules(sites, modulesToSave);
       method.inject(config, sites);
@@ -290,20 +291,38 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
                 + " is no change of weights; keep the adapter beside the model");
       }
     }
-    for (Sites.Rewrite rewrite : rewrites) {
-      ParameterSite weight = rewrite.site().weightSite();
-      if (weight == null) {
-        throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
-      }
-      try (Scope scope = new Scope()) {
-        NDArray wide = Tensors.cast(weight.frozen(), Precision.FLOAT32);
-        NDArray changed = ((Mergeable) rewrite.layer()).merge(wide);
-        weight.merge(scope.keep(Tensors.cast(changed, base.precision())));
-      }
-    }
+    rewrites.forEach(rewrite -> Autograd.without(() -> merge(rewrite)));
     base.activate(Composition.NONE);
     merged = true;
     return this;
+  }
+
+  private ParameterSite merge(Sites.Rewrite rewrite) {
+    ParameterSite weight = rewrite.site().weightSite();
+    if (weight == null) {
+      throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
+    }
+    Mergeable layer = (Mergeable) rewrite.layer();
+    merge(weight, layer::merge);
+    if (rewrite.site() instanceof LinearSite linear && linear.bias().isPresent()) {
+      merge(linear.bias().get(), layer::mergeBias);
+    }
+    return weight;
+  }
+
+  private void merge(ParameterSite parameter, UnaryOperator<@Nullable NDArray> change) {
+    try (Scope scope = new Scope()) {
+      NDArray wide = Tensors.cast(parameter.frozen(), masters());
+      NDArray changed = change.apply(wide);
+      if (changed != null) {
+        parameter.merge(scope.keep(Tensors.cast(changed, base.precision())));
+      }
+    }
+  }
+
+  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
+  private Precision masters() {
+    return base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
   }
 
   /** Takes merged adapters out of the weights again, exactly. */

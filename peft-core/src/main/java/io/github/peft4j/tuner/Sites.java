@@ -167,6 +167,17 @@ public final class Sites {
           chosen.stream().filter(site -> names.test(site.name())).toList(), candidates, wanted);
     }
 
+    /** Those whose name is not meant by these; all of them for null. */
+    public Selection<S> excluding(@Nullable TargetModules excluded) {
+      return excluded == null ? this : where(name -> !excluded.matches(name));
+    }
+
+    /** Those in some layers, see {@link TargetModules#inLayers}. */
+    public Selection<S> inLayers(
+        @Nullable List<Integer> indices, @Nullable List<String> patterns) {
+      return where(TargetModules.inLayers(indices, patterns));
+    }
+
     /** The sites. */
     public List<S> list() {
       return chosen;
