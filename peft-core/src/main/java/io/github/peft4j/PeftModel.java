@@ -24,7 +24,6 @@ import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,6 +58,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   private final String origin;
   private final long seed;
   private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+  private final Set<ParameterSite> mergedInto = new LinkedHashSet<>();
   private Composition active = Composition.NONE;
   private boolean enabled = true;
   private boolean merged;
@@ -191,9 +191,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         sites.parameters(name -> false).required();
       }
       for (ParameterSite site : parameters) {
-        if (sites.layer(site) == null) {
-          sites.rewrite(site, new TrainableCopy(sites.initial().copy(site.frozen())));
-        }
+        sites.train(site, null);
       }
     }
   }
@@ -316,6 +314,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       NDArray changed = change.apply(wide);
       if (changed != null) {
         parameter.merge(scope.keep(Tensors.cast(changed, base.precision())));
+        mergedInto.add(parameter);
       }
     }
   }
@@ -327,7 +326,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
 
   /** Takes merged adapters out of the weights again, exactly. */
   public PeftModel unmerge() {
-    base.parameters().forEach(ParameterSite::unmerge);
+    mergedInto.forEach(ParameterSite::unmerge);
+    mergedInto.clear();
     merged = false;
     base.activate(active());
     return this;
@@ -347,7 +347,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     if (!merged) {
       merge();
     }
-    base.parameters().forEach(ParameterSite::forgetUnmerged);
+    mergedInto.forEach(ParameterSite::forgetUnmerged);
+    mergedInto.clear();
     merged = false;
     active = Composition.NONE;
     List.copyOf(adapters.keySet()).forEach(this::remove);

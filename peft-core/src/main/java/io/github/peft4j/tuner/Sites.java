@@ -86,6 +86,23 @@ public final class Sites {
         : select(embeddings, targets);
   }
 
+  /** The norms that are meant; null for all. */
+  public Selection<NormSite> norms(@Nullable TargetModules targets) {
+    List<NormSite> norms = all(NormSite.class);
+    return targets == null ? new Selection<>(norms, norms, "all norms") : select(norms, targets);
+  }
+
+  /**
+   * Trains a tensor of the model whole, unless this adapter does so already.
+   *
+   * @param name of the copy in the adapter file, or null for the usual one
+   */
+  public void train(ParameterSite site, @Nullable String name) {
+    if (site.layer(adapter) == null) {
+      rewrite(site, new TrainableCopy(initial.copy(site.frozen())), name);
+    }
+  }
+
   /** The tensors of the model whose name is accepted. */
   public Selection<ParameterSite> parameters(Predicate<String> names) {
     List<ParameterSite> parameters = all(ParameterSite.class);
