@@ -2,13 +2,17 @@ package io.github.peft4j;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
@@ -16,6 +20,8 @@ import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -75,8 +81,11 @@ final class AdapterFiles {
           .tensors()
           .forEach(
               (name, tensor) -> {
+                Shape shape = new Shape(source.info(name).shape());
                 try (NDArray value =
-                    manager.create(source.floats(name), new Shape(source.info(name).shape()))) {
+                    source.info(name).dtype().isFloating()
+                        ? manager.create(source.floats(name), shape)
+                        : manager.create(source.longs(name), shape)) {
                   Tensors.copy(tensor.value(), value);
                 }
               });
@@ -145,11 +154,11 @@ final class AdapterFiles {
     adapter
         .tensors()
         .forEach(
-            (name, tensor) ->
-                writer.add(
-                    name,
-                    tensor.value().getShape().getShape(),
-                    Tensors.floats(tensor.value())));
+            (name, tensor) -> {
+              try (Scope scope = new Scope()) {
+                add(writer, name, adapter.stored(tensor));
+              }
+            });
     adapter
         .frozen()
         .forEach(
@@ -158,5 +167,18 @@ final class AdapterFiles {
                     name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
     writer.write(folder.resolve(WEIGHTS));
     AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
+  }
+
+  private static void add(SafetensorsWriter writer, String name, NDArray value) {
+    long[] shape = value.getShape().getShape();
+    if (value.getDataType() != DataType.INT32) {
+      writer.add(name, shape, Tensors.floats(value));
+      return;
+    }
+    int[] numbers = value.toIntArray();
+    ByteBuffer bytes = ByteBuffer.allocate(4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asIntBuffer().put(numbers);
+    writer.add(
+        new TensorInfo(name, DType.I32, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
   }
 }

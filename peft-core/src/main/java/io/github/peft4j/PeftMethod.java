@@ -2,6 +2,7 @@ package io.github.peft4j;
 
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * A parameter-efficient method: how a model is rewritten. Implementations are found by {@link
@@ -23,6 +24,16 @@ public interface PeftMethod<C extends PeftConfig> {
    * @throws IllegalArgumentException if the model lacks what the method needs, saying what
    */
   void inject(C config, Sites sites);
+
+  /**
+   * The config as it is to be saved: with what training has decided, such as ranks.
+   *
+   * @param config the adapter's
+   * @param layers the adapter's layers and their sites
+   */
+  default C trained(C config, List<Sites.Rewrite> layers) {
+    return config;
+  }
 
   /**
    * The name of a layer's tensor in the adapter file.

@@ -2,7 +2,9 @@ package io.github.peft4j.tuner;
 
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -93,13 +95,14 @@ public abstract class Site<I, O> implements Forward<I, O> {
   /** Whether a gradient is wanted by an active layer here. */
   public final boolean trains() {
     return isRewritten()
-        && composition.adapters().stream()
-            .map(layers::get)
-            .anyMatch(
-                layer ->
-                    layer != null
-                        && layer.trainables().stream()
-                            .anyMatch(t -> !t.isBuffer() && t.value().hasGradient()));
+        && activeLayers().stream()
+            .flatMap(layer -> layer.trainables().stream())
+            .anyMatch(t -> !t.isBuffer() && t.value().hasGradient());
+  }
+
+  /** The layers that are at work here, the innermost first. */
+  public final List<TunerLayer<I, O>> activeLayers() {
+    return composition.adapters().stream().map(layers::get).filter(Objects::nonNull).toList();
   }
 
   /** Tells every layer whether a training step is running. */

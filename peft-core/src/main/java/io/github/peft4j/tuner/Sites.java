@@ -26,6 +26,7 @@ public final class Sites {
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
   private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
+  private final List<StepListener> listeners = new ArrayList<>();
 
   /**
    * One site and the layer that rewrites it.
@@ -148,6 +149,16 @@ public final class Sites {
   /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
   public void storeFrozen(String name, ParameterSite tensor) {
     frozen.put(name, tensor);
+  }
+
+  /** Has the method called after every step of the optimizer. */
+  public void afterStep(StepListener listener) {
+    listeners.add(listener);
+  }
+
+  /** What is called after every step of the optimizer. */
+  public List<StepListener> listeners() {
+    return listeners;
   }
 
   /** The frozen tensors that are stored with the adapter. */

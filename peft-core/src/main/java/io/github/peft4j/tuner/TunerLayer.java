@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One adapter's rewrite of one {@link Site}: the learned part of a layer.
@@ -32,6 +33,23 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
 
   /** Computes the site's output with this layer in it. */
   public abstract O forward(I input, Forward<I, O> base);
+
+  /**
+   * What training keeps small besides the loss, as a recorded scalar; null for nothing. It counts
+   * once a step, whatever the number of batches.
+   */
+  public @Nullable NDArray penalty() {
+    return null;
+  }
+
+  /**
+   * A tensor as the adapter file holds it; the tensor itself unless a layer says otherwise.
+   *
+   * @param tensor one of {@link #trainables()}
+   */
+  public NDArray stored(Trainable tensor) {
+    return tensor.value();
+  }
 
   /**
    * Declares a tensor that is trained.
