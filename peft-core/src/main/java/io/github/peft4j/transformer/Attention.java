@@ -168,10 +168,8 @@ final class Attention extends NamedBlock {
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
     NDArray memory = pass.memory();
     KeyValueCache cache = pass.cache();
-    NDArray k =
-        cache == null ? key(memory) : cache.once(name() + ".key", () -> key(memory));
-    NDArray v =
-        cache == null ? value(memory) : cache.once(name() + ".value", () -> value(memory));
+    NDArray k = cache == null ? key(memory) : cache.once(name() + ".key", () -> key(memory));
+    NDArray v = cache == null ? value(memory) : cache.once(name() + ".value", () -> value(memory));
     return new AttentionSite.Input(query(x), k, v, pass.memoryBias(), false, pass);
   }
 

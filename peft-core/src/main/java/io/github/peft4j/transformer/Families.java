@@ -15,6 +15,7 @@ final class Families {
       Family.of(
           "bert",
           (spec, config) -> {
+            spec.className = "Bert";
             spec.body = "bert";
             spec.causal = false;
             spec.tokens = "embeddings.word_embeddings";
@@ -48,6 +49,8 @@ final class Families {
       Family.of(
           "gpt2",
           (spec, config) -> {
+            spec.className = "GPT2";
+            spec.languageModelName = "LMHeadModel";
             spec.body = "transformer";
             spec.hiddenSize = "n_embd";
             spec.depth = "n_layer";
@@ -98,6 +101,7 @@ final class Families {
           });
 
   private static void t5(StackSpec spec, ModelConfig config, String stack, String depth) {
+    spec.className = "T5";
     spec.body = "";
     spec.name = stack;
     spec.hiddenSize = "d_model";

@@ -73,6 +73,18 @@ final class Family {
     return last(config).named("");
   }
 
+  /** The class in transformers that has the head of a task. */
+  String architecture(ModelConfig config, Task.Type task) {
+    StackSpec spec = last(config);
+    return spec.className
+        + switch (task) {
+          case CAUSAL_LM -> spec.languageModelName;
+          case SEQ_CLS -> "ForSequenceClassification";
+          case TOKEN_CLS -> "ForTokenClassification";
+          case SEQ_2_SEQ_LM -> "ForConditionalGeneration";
+        };
+  }
+
   Task task(ModelConfig config) {
     return Task.of(config, last(config).usualTask);
   }

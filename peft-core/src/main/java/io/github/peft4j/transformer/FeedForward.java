@@ -32,7 +32,12 @@ final class FeedForward {
    * @param dropout before W₂
    */
   FeedForward(
-      @Nullable Linear gate, Linear up, Linear down, Activation activation, boolean fusedGate, double dropout) {
+      @Nullable Linear gate,
+      Linear up,
+      Linear down,
+      Activation activation,
+      boolean fusedGate,
+      double dropout) {
     this.gate = gate;
     this.up = up;
     this.down = down;

@@ -82,9 +82,7 @@ final class InputEmbedding extends NamedBlock {
     }
     NDArray places = pass.positions();
     if (positions != null && places != null) {
-      x =
-          ADD_POSITIONS_BY_ROW.call(
-              x, positions.weight(), places, Tensors.scalar(positionOffset));
+      x = ADD_POSITIONS_BY_ROW.call(x, positions.weight(), places, Tensors.scalar(positionOffset));
     } else if (positions != null) {
       long start = sequence.start() + positionOffset;
       long end = start + x.getShape().get(1);

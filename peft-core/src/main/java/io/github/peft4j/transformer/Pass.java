@@ -206,9 +206,7 @@ public final class Pass implements Run, AutoCloseable {
     NDArray mask = sequence.mask();
     this.positions =
         leftPadded && mask != null
-            ? hold(
-                REAL_POSITIONS.call(
-                    sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
+            ? hold(REAL_POSITIONS.call(sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
             : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
       NDArray ids = sequence.vectors();
@@ -284,9 +282,7 @@ public final class Pass implements Run, AutoCloseable {
     this.causal = false;
   }
 
-  /**
-   * Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S).
-   */
+  /** Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S). */
   void remember(NDArray memory, @Nullable NDArray mask) {
     this.memory = memory;
     this.memoryBias = mask == null ? null : hold(PADDING.call(memory, mask));

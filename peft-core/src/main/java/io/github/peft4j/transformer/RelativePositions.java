@@ -54,10 +54,11 @@ final class RelativePositions extends NamedBlock {
     super(table.name());
     this.table = part(table);
     long buckets = bothWays ? table.entries() / 2 : table.entries();
+    long exact = buckets / 2; // half of the buckets hold one distance each
     this.bias =
         BIAS.with("bucket", bothWays ? BOTH_WAYS : BEHIND)
             .with("buckets", buckets)
-            .with("logarithm", Math.log(most / (double) (buckets / 2)));
+            .with("logarithm", Math.log((double) most / exact));
   }
 
   /**

@@ -56,9 +56,7 @@ final class StackBuilder {
   Stack build(@Nullable Embedding tokens) {
     spec.superfluous.forEach(weights::ignore);
     RotaryEmbedding rotary =
-        spec.rotary
-            ? new RotaryEmbedding(RotaryEmbedding.frequencies(config, head), head)
-            : null;
+        spec.rotary ? new RotaryEmbedding(RotaryEmbedding.frequencies(config, head), head) : null;
     InputEmbedding embedding = embedding(tokens);
     List<TransformerLayer> layers = new ArrayList<>();
     for (int i = 0; i < config.size(spec.depth); i++) {

@@ -23,6 +23,12 @@ final class StackSpec {
     SANDWICH
   }
 
+  /** What the family's classes in transformers begin with. */
+  String className = "Llama";
+
+  /** What the class with a language model's head ends with. */
+  String languageModelName = "ForCausalLM";
+
   /** What stands before all names of the body in a checkpoint; empty for nothing. */
   String body = "model";
 

@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
@@ -22,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
  *
- * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an encoder-decoder: the decoder's tokens (B, U)), and
- * gives logits. Not for use by several threads while adapters are being changed; inference alone
- * may run on many threads.
+ * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an
+ * encoder-decoder: the decoder's tokens (B, U)), and gives logits. Not for use by several threads
+ * while adapters are being changed; inference alone may run on many threads.
  */
 public final class TransformerModel extends NamedBlock implements AutoCloseable {
 
@@ -179,6 +180,28 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
   public Stream<ParameterSite> parameters() {
     return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
+  }
+
+  /**
+   * Weights that shared another's memory until an adapter was merged into one of the two: they have
+   * to be stored apart from now on.
+   */
+  public Stream<ParameterSite> untied() {
+    List<ParameterSite> published = parameters().toList();
+    return sites()
+        .filter(LinearSite.class::isInstance)
+        .map(site -> ((LinearSite) site).weight())
+        .filter(weight -> !published.contains(weight))
+        .filter(
+            weight ->
+                weight.hasChanged()
+                    || published.stream()
+                        .anyMatch(p -> p.shape().equals(weight.shape()) && p.hasChanged()));
+  }
+
+  /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
+  public String architecture() {
+    return Families.of(config).architecture(config, task.type());
   }
 
   /** Number of elements of the frozen tensors, shared ones counted once. */
