@@ -145,6 +145,13 @@ public final class Generator {
           "the prompt has %d tokens, but the model has positions for %d; shorten the prompt"
               .formatted(ids.length, model.maxPositions()));
     }
+    for (long id : ids) {
+      if (id < 0 || id >= model.head().classes()) {
+        throw new IllegalArgumentException(
+            "the prompt has the id %d, expected 0 to %d; take the model's own tokenizer"
+                .formatted(id, model.head().classes() - 1));
+      }
+    }
     return Arrays.copyOf(ids, ids.length);
   }
 }

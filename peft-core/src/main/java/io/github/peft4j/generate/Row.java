@@ -50,8 +50,8 @@ final class Row {
     } else if (room < 1) {
       reason = FinishReason.MAX_POSITIONS;
     }
-    if (reason != null) {
-      text.finish();
+    if (reason != null && text.finish()) {
+      reason = FinishReason.STOP_STRING;
     }
   }
 

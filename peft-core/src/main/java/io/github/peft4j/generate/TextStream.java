@@ -50,11 +50,12 @@ final class TextStream {
     return decode(false);
   }
 
-  /** Emits what was held back: there are no more tokens. */
-  void finish() {
+  /** Emits what was held back: there are no more tokens. True if a stop string ends the text. */
+  boolean finish() {
     if (!stopped && !decode(true)) {
       emit(text.length());
     }
+    return stopped;
   }
 
   /** All text so far; after {@link #finish}, the pieces joined. */

@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterAll;
@@ -31,7 +32,7 @@ import org.junit.jupiter.api.Test;
 class StoriesTest {
 
   private static final GenerationConfig SAMPLING =
-      GenerationConfig.sampling(0.9).topK(40).topP(0.95).maxNewTokens(50);
+      GenerationConfig.sampling(0.9).topK(40).topP(0.95).maxNewTokens(25);
 
   private static PeftModel model;
   private static JsonObject expected;
@@ -118,7 +119,7 @@ class StoriesTest {
   void aBatchWritesWhatItsRowsWriteAlone() {
     List<String> prompts =
         List.of("Once upon a time", "Lily and Tom went to the park. They saw a big dog!", "", "Tom");
-    GenerationConfig config = GenerationConfig.greedy().maxNewTokens(60);
+    GenerationConfig config = GenerationConfig.greedy().maxNewTokens(30);
 
     List<Generation> batch = model.generate(prompts, config);
 
@@ -134,7 +135,7 @@ class StoriesTest {
     assertThat(model.generate("Once", SAMPLING.seed(1)).text()).isEqualTo(story);
     assertThat(model.generate("Once", SAMPLING.seed(2)).text()).isNotEqualTo(story);
     assertThat(model.generate("Once", SAMPLING.temperature(1e-5)).text())
-        .isEqualTo(model.generate("Once", GenerationConfig.greedy().maxNewTokens(50)).text());
+        .isEqualTo(model.generate("Once", GenerationConfig.greedy().maxNewTokens(25)).text());
   }
 
   @Test
@@ -159,7 +160,7 @@ class StoriesTest {
     System.out.printf(
         "stories260K: %.0f tokens/s, a batch of 8: %.0f%n",
         generation.tokensPerSecond(),
-        model.generate(java.util.Collections.nCopies(8, "Once"), config).stream()
+        model.generate(Collections.nCopies(8, "Once"), config.maxNewTokens(50)).stream()
             .mapToDouble(Generation::tokensPerSecond)
             .sum());
   }

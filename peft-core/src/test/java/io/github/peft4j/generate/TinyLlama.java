@@ -22,7 +22,7 @@ public final class TinyLlama {
   public static final long BYTE_0 = 3;
 
   /** The most tokens that the model takes. */
-  public static final int POSITIONS = 48;
+  public static final int POSITIONS = 24;
 
   private static final List<String> WORDS =
       List.of("▁", "a", "b", "c", "d", "▁a", "▁b", "▁c", "▁d", "END");
