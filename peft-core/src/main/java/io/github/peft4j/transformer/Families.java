@@ -15,6 +15,7 @@ final class Families {
       Family.decoder(
           "bert",
           spec -> {
+            spec.className = "Bert";
             spec.body = "bert";
             spec.causal = false;
             spec.tokens = "embeddings.word_embeddings";

@@ -44,6 +44,8 @@ final class Family {
 
   /** The data; every name is below the layer's or the body's. */
   static final class Spec implements Cloneable {
+    String className = "Llama";
+    String causalLmSuffix = "ForCausalLM";
     String body = "model";
     boolean causal = true;
     String hiddenSize = "hidden_size";
@@ -103,6 +105,17 @@ final class Family {
     Spec copy = spec.clone();
     changes.accept(copy);
     return new Family(modelType, copy);
+  }
+
+  /** Hugging Face's class name for a task. */
+  String architecture(Task.Type task) {
+    return spec.className
+        + switch (task) {
+          case CAUSAL_LM -> spec.causalLmSuffix;
+          case SEQ_CLS -> "ForSequenceClassification";
+          case TOKEN_CLS -> "ForTokenClassification";
+          case SEQ_2_SEQ_LM -> "ForConditionalGeneration";
+        };
   }
 
   String root() {

@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import java.util.List;
@@ -175,6 +176,28 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
   public Stream<ParameterSite> parameters() {
     return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
+  }
+
+  /**
+   * Weights that shared another's memory until an adapter was merged into one of the two: they have
+   * to be stored apart from now on.
+   */
+  public Stream<ParameterSite> untied() {
+    List<ParameterSite> published = parameters().toList();
+    return sites()
+        .filter(LinearSite.class::isInstance)
+        .map(site -> ((LinearSite) site).weight())
+        .filter(weight -> !published.contains(weight))
+        .filter(
+            weight ->
+                weight.hasChanged()
+                    || published.stream()
+                        .anyMatch(p -> p.shape().equals(weight.shape()) && p.hasChanged()));
+  }
+
+  /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
+  public String architecture() {
+    return Families.of(config).architecture(task.type());
   }
 
   /** Number of elements of the frozen tensors, shared ones counted once. */
