@@ -22,7 +22,9 @@ final class EndOfText {
     if (config.has(FIELD)) {
       JsonObject json = config.json();
       List<JsonElement> listed =
-          json.get(FIELD).isJsonArray() ? json.getAsJsonArray(FIELD).asList() : List.of(json.get(FIELD));
+          json.get(FIELD).isJsonArray()
+              ? json.getAsJsonArray(FIELD).asList()
+              : List.of(json.get(FIELD));
       listed.forEach(id -> ids.add(id.getAsLong()));
     }
     return Set.copyOf(ids);

@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  *     arXiv:1904.09751), in (0, 1]; 1
  * @param seed of the drawing; the same seed draws the same text; 42
  * @param stopStrings texts that end the text and are not part of it; none
- * @param stopIds tokens that end the text, or null for the end-of-text tokens that the tokenizer and
- *     config.json name; null
+ * @param stopIds tokens that end the text, or null for the end-of-text tokens that the tokenizer
+ *     and config.json name; null
  */
 public record GenerationConfig(
     int maxNewTokens,
@@ -75,32 +75,27 @@ public record GenerationConfig(
 
   /** With this many tokens at most. */
   public GenerationConfig maxNewTokens(int maxNewTokens) {
-    return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
+    return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
   /** With this temperature. */
   public GenerationConfig temperature(double temperature) {
-    return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
+    return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
   /** Drawing from this many of the likeliest tokens. */
   public GenerationConfig topK(int topK) {
-    return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
+    return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
   /** Drawing from the likeliest tokens that together have this probability. */
   public GenerationConfig topP(double topP) {
-    return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
+    return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
   /** With this seed. */
   public GenerationConfig seed(long seed) {
-    return new GenerationConfig(
-        maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
+    return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
   /** Ending before any of these texts, besides those set already. */

@@ -5,7 +5,6 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.transformer.KeyValueCache;
-import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
@@ -17,8 +16,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Lets a causal language model write: the prompt goes through the model at once, then each new token
- * alone, with the keys and values of all before it in a cache.
+ * Lets a causal language model write: the prompt goes through the model at once, then each new
+ * token alone, with the keys and values of all before it in a cache.
  *
  * <p>Whatever adapters are active take part. A generator has no state of its own; several threads
  * may use one.
@@ -64,16 +63,15 @@ public final class Generator {
   }
 
   /**
-   * Continues several prompts in one batch. Each is continued as if it were alone, but for rounding;
-   * when sampling, each draws numbers of its own, the first those it would draw alone.
+   * Continues several prompts in one batch. Each is continued as if it were alone, but for
+   * rounding; when sampling, each draws numbers of its own, the first those it would draw alone.
    *
    * @return a generation for each prompt, in order
    */
   public List<Generation> generate(List<String> prompts, GenerationConfig config) {
     return prompts.isEmpty()
         ? List.of()
-        : generate(
-            prompts.stream().map(tokenizer::encodePrompt).toList(), config, piece -> {});
+        : generate(prompts.stream().map(tokenizer::encodePrompt).toList(), config, piece -> {});
   }
 
   /**
@@ -132,10 +130,7 @@ public final class Generator {
 
   /** The prompt, or the token that texts begin with if it is empty. */
   private long[] begun(long[] prompt) {
-    long[] ids =
-        prompt.length > 0
-            ? prompt
-            : tokenizer.bosId().stream().toArray();
+    long[] ids = prompt.length > 0 ? prompt : tokenizer.bosId().stream().toArray();
     if (ids.length == 0) {
       throw new IllegalArgumentException(
           "the prompt is empty and the tokenizer has no beginning-of-text token; give it a word");

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param ids [B][T]
  * @param mask [B][all so far], or null if no row is padded
+ * @param paddings how many columns of each row's prompt are padding
  * @param padId fills what nobody reads
  */
 record PaddedRows(long[][] ids, long @Nullable [][] mask, int[] paddings, long padId) {
@@ -33,8 +34,8 @@ record PaddedRows(long[][] ids, long @Nullable [][] mask, int[] paddings, long p
   }
 
   /**
-   * One token more a row. The mask of a row that is done stays 0, so that its position stays where it
-   * is, within the model's.
+   * One token more a row. The mask of a row that is done stays 0, so that its position stays where
+   * it is, within the model's.
    */
   PaddedRows next(long[] tokens, List<Boolean> open) {
     long[][] next = new long[ids.length][];

@@ -92,7 +92,9 @@ final class Sampler {
     return draw(weights, uniform * kept);
   }
 
-  /** Zeroes all but the fewest largest weights that sum up to {@code mass}; equals stay together. */
+  /**
+   * Zeroes all but the fewest largest weights that sum up to {@code mass}; equals stay together.
+   */
   private static double keepNucleus(double[] weights, double mass) {
     double[] sorted = weights.clone();
     Arrays.sort(sorted);

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Tokens in, pieces of text out. A piece holds whole characters only, though a token may hold a part
- * of one, and nothing that may yet turn out to be a stop string.
+ * Tokens in, pieces of text out. A piece holds whole characters only, though a token may hold a
+ * part of one, and nothing that may yet turn out to be a stop string.
  *
  * <p>A token's text depends on those before it (whether a space leads, which bytes make a
  * character), so that what a token adds is the difference of two decodings: with it and without.
@@ -36,7 +36,8 @@ final class TextStream {
     this.stops = stops;
     this.listener = listener;
     int context = Math.min(CONTEXT, prompt.length);
-    this.ids = Arrays.copyOf(Arrays.copyOfRange(prompt, prompt.length - context, prompt.length), 64);
+    this.ids =
+        Arrays.copyOf(Arrays.copyOfRange(prompt, prompt.length - context, prompt.length), 64);
     this.size = context;
     this.read = context;
   }

@@ -165,9 +165,7 @@ public final class Pass implements AutoCloseable {
     NDArray mask = sequence.mask();
     this.positions =
         leftPadded && mask != null
-            ? hold(
-                REAL_POSITIONS.call(
-                    sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
+            ? hold(REAL_POSITIONS.call(sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
             : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
       NDArray ids = sequence.vectors();

@@ -34,8 +34,7 @@ public final class CausalLmTranslator implements Translator<String, String> {
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model is no causal language model
    */
-  public CausalLmTranslator(
-      TransformerModel model, Tokenizer tokenizer, GenerationConfig config) {
+  public CausalLmTranslator(TransformerModel model, Tokenizer tokenizer, GenerationConfig config) {
     this.model = model;
     this.generator = new Generator(model, tokenizer);
     this.config = config;

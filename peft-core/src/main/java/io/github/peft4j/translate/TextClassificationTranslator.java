@@ -49,8 +49,7 @@ public final class TextClassificationTranslator implements Translator<String, Cl
   @Override
   public NDList batchProcessInput(TranslatorContext context, List<String> texts) {
     NDManager manager = Blocks.manager(context, model);
-    ModelInput input =
-        classifier.collate(manager, texts.stream().map(classifier::encode).toList());
+    ModelInput input = classifier.collate(manager, texts.stream().map(classifier::encode).toList());
     return input.mask() == null ? new NDList(input.ids()) : new NDList(input.ids(), input.mask());
   }
 

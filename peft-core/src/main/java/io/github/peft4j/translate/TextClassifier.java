@@ -3,6 +3,7 @@ package io.github.peft4j.translate;
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedExample;
@@ -29,7 +30,7 @@ import java.util.stream.IntStream;
  */
 public final class TextClassifier {
 
-  private static final int BATCH = 32;
+  private static final int BATCH_SIZE = 32;
 
   private static final Kernel SOFTMAX =
       Kernel.of(
@@ -60,8 +61,7 @@ public final class TextClassifier {
     this.model = model;
     this.labels = model.task().labels();
     this.encoder =
-        Encoder.classification(
-            tokenizer, Labels.of(labels), Math.toIntExact(model.maxPositions()));
+        Encoder.classification(tokenizer, Labels.of(labels), Math.toIntExact(model.maxPositions()));
     this.collator = new Collator(tokenizer.padId());
   }
 
@@ -84,9 +84,8 @@ public final class TextClassifier {
             .mapToInt(Integer::intValue)
             .toArray();
     Classifications[] results = new Classifications[encoded.size()];
-    for (int start = 0; start < byLength.length; start += BATCH) {
-      int[] places =
-          Arrays.copyOfRange(byLength, start, Math.min(start + BATCH, byLength.length));
+    for (int start = 0; start < byLength.length; start += BATCH_SIZE) {
+      int[] places = Arrays.copyOfRange(byLength, start, Math.min(start + BATCH_SIZE, byLength.length));
       try (Scope scope = new Scope()) {
         ModelInput input =
             collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
@@ -104,7 +103,7 @@ public final class TextClassifier {
   }
 
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {
-    var batch = collator.collate(examples);
+    Batch batch = collator.collate(examples);
     return ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
   }
 

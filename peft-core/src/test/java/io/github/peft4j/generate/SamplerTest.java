@@ -100,9 +100,7 @@ class SamplerTest {
   @Test
   void refusesWhatIsNoDistribution() {
     assertThatThrownBy(
-            () ->
-                Sampler.draw(
-                    new float[] {Float.NaN, 1}, 0, 2, GenerationConfig.sampling(1), 0.5))
+            () -> Sampler.draw(new float[] {Float.NaN, 1}, 0, 2, GenerationConfig.sampling(1), 0.5))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("not finite");
   }

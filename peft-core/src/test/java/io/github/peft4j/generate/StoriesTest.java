@@ -89,8 +89,7 @@ class StoriesTest {
                           .loss(
                               model
                                   .base()
-                                  .hidden(
-                                      ModelInput.of(model.base().manager(), rows, null), pass),
+                                  .hidden(ModelInput.of(model.base().manager(), rows, null), pass),
                               new Targets.NextTokens(rows),
                               pass,
                               1,
@@ -106,8 +105,7 @@ class StoriesTest {
     List<String> pieces = new ArrayList<>();
 
     Generation generation =
-        model.generate(
-            "Once upon a time", GenerationConfig.greedy().maxNewTokens(40), pieces::add);
+        model.generate("Once upon a time", GenerationConfig.greedy().maxNewTokens(40), pieces::add);
 
     assertThat(expected.get("greedy_text").getAsString())
         .startsWith("Once upon a time" + generation.text());
@@ -118,7 +116,8 @@ class StoriesTest {
   @Test
   void aBatchWritesWhatItsRowsWriteAlone() {
     List<String> prompts =
-        List.of("Once upon a time", "Lily and Tom went to the park. They saw a big dog!", "", "Tom");
+        List.of(
+            "Once upon a time", "Lily and Tom went to the park. They saw a big dog!", "", "Tom");
     GenerationConfig config = GenerationConfig.greedy().maxNewTokens(30);
 
     List<Generation> batch = model.generate(prompts, config);

@@ -60,8 +60,7 @@ class TranslatorTest {
     try (PeftModel model = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(
-                new TextClassificationTranslator(model.base(), model.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(model.base(), model.tokenizer()))) {
       List<Classifications> batch = predictor.batchPredict(TEXTS);
       List<Classifications> direct = model.classify(TEXTS);
 
@@ -113,8 +112,7 @@ class TranslatorTest {
     try (PeftModel model = Peft.from(folder).device(Device.cpu()).load();
         Model djl = djl(model);
         Predictor<String, String> predictor =
-            djl.newPredictor(
-                new CausalLmTranslator(model.base(), model.tokenizer(), config))) {
+            djl.newPredictor(new CausalLmTranslator(model.base(), model.tokenizer(), config))) {
       assertThat(predictor.predict("a b")).isEqualTo(model.generate("a b", config).text());
       assertThat(predictor.batchPredict(TEXTS))
           .isEqualTo(TEXTS.stream().map(text -> model.generate(text, config).text()).toList());
@@ -126,8 +124,7 @@ class TranslatorTest {
     try (PeftModel model = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(
-                new TextClassificationTranslator(model.base(), model.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(model.base(), model.tokenizer()))) {
       predictor.batchPredict(TEXTS);
       long before = Tensors.live();
       int beside = djl.getNDManager().getManagedArrays().size();
@@ -145,8 +142,7 @@ class TranslatorTest {
         PeftModel other = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(
-                new TextClassificationTranslator(other.base(), other.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(other.base(), other.tokenizer()))) {
       assertThatThrownBy(() -> predictor.predict("a")).hasMessageContaining("another model");
     }
   }
