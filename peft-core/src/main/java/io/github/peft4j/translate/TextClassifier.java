@@ -85,7 +85,8 @@ public final class TextClassifier {
             .toArray();
     Classifications[] results = new Classifications[encoded.size()];
     for (int start = 0; start < byLength.length; start += BATCH_SIZE) {
-      int[] places = Arrays.copyOfRange(byLength, start, Math.min(start + BATCH_SIZE, byLength.length));
+      int[] places =
+          Arrays.copyOfRange(byLength, start, Math.min(start + BATCH_SIZE, byLength.length));
       try (Scope scope = new Scope()) {
         ModelInput input =
             collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
