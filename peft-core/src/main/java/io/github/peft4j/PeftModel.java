@@ -15,6 +15,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -23,11 +24,11 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -36,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +63,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   private final String origin;
   private final long seed;
   private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+  private final Set<ParameterSite> mergedInto = new LinkedHashSet<>();
   private Composition active = Composition.NONE;
   private boolean enabled = true;
   private boolean merged;
@@ -99,7 +102,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         config,
         method,
         Adapter.common(method, base.task(), origin),
-        withClassifiers(config.modulesToSave()));
+        withClassifiers(config.modulesToSave()),
+        true);
     return this;
   }
 
@@ -128,7 +132,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     PeftConfig config = ConfigJson.read(method.configType(), json, source);
     Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
     common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
-    Adapter adapter = add(name, config, method, common, withClassifiers(config.modulesToSave()));
+    Adapter adapter =
+        add(name, config, method, common, withClassifiers(config.modulesToSave()), false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
     } catch (RuntimeException e) {
@@ -154,7 +159,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       PeftConfig config,
       PeftMethod<PeftConfig> method,
       Map<String, JsonElement> common,
-      @Nullable List<String> modulesToSave) {
+      @Nullable List<String> modulesToSave,
+      boolean fresh) {
     requireUnmerged();
     if (adapters.containsKey(name)) {
       throw new IllegalArgumentException(
@@ -164,15 +170,18 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
               + adapters.get(name)
               + "; take another name or remove it first");
     }
-    Precision masters =
-        base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
     Sites sites =
         new Sites(
-            base.sites(), name, new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
+            base.sites(),
+            name,
+            new Initial(base.manager(), masters(), seed * 31 + name.hashCode()),
+            fresh,
+            tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
       saveModules(sites, modulesToSave);
-      method.inject(config, sites);
-      Adapter adapter = new Adapter(name, config, method, sites, common, modulesToSave);
+      PeftConfig complete = method.complete(config, sites);
+      method.inject(complete, sites);
+      Adapter adapter = new Adapter(name, complete, method, sites, common, modulesToSave);
       adapters.put(name, adapter);
       activate(name);
       return adapter;
@@ -193,9 +202,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         sites.parameters(name -> false).required();
       }
       for (ParameterSite site : parameters) {
-        if (sites.layer(site) == null) {
-          sites.rewrite(site, new TrainableCopy(sites.initial().copy(site.frozen())));
-        }
+        sites.train(site, null);
       }
     }
   }
@@ -293,25 +300,45 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
                 + " is no change of weights; keep the adapter beside the model");
       }
     }
-    for (Sites.Rewrite rewrite : rewrites) {
-      ParameterSite weight = rewrite.site().weightSite();
-      if (weight == null) {
-        throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
-      }
-      try (Scope scope = new Scope()) {
-        NDArray wide = Tensors.cast(weight.frozen(), Precision.FLOAT32);
-        NDArray changed = ((Mergeable) rewrite.layer()).merge(wide);
-        weight.merge(scope.keep(Tensors.cast(changed, base.precision())));
-      }
-    }
+    rewrites.forEach(rewrite -> Autograd.without(() -> merge(rewrite)));
     base.activate(Composition.NONE);
     merged = true;
     return this;
   }
 
+  private ParameterSite merge(Sites.Rewrite rewrite) {
+    ParameterSite weight = rewrite.site().weightSite();
+    if (weight == null) {
+      throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
+    }
+    Mergeable layer = (Mergeable) rewrite.layer();
+    merge(weight, layer::merge);
+    if (rewrite.site() instanceof LinearSite linear && linear.bias().isPresent()) {
+      merge(linear.bias().get(), layer::mergeBias);
+    }
+    return weight;
+  }
+
+  private void merge(ParameterSite parameter, UnaryOperator<@Nullable NDArray> change) {
+    try (Scope scope = new Scope()) {
+      NDArray wide = Tensors.cast(parameter.frozen(), masters());
+      NDArray changed = change.apply(wide);
+      if (changed != null) {
+        parameter.merge(scope.keep(Tensors.cast(changed, base.precision())));
+        mergedInto.add(parameter);
+      }
+    }
+  }
+
+  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
+  private Precision masters() {
+    return base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
+  }
+
   /** Takes merged adapters out of the weights again, exactly. */
   public PeftModel unmerge() {
-    base.parameters().forEach(ParameterSite::unmerge);
+    mergedInto.forEach(ParameterSite::unmerge);
+    mergedInto.clear();
     merged = false;
     base.activate(active());
     return this;
@@ -331,7 +358,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     if (!merged) {
       merge();
     }
-    base.parameters().forEach(ParameterSite::forgetUnmerged);
+    mergedInto.forEach(ParameterSite::forgetUnmerged);
+    mergedInto.clear();
     merged = false;
     active = Composition.NONE;
     List.copyOf(adapters.keySet()).forEach(this::remove);

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param layersPattern name parts before a layer's index, or null for any
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
+ * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
+ *     2024, arXiv:2402.09353)
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record LoraConfig(
@@ -39,6 +41,7 @@ public record LoraConfig(
     @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
+    boolean useDora,
     boolean fanInFanOut)
     implements PeftConfig {
 
@@ -115,6 +118,11 @@ public record LoraConfig(
   /** With the scale α/√r. */
   public LoraConfig rankStabilized() {
     return Configs.with(this, "useRslora", true);
+  }
+
+  /** With magnitude and direction of the weights trained apart: DoRA. */
+  public LoraConfig dora() {
+    return Configs.with(this, "useDora", true);
   }
 
   /** With these modules trained whole. */
