@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** For authors of configs: records with PEFT's defaults, and copies of them. */
@@ -19,6 +20,20 @@ public final class Configs {
    */
   public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
     return ConfigJson.with(config, component, value);
+  }
+
+  /**
+   * What a pattern such as {@code rank_pattern} says of a module.
+   *
+   * @param pattern values by regular expression over endings of names; the first that fits counts
+   * @param otherwise the value of modules that none fits
+   */
+  public static <T> T ofModule(Map<String, T> pattern, String module, T otherwise) {
+    return pattern.entrySet().stream()
+        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
+        .findFirst()
+        .map(Map.Entry::getValue)
+        .orElse(otherwise);
   }
 
   /**

@@ -142,8 +142,10 @@ public final class Sites {
   }
 
   /** Stores a tensor that no layer has. */
-  public void store(String name, NDArray value) {
-    stored.put(name, new Trainable(name, value, true));
+  public Trainable store(String name, NDArray value) {
+    Trainable buffer = new Trainable(name, value, true);
+    stored.put(name, buffer);
+    return buffer;
   }
 
   /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */

@@ -47,8 +47,10 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
   @Override
   public AdaLoraConfig trained(AdaLoraConfig config, List<Sites.Rewrite> rewrites) {
     Map<String, boolean[]> pattern = new LinkedHashMap<>();
+    int steps = config.tinit() + config.tfinal() + 1;
     for (Sites.Rewrite rewrite : rewrites) {
       if (rewrite.layer() instanceof AdaLoraLinear layer && layer.kept() != null) {
+        steps = layer.plannedSteps();
         String module = rewrite.site().name();
         RankPattern before = config.rankPattern();
         pattern.put(
@@ -56,8 +58,10 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
             RankPattern.within(before == null ? null : before.kept(module), layer.kept()));
       }
     }
+    AdaLoraConfig loadable = // PEFT does not load a config without total_step
+        config.totalStep() == null ? Configs.with(config, "totalStep", steps) : config;
     return pattern.isEmpty()
-        ? config
-        : Configs.with(config, "rankPattern", new RankPattern(pattern));
+        ? loadable
+        : Configs.with(loadable, "rankPattern", new RankPattern(pattern));
   }
 }

@@ -59,6 +59,7 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Kernel merge;
   private final Kernel penalty;
   private boolean @Nullable [] kept;
+  private int plannedSteps;
 
   AdaLoraLinear(LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
     int r = config.rankOf(site.name());
@@ -108,6 +109,15 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   /** Which ranks are kept, or null before the first reduction. */
   boolean @Nullable [] kept() {
     return kept;
+  }
+
+  void plannedSteps(int steps) {
+    plannedSteps = steps;
+  }
+
+  /** How many steps the training is to have, or 0 if there was none. */
+  int plannedSteps() {
+    return plannedSteps;
   }
 
   /** Sets E to zero where a rank is not kept. */
