@@ -151,7 +151,9 @@ public final class Adapter {
   public String configText() {
     Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(trained.get()));
     fields.putAll(common);
-    fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+    if (modulesToSave != null || fields.containsKey("modules_to_save")) {
+      fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+    }
     return ConfigJson.text(fields);
   }
 
