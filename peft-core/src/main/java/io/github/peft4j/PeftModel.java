@@ -225,6 +225,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       activate(Composition.NONE);
     }
     undo(name, adapter.rewrites());
+    adapter.tensors().values().forEach(Trainable::close);
     return this;
   }
 
