@@ -33,7 +33,7 @@ public final class Adapter {
   private final Supplier<PeftConfig> trained;
   private final List<Sites.Rewrite> rewrites;
   private final Map<String, Trainable> tensors;
-  private final Map<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
+  private final IdentityHashMap<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
   private final List<StepListener> listeners;
   private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> common;
@@ -151,7 +151,7 @@ public final class Adapter {
   public String configText() {
     Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(trained.get()));
     fields.putAll(common);
-    if (fields.containsKey("modules_to_save")) {
+    if (modulesToSave != null || fields.containsKey("modules_to_save")) {
       fields.put("modules_to_save", ConfigJson.write(modulesToSave));
     }
     return ConfigJson.text(fields);

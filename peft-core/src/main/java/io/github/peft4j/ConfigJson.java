@@ -364,7 +364,11 @@ final class ConfigJson {
   static String snake(String camel) {
     return switch (camel) {
       case "deltaT" -> "deltaT";
-      default -> camel.replaceAll("([a-z0-9])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
+      default ->
+          camel
+              .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")
+              .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
+              .toLowerCase(Locale.ROOT);
     };
   }
 }

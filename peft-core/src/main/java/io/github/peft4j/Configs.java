@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** For authors of configs: records with PEFT's defaults, and copies of them. */
@@ -33,9 +34,26 @@ public final class Configs {
       return with(config, component, value);
     }
     require(
-        present.equals(value), config.getClass(), ConfigJson.snake(component), present,
+        present.equals(value),
+        config.getClass(),
+        ConfigJson.snake(component),
+        present,
         value + ", as the model has it");
     return config;
+  }
+
+  /**
+   * What a pattern such as {@code rank_pattern} says of a module.
+   *
+   * @param pattern values by regular expression over endings of names; the first that fits counts
+   * @param otherwise the value of modules that none fits
+   */
+  public static <T> T ofModule(Map<String, T> pattern, String module, T otherwise) {
+    return pattern.entrySet().stream()
+        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
+        .findFirst()
+        .map(Map.Entry::getValue)
+        .orElse(otherwise);
   }
 
   /**
@@ -53,7 +71,13 @@ public final class Configs {
       String expected) {
     if (!fine) {
       throw new IllegalArgumentException(
-          config.getSimpleName() + ": field '" + field + "' is " + value + "; expected " + expected);
+          config.getSimpleName()
+              + ": field '"
+              + field
+              + "' is "
+              + value
+              + "; expected "
+              + expected);
     }
   }
 }

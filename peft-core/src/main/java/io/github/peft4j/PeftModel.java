@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -11,12 +12,16 @@ import ai.djl.util.PairList;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.generate.Generation;
+import io.github.peft4j.generate.GenerationConfig;
+import io.github.peft4j.generate.Generator;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -31,6 +36,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -219,6 +225,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       activate(Composition.NONE);
     }
     undo(name, adapter.rewrites());
+    adapter.tensors().values().forEach(Trainable::close);
     return this;
   }
 
@@ -417,6 +424,67 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         .flatMap(name -> adapter(name).trainables().stream())
         .distinct()
         .toList();
+  }
+
+  /**
+   * Continues a prompt with the likeliest tokens, up to 256.
+   *
+   * @return the new text
+   */
+  public String generate(String prompt) {
+    return generate(prompt, GenerationConfig.greedy()).text();
+  }
+
+  /** Continues a prompt. */
+  public Generation generate(String prompt, GenerationConfig config) {
+    return generator().generate(prompt, config);
+  }
+
+  /**
+   * Continues a prompt and hands out the text as it comes.
+   *
+   * @param listener is given pieces of whole characters, on the calling thread
+   */
+  public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
+    return generator().generate(prompt, config, listener);
+  }
+
+  /** Continues several prompts in one batch. */
+  public List<Generation> generate(List<String> prompts, GenerationConfig config) {
+    return generator().generate(prompts, config);
+  }
+
+  /**
+   * What writes texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model is no causal language model
+   */
+  public Generator generator() {
+    return new Generator(base, tokenizer());
+  }
+
+  /** Classifies a text. */
+  public Classifications classify(String text) {
+    return classify(List.of(text)).get(0);
+  }
+
+  /** Classifies texts, several at a time. */
+  public List<Classifications> classify(String... texts) {
+    return classify(List.of(texts));
+  }
+
+  /** Classifies texts, several at a time. */
+  public List<Classifications> classify(List<String> texts) {
+    return classifier().classify(texts);
+  }
+
+  /**
+   * What classifies texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model does not classify texts
+   */
+  public TextClassifier classifier() {
+    return new TextClassifier(base, tokenizer());
   }
 
   /** The frozen model, with whatever is active on it. */

@@ -35,7 +35,11 @@ public final class Backpropagation {
    * @return the sum of the penalties
    */
   public double penalty() {
-    return model.sites().flatMap(site -> site.activeLayers().stream()).mapToDouble(this::penalty).sum();
+    return model
+        .sites()
+        .flatMap(site -> site.activeLayers().stream())
+        .mapToDouble(this::penalty)
+        .sum();
   }
 
   private double penalty(TunerLayer<?, ?> layer) {

@@ -4,7 +4,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-
 /**
  * Which adapters are at work and how they are combined. The same composition holds for every site;
  * an adapter without a layer at a site leaves the site as it is.

@@ -185,8 +185,10 @@ public final class Sites {
   }
 
   /** Stores a tensor that no layer has. */
-  public void store(String name, NDArray value) {
-    stored.put(name, new Trainable(name, value, Trainable.Kind.BUFFER));
+  public Trainable store(String name, NDArray value) {
+    Trainable buffer = new Trainable(name, value, Trainable.Kind.BUFFER);
+    stored.put(name, buffer);
+    return buffer;
   }
 
   /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
@@ -244,8 +246,7 @@ public final class Sites {
     }
 
     /** Those in some layers, see {@link TargetModules#inLayers}. */
-    public Selection<S> inLayers(
-        @Nullable List<Integer> indices, @Nullable List<String> patterns) {
+    public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
       return where(TargetModules.inLayers(indices, patterns));
     }
 

@@ -258,8 +258,7 @@ final class GoldenCase {
         }
         try {
           assertThat(norm)
-              .isCloseTo(
-                  trace.get("last_grad_norm").getAsDouble(), Percentage.withPercentage(0.1));
+              .isCloseTo(trace.get("last_grad_norm").getAsDouble(), Percentage.withPercentage(0.1));
           checkAfter(adapted, expected, after);
         } catch (AssertionError e) {
           return e;

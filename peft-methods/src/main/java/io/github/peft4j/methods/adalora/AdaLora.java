@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. A budget of ranks shrinks during training, and
- * the triplets of least importance give theirs up, whatever module they belong to.
+ * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. A budget of ranks shrinks during training,
+ * and the triplets of least importance give theirs up, whatever module they belong to.
  */
 public final class AdaLora implements PeftMethod<AdaLoraConfig> {
 
@@ -47,17 +47,20 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
   @Override
   public AdaLoraConfig trained(AdaLoraConfig config, List<Sites.Rewrite> rewrites) {
     Map<String, boolean[]> pattern = new LinkedHashMap<>();
+    int steps = config.tinit() + config.tfinal() + 1;
     for (Sites.Rewrite rewrite : rewrites) {
       if (rewrite.layer() instanceof AdaLoraLinear layer && layer.kept() != null) {
+        steps = layer.plannedSteps();
         String module = rewrite.site().name();
         RankPattern before = config.rankPattern();
         pattern.put(
-            module,
-            RankPattern.within(before == null ? null : before.kept(module), layer.kept()));
+            module, RankPattern.within(before == null ? null : before.kept(module), layer.kept()));
       }
     }
+    AdaLoraConfig loadable = // PEFT does not load a config without total_step
+        config.totalStep() == null ? Configs.with(config, "totalStep", steps) : config;
     return pattern.isEmpty()
-        ? config
-        : Configs.with(config, "rankPattern", new RankPattern(pattern));
+        ? loadable
+        : Configs.with(loadable, "rankPattern", new RankPattern(pattern));
   }
 }

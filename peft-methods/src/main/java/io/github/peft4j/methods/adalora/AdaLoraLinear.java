@@ -59,13 +59,15 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Kernel merge;
   private final Kernel penalty;
   private boolean @Nullable [] kept;
+  private int plannedSteps;
 
   AdaLoraLinear(LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
     int r = config.rankOf(site.name());
     double deviation = config.initLoraWeights() ? 0.02 : 1;
     this.a = trainable("lora_A", initial.normal(deviation, r, site.inFeatures()));
     this.e =
-        trainable("lora_E", config.initLoraWeights() ? initial.zeros(r, 1) : initial.normal(1, r, 1));
+        trainable(
+            "lora_E", config.initLoraWeights() ? initial.zeros(r, 1) : initial.normal(1, r, 1));
     this.b = trainable("lora_B", initial.normal(deviation, site.outFeatures(), r));
     this.dropout = config.loraDropout();
     this.lora = LORA.with("scale", config.scale());
@@ -108,6 +110,15 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   /** Which ranks are kept, or null before the first reduction. */
   boolean @Nullable [] kept() {
     return kept;
+  }
+
+  void plannedSteps(int steps) {
+    plannedSteps = steps;
+  }
+
+  /** How many steps the training is to have, or 0 if there was none. */
+  int plannedSteps() {
+    return plannedSteps;
   }
 
   /** Sets E to zero where a rank is not kept. */

@@ -59,6 +59,7 @@ final class RankAllocator implements StepListener {
   public void afterStep(int step, int totalSteps) {
     Integer said = config.totalStep();
     int end = (said != null ? said : totalSteps) - config.tfinal();
+    layers.forEach(layer -> layer.plannedSteps(totalSteps));
     if (step < end) {
       layers.forEach(layer -> List.of(layer.a(), layer.e(), layer.b()).forEach(this::track));
       if (step > config.tinit() && step % config.deltaT() == 0) {

@@ -11,12 +11,12 @@ import io.github.peft4j.tuner.SublayerSite;
 import java.util.List;
 
 /**
- * LLaMA-Adapter: in the top layers, queries attend to n trained prompts besides, through a gate that
- * is closed at first (Zhang et al. 2023).
+ * LLaMA-Adapter: in the top layers, queries attend to n trained prompts besides, through a gate
+ * that is closed at first (Zhang et al. 2023).
  *
  * <p>The result goes through the output projection together with the attention's own, as in the
- * paper. Where queries, keys and values are one module (GPT-2), PEFT adds it behind that projection,
- * and so does this, or the adapters of one would not work in the other.
+ * paper. Where queries, keys and values are one module (GPT-2), PEFT adds it behind that
+ * projection, and so does this, or the adapters of one would not work in the other.
  */
 public final class AdaptionPrompt implements PeftMethod<AdaptionPromptConfig> {
 
@@ -61,8 +61,7 @@ public final class AdaptionPrompt implements PeftMethod<AdaptionPromptConfig> {
             sublayer(site, sites),
             new GatedPromptBehind(site, config.adapterLen(), dimension, sites.initial()));
       } else {
-        sites.rewrite(
-            site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial()));
+        sites.rewrite(site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial()));
       }
     }
   }

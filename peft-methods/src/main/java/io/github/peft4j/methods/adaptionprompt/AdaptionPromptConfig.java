@@ -5,8 +5,8 @@ import io.github.peft4j.PeftConfig;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of LLaMA-Adapter, with the names of Hugging Face PEFT's AdaptionPromptConfig. PEFT has no
- * defaults; these are the paper's for Llama 7B.
+ * Settings of LLaMA-Adapter, with the names of Hugging Face PEFT's AdaptionPromptConfig. PEFT has
+ * no defaults; these are the paper's for Llama 7B.
  *
  * @param targetModules how the attention modules are called, {@code self_attn}; read off the model
  * @param adapterLen n, prompts in each layer, above 0; 10

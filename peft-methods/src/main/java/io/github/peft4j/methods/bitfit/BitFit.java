@@ -23,9 +23,7 @@ public final class BitFit implements PeftMethod<BitFitConfig> {
   @Override
   public void inject(BitFitConfig config, Sites sites) {
     List<ParameterSite> biases =
-        sites
-            .parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name)))
-            .list();
+        sites.parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name))).list();
     if (biases.isEmpty()) {
       throw new IllegalArgumentException(
           "BitFitConfig: field 'target_modules' is "

@@ -22,8 +22,7 @@ public final class Ia3 implements PeftMethod<Ia3Config> {
   public void inject(Ia3Config config, Sites sites) {
     for (LinearSite site :
         sites
-            .linear(
-                config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN)
+            .linear(config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN)
             .excluding(config.excludeModules())
             .required()) {
       sites.rewrite(

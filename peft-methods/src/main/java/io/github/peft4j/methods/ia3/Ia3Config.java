@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param targetModules which modules; null for keys, values and the last map of the feed-forward
  *     network
  * @param excludeModules which of those not, or null
- * @param feedforwardModules which of the targets are scaled on their input; null for the last map of
- *     the feed-forward network
+ * @param feedforwardModules which of the targets are scaled on their input; null for the last map
+ *     of the feed-forward network
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initIa3Weights whether the vectors start at 1, without an effect, or normal
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here

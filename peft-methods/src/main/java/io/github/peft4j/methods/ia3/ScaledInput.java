@@ -32,8 +32,7 @@ final class ScaledInput extends TunerLayer<NDArray, NDArray> implements Mergeabl
     long in = site.inFeatures();
     this.l =
         trainable(
-            "ia3_l",
-            config.initIa3Weights() ? initial.filled(1, 1, in) : initial.normal(1, 1, in));
+            "ia3_l", config.initIa3Weights() ? initial.filled(1, 1, in) : initial.normal(1, 1, in));
     this.merge = site.isTransposed() ? MERGE_TRANSPOSED : MERGE;
   }
 

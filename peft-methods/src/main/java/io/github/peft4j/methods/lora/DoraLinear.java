@@ -15,11 +15,11 @@ import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length n
- * = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
+ * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length
+ * n = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
  *
- * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘ B),
- * and ‖W‖² is computed once.
+ * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘
+ * B), and ‖W‖² is computed once.
  */
 final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -107,14 +107,11 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     String rows = site.isTransposed() ? "torch.t(w)" : "w";
     this.weight = site.weight();
     this.bias = site.bias().orElse(null);
-    this.a =
-        trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
-    this.b =
-        trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
+    this.a = trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
+    this.b = trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
     NDArray w = weight.frozen();
     this.square =
-        Scope.release(
-            Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
+        Scope.release(Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
     Kernel start = SQUARE_ROOT.with("weight", rows).with("scale", scale);
     this.m =
         trainable(

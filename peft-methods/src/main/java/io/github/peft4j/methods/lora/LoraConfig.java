@@ -69,10 +69,7 @@ public record LoraConfig(
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    if (!fine) {
-      throw new IllegalArgumentException(
-          "LoraConfig: field '" + field + "' is " + value + "; expected " + expected);
-    }
+    Configs.require(fine, LoraConfig.class, field, value, expected);
   }
 
   /** PEFT's defaults with this rank. */
@@ -152,21 +149,13 @@ public record LoraConfig(
 
   /** The rank of a module. */
   int rankOf(String module) {
-    return pattern(rankPattern, module, r);
+    return Configs.ofModule(rankPattern, module, r);
   }
 
   /** The scale s of a module: α/r, or α/√r. */
   double scaleOf(String module) {
-    double alpha = pattern(alphaPattern, module, loraAlpha);
+    double alpha = Configs.ofModule(alphaPattern, module, loraAlpha);
     int rank = rankOf(module);
     return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
-  }
-
-  private static <T> T pattern(Map<String, T> pattern, String module, T otherwise) {
-    return pattern.entrySet().stream()
-        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
-        .findFirst()
-        .map(Map.Entry::getValue)
-        .orElse(otherwise);
   }
 }

@@ -22,7 +22,9 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
   private static final String NAME = "prompt_encoder.";
   private static final String RESULT = "prompt_embeddings";
 
-  /** P [n, S · K · d] as slots (S, K, n, d): the keys of layer 0, its values, those of layer 1, … */
+  /**
+   * P [n, S · K · d] as slots (S, K, n, d): the keys of layer 0, its values, those of layer 1, …
+   */
   private static final Kernel SLOTS =
       Kernel.of(
           """
@@ -30,6 +32,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
               n = torch.size(p, 0)
               return torch.permute(torch.reshape(p, [n, {slots}, {heads}, -1]), [1, 2, 0, 3])
           """);
+
   private static final Kernel MLP =
       Kernel.of(
           """

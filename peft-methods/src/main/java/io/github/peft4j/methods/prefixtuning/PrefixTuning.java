@@ -8,7 +8,9 @@ import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
 
-/** Prefix tuning: n trained keys and values for each layer of the last stack (Li and Liang 2021). */
+/**
+ * Prefix tuning: n trained keys and values for each layer of the last stack (Li and Liang 2021).
+ */
 public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
 
   @Override

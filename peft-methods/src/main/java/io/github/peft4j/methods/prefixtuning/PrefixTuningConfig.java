@@ -45,8 +45,7 @@ public record PrefixTuningConfig(
         "\"zero\" or nothing");
   }
 
-  private static void require(
-      boolean fine, String field, @Nullable Object value, String expected) {
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
     Configs.require(fine, PrefixTuningConfig.class, field, value, expected);
   }
 

@@ -35,8 +35,7 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
   @Override
   public PromptTuningConfig complete(PromptTuningConfig config, Sites sites) {
     ModelShape shape = ModelShape.of(sites);
-    PromptTuningConfig complete =
-        shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
+    PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
         ? Configs.with(complete, "tokenizerNameOrPath", sites.words().name())

@@ -27,23 +27,19 @@ final class LstmHead implements Head {
   private final Kernel kernel;
   private final Kernel trainingKernel;
 
-  LstmHead(
-      long d, long hidden, int layers, double dropout, Initial initial, Declaration declare) {
+  LstmHead(long d, long hidden, int layers, double dropout, Initial initial, Declaration declare) {
     double bound = 1 / Math.sqrt(hidden);
     for (int layer = 0; layer < layers; layer++) {
       long in = layer == 0 ? d : 2 * hidden;
       for (String direction : List.of("", "_reverse")) {
         String suffix = "_l" + layer + direction;
         lstm.add(
-            declare.tensor(
-                "lstm_head.weight_ih" + suffix, initial.uniform(bound, 4 * hidden, in)));
+            declare.tensor("lstm_head.weight_ih" + suffix, initial.uniform(bound, 4 * hidden, in)));
         lstm.add(
             declare.tensor(
                 "lstm_head.weight_hh" + suffix, initial.uniform(bound, 4 * hidden, hidden)));
-        lstm.add(
-            declare.tensor("lstm_head.bias_ih" + suffix, initial.uniform(bound, 4 * hidden)));
-        lstm.add(
-            declare.tensor("lstm_head.bias_hh" + suffix, initial.uniform(bound, 4 * hidden)));
+        lstm.add(declare.tensor("lstm_head.bias_ih" + suffix, initial.uniform(bound, 4 * hidden)));
+        lstm.add(declare.tensor("lstm_head.bias_hh" + suffix, initial.uniform(bound, 4 * hidden)));
       }
     }
     double outer = 1 / Math.sqrt(2.0 * hidden);

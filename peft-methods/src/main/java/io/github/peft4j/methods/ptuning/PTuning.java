@@ -33,7 +33,6 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
     InputSite input = sites.all(InputSite.class).get(0);
     int rows = config.numVirtualTokens() * sites.all(InputSite.class).size();
     sites.rewrite(
-        input,
-        new PromptEncoder(config, rows, input.embedding().dimension(), sites.initial()));
+        input, new PromptEncoder(config, rows, input.embedding().dimension(), sites.initial()));
   }
 }

@@ -56,8 +56,7 @@ public record PTuningConfig(
         "a value in [0, 1)");
   }
 
-  private static void require(
-      boolean fine, String field, @Nullable Object value, String expected) {
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
     Configs.require(fine, PTuningConfig.class, field, value, expected);
   }
 
