@@ -46,6 +46,11 @@ record Recipe(PeftConfig config, double learningRate) {
     return recipe.get();
   }
 
+  /** The same with another learning rate. */
+  Recipe withLearningRate(double rate) {
+    return new Recipe(config, rate);
+  }
+
   /** A training of the model's active adapter, whose data is still to be given. */
   FineTuner training(PeftModel model) {
     return FineTuner.of(model)
