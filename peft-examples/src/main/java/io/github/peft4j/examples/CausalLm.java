@@ -42,8 +42,7 @@ public final class CausalLm {
       throw arguments.error("--held-out is " + heldOut + " of " + all.size() + " rows");
     }
     Dataset<PromptExample> train = all.take(all.size() - heldOut);
-    Dataset<PromptExample> test =
-        new Dataset<>(all.examples().subList(train.size(), all.size()));
+    Dataset<PromptExample> test = new Dataset<>(all.examples().subList(train.size(), all.size()));
 
     int seed = arguments.integer("seed", 42);
     int batch = arguments.integer("batch", 32);

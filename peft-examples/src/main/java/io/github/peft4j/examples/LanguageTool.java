@@ -27,7 +27,7 @@ import java.util.Locale;
 public final class LanguageTool {
 
   private static final String USAGE =
-      "[--full] [--method NAME] [--examples N] [--epochs N] [--seed N] [--out DIR]";
+      "[--full] [--method NAME] [--examples N] [--tests N] [--epochs N] [--seed N] [--out DIR]";
   private static final int MAX_LENGTH = 96;
   private static final List<String> SENTENCES =
       List.of(
@@ -68,11 +68,13 @@ public final class LanguageTool {
     System.out.println(sentences);
     int examples = arguments.integer("examples", full ? Integer.MAX_VALUE : 6400);
     Dataset<ClassificationExample> train = sentences.train().shuffle(seed).take(examples);
+    Dataset<ClassificationExample> test =
+        sentences.test().take(arguments.integer("tests", Integer.MAX_VALUE));
     int epochs = arguments.integer("epochs", full ? 3 : 1);
 
     try (PeftModel model = load(seed)) {
       System.out.println(model);
-      LanguageTool tool = new LanguageTool(model, train, sentences.test(), epochs, seed);
+      LanguageTool tool = new LanguageTool(model, train, test, epochs, seed);
       TrainingReport baseline = tool.train("head");
       TrainingReport report = tool.train(method);
       long trainable = model.trainables().stream().mapToLong(t -> t.size()).sum();

@@ -29,8 +29,7 @@ final class MiniLm {
   /** A loader of it; a task has to be named. */
   static Peft.Loader loader() {
     OnnxWeights weights = read(WEIGHTS, OnnxWeights::open);
-    return Peft.from(
-        config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME);
+    return Peft.from(config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME);
   }
 
   /** Its config.json, of which the ONNX file tells all but what matters in training only. */

@@ -26,8 +26,6 @@ final class RandomTensors implements TensorSource {
 
   private final Map<String, TensorInfo> tensors = new LinkedHashMap<>();
 
-
-
   void add(String name, long... shape) {
     tensors.put(name, new TensorInfo(name, DType.F32, shape));
   }
