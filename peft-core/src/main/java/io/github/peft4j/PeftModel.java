@@ -356,6 +356,28 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     return this;
   }
 
+  /**
+   * Saves the model with the active adapters merged into its weights as a plain Hugging Face
+   * folder: config.json, model.safetensors and the tokenizer's files. The model itself stays as it
+   * is.
+   *
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   */
+  public PeftModel saveMerged(String folder) {
+    boolean before = merged;
+    if (!before) {
+      merge();
+    }
+    try {
+      ModelFiles.write(base, Path.of(origin), Path.of(folder));
+    } finally {
+      if (!before) {
+        unmerge();
+      }
+    }
+    return this;
+  }
+
   /** What is trained, by module, as people know it from print_trainable_parameters. */
   public TrainableParameters trainableParameters() {
     return TrainableParameters.of(this);

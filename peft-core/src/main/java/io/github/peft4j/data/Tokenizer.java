@@ -140,6 +140,17 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * The ids of a text that is to be continued: with the special tokens before it, but without the
+   * end-of-text token that some tokenizers add.
+   *
+   * @param text the text
+   * @return its ids
+   */
+  public long[] encodePrompt(String text) {
+    return Ids.open(encode(text), this);
+  }
+
+  /**
    * The ids of a pair of texts, with the special tokens that the model expects around and between.
    *
    * @param text the first text

@@ -64,6 +64,14 @@ public final class Tensors {
     }
   }
 
+  /**
+   * A whole number for a kernel: an int64 scalar on the CPU whatever the model's device, so that
+   * reading it waits for no GPU. It is freed with the innermost {@link Scope}.
+   */
+  public static NDArray scalar(long value) {
+    return engineManager().create(value);
+  }
+
   /** A tensor of ones with {@code x}'s shape, precision and device. */
   public static NDArray onesLike(NDArray x) {
     return ONES_LIKE.call(x);

@@ -30,7 +30,7 @@ final class TorchScriptArchive {
       store(zip, "kernel/data.pkl", module());
       store(zip, "kernel/code/__torch__.py", utf8(classOf(source)));
       store(zip, "kernel/constants.pkl", EMPTY_TUPLE);
-      store(zip, "kernel/version", utf8("3\n"));
+      store(zip, "kernel/version", utf8("10\n"));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -86,8 +86,8 @@ final class BatchFeed {
     return switch (model.task().type()) {
       case SEQ_CLS ->
           new Targets.Classes(Arrays.stream(batch.labels()).mapToLong(row -> row[0]).toArray());
-      case TOKEN_CLS -> new Targets.Tokens(batch.labels());
-      case CAUSAL_LM, SEQ_2_SEQ_LM -> new Targets.NextTokens(batch.labels());
+      case TOKEN_CLS, SEQ_2_SEQ_LM -> new Targets.Tokens(batch.labels());
+      case CAUSAL_LM -> new Targets.NextTokens(batch.labels());
     };
   }
 

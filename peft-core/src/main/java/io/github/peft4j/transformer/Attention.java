@@ -38,6 +38,8 @@ final class Attention extends NamedBlock {
               y = torch.transpose(x, 1, 2)
               return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
           def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+              s = torch.size(k, 2)
+              bias = torch.narrow(bias, 3, torch.size(bias, 3) - s, s)
               o = torch.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), {dropout}, False, scale={scale}, enable_gqa={grouped})
               return merge_heads(o)
           """);
@@ -94,6 +96,8 @@ final class Attention extends NamedBlock {
   /**
    * Creates attention from its parts.
    *
+   * @param stack the stack's name
+   * @param layer index in the stack
    * @param projections query, key and value, or one that is all three
    * @param rotary turns queries and keys, or null
    * @param norms of queries and keys (Qwen3), or empty
@@ -101,6 +105,7 @@ final class Attention extends NamedBlock {
    */
   Attention(
       String name,
+      String stack,
       int layer,
       Shape shape,
       List<Linear> projections,
@@ -133,68 +138,81 @@ final class Attention extends NamedBlock {
                     shape.keyValueHeads() * head));
     this.kernels = new Kernels(shape, 0);
     this.trainingKernels = new Kernels(shape, shape.dropout());
-    this.site = publish(new AttentionSite(name, layer, shape.keyValueHeads(), head, this::attend));
+    this.site =
+        publish(
+            new AttentionSite(
+                name,
+                new AttentionSite.Place(stack, layer, cross),
+                new AttentionSite.Heads(shape.heads(), shape.keyValueHeads(), head),
+                this::project,
+                this::attend));
   }
 
   NDArray forward(NDArray x, Pass pass) {
-    List<NDArray> projected = project(x, pass);
-    NDArray q = projected.get(0);
-    NDArray k = projected.get(1);
+    return output.forward(site.forward(cross ? overMemory(x, pass) : overItself(x, pass)));
+  }
+
+  private AttentionSite.Input overItself(NDArray x, Pass pass) {
+    List<NDArray> projected = project(x);
+    NDArray k = turn(projected.get(1), pass);
     NDArray v = projected.get(2);
-    if (cross) {
-      return output.forward(
-          site.forward(
-              new AttentionSite.Input(q, k, v, pass.memoryBias(), false, pass.isTraining())));
-    }
     KeyValueCache cache = pass.cache();
     if (cache != null) {
       k = cache.append(name() + ".key", k);
       v = cache.append(name() + ".value", v);
     }
-    return output.forward(
-        site.forward(
-            new AttentionSite.Input(q, k, v, pass.bias(), pass.causal(), pass.isTraining())));
+    return new AttentionSite.Input(
+        turn(projected.get(0), pass), k, v, pass.bias(), pass.causal(), pass);
   }
 
-  /** Queries (B, H, T, d), keys and values (B, K, S, d), positions in them. */
-  private List<NDArray> project(NDArray x, Pass pass) {
-    if (fused != null && splitFused != null) {
-      List<NDArray> parts = splitFused.callForAll(fused.forward(x));
-      return List.of(
-          turn(splitHeads.call(parts.get(0)), queryNorm, pass),
-          turn(splitHeads.call(parts.get(1)), keyNorm, pass),
-          splitHeads.call(parts.get(2)));
-    }
-    NDArray q = splitHeads.call(requireProjection(query).forward(x));
-    NDArray memory = cross ? pass.memory() : x;
-    NDArray source = memory == null ? x : memory;
+  private AttentionSite.Input overMemory(NDArray x, Pass pass) {
+    NDArray memory = pass.memory();
     KeyValueCache cache = pass.cache();
-    if (cross && cache != null) {
-      return List.of(
-          q,
-          cache.once(
-              name() + ".key", () -> splitHeads.call(requireProjection(key).forward(source))),
-          cache.once(
-              name() + ".value", () -> splitHeads.call(requireProjection(value).forward(source))));
-    }
-    return List.of(
-        turn(q, queryNorm, pass),
-        turn(splitHeads.call(requireProjection(key).forward(source)), keyNorm, pass),
-        splitHeads.call(requireProjection(value).forward(source)));
+    NDArray k = cache == null ? key(memory) : cache.once(name() + ".key", () -> key(memory));
+    NDArray v = cache == null ? value(memory) : cache.once(name() + ".value", () -> value(memory));
+    return new AttentionSite.Input(query(x), k, v, pass.memoryBias(), false, pass);
   }
 
-  private NDArray turn(NDArray heads, @Nullable Norm norm, Pass pass) {
-    NDArray x = norm == null ? heads : norm.forward(heads);
+  /** Queries (B, H, T, d), keys and values (B, K, T, d), no positions in them. */
+  private List<NDArray> project(NDArray x) {
+    if (fused == null || splitFused == null) {
+      return List.of(query(x), key(x), value(x));
+    }
+    List<NDArray> parts = splitFused.callForAll(fused.forward(x));
+    return List.of(
+        normed(splitHeads.call(parts.get(0)), queryNorm),
+        normed(splitHeads.call(parts.get(1)), keyNorm),
+        splitHeads.call(parts.get(2)));
+  }
+
+  private NDArray query(NDArray x) {
+    return normed(splitHeads.call(require(query).forward(x)), queryNorm);
+  }
+
+  private NDArray key(NDArray x) {
+    return normed(splitHeads.call(require(key).forward(x)), keyNorm);
+  }
+
+  private NDArray value(NDArray x) {
+    return splitHeads.call(require(value).forward(x));
+  }
+
+  private static NDArray normed(NDArray heads, @Nullable Norm norm) {
+    return norm == null ? heads : norm.forward(heads);
+  }
+
+  /** Turns queries or keys by their positions. */
+  private NDArray turn(NDArray x, Pass pass) {
     NDArray cosine = pass.cosine();
     NDArray sine = pass.sine();
     return rotary == null || cosine == null || sine == null ? x : rotary.rotate(x, cosine, sine);
   }
 
   private NDArray attend(AttentionSite.Input in) {
-    return (in.training() ? trainingKernels : kernels).attend(in);
+    return (in.run().isTraining() ? trainingKernels : kernels).attend(in);
   }
 
-  private Linear requireProjection(@Nullable Linear projection) {
+  private Linear require(@Nullable Linear projection) {
     if (projection == null) {
       throw new IllegalStateException(name() + " has fused projections");
     }

@@ -2,27 +2,39 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Kernel;
+import org.jspecify.annotations.Nullable;
 
 /** Language modelling: each position's logits over the vocabulary, for the token after it. */
 final class CausalLmHead extends Head {
 
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor) -> Tensor:
+              return torch.mul(x, {scale})
+          """);
+
   private final Linear output;
   private final int ahead;
+  private final @Nullable Kernel scale;
 
   /**
    * Creates a head.
    *
    * @param ahead 1 if labels are the input itself, 0 if they are the decoder's targets
+   * @param scale what hidden states are multiplied by
    */
-  CausalLmHead(Linear output, int ahead) {
+  CausalLmHead(Linear output, int ahead, double scale) {
     super("");
     this.output = part(output);
     this.ahead = ahead;
+    this.scale = scale == 1 ? null : SCALE.with("scale", scale);
   }
 
   @Override
   protected NDArray features(NDArray hidden, Pass pass) {
-    return hidden;
+    return scale == null ? hidden : scale.call(hidden);
   }
 
   @Override
@@ -37,8 +49,11 @@ final class CausalLmHead extends Head {
 
   @Override
   protected Targets.Rows targets(Targets labels, long virtual) {
-    if (labels instanceof Targets.NextTokens next) {
+    if (ahead > 0 && labels instanceof Targets.NextTokens next) {
       return Targets.targets(next.tokens(), virtual, ahead);
+    }
+    if (ahead == 0 && labels instanceof Targets.Tokens tokens) {
+      return Targets.targets(tokens.classes(), virtual, 0);
     }
     throw new IllegalArgumentException(
         "a language model needs the tokens as labels, not " + labels.getClass().getSimpleName());

@@ -8,13 +8,14 @@ import java.util.TreeMap;
 final class Families {
 
   /** Llama 1 to 3.3 and what shares its layout (Touvron et al. 2023, arXiv:2302.13971). */
-  static final Family LLAMA = Family.decoder("llama", spec -> {});
+  static final Family LLAMA = Family.of("llama", (spec, config) -> {});
 
   /** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
   static final Family BERT =
-      Family.decoder(
+      Family.of(
           "bert",
-          spec -> {
+          (spec, config) -> {
+            spec.className = "Bert";
             spec.body = "bert";
             spec.causal = false;
             spec.tokens = "embeddings.word_embeddings";
@@ -24,7 +25,7 @@ final class Families {
             spec.layers = "encoder.layer";
             spec.rms = false;
             spec.epsilon = "layer_norm_eps";
-            spec.placement = Family.NormPlacement.POST;
+            spec.placement = StackSpec.NormPlacement.POST;
             spec.attention = "attention.self";
             spec.projections = List.of("query", "key", "value");
             spec.attentionOutput = "attention.output.dense";
@@ -43,10 +44,107 @@ final class Families {
             spec.attentionDropout = "attention_probs_dropout_prob";
           });
 
+  /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
+  static final Family GPT2 =
+      Family.of(
+          "gpt2",
+          (spec, config) -> {
+            spec.className = "GPT2";
+            spec.languageModelName = "LMHeadModel";
+            spec.body = "transformer";
+            spec.hiddenSize = "n_embd";
+            spec.depth = "n_layer";
+            spec.heads = "n_head";
+            spec.intermediateSize = "n_inner";
+            spec.tokens = "wte";
+            spec.positions = "wpe";
+            spec.layers = "h";
+            spec.rms = false;
+            spec.epsilon = "layer_norm_epsilon";
+            spec.attention = "attn";
+            spec.projections = List.of("c_attn");
+            spec.attentionOutput = "attn.c_proj";
+            spec.attentionNorms = List.of("ln_1");
+            spec.rotary = false;
+            spec.transposed = true;
+            spec.gate = null;
+            spec.up = "mlp.c_fc";
+            spec.down = "mlp.c_proj";
+            spec.feedForwardNorms = List.of("ln_2");
+            spec.activation = "activation_function";
+            spec.usualActivation = "gelu_new";
+            spec.finalNorm = "ln_f";
+            spec.hiddenDropout = "resid_pdrop";
+            spec.attentionDropout = "attn_pdrop";
+          });
+
+  /** T5, plain and gated (Raffel et al. 2019, arXiv:1910.10683; Shazeer 2020). */
+  static final Family T5 =
+      Family.encoderDecoder(
+          "t5",
+          (spec, config) -> {
+            t5(spec, config, "encoder", "num_layers");
+            t5FeedForward(spec, config, "layer.1.");
+            spec.causal = false;
+          },
+          (spec, config) -> {
+            t5(spec, config, "decoder", "num_decoder_layers");
+            t5FeedForward(spec, config, "layer.2.");
+            spec.crossAttention = "layer.1.EncDecAttention";
+            spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
+            spec.crossAttentionNorms = List.of("layer.1.layer_norm");
+            spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
+            boolean tied = config.flag("tie_word_embeddings", true);
+            if (config.flag("scale_decoder_outputs", tied)) {
+              spec.outputScale = 1 / Math.sqrt(config.size("d_model"));
+            }
+          });
+
+  private static void t5(StackSpec spec, ModelConfig config, String stack, String depth) {
+    spec.className = "T5";
+    spec.body = "";
+    spec.name = stack;
+    spec.hiddenSize = "d_model";
+    spec.depth = config.has(depth) ? depth : "num_layers";
+    spec.heads = "num_heads";
+    spec.headDimension = "d_kv";
+    spec.intermediateSize = "d_ff";
+    spec.tokens = "shared";
+    spec.rotary = false;
+    spec.relativePositions = stack + ".block.0.layer.0.SelfAttention.relative_attention_bias";
+    spec.layers = stack + ".block";
+    spec.epsilon = "layer_norm_epsilon";
+    spec.attention = "layer.0.SelfAttention";
+    spec.projections = List.of("q", "k", "v");
+    spec.attentionOutput = "layer.0.SelfAttention.o";
+    spec.attentionNorms = List.of("layer.0.layer_norm");
+    spec.scale = layer -> 1.0;
+    spec.finalNorm = stack + ".final_layer_norm";
+    spec.hiddenDropout = "dropout_rate";
+    spec.attentionDropout = "dropout_rate";
+    spec.feedForwardDropout = "dropout_rate";
+    spec.finalDropout = "dropout_rate";
+    spec.superfluous =
+        List.of(
+            stack + ".embed_tokens.weight",
+            "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
+  }
+
+  private static void t5FeedForward(StackSpec spec, ModelConfig config, String layer) {
+    String kind = config.text("feed_forward_proj", "relu");
+    boolean gated = kind.startsWith("gated-");
+    spec.gate = gated ? layer + "DenseReluDense.wi_0" : null;
+    spec.up = layer + (gated ? "DenseReluDense.wi_1" : "DenseReluDense.wi");
+    spec.down = layer + "DenseReluDense.wo";
+    spec.feedForwardNorms = List.of(layer + "layer_norm");
+    spec.activation = "dense_act_fn";
+    spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
+  }
+
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();
 
   static {
-    for (Family family : List.of(LLAMA, BERT)) {
+    for (Family family : List.of(LLAMA, BERT, GPT2, T5)) {
       BY_TYPE.put(family.modelType, family);
     }
   }

@@ -22,24 +22,32 @@ final class FeedForward {
   private final Linear down;
   private final Activation activation;
   private final boolean fusedGate;
+  private final double dropout;
 
   /**
    * Creates the network.
    *
    * @param gate W_gate, or null
    * @param up W₁ or W_up; with {@code fusedGate}, W_gate and W_up in one
+   * @param dropout before W₂
    */
   FeedForward(
-      @Nullable Linear gate, Linear up, Linear down, Activation activation, boolean fusedGate) {
+      @Nullable Linear gate,
+      Linear up,
+      Linear down,
+      Activation activation,
+      boolean fusedGate,
+      double dropout) {
     this.gate = gate;
     this.up = up;
     this.down = down;
     this.activation = activation;
     this.fusedGate = fusedGate;
+    this.dropout = dropout;
   }
 
-  NDArray forward(NDArray x) {
-    return down.forward(hidden(x));
+  NDArray forward(NDArray x, Pass pass) {
+    return down.forward(pass.drop(hidden(x), dropout));
   }
 
   private NDArray hidden(NDArray x) {

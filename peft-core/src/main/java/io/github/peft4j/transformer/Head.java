@@ -6,6 +6,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 
 /**
  * What stands on top of the body: hidden states (B, T, D) to logits, and the loss.
@@ -111,8 +112,8 @@ public abstract class Head extends NamedBlock {
       NDArray leaf, NDArray classes, long start, long count, double scale, boolean train) {
     NDManager manager = leaf.getManager();
     try (Scope scope = new Scope()) {
-      NDArray from = KeyValueCache.scalar(manager, start);
-      NDArray number = KeyValueCache.scalar(manager, count);
+      NDArray from = Tensors.scalar(start);
+      NDArray number = Tensors.scalar(count);
       NDArray loss =
           Autograd.record(
               train,

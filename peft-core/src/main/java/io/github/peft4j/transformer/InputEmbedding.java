@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.InputSite;
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +18,12 @@ final class InputEmbedding extends NamedBlock {
           def add_positions(x: Tensor, table: Tensor, start: Tensor) -> Tensor:
               positions = torch.narrow(table, 0, int(start), torch.size(x, 1))
               return torch.add(x, torch.unsqueeze(positions, 0))
+          """);
+  private static final Kernel ADD_POSITIONS_BY_ROW =
+      Kernel.of(
+          """
+          def add_positions(x: Tensor, table: Tensor, positions: Tensor, offset: Tensor) -> Tensor:
+              return torch.add(x, torch.embedding(table, torch.add(positions, offset)))
           """);
   private static final Kernel ADD_FIRST =
       Kernel.of(
@@ -38,22 +45,29 @@ final class InputEmbedding extends NamedBlock {
   private final double dropout;
   private final InputSite site;
 
+  /**
+   * Creates an embedding.
+   *
+   * @param stack the stack's name
+   * @param owned whether the tokens are a part of this block, or of another's
+   */
   InputEmbedding(
-      String name,
+      String stack,
       Embedding tokens,
+      boolean owned,
       @Nullable Embedding positions,
       long positionOffset,
       @Nullable Embedding types,
       @Nullable Norm norm,
       double dropout) {
-    super(name);
-    this.tokens = part(tokens);
+    super(stack + ".input");
+    this.tokens = owned ? part(tokens) : tokens;
     this.positions = positions == null ? null : part(positions);
     this.types = types == null ? null : part(types);
     this.norm = norm == null ? null : part(norm);
     this.positionOffset = positionOffset;
     this.dropout = dropout;
-    this.site = publish(new InputSite(name, tokens.site(), tokens::forward));
+    this.site = publish(new InputSite(name(), stack, tokens.site(), tokens::forward));
   }
 
   /** The first hidden state; the pass learns of masks and positions. */
@@ -66,7 +80,10 @@ final class InputEmbedding extends NamedBlock {
       NDArray ids = sequence.types();
       x = ids == null ? ADD_FIRST.call(x, types.weight()) : ADD.call(x, types.forward(ids));
     }
-    if (positions != null) {
+    NDArray places = pass.positions();
+    if (positions != null && places != null) {
+      x = ADD_POSITIONS_BY_ROW.call(x, positions.weight(), places, Tensors.scalar(positionOffset));
+    } else if (positions != null) {
       long start = sequence.start() + positionOffset;
       long end = start + x.getShape().get(1);
       if (end > positions.entries()) {
@@ -78,7 +95,7 @@ final class InputEmbedding extends NamedBlock {
                 + " positions that the model was trained with; truncate the input"
                 + " (maxLength) or take a model with more positions");
       }
-      x = ADD_POSITIONS.call(x, positions.weight(), KeyValueCache.scalar(x.getManager(), start));
+      x = ADD_POSITIONS.call(x, positions.weight(), Tensors.scalar(start));
     }
     return pass.drop(norm == null ? x : norm.forward(x), dropout);
   }

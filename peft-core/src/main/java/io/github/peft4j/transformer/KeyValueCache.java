@@ -1,15 +1,20 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keys and values of the positions that a decoder has seen, so that each new token costs one
  * position's work. Buffers grow by doubling.
+ *
+ * <p>A stack that runs with a cache appends to it in every layer and counts the positions once at
+ * its end, virtual tokens included: callers only hand the same cache to one {@link Pass} after the
+ * other.
  */
 public final class KeyValueCache implements AutoCloseable {
 
@@ -35,15 +40,34 @@ public final class KeyValueCache implements AutoCloseable {
 
   private final Map<String, NDArray> buffers = new HashMap<>();
   private long length;
+  private @Nullable NDArray end;
 
-  /** How many positions are held. */
+  /** How many positions are held, virtual tokens included. */
   public long length() {
     return length;
   }
 
-  /** Counts positions that all layers have appended. */
-  public void advance(long positions) {
+  /** Counts positions that all layers have appended: the stack's business. */
+  void advance(long positions) {
     length += positions;
+    forgetEnd();
+  }
+
+  /** The length as an argument of kernels, made once a step and not once a layer. */
+  private NDArray end() {
+    NDArray present = end;
+    if (present == null) {
+      present = Scope.release(Tensors.scalar(length));
+      end = present;
+    }
+    return present;
+  }
+
+  private void forgetEnd() {
+    if (end != null) {
+      end.close();
+      end = null;
+    }
   }
 
   /**
@@ -54,20 +78,19 @@ public final class KeyValueCache implements AutoCloseable {
    * @return all that is held, (B, K, length + T, d), valid until the next call
    */
   NDArray append(String name, NDArray x) {
-    NDManager manager = x.getManager();
     long needed = length + x.getShape().get(2);
     NDArray buffer = buffers.get(name);
     if (buffer == null || buffer.getShape().get(2) < needed) {
       long capacity = Math.max(64, Long.highestOneBit(needed - 1) * 2);
-      NDArray old = buffer == null ? x.get(":, :, 0:0") : buffer;
-      NDArray grown = Scope.release(GROW.call(x, old, scalar(manager, capacity)));
+      NDArray old = buffer == null ? x : buffer;
+      NDArray grown = Scope.release(GROW.call(x, old, Tensors.scalar(capacity)));
       if (buffer != null) {
         buffer.close();
       }
       buffers.put(name, grown);
       buffer = grown;
     }
-    return WRITE.call(buffer, x, scalar(manager, length));
+    return WRITE.call(buffer, x, end());
   }
 
   /**
@@ -84,9 +107,9 @@ public final class KeyValueCache implements AutoCloseable {
     return present;
   }
 
-  /** A number for a kernel: on the CPU, so that reading it waits for no device. */
-  static NDArray scalar(NDManager manager, long value) {
-    return manager.create(value).toDevice(ai.djl.Device.cpu(), false);
+  /** What {@link #once} holds under a name, or null. */
+  @Nullable NDArray get(String name) {
+    return buffers.get(name);
   }
 
   @Override
@@ -94,5 +117,6 @@ public final class KeyValueCache implements AutoCloseable {
     buffers.values().forEach(NDArray::close);
     buffers.clear();
     length = 0;
+    forgetEnd();
   }
 }

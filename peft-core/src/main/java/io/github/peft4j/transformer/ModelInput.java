@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  * What a model reads.
  *
  * @param ids token ids (B, T), int64
- * @param mask (B, T), or (B, past + T) with a cache; 1 for real tokens; null if nothing is padded
+ * @param mask (B, T), with a cache (B, all tokens so far, not counting virtual ones); 1 for real
+ *     tokens; null if nothing is padded
  * @param types segment ids (B, T), or null
  * @param decoderIds what the decoder of an encoder-decoder reads (B, U), or null
  */

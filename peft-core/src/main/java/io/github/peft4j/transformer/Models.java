@@ -39,7 +39,7 @@ public final class Models {
     try (TensorLoader loader = new TensorLoader(manager, precision)) {
       Checkpoint weights =
           new Checkpoint(
-              source, loader, family.root(), config.number("initializer_range", 0.02), seed);
+              source, loader, family.root(config), config.number("initializer_range", 0.02), seed);
       TransformerModel.Body body = family.body(config, weights);
       Head head = family.head(config, chosen, weights, body);
       weights.finish(family.modelType);

@@ -6,9 +6,14 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Run;
+import io.github.peft4j.tuner.Shared;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Arrays that a pass holds are constants of the run and are freed when it is closed.
  */
-public final class Pass implements AutoCloseable {
+public final class Pass implements Run, AutoCloseable {
 
   /** Padding of the keys, as a bias: (B, S) of ones and zeros → (B, 1, 1, S). */
   private static final Kernel PADDING_BIAS =
@@ -41,6 +46,17 @@ public final class Pass implements AutoCloseable {
               blocked = torch.logical_or(blocked, torch.reshape(future, [1, 1, t, s]))
               zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
               return torch.masked_fill(zeros, blocked, {lowest})
+          """);
+
+  /** Positions that count real tokens alone: of (B, S) of ones and zeros the last T columns. */
+  private static final Kernel REAL_POSITIONS =
+      Kernel.of(
+          """
+          def real_positions(x: Tensor, mask: Tensor, start: Tensor) -> Tensor:
+              counts = torch.clamp(torch.sub(torch.cumsum(mask.to(4), 1), 1), 0)
+              t = torch.size(x, 1)
+              last = torch.narrow(counts, 1, torch.size(mask, 1) - t, t)
+              return torch.add(last, start)
           """);
 
   private static final Kernel LAST =
@@ -68,13 +84,18 @@ public final class Pass implements AutoCloseable {
 
   private final Tape tape;
   private final @Nullable KeyValueCache cache;
+  private final Map<Shared, NDArray> values;
   private final List<NDArray> held = new ArrayList<>();
+  private final List<Pass> others = new ArrayList<>();
   private @Nullable NDArray mask;
   private @Nullable NDArray bias;
   private boolean training;
+  private boolean leftPadded;
   private boolean causal;
   private long start;
+  private long length;
   private long virtual;
+  private @Nullable NDArray positions;
   private @Nullable NDArray cosine;
   private @Nullable NDArray sine;
   private @Nullable NDArray memory;
@@ -87,13 +108,57 @@ public final class Pass implements AutoCloseable {
    * @param cache keys and values of earlier positions, or null
    */
   public Pass(Tape tape, @Nullable KeyValueCache cache) {
+    this(tape, cache, new IdentityHashMap<>());
+  }
+
+  private Pass(Tape tape, @Nullable KeyValueCache cache, Map<Shared, NDArray> values) {
     this.tape = tape;
     this.cache = cache;
+    this.values = values;
   }
 
   /** A pass of inference without a cache. */
   public static Pass inference() {
     return new Pass(Tape.inference(), null);
+  }
+
+  /**
+   * Says that rows are padded on the left, as for generation: their positions count from the first
+   * real token on, so that a row computes what it computes alone.
+   */
+  public Pass leftPadded() {
+    leftPadded = true;
+    return this;
+  }
+
+  /** The same run's pass through another stack, without a cache; closed with this one. */
+  Pass beside() {
+    Pass other = new Pass(tape, null, values);
+    other.training = training;
+    others.add(other);
+    return other;
+  }
+
+  /** Computes what layers share, for this run or, with a cache, for all runs with it. */
+  void compute(List<Shared> shared) {
+    for (int i = 0; i < shared.size(); i++) {
+      Shared value = shared.get(i);
+      values.put(
+          value,
+          cache == null
+              ? tape.share(tape.source(value::compute))
+              : cache.once("shared." + i, value::compute));
+    }
+  }
+
+  @Override
+  public NDArray value(Shared shared) {
+    NDArray value = values.get(shared);
+    if (value == null) {
+      throw new IllegalStateException(
+          "a layer reads a shared value without having declared it: call reads(shared)");
+    }
+    return value;
   }
 
   /** The state of each row's last real token: (B, n + T, D) → (B, D). */
@@ -113,8 +178,8 @@ public final class Pass implements AutoCloseable {
     return training && probability > 0 ? Dropout.of(probability).call(x) : x;
   }
 
-  /** Whether the model's own dropout is on. */
-  boolean isTraining() {
+  @Override
+  public boolean isTraining() {
     return training;
   }
 
@@ -137,8 +202,12 @@ public final class Pass implements AutoCloseable {
   void enter(InputSite.Sequence sequence, boolean causal) {
     this.start = sequence.start();
     this.virtual = sequence.virtual();
+    this.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
-    long length = sequence.vectors().getShape().get(1);
+    this.positions =
+        leftPadded && mask != null
+            ? hold(REAL_POSITIONS.call(sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
+            : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
       NDArray ids = sequence.vectors();
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
@@ -158,6 +227,16 @@ public final class Pass implements AutoCloseable {
     return start;
   }
 
+  /** The position that would follow the last vector; in a padded row, its padding less. */
+  public long end() {
+    return start + length;
+  }
+
+  /** Positions (B, T) where they differ between rows, or null: {@link #start} and on. */
+  @Nullable NDArray positions() {
+    return positions;
+  }
+
   /** How many vectors in front stand for no token. */
   public long virtual() {
     return virtual;
@@ -173,7 +252,7 @@ public final class Pass implements AutoCloseable {
     return causal;
   }
 
-  /** Sets the rotary tables (1, 1, T, d) of this run's positions. */
+  /** Sets the rotary tables, (T, d) or (B, 1, T, d), of this run's positions. */
   void rotate(NDArray cosine, NDArray sine) {
     this.cosine = hold(cosine);
     this.sine = hold(sine);
@@ -187,21 +266,37 @@ public final class Pass implements AutoCloseable {
     return sine;
   }
 
-  /** Adds a bias for all layers of the stack, such as T5's relative positions (1, H, T, S). */
-  void addBias(NDArray positions) {
+  /** The bias that masks what a query may not see: (B or 1, 1, T or 1, S), zeros if it may all. */
+  NDArray masking(NDArray x) {
     NDArray present = bias;
-    bias = present == null ? positions : hold(present.add(positions));
+    if (present != null) {
+      return present;
+    }
+    NDArray ones = x.getManager().ones(new Shape(1, past() + length));
+    return (causal ? CAUSAL : PADDING).call(x, ones);
   }
 
-  /**
-   * Sets what cross-attention reads: an encoder's output (B, S, D), and the bias of its padding.
-   */
-  void remember(NDArray memory, @Nullable NDArray bias) {
+  /** Sets a bias for all layers of the stack, with all masks in it: (B or 1, H or 1, T, P + S). */
+  void bias(NDArray bias) {
+    this.bias = bias;
+    this.causal = false;
+  }
+
+  /** Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S). */
+  void remember(NDArray memory, @Nullable NDArray mask) {
     this.memory = memory;
-    this.memoryBias = bias;
+    this.memoryBias = mask == null ? null : hold(PADDING.call(memory, mask));
   }
 
-  @Nullable NDArray memory() {
+  /** 1 for what counts of the sequence that entered (B, past + n + T), or null if all does. */
+  @Nullable NDArray mask() {
+    return mask;
+  }
+
+  NDArray memory() {
+    if (memory == null) {
+      throw new IllegalStateException("cross-attention without an encoder's output");
+    }
     return memory;
   }
 
@@ -219,5 +314,7 @@ public final class Pass implements AutoCloseable {
   public void close() {
     held.forEach(NDArray::close);
     held.clear();
+    others.forEach(Pass::close);
+    others.clear();
   }
 }

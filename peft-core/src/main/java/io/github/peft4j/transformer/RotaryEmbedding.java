@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,13 @@ final class RotaryEmbedding implements AutoCloseable {
               return torch.to(torch.narrow(table, 0, int(start), int(length)), like.dtype)
           """);
 
+  private static final Kernel TAKE_BY_ROW =
+      Kernel.of(
+          """
+          def take(like: Tensor, table: Tensor, positions: Tensor) -> Tensor:   # (B, T) → (B, 1, T, r)
+              return torch.unsqueeze(torch.to(torch.embedding(table, positions), like.dtype), 1)
+          """);
+
   private final float[] frequencies;
   private final Kernel rotation;
   private @Nullable NDArray cosines;
@@ -57,7 +65,7 @@ final class RotaryEmbedding implements AutoCloseable {
     this.rotation = frequencies.length * 2L == headDimension ? ROTATE : ROTATE_PART;
   }
 
-  /** Puts the tables of positions start … start + T - 1 into a pass. */
+  /** Puts the tables of the pass's positions into it. */
   synchronized void prepare(NDArray hidden, Pass pass) {
     long length = hidden.getShape().get(1);
     long needed = pass.start() + length;
@@ -70,10 +78,15 @@ final class RotaryEmbedding implements AutoCloseable {
       cos = cosines = Scope.release(table(manager, rows, true));
       sin = sines = Scope.release(table(manager, rows, false));
     }
+    NDArray positions = pass.positions();
+    if (positions != null) {
+      pass.rotate(
+          TAKE_BY_ROW.call(hidden, cos, positions), TAKE_BY_ROW.call(hidden, sin, positions));
+      return;
+    }
     try (Scope scope = new Scope()) {
-      NDManager manager = hidden.getManager();
-      NDArray first = KeyValueCache.scalar(manager, pass.start());
-      NDArray count = KeyValueCache.scalar(manager, length);
+      NDArray first = Tensors.scalar(pass.start());
+      NDArray count = Tensors.scalar(length);
       pass.rotate(TAKE.call(hidden, cos, first, count), TAKE.call(hidden, sin, first, count));
     }
   }

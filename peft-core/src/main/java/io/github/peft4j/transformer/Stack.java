@@ -1,44 +1,77 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Tape;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Embedding, layers and final norm: tokens (B, T) → hidden states (B, n + T, D). */
-final class Stack extends NamedBlock {
+final class Stack extends NamedBlock implements TransformerModel.Body, AutoCloseable {
 
   private final InputEmbedding embedding;
+  private final @Nullable RelativePositions relative;
   private final List<TransformerLayer> layers;
   private final @Nullable Norm finalNorm;
   private final @Nullable RotaryEmbedding rotary;
   private final boolean causal;
+  private final double dropout;
 
   Stack(
       String name,
       InputEmbedding embedding,
+      @Nullable RelativePositions relative,
       List<TransformerLayer> layers,
       @Nullable Norm finalNorm,
       @Nullable RotaryEmbedding rotary,
-      boolean causal) {
+      boolean causal,
+      double dropout) {
     super(name);
     this.embedding = part(embedding);
+    this.relative = relative == null ? null : part(relative);
     this.layers = layers;
     layers.forEach(this::part);
     this.finalNorm = finalNorm == null ? null : part(finalNorm);
     this.rotary = rotary;
     this.causal = causal;
+    this.dropout = dropout;
   }
 
-  NDArray forward(ModelInput input, Pass pass) {
-    NDArray h = pass.tape().source(() -> embedding.forward(input, pass, causal));
+  @Override
+  public NDArray forward(ModelInput input, Pass pass) {
+    Tape tape = pass.tape();
+    NDArray first = tape.source(() -> embedding.forward(input, pass, causal));
+    NDArray h = first;
+    RelativePositions positions = relative;
+    if (positions != null) {
+      pass.bias(tape.share(tape.source(() -> positions.forward(first, pass.masking(first), pass))));
+    }
     if (rotary != null) {
       rotary.prepare(h, pass);
     }
     for (TransformerLayer layer : layers) {
-      h = pass.tape().segment(h, layer.trains(), x -> layer.forward(x, pass));
+      h = tape.segment(h, layer.trains(), x -> layer.forward(x, pass));
+    }
+    KeyValueCache cache = pass.cache();
+    if (cache != null) {
+      cache.advance(h.getShape().get(1));
     }
     Norm norm = finalNorm;
-    return norm == null ? h : pass.tape().segment(h, norm.trains(), norm::forward);
+    return norm == null
+        ? h
+        : tape.segment(h, norm.trains(), x -> pass.drop(norm.forward(x), dropout));
+  }
+
+  /** Frees what was computed besides the weights. */
+  @Override
+  public void close() {
+    if (rotary != null) {
+      rotary.close();
+    }
+  }
+
+  @Override
+  public List<Stack> stacks() {
+    return List.of(this);
   }
 
   int depth() {

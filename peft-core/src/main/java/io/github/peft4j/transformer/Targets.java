@@ -25,7 +25,7 @@ public sealed interface Targets {
   }
 
   /**
-   * One class for each token.
+   * One class for each token: its own, or the token that an encoder-decoder is to say there.
    *
    * @param classes [B][T], {@link #IGNORED} where none counts
    */

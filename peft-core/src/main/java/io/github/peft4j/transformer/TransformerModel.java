@@ -8,10 +8,13 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
 import java.util.List;
 import java.util.stream.Stream;
@@ -20,11 +23,24 @@ import org.jspecify.annotations.Nullable;
 /**
  * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
  *
- * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T), and
- * gives logits. Not for use by several threads while adapters are being changed; inference alone
- * may run on many threads.
+ * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an
+ * encoder-decoder: the decoder's tokens (B, U)), and gives logits. Not for use by several threads
+ * while adapters are being changed; inference alone may run on many threads.
  */
 public final class TransformerModel extends NamedBlock implements AutoCloseable {
+
+  private static final Kernel LAST =
+      Kernel.of(
+          """
+          def last(x: Tensor) -> Tensor:                         # (B, T, D) → (B, 1, D)
+              return torch.narrow(x, 1, torch.size(x, 1) - 1, 1)
+          """);
+  private static final Kernel FLATTEN =
+      Kernel.of(
+          """
+          def flatten(logits: Tensor) -> Tensor:                 # (B, 1, V) → (B, V)
+              return torch.squeeze(logits, 1)
+          """);
 
   private final ModelConfig config;
   private final Task task;
@@ -32,6 +48,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   private final Precision precision;
   private final Body body;
   private final Head head;
+  private List<Shared> shared = List.of();
 
   TransformerModel(
       ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
@@ -57,6 +74,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   /** The last hidden state (B, T, D). */
   public NDArray hidden(ModelInput input, Pass pass) {
+    pass.compute(shared);
     return body.forward(input, pass);
   }
 
@@ -73,6 +91,23 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
         () -> {
           try (Scope scope = new Scope()) {
             return scope.keep(head.logits(hidden(input, pass), pass));
+          }
+        });
+  }
+
+  /**
+   * Logits for the token after the last one, in inference: (B, V). Only the last position goes
+   * through the head, so that a long prompt costs no logits that nobody reads.
+   *
+   * @param input ids (B, T), padded on the left if at all
+   * @param pass of inference; its cache, if it has one, holds the input's positions afterwards
+   */
+  public NDArray nextLogits(ModelInput input, Pass pass) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) {
+            NDArray last = LAST.call(hidden(input, pass));
+            return scope.keep(FLATTEN.call(head.logits(last, pass)));
           }
         });
   }
@@ -134,6 +169,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   /** Sets which adapters are at work at every site. */
   public void activate(Composition composition) {
     sites().forEach(site -> site.activate(composition));
+    shared = sites().flatMap(Site::shared).distinct().toList();
   }
 
   /** Tells the layers of all adapters whether a training step is running. */
@@ -144,6 +180,28 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
   public Stream<ParameterSite> parameters() {
     return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
+  }
+
+  /**
+   * Weights that shared another's memory until an adapter was merged into one of the two: they have
+   * to be stored apart from now on.
+   */
+  public Stream<ParameterSite> untied() {
+    List<ParameterSite> published = parameters().toList();
+    return sites()
+        .filter(LinearSite.class::isInstance)
+        .map(site -> ((LinearSite) site).weight())
+        .filter(weight -> !published.contains(weight))
+        .filter(
+            weight ->
+                weight.hasChanged()
+                    || published.stream()
+                        .anyMatch(p -> p.shape().equals(weight.shape()) && p.hasChanged()));
+  }
+
+  /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
+  public String architecture() {
+    return Families.of(config).architecture(config, task.type());
   }
 
   /** Number of elements of the frozen tensors, shared ones counted once. */
@@ -165,12 +223,10 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   protected NDList forwardInternal(
       ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
     NDArray ids = inputs.get(0);
-    ModelInput input =
-        new ModelInput(
-            ids,
-            inputs.size() > 1 ? inputs.get(1) : null,
-            inputs.size() > 2 ? inputs.get(2) : null,
-            null);
+    NDArray mask = inputs.size() > 1 ? inputs.get(1) : null;
+    NDArray third = inputs.size() > 2 ? inputs.get(2) : null;
+    boolean reads = task.type() == Task.Type.SEQ_2_SEQ_LM;
+    ModelInput input = new ModelInput(ids, mask, reads ? null : third, reads ? third : null);
     return new NDList(logits(input));
   }
 
@@ -181,6 +237,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   @Override
   public void close() {
+    body.stacks().forEach(Stack::close);
     manager.close();
   }
 

@@ -3,48 +3,68 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The attention of one layer, between its projections: queries, keys, values → (B, T, H·d). */
 public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
 
-  private final int layer;
-  private final long keyValueHeads;
-  private final long headDimension;
+  private final Place place;
+  private final Heads heads;
+  private final Forward<NDArray, List<NDArray>> projection;
+
+  /**
+   * Where an attention stands.
+   *
+   * @param stack name of its stack, as of the stack's {@link InputSite}
+   * @param layer index in its stack
+   * @param cross whether it attends to an encoder's output
+   */
+  public record Place(String stack, int layer, boolean cross) {}
+
+  /**
+   * How attention is divided.
+   *
+   * @param queries H
+   * @param keyValues K, which divides H
+   * @param dimension d, the length of a head's key
+   */
+  public record Heads(long queries, long keyValues, long dimension) {}
 
   /**
    * Creates a site.
    *
    * @param name the attention module's name
-   * @param layer index in its stack
-   * @param keyValueHeads K
-   * @param headDimension d
+   * @param projection see {@link #project}
    */
   public AttentionSite(
       String name,
-      int layer,
-      long keyValueHeads,
-      long headDimension,
+      Place place,
+      Heads heads,
+      Forward<NDArray, List<NDArray>> projection,
       Forward<Input, NDArray> base) {
     super(name, base);
-    this.layer = layer;
-    this.keyValueHeads = keyValueHeads;
-    this.headDimension = headDimension;
+    this.place = place;
+    this.heads = heads;
+    this.projection = projection;
   }
 
-  /** The layer's index in its stack. */
-  public int layer() {
-    return layer;
+  /** Where it stands. */
+  public Place place() {
+    return place;
   }
 
-  /** K, the number of heads that keys and values have. */
-  public long keyValueHeads() {
-    return keyValueHeads;
+  /** How it is divided. */
+  public Heads heads() {
+    return heads;
   }
 
-  /** d, the length of a head's key. */
-  public long headDimension() {
-    return headDimension;
+  /**
+   * Queries (B, H, T, d), keys and values (B, K, T, d) of vectors (B, T, D), by the model's own
+   * projections with the adapters on them, without positions.
+   */
+  public List<NDArray> project(NDArray x) {
+    return projection.forward(x);
   }
 
   /**
@@ -53,17 +73,13 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * @param query (B, H, T, d)
    * @param key (B, K, S, d); H is a multiple of K
    * @param value (B, K, S, d)
-   * @param bias added to the scores, (B or 1, H or 1, T, S), or null for none
+   * @param bias added to the scores, (B or 1, H or 1, T, P + S), or null for none; its first P
+   *     columns are for positions that come before the sequence, such as those of a prefix
    * @param causal whether query t sees keys up to t only; never together with a bias
-   * @param training whether the model's own dropout is on
+   * @param run what holds for the whole run
    */
   public record Input(
-      NDArray query,
-      NDArray key,
-      NDArray value,
-      @Nullable NDArray bias,
-      boolean causal,
-      boolean training) {
+      NDArray query, NDArray key, NDArray value, @Nullable NDArray bias, boolean causal, Run run) {
 
     private static final Kernel PREPEND =
         Kernel.of(
@@ -88,9 +104,11 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     private static final Kernel WIDEN_BIAS =
         Kernel.of(
             """
-            def widen_bias(bias: Tensor, first: Tensor) -> Tensor:
-                n = torch.size(first, 2)
-                return torch.constant_pad_nd(bias, [n, 0], 0)
+            def widen_bias(bias: Tensor, key: Tensor, first: Tensor) -> Tensor:
+                missing = torch.size(first, 2) + torch.size(key, 2) - torch.size(bias, 3)
+                if missing > 0:
+                    bias = torch.constant_pad_nd(bias, [missing, 0], 0)
+                return bias
             """);
 
     /**
@@ -102,10 +120,10 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     public Input prepend(NDArray keys, NDArray values) {
       NDArray widened =
           bias != null
-              ? WIDEN_BIAS.call(bias, keys)
+              ? WIDEN_BIAS.call(bias, key, keys)
               : causal ? CAUSAL_BIAS.call(query, keys) : null;
       return new Input(
-          query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false, training);
+          query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false, run);
     }
 
     /** B, H, T, d. */

@@ -10,16 +10,28 @@ import org.jspecify.annotations.Nullable;
  */
 public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> {
 
+  private final String stack;
   private final EmbeddingSite embedding;
 
-  /** Creates a site in front of a token embedding. */
-  public InputSite(String name, EmbeddingSite embedding, Forward<NDArray, NDArray> lookup) {
+  /**
+   * Creates a site in front of a token embedding.
+   *
+   * @param stack the stack's name
+   */
+  public InputSite(
+      String name, String stack, EmbeddingSite embedding, Forward<NDArray, NDArray> lookup) {
     super(
         name,
         tokens ->
             new Sequence(
                 lookup.forward(tokens.ids()), tokens.mask(), tokens.types(), 0, tokens.past(), 0));
+    this.stack = stack;
     this.embedding = embedding;
+  }
+
+  /** The name of the stack that the sequence enters. */
+  public String stack() {
+    return stack;
   }
 
   /** The token embedding behind this site. */
@@ -31,7 +43,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * The tokens of a batch.
    *
    * @param ids (B, T)
-   * @param mask (B, past + T), 1 for real tokens; null if all are
+   * @param mask (B, all tokens so far, virtual ones not counted), 1 for real ones; null if all are
    * @param types (B, T) segment ids, or null
    * @param past how many positions a cache holds already, virtual ones included
    */

@@ -13,6 +13,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
 
   private NDArray frozen;
   private @Nullable NDArray unmerged;
+  private boolean changed;
 
   /**
    * Creates a site for a tensor.
@@ -63,6 +64,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     }
   }
 
+  /** Whether the value has ever been merged for good, or is at present. */
+  public boolean hasChanged() {
+    return changed || unmerged != null;
+  }
+
   /** Whether a merged value stands in for the frozen one. */
   public boolean isMerged() {
     return unmerged != null;
@@ -73,6 +79,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     if (unmerged != null) {
       unmerged.close();
       unmerged = null;
+      changed = true;
     }
   }
 

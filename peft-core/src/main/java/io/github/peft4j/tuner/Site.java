@@ -3,6 +3,8 @@ package io.github.peft4j.tuner;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -92,14 +94,18 @@ public abstract class Site<I, O> implements Forward<I, O> {
 
   /** Whether a gradient is wanted by an active layer here. */
   public final boolean trains() {
+    return active().anyMatch(TunerLayer::trains);
+  }
+
+  /** What the active layers here read that is computed once a run. */
+  public final Stream<Shared> shared() {
+    return active().flatMap(layer -> layer.shared().stream());
+  }
+
+  private Stream<TunerLayer<I, O>> active() {
     return isRewritten()
-        && composition.adapters().stream()
-            .map(layers::get)
-            .anyMatch(
-                layer ->
-                    layer != null
-                        && layer.trainables().stream()
-                            .anyMatch(t -> !t.isBuffer() && t.value().hasGradient()));
+        ? composition.adapters().stream().map(layers::get).filter(Objects::nonNull)
+        : Stream.empty();
   }
 
   /** Tells every layer whether a training step is running. */

@@ -39,6 +39,11 @@ public final class Trainable implements AutoCloseable {
     return buffer;
   }
 
+  /** Whether a gradient is wanted. */
+  boolean trains() {
+    return !buffer && value.hasGradient();
+  }
+
   /** Number of elements. */
   public long size() {
     return value.getShape().size();

@@ -29,6 +29,7 @@ import java.util.List;
 public abstract class TunerLayer<I, O> implements AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
+  private final List<Shared> shared = new ArrayList<>();
   private boolean training;
 
   /** Computes the site's output with this layer in it. */
@@ -52,6 +53,23 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
   private Trainable add(Trainable trainable) {
     trainables.add(trainable);
     return trainable;
+  }
+
+  /** Declares that this layer reads a tensor that is computed once a run. */
+  protected final Shared reads(Shared value) {
+    shared.add(value);
+    return value;
+  }
+
+  /** What this layer reads that is computed once a run. */
+  final List<Shared> shared() {
+    return shared;
+  }
+
+  /** Whether a gradient is wanted by this layer. */
+  final boolean trains() {
+    return trainables.stream().anyMatch(Trainable::trains)
+        || shared.stream().anyMatch(Shared::trains);
   }
 
   /** The tensors in order of declaration. */

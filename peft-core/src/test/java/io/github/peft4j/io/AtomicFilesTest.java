@@ -69,7 +69,8 @@ class AtomicFilesTest {
 
   @Test
   void saysWhichFileWhenTheTargetIsAFolder() throws IOException {
-    Path target = Files.createDirectories(folder.resolve("model/x")).getParent();
+    Path target = folder.resolve("model");
+    Files.createDirectories(target.resolve("x"));
     assertThatThrownBy(() -> AtomicFiles.writeText(target, "new"))
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageContaining(target.toString());

@@ -1,5 +1,6 @@
 package io.github.peft4j.onnx;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -92,7 +93,7 @@ class OnnxWeightsTest {
     String product = "/encoder/layer.3/intermediate/dense/MatMul";
     OnnxGraph.Node node =
         graph.nodes().stream().filter(n -> n.name().equals(product)).findFirst().orElseThrow();
-    OnnxTensor constant = graph.initializers().get(node.inputs().get(1));
+    OnnxTensor constant = requireNonNull(graph.initializers().get(node.inputs().get(1)));
     assertThat(constant.info().shape()).containsExactly(384, 1536);
     ByteBuffer original = constant.bytes().duplicate().order(ByteOrder.LITTLE_ENDIAN);
 

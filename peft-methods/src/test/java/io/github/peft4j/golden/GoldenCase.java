@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Adapter;
@@ -81,34 +80,19 @@ final class GoldenCase {
         ModelInput.of(
             model.base().manager(), rows(batch, "input_ids"), rows(batch, "attention_mask"));
     return model.base().task().type() == Task.Type.SEQ_2_SEQ_LM
-        ? input.decoding(shiftRight(model, rows(batch, "labels")))
+        ? input.decoding(array(model, model.base().shiftRight(rows(batch, "labels"))))
         : input;
   }
 
-  /** What transformers gives the decoder when it is given labels alone. */
-  private static NDArray shiftRight(PeftModel model, long[][] labels) {
-    long start = model.base().config().integer("decoder_start_token_id");
-    long pad = model.base().config().integer("pad_token_id");
-    long[][] shifted = new long[labels.length][labels[0].length];
-    for (int b = 0; b < labels.length; b++) {
-      shifted[b][0] = start;
-      for (int t = 1; t < labels[b].length; t++) {
-        shifted[b][t] = labels[b][t - 1] == Targets.IGNORED ? pad : labels[b][t - 1];
-      }
-    }
-    return model
-        .base()
-        .manager()
-        .create(
-            Arrays.stream(shifted).flatMapToLong(Arrays::stream).toArray(),
-            new Shape(labels.length, labels[0].length));
+  private static NDArray array(PeftModel model, long[][] rows) {
+    return ModelInput.of(model.base().manager(), rows, null).ids();
   }
 
   private static Targets targets(PeftModel model, TensorSource batch) {
     return switch (model.base().task().type()) {
       case SEQ_CLS -> new Targets.Classes(batch.longs("labels"));
-      case TOKEN_CLS -> new Targets.Tokens(rows(batch, "labels"));
-      case CAUSAL_LM, SEQ_2_SEQ_LM -> new Targets.NextTokens(rows(batch, "labels"));
+      case TOKEN_CLS, SEQ_2_SEQ_LM -> new Targets.Tokens(rows(batch, "labels"));
+      case CAUSAL_LM -> new Targets.NextTokens(rows(batch, "labels"));
     };
   }
 
@@ -191,8 +175,10 @@ final class GoldenCase {
         if (tensor == null || tensor.isBuffer() || isNoise(expected, "grad." + name, floor)) {
           continue;
         }
-        assertClose(
-            "after " + name, Tensors.floats(tensor.value()), after.floats(name), 10 * tolerance);
+        float[] mine = Tensors.floats(tensor.value());
+        float[] theirs = after.floats(name);
+        leaveOutNoise(expected, "grad." + name, floor, mine, theirs);
+        assertClose("after " + name, mine, theirs, 10 * tolerance);
       }
     }
   }
@@ -212,6 +198,19 @@ final class GoldenCase {
 
   private static boolean isNoise(TensorSource expected, String name, double floor) {
     return expected.names().contains(name) && largest(expected.floats(name)) < floor;
+  }
+
+  /** The same of single elements: the keys' third of the bias of GPT-2's fused projection. */
+  private static void leaveOutNoise(
+      TensorSource expected, String name, double floor, float[] mine, float[] theirs) {
+    if (expected.names().contains(name)) {
+      float[] gradient = expected.floats(name);
+      for (int i = 0; i < gradient.length; i++) {
+        if (Math.abs(gradient[i]) < floor) {
+          mine[i] = theirs[i];
+        }
+      }
+    }
   }
 
   private static double largest(float[] values) {

@@ -1,0 +1,108 @@
+package io.github.peft4j;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ParameterSite;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+
+/** A plain model's folder as Hugging Face has it. */
+final class ModelFiles {
+
+  private static final Gson PRETTY =
+      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
+  private static final List<String> TOKENIZER =
+      List.of(
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "vocab.txt",
+          "vocab.json",
+          "merges.txt",
+          "generation_config.json");
+
+  private ModelFiles() {}
+
+  /**
+   * Writes config.json and model.safetensors, and copies the tokenizer's files.
+   *
+   * @param origin the folder that the model came from, if it came from one
+   */
+  static void write(TransformerModel model, Path origin, Path folder) {
+    try {
+      Files.createDirectories(folder);
+      SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+      model.parameters().forEach(parameter -> add(writer, parameter, model.precision()));
+      model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
+      writer.write(folder.resolve("model.safetensors"));
+      AtomicFiles.writeText(folder.resolve("config.json"), PRETTY.toJson(config(model)));
+      for (String file : TOKENIZER) {
+        if (Files.isRegularFile(origin.resolve(file))) {
+          Files.copy(
+              origin.resolve(file), folder.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot write the model to " + folder, e);
+    }
+  }
+
+  private static JsonObject config(TransformerModel model) {
+    JsonObject config = model.config().json();
+    config.addProperty("dtype", model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32");
+    if (model.untied().findAny().isPresent()) {
+      config.addProperty("tie_word_embeddings", false);
+    }
+    Task task = model.task();
+    if (!task.labels().isEmpty()) {
+      JsonObject names = new JsonObject();
+      JsonObject ids = new JsonObject();
+      for (int i = 0; i < task.labels().size(); i++) {
+        names.addProperty(String.valueOf(i), task.labels().get(i));
+        ids.add(task.labels().get(i), new JsonPrimitive(i));
+      }
+      config.add("id2label", names);
+      config.add("label2id", ids);
+    }
+    JsonArray architectures = new JsonArray();
+    architectures.add(model.architecture());
+    config.add("architectures", architectures);
+    return config;
+  }
+
+  private static void add(SafetensorsWriter writer, ParameterSite parameter, Precision precision) {
+    long[] shape = parameter.shape().getShape();
+    if (precision != Precision.BFLOAT16) {
+      writer.add(parameter.name(), shape, Tensors.floats(parameter.frozen()));
+      return;
+    }
+    writer.add(
+        new TensorInfo(parameter.name(), DType.BF16, shape),
+        sink -> {
+          float[] values = Tensors.floats(parameter.frozen());
+          ByteBuffer bytes = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
+          for (float value : values) {
+            bytes.putShort(
+                (short) (Float.floatToRawIntBits(value) >>> 16)); // exact: it was 16 bits
+          }
+          sink.accept(bytes.flip());
+        });
+  }
+}

@@ -1,0 +1,50 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An encoder and a decoder whose layers attend to the encoder's output: tokens (B, S) and (B, U) →
+ * hidden states (B, n + U, D). With a cache, the encoder runs once.
+ */
+record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.Body {
+
+  private static final String MEMORY = "memory";
+  private static final String MASK = "memory.mask";
+
+  @Override
+  public NDArray forward(ModelInput input, Pass pass) {
+    NDArray ids = input.decoderIds();
+    if (ids == null) {
+      throw new IllegalArgumentException(
+          "an encoder-decoder needs the decoder's tokens besides: input.decoding(ids)");
+    }
+    KeyValueCache cache = pass.cache();
+    NDArray known = cache == null ? null : cache.get(MEMORY);
+    if (cache != null && known != null) {
+      pass.remember(known, cache.get(MASK));
+    } else {
+      read(input, pass, cache);
+    }
+    return decoder.forward(ModelInput.of(ids), pass);
+  }
+
+  private void read(ModelInput input, Pass pass, @Nullable KeyValueCache cache) {
+    Pass reading = pass.beside();
+    NDArray memory = pass.tape().share(encoder.forward(input, reading));
+    NDArray mask = reading.mask();
+    pass.remember(memory, mask);
+    if (cache != null) {
+      cache.once(MEMORY, memory::duplicate);
+      if (mask != null) {
+        cache.once(MASK, mask::duplicate);
+      }
+    }
+  }
+
+  @Override
+  public List<Stack> stacks() {
+    return List.of(encoder, decoder);
+  }
+}

@@ -1,0 +1,274 @@
+package io.github.peft4j.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.TinyModels;
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.transformer.Task;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FineTunerTest {
+
+  @TempDir Path folder;
+
+  /** Answers repeat the prompt's last word: something that can be learned. */
+  private static Dataset<PromptExample> prompts(int count) {
+    Random random = new Random(5);
+    List<PromptExample> examples = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      StringBuilder prompt = new StringBuilder();
+      String last = "";
+      for (int j = 0; j < 2 + random.nextInt(6); j++) {
+        last = "w" + (3 + random.nextInt(20));
+        prompt.append(last).append(' ');
+      }
+      examples.add(new PromptExample(prompt.toString(), last));
+    }
+    return Examples.of(examples);
+  }
+
+  private static Dataset<ClassificationExample> texts(int count) {
+    Random random = new Random(6);
+    List<ClassificationExample> examples = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int label = random.nextInt(2);
+      String words = "w" + (3 + label * 10 + random.nextInt(5)) + " w" + (30 + random.nextInt(9));
+      examples.add(new ClassificationExample(words, label == 0 ? "no" : "yes"));
+    }
+    return Examples.of(examples);
+  }
+
+  private PeftModel llama() {
+    Path model = folder.resolve("llama");
+    if (!Files.exists(model)) {
+      TinyModels.copy("tiny-llama", model);
+    }
+    return Peft.load(model.toString())
+        .adapt(LoraConfig.ofRank(4).alpha(8).dropout(0.1).targetingAllLinear());
+  }
+
+  private static FineTuner tuner(PeftModel model) {
+    return FineTuner.of(model)
+        .on(prompts(40))
+        .validateOn(prompts(8))
+        .epochs(3)
+        .batchSize(4)
+        .accumulate(2)
+        .learningRate(1e-2)
+        .warmup(0.1)
+        .quiet();
+  }
+
+  @Test
+  void learnsAndIsReproducible() {
+    try (PeftModel first = llama();
+        PeftModel second = llama()) {
+      TrainingReport a = tuner(first).epochs(15).run();
+      TrainingReport b = tuner(second).epochs(15).run();
+      assertThat(a.steps()).isEqualTo(75);
+      assertThat(a.losses()).isEqualTo(b.losses());
+      assertThat(a.finalLoss()).isLessThan(0.85 * a.losses().get(0));
+      assertThat(a.evaluations()).hasSize(15);
+    }
+  }
+
+  @Test
+  void recomputingComputesTheSame() {
+    try (PeftModel first = llama();
+        PeftModel second = llama()) {
+      List<Double> kept = tuner(first).run().losses();
+      List<Double> again = tuner(second).recompute(true).run().losses();
+      for (int i = 0; i < kept.size(); i++) {
+        assertThat(again.get(i)).isCloseTo(kept.get(i), within(1e-5));
+      }
+    }
+  }
+
+  @Test
+  void aKilledRunGoesOnWithTheSameLosses() {
+    List<Double> whole;
+    try (PeftModel model = llama()) {
+      whole = tuner(model).run().losses();
+    }
+    String run = folder.resolve("run").toString();
+    try (PeftModel model = llama()) {
+      TrainingListener killer =
+          new TrainingListener() {
+            @Override
+            public void onStep(StepEvent event) {
+              if (event.step() == 9) {
+                throw new IllegalStateException("killed");
+              }
+            }
+          };
+      assertThatThrownBy(
+              () -> tuner(model).checkpointTo(run).checkpointEvery(4).listener(killer).run())
+          .hasMessage("killed");
+    }
+    assertThat(folder.resolve("run/checkpoint-8")).isDirectory();
+    try (PeftModel model = llama()) {
+      TrainingReport report = tuner(model).checkpointTo(run).checkpointEvery(4).run();
+      assertThat(report.losses()).isEqualTo(whole);
+      // A run that is done is done.
+      assertThat(tuner(model).checkpointTo(run).checkpointEvery(4).run().losses()).isEqualTo(whole);
+      assertThatThrownBy(() -> tuner(model).seed(7).checkpointTo(run).run())
+          .hasMessageContaining("another seed: 42, now 7");
+    }
+  }
+
+  @Test
+  void threeHundredStepsLeaveNoArraysBehind() {
+    try (PeftModel model = llama()) {
+      List<Long> live = new ArrayList<>();
+      TrainingListener counter =
+          new TrainingListener() {
+            @Override
+            public void onStep(StepEvent event) {
+              if (event.step() == 10 || event.step() == 300) {
+                live.add(Tensors.live());
+              }
+            }
+          };
+      FineTuner.of(model)
+          .on(prompts(16))
+          .validateOn(prompts(4))
+          .steps(300)
+          .batchSize(4)
+          .recompute(true)
+          .evaluateEvery(50)
+          .listener(counter)
+          .quiet()
+          .run();
+      assertThat(live.get(1)).isEqualTo(live.get(0));
+    }
+  }
+
+  @Test
+  void classifiesWithANewHeadAndStopsEarly() {
+    Path bert = TinyModels.copy("tiny-bert", folder.resolve("bert"));
+    Task task = Task.classification("no", "yes");
+    assertThatThrownBy(() -> Peft.load(bert.toString(), task))
+        .hasMessageContaining("misshapen classifier.weight: [3, 16], expected [2, 16]");
+    Task three = Task.classification("no", "yes", "perhaps");
+    try (PeftModel model =
+        Peft.load(bert.toString(), three)
+            .adapt(LoraConfig.ofRank(2).targeting("query", "value").saving("pooler"))) {
+      TrainingReport report =
+          FineTuner.of(model)
+              .on(texts(64))
+              .validateOn(texts(64))
+              .epochs(40)
+              .batchSize(16)
+              .learningRate(1e-2)
+              .checkpointTo(folder.resolve("run"))
+              .stopEarly(4)
+              .quiet()
+              .run();
+      assertThat(report.bestMetrics().orElseThrow().get(Metrics.ACCURACY)).isGreaterThan(0.9);
+      assertThat(report.steps()).isLessThan(160);
+      assertThat(new Evaluator(model, 16, 20).evaluate(texts(64)).get(Metrics.ACCURACY))
+          .isEqualTo(report.bestMetrics().orElseThrow().get(Metrics.ACCURACY));
+    }
+  }
+
+  @Test
+  void aLossThatIsNoNumberStopsTheRunAndKeepsTheCheckpoint() {
+    Path run = folder.resolve("run");
+    try (PeftModel model = llama()) {
+      TrainingListener poison =
+          new TrainingListener() {
+            @Override
+            public void onStep(StepEvent event) {
+              if (event.step() == 6) {
+                float[] nan = {Float.NaN};
+                var tensor = model.trainables().get(0).value();
+                try (var value = model.base().manager().create(nan)) {
+                  Tensors.copy(tensor, value.broadcast(tensor.getShape()));
+                }
+              }
+            }
+          };
+      assertThatThrownBy(
+              () -> tuner(model).checkpointTo(run).checkpointEvery(5).listener(poison).run())
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining("step 7: the loss is NaN")
+          .hasMessageContaining("made of examples [[")
+          .hasMessageContaining("checkpoint-5");
+      assertThat(run.resolve("checkpoint-5/adapter_model.safetensors")).exists();
+    }
+  }
+
+  @Test
+  void saysWhatIsWrongWithTheData() {
+    try (PeftModel model = llama()) {
+      assertThatThrownBy(() -> FineTuner.of(model).run()).hasMessageContaining("call on(");
+      assertThatThrownBy(() -> FineTuner.of(model).on(texts(3)).run())
+          .hasMessageContaining("cannot be trained on a ClassificationExample");
+      assertThatThrownBy(() -> FineTuner.of(model).on(prompts(3)).maxLength(99).run())
+          .hasMessageContaining("the model has 32 positions");
+      model.disable();
+      assertThatThrownBy(() -> FineTuner.of(model).on(prompts(3)).run())
+          .hasMessageContaining("none is active");
+    }
+  }
+
+  @Test
+  void saysWhatIsWrongWithTheModel() throws Exception {
+    assertThatThrownBy(() -> Peft.load(folder.resolve("nowhere").toString()))
+        .hasMessageContaining("is not a folder");
+    assertThatThrownBy(() -> Peft.load(folder.toString())).hasMessageContaining("no config.json");
+    Path model = TinyModels.copy("tiny-llama", folder.resolve("words"));
+    Files.writeString(model.resolve("tokenizer.json"), TinyModels.tokenizer(50));
+    assertThatThrownBy(() -> Peft.load(model.toString()))
+        .hasMessageContaining("vocab_size' is 40; expected at least the tokenizer's 50");
+    String config = Files.readString(model.resolve("config.json"));
+    Files.writeString(
+        model.resolve("config.json"), config.replace("\"llama\"", "\"no_such_model\""));
+    assertThatThrownBy(() -> Peft.load(model.toString()))
+        .hasMessageContaining("'no_such_model'; expected one of [")
+        .hasMessageContaining("llama");
+    Files.writeString(
+        model.resolve("config.json"),
+        config.replace("\"intermediate_size\": 24", "\"intermediate_size\": 25"));
+    assertThatThrownBy(() -> Peft.load(model.toString()))
+        .hasMessageContaining(
+            "misshapen model.layers.0.mlp.gate_proj.weight: [24, 16], expected [25, 16]");
+  }
+
+  @Test
+  void aTargetThatMatchesNothingNamesNearOnes() {
+    Path model = TinyModels.copy("tiny-llama", folder.resolve("m"));
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).targeting("q_prj")))
+          .hasMessageContaining("match no module")
+          .hasMessageContaining("model.layers.*.self_attn.q_proj");
+      assertThat(peft.adapters()).isEmpty();
+      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).saving("lm_haed")))
+          .hasMessageContaining("match no module");
+      peft.adapt(LoraConfig.ofRank(2).targeting("q_proj", "v_proj"));
+      assertThat(peft.trainableParameters().toString())
+          .startsWith("trainable params: 224 || all params:");
+      Stream.of("a", "b").forEach(name -> peft.adapt(name, LoraConfig.ofRank(3)));
+      assertThat(peft.adapters()).hasSize(3);
+      assertThat(Arrays.asList(Precision.values())).contains(peft.base().precision());
+    }
+  }
+}

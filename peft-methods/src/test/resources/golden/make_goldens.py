@@ -1,0 +1,125 @@
+"""Makes the golden cases beside this file: what Hugging Face computes on two tiny models.
+
+    pip install torch transformers==5.17.0 peft==0.21.0 safetensors
+    python make_goldens.py
+
+Each <model>/ holds a checkpoint and io.safetensors (a batch, its logits and loss); each <model>/<case>/
+an adapter as PEFT saves it, io.safetensors (logits, loss, gradients, merged logits), trace.json (the
+losses of five steps of AdamW) and after.safetensors (the tensors after them).
+"""
+
+import json
+import pathlib
+import sys
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
+
+HERE = pathlib.Path(__file__).parent
+SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4)
+MODELS = {
+    "tiny-llama": (
+        LlamaForCausalLM,
+        LlamaConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2,
+                    tie_word_embeddings=True),
+        {"task_type": "CAUSAL_LM"},
+    ),
+    "tiny-bert": (
+        BertForSequenceClassification,
+        BertConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_labels=3,
+                   hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
+        {"task_type": "SEQ_CLS"},
+    ),
+}
+CASES = {
+    "tiny-llama": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
+        "lora-patterns": lambda task: LoraConfig(
+            r=2, lora_alpha=4, use_rslora=True, target_modules="all-linear",
+            rank_pattern={"down_proj": 3}, alpha_pattern={"layers.1.self_attn.q_proj": 7}, **task),
+    },
+    "tiny-bert": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
+        "lora-bias-embedding": lambda task: LoraConfig(
+            r=2, lora_alpha=4, bias="lora_only", modules_to_save=["pooler"],
+            target_modules=["key", "word_embeddings"], **task),
+    },
+}
+
+
+def randomize(parameters, scale):
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.add_(torch.randn_like(parameter) * scale)
+
+
+def batch(model, task):
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(3, 40, (3, 7), generator=generator)
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    if task["task_type"] == "CAUSAL_LM":
+        labels = ids.masked_fill(mask == 0, -100)
+        labels[0, :2] = -100
+    else:
+        labels = torch.tensor([2, 0, 1])
+    return dict(input_ids=ids, attention_mask=mask, labels=labels)
+
+
+def tensors(**values):
+    return {name: value.detach().clone().contiguous() for name, value in values.items()}
+
+
+def make_case(model_class, folder, config, inputs):
+    torch.manual_seed(3)
+    model = get_peft_model(model_class.from_pretrained(folder.parent, attn_implementation="eager"), config)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    randomize(trained.values(), 0.05)
+    model.peft_config["default"].base_model_name_or_path = folder.parent.name
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+
+    model.train()
+    outputs = model(**inputs)
+    outputs.loss.backward()
+    io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
+    io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
+    merged = PeftModel.from_pretrained(
+        model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
+    io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
+    save_file(io, folder / "io.safetensors")
+
+    model.zero_grad(set_to_none=True)
+    optimizer = torch.optim.AdamW(trained.values(), lr=1e-2, weight_decay=0.01)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad(set_to_none=True)
+        loss = model(**inputs).loss
+        loss.backward()
+        losses.append(loss.item())
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0).item()
+        optimizer.step()
+    save_file(tensors(**trained), folder / "after.safetensors")
+    (folder / "trace.json").write_text(json.dumps(dict(losses=losses, last_grad_norm=norm), indent=1) + "\n")
+
+
+def main():
+    torch.use_deterministic_algorithms(True)
+    for name, (model_class, config, task) in MODELS.items():
+        torch.manual_seed(2)
+        folder = HERE / name
+        model = model_class(config).eval()
+        randomize(model.parameters(), 0.1)
+        model.save_pretrained(folder)
+        (folder / "generation_config.json").unlink(missing_ok=True)
+        inputs = batch(model, task)
+        outputs = model(**inputs)
+        save_file(tensors(**inputs, logits=outputs.logits, loss=outputs.loss.reshape(1)), folder / "io.safetensors")
+        for case, make in CASES[name].items():
+            make_case(model_class, folder / case, make(task), inputs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
