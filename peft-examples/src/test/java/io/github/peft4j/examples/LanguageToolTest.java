@@ -19,7 +19,7 @@ class LanguageToolTest {
 
   @Test
   void trainsSavesLoadsAgainAndReports() {
-    String out = run("--examples", "64", "--tests", "64", "--out", folder.toString());
+    String out = run("--examples", "64", "--tests", "32", "--out", folder.toString());
 
     List<String> lines = out.lines().toList();
     JsonObject last = JsonParser.parseString(lines.get(lines.size() - 1)).getAsJsonObject();
