@@ -1,18 +1,24 @@
 package io.github.peft4j;
 
+import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** One adapter on a model: its config, the layers it put into the model, and their tensors. */
@@ -24,22 +30,27 @@ public final class Adapter {
   private final String name;
   private final PeftConfig config;
   private final PeftMethod<?> method;
+  private final Supplier<PeftConfig> trained;
   private final List<Sites.Rewrite> rewrites;
   private final Map<String, Trainable> tensors;
+  private final IdentityHashMap<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
+  private final List<StepListener> listeners;
   private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> common;
   private final @Nullable List<String> modulesToSave;
 
-  Adapter(
+  <C extends PeftConfig> Adapter(
       String name,
-      PeftConfig config,
-      PeftMethod<?> method,
+      C config,
+      PeftMethod<C> method,
       Sites sites,
       Map<String, JsonElement> common,
       @Nullable List<String> modulesToSave) {
     this.name = name;
     this.config = config;
+    this.trained = () -> method.trained(config, rewrites());
     this.method = method;
+    this.listeners = List.copyOf(sites.listeners());
     this.rewrites = List.copyOf(sites.rewrites());
     this.frozen = Map.copyOf(sites.frozen());
     this.common = common;
@@ -52,6 +63,7 @@ public final class Adapter {
                 ? rewrite.name()
                 : method.tensorName(rewrite.site(), trainable.key());
         Trainable other = tensors.put(key, trainable);
+        owners.put(trainable, rewrite.layer());
         if (other != null && other != trainable) {
           throw new IllegalStateException("two tensors are called " + key);
         }
@@ -78,9 +90,30 @@ public final class Adapter {
     return name;
   }
 
-  /** Its config. */
+  /** Its config, as it was given. */
   public PeftConfig config() {
     return config;
+  }
+
+  /**
+   * To be called in training when the optimizer has updated the tensors and before their gradients
+   * are cleared: some methods prune or project between steps.
+   *
+   * @param step how many steps have been done, from 1 on
+   * @param totalSteps how many steps the training is to have
+   */
+  public void afterStep(int step, int totalSteps) {
+    Autograd.without(
+        () -> {
+          listeners.forEach(listener -> listener.afterStep(step, totalSteps));
+          return null;
+        });
+  }
+
+  /** A tensor as its file holds it. */
+  NDArray stored(Trainable tensor) {
+    TunerLayer<?, ?> owner = owners.get(tensor);
+    return owner == null ? tensor.value() : owner.stored(tensor);
   }
 
   /** PEFT's name of its method. */
@@ -93,7 +126,7 @@ public final class Adapter {
     return rewrites;
   }
 
-  /** All tensors by their names in the adapter file, buffers included. */
+  /** All tensors by their names in its files, buffers included. */
   public Map<String, Trainable> tensors() {
     return tensors;
   }
@@ -116,9 +149,11 @@ public final class Adapter {
 
   /** The text of its adapter_config.json. */
   public String configText() {
-    Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(config));
+    Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(trained.get()));
     fields.putAll(common);
-    fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+    if (modulesToSave != null || fields.containsKey("modules_to_save")) {
+      fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+    }
     return ConfigJson.text(fields);
   }
 

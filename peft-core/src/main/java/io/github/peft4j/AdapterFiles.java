@@ -2,24 +2,32 @@ package io.github.peft4j;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.tuner.NearNames;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,6 +38,9 @@ final class AdapterFiles {
 
   static final String CONFIG = "adapter_config.json";
   static final String WEIGHTS = "adapter_model.safetensors";
+
+  /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
+  static final String BESIDE = "peft4j_training.safetensors";
 
   private AdapterFiles() {}
 
@@ -69,26 +80,59 @@ final class AdapterFiles {
                       + " adapter with safe_serialization=True"
                   : ""));
     }
+    read(file, tensors(adapter, false), adapter.frozen(), manager);
+    Map<String, Trainable> beside = tensors(adapter, true);
+    Path second = folder.resolve(BESIDE);
+    boolean all = beside.isEmpty() || Files.isRegularFile(second);
+    if (all && !beside.isEmpty()) {
+      read(second, beside, Map.of(), manager);
+    }
+    adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+  }
+
+  /** The tensors of one of the two files. */
+  private static Map<String, Trainable> tensors(Adapter adapter, boolean beside) {
+    Map<String, Trainable> tensors = new LinkedHashMap<>();
+    adapter
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (tensor.isBeside() == beside) {
+                tensors.put(name, tensor);
+              }
+            });
+    return tensors;
+  }
+
+  private static void read(
+      Path file,
+      Map<String, Trainable> tensors,
+      Map<String, ParameterSite> frozen,
+      NDManager manager) {
     try (TensorSource source = Safetensors.open(file)) {
-      check(file, source, adapter);
-      adapter
-          .tensors()
-          .forEach(
-              (name, tensor) -> {
-                try (NDArray value =
-                    manager.create(source.floats(name), new Shape(source.info(name).shape()))) {
-                  Tensors.copy(tensor.value(), value);
-                }
-              });
+      check(file, source, tensors, frozen);
+      tensors.forEach(
+          (name, tensor) -> {
+            Shape shape = new Shape(source.info(name).shape());
+            try (NDArray value =
+                source.info(name).dtype().isFloating()
+                    ? manager.create(source.floats(name), shape)
+                    : manager.create(source.longs(name), shape)) {
+              Tensors.copy(tensor.value(), value);
+            }
+          });
     }
   }
 
-  private static void check(Path file, TensorSource source, Adapter adapter) {
-    Map<String, Trainable> tensors = adapter.tensors();
+  private static void check(
+      Path file,
+      TensorSource source,
+      Map<String, Trainable> tensors,
+      Map<String, ParameterSite> frozen) {
     List<String> problems = new ArrayList<>();
     Set<String> homeless = new TreeSet<>(source.names());
     homeless.removeAll(tensors.keySet());
-    homeless.removeAll(adapter.frozen().keySet());
+    homeless.removeAll(frozen.keySet());
     for (String name : homeless) {
       problems.add(
           name
@@ -112,15 +156,13 @@ final class AdapterFiles {
                     + tensor.value().getShape());
           }
         });
-    adapter
-        .frozen()
-        .forEach(
-            (name, parameter) -> {
-              if (source.names().contains(name)
-                  && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
-                problems.add(name + " holds another table than the model's " + parameter.name());
-              }
-            });
+    frozen.forEach(
+        (name, parameter) -> {
+          if (source.names().contains(name)
+              && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
+            problems.add(name + " holds another table than the model's " + parameter.name());
+          }
+        });
     if (!problems.isEmpty()) {
       int most = 20;
       throw new IllegalArgumentException(
@@ -140,19 +182,53 @@ final class AdapterFiles {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot create the folder " + folder, e);
     }
-    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    adapter
-        .tensors()
-        .forEach(
-            (name, tensor) ->
-                writer.add(
-                    name, tensor.value().getShape().getShape(), Tensors.floats(tensor.value())));
+    SafetensorsWriter writer = writer(adapter, tensors(adapter, false));
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
                 writer.add(name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
     writer.write(folder.resolve(WEIGHTS));
+    Map<String, Trainable> beside = tensors(adapter, true);
+    Path second = folder.resolve(BESIDE);
+    if (beside.isEmpty()) {
+      delete(second);
+    } else {
+      writer(adapter, beside).write(second);
+    }
     AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
+  }
+
+  private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    tensors.forEach(
+        (name, tensor) -> {
+          try (Scope scope = new Scope()) {
+            add(writer, name, adapter.stored(tensor));
+          }
+        });
+    return writer;
+  }
+
+  /** A file of an earlier adapter must not be taken for this one's. */
+  private static void delete(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot delete " + file, e);
+    }
+  }
+
+  private static void add(SafetensorsWriter writer, String name, NDArray value) {
+    long[] shape = value.getShape().getShape();
+    if (value.getDataType() != DataType.INT32) {
+      writer.add(name, shape, Tensors.floats(value));
+      return;
+    }
+    int[] numbers = value.toIntArray();
+    ByteBuffer bytes = ByteBuffer.allocate(4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asIntBuffer().put(numbers);
+    writer.add(
+        new TensorInfo(name, DType.I32, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
   }
 }

@@ -181,6 +181,21 @@ final class ConfigJson {
     return construct(type, arguments);
   }
 
+  /** The value of a component. */
+  static @Nullable Object component(Object record, String name) {
+    for (RecordComponent c : record.getClass().getRecordComponents()) {
+      if (c.getName().equals(name)) {
+        try {
+          c.getAccessor().setAccessible(true);
+          return c.getAccessor().invoke(record);
+        } catch (ReflectiveOperationException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    }
+    throw new IllegalArgumentException(record.getClass() + " has no component " + name);
+  }
+
   private static JsonObject defaults(Class<?> type) {
     try (InputStream in = type.getResourceAsStream("adapter_config.json")) {
       if (in == null) {
@@ -346,10 +361,14 @@ final class ConfigJson {
   }
 
   /** {@code loraAlpha} to {@code lora_alpha}; capitals of PEFT's own names stay: deltaT. */
-  private static String snake(String camel) {
+  static String snake(String camel) {
     return switch (camel) {
       case "deltaT" -> "deltaT";
-      default -> camel.replaceAll("([a-z0-9])([A-Z])", "$1_$2").toLowerCase(Locale.ROOT);
+      default ->
+          camel
+              .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")
+              .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
+              .toLowerCase(Locale.ROOT);
     };
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** For authors of configs: records with PEFT's defaults, and copies of them. */
@@ -19,5 +20,64 @@ public final class Configs {
    */
   public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
     return ConfigJson.with(config, component, value);
+  }
+
+  /**
+   * A copy with a component that was left open set to what the model says.
+   *
+   * @param component its name; null in configs that leave it open
+   * @throws IllegalArgumentException if the config says something else
+   */
+  public static <C extends PeftConfig> C settle(C config, String component, Object value) {
+    Object present = ConfigJson.component(config, component);
+    if (present == null) {
+      return with(config, component, value);
+    }
+    require(
+        present.equals(value),
+        config.getClass(),
+        ConfigJson.snake(component),
+        present,
+        value + ", as the model has it");
+    return config;
+  }
+
+  /**
+   * What a pattern such as {@code rank_pattern} says of a module.
+   *
+   * @param pattern values by regular expression over endings of names; the first that fits counts
+   * @param otherwise the value of modules that none fits
+   */
+  public static <T> T ofModule(Map<String, T> pattern, String module, T otherwise) {
+    return pattern.entrySet().stream()
+        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
+        .findFirst()
+        .map(Map.Entry::getValue)
+        .orElse(otherwise);
+  }
+
+  /**
+   * Checks a value in a config's constructor.
+   *
+   * @param field its name in adapter_config.json
+   * @param expected what it should have been
+   * @throws IllegalArgumentException naming all of these, if it is not fine
+   */
+  public static void require(
+      boolean fine,
+      Class<? extends PeftConfig> config,
+      String field,
+      @Nullable Object value,
+      String expected) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          config.getSimpleName()
+              + ": field '"
+              + field
+              + "' is "
+              + value
+              + "; expected "
+              + expected);
+    }
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j;
 
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * A parameter-efficient method: how a model is rewritten. Implementations are found by {@link
@@ -18,11 +19,30 @@ public interface PeftMethod<C extends PeftConfig> {
   Class<C> configType();
 
   /**
+   * The config with all that it leaves to the model, as it is to be used and saved.
+   *
+   * @throws IllegalArgumentException if the config says otherwise than the model
+   */
+  default C complete(C config, Sites sites) {
+    return config;
+  }
+
+  /**
    * Rewrites the sites that the config means, with fresh layers.
    *
    * @throws IllegalArgumentException if the model lacks what the method needs, saying what
    */
   void inject(C config, Sites sites);
+
+  /**
+   * The config as it is to be saved: with what training has decided, such as ranks.
+   *
+   * @param config the adapter's
+   * @param layers the adapter's layers and their sites
+   */
+  default C trained(C config, List<Sites.Rewrite> layers) {
+    return config;
+  }
 
   /**
    * The name of a layer's tensor in the adapter file.

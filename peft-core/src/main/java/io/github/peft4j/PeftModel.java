@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -11,18 +12,23 @@ import ai.djl.util.PairList;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.generate.Generation;
+import io.github.peft4j.generate.GenerationConfig;
+import io.github.peft4j.generate.Generator;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -30,6 +36,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +63,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   private final String origin;
   private final long seed;
   private final Map<String, Adapter> adapters = new LinkedHashMap<>();
+  private final Set<ParameterSite> mergedInto = new LinkedHashSet<>();
   private Composition active = Composition.NONE;
   private boolean enabled = true;
   private boolean merged;
@@ -93,7 +102,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         config,
         method,
         Adapter.common(method, base.task(), origin),
-        withClassifiers(config.modulesToSave()));
+        withClassifiers(config.modulesToSave()),
+        true);
     return this;
   }
 
@@ -122,7 +132,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     PeftConfig config = ConfigJson.read(method.configType(), json, source);
     Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
     common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
-    Adapter adapter = add(name, config, method, common, withClassifiers(config.modulesToSave()));
+    Adapter adapter =
+        add(name, config, method, common, withClassifiers(config.modulesToSave()), false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
     } catch (RuntimeException e) {
@@ -148,7 +159,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       PeftConfig config,
       PeftMethod<PeftConfig> method,
       Map<String, JsonElement> common,
-      @Nullable List<String> modulesToSave) {
+      @Nullable List<String> modulesToSave,
+      boolean fresh) {
     requireUnmerged();
     if (adapters.containsKey(name)) {
       throw new IllegalArgumentException(
@@ -158,15 +170,18 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
               + adapters.get(name)
               + "; take another name or remove it first");
     }
-    Precision masters =
-        base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
     Sites sites =
         new Sites(
-            base.sites(), name, new Initial(base.manager(), masters, seed * 31 + name.hashCode()));
+            base.sites(),
+            name,
+            new Initial(base.manager(), masters(), seed * 31 + name.hashCode()),
+            fresh,
+            tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
       saveModules(sites, modulesToSave);
-      method.inject(config, sites);
-      Adapter adapter = new Adapter(name, config, method, sites, common, modulesToSave);
+      PeftConfig complete = method.complete(config, sites);
+      method.inject(complete, sites);
+      Adapter adapter = new Adapter(name, complete, method, sites, common, modulesToSave);
       adapters.put(name, adapter);
       activate(name);
       return adapter;
@@ -187,9 +202,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         sites.parameters(name -> false).required();
       }
       for (ParameterSite site : parameters) {
-        if (sites.layer(site) == null) {
-          sites.rewrite(site, new TrainableCopy(sites.initial().copy(site.frozen())));
-        }
+        sites.train(site, null);
       }
     }
   }
@@ -212,6 +225,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       activate(Composition.NONE);
     }
     undo(name, adapter.rewrites());
+    adapter.tensors().values().forEach(Trainable::close);
     return this;
   }
 
@@ -287,25 +301,45 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
                 + " is no change of weights; keep the adapter beside the model");
       }
     }
-    for (Sites.Rewrite rewrite : rewrites) {
-      ParameterSite weight = rewrite.site().weightSite();
-      if (weight == null) {
-        throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
-      }
-      try (Scope scope = new Scope()) {
-        NDArray wide = Tensors.cast(weight.frozen(), Precision.FLOAT32);
-        NDArray changed = ((Mergeable) rewrite.layer()).merge(wide);
-        weight.merge(scope.keep(Tensors.cast(changed, base.precision())));
-      }
-    }
+    rewrites.forEach(rewrite -> Autograd.without(() -> merge(rewrite)));
     base.activate(Composition.NONE);
     merged = true;
     return this;
   }
 
+  private ParameterSite merge(Sites.Rewrite rewrite) {
+    ParameterSite weight = rewrite.site().weightSite();
+    if (weight == null) {
+      throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
+    }
+    Mergeable layer = (Mergeable) rewrite.layer();
+    merge(weight, layer::merge);
+    if (rewrite.site() instanceof LinearSite linear && linear.bias().isPresent()) {
+      merge(linear.bias().get(), layer::mergeBias);
+    }
+    return weight;
+  }
+
+  private void merge(ParameterSite parameter, UnaryOperator<@Nullable NDArray> change) {
+    try (Scope scope = new Scope()) {
+      NDArray wide = Tensors.cast(parameter.frozen(), masters());
+      NDArray changed = change.apply(wide);
+      if (changed != null) {
+        parameter.merge(scope.keep(Tensors.cast(changed, base.precision())));
+        mergedInto.add(parameter);
+      }
+    }
+  }
+
+  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
+  private Precision masters() {
+    return base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
+  }
+
   /** Takes merged adapters out of the weights again, exactly. */
   public PeftModel unmerge() {
-    base.parameters().forEach(ParameterSite::unmerge);
+    mergedInto.forEach(ParameterSite::unmerge);
+    mergedInto.clear();
     merged = false;
     base.activate(active());
     return this;
@@ -325,7 +359,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     if (!merged) {
       merge();
     }
-    base.parameters().forEach(ParameterSite::forgetUnmerged);
+    mergedInto.forEach(ParameterSite::forgetUnmerged);
+    mergedInto.clear();
     merged = false;
     active = Composition.NONE;
     List.copyOf(adapters.keySet()).forEach(this::remove);
@@ -389,6 +424,67 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
         .flatMap(name -> adapter(name).trainables().stream())
         .distinct()
         .toList();
+  }
+
+  /**
+   * Continues a prompt with the likeliest tokens, up to 256.
+   *
+   * @return the new text
+   */
+  public String generate(String prompt) {
+    return generate(prompt, GenerationConfig.greedy()).text();
+  }
+
+  /** Continues a prompt. */
+  public Generation generate(String prompt, GenerationConfig config) {
+    return generator().generate(prompt, config);
+  }
+
+  /**
+   * Continues a prompt and hands out the text as it comes.
+   *
+   * @param listener is given pieces of whole characters, on the calling thread
+   */
+  public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
+    return generator().generate(prompt, config, listener);
+  }
+
+  /** Continues several prompts in one batch. */
+  public List<Generation> generate(List<String> prompts, GenerationConfig config) {
+    return generator().generate(prompts, config);
+  }
+
+  /**
+   * What writes texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model is no causal language model
+   */
+  public Generator generator() {
+    return new Generator(base, tokenizer());
+  }
+
+  /** Classifies a text. */
+  public Classifications classify(String text) {
+    return classify(List.of(text)).get(0);
+  }
+
+  /** Classifies texts, several at a time. */
+  public List<Classifications> classify(String... texts) {
+    return classify(List.of(texts));
+  }
+
+  /** Classifies texts, several at a time. */
+  public List<Classifications> classify(List<String> texts) {
+    return classifier().classify(texts);
+  }
+
+  /**
+   * What classifies texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model does not classify texts
+   */
+  public TextClassifier classifier() {
+    return new TextClassifier(base, tokenizer());
   }
 
   /** The frozen model, with whatever is active on it. */

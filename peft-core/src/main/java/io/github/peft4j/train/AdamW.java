@@ -114,6 +114,17 @@ public final class AdamW implements AutoCloseable {
    * @param rate the learning rate
    */
   public void step(double rate) {
+    update(rate);
+    clear();
+  }
+
+  /**
+   * Updates all tensors by the gradients they have collected, which stay: {@link
+   * io.github.peft4j.Adapter#afterStep} may want them before {@link #clear}.
+   *
+   * @param rate the learning rate
+   */
+  public void update(double rate) {
     try (Scope scope = new Scope()) {
       NDList p = new NDList();
       NDList g = new NDList();
@@ -134,7 +145,6 @@ public final class AdamW implements AutoCloseable {
       NDList rates = new NDList(p.get(0).getManager().create((float) rate));
       Autograd.without(() -> update.callWithLists(p, g, m, v, s, rates));
     }
-    clear();
   }
 
   /** Clears the collected gradients. */

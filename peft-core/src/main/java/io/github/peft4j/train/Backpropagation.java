@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.TunerLayer;
 
 /** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
 public final class Backpropagation {
@@ -25,6 +26,31 @@ public final class Backpropagation {
   public Backpropagation(TransformerModel model, boolean recompute) {
     this.model = model;
     this.recompute = recompute;
+  }
+
+  /**
+   * Sends the gradient of what the active layers want to be small besides the loss. To be called
+   * once a step, after the step's batches.
+   *
+   * @return the sum of the penalties
+   */
+  public double penalty() {
+    return model
+        .sites()
+        .flatMap(site -> site.activeLayers().stream())
+        .mapToDouble(this::penalty)
+        .sum();
+  }
+
+  private double penalty(TunerLayer<?, ?> layer) {
+    try (Scope scope = new Scope()) {
+      NDArray penalty = Autograd.record(true, layer::penalty);
+      if (penalty == null) {
+        return 0;
+      }
+      Autograd.backward(penalty, Tensors.onesLike(penalty));
+      return Tensors.floats(penalty)[0];
+    }
   }
 
   /**

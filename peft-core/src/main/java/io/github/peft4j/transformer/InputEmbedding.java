@@ -81,12 +81,11 @@ final class InputEmbedding extends NamedBlock {
       x = ids == null ? ADD_FIRST.call(x, types.weight()) : ADD.call(x, types.forward(ids));
     }
     NDArray places = pass.positions();
-    if (positions != null && places != null) {
-      x = ADD_POSITIONS_BY_ROW.call(x, positions.weight(), places, Tensors.scalar(positionOffset));
-    } else if (positions != null) {
+    if (positions != null) {
       long start = sequence.start() + positionOffset;
       long end = start + x.getShape().get(1);
-      if (end > positions.entries()) {
+      boolean padded = places != null && sequence.past() > 0; // then the end is not a position
+      if (end > positions.entries() && !padded) {
         throw new IllegalArgumentException(
             "a sequence of "
                 + (end - positionOffset)
@@ -95,7 +94,11 @@ final class InputEmbedding extends NamedBlock {
                 + " positions that the model was trained with; truncate the input"
                 + " (maxLength) or take a model with more positions");
       }
-      x = ADD_POSITIONS.call(x, positions.weight(), Tensors.scalar(start));
+      x =
+          places == null
+              ? ADD_POSITIONS.call(x, positions.weight(), Tensors.scalar(start))
+              : ADD_POSITIONS_BY_ROW.call(
+                  x, positions.weight(), places, Tensors.scalar(positionOffset));
     }
     return pass.drop(norm == null ? x : norm.forward(x), dropout);
   }

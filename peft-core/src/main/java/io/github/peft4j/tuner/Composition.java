@@ -1,8 +1,8 @@
 package io.github.peft4j.tuner;
 
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.TreeSet;
 
 /**
  * Which adapters are at work and how they are combined. The same composition holds for every site;
@@ -28,7 +28,7 @@ public sealed interface Composition {
         : new Stack(adapters.stream().map(Composition::of).toList());
   }
 
-  /** Names of the adapters that take part. */
+  /** Names of the adapters that take part, the innermost first. */
   Set<String> adapters();
 
   /** One adapter. */
@@ -43,7 +43,7 @@ public sealed interface Composition {
   record Stack(List<Composition> parts) implements Composition {
     @Override
     public Set<String> adapters() {
-      Set<String> names = new TreeSet<>();
+      Set<String> names = new LinkedHashSet<>();
       parts.forEach(part -> names.addAll(part.adapters()));
       return names;
     }

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import org.jspecify.annotations.Nullable;
 
 /** A layer whose effect on a linear or embedding site can be written into the frozen weight. */
 public interface Mergeable {
@@ -12,4 +13,14 @@ public interface Mergeable {
    * @return a new tensor of the same shape
    */
   NDArray merge(NDArray weight);
+
+  /**
+   * The bias that goes with the merged weight of a linear site.
+   *
+   * @param bias the site's present bias, in FLOAT32 or wider
+   * @return a new tensor of the same shape, or null if the bias stays as it is
+   */
+  default @Nullable NDArray mergeBias(NDArray bias) {
+    return null;
+  }
 }

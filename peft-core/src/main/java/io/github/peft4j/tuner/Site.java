@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -94,18 +95,17 @@ public abstract class Site<I, O> implements Forward<I, O> {
 
   /** Whether a gradient is wanted by an active layer here. */
   public final boolean trains() {
-    return active().anyMatch(TunerLayer::trains);
+    return isRewritten() && activeLayers().stream().anyMatch(TunerLayer::trains);
   }
 
   /** What the active layers here read that is computed once a run. */
   public final Stream<Shared> shared() {
-    return active().flatMap(layer -> layer.shared().stream());
+    return activeLayers().stream().flatMap(layer -> layer.shared().stream());
   }
 
-  private Stream<TunerLayer<I, O>> active() {
-    return isRewritten()
-        ? composition.adapters().stream().map(layers::get).filter(Objects::nonNull)
-        : Stream.empty();
+  /** The layers that are at work here, the innermost first. */
+  public final List<TunerLayer<I, O>> activeLayers() {
+    return composition.adapters().stream().map(layers::get).filter(Objects::nonNull).toList();
   }
 
   /** Tells every layer whether a training step is running. */

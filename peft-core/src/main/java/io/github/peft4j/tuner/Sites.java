@@ -23,9 +23,12 @@ public final class Sites {
   private final List<Site<?, ?>> all;
   private final String adapter;
   private final Initial initial;
+  private final boolean fresh;
+  private final @Nullable Words words;
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
   private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
+  private final List<StepListener> listeners = new ArrayList<>();
 
   /**
    * One site and the layer that rewrites it.
@@ -36,15 +39,55 @@ public final class Sites {
   public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer, @Nullable String name) {}
 
   /**
+   * The model's tokenizer, for adapters that start from a text.
+   *
+   * @param name where it comes from
+   * @param encode text to ids
+   */
+  public record Words(String name, Function<String, long[]> encode) {}
+
+  /**
    * The sites of a model, for one adapter.
    *
    * @param adapter the adapter's name
    * @param initial makes its tensors
+   * @param fresh whether the tensors are to be trained from their first values on, and not to be
+   *     read from a file
+   * @param words the model's tokenizer, or null if it has none
    */
-  public Sites(Stream<Site<?, ?>> all, String adapter, Initial initial) {
+  public Sites(
+      Stream<Site<?, ?>> all,
+      String adapter,
+      Initial initial,
+      boolean fresh,
+      @Nullable Words words) {
     this.all = all.toList();
     this.adapter = adapter;
     this.initial = initial;
+    this.fresh = fresh;
+    this.words = words;
+  }
+
+  /**
+   * Whether the adapter starts anew. If not, first values are overwritten by a file's at once, and
+   * costly ones need not be computed.
+   */
+  public boolean isFresh() {
+    return fresh;
+  }
+
+  /**
+   * The model's tokenizer.
+   *
+   * @throws IllegalStateException if the model was loaded without one
+   */
+  public Words words() {
+    if (words == null) {
+      throw new IllegalStateException(
+          "an adapter that starts from a text needs the model's tokenizer: add tokenizer.json to"
+              + " the model's folder");
+    }
+    return words;
   }
 
   /** Makes the adapter's tensors. */
@@ -87,6 +130,23 @@ public final class Sites {
         : select(embeddings, targets);
   }
 
+  /** The norms that are meant; null for all. */
+  public Selection<NormSite> norms(@Nullable TargetModules targets) {
+    List<NormSite> norms = all(NormSite.class);
+    return targets == null ? new Selection<>(norms, norms, "all norms") : select(norms, targets);
+  }
+
+  /**
+   * Trains a tensor of the model whole, unless this adapter does so already.
+   *
+   * @param name of the copy in the adapter file, or null for the usual one
+   */
+  public void train(ParameterSite site, @Nullable String name) {
+    if (site.layer(adapter) == null) {
+      rewrite(site, new TrainableCopy(initial.copy(site.frozen())), name);
+    }
+  }
+
   /** The tensors of the model whose name is accepted. */
   public Selection<ParameterSite> parameters(Predicate<String> names) {
     List<ParameterSite> parameters = all(ParameterSite.class);
@@ -125,13 +185,25 @@ public final class Sites {
   }
 
   /** Stores a tensor that no layer has. */
-  public void store(String name, NDArray value) {
-    stored.put(name, new Trainable(name, value, true));
+  public Trainable store(String name, NDArray value) {
+    Trainable buffer = new Trainable(name, value, Trainable.Kind.BUFFER);
+    stored.put(name, buffer);
+    return buffer;
   }
 
   /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
   public void storeFrozen(String name, ParameterSite tensor) {
     frozen.put(name, tensor);
+  }
+
+  /** Has the method called after every step of the optimizer. */
+  public void afterStep(StepListener listener) {
+    listeners.add(listener);
+  }
+
+  /** What is called after every step of the optimizer. */
+  public List<StepListener> listeners() {
+    return listeners;
   }
 
   /** The frozen tensors that are stored with the adapter. */
@@ -166,6 +238,16 @@ public final class Sites {
     public Selection<S> where(Predicate<String> names) {
       return new Selection<>(
           chosen.stream().filter(site -> names.test(site.name())).toList(), candidates, wanted);
+    }
+
+    /** Those whose name is not meant by these; all of them for null. */
+    public Selection<S> excluding(@Nullable TargetModules excluded) {
+      return excluded == null ? this : where(name -> !excluded.matches(name));
+    }
+
+    /** Those in some layers, see {@link TargetModules#inLayers}. */
+    public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
+      return where(TargetModules.inLayers(indices, patterns));
     }
 
     /** The sites. */

@@ -57,6 +57,18 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * @param hidden the branch's input (B, T, D), normalised if the family normalises first
    * @param residual the stream the branch's output is added to (B, T, D)
    * @param function the branch itself
+   * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
+   *     nothing
    */
-  public record Input(NDArray hidden, NDArray residual, Forward<NDArray, NDArray> function) {}
+  public record Input(
+      NDArray hidden,
+      NDArray residual,
+      Forward<NDArray, NDArray> function,
+      Forward<NDArray, NDArray> norm) {
+
+    /** A branch of a family that leaves the sum as it is. */
+    public Input(NDArray hidden, NDArray residual, Forward<NDArray, NDArray> function) {
+      this(hidden, residual, function, sum -> sum);
+    }
+  }
 }

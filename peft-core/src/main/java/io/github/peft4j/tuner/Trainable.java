@@ -13,13 +13,23 @@ public final class Trainable implements AutoCloseable {
 
   private final String key;
   private final NDArray value;
-  private final boolean buffer;
+  private final Kind kind;
 
-  Trainable(String key, NDArray value, boolean buffer) {
+  /** What becomes of a tensor. */
+  enum Kind {
+    /** Trained, and in the adapter file. */
+    TRAINED,
+    /** Only stored. */
+    BUFFER,
+    /** Trained, but not in Hugging Face PEFT's file: kept in one of our own beside it. */
+    BESIDE
+  }
+
+  Trainable(String key, NDArray value, Kind kind) {
     this.key = key;
     this.value = Scope.release(value);
-    this.buffer = buffer;
-    if (!buffer) {
+    this.kind = kind;
+    if (!isBuffer()) {
       value.setRequiresGradient(true);
     }
   }
@@ -36,12 +46,17 @@ public final class Trainable implements AutoCloseable {
 
   /** Whether it is stored with the adapter but never trained. */
   public boolean isBuffer() {
-    return buffer;
+    return kind == Kind.BUFFER;
+  }
+
+  /** Whether Hugging Face PEFT's file leaves it out, so that it is stored beside. */
+  public boolean isBeside() {
+    return kind == Kind.BESIDE;
   }
 
   /** Whether a gradient is wanted. */
   boolean trains() {
-    return !buffer && value.hasGradient();
+    return !isBuffer() && value.hasGradient();
   }
 
   /** Number of elements. */
@@ -51,7 +66,7 @@ public final class Trainable implements AutoCloseable {
 
   /** Stops or resumes the collection of gradients. */
   void freeze(boolean frozen) {
-    if (!buffer) {
+    if (!isBuffer()) {
       value.setRequiresGradient(!frozen);
     }
   }

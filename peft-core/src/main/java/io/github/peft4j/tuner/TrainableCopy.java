@@ -1,9 +1,17 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
 
 /** A tensor of the model that is trained whole: its copy stands in for the frozen one. */
 public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final Kernel LIKE =
+      Kernel.of(
+          """
+          def like(copy: Tensor, frozen: Tensor) -> Tensor:
+              return copy.to(frozen.dtype)
+          """);
 
   private final Trainable copy;
 
@@ -18,7 +26,7 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
 
   @Override
   public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
-    return copy.value();
+    return LIKE.call(copy.value(), frozen);
   }
 
   @Override

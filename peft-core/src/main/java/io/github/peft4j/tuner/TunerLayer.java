@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One adapter's rewrite of one {@link Site}: the learned part of a layer.
@@ -36,19 +37,51 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
   public abstract O forward(I input, Forward<I, O> base);
 
   /**
+   * What training keeps small besides the loss, as a recorded scalar; null for nothing. It counts
+   * once a step, whatever the number of batches.
+   */
+  public @Nullable NDArray penalty() {
+    return null;
+  }
+
+  /**
+   * A tensor as the adapter file holds it; the tensor itself unless a layer says otherwise.
+   *
+   * @param tensor one of {@link #trainables()}
+   */
+  public NDArray stored(Trainable tensor) {
+    return tensor.value();
+  }
+
+  /**
    * Declares a tensor that is trained.
    *
    * @param key its name below the site's in Hugging Face's file layout
    * @param initial its value; the layer takes ownership
    */
   protected final Trainable trainable(String key, NDArray initial) {
-    return add(new Trainable(key, initial, false));
+    return add(new Trainable(key, initial, Trainable.Kind.TRAINED));
   }
 
   /** Declares a tensor that is saved and loaded with the adapter but not trained. */
   protected final Trainable buffer(String key, NDArray value) {
-    return add(new Trainable(key, value, true));
+    return add(new Trainable(key, value, Trainable.Kind.BUFFER));
   }
+
+  /**
+   * Declares a tensor that is trained but that Hugging Face PEFT's file does not hold, since using
+   * the adapter does not need it: it is stored beside, so that training can go on.
+   */
+  protected final Trainable beside(String key, NDArray initial) {
+    return add(new Trainable(key, initial, Trainable.Kind.BESIDE));
+  }
+
+  /**
+   * Called when the tensors have been read from a folder.
+   *
+   * @param all whether those that are stored beside were there as well
+   */
+  public void loaded(boolean all) {}
 
   private Trainable add(Trainable trainable) {
     trainables.add(trainable);
@@ -67,7 +100,7 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
   }
 
   /** Whether a gradient is wanted by this layer. */
-  final boolean trains() {
+  protected final boolean trains() {
     return trainables.stream().anyMatch(Trainable::trains)
         || shared.stream().anyMatch(Shared::trains);
   }

@@ -6,12 +6,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /** Finds the models that tests read but the repository does not hold. */
-final class SharedFolder {
+public final class SharedFolder {
 
   private SharedFolder() {}
 
   /** A folder or file of the shared folder; skips the test, and says so, where there is none. */
-  static Path require(String name) {
+  public static Path require(String name) {
     String given = System.getProperty("peft4j.shared");
     return (given == null ? Stream.of("../shared", "../../shared") : Stream.of(given))
         .map(folder -> Path.of(folder, name))

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Adapter;
@@ -14,18 +15,25 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.jspecify.annotations.Nullable;
 
 /** One folder of what Hugging Face computed, and all that must be the same here. */
 final class GoldenCase {
@@ -50,26 +58,76 @@ final class GoldenCase {
   }
 
   void run() throws IOException {
-    try (PeftModel model = Peft.from(base).device(device).precision(Precision.FLOAT32).load();
-        TensorSource batch = Safetensors.open(base.resolve("io.safetensors"));
+    try (TensorSource batch = Safetensors.open(base.resolve("io.safetensors"));
         TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
-      boolean adapted = !adapter.equals(base);
-      if (adapted) {
-        model.loadAdapter(adapter.toString());
+      if (adapter.equals(base)) {
+        try (PeftModel model = load(Precision.FLOAT32)) {
+          checkLogits(model, batch, expected, "logits");
+        }
+        return;
       }
-      checkLogits(model, batch, expected, "logits");
-      if (adapted) {
+      try (PeftModel model = load(Precision.FLOAT32)) {
+        model.loadAdapter(adapter.toString());
         checkFiles(model);
+        silenceUnreached(model, expected);
+        checkLogits(model, batch, expected, "logits");
         if (expected.names().contains("merged_logits")) {
           model.merge();
           checkLogits(model, batch, expected, "merged_logits");
           model.unmerge();
           checkLogits(model, batch, expected, "logits");
         }
-        checkTraining(model, batch, expected, false);
-        try (PeftModel again = Peft.from(base).device(device).precision(Precision.FLOAT32).load()) {
-          again.loadAdapter(adapter.toString());
-          checkTraining(again, batch, expected, true);
+      }
+      checkTraining(batch, expected, false);
+      checkTraining(batch, expected, true);
+    }
+  }
+
+  private PeftModel load(Precision precision) {
+    return Peft.from(base).device(device).precision(precision).load();
+  }
+
+  /**
+   * What training starts from. PEFT's files lack prompt encoders: where the case has them as {@code
+   * init}, they are laid beside, as peft4j keeps them.
+   */
+  private Path start(TensorSource expected) throws IOException {
+    List<String> names =
+        expected.names().stream().filter(n -> n.startsWith("init.prompt_encoder.")).toList();
+    if (names.isEmpty()) {
+      return adapter;
+    }
+    Path folder = Files.createTempDirectory("golden");
+    for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+      Files.copy(adapter.resolve(file), folder.resolve(file));
+    }
+    SafetensorsWriter writer = new SafetensorsWriter();
+    for (String name : names) {
+      String own = name.substring(5).replace(".default", "");
+      writer.add(own, expected.info(name).shape(), expected.floats(name));
+    }
+    writer.write(folder.resolve("peft4j_training.safetensors"));
+    return folder;
+  }
+
+  /**
+   * PEFT's LoRA on T5's table reaches neither stack: no gradient comes back, and the case's noise
+   * in it has no effect. Here it would have one; what PEFT never reaches is set to 0.
+   */
+  private static void silenceUnreached(PeftModel model, TensorSource expected) {
+    Adapter adapted = model.adapter(PeftModel.DEFAULT);
+    Set<Trainable> reached = new HashSet<>();
+    for (String name : expected.names()) {
+      Trainable tensor = name.startsWith("grad.") ? tensor(adapted, name.substring(5)) : null;
+      if (tensor != null) {
+        reached.add(tensor);
+      }
+    }
+    for (Trainable tensor : adapted.trainables()) {
+      if (!tensor.isBeside() && !reached.contains(tensor)) {
+        System.out.println("golden: PEFT does not reach " + tensor + "; set to 0");
+        try (NDArray zeros = tensor.value().zerosLike()) {
+          Tensors.copy(tensor.value(), zeros);
         }
       }
     }
@@ -128,58 +186,102 @@ final class GoldenCase {
       assertThat(new TreeSet<>(mine.names())).isEqualTo(new TreeSet<>(golden.names()));
       for (String name : golden.names()) {
         assertThat(mine.info(name)).isEqualTo(golden.info(name));
-        assertThat(mine.floats(name)).as(name).isEqualTo(golden.floats(name));
+        if (golden.info(name).dtype().isFloating()) {
+          assertThat(mine.floats(name)).as(name).isEqualTo(golden.floats(name));
+        } else {
+          assertThat(mine.longs(name)).as(name).isEqualTo(golden.longs(name));
+        }
       }
     }
   }
 
-  /** Lists of modules are sets in Python: their order means nothing. */
+  /** Lists of modules are sets in Python: their order means nothing, nor what stands twice. */
   private static Object normal(JsonObject config, String field) {
-    return field.endsWith("modules") && config.get(field).isJsonArray()
-        ? Set.copyOf(config.getAsJsonArray(field).asList())
+    boolean modules = field.endsWith("modules") || field.equals("modules_to_save");
+    return modules && config.get(field).isJsonArray()
+        ? new HashSet<>(config.getAsJsonArray(field).asList())
         : config.get(field);
   }
 
-  private void checkTraining(
-      PeftModel model, TensorSource batch, TensorSource expected, boolean recompute)
+  /**
+   * The first gradients, and five steps of AdamW. These amplify rounding where an activation or a
+   * small gradient changes sides; a case that drifts so is held to the same numbers in FLOAT64.
+   */
+  private void checkTraining(TensorSource batch, TensorSource expected, boolean recompute)
       throws IOException {
-    JsonObject trace = json(adapter.resolve("trace.json"));
-    Targets targets = targets(model, batch);
-    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
-    Adapter adapted = model.adapter(PeftModel.DEFAULT);
-    try (AdamW optimizer = new AdamW(adapted.trainables(), 0.01);
+    AssertionError drift = train(Precision.FLOAT32, batch, expected, recompute);
+    if (drift != null) {
+      if (device.isGpu()) {
+        throw drift;
+      }
+      System.out.println("golden: in FLOAT64, since rounding grew: " + adapter.getFileName());
+      drift = train(Precision.FLOAT64, batch, expected, recompute);
+      if (drift != null) {
+        throw drift;
+      }
+    }
+  }
+
+  /** Returns what was wrong after the first gradients, or null. */
+  private @Nullable AssertionError train(
+      Precision precision, TensorSource batch, TensorSource expected, boolean recompute)
+      throws IOException {
+    try (PeftModel model = load(precision);
         TensorSource after = Safetensors.open(adapter.resolve("after.safetensors"))) {
-      var losses = trace.getAsJsonArray("losses");
-      double norm = 0;
-      for (int step = 0; step < losses.size(); step++) {
-        double sum = backpropagation.run(input(model, batch), targets, 1.0 / targets.count(), step);
-        assertThat(sum / targets.count())
-            .as("loss of step %d, recompute %s", step, recompute)
-            .isCloseTo(
-                losses.get(step).getAsDouble(),
-                org.assertj.core.data.Offset.offset(
-                    (step == 0 ? 1 : 10) * tolerance * Math.abs(losses.get(step).getAsDouble())));
-        if (step == 0) {
-          checkGradients(adapted, expected);
+      model.loadAdapter(start(expected).toString());
+      silenceUnreached(model, expected);
+      Targets targets = targets(model, batch);
+      Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+      Adapter adapted = model.adapter(PeftModel.DEFAULT);
+      JsonObject trace = json(adapter.resolve("trace.json"));
+      List<JsonElement> losses = trace.getAsJsonArray("losses").asList();
+      try (AdamW optimizer = new AdamW(adapted.trainables(), 0.01)) {
+        double norm = 0;
+        for (int step = 0; step < losses.size(); step++) {
+          double sum =
+              backpropagation.run(input(model, batch), targets, 1.0 / targets.count(), step);
+          double loss = sum / targets.count() + backpropagation.penalty();
+          double theirs = losses.get(step).getAsDouble();
+          if (step == 0) {
+            assertThat(loss)
+                .as("loss, recompute %s", recompute)
+                .isCloseTo(theirs, Offset.offset(tolerance * Math.abs(theirs)));
+            checkGradients(adapted, expected);
+          } else if (Math.abs(loss - theirs) > 10 * tolerance * Math.abs(theirs)) {
+            return new AssertionError("loss of step " + step + " is " + loss + ", not " + theirs);
+          }
+          norm = optimizer.clip(1.0);
+          optimizer.update(1e-2);
+          adapted.afterStep(step + 1, losses.size());
+          optimizer.clear();
         }
-        norm = optimizer.clip(1.0);
-        optimizer.step(1e-2);
-      }
-      assertThat(norm)
-          .isCloseTo(
-              trace.get("last_grad_norm").getAsDouble(),
-              org.assertj.core.data.Percentage.withPercentage(0.1));
-      double floor = negligible(expected);
-      for (String name : after.names()) {
-        var tensor = adapted.tensors().get(fileName(name));
-        if (tensor == null || tensor.isBuffer() || isNoise(expected, "grad." + name, floor)) {
-          continue;
+        try {
+          assertThat(norm)
+              .isCloseTo(trace.get("last_grad_norm").getAsDouble(), Percentage.withPercentage(0.1));
+          checkAfter(adapted, expected, after);
+        } catch (AssertionError e) {
+          return e;
         }
-        float[] mine = Tensors.floats(tensor.value());
-        float[] theirs = after.floats(name);
-        leaveOutNoise(expected, "grad." + name, floor, mine, theirs);
-        assertClose("after " + name, mine, theirs, 10 * tolerance);
+        return null;
       }
+    }
+  }
+
+  private void checkAfter(Adapter adapted, TensorSource expected, TensorSource after) {
+    double floor = negligible(expected);
+    for (String name : after.names()) {
+      var tensor = tensor(adapted, name);
+      boolean reached = expected.names().contains("grad." + name);
+      if (tensor == null
+          || tensor.isBuffer()
+          || !reached
+          || isNoise(expected, "grad." + name, floor)) {
+        continue;
+      }
+      float[] mine = Tensors.floats(tensor.value());
+      float[] theirs = after.floats(name);
+      leaveOutNoise(expected, "grad." + name, floor, mine, theirs);
+      assertClose("after " + name, mine, theirs, 10 * tolerance);
     }
   }
 
@@ -228,8 +330,8 @@ final class GoldenCase {
       if (isNoise(expected, name, floor)) {
         continue;
       }
-      var tensor = adapted.tensors().get(fileName(name.substring(5)));
-      assertThat(tensor).as("%s as %s", name, fileName(name.substring(5))).isNotNull();
+      var tensor = tensor(adapted, name.substring(5));
+      assertThat(tensor).as(name).isNotNull();
       NDArray mine = Autograd.gradient(tensor.value());
       assertThat(mine).as(name).isNotNull();
       assertClose(name, Tensors.floats(mine), expected.floats(name), 10 * tolerance);
@@ -237,9 +339,14 @@ final class GoldenCase {
     }
   }
 
-  /** The name in the file of a parameter that PyTorch calls so. */
-  private static String fileName(String parameter) {
-    return parameter.replace(".modules_to_save.default", "").replace(".default", "");
+  /** The tensor that PyTorch calls so; some of PEFT's files leave ".weight" out. */
+  private static @Nullable Trainable tensor(Adapter adapted, String parameter) {
+    String name = parameter.replace(".modules_to_save.default", "").replace(".default", "");
+    Trainable tensor = adapted.tensors().get(name);
+    if (tensor == null && name.equals("prompt_encoder.embedding.weight")) {
+      return adapted.tensors().get("prompt_embeddings"); // the parameter is all that is saved
+    }
+    return tensor != null ? tensor : adapted.tensors().get(name.replaceAll("\\.weight$", ""));
   }
 
   private static JsonObject json(Path file) throws IOException {

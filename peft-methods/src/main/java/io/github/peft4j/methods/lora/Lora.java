@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -45,7 +46,17 @@ public final class Lora implements PeftMethod<LoraConfig> {
             .where(chosen);
     List<EmbeddingSite> embeddings = sites.embeddings(config.targetModules()).where(chosen).list();
     for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
-      sites.rewrite(site, new LoraLinear(site, config, sites.initial()));
+      sites.rewrite(
+          site,
+          config.useDora()
+              ? new DoraLinear(site, config, sites.initial())
+              : new LoraLinear(site, config, sites.initial()));
+    }
+    if (config.useDora() && !embeddings.isEmpty()) {
+      throw new UnsupportedMethodException(
+          "LoraConfig: field 'use_dora' is true, but embeddings are among the target_modules: "
+              + embeddings.get(0).name()
+              + "; DoRA of embeddings is not supported");
     }
     for (EmbeddingSite site : embeddings) {
       sites.rewrite(site, new LoraEmbedding(site, config, sites.initial()));

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param layersPattern name parts before a layer's index, or null for any
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
+ * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
+ *     2024, arXiv:2402.09353)
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record LoraConfig(
@@ -39,6 +41,7 @@ public record LoraConfig(
     @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
+    boolean useDora,
     boolean fanInFanOut)
     implements PeftConfig {
 
@@ -66,10 +69,7 @@ public record LoraConfig(
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    if (!fine) {
-      throw new IllegalArgumentException(
-          "LoraConfig: field '" + field + "' is " + value + "; expected " + expected);
-    }
+    Configs.require(fine, LoraConfig.class, field, value, expected);
   }
 
   /** PEFT's defaults with this rank. */
@@ -117,6 +117,11 @@ public record LoraConfig(
     return Configs.with(this, "useRslora", true);
   }
 
+  /** With magnitude and direction of the weights trained apart: DoRA. */
+  public LoraConfig dora() {
+    return Configs.with(this, "useDora", true);
+  }
+
   /** With these modules trained whole. */
   public LoraConfig saving(String... modules) {
     return Configs.with(this, "modulesToSave", List.of(modules));
@@ -144,21 +149,13 @@ public record LoraConfig(
 
   /** The rank of a module. */
   int rankOf(String module) {
-    return pattern(rankPattern, module, r);
+    return Configs.ofModule(rankPattern, module, r);
   }
 
   /** The scale s of a module: α/r, or α/√r. */
   double scaleOf(String module) {
-    double alpha = pattern(alphaPattern, module, loraAlpha);
+    double alpha = Configs.ofModule(alphaPattern, module, loraAlpha);
     int rank = rankOf(module);
     return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
-  }
-
-  private static <T> T pattern(Map<String, T> pattern, String module, T otherwise) {
-    return pattern.entrySet().stream()
-        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
-        .findFirst()
-        .map(Map.Entry::getValue)
-        .orElse(otherwise);
   }
 }

@@ -45,20 +45,26 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     int r = config.rankOf(site.name());
     long in = site.inFeatures();
     long out = site.outFeatures();
-    NDArray firstA =
-        config.initLoraWeights() == LoraInitialization.GAUSSIAN
-            ? initial.normal(1.0 / r, r, in)
-            : initial.kaimingUniform(r, in);
-    NDArray firstB =
-        config.initLoraWeights() == LoraInitialization.RANDOM
-            ? initial.kaimingUniform(out, r)
-            : initial.zeros(out, r);
-    this.a = trainable("lora_A.weight", firstA);
-    this.b = trainable("lora_B.weight", firstB);
+    this.a = trainable("lora_A.weight", firstA(config, initial, r, in));
+    this.b = trainable("lora_B.weight", firstB(config, initial, out, r));
     this.dropout = config.loraDropout();
     double scale = config.scaleOf(site.name());
     this.lora = LORA.with("scale", scale);
     this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", scale);
+  }
+
+  /** A [r, in] at the start. */
+  static NDArray firstA(LoraConfig config, Initial initial, long r, long in) {
+    return config.initLoraWeights() == LoraInitialization.GAUSSIAN
+        ? initial.normal(1.0 / r, r, in)
+        : initial.kaimingUniform(r, in);
+  }
+
+  /** B [out, r] at the start. */
+  static NDArray firstB(LoraConfig config, Initial initial, long out, long r) {
+    return config.initLoraWeights() == LoraInitialization.RANDOM
+        ? initial.kaimingUniform(out, r)
+        : initial.zeros(out, r);
   }
 
   @Override

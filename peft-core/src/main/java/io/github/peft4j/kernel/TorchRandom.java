@@ -1,0 +1,48 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+
+/**
+ * Draws of PyTorch's CPU generator, for what Hugging Face PEFT draws anew from a seed instead of
+ * saving it. Draws follow each other as they do with one {@code torch.Generator}.
+ */
+public final class TorchRandom {
+
+  private static final Kernel UNIFORM =
+      Kernel.of(
+          """
+          def uniform(x: Tensor) -> Tensor:
+              return torch.uniform_(x, -{bound}, {bound})
+          """);
+  private static final Kernel PERMUTATION =
+      Kernel.of(
+          """
+          def permutation(n: Tensor) -> Tensor:
+              return torch.randperm(int(n), dtype=4, layout=None, device=torch.device("cpu"), pin_memory=False)
+          """);
+
+  /** Starts from a seed, as {@code torch.Generator().manual_seed} does. */
+  public TorchRandom(long seed) {
+    Autograd.seed(seed);
+  }
+
+  /** Numbers between -bound and bound: {@code tensor.uniform_}. */
+  public float[] uniform(double bound, int count) {
+    try (NDManager manager = Tensors.newManager(Device.cpu())) {
+      NDArray drawn =
+          Autograd.without(
+              () -> UNIFORM.with("bound", bound).call(manager.zeros(new Shape(count))));
+      return drawn.toFloatArray();
+    }
+  }
+
+  /** The numbers below n in random order: {@code torch.randperm}. */
+  public long[] permutation(long n) {
+    try (NDManager manager = Tensors.newManager(Device.cpu())) {
+      return PERMUTATION.call(manager.create(n)).toLongArray();
+    }
+  }
+}

@@ -1,0 +1,28 @@
+package io.github.peft4j.translate;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.nn.Block;
+import ai.djl.translate.TranslatorContext;
+import io.github.peft4j.transformer.TransformerModel;
+
+/** What translators want to know of the predictor that they serve. */
+final class Blocks {
+
+  private Blocks() {}
+
+  /** Refuses a predictor of another model, which would answer for the wrong one. */
+  static void require(TranslatorContext context, TransformerModel model) {
+    Block block = context.getBlock();
+    if (block != model && !block.getChildren().values().contains(model)) {
+      throw new IllegalArgumentException(
+          "the translator was made for another model than the predictor's block, a "
+              + block.getClass().getSimpleName()
+              + "; make it with that PeftModel's base() and tokenizer()");
+    }
+  }
+
+  /** A manager that lives as long as the prediction, on the model's device. */
+  static NDManager manager(TranslatorContext context, TransformerModel model) {
+    return context.getNDManager().newSubManager(model.device());
+  }
+}

@@ -1,0 +1,75 @@
+package io.github.peft4j.translate;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.translate.Batchifier;
+import ai.djl.translate.Translator;
+import ai.djl.translate.TranslatorContext;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.generate.Generation;
+import io.github.peft4j.generate.GenerationConfig;
+import io.github.peft4j.generate.Generator;
+import io.github.peft4j.transformer.TransformerModel;
+import java.util.List;
+
+/**
+ * Lets DJL's {@code Predictor} continue prompts: {@code predict} one, {@code batchPredict} several
+ * at once.
+ *
+ * <p>A predictor runs its block once, a text needs a run for each token. So the input that this
+ * translator gives is empty, which a predictor does not run, and the {@link Generator} runs the
+ * model instead.
+ */
+public final class CausalLmTranslator implements Translator<String, String> {
+
+  private static final String PROMPTS = CausalLmTranslator.class.getName() + ".prompts";
+
+  private final TransformerModel model;
+  private final Generator generator;
+  private final GenerationConfig config;
+
+  /**
+   * Creates a translator.
+   *
+   * @param model that the predictor's block is, or has as its base
+   * @param tokenizer of the model
+   * @throws IllegalArgumentException if the model is no causal language model
+   */
+  public CausalLmTranslator(TransformerModel model, Tokenizer tokenizer, GenerationConfig config) {
+    this.model = model;
+    this.generator = new Generator(model, tokenizer);
+    this.config = config;
+  }
+
+  @Override
+  public void prepare(TranslatorContext context) {
+    Blocks.require(context, model);
+  }
+
+  @Override
+  public NDList processInput(TranslatorContext context, String prompt) {
+    return batchProcessInput(context, List.of(prompt));
+  }
+
+  @Override
+  public NDList batchProcessInput(TranslatorContext context, List<String> prompts) {
+    context.setAttachment(PROMPTS, prompts);
+    return new NDList();
+  }
+
+  @Override
+  public String processOutput(TranslatorContext context, NDList nothing) {
+    return batchProcessOutput(context, nothing).get(0);
+  }
+
+  @Override
+  @SuppressWarnings("unchecked")
+  public List<String> batchProcessOutput(TranslatorContext context, NDList nothing) {
+    List<String> prompts = (List<String>) context.getAttachment(PROMPTS);
+    return generator.generate(prompts, config).stream().map(Generation::text).toList();
+  }
+
+  @Override
+  public Batchifier getBatchifier() {
+    return Batchifier.STACK;
+  }
+}

@@ -1,0 +1,128 @@
+package io.github.peft4j.translate;
+
+import ai.djl.modality.Classifications;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.Collator;
+import io.github.peft4j.data.EncodedExample;
+import io.github.peft4j.data.Encoder;
+import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Classifies texts. Many texts go through the model in batches of similar length, so that little is
+ * computed for padding. A text that is longer than the model's positions loses its end.
+ *
+ * <p>A classifier has no state of its own; several threads may use one.
+ */
+public final class TextClassifier {
+
+  private static final int BATCH_SIZE = 32;
+
+  private static final Kernel SOFTMAX =
+      Kernel.of(
+          """
+          def softmax(logits: Tensor) -> Tensor:                 # (B, C)
+              return torch.softmax(logits.to(6), -1)
+          """);
+
+  private final TransformerModel model;
+  private final List<String> labels;
+  private final Encoder<ClassificationExample> encoder;
+  private final Collator collator;
+
+  /**
+   * Creates a classifier.
+   *
+   * @param model for classification of texts
+   * @param tokenizer of the model
+   * @throws IllegalArgumentException if the model is for another task
+   */
+  public TextClassifier(TransformerModel model, Tokenizer tokenizer) {
+    if (model.task().type() != Task.Type.SEQ_CLS) {
+      throw new IllegalArgumentException(
+          "a model for "
+              + model.task().type()
+              + " classifies no texts; load it with Task.classification(labels)");
+    }
+    this.model = model;
+    this.labels = model.task().labels();
+    this.encoder =
+        Encoder.classification(tokenizer, Labels.of(labels), Math.toIntExact(model.maxPositions()));
+    this.collator = new Collator(tokenizer.padId());
+  }
+
+  /** The classes, by id. */
+  public List<String> labels() {
+    return labels;
+  }
+
+  /**
+   * Classifies texts.
+   *
+   * @return each text's classes with their probabilities, in the order of the texts
+   */
+  public List<Classifications> classify(List<String> texts) {
+    List<EncodedExample> encoded = texts.stream().map(this::encode).toList();
+    int[] byLength =
+        IntStream.range(0, encoded.size())
+            .boxed()
+            .sorted(Comparator.comparingInt(i -> encoded.get(i).length()))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    Classifications[] results = new Classifications[encoded.size()];
+    for (int start = 0; start < byLength.length; start += BATCH_SIZE) {
+      int[] places =
+          Arrays.copyOfRange(byLength, start, Math.min(start + BATCH_SIZE, byLength.length));
+      try (Scope scope = new Scope()) {
+        ModelInput input =
+            collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
+        List<Classifications> batch = classifications(model.logits(input));
+        for (int i = 0; i < places.length; i++) {
+          results[places[i]] = batch.get(i);
+        }
+      }
+    }
+    return List.of(results);
+  }
+
+  EncodedExample encode(String text) {
+    return encoder.encode(new ClassificationExample(text, labels.get(0)));
+  }
+
+  ModelInput collate(NDManager manager, List<EncodedExample> examples) {
+    Batch batch = collator.collate(examples);
+    return ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+  }
+
+  /** The classes of each row of logits (B, C). */
+  List<Classifications> classifications(NDArray logits) {
+    float[] probabilities;
+    try (NDArray softmax = SOFTMAX.call(logits)) {
+      probabilities = Tensors.floats(softmax);
+    }
+    int classes = labels.size();
+    List<Classifications> rows = new ArrayList<>();
+    for (int start = 0; start < probabilities.length; start += classes) {
+      List<Double> row = new ArrayList<>();
+      for (int i = 0; i < classes; i++) {
+        row.add((double) probabilities[start + i]);
+      }
+      rows.add(new Classifications(labels, row));
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,66 @@
+package io.github.peft4j.methods.adalora;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Sites;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. A budget of ranks shrinks during training,
+ * and the triplets of least importance give theirs up, whatever module they belong to.
+ */
+public final class AdaLora implements PeftMethod<AdaLoraConfig> {
+
+  @Override
+  public String type() {
+    return "ADALORA";
+  }
+
+  @Override
+  public Class<AdaLoraConfig> configType() {
+    return AdaLoraConfig.class;
+  }
+
+  @Override
+  public void inject(AdaLoraConfig config, Sites sites) {
+    List<LinearSite> targets =
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .excluding(config.excludeModules())
+            .inLayers(config.layersToTransform(), config.layersPattern())
+            .required();
+    double penalty = config.orthRegWeight() / (2 * targets.size());
+    List<AdaLoraLinear> layers = new ArrayList<>();
+    for (LinearSite site : targets) {
+      AdaLoraLinear layer = new AdaLoraLinear(site, config, penalty, sites.initial());
+      sites.rewrite(site, layer);
+      layers.add(layer);
+    }
+    sites.afterStep(new RankAllocator(config, layers));
+  }
+
+  @Override
+  public AdaLoraConfig trained(AdaLoraConfig config, List<Sites.Rewrite> rewrites) {
+    Map<String, boolean[]> pattern = new LinkedHashMap<>();
+    int steps = config.tinit() + config.tfinal() + 1;
+    for (Sites.Rewrite rewrite : rewrites) {
+      if (rewrite.layer() instanceof AdaLoraLinear layer && layer.kept() != null) {
+        steps = layer.plannedSteps();
+        String module = rewrite.site().name();
+        RankPattern before = config.rankPattern();
+        pattern.put(
+            module, RankPattern.within(before == null ? null : before.kept(module), layer.kept()));
+      }
+    }
+    AdaLoraConfig loadable = // PEFT does not load a config without total_step
+        config.totalStep() == null ? Configs.with(config, "totalStep", steps) : config;
+    return pattern.isEmpty()
+        ? loadable
+        : Configs.with(loadable, "rankPattern", new RankPattern(pattern));
+  }
+}

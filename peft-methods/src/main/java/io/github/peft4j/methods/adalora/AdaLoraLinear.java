@@ -1,0 +1,146 @@
+package io.github.peft4j.methods.adalora;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Dropout;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+
+/** y = W x + b + s B (E ∘ A) dropout(x), with A [r, in], E [r, 1] and B [out, r]. */
+final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final Kernel LORA =
+      Kernel.of(
+          """
+          def lora(x: Tensor, y: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tensor:
+              low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), torch.mul(a, e).to(x.dtype))
+              flat = torch.reshape(y, [-1, torch.size(y, -1)])
+              sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+              return torch.reshape(sum, torch.size(y))
+          """);
+  private static final Kernel MERGE =
+      Kernel.of(
+          """
+          def merge(w: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tensor:
+              delta = torch.mm(b, torch.mul(a, e))                     # (out, in)
+              return torch.add(w, {delta}, alpha={scale})
+          """);
+  private static final Kernel PENALTY =
+      Kernel.of(
+          """
+          def skew(gram: Tensor) -> Tensor:                            # ‖P Pᵀ - 1‖
+              one = torch.eye(torch.size(gram, 0), dtype=gram.dtype, layout=None, device=gram.device)
+              return torch.norm(torch.sub(gram, one))
+          def penalty(a: Tensor, b: Tensor) -> Tensor:
+              sum = torch.add(skew(torch.mm(a, torch.t(a))), skew(torch.mm(torch.t(b), b)))
+              return torch.mul(sum, {weight})
+          """);
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(x: Tensor, kept: Tensor) -> Tensor:
+              return torch.index_select(x, {dimension}, kept)
+          """);
+  private static final Kernel SELECT_ROWS = SELECT.with("dimension", 0);
+  private static final Kernel SELECT_COLUMNS = SELECT.with("dimension", 1);
+
+  private final Trainable a;
+  private final Trainable e;
+  private final Trainable b;
+  private final double dropout;
+  private final Kernel lora;
+  private final Kernel merge;
+  private final Kernel penalty;
+  private boolean @Nullable [] kept;
+  private int plannedSteps;
+
+  AdaLoraLinear(LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
+    int r = config.rankOf(site.name());
+    double deviation = config.initLoraWeights() ? 0.02 : 1;
+    this.a = trainable("lora_A", initial.normal(deviation, r, site.inFeatures()));
+    this.e =
+        trainable(
+            "lora_E", config.initLoraWeights() ? initial.zeros(r, 1) : initial.normal(1, r, 1));
+    this.b = trainable("lora_B", initial.normal(deviation, site.outFeatures(), r));
+    this.dropout = config.loraDropout();
+    this.lora = LORA.with("scale", config.scale());
+    this.merge =
+        MERGE
+            .with("scale", config.scale())
+            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");
+    this.penalty = PENALTY.with("weight", penalty);
+  }
+
+  @Override
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
+    NDArray dropped = isTraining() && dropout > 0 ? Dropout.of(dropout).call(x) : x;
+    return lora.call(dropped, base.forward(x), a.value(), e.value(), b.value());
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return merge.call(weight, a.value(), e.value(), b.value());
+  }
+
+  /** The rows of A and the columns of B are kept near orthonormal, so that E is the importance. */
+  @Override
+  public NDArray penalty() {
+    return penalty.call(a.value(), b.value());
+  }
+
+  Trainable a() {
+    return a;
+  }
+
+  Trainable e() {
+    return e;
+  }
+
+  Trainable b() {
+    return b;
+  }
+
+  /** Which ranks are kept, or null before the first reduction. */
+  boolean @Nullable [] kept() {
+    return kept;
+  }
+
+  void plannedSteps(int steps) {
+    plannedSteps = steps;
+  }
+
+  /** How many steps the training is to have, or 0 if there was none. */
+  int plannedSteps() {
+    return plannedSteps;
+  }
+
+  /** Sets E to zero where a rank is not kept. */
+  void keep(boolean[] ranks) {
+    kept = ranks;
+    float[] values = Tensors.floats(e.value());
+    for (int i = 0; i < values.length; i++) {
+      values[i] = ranks[i] ? values[i] : 0;
+    }
+    try (NDArray masked = e.value().getManager().create(values, e.value().getShape())) {
+      Tensors.copy(e.value(), masked);
+    }
+  }
+
+  @Override
+  public NDArray stored(Trainable tensor) {
+    boolean[] ranks = kept;
+    if (ranks == null) {
+      return tensor.value();
+    }
+    long[] indices = LongStream.range(0, ranks.length).filter(i -> ranks[(int) i]).toArray();
+    NDArray index = tensor.value().getManager().create(indices);
+    return (tensor == b ? SELECT_COLUMNS : SELECT_ROWS).call(tensor.value(), index);
+  }
+}

@@ -1,0 +1,152 @@
+package io.github.peft4j.methods.adalora;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.StepListener;
+import io.github.peft4j.tuner.Trainable;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Gives ranks to modules (section 3.2 of the paper). The importance of an element p with gradient g
+ * is the mean I of |p g| over the steps, times the mean U of ||p g| - I|; that of rank i is the sum
+ * of those of E_i and of the means over A_i and B_i. At step t of T the budget of all modules is
+ *
+ * <pre>b = target + (first - target) (1 - (t - tinit) / (T - tfinal - tinit))³</pre>
+ *
+ * <p>and ranks beyond it, the least important of all, have their E_i set to zero.
+ */
+final class RankAllocator implements StepListener {
+
+  private static final Kernel TRACK =
+      Kernel.of(
+          """
+          def track(p: Tensor, g: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+              now = torch.abs(torch.mul(p, g))
+              torch.add_(torch.mul_(mean, {beta1}), now, alpha=1 - {beta1})
+              away = torch.abs(torch.sub(now, mean))
+              return torch.add_(torch.mul_(spread, {beta2}), away, alpha=1 - {beta2})
+          """);
+  private static final Kernel SCORE =
+      Kernel.of(
+          """
+          def score(mean: Tensor, spread: Tensor) -> Tensor:           # of each rank
+              return torch.mean(torch.mul(mean, spread), [{dimension}])
+          """);
+  private static final Kernel SCORE_ROWS = SCORE.with("dimension", 1);
+  private static final Kernel SCORE_COLUMNS = SCORE.with("dimension", 0);
+
+  private final AdaLoraConfig config;
+  private final List<AdaLoraLinear> layers;
+  private final Map<Trainable, Track> tracks = new LinkedHashMap<>();
+  private final Kernel track;
+
+  /** I and U of one tensor. */
+  private record Track(NDArray mean, NDArray spread) {}
+
+  RankAllocator(AdaLoraConfig config, List<AdaLoraLinear> layers) {
+    this.config = config;
+    this.layers = List.copyOf(layers);
+    this.track = TRACK.with("beta1", config.beta1()).with("beta2", config.beta2());
+  }
+
+  @Override
+  public void afterStep(int step, int totalSteps) {
+    Integer said = config.totalStep();
+    int end = (said != null ? said : totalSteps) - config.tfinal();
+    layers.forEach(layer -> layer.plannedSteps(totalSteps));
+    if (step < end) {
+      layers.forEach(layer -> List.of(layer.a(), layer.e(), layer.b()).forEach(this::track));
+      if (step > config.tinit() && step % config.deltaT() == 0) {
+        reduce(budget(step, end));
+      }
+    } else if (step == end) {
+      reduce(config.targetR() * layers.size());
+      close();
+    } else {
+      for (AdaLoraLinear layer : layers) {
+        boolean[] kept = layer.kept();
+        if (kept != null) {
+          layer.keep(kept);
+        }
+      }
+    }
+  }
+
+  private int first() {
+    return layers.stream().mapToInt(layer -> (int) layer.e().size()).sum();
+  }
+
+  private int budget(int step, int end) {
+    int target = config.targetR() * layers.size();
+    double left = 1 - (double) (step - config.tinit()) / (end - config.tinit());
+    return (int) ((first() - target) * Math.pow(left, 3) + target);
+  }
+
+  private void track(Trainable tensor) {
+    try (Scope scope = new Scope()) {
+      NDArray gradient = Autograd.gradient(tensor.value());
+      if (gradient == null) {
+        return;
+      }
+      Track means =
+          tracks.computeIfAbsent(
+              tensor,
+              t ->
+                  new Track(
+                      Scope.release(t.value().zerosLike()), Scope.release(t.value().zerosLike())));
+      track.call(tensor.value(), gradient, means.mean(), means.spread());
+    }
+  }
+
+  private void reduce(int budget) {
+    float[][] scores = new float[layers.size()][];
+    int[] place = {0};
+    float[] all = new float[first()];
+    for (int i = 0; i < scores.length; i++) {
+      scores[i] = scores(layers.get(i));
+      System.arraycopy(scores[i], 0, all, place[0], scores[i].length);
+      place[0] += scores[i].length;
+    }
+    Arrays.sort(all);
+    int dropped = all.length - budget;
+    float threshold = dropped > 0 ? all[dropped - 1] : Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < scores.length; i++) {
+      boolean[] kept = new boolean[scores[i].length];
+      for (int rank = 0; rank < kept.length; rank++) {
+        kept[rank] = scores[i][rank] > threshold;
+      }
+      layers.get(i).keep(kept);
+    }
+  }
+
+  private float[] scores(AdaLoraLinear layer) {
+    float[] sum = score(layer.e(), SCORE_ROWS);
+    float[] rows = score(layer.a(), SCORE_ROWS);
+    float[] columns = score(layer.b(), SCORE_COLUMNS);
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += rows[i] + columns[i];
+    }
+    return sum;
+  }
+
+  private float[] score(Trainable tensor, Kernel kernel) {
+    Track means = tracks.get(tensor);
+    try (Scope scope = new Scope()) {
+      return means == null
+          ? new float[(int) tensor.value().getShape().get(kernel == SCORE_ROWS ? 0 : 1)]
+          : Tensors.floats(kernel.call(means.mean(), means.spread()));
+    }
+  }
+
+  private void close() {
+    tracks.values().forEach(means -> means.mean().close());
+    tracks.values().forEach(means -> means.spread().close());
+    tracks.clear();
+  }
+}

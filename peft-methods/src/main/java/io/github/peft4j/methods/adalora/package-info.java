@@ -1,0 +1,5 @@
+/** AdaLoRA: low-rank adaptation with ranks given by importance (arXiv:2303.10512). */
+@NullMarked
+package io.github.peft4j.methods.adalora;
+
+import org.jspecify.annotations.NullMarked;

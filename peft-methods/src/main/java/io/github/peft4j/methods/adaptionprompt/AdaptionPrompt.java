@@ -1,0 +1,83 @@
+package io.github.peft4j.methods.adaptionprompt;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.prompt.ModelShape;
+import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.SublayerSite;
+import java.util.List;
+
+/**
+ * LLaMA-Adapter: in the top layers, queries attend to n trained prompts besides, through a gate
+ * that is closed at first (Zhang et al. 2023).
+ *
+ * <p>The result goes through the output projection together with the attention's own, as in the
+ * paper. Where queries, keys and values are one module (GPT-2), PEFT adds it behind that
+ * projection, and so does this, or the adapters of one would not work in the other.
+ */
+public final class AdaptionPrompt implements PeftMethod<AdaptionPromptConfig> {
+
+  @Override
+  public String type() {
+    return "ADAPTION_PROMPT";
+  }
+
+  @Override
+  public Class<AdaptionPromptConfig> configType() {
+    return AdaptionPromptConfig.class;
+  }
+
+  @Override
+  public AdaptionPromptConfig complete(AdaptionPromptConfig config, Sites sites) {
+    String module = lastPart(attentions(sites).get(0).name());
+    return Configs.settle(config, "targetModules", module);
+  }
+
+  private static String lastPart(String name) {
+    return name.substring(name.lastIndexOf('.') + 1);
+  }
+
+  private static List<AttentionSite> attentions(Sites sites) {
+    List<InputSite> inputs = sites.all(InputSite.class);
+    return ModelShape.selfAttention(sites, inputs.get(inputs.size() - 1));
+  }
+
+  @Override
+  public void inject(AdaptionPromptConfig config, Sites sites) {
+    List<AttentionSite> all = attentions(sites);
+    Configs.require(
+        config.adapterLayers() <= all.size(),
+        AdaptionPromptConfig.class,
+        "adapter_layers",
+        config.adapterLayers(),
+        "at most the model's " + all.size());
+    long dimension = ModelShape.of(sites).tokenDim();
+    for (AttentionSite site : all.subList(all.size() - config.adapterLayers(), all.size())) {
+      if (isFused(site, sites)) {
+        sites.rewrite(
+            sublayer(site, sites),
+            new GatedPromptBehind(site, config.adapterLen(), dimension, sites.initial()));
+      } else {
+        sites.rewrite(site, new GatedPrompt(site, config.adapterLen(), dimension, sites.initial()));
+      }
+    }
+  }
+
+  private static boolean isFused(AttentionSite site, Sites sites) {
+    return sites.all(LinearSite.class).stream()
+        .anyMatch(
+            linear ->
+                linear.role() == LinearSite.Role.QUERY_KEY_VALUE
+                    && linear.name().startsWith(site.name() + "."));
+  }
+
+  private static SublayerSite sublayer(AttentionSite attention, Sites sites) {
+    return sites.all(SublayerSite.class).stream()
+        .filter(site -> site.name().equals(attention.name()))
+        .findFirst()
+        .orElseThrow();
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.peft4j.methods.adaptionprompt;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of LLaMA-Adapter, with the names of Hugging Face PEFT's AdaptionPromptConfig. PEFT has
+ * no defaults; these are the paper's for Llama 7B.
+ *
+ * @param targetModules how the attention modules are called, {@code self_attn}; read off the model
+ * @param adapterLen n, prompts in each layer, above 0; 10
+ * @param adapterLayers how many layers from the top have them, above 0; 30
+ */
+public record AdaptionPromptConfig(
+    @Nullable String targetModules, int adapterLen, int adapterLayers) implements PeftConfig {
+
+  /** Checks the values. */
+  public AdaptionPromptConfig {
+    Configs.require(
+        adapterLen > 0, AdaptionPromptConfig.class, "adapter_len", adapterLen, "a number above 0");
+    Configs.require(
+        adapterLayers > 0,
+        AdaptionPromptConfig.class,
+        "adapter_layers",
+        adapterLayers,
+        "a number above 0");
+  }
+
+  /** This many prompts in each of this many layers from the top. */
+  public static AdaptionPromptConfig of(int length, int layers) {
+    return new AdaptionPromptConfig(null, length, layers);
+  }
+}

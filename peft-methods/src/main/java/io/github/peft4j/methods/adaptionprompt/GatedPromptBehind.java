@@ -1,0 +1,29 @@
+package io.github.peft4j.methods.adaptionprompt;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.TunerLayer;
+
+/** W attention(q, K, V) + g · softmax(q Kpᵀ / √d) Vp, behind the output projection W. */
+final class GatedPromptBehind extends TunerLayer<SublayerSite.Input, NDArray> {
+
+  private final AttentionSite site;
+  private final Prompts prompts;
+
+  GatedPromptBehind(AttentionSite site, int length, long dimension, Initial initial) {
+    this.site = site;
+    this.prompts =
+        new Prompts(
+            site,
+            trainable("adaption_prompt", initial.normal(1, 1, length, dimension)),
+            trainable("adaption_gate", initial.zeros(1)));
+  }
+
+  @Override
+  public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
+    return prompts.addTo(base.forward(in), site.project(in.hidden()).get(0));
+  }
+}

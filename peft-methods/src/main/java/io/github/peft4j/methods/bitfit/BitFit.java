@@ -1,0 +1,41 @@
+package io.github.peft4j.methods.bitfit;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.List;
+
+/** BitFit: the model's biases are trained, its matrices are frozen. */
+public final class BitFit implements PeftMethod<BitFitConfig> {
+
+  private static final String BIAS = ".bias";
+
+  @Override
+  public String type() {
+    return "BITFIT";
+  }
+
+  @Override
+  public Class<BitFitConfig> configType() {
+    return BitFitConfig.class;
+  }
+
+  @Override
+  public void inject(BitFitConfig config, Sites sites) {
+    List<ParameterSite> biases =
+        sites.parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name))).list();
+    if (biases.isEmpty()) {
+      throw new IllegalArgumentException(
+          "BitFitConfig: field 'target_modules' is "
+              + config.targetModules()
+              + ", but no such module of this model has a bias; the model has "
+              + sites.parameters(name -> name.endsWith(BIAS)).list().size()
+              + " biases. Models without biases, such as Llama, need another method");
+    }
+    biases.forEach(bias -> sites.train(bias, null));
+  }
+
+  private static String moduleOf(String bias) {
+    return bias.substring(0, bias.length() - BIAS.length());
+  }
+}

@@ -1,0 +1,44 @@
+package io.github.peft4j.methods.bitfit;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of BitFit. Hugging Face PEFT has no such method; the fields are named in its style.
+ *
+ * @param targetModules modules whose biases are trained; null for all, norms included, as in the
+ *     paper's main experiment; its smaller variant takes queries and the feed-forward network's
+ *     first map
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ */
+public record BitFitConfig(
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig {
+
+  /** The paper's main experiment: all biases. */
+  public static BitFitConfig defaults() {
+    return Configs.withDefaults(BitFitConfig.class);
+  }
+
+  /** The biases of modules whose names end so. */
+  public BitFitConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With these modules trained whole. */
+  public BitFitConfig saving(String... modules) {
+    return Configs.with(this, "modulesToSave", List.of(modules));
+  }
+
+  /** Whether a module's bias is trained. */
+  boolean trains(String module) {
+    return (targetModules == null || targetModules.matches(module))
+        && (excludeModules == null || !excludeModules.matches(module));
+  }
+}

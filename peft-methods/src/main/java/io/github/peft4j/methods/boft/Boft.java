@@ -1,0 +1,35 @@
+package io.github.peft4j.methods.boft;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
+ * blocks of rotations between permutations.
+ */
+public final class Boft implements PeftMethod<BoftConfig> {
+
+  @Override
+  public String type() {
+    return "BOFT";
+  }
+
+  @Override
+  public Class<BoftConfig> configType() {
+    return BoftConfig.class;
+  }
+
+  @Override
+  public void inject(BoftConfig config, Sites sites) {
+    for (LinearSite site :
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .excluding(config.excludeModules())
+            .inLayers(config.layersToTransform(), config.layersPattern())
+            .required()) {
+      sites.rewrite(site, new BoftLinear(site, config, sites.initial()));
+    }
+  }
+}

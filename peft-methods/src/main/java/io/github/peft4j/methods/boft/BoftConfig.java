@@ -1,0 +1,85 @@
+package io.github.peft4j.methods.boft;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of BOFT, with the names and defaults of Hugging Face PEFT's BOFTConfig.
+ *
+ * @param boftBlockSize size of a block, or 0 if their number is given; 4
+ * @param boftBlockNum how many blocks there are, or 0 if their size is given; 0
+ * @param boftNButterflyFactor how many butterfly layers, above 0; 1. PEFT computes one alone unless
+ *     its CUDA extension is there
+ * @param targetModules which modules; null for queries and values
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initWeights whether the adapter has no effect at first
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record BoftConfig(
+    int boftBlockSize,
+    int boftBlockNum,
+    int boftNButterflyFactor,
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave,
+    boolean initWeights,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public BoftConfig {
+    require(boftBlockSize >= 0, "boft_block_size", boftBlockSize, "no negative number");
+    require(
+        (boftBlockNum == 0) != (boftBlockSize == 0) && boftBlockNum >= 0,
+        "boft_block_num",
+        boftBlockNum,
+        boftBlockSize == 0 ? "a number above 0" : "0, since boft_block_size is " + boftBlockSize);
+    require(
+        boftNButterflyFactor > 0,
+        "boft_n_butterfly_factor",
+        boftNButterflyFactor,
+        "a number above 0");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, BoftConfig.class, field, value, expected);
+  }
+
+  /** PEFT's defaults with blocks of this size. */
+  public static BoftConfig ofBlockSize(int size) {
+    return Configs.with(Configs.withDefaults(BoftConfig.class), "boftBlockSize", size);
+  }
+
+  /** On modules whose names end so. */
+  public BoftConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With so many butterfly layers. */
+  public BoftConfig butterflies(int layers) {
+    return Configs.with(this, "boftNButterflyFactor", layers);
+  }
+
+  /** The size of the blocks of a module. */
+  int blockSize(String module, long in) {
+    int divisor = boftBlockSize == 0 ? boftBlockNum : boftBlockSize;
+    String field = boftBlockSize == 0 ? "boft_block_num" : "boft_block_size";
+    require(in % divisor == 0, field, divisor, "a divisor of " + in + ", the inputs of " + module);
+    int size = boftBlockSize == 0 ? (int) (in / boftBlockNum) : boftBlockSize;
+    long group = (long) size << (boftNButterflyFactor - 1);
+    require(
+        boftNButterflyFactor == 1 || (in % group == 0 && size % 2 == 0),
+        "boft_n_butterfly_factor",
+        boftNButterflyFactor,
+        "a number n with 2ⁿ⁻¹ · " + size + " dividing " + in + " and even blocks, for " + module);
+    return size;
+  }
+}

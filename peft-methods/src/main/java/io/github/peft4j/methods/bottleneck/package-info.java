@@ -1,0 +1,5 @@
+/** Bottleneck adapters: Houlsby, Pfeiffer, parallel (AdapterHub). */
+@NullMarked
+package io.github.peft4j.methods.bottleneck;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,44 @@
+package io.github.peft4j.methods.full;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of full fine-tuning. Hugging Face PEFT has no such method; the fields are named in its
+ * style.
+ *
+ * @param targetModules modules whose tensors are trained; null for all
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave more modules to be trained, or null
+ */
+public record FullConfig(
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig {
+
+  /** Everything is trained. */
+  public static FullConfig defaults() {
+    return Configs.withDefaults(FullConfig.class);
+  }
+
+  /** Modules whose names end so are trained. */
+  public FullConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** Modules whose names match as a whole are trained. */
+  public FullConfig targetingMatching(String expression) {
+    return Configs.with(this, "targetModules", TargetModules.matching(expression));
+  }
+
+  /** Whether a tensor is trained. */
+  boolean trains(String parameter) {
+    String module = parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
+    return (targetModules == null || targetModules.matches(module))
+        && (excludeModules == null || !excludeModules.matches(module));
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.peft4j.methods.hra;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * HRA (Yuan et al. 2024): W H₁ H₂ … Hᵣ x, with Householder reflections Hᵢ = 1 - 2 uᵢ uᵢᵀ / ‖uᵢ‖².
+ */
+public final class Hra implements PeftMethod<HraConfig> {
+
+  @Override
+  public String type() {
+    return "HRA";
+  }
+
+  @Override
+  public Class<HraConfig> configType() {
+    return HraConfig.class;
+  }
+
+  @Override
+  public void inject(HraConfig config, Sites sites) {
+    for (LinearSite site :
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .excluding(config.excludeModules())
+            .inLayers(config.layersToTransform(), config.layersPattern())
+            .required()) {
+      sites.rewrite(site, new HraLinear(site, config, sites.initial()));
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package io.github.peft4j.methods.hra;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+
+/**
+ * y = W H₁ … Hᵣ x + b, with Hᵢ = 1 - 2 uᵢ uᵢᵀ and unit vectors uᵢ, the normalised columns of [in,
+ * r].
+ *
+ * <p>The product of reflections is 1 - U T Uᵀ, where T⁻¹ is ½ on the diagonal, uᵢᵀ uⱼ above it and
+ * 0 below (Joffrain et al. 2006): one product of rank r instead of r passes over x.
+ */
+final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final String REFLECT =
+      """
+      def reflect(x: Tensor, columns: Tensor) -> Tensor:               # x (…, in), columns (in, r)
+          u = torch.div(columns, torch.linalg_vector_norm(columns, 2, [0], True))
+          gram = torch.mm(torch.t(u), u)
+          one = torch.eye(torch.size(u, 1), dtype=u.dtype, layout=None, device=u.device)
+          inverse = torch.add(torch.triu(gram, 1), one, alpha=0.5)
+          t = torch.linalg_solve_triangular(inverse, one, upper=True)
+          low = torch.linear(x, torch.t({left}).to(x.dtype))           # (…, r)
+          return torch.sub(x, torch.linear(low, {right}.to(x.dtype)))
+      """;
+  private static final Kernel INPUT =
+      Kernel.of(REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
+  private static final Kernel ROWS =
+      Kernel.of(REFLECT).with("left", "torch.mm(u, t)").with("right", "u");
+  private static final Kernel COLUMNS =
+      Kernel.of(
+              REFLECT
+                  + """
+                  def columns_of(w: Tensor, columns: Tensor) -> Tensor:    # w (in, out)
+                      return torch.contiguous(torch.t(reflect(torch.t(w), columns)))
+                  """)
+          .with("left", "torch.mm(u, t)")
+          .with("right", "u");
+
+  private final Trainable u;
+  private final Kernel merge;
+
+  HraLinear(LinearSite site, HraConfig config, Initial initial) {
+    this.u = trainable("hra_u", first(config, Math.toIntExact(site.inFeatures()), initial));
+    this.merge = site.isTransposed() ? COLUMNS : ROWS;
+  }
+
+  /** Pairs of equal columns, which undo each other. */
+  private static NDArray first(HraConfig config, int in, Initial initial) {
+    int r = config.r();
+    if (!config.initWeights() || r % 2 == 1) {
+      return initial.kaimingUniform(in, r);
+    }
+    float[] values = new float[in * r];
+    for (int i = 0; i < values.length; i += 2) {
+      values[i] = (float) ((2 * initial.random().nextDouble() - 1) / Math.sqrt(r / 2.0));
+      values[i + 1] = values[i];
+    }
+    return initial.of(values, in, r);
+  }
+
+  @Override
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
+    return base.forward(INPUT.call(x, u.value()));
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return merge.call(weight, u.value());
+  }
+}

@@ -1,0 +1,35 @@
+package io.github.peft4j.methods.ia3;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Sites;
+
+/** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
+public final class Ia3 implements PeftMethod<Ia3Config> {
+
+  @Override
+  public String type() {
+    return "IA3";
+  }
+
+  @Override
+  public Class<Ia3Config> configType() {
+    return Ia3Config.class;
+  }
+
+  @Override
+  public void inject(Ia3Config config, Sites sites) {
+    for (LinearSite site :
+        sites
+            .linear(config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN)
+            .excluding(config.excludeModules())
+            .required()) {
+      sites.rewrite(
+          site,
+          config.scalesInput(site)
+              ? new ScaledInput(site, config, sites.initial())
+              : new ScaledOutput(site, config, sites.initial()));
+    }
+  }
+}

@@ -1,0 +1,69 @@
+package io.github.peft4j.methods.ia3;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of (IA)³, with the names and defaults of Hugging Face PEFT's IA3Config.
+ *
+ * @param targetModules which modules; null for keys, values and the last map of the feed-forward
+ *     network
+ * @param excludeModules which of those not, or null
+ * @param feedforwardModules which of the targets are scaled on their input; null for the last map
+ *     of the feed-forward network
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initIa3Weights whether the vectors start at 1, without an effect, or normal
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record Ia3Config(
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable TargetModules feedforwardModules,
+    @Nullable List<String> modulesToSave,
+    boolean initIa3Weights,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public Ia3Config {
+    List<String> targets = targetModules == null ? null : targetModules.suffixes();
+    List<String> inputs = feedforwardModules == null ? null : feedforwardModules.suffixes();
+    Configs.require(
+        targets == null || inputs == null || targets.containsAll(inputs),
+        Ia3Config.class,
+        "feedforward_modules",
+        inputs,
+        "some of target_modules " + targets);
+  }
+
+  /** PEFT's defaults. */
+  public static Ia3Config defaults() {
+    return Configs.withDefaults(Ia3Config.class);
+  }
+
+  /** On modules whose names end so. */
+  public Ia3Config targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With these of the targets scaled on their input. */
+  public Ia3Config feedForward(String... suffixes) {
+    return Configs.with(this, "feedforwardModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With these modules trained whole. */
+  public Ia3Config saving(String... modules) {
+    return Configs.with(this, "modulesToSave", List.of(modules));
+  }
+
+  /** Whether a module is scaled on its input. */
+  boolean scalesInput(LinearSite site) {
+    return feedforwardModules == null
+        ? site.role() == LinearSite.Role.DOWN
+        : feedforwardModules.matches(site.name());
+  }
+}

@@ -1,0 +1,54 @@
+package io.github.peft4j.methods.ia3;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+
+/** y = l ∘ (W x + b), with l of shape [out, 1], ones at the start. */
+final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor, l: Tensor) -> Tensor:              # x (…, D), l of D elements
+              return torch.mul(x, torch.reshape(l, [-1]).to(x.dtype))
+          """);
+  private static final Kernel MERGE =
+      Kernel.of(
+          """
+          def merge(w: Tensor, l: Tensor) -> Tensor:              # w (out, in), l (out, 1)
+              return torch.mul(w, l)
+          """);
+
+  private final Trainable l;
+  private final Kernel merge;
+
+  ScaledOutput(LinearSite site, Ia3Config config, Initial initial) {
+    long out = site.outFeatures();
+    this.l =
+        trainable(
+            "ia3_l",
+            config.initIa3Weights() ? initial.filled(1, out, 1) : initial.normal(1, out, 1));
+    this.merge = site.isTransposed() ? SCALE : MERGE;
+  }
+
+  @Override
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
+    return SCALE.call(base.forward(x), l.value()); // (…, out)
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return merge.call(weight, l.value());
+  }
+
+  @Override
+  public NDArray mergeBias(NDArray bias) {
+    return SCALE.call(bias, l.value());
+  }
+}

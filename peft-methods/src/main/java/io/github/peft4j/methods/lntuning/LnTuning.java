@@ -1,0 +1,29 @@
+package io.github.peft4j.methods.lntuning;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.NormSite;
+import io.github.peft4j.tuner.Sites;
+
+/** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
+public final class LnTuning implements PeftMethod<LnTuningConfig> {
+
+  @Override
+  public String type() {
+    return "LN_TUNING";
+  }
+
+  @Override
+  public Class<LnTuningConfig> configType() {
+    return LnTuningConfig.class;
+  }
+
+  @Override
+  public void inject(LnTuningConfig config, Sites sites) {
+    for (NormSite norm :
+        sites.norms(config.targetModules()).excluding(config.excludeModules()).required()) {
+      String name = modulePrefix() + norm.name() + ".ln_tuning_layers.";
+      sites.train(norm.weight(), name + "weight");
+      norm.bias().ifPresent(bias -> sites.train(bias, name + "bias"));
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package io.github.peft4j.methods.lntuning;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of LN tuning, with the names and defaults of Hugging Face PEFT's LNTuningConfig.
+ *
+ * @param targetModules which norms; null for all
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ */
+public record LnTuningConfig(
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig {
+
+  /** PEFT's defaults. */
+  public static LnTuningConfig defaults() {
+    return Configs.withDefaults(LnTuningConfig.class);
+  }
+
+  /** On norms whose names end so. */
+  public LnTuningConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+}

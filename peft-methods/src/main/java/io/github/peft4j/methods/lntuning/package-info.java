@@ -1,0 +1,5 @@
+/** LN tuning: the scales and shifts of norms alone are trained (arXiv:2312.11420). */
+@NullMarked
+package io.github.peft4j.methods.lntuning;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,81 @@
+package io.github.peft4j.methods.lokr;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of LoKr, with the names and defaults of Hugging Face PEFT's LoKrConfig.
+ *
+ * @param r the rank of the factors, above 0; 8
+ * @param alpha the scale's numerator; 8
+ * @param decomposeBoth whether the left factor of the Kronecker product may be of low rank too
+ * @param decomposeFactor about the size of the left factor; -1 for the square root of the dimension
+ * @param targetModules which modules; null for queries and values
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initWeights how the factors start
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ * @param rankPattern ranks of some modules, by regular expression over name endings
+ * @param alphaPattern alphas of some modules, likewise
+ */
+public record LokrConfig(
+    int r,
+    double alpha,
+    boolean decomposeBoth,
+    int decomposeFactor,
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave,
+    LokrInitialization initWeights,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern,
+    Map<String, Integer> rankPattern,
+    Map<String, Double> alphaPattern)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public LokrConfig {
+    require(r > 0, "r", r, "a rank above 0");
+    require(
+        decomposeFactor > 0 || decomposeFactor == -1,
+        "decompose_factor",
+        decomposeFactor,
+        "a number above 0, or -1");
+    rankPattern.forEach(
+        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, LokrConfig.class, field, value, expected);
+  }
+
+  /** PEFT's defaults with this rank. */
+  public static LokrConfig ofRank(int r) {
+    return Configs.with(Configs.withDefaults(LokrConfig.class), "r", r);
+  }
+
+  /** On modules whose names end so. */
+  public LokrConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With left factors of about this size. */
+  public LokrConfig factor(int factor) {
+    return Configs.with(this, "decomposeFactor", factor);
+  }
+
+  /** The rank of a module. */
+  int rankOf(String module) {
+    return Configs.ofModule(rankPattern, module, r);
+  }
+
+  /** The scale s of a module: α/r. */
+  double scaleOf(String module) {
+    return Configs.ofModule(alphaPattern, module, alpha) / rankOf(module);
+  }
+}

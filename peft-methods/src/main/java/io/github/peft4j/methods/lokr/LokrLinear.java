@@ -1,0 +1,125 @@
+package io.github.peft4j.methods.lokr;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * y = W x + b + s (C ⊗ D) x, with C [l, m] and D [k, n], out = l k, in = m n; D, and C if told so,
+ * is a product of rank r when that is smaller.
+ *
+ * <p>The Kronecker product is not built: with x as a matrix X [m, n], (C ⊗ D) x = C X Dᵀ.
+ */
+final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final Kernel LOKR =
+      Kernel.of(
+          """
+          def lokr(x: Tensor, y: Tensor, {parameters}) -> Tensor:
+              grid = torch.reshape(x, [-1, {m}, {n}])
+              right = torch.linear({down}, {d}.to(x.dtype))            # (N, m, k)
+              product = torch.matmul(({c}).to(x.dtype), right)         # (N, l, k)
+              return torch.add(y, torch.reshape(product, torch.size(y)), alpha={scale})
+          """);
+  private static final Kernel MERGE =
+      Kernel.of(
+          """
+          def merge(w: Tensor, {parameters}) -> Tensor:
+              delta = torch.kron({c}, torch.contiguous({d}))           # (out, in)
+              return torch.add(w, {delta}, alpha={scale})
+          """);
+
+  private final List<Trainable> factors = new ArrayList<>();
+  private final Kernel lokr;
+  private final Kernel merge;
+
+  LokrLinear(LinearSite site, LokrConfig config, Initial initial) {
+    int r = config.rankOf(site.name());
+    long m = divisor(site.inFeatures(), config.decomposeFactor());
+    long n = site.inFeatures() / m;
+    long l = divisor(site.outFeatures(), config.decomposeFactor());
+    long k = site.outFeatures() / l;
+    boolean wholeC = !(config.decomposeBoth() && 2 * r < Math.max(l, m));
+    boolean wholeD = 2 * r >= Math.max(k, n);
+    LokrInitialization start = config.initWeights();
+    boolean zeroC = start == LokrInitialization.DEFAULT;
+    boolean zeroD = start == LokrInitialization.LYCORIS;
+    if (wholeC) {
+      factor("lokr_w1", zeroC, l, m, initial);
+    } else {
+      factor("lokr_w1_a", zeroC, l, r, initial);
+      factor("lokr_w1_b", false, r, m, initial);
+    }
+    if (wholeD) {
+      factor("lokr_w2", zeroD, k, n, initial);
+    } else {
+      factor("lokr_w2_a", false, k, r, initial);
+      factor("lokr_w2_b", zeroD, r, n, initial);
+    }
+    String parameters =
+        (wholeC ? "c: Tensor" : "c1: Tensor, c2: Tensor")
+            + (wholeD ? ", d: Tensor" : ", d1: Tensor, d2: Tensor");
+    String c = wholeC ? "c" : "torch.mm(c1, c2)";
+    double scale = config.scaleOf(site.name());
+    this.lokr =
+        LOKR.with("parameters", parameters)
+            .with("m", m)
+            .with("n", n)
+            .with("c", c)
+            .with("d", wholeD ? "d" : "d1")
+            .with("down", wholeD ? "grid" : "torch.linear(grid, d2.to(x.dtype))")
+            .with("scale", scale);
+    this.merge =
+        MERGE
+            .with("parameters", parameters)
+            .with("c", c)
+            .with("d", wholeD ? "d" : "torch.mm(d1, d2)")
+            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta")
+            .with("scale", scale);
+  }
+
+  private void factor(String key, boolean zero, long rows, long columns, Initial initial) {
+    factors.add(
+        trainable(
+            key, zero ? initial.zeros(rows, columns) : initial.kaimingUniform(rows, columns)));
+  }
+
+  /**
+   * The left factor's size: {@code factor} if it divides the dimension, else the largest divisor up
+   * to it and up to the square root (any up to the root for -1).
+   */
+  static long divisor(long dimension, long factor) {
+    if (factor > 0 && dimension % factor == 0) {
+      return factor;
+    }
+    long best = 1;
+    for (long m = 2; m * m <= dimension && (factor < 0 || m <= factor); m++) {
+      best = dimension % m == 0 ? m : best;
+    }
+    return best;
+  }
+
+  @Override
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
+    return call(lokr, x, base.forward(x)); // (…, out)
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return call(merge, weight);
+  }
+
+  private NDArray call(Kernel kernel, NDArray... first) {
+    NDList arguments = new NDList(first);
+    factors.forEach(factor -> arguments.add(factor.value()));
+    return kernel.call(arguments.toArray(new NDArray[0]));
+  }
+}

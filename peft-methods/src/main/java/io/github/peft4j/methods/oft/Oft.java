@@ -1,0 +1,35 @@
+package io.github.peft4j.methods.oft;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * OFT (Qiu et al. 2023): W R x with a rotation R in blocks, (1 - Q)(1 + Q)⁻¹ of a skew-symmetric Q,
+ * so that the angles between the rows of W stay as they are.
+ */
+public final class Oft implements PeftMethod<OftConfig> {
+
+  @Override
+  public String type() {
+    return "OFT";
+  }
+
+  @Override
+  public Class<OftConfig> configType() {
+    return OftConfig.class;
+  }
+
+  @Override
+  public void inject(OftConfig config, Sites sites) {
+    for (LinearSite site :
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .excluding(config.excludeModules())
+            .inLayers(config.layersToTransform(), config.layersPattern())
+            .required()) {
+      sites.rewrite(site, new OftLinear(site, config, sites.initial()));
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package io.github.peft4j.methods.oft;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of OFT, with the names and defaults of Hugging Face PEFT's OFTConfig.
+ *
+ * @param r how many blocks there are, or 0 if their size is given; 0
+ * @param oftBlockSize size of a block, or 0 if their number is given; 32
+ * @param targetModules which modules; null for queries and values
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initWeights whether the adapter has no effect at first
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ * @param blockShare whether all blocks of a module rotate alike
+ * @param useCayleyNeumann whether the rotation is computed by the first terms of a series instead
+ *     of by solving equations: faster, less exact
+ * @param numCayleyNeumannTerms how many terms, above 0; 5
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record OftConfig(
+    int r,
+    int oftBlockSize,
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave,
+    boolean initWeights,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern,
+    boolean blockShare,
+    boolean useCayleyNeumann,
+    int numCayleyNeumannTerms,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public OftConfig {
+    require(r >= 0, "r", r, "no negative number");
+    require(oftBlockSize >= 0, "oft_block_size", oftBlockSize, "no negative number");
+    require(
+        (r == 0) != (oftBlockSize == 0),
+        "oft_block_size",
+        oftBlockSize,
+        r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r);
+    require(
+        numCayleyNeumannTerms > 0,
+        "num_cayley_neumann_terms",
+        numCayleyNeumannTerms,
+        "a number above 0");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, OftConfig.class, field, value, expected);
+  }
+
+  /** PEFT's defaults with blocks of this size. */
+  public static OftConfig ofBlockSize(int size) {
+    return Configs.with(Configs.withDefaults(OftConfig.class), "oftBlockSize", size);
+  }
+
+  /** On modules whose names end so. */
+  public OftConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With rotations that are exact: by solving equations. */
+  public OftConfig exact() {
+    return Configs.with(this, "useCayleyNeumann", false);
+  }
+
+  /** The size of the blocks of a module: what is asked for, or the nearest divisor. */
+  int blockSize(long in) {
+    int size = r == 0 ? nearestDivisor(in, oftBlockSize) : (int) in / nearestDivisor(in, r);
+    return size;
+  }
+
+  private static int nearestDivisor(long dimension, int wanted) {
+    if (wanted >= dimension) {
+      return (int) dimension;
+    }
+    int above = wanted;
+    while (dimension % above != 0) {
+      above++;
+    }
+    int below = wanted;
+    while (dimension % below != 0) {
+      below--;
+    }
+    return wanted - below <= above - wanted ? below : above;
+  }
+}

@@ -1,0 +1,114 @@
+package io.github.peft4j.methods.prefixtuning;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.prompt.EncodedPrompt;
+import io.github.peft4j.methods.prompt.ModelShape;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The prefix of all layers: P [n, 2 L · K · d], trained itself or W₂ tanh(W₁ E + b₁) + b₂ of a
+ * trained table E. Positions of the sequence count on behind it.
+ */
+final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+
+  private static final String NAME = "prompt_encoder.";
+  private static final String RESULT = "prompt_embeddings";
+
+  /**
+   * P [n, S · K · d] as slots (S, K, n, d): the keys of layer 0, its values, those of layer 1, …
+   */
+  private static final Kernel SLOTS =
+      Kernel.of(
+          """
+          def slots(p: Tensor) -> Tensor:
+              n = torch.size(p, 0)
+              return torch.permute(torch.reshape(p, [n, {slots}, {heads}, -1]), [1, 2, 0, 3])
+          """);
+
+  private static final Kernel MLP =
+      Kernel.of(
+          """
+          def mlp(e: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+              return torch.linear(torch.tanh(torch.linear(e, w1, b1)), w2, b2)
+          """);
+
+  private final int n;
+  private final @Nullable Trainable table;
+  private final @Nullable EncodedPrompt encoded;
+  private final Shared slots;
+
+  Prefix(PrefixTuningConfig config, ModelShape shape, Initial initial) {
+    this.n = config.numVirtualTokens();
+    long in = (long) shape.headDimension() * shape.numKeyValueHeads();
+    long out = 2 * shape.numLayers() * in;
+    boolean zero = config.initWeights() != null;
+    if (config.prefixProjection()) {
+      table = null;
+      encoded = encoded(config, in, out, zero, initial);
+    } else {
+      table = trainable(RESULT, zero ? initial.zeros(n, out) : initial.normal(1, n, out));
+      encoded = null;
+    }
+    Kernel split =
+        SLOTS.with("slots", 2 * shape.numLayers()).with("heads", shape.numKeyValueHeads());
+    this.slots = reads(new Shared(trainables(), () -> split.call(embeddings())));
+  }
+
+  private EncodedPrompt encoded(
+      PrefixTuningConfig config, long in, long out, boolean zero, Initial initial) {
+    long hidden = Objects.requireNonNull(config.encoderHiddenSize());
+    Trainable e = beside(NAME + "embedding.weight", initial.normal(1, n, in));
+    Trainable w1 = beside(NAME + "transform.0.weight", initial.kaimingUniform(hidden, in));
+    Trainable b1 = beside(NAME + "transform.0.bias", initial.uniform(1 / Math.sqrt(in), hidden));
+    Trainable w2 =
+        beside(
+            NAME + "transform.2.weight",
+            zero ? initial.zeros(out, hidden) : initial.kaimingUniform(out, hidden));
+    Trainable b2 =
+        beside(
+            NAME + "transform.2.bias",
+            zero ? initial.zeros(out) : initial.uniform(1 / Math.sqrt(hidden), out));
+    return new EncodedPrompt(
+        e,
+        x -> MLP.call(x, w1.value(), b1.value(), w2.value(), b2.value()),
+        buffer(RESULT, initial.zeros(n, out)));
+  }
+
+  /** P [n, 2 L · K · d]. */
+  private NDArray embeddings() {
+    return encoded != null
+        ? encoded.value(isTraining() && trains())
+        : Objects.requireNonNull(table).value();
+  }
+
+  /** Keys and values (2 L, K, n, d), computed once a run. */
+  Shared slots() {
+    return slots;
+  }
+
+  @Override
+  public InputSite.Sequence forward(
+      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+    return base.forward(tokens).shift(n);
+  }
+
+  @Override
+  public NDArray stored(Trainable tensor) {
+    return encoded == null ? tensor.value() : encoded.stored(tensor);
+  }
+
+  @Override
+  public void loaded(boolean all) {
+    if (encoded != null) {
+      encoded.loaded(all);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+package io.github.peft4j.methods.prompttuning;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+
+/** [P; x], with n trained vectors P [n, d] in front of the sequence x (B, T, d). */
+final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+
+  private static final Kernel FIRST =
+      Kernel.of(
+          """
+          def first(prompt: Tensor) -> Tensor:                   # (N, d) → (n, d)
+              return torch.narrow(prompt, 0, 0, {n})
+          """);
+
+  private final Trainable prompt;
+  private final Kernel first;
+
+  /**
+   * Creates a prompt.
+   *
+   * @param initial its first value, n vectors or more
+   */
+  Prompt(NDArray initial, int n) {
+    this.prompt = trainable("prompt_embeddings", initial);
+    this.first = FIRST.with("n", n);
+  }
+
+  @Override
+  public InputSite.Sequence forward(
+      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+    return base.forward(tokens).prepend(first.call(prompt.value()));
+  }
+}

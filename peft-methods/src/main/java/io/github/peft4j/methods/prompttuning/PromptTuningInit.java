@@ -1,0 +1,11 @@
+package io.github.peft4j.methods.prompttuning;
+
+/** How a prompt starts: {@code prompt_tuning_init}. */
+public enum PromptTuningInit {
+  /** Normal with deviation 1. */
+  RANDOM,
+  /** The vectors of a text's tokens, repeated or cut. */
+  TEXT,
+  /** The vectors of tokens drawn from the vocabulary. */
+  SAMPLE_VOCAB
+}

@@ -1,0 +1,5 @@
+/** P-tuning: a prompt out of a trained encoder (Liu et al. 2021, arXiv:2103.10385). */
+@NullMarked
+package io.github.peft4j.methods.ptuning;
+
+import org.jspecify.annotations.NullMarked;

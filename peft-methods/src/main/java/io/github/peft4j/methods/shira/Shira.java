@@ -1,0 +1,42 @@
+package io.github.peft4j.methods.shira;
+
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * SHiRA (Bhardwaj et al. 2024): W + S, where S is zero but for r (in + out) trained elements at
+ * random places.
+ */
+public final class Shira implements PeftMethod<ShiraConfig> {
+
+  @Override
+  public String type() {
+    return "SHIRA";
+  }
+
+  @Override
+  public Class<ShiraConfig> configType() {
+    return ShiraConfig.class;
+  }
+
+  @Override
+  public void inject(ShiraConfig config, Sites sites) {
+    for (LinearSite site :
+        sites
+            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+            .required()) {
+      sites.rewrite(site.weight(), new SparseDelta(site, config, sites.initial()));
+    }
+  }
+
+  /** Named after the module, not after its weight. */
+  @Override
+  public String tensorName(Site<?, ?> site, String key) {
+    return key.isEmpty()
+        ? PeftMethod.super.tensorName(site, key)
+        : modulePrefix() + site.name().replaceAll("weight$", key);
+  }
+}

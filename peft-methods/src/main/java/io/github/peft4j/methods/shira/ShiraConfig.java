@@ -1,0 +1,46 @@
+package io.github.peft4j.methods.shira;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of SHiRA, with the names and defaults of Hugging Face PEFT's ShiraConfig.
+ *
+ * @param r as many elements are trained as LoRA of this rank has; above 0; 32
+ * @param randomSeed seed of the choice of elements, or null for any
+ * @param targetModules which modules; null for queries and values
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initWeights whether the adapter has no effect at first
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record ShiraConfig(
+    int r,
+    @Nullable Integer randomSeed,
+    @Nullable TargetModules targetModules,
+    @Nullable List<String> modulesToSave,
+    boolean initWeights,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public ShiraConfig {
+    require(r > 0, "r", r, "a rank above 0");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, ShiraConfig.class, field, value, expected);
+  }
+
+  /** PEFT's defaults with this rank. */
+  public static ShiraConfig ofRank(int r) {
+    return Configs.with(Configs.withDefaults(ShiraConfig.class), "r", r);
+  }
+
+  /** On modules whose names end so. */
+  public ShiraConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+}

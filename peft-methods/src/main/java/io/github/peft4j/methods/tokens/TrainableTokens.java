@@ -1,0 +1,61 @@
+package io.github.peft4j.methods.tokens;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
+ * output too where it shares the table.
+ */
+public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> {
+
+  @Override
+  public String type() {
+    return "TRAINABLE_TOKENS";
+  }
+
+  @Override
+  public Class<TrainableTokensConfig> configType() {
+    return TrainableTokensConfig.class;
+  }
+
+  @Override
+  public void inject(TrainableTokensConfig config, Sites sites) {
+    Configs.require(
+        !config.tokenIndices().isEmpty(),
+        TrainableTokensConfig.class,
+        "token_indices",
+        config.tokenIndices(),
+        "ids of tokens");
+    List<EmbeddingSite> embeddings =
+        config.targetModules() == null
+            ? sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList()
+            : sites.embeddings(config.targetModules()).required();
+    for (EmbeddingSite embedding : embeddings) {
+      TokenRows rows =
+          new TokenRows(embedding, config.tokenIndices(), config.initWeights(), sites.initial());
+      sites.rewrite(embedding, rows);
+      tie(rows, embedding, sites);
+    }
+  }
+
+  private static void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
+    Set<ParameterSite> published = new HashSet<>(sites.all(ParameterSite.class));
+    for (LinearSite output : sites.all(LinearSite.class)) {
+      boolean shares =
+          !published.contains(output.weight())
+              && output.weight().shape().equals(embedding.weight().shape());
+      if (shares) {
+        sites.rewrite(output, new TokenLogits(rows));
+      }
+    }
+  }
+}

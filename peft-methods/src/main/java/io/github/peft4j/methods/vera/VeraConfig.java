@@ -1,0 +1,57 @@
+package io.github.peft4j.methods.vera;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of VeRA, with the names and defaults of Hugging Face PEFT's VeraConfig.
+ *
+ * @param r the rank of the projections, above 0; 256
+ * @param targetModules which modules; null for queries and values
+ * @param projectionPrngKey seed of the projections; 0
+ * @param saveProjection whether the projections are saved; else they are drawn anew from the seed
+ * @param veraDropout probability of an input element to be dropped before A, in [0, 1); 0
+ * @param dInitial what the elements of d start with; 0.1
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param initWeights whether the adapter has no effect at first
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ */
+public record VeraConfig(
+    int r,
+    @Nullable TargetModules targetModules,
+    int projectionPrngKey,
+    boolean saveProjection,
+    double veraDropout,
+    double dInitial,
+    @Nullable List<String> modulesToSave,
+    boolean initWeights,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern,
+    boolean fanInFanOut)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public VeraConfig {
+    require(r > 0, "r", r, "a rank above 0");
+    require(veraDropout >= 0 && veraDropout < 1, "vera_dropout", veraDropout, "a value in [0, 1)");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, VeraConfig.class, field, value, expected);
+  }
+
+  /** PEFT's defaults with this rank. */
+  public static VeraConfig ofRank(int r) {
+    return Configs.with(Configs.withDefaults(VeraConfig.class), "r", r);
+  }
+
+  /** On modules whose names end so. */
+  public VeraConfig targeting(String... suffixes) {
+    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+}
