@@ -1,0 +1,118 @@
+package io.github.peft4j.examples;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A program's command line. The usage line declares the options: {@code --data FILE} takes a value,
+ * {@code [--full]} is a switch, and what has no brackets around it must be given.
+ */
+final class Arguments {
+
+  private static final Pattern OPTION = Pattern.compile("(\\[?)--([a-z0-9-]+)( [^\\s\\[\\]]+)?");
+
+  private final String usage;
+  private final Map<String, String> values = new LinkedHashMap<>();
+
+  private Arguments(String usage) {
+    this.usage = usage;
+  }
+
+  /**
+   * Reads a command line.
+   *
+   * @param usage such as {@code --data FILE [--epochs N] [--full]}
+   * @throws IllegalArgumentException showing the usage if an option is unknown, has no value, is
+   *     given twice or is missing
+   */
+  static Arguments parse(String usage, String... args) {
+    Map<String, Boolean> takesValue = new LinkedHashMap<>();
+    Map<String, Boolean> required = new LinkedHashMap<>();
+    Matcher option = OPTION.matcher(usage);
+    while (option.find()) {
+      takesValue.put(option.group(2), option.group(3) != null);
+      required.put(option.group(2), option.group(1).isEmpty());
+    }
+    Arguments arguments = new Arguments(usage);
+    arguments.read(takesValue, args);
+    required.forEach(
+        (name, must) -> {
+          if (must && !arguments.has(name)) {
+            throw arguments.error("--" + name + " is missing");
+          }
+        });
+    return arguments;
+  }
+
+  private void read(Map<String, Boolean> takesValue, String... args) {
+    for (int i = 0; i < args.length; i++) {
+      String name = args[i].startsWith("--") ? args[i].substring(2) : "";
+      Boolean takes = takesValue.get(name);
+      if (takes == null) {
+        throw error("unknown argument '" + args[i] + "'");
+      }
+      if (takes && (i + 1 == args.length || isOption(takesValue.keySet(), args[i + 1]))) {
+        throw error(args[i] + " needs a value");
+      }
+      if (values.put(name, takes ? args[++i] : "") != null) {
+        throw error("--" + name + " is given twice");
+      }
+    }
+  }
+
+  private static boolean isOption(Set<String> names, String argument) {
+    return argument.startsWith("--") && names.contains(argument.substring(2));
+  }
+
+  /** Whether an option was given. */
+  boolean has(String name) {
+    return values.containsKey(name);
+  }
+
+  /** An option that must be there. */
+  String text(String name) {
+    String value = values.get(name);
+    if (value == null) {
+      throw error("--" + name + " is missing");
+    }
+    return value;
+  }
+
+  /** An option, or a default. */
+  String text(String name, String otherwise) {
+    return values.getOrDefault(name, otherwise);
+  }
+
+  /** The parts of an option between commas, or of a default. */
+  List<String> list(String name, String otherwise) {
+    return List.of(text(name, otherwise).split(",", -1));
+  }
+
+  /** A whole number, or a default. */
+  int integer(String name, int otherwise) {
+    return has(name) ? number(name, "a whole number", Integer::valueOf) : otherwise;
+  }
+
+  /** A number, or a default. */
+  double number(String name, double otherwise) {
+    return has(name) ? number(name, "a number", Double::valueOf) : otherwise;
+  }
+
+  private <N> N number(String name, String expected, Function<String, N> parse) {
+    try {
+      return parse.apply(text(name));
+    } catch (NumberFormatException e) {
+      throw error("--" + name + " is '" + text(name) + "', expected " + expected);
+    }
+  }
+
+  /** The error for an argument that cannot be used. */
+  IllegalArgumentException error(String problem) {
+    return new IllegalArgumentException(problem + "; usage: " + usage);
+  }
+}

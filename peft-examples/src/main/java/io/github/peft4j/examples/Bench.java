@@ -1,0 +1,171 @@
+package io.github.peft4j.examples;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.AdamW;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.Trainable;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * Measures how many tokens a second are trained on and read, on the GPU if there is one: one line
+ * of JSON for each shape and case.
+ *
+ * <pre>
+ * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Bench \
+ *     -Dexec.args="--shape 160m --batch 1 --length 256"
+ * </pre>
+ *
+ * <p>A training step is that of {@code FineTuner}: forwards, backwards, clipping, AdamW; times are
+ * medians, of all steps but the first three. Cases are {@code recompute}, {@code train} and {@code
+ * inference}, in this order if none are named, since PyTorch keeps the memory that it once had.
+ */
+public final class Bench {
+
+  private static final String USAGE =
+      "[--shape NAME,...] [--cases NAME,...] [--method NAME] [--batch N] [--length N] [--steps N]"
+          + " [--precision NAME]";
+  private static final int WARM_UP = 3;
+
+  private static final Map<String, PeftConfig> METHODS =
+      Map.of("lora", LoraConfig.ofRank(16).alpha(32).targetingAllLinear());
+
+  private final Arguments arguments;
+  private final int batch;
+  private final int length;
+  private final int steps;
+
+  private Bench(Arguments arguments) {
+    this.arguments = arguments;
+    this.batch = arguments.integer("batch", 4);
+    this.length = arguments.integer("length", 128);
+    this.steps = arguments.integer("steps", 8);
+  }
+
+  /** Runs it. */
+  public static void main(String... args) {
+    Bench bench = new Bench(Arguments.parse(USAGE, args));
+    for (String shape : bench.arguments.list("shape", "tiny")) {
+      bench.run(shape);
+    }
+  }
+
+  private void run(String shape) {
+    String method = arguments.text("method", "lora");
+    PeftConfig config = METHODS.get(method);
+    if (config == null) {
+      throw arguments.error("no method '" + method + "'; there are " + METHODS.keySet());
+    }
+    Peft.Loader loader = Shape.loader(shape);
+    if (arguments.has("precision")) {
+      String precision = arguments.text("precision").toUpperCase(Locale.ROOT);
+      loader.precision(Precision.valueOf(precision));
+    }
+    try (PeftModel model = loader.load().adapt(config);
+        AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
+      for (String name : arguments.list("cases", "recompute,train,inference")) {
+        System.out.println(json(shape, method, name, model, measure(name, model, optimizer)));
+      }
+    }
+  }
+
+  /** What one case took and came to; a loss where there is one. */
+  private record Result(double seconds, double loss) {}
+
+  private Result measure(String name, PeftModel model, AdamW optimizer) {
+    double[] seconds = new double[WARM_UP + steps];
+    double loss = Double.NaN;
+    for (int i = 0; i < seconds.length; i++) {
+      long start = System.nanoTime();
+      loss =
+          switch (name) {
+            case "train" -> train(model, optimizer, false);
+            case "recompute" -> train(model, optimizer, true);
+            case "inference" -> read(model);
+            default -> throw arguments.error("no case '" + name + "'");
+          };
+      seconds[i] = (System.nanoTime() - start) / 1e9;
+    }
+    double[] counted = Arrays.copyOfRange(seconds, WARM_UP, seconds.length);
+    Arrays.sort(counted);
+    return new Result(counted[counted.length / 2], loss);
+  }
+
+  private double train(PeftModel model, AdamW optimizer, boolean recompute) {
+    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    long[][] ids = ids(model);
+    Targets targets = targets(model, ids);
+    try (Scope scope = new Scope()) {
+      ModelInput input = ModelInput.of(model.base().manager(), ids, null);
+      double sum = backpropagation.run(input, targets, 1.0 / targets.count(), 1);
+      optimizer.clip(1.0);
+      optimizer.step(1e-4);
+      return sum / targets.count();
+    }
+  }
+
+  private double read(PeftModel model) {
+    try (Scope scope = new Scope()) {
+      ModelInput input = ModelInput.of(model.base().manager(), ids(model), null);
+      // Fetching a number waits for the device.
+      Tensors.floats(model.base().logits(input).get("0:1").flatten().get("0:1"));
+      return Double.NaN;
+    }
+  }
+
+  /** The same tokens at every step. */
+  private long[][] ids(PeftModel model) {
+    Random random = new Random(0);
+    int vocabulary = model.base().config().size("vocab_size");
+    long[][] ids = new long[batch][length];
+    for (long[] row : ids) {
+      Arrays.setAll(row, i -> random.nextInt(vocabulary));
+    }
+    return ids;
+  }
+
+  private static Targets targets(PeftModel model, long[][] ids) {
+    return model.base().task().type() == Task.Type.SEQ_CLS
+        ? new Targets.Classes(new long[ids.length])
+        : new Targets.NextTokens(ids);
+  }
+
+  private String json(String shape, String method, String name, PeftModel model, Result result) {
+    StringBuilder json = new StringBuilder();
+    json.append(
+        String.format(
+            Locale.ROOT,
+            "{\"case\":\"%s\",\"shape\":\"%s\",\"method\":\"%s\",\"device\":\"%s\","
+                + "\"precision\":\"%s\",\"batch\":%d,\"length\":%d,\"steps\":%d,\"step_ms\":%.2f,"
+                + "\"tokens_per_second\":%.0f,\"trainable\":%d",
+            name,
+            shape,
+            method,
+            model.base().device(),
+            model.base().precision(),
+            batch,
+            length,
+            steps,
+            1e3 * result.seconds(),
+            batch * length / result.seconds(),
+            model.trainables().stream().mapToLong(Trainable::size).sum()));
+    if (!Double.isNaN(result.loss())) {
+      json.append(String.format(Locale.ROOT, ",\"loss\":%.4f", result.loss()));
+    }
+    List<String> memory = model.base().device().isGpu() ? DeviceMemory.used() : List.of();
+    memory.forEach(mebibytes -> json.append(",\"device_memory_mib\":").append(mebibytes));
+    return json.append("}").toString();
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.peft4j.examples;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Evaluator;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.Metrics;
+import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/**
+ * Teaches a decoder to answer the prompts of a file, with LoRA on all its linear layers. The last
+ * rows of the file are kept for measuring.
+ *
+ * <pre>
+ * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.CausalLm \
+ *     -Dexec.args="--model DIR --data FILE.csv --prompt '{meaning} -&gt;' --answer sentence"
+ * </pre>
+ */
+public final class CausalLm {
+
+  private static final String USAGE =
+      "--model DIR --data FILE --prompt TEMPLATE --answer TEMPLATE [--held-out N] [--rank N]"
+          + " [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N] [--out DIR]";
+
+  private CausalLm() {}
+
+  /** Runs it. */
+  public static void main(String... args) {
+    Arguments arguments = Arguments.parse(USAGE, args);
+    Dataset<PromptExample> all =
+        Tables.read(arguments.text("data"))
+            .prompt(arguments.text("prompt"))
+            .answer(arguments.text("answer"));
+    int heldOut = arguments.integer("held-out", Math.max(1, all.size() / 10));
+    if (heldOut < 1 || heldOut >= all.size()) {
+      throw arguments.error("--held-out is " + heldOut + " of " + all.size() + " rows");
+    }
+    Dataset<PromptExample> train = all.take(all.size() - heldOut);
+    Dataset<PromptExample> test = new Dataset<>(all.examples().subList(train.size(), all.size()));
+
+    int seed = arguments.integer("seed", 42);
+    int batch = arguments.integer("batch", 32);
+    int maxLength = arguments.integer("max-length", 256);
+    int rank = arguments.integer("rank", 8);
+    LoraConfig lora = LoraConfig.ofRank(rank).alpha(2.0 * rank).targetingAllLinear();
+    try (PeftModel model =
+        Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
+      System.out.println(model.trainableParameters());
+      Metrics before = new Evaluator(model, batch, maxLength).evaluate(test);
+      System.out.println("before: " + before);
+      TrainingReport report =
+          FineTuner.of(model)
+              .on(train)
+              .validateOn(test)
+              .epochs(arguments.integer("epochs", 2))
+              .batchSize(batch)
+              .maxLength(maxLength)
+              .learningRate(arguments.number("lr", 2e-4))
+              .warmup(0.06)
+              .seed(seed)
+              .run();
+      System.out.println("after: " + report);
+      if (arguments.has("out")) {
+        Path out = Path.of(arguments.text("out"));
+        model.save(out.toString());
+        report.chart(out.resolve("training.png").toString());
+      }
+      System.out.printf(
+          Locale.ROOT,
+          "{\"task\":\"causal-lm\",\"method\":\"lora\",\"loss_before\":%.4f,\"loss_after\":%.4f,"
+              + "\"trainable\":%d,\"steps\":%d,\"seconds\":%.1f,\"tokens_per_second\":%.0f}%n",
+          before.get(Metrics.LOSS),
+          report.finalMetrics().orElseThrow().get(Metrics.LOSS),
+          model.trainables().stream().mapToLong(Trainable::size).sum(),
+          report.steps(),
+          report.seconds(),
+          report.tokensPerSecond());
+    }
+  }
+}
