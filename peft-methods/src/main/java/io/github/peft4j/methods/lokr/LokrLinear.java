@@ -47,8 +47,8 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     long n = site.inFeatures() / m;
     long l = divisor(site.outFeatures(), config.decomposeFactor());
     long k = site.outFeatures() / l;
-    boolean wholeC = !(config.decomposeBoth() && 2 * r < Math.max(l, m));
-    boolean wholeD = 2 * r >= Math.max(k, n);
+    boolean wholeC = !(config.decomposeBoth() && 2L * r < Math.max(l, m));
+    boolean wholeD = 2L * r >= Math.max(k, n);
     LokrInitialization start = config.initWeights();
     boolean zeroC = start == LokrInitialization.DEFAULT;
     boolean zeroD = start == LokrInitialization.LYCORIS;

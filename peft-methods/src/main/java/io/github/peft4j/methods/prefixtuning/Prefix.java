@@ -48,7 +48,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
   Prefix(PrefixTuningConfig config, ModelShape shape, Initial initial) {
     this.n = config.numVirtualTokens();
     long in = (long) shape.headDimension() * shape.numKeyValueHeads();
-    long out = 2 * shape.numLayers() * in;
+    long out = 2L * shape.numLayers() * in;
     boolean zero = config.initWeights() != null;
     if (config.prefixProjection()) {
       table = null;
@@ -67,7 +67,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
     long hidden = Objects.requireNonNull(config.encoderHiddenSize());
     Trainable e = beside(NAME + "embedding.weight", initial.normal(1, n, in));
     Trainable w1 = beside(NAME + "transform.0.weight", initial.kaimingUniform(hidden, in));
-    Trainable b1 = beside(NAME + "transform.0.bias", initial.uniform(1 / Math.sqrt(in), hidden));
+    Trainable b1 = beside(NAME + "transform.0.bias", initial.uniform(1 / Math.sqrt((double) in), hidden));
     Trainable w2 =
         beside(
             NAME + "transform.2.weight",
@@ -75,7 +75,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
     Trainable b2 =
         beside(
             NAME + "transform.2.bias",
-            zero ? initial.zeros(out) : initial.uniform(1 / Math.sqrt(hidden), out));
+            zero ? initial.zeros(out) : initial.uniform(1 / Math.sqrt((double) hidden), out));
     return new EncodedPrompt(
         e,
         x -> MLP.call(x, w1.value(), b1.value(), w2.value(), b2.value()),
