@@ -28,7 +28,7 @@ final class LstmHead implements Head {
   private final Kernel trainingKernel;
 
   LstmHead(long d, long hidden, int layers, double dropout, Initial initial, Declaration declare) {
-    double bound = 1 / Math.sqrt(hidden);
+    double bound = 1 / Math.sqrt((double) hidden);
     for (int layer = 0; layer < layers; layer++) {
       long in = layer == 0 ? d : 2 * hidden;
       for (String direction : List.of("", "_reverse")) {

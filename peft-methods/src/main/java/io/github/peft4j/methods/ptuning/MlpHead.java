@@ -25,7 +25,7 @@ final class MlpHead implements Head {
     long[] widths = {d, hidden, hidden, d};
     for (int i = 0; i < 3; i++) {
       String name = "mlp_head." + 2 * i;
-      double bound = 1 / Math.sqrt(widths[i]);
+      double bound = 1 / Math.sqrt((double) widths[i]);
       tensors.add(
           declare.tensor(name + ".weight", initial.kaimingUniform(widths[i + 1], widths[i])));
       tensors.add(declare.tensor(name + ".bias", initial.uniform(bound, widths[i + 1])));
