@@ -3,6 +3,8 @@ package io.github.peft4j.examples;
 import static io.github.peft4j.examples.LanguageToolExamples.ACCEPTABLE;
 import static io.github.peft4j.examples.LanguageToolExamples.UNACCEPTABLE;
 
+import ai.djl.modality.Classifications;
+import ai.djl.modality.Classifications.Classification;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
@@ -12,6 +14,7 @@ import io.github.peft4j.transformer.Task;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * Teaches a sentence encoder to find English sentences with a mistake, with LoRA and, to compare,
@@ -79,7 +82,7 @@ public final class LanguageTool {
       TrainingReport report = tool.train(method);
       long trainable = model.trainables().stream().mapToLong(t -> t.size()).sum();
 
-      List<Classifier.Prediction> predictions = new Classifier(model).classify(SENTENCES);
+      List<String> predictions = predictions(model);
       System.out.println();
       predictions.forEach(System.out::println);
       model.save(method, out);
@@ -126,12 +129,28 @@ public final class LanguageTool {
     return report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN);
   }
 
+  /** What the model says of each sentence, and how sure it is. */
+  private static List<String> predictions(PeftModel model) {
+    List<Classifications> classes = model.classify(SENTENCES);
+    return IntStream.range(0, SENTENCES.size())
+        .mapToObj(
+            i -> {
+              Classification best = classes.get(i).best();
+              return String.format(
+                  Locale.ROOT,
+                  "%-14s %6.4f  %s",
+                  best.getClassName(),
+                  best.getProbability(),
+                  SENTENCES.get(i));
+            })
+        .toList();
+  }
+
   /** A model that has never been trained, with the adapter from the folder, says the same. */
-  private static void requireSame(
-      List<Classifier.Prediction> predictions, PeftModel fresh, Path folder) {
+  private static void requireSame(List<String> predictions, PeftModel fresh, Path folder) {
     try (fresh) {
       fresh.loadAdapter(folder.toString());
-      List<Classifier.Prediction> again = new Classifier(fresh).classify(SENTENCES);
+      List<String> again = predictions(fresh);
       if (!again.equals(predictions)) {
         throw new IllegalStateException(
             "the adapter in " + folder + " says " + again + ", before it was " + predictions);
