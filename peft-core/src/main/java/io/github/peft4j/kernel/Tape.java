@@ -67,7 +67,8 @@ public abstract class Tape {
    * Runs one segment.
    *
    * @param input the output of an earlier segment, or any tensor
-   * @param trains whether the segment itself has something to train
+   * @param trains whether the segment itself has something to train, or reads a shared tensor that
+   *     has
    * @param segment a function of {@code input}; everything else it reads must be constant, a
    *     parameter or shared
    * @return its output

@@ -64,7 +64,8 @@ public final class Evaluator {
       int[] chosen = java.util.Arrays.stream(rows).map(order::get).toArray();
       Batch batch = collator.collate(data.select(chosen));
       Targets targets = BatchFeed.targets(base, batch);
-      if (targets.count() == 0) {
+      long labels = base.count(targets);
+      if (labels == 0) {
         continue;
       }
       try (Scope scope = new Scope();
@@ -74,7 +75,7 @@ public final class Evaluator {
             Autograd.without(
                 () ->
                     (double) Tensors.floats(base.head().loss(hidden, targets, pass, 1, false))[0]);
-        count += targets.count();
+        count += labels;
         if (classifies) {
           NDArray logits = Autograd.without(() -> base.head().logits(hidden, pass));
           count(confusion, Tensors.floats(logits), ((Targets.Classes) targets).classes());

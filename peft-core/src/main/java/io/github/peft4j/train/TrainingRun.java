@@ -228,11 +228,15 @@ final class TrainingRun {
     state = saved;
   }
 
+  private long labels(Batch batch) {
+    return model.base().count(BatchFeed.targets(model.base(), batch));
+  }
+
   private void step(Backpropagation backpropagation, AdamW optimizer) {
     long start = System.nanoTime();
     List<int[]> rows = rows(state.step);
     List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
-    long labels = batches.stream().mapToLong(b -> BatchFeed.targets(model.base(), b).count()).sum();
+    long labels = batches.stream().mapToLong(this::labels).sum();
     double sum = 0;
     double norm;
     double rate = schedule.rate(state.step);
@@ -240,7 +244,7 @@ final class TrainingRun {
       for (int i = 0; i < batches.size(); i++) {
         Batch batch = batches.get(i);
         Targets targets = BatchFeed.targets(model.base(), batch);
-        if (targets.count() > 0) {
+        if (labels(batch) > 0) {
           long seed = (settings.seed * 1_000_003 + state.step) * 1_000_003 + i;
           sum +=
               backpropagation.run(

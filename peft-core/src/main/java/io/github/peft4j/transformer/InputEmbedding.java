@@ -103,6 +103,11 @@ final class InputEmbedding extends NamedBlock {
     return pass.drop(norm == null ? x : norm.forward(x), dropout);
   }
 
+  /** How many vectors active adapters put in front of every sequence. */
+  long virtualTokens() {
+    return site.virtualTokens();
+  }
+
   Embedding tokens() {
     return tokens;
   }

@@ -288,6 +288,11 @@ public final class Pass implements Run, AutoCloseable {
     this.memoryBias = mask == null ? null : hold(PADDING.call(memory, mask));
   }
 
+  /** Whether a gradient is wanted by something else that layers read than their input. */
+  boolean trains() {
+    return (memory != null && memory.hasGradient()) || (bias != null && bias.hasGradient());
+  }
+
   /** 1 for what counts of the sequence that entered (B, past + n + T), or null if all does. */
   @Nullable NDArray mask() {
     return mask;

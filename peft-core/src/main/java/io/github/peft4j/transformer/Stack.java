@@ -48,8 +48,9 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     if (rotary != null) {
       rotary.prepare(h, pass);
     }
+    boolean trains = pass.trains();
     for (TransformerLayer layer : layers) {
-      h = tape.segment(h, layer.trains(), x -> layer.forward(x, pass));
+      h = tape.segment(h, trains || layer.trains(), x -> layer.forward(x, pass));
     }
     KeyValueCache cache = pass.cache();
     if (cache != null) {
@@ -76,6 +77,11 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
 
   int depth() {
     return layers.size();
+  }
+
+  /** How many vectors active adapters put in front of every sequence. */
+  long virtualTokens() {
+    return embedding.virtualTokens();
   }
 
   Embedding tokens() {

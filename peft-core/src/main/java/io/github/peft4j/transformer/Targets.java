@@ -9,44 +9,26 @@ public sealed interface Targets {
   /** The label that says: not counted. */
   long IGNORED = -100;
 
-  /** How many labels count. */
-  long count();
-
   /**
    * One class for each row of the batch.
    *
    * @param classes [B]
    */
-  record Classes(long[] classes) implements Targets {
-    @Override
-    public long count() {
-      return classes.length;
-    }
-  }
+  record Classes(long[] classes) implements Targets {}
 
   /**
    * One class for each token: its own, or the token that an encoder-decoder is to say there.
    *
    * @param classes [B][T], {@link #IGNORED} where none counts
    */
-  record Tokens(long[][] classes) implements Targets {
-    @Override
-    public long count() {
-      return targets(classes, 0, 0).count();
-    }
-  }
+  record Tokens(long[][] classes) implements Targets {}
 
   /**
    * The tokens themselves: each position is to predict the next one's label.
    *
    * @param tokens [B][T], {@link #IGNORED} where none counts
    */
-  record NextTokens(long[][] tokens) implements Targets {
-    @Override
-    public long count() {
-      return targets(tokens, 0, 1).count();
-    }
-  }
+  record NextTokens(long[][] tokens) implements Targets {}
 
   /**
    * The rows of the flattened outputs that have a label, and the labels.
@@ -64,14 +46,15 @@ public sealed interface Targets {
    * The targets of token labels.
    *
    * @param labels [B][T]
-   * @param virtual n, how many positions stand in front of each row
+   * @param virtual n, how many positions stand in front of each row; the last of them predicts the
+   *     first label
    * @param ahead 1 if position t is to predict label t + 1
    */
   static Rows targets(long[][] labels, long virtual, int ahead) {
     List<long[]> found = new ArrayList<>();
     for (int b = 0; b < labels.length; b++) {
       long width = virtual + labels[b].length;
-      for (int t = ahead; t < labels[b].length; t++) {
+      for (int t = virtual > 0 ? 0 : ahead; t < labels[b].length; t++) {
         if (labels[b][t] != IGNORED) {
           found.add(new long[] {b * width + virtual + t - ahead, labels[b][t]});
         }

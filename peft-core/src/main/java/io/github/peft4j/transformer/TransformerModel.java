@@ -166,6 +166,15 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return shifted;
   }
 
+  /**
+   * How many labels count in the loss. A language model predicts each from what stands before it:
+   * the first of a row counts if active adapters put virtual tokens in front.
+   */
+  public long count(Targets targets) {
+    List<Stack> stacks = body.stacks();
+    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens()).count();
+  }
+
   /** Sets which adapters are at work at every site. */
   public void activate(Composition composition) {
     sites().forEach(site -> site.activate(composition));

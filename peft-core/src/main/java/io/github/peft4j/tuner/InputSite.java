@@ -34,6 +34,20 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     return stack;
   }
 
+  /** A layer that puts vectors in front of the sequence. */
+  public interface Prepending {
+    /** How many. */
+    long virtualTokens();
+  }
+
+  /** How many vectors the active layers put in front of the sequence. */
+  public long virtualTokens() {
+    return activeLayers().stream()
+        .filter(Prepending.class::isInstance)
+        .mapToLong(layer -> ((Prepending) layer).virtualTokens())
+        .sum();
+  }
+
   /** The token embedding behind this site. */
   public EmbeddingSite embedding() {
     return embedding;

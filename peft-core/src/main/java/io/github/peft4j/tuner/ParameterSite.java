@@ -36,6 +36,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return frozen;
   }
 
+  /** The value without adapters, those that are merged left out too. */
+  public NDArray original() {
+    return unmerged == null ? frozen : unmerged;
+  }
+
   /** The tensor's shape. */
   public Shape shape() {
     return frozen.getShape();

@@ -66,9 +66,9 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
       Kernel.of(
           GAIN
               + """
-              def merge(w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
+              def merge(present: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
                   g = torch.reshape(gain(w, square, a, b, m), [-1, 1])
-                  rows = torch.mul(torch.addmm({weight}, b, a, alpha={scale}), g)
+                  rows = torch.mul(torch.addmm({present}, b, a, alpha={scale}), g)
                   return torch.contiguous({rows})
               """);
   private static final Kernel SQUARE =
@@ -107,9 +107,11 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     String rows = site.isTransposed() ? "torch.t(w)" : "w";
     this.weight = site.weight();
     this.bias = site.bias().orElse(null);
-    this.a = trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
-    this.b = trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
-    NDArray w = weight.frozen();
+    this.a =
+        trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
+    this.b =
+        trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
+    NDArray w = weight.original();
     this.square =
         Scope.release(Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
     Kernel start = SQUARE_ROOT.with("weight", rows).with("scale", scale);
@@ -123,6 +125,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
         MERGE
             .with("weight", rows)
             .with("scale", scale)
+            .with("present", site.isTransposed() ? "torch.t(present)" : "present")
             .with("rows", site.isTransposed() ? "torch.t(rows)" : "rows");
   }
 
@@ -138,15 +141,15 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   private NDArray dora(NDArray x, NDArray y) {
-    NDArray w = weight.frozen();
+    NDArray w = weight.original();
     return bias == null
         ? dora.call(x, y, w, square, a.value(), b.value(), m.value())
         : dora.call(x, y, w, square, a.value(), b.value(), m.value(), bias.value());
   }
 
   @Override
-  public NDArray merge(NDArray weight) {
-    return merge.call(weight, square, a.value(), b.value(), m.value());
+  public NDArray merge(NDArray present) {
+    return merge.call(present, weight.original(), square, a.value(), b.value(), m.value());
   }
 
   @Override

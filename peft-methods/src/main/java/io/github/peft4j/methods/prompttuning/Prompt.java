@@ -8,7 +8,8 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** [P; x], with n trained vectors P [n, d] in front of the sequence x (B, T, d). */
-final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+    implements InputSite.Prepending {
 
   private static final Kernel FIRST =
       Kernel.of(
@@ -19,6 +20,7 @@ final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
 
   private final Trainable prompt;
   private final Kernel first;
+  private final int n;
 
   /**
    * Creates a prompt.
@@ -27,7 +29,13 @@ final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
    */
   Prompt(NDArray initial, int n) {
     this.prompt = trainable("prompt_embeddings", initial);
+    this.n = n;
     this.first = FIRST.with("n", n);
+  }
+
+  @Override
+  public long virtualTokens() {
+    return n;
   }
 
   @Override

@@ -11,7 +11,8 @@ import io.github.peft4j.tuner.TunerLayer;
 import java.util.Objects;
 
 /** [f(E); x], with a trained table E [n, d] and a trained encoder f in front of x (B, T, d). */
-final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+    implements InputSite.Prepending {
 
   private static final String NAME = "prompt_encoder.";
   private static final Kernel FIRST =
@@ -23,6 +24,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
 
   private final EncodedPrompt prompt;
   private final Kernel first;
+  private final int n;
 
   /**
    * Creates an encoder.
@@ -46,7 +48,13 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
             embedding,
             e -> head.forward(e, isTraining()),
             buffer("prompt_embeddings", initial.zeros(rows, d)));
-    this.first = FIRST.with("n", config.numVirtualTokens());
+    this.n = config.numVirtualTokens();
+    this.first = FIRST.with("n", n);
+  }
+
+  @Override
+  public long virtualTokens() {
+    return n;
   }
 
   @Override

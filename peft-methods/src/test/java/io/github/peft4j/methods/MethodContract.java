@@ -1,0 +1,323 @@
+package io.github.peft4j.methods;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.AdamW;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What every method must keep to, on models small enough for finite differences. */
+abstract class MethodContract {
+
+  private static final String NAME = PeftModel.DEFAULT;
+
+  @TempDir Path folder;
+
+  /** The method, small. */
+  abstract PeftConfig config();
+
+  /** Whether a fresh adapter changes nothing. */
+  boolean startsWithoutEffect() {
+    return true;
+  }
+
+  /** Whether the method is a change of weights. */
+  boolean merges() {
+    return true;
+  }
+
+  /** Whether the method can be put on a model. */
+  boolean fits(TinyModel model) {
+    return true;
+  }
+
+  /** Whether the gradient of a tensor is that of the loss, and not a part of it by intention. */
+  boolean hasWholeGradient(String tensor) {
+    return true;
+  }
+
+  private PeftModel adapted(TinyModel tiny, Precision precision) {
+    assumeTrue(fits(tiny), "the method is not for this model");
+    return tiny.load(precision).adapt(config());
+  }
+
+  private PeftModel perturbed(TinyModel tiny, Precision precision) {
+    PeftModel model = adapted(tiny, precision);
+    perturb(model.adapter(NAME), 11);
+    return model;
+  }
+
+  /** Moves every trained tensor away from where it starts. */
+  private static void perturb(Adapter adapter, long seed) {
+    Random random = new Random(seed);
+    for (Trainable tensor : adapter.trainables()) {
+      float[] values = Tensors.floats(tensor.value());
+      for (int i = 0; i < values.length; i++) {
+        values[i] += (float) (0.1 * random.nextGaussian());
+      }
+      set(tensor, values);
+    }
+  }
+
+  private static void set(Trainable tensor, float[] values) {
+    try (NDArray array =
+        tensor.value().getManager().create(values, tensor.value().getShape())) {
+      Tensors.copy(tensor.value(), array);
+    }
+  }
+
+  private static float[] logits(TinyModel tiny, PeftModel model) {
+    try (NDArray logits = model.base().logits(tiny.input(model))) {
+      return Tensors.floats(logits);
+    }
+  }
+
+  private static double loss(TinyModel tiny, PeftModel model) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope();
+              Pass pass = Pass.inference()) {
+            Targets targets = tiny.targets();
+            NDArray hidden = model.base().hidden(tiny.input(model), pass);
+            double sum =
+                model.base().head().loss(hidden, targets, pass, 1, false).toDoubleArray()[0];
+            double penalty =
+                model.adapter(NAME).rewrites().stream()
+                    .map(rewrite -> rewrite.layer().penalty())
+                    .mapToDouble(p -> p == null ? 0 : p.toDoubleArray()[0])
+                    .sum();
+            return sum / targets.count() + penalty;
+          }
+        });
+  }
+
+  private static Map<String, float[]> gradients(
+      TinyModel tiny, PeftModel model, boolean recompute) {
+    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Targets targets = tiny.targets();
+    backpropagation.run(tiny.input(model), targets, 1.0 / targets.count(), 0);
+    backpropagation.penalty();
+    Map<String, float[]> gradients = new LinkedHashMap<>();
+    model.adapter(NAME).tensors().forEach((name, tensor) -> read(name, tensor, gradients));
+    model.trainables().forEach(Trainable::clearGradient);
+    return gradients;
+  }
+
+  private static void read(String name, Trainable tensor, Map<String, float[]> gradients) {
+    if (tensor.isBuffer()) {
+      return;
+    }
+    NDArray gradient = Autograd.gradient(tensor.value());
+    assertThat(gradient).as("gradient of %s", name).isNotNull();
+    try (gradient) {
+      gradients.put(name, Tensors.floats(gradient));
+    }
+  }
+
+  private static void train(TinyModel tiny, PeftModel model, int steps) {
+    Backpropagation backpropagation = new Backpropagation(model.base(), false);
+    Targets targets = tiny.targets();
+    try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
+      for (int step = 1; step <= steps; step++) {
+        backpropagation.run(tiny.input(model), targets, 1.0 / targets.count(), step);
+        backpropagation.penalty();
+        optimizer.clip(1);
+        optimizer.update(1e-2);
+        model.adapter(NAME).afterStep(step, steps);
+        optimizer.clear();
+      }
+    }
+  }
+
+  private static void assertClose(String what, float[] mine, float[] theirs, double tolerance) {
+    assertThat(mine.length).as(what).isEqualTo(theirs.length);
+    double worst = 0;
+    double largest = 1e-6;
+    for (int i = 0; i < mine.length; i++) {
+      double difference = Math.abs(mine[i] - theirs[i]);
+      worst = difference > worst || Double.isNaN(difference) ? difference : worst;
+      largest = Math.max(largest, Math.abs(theirs[i]));
+    }
+    assertThat(worst / largest).as(what).isLessThan(tolerance);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aFreshAdapterChangesNothing(TinyModel tiny) {
+    assumeTrue(startsWithoutEffect(), "the method promises no such thing");
+    try (PeftModel model = adapted(tiny, Precision.FLOAT64)) {
+      float[] with = logits(tiny, model);
+      assertClose("logits", with, logits(tiny, model.disable()), 1e-6);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void gradientsAreThoseOfFiniteDifferences(TinyModel tiny) {
+    try (PeftModel model = perturbed(tiny, Precision.FLOAT64)) {
+      Map<String, float[]> gradients = gradients(tiny, model, false);
+      Random random = new Random(5);
+      gradients.forEach(
+          (name, gradient) -> {
+            if (hasWholeGradient(name)) {
+              double[] direction = random.doubles(gradient.length, -1, 1).toArray();
+              double expected = 0;
+              for (int i = 0; i < gradient.length; i++) {
+                expected += direction[i] * gradient[i];
+              }
+              Trainable tensor = model.adapter(NAME).tensors().get(name);
+              assertThat(slope(tiny, model, tensor, direction))
+                  .as(name)
+                  .isCloseTo(expected, Offset.offset(1e-6 + 1e-4 * Math.abs(expected)));
+            }
+          });
+    }
+  }
+
+  /** The derivative of the loss along a direction, by central differences. */
+  private static double slope(
+      TinyModel tiny, PeftModel model, Trainable tensor, double[] direction) {
+    double[] start = tensor.value().toDoubleArray();
+    double h = 1e-5;
+    double ahead = lossAt(tiny, model, tensor, start, direction, h);
+    double behind = lossAt(tiny, model, tensor, start, direction, -h);
+    lossAt(tiny, model, tensor, start, direction, 0);
+    return (ahead - behind) / (2 * h);
+  }
+
+  private static double lossAt(
+      TinyModel tiny,
+      PeftModel model,
+      Trainable tensor,
+      double[] start,
+      double[] direction,
+      double distance) {
+    double[] values = new double[start.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = start[i] + distance * direction[i];
+    }
+    try (NDArray array =
+        tensor.value().getManager().create(values, tensor.value().getShape())) {
+      Tensors.copy(tensor.value(), array);
+    }
+    return distance == 0 ? 0 : loss(tiny, model);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void recomputedGradientsAreTheRecordedOnes(TinyModel tiny) {
+    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+      Map<String, float[]> recorded = gradients(tiny, model, false);
+      Map<String, float[]> recomputed = gradients(tiny, model, true);
+      assertThat(recomputed.keySet()).isEqualTo(recorded.keySet());
+      recorded.forEach((name, g) -> assertClose(name, recomputed.get(name), g, 1e-5));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void trainingLeavesTheModelAsItWas(TinyModel tiny) {
+    try (PeftModel model = adapted(tiny, Precision.FLOAT32)) {
+      Map<String, float[]> before = weights(model);
+      float[] start = logits(tiny, model.disable());
+      model.enable();
+      train(tiny, model, 3);
+      weights(model).forEach((name, w) -> assertThat(w).as(name).isEqualTo(before.get(name)));
+      model
+          .base()
+          .parameters()
+          .forEach(site -> assertThat(site.frozen().hasGradient()).as(site.name()).isFalse());
+      assertThat(logits(tiny, model)).isNotEqualTo(start);
+      assertThat(logits(tiny, model.disable())).isEqualTo(start);
+    }
+  }
+
+  private static Map<String, float[]> weights(PeftModel model) {
+    Map<String, float[]> weights = new LinkedHashMap<>();
+    List<ParameterSite> sites = model.base().parameters().toList();
+    sites.forEach(site -> weights.put(site.name(), Tensors.floats(site.frozen())));
+    return weights;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aSavedAdapterComesBack(TinyModel tiny) {
+    try (PeftModel model = adapted(tiny, Precision.FLOAT32)) {
+      train(tiny, model, 3);
+      float[] trained = logits(tiny, model);
+      model.save(folder.toString());
+      try (PeftModel again = tiny.load(Precision.FLOAT32)) {
+        again.loadAdapter(folder.toString());
+        assertClose("loaded logits", logits(tiny, again), trained, 1e-6);
+        assertThat(again.adapter(NAME).configText()).isEqualTo(model.adapter(NAME).configText());
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void mergingKeepsTheLogitsAndUnmergingIsExact(TinyModel tiny) {
+    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+      float[] unmerged = logits(tiny, model);
+      if (!merges()) {
+        assertThatThrownBy(model::merge)
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("cannot be merged");
+        return;
+      }
+      Map<String, float[]> before = weights(model);
+      assertClose("merged", logits(tiny, model.merge()), unmerged, 1e-5);
+      assertThat(logits(tiny, model.unmerge())).isEqualTo(unmerged);
+      weights(model).forEach((name, w) -> assertThat(w).as(name).isEqualTo(before.get(name)));
+      float[] plain = logits(tiny, model.merge());
+      model.mergeAndUnload();
+      assertThat(model.adapters()).isEmpty();
+      assertThat(logits(tiny, model)).isEqualTo(plain);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void twoAdaptersLiveOnOneModel(TinyModel tiny) {
+    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+      float[] first = logits(tiny, model);
+      model.adapt("other", config());
+      perturb(model.adapter("other"), 12);
+      float[] second = logits(tiny, model);
+      assertThat(second).isNotEqualTo(first);
+      model.activate(NAME);
+      assertThat(logits(tiny, model)).isEqualTo(first);
+      model.activate("other");
+      assertThat(logits(tiny, model)).isEqualTo(second);
+      float[] both = logits(tiny, model.activate(NAME, "other"));
+      if (merges()) {
+        assertClose("both merged", logits(tiny, model.merge()), both, 1e-4);
+        model.unmerge();
+      }
+      model.remove("other").activate(NAME);
+      assertThat(logits(tiny, model)).isEqualTo(first);
+    }
+  }
+}

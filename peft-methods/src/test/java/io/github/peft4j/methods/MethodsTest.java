@@ -1,0 +1,272 @@
+package io.github.peft4j.methods;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.bitfit.BitFitConfig;
+import io.github.peft4j.methods.boft.BoftConfig;
+import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.fourierft.FourierFtConfig;
+import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.hra.HraConfig;
+import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.lntuning.LnTuningConfig;
+import io.github.peft4j.methods.loha.LohaConfig;
+import io.github.peft4j.methods.lokr.LokrConfig;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.miss.MissConfig;
+import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.tokens.TrainableTokensConfig;
+import io.github.peft4j.methods.vera.VeraConfig;
+import org.junit.jupiter.api.Nested;
+
+/** Every method keeps to the contract. */
+class MethodsTest {
+
+  @Nested
+  class Lora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).targetingAllLinear();
+    }
+  }
+
+  @Nested
+  class Dora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).targetingAllLinear().dora();
+    }
+
+    /** The length of W + s B A counts as constant, by the paper's section 4.3. */
+    @Override
+    boolean hasWholeGradient(String tensor) {
+      return tensor.endsWith("magnitude_vector");
+    }
+  }
+
+  @Nested
+  class AdaLora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return AdaLoraConfig.ofRanks(4, 2).warmup(0, 1);
+    }
+  }
+
+  @Nested
+  class Ia3 extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return Ia3Config.defaults();
+    }
+  }
+
+  @Nested
+  class BitFit extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BitFitConfig.defaults();
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return model == TinyModel.BERT;
+    }
+  }
+
+  @Nested
+  class LnTuning extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LnTuningConfig.defaults();
+    }
+  }
+
+  @Nested
+  class Full extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return FullConfig.defaults();
+    }
+  }
+
+  @Nested
+  class Vera extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return VeraConfig.ofRank(4);
+    }
+  }
+
+  @Nested
+  class VeraWithoutProjections extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return Configs.with(VeraConfig.ofRank(4), "saveProjection", false);
+    }
+  }
+
+  @Nested
+  class Loha extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LohaConfig.ofRank(2);
+    }
+  }
+
+  @Nested
+  class Lokr extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LokrConfig.ofRank(1).factor(2);
+    }
+  }
+
+  @Nested
+  class LokrOfWholeFactors extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LokrConfig.ofRank(8);
+    }
+  }
+
+  @Nested
+  class Oft extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return OftConfig.ofBlockSize(4);
+    }
+  }
+
+  @Nested
+  class OftExact extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return OftConfig.ofBlockSize(4).exact();
+    }
+  }
+
+  @Nested
+  class Boft extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BoftConfig.ofBlockSize(4);
+    }
+  }
+
+  @Nested
+  class BoftOfTwoLayers extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BoftConfig.ofBlockSize(4).butterflies(2);
+    }
+  }
+
+  @Nested
+  class Hra extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return HraConfig.ofRank(4);
+    }
+  }
+
+  @Nested
+  class Miss extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return MissConfig.ofRank(5);
+    }
+  }
+
+  @Nested
+  class FourierFt extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return FourierFtConfig.ofFrequencies(12);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+  }
+
+  @Nested
+  class Shira extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return ShiraConfig.ofRank(1);
+    }
+  }
+
+  @Nested
+  class TrainableTokens extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return TrainableTokensConfig.of(5, 9);
+    }
+  }
+
+  @Nested
+  class Pfeiffer extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.pfeiffer().reduction(4);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class Houlsby extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.houlsby().reduction(4);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class Parallel extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.parallel().reduction(4);
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class ScaledParallel extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.scaledParallel().reduction(4);
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+}
