@@ -32,15 +32,6 @@ public final class LanguageTool {
   private static final String USAGE =
       "[--full] [--method NAME] [--examples N] [--tests N] [--epochs N] [--seed N] [--out DIR]";
   private static final int MAX_LENGTH = 96;
-  private static final List<String> SENTENCES =
-      List.of(
-          "She has lived in Berlin for ten years.",
-          "She have lived in Berlin for ten years.",
-          "We discussed the plan over lunch.",
-          "I look forward to hear from you.",
-          "He is taller then his brother.",
-          "The keys are on the table.");
-
   private final PeftModel model;
   private final Dataset<ClassificationExample> train;
   private final Dataset<ClassificationExample> test;
@@ -82,12 +73,12 @@ public final class LanguageTool {
       TrainingReport report = tool.train(method);
       long trainable = model.trainables().stream().mapToLong(t -> t.size()).sum();
 
-      List<String> predictions = predictions(model);
+      List<String> predictions = tool.predictions(model);
       System.out.println();
       predictions.forEach(System.out::println);
       model.save(method, out);
       report.chart(out.resolve("training.png").toString());
-      requireSame(predictions, load(seed), out);
+      tool.requireSame(predictions, load(seed), out);
       System.out.printf("%nsaved, loaded again, same predictions: %s%n", out);
 
       System.out.printf(
@@ -129,25 +120,28 @@ public final class LanguageTool {
     return report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN);
   }
 
-  /** What the model says of each sentence, and how sure it is. */
-  private static List<String> predictions(PeftModel model) {
-    List<Classifications> classes = model.classify(SENTENCES);
-    return IntStream.range(0, SENTENCES.size())
-        .mapToObj(
-            i -> {
-              Classification best = classes.get(i).best();
-              return String.format(
-                  Locale.ROOT,
-                  "%-14s %6.4f  %s",
-                  best.getClassName(),
-                  best.getProbability(),
-                  SENTENCES.get(i));
-            })
+  /** What the model says of some sentences that it was not trained on. */
+  private List<String> predictions(PeftModel model) {
+    List<ClassificationExample> shown = test.shuffle(seed).take(8).examples();
+    List<Classifications> classes =
+        model.classify(shown.stream().map(ClassificationExample::text).toList());
+    return IntStream.range(0, shown.size())
+        .mapToObj(i -> describe(shown.get(i), classes.get(i).best()))
         .toList();
   }
 
+  private static String describe(ClassificationExample example, Classification best) {
+    return String.format(
+        Locale.ROOT,
+        "%-5s  %-12s %.4f  %s",
+        best.getClassName().equals(example.label()) ? "right" : "wrong",
+        best.getClassName(),
+        best.getProbability(),
+        example.text());
+  }
+
   /** A model that has never been trained, with the adapter from the folder, says the same. */
-  private static void requireSame(List<String> predictions, PeftModel fresh, Path folder) {
+  private void requireSame(List<String> predictions, PeftModel fresh, Path folder) {
     try (fresh) {
       fresh.loadAdapter(folder.toString());
       List<String> again = predictions(fresh);
