@@ -14,6 +14,6 @@ System.out.println(report);
 model.save("target/quickstart");
 
 var again = MiniLm.load("acceptable", "unacceptable").loadAdapter("target/quickstart");
-System.out.println(new Classifier(again).classify("She have lived here for years."));
+System.out.println(again.classify("She have lived here for years."));
 System.out.println("quickstart: ok");
 /exit

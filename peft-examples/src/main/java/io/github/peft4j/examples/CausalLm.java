@@ -66,6 +66,8 @@ public final class CausalLm {
               .seed(seed)
               .run();
       System.out.println("after: " + report);
+      String prompt = test.get(0).prompt();
+      System.out.println(prompt + " " + model.generate(prompt).strip());
       if (arguments.has("out")) {
         Path out = Path.of(arguments.text("out"));
         model.save(out.toString());

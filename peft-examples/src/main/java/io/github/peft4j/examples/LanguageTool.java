@@ -3,6 +3,8 @@ package io.github.peft4j.examples;
 import static io.github.peft4j.examples.LanguageToolExamples.ACCEPTABLE;
 import static io.github.peft4j.examples.LanguageToolExamples.UNACCEPTABLE;
 
+import ai.djl.modality.Classifications;
+import ai.djl.modality.Classifications.Classification;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
@@ -12,6 +14,7 @@ import io.github.peft4j.transformer.Task;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * Teaches a sentence encoder to find English sentences with a mistake, with LoRA and, to compare,
@@ -29,15 +32,6 @@ public final class LanguageTool {
   private static final String USAGE =
       "[--full] [--method NAME] [--examples N] [--tests N] [--epochs N] [--seed N] [--out DIR]";
   private static final int MAX_LENGTH = 96;
-  private static final List<String> SENTENCES =
-      List.of(
-          "She has lived in Berlin for ten years.",
-          "She have lived in Berlin for ten years.",
-          "We discussed the plan over lunch.",
-          "I look forward to hear from you.",
-          "He is taller then his brother.",
-          "The keys are on the table.");
-
   private final PeftModel model;
   private final Dataset<ClassificationExample> train;
   private final Dataset<ClassificationExample> test;
@@ -79,12 +73,12 @@ public final class LanguageTool {
       TrainingReport report = tool.train(method);
       long trainable = model.trainables().stream().mapToLong(t -> t.size()).sum();
 
-      List<Classifier.Prediction> predictions = new Classifier(model).classify(SENTENCES);
+      List<String> predictions = tool.predictions(model);
       System.out.println();
       predictions.forEach(System.out::println);
       model.save(method, out);
       report.chart(out.resolve("training.png").toString());
-      requireSame(predictions, load(seed), out);
+      tool.requireSame(predictions, load(seed), out);
       System.out.printf("%nsaved, loaded again, same predictions: %s%n", out);
 
       System.out.printf(
@@ -126,12 +120,31 @@ public final class LanguageTool {
     return report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN);
   }
 
+  /** What the model says of some sentences that it was not trained on. */
+  private List<String> predictions(PeftModel model) {
+    List<ClassificationExample> shown = test.shuffle(seed).take(8).examples();
+    List<Classifications> classes =
+        model.classify(shown.stream().map(ClassificationExample::text).toList());
+    return IntStream.range(0, shown.size())
+        .mapToObj(i -> describe(shown.get(i), classes.get(i).best()))
+        .toList();
+  }
+
+  private static String describe(ClassificationExample example, Classification best) {
+    return String.format(
+        Locale.ROOT,
+        "%-5s  %-12s %.4f  %s",
+        best.getClassName().equals(example.label()) ? "right" : "wrong",
+        best.getClassName(),
+        best.getProbability(),
+        example.text());
+  }
+
   /** A model that has never been trained, with the adapter from the folder, says the same. */
-  private static void requireSame(
-      List<Classifier.Prediction> predictions, PeftModel fresh, Path folder) {
+  private void requireSame(List<String> predictions, PeftModel fresh, Path folder) {
     try (fresh) {
       fresh.loadAdapter(folder.toString());
-      List<Classifier.Prediction> again = new Classifier(fresh).classify(SENTENCES);
+      List<String> again = predictions(fresh);
       if (!again.equals(predictions)) {
         throw new IllegalStateException(
             "the adapter in " + folder + " says " + again + ", before it was " + predictions);
