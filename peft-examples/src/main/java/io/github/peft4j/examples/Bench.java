@@ -109,10 +109,11 @@ public final class Bench {
     Targets targets = targets(model, ids);
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
-      double sum = backpropagation.run(input, targets, 1.0 / targets.count(), 1);
+      long labels = model.base().count(targets);
+      double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
       optimizer.clip(1.0);
       optimizer.step(1e-4);
-      return sum / targets.count();
+      return sum / labels;
     }
   }
 
