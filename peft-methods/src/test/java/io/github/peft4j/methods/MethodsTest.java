@@ -89,6 +89,11 @@ class MethodsTest {
     PeftConfig config() {
       return FullConfig.defaults();
     }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
+    }
   }
 
   @Nested
@@ -205,6 +210,11 @@ class MethodsTest {
     @Override
     PeftConfig config() {
       return TrainableTokensConfig.of(5, 9);
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
     }
   }
 
