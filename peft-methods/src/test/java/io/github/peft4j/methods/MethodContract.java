@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,7 +109,7 @@ abstract class MethodContract {
                     .map(rewrite -> rewrite.layer().penalty())
                     .mapToDouble(p -> p == null ? 0 : p.toDoubleArray()[0])
                     .sum();
-            return sum / targets.count() + penalty;
+            return sum / model.base().count(targets) + penalty;
           }
         });
   }
@@ -117,7 +118,7 @@ abstract class MethodContract {
       TinyModel tiny, PeftModel model, boolean recompute) {
     Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
     Targets targets = tiny.targets();
-    backpropagation.run(tiny.input(model), targets, 1.0 / targets.count(), 0);
+    backpropagation.run(tiny.input(model), targets, 1.0 / model.base().count(targets), 0);
     backpropagation.penalty();
     Map<String, float[]> gradients = new LinkedHashMap<>();
     model.adapter(NAME).tensors().forEach((name, tensor) -> read(name, tensor, gradients));
@@ -141,7 +142,7 @@ abstract class MethodContract {
     Targets targets = tiny.targets();
     try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
       for (int step = 1; step <= steps; step++) {
-        backpropagation.run(tiny.input(model), targets, 1.0 / targets.count(), step);
+        backpropagation.run(tiny.input(model), targets, 1.0 / model.base().count(targets), step);
         backpropagation.penalty();
         optimizer.clip(1);
         optimizer.update(1e-2);
@@ -187,7 +188,8 @@ abstract class MethodContract {
               for (int i = 0; i < gradient.length; i++) {
                 expected += direction[i] * gradient[i];
               }
-              Trainable tensor = model.adapter(NAME).tensors().get(name);
+              Trainable tensor =
+                  Objects.requireNonNull(model.adapter(NAME).tensors().get(name));
               assertThat(slope(tiny, model, tensor, direction))
                   .as(name)
                   .isCloseTo(expected, Offset.offset(1e-6 + 1e-4 * Math.abs(expected)));
@@ -232,7 +234,7 @@ abstract class MethodContract {
       Map<String, float[]> recorded = gradients(tiny, model, false);
       Map<String, float[]> recomputed = gradients(tiny, model, true);
       assertThat(recomputed.keySet()).isEqualTo(recorded.keySet());
-      recorded.forEach((name, g) -> assertClose(name, recomputed.get(name), g, 1e-5));
+      recorded.forEach((name, g) -> assertClose(name, Objects.requireNonNull(recomputed.get(name)), g, 1e-5));
     }
   }
 
