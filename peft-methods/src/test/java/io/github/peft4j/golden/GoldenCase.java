@@ -239,8 +239,7 @@ final class GoldenCase {
       try (AdamW optimizer = new AdamW(adapted.trainables(), 0.01)) {
         double norm = 0;
         for (int step = 0; step < losses.size(); step++) {
-          double sum =
-              backpropagation.run(input(model, batch), targets, 1 / labels, step);
+          double sum = backpropagation.run(input(model, batch), targets, 1 / labels, step);
           double loss = sum / labels + backpropagation.penalty();
           double theirs = losses.get(step).getAsDouble();
           if (step == 0) {

@@ -83,8 +83,7 @@ abstract class MethodContract {
   }
 
   private static void set(Trainable tensor, float[] values) {
-    try (NDArray array =
-        tensor.value().getManager().create(values, tensor.value().getShape())) {
+    try (NDArray array = tensor.value().getManager().create(values, tensor.value().getShape())) {
       Tensors.copy(tensor.value(), array);
     }
   }
@@ -219,8 +218,7 @@ abstract class MethodContract {
     for (int i = 0; i < values.length; i++) {
       values[i] = start[i] + distance * direction[i];
     }
-    try (NDArray array =
-        tensor.value().getManager().create(values, tensor.value().getShape())) {
+    try (NDArray array = tensor.value().getManager().create(values, tensor.value().getShape())) {
       Tensors.copy(tensor.value(), array);
     }
     return distance == 0 ? 0 : loss(tiny, model);
@@ -233,7 +231,8 @@ abstract class MethodContract {
       Map<String, float[]> recorded = gradients(tiny, model, false);
       Map<String, float[]> recomputed = gradients(tiny, model, true);
       assertThat(recomputed.keySet()).isEqualTo(recorded.keySet());
-      recorded.forEach((name, g) -> assertClose(name, requireNonNull(recomputed.get(name)), g, 1e-5));
+      recorded.forEach(
+          (name, g) -> assertClose(name, requireNonNull(recomputed.get(name)), g, 1e-5));
     }
   }
 

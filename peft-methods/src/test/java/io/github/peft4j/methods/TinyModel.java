@@ -65,8 +65,7 @@ enum TinyModel {
   Targets targets() {
     return this == BERT
         ? new Targets.Classes(new long[] {0, 2})
-        : new Targets.NextTokens(
-            new long[][] {{5, 6, 7, 8, 9}, {9, 4, 30, 5, Targets.IGNORED}});
+        : new Targets.NextTokens(new long[][] {{5, 6, 7, 8, 9}, {9, 4, 30, 5, Targets.IGNORED}});
   }
 
   private synchronized Path folder() {

@@ -107,10 +107,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     String rows = site.isTransposed() ? "torch.t(w)" : "w";
     this.weight = site.weight();
     this.bias = site.bias().orElse(null);
-    this.a =
-        trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
-    this.b =
-        trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
+    this.a = trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
+    this.b = trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
     NDArray w = weight.original();
     this.square =
         Scope.release(Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));

@@ -67,7 +67,8 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
     long hidden = Objects.requireNonNull(config.encoderHiddenSize());
     Trainable e = beside(NAME + "embedding.weight", initial.normal(1, n, in));
     Trainable w1 = beside(NAME + "transform.0.weight", initial.kaimingUniform(hidden, in));
-    Trainable b1 = beside(NAME + "transform.0.bias", initial.uniform(1 / Math.sqrt((double) in), hidden));
+    Trainable b1 =
+        beside(NAME + "transform.0.bias", initial.uniform(1 / Math.sqrt((double) in), hidden));
     Trainable w2 =
         beside(
             NAME + "transform.2.weight",
