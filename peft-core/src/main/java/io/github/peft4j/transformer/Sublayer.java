@@ -55,7 +55,11 @@ final class Sublayer {
     NDArray h = preNorm == null ? x : preNorm.forward(x);
     NDArray f =
         site.forward(
-            new SublayerSite.Input(h, x, in -> pass.drop(function.apply(in, pass), dropout)));
+            new SublayerSite.Input(
+                h,
+                x,
+                in -> pass.drop(function.apply(in, pass), dropout),
+                sum -> outNorm == null ? sum : outNorm.forward(sum)));
     return postNorm == null ? f : postNorm.forward(f);
   }
 }

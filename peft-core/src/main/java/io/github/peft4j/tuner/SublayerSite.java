@@ -64,11 +64,5 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
       NDArray hidden,
       NDArray residual,
       Forward<NDArray, NDArray> function,
-      Forward<NDArray, NDArray> norm) {
-
-    /** A branch of a family that leaves the sum as it is. */
-    public Input(NDArray hidden, NDArray residual, Forward<NDArray, NDArray> function) {
-      this(hidden, residual, function, sum -> sum);
-    }
-  }
+      Forward<NDArray, NDArray> norm) {}
 }

@@ -107,9 +107,9 @@ public final class Bench {
     Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
     long[][] ids = ids(model);
     Targets targets = targets(model, ids);
+    long labels = model.base().count(targets);
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
-      long labels = model.base().count(targets);
       double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
       optimizer.clip(1.0);
       optimizer.step(1e-4);

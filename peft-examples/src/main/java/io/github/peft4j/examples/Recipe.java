@@ -2,7 +2,9 @@ package io.github.peft4j.examples;
 
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.methods.head.HeadConfig;
+import io.github.peft4j.methods.bitfit.BitFitConfig;
+import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.LearningRateSchedule;
@@ -24,9 +26,27 @@ record Recipe(PeftConfig config, double learningRate) {
   private static final Map<String, Supplier<Recipe>> RECIPES =
       new TreeMap<>(
           Map.of(
-              "head", () -> new Recipe(HeadConfig.training(HEAD), 1e-3),
+              "head", () -> new Recipe(full().targeting("pooler.dense", "classifier"), 1e-3),
+              "full", () -> new Recipe(full(), 5e-5),
+              "bitfit", () -> new Recipe(BitFitConfig.defaults().saving(HEAD), 1e-3),
+              "ia3", () -> new Recipe(ia3(), 5e-3),
               "lora", () -> new Recipe(lora().targeting("query", "value"), 1e-3),
-              "lora-all", () -> new Recipe(lora().targetingAllLinear().excluding(HEAD), 1e-3)));
+              "lora-all",
+                  () ->
+                      new Recipe(
+                          lora().targetingAllLinear().excluding("pooler.dense", "classifier"),
+                          1e-3)));
+
+  private static FullConfig full() {
+    return FullConfig.defaults();
+  }
+
+  private static Ia3Config ia3() {
+    return Ia3Config.defaults()
+        .targeting("key", "value", "output.dense")
+        .feedForward("output.dense")
+        .saving(HEAD);
+  }
 
   private static LoraConfig lora() {
     return LoraConfig.ofRank(8).alpha(16).dropout(0.1).saving(HEAD);

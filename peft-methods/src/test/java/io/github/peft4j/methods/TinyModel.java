@@ -154,8 +154,7 @@ enum TinyModel {
     weights.matrix("shared.weight", V, D);
     for (String stack : new String[] {"encoder", "decoder"}) {
       boolean decoder = stack.equals("decoder");
-      weights.matrix(
-          stack + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", 8, 4);
+      weights.matrix(stack + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", 8, 4);
       for (int i = 0; i < 2; i++) {
         String block = stack + ".block." + i + ".layer.";
         attention(weights, block + "0.SelfAttention.");

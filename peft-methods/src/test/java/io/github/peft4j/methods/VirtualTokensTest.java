@@ -126,8 +126,7 @@ class VirtualTokensTest {
           Objects.requireNonNull(
               model.adapter(PeftModel.DEFAULT).tensors().get("prompt_embeddings"));
       EmbeddingSite table =
-          Objects.requireNonNull(
-              model.base().site(EmbeddingSite.class, "model.embed_tokens"));
+          Objects.requireNonNull(model.base().site(EmbeddingSite.class, "model.embed_tokens"));
       int d = (int) table.dimension();
       float[] rows = Tensors.floats(table.weight().frozen());
       float[] values = Tensors.floats(prompt.value());
@@ -176,8 +175,7 @@ class VirtualTokensTest {
   private static void train(PeftModel model) {
     Targets targets = TinyModel.LLAMA.targets();
     double scale = 1.0 / model.base().count(targets);
-    new Backpropagation(model.base(), false)
-        .run(TinyModel.LLAMA.input(model), targets, scale, 1);
+    new Backpropagation(model.base(), false).run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }
 
   private static float[] logits(PeftModel model) {
@@ -197,8 +195,7 @@ class VirtualTokensTest {
         model, cache, source.decoding(ModelInput.of(model.base().manager(), ids, null).ids()));
   }
 
-  private static float[] next(
-      PeftModel model, @Nullable KeyValueCache cache, ModelInput input) {
+  private static float[] next(PeftModel model, @Nullable KeyValueCache cache, ModelInput input) {
     TransformerModel base = model.base();
     try (Scope scope = new Scope();
         Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {

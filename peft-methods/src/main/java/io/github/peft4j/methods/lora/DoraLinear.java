@@ -16,11 +16,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length n
- * = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
+ * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length
+ * n = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
  *
- * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘ B),
- * and ‖W‖² is computed once.
+ * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘
+ * B), and ‖W‖² is computed once.
  */
 final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -47,7 +47,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               return torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
           """;
 
-  // z ∘ g + c is a batch norm of mean 0 and variance 1. Written so, the gradient of g takes one pass
+  // z ∘ g + c is a batch norm of mean 0 and variance 1. Written so, the gradient of g takes one
+  // pass
   // over z and dy; as a product it takes three, and DoRA is to cost little more than LoRA.
   private static final String SCALE =
       SUM
@@ -120,14 +121,11 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     String rows = site.isTransposed() ? "torch.t(w)" : "w";
     this.weight = site.weight();
     this.bias = site.bias().orElse(null);
-    this.a =
-        trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
-    this.b =
-        trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
+    this.a = trainable("lora_A.weight", LoraLinear.firstA(config, initial, r, site.inFeatures()));
+    this.b = trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
     NDArray w = weight.original();
     this.square =
-        Scope.release(
-            Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
+        Scope.release(Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
     this.zero = Scope.release(initial.zeros(site.outFeatures()));
     this.one = Scope.release(initial.filled(1, site.outFeatures()));
     Kernel start = SQUARE_ROOT.with("weight", rows).with("scale", scale);

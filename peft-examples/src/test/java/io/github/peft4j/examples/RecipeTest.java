@@ -1,0 +1,39 @@
+package io.github.peft4j.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.tuner.Trainable;
+import org.junit.jupiter.api.Test;
+
+class RecipeTest {
+
+  /** The counts are those of Hugging Face PEFT with the same settings on the same model. */
+  @Test
+  void trainAsManyParametersAsInPython() {
+    try (PeftModel model = MiniLm.load("no", "yes")) {
+      assertThat(trained(model, "head")).isEqualTo(148_610);
+      assertThat(trained(model, "full")).isEqualTo(22_713_986);
+      assertThat(trained(model, "bitfit")).isEqualTo(174_338);
+      assertThat(trained(model, "ia3")).isEqualTo(164_738);
+      assertThat(trained(model, "lora")).isEqualTo(222_338);
+      assertThat(trained(model, "lora-all")).isEqualTo(480_386);
+    }
+  }
+
+  private static long trained(PeftModel model, String method) {
+    model.adapt(method, Recipe.of(method).config());
+    long count = model.trainables().stream().mapToLong(Trainable::size).sum();
+    model.remove(method);
+    return count;
+  }
+
+  @Test
+  void namesTheRecipesThereAre() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Recipe.of("lara"))
+        .withMessageContaining("'lara'")
+        .withMessageContaining("lora-all");
+  }
+}
