@@ -49,6 +49,7 @@ final class ConfigJson {
           "auto_mapping",
           "base_model_name_or_path",
           "inference_mode",
+          "modules_to_save",
           "peft_type",
           "peft_version",
           "revision",

@@ -26,6 +26,7 @@ public final class TorchRandom {
 
   /** Starts from a seed, as {@code torch.Generator().manual_seed} does. */
   public TorchRandom(long seed) {
+    Tensors.engineManager(); // loads the engine
     Autograd.seed(seed);
   }
 

@@ -238,6 +238,7 @@ final class TrainingRun {
     List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
     long labels = batches.stream().mapToLong(this::labels).sum();
     double sum = 0;
+    double penalty;
     double norm;
     double rate = schedule.rate(state.step);
     try (Scope scope = new Scope()) {
@@ -252,12 +253,15 @@ final class TrainingRun {
         }
         tokens += batch.tokens();
       }
+      penalty = backpropagation.penalty();
       norm = optimizer.clip(settings.clipNorm);
-      requireFinite(sum, norm, rows);
-      optimizer.step(rate);
+      requireFinite(sum + penalty, norm, rows);
+      optimizer.update(rate);
+      adapter.afterStep((int) state.step + 1, (int) totalSteps);
+      optimizer.clear();
     }
     state.step++;
-    double loss = sum / Math.max(1, labels);
+    double loss = sum / Math.max(1, labels) + penalty;
     state.losses.add(loss);
     double seconds = (System.nanoTime() - start) / 1e9;
     trainingSeconds += seconds;

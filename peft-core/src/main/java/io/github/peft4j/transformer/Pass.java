@@ -212,7 +212,7 @@ public final class Pass implements Run, AutoCloseable {
       NDArray ids = sequence.vectors();
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
     }
-    this.mask = sequence.mask() == null ? null : hold(sequence.mask());
+    this.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
     if (mask != null) {
       this.bias = hold((causal ? CAUSAL : PADDING).call(sequence.vectors(), mask));
       this.causal = false;

@@ -49,9 +49,9 @@ abstract class MethodContract {
     return true;
   }
 
-  /** Whether the method can be put on a model. */
+  /** Whether the method is tried on a model; tied tables concern those that train tables. */
   boolean fits(TinyModel model) {
-    return true;
+    return model != TinyModel.TIED_LLAMA;
   }
 
   /** Whether the gradient of a tensor is that of the loss, and not a part of it by intention. */

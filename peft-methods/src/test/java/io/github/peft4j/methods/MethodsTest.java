@@ -3,6 +3,7 @@ package io.github.peft4j.methods;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -16,6 +17,9 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -88,6 +92,11 @@ class MethodsTest {
     @Override
     PeftConfig config() {
       return FullConfig.defaults();
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
     }
   }
 
@@ -206,6 +215,11 @@ class MethodsTest {
     PeftConfig config() {
       return TrainableTokensConfig.of(5, 9);
     }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
+    }
   }
 
   @Nested
@@ -262,6 +276,109 @@ class MethodsTest {
     @Override
     PeftConfig config() {
       return BottleneckConfig.scaledParallel().reduction(4);
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class Prompt extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return PromptTuningConfig.ofTokens(3);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class PTuningMlp extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return PTuningConfig.ofTokens(3).hiddenSize(6);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class PTuningLstm extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return PTuningConfig.ofTokens(3).hiddenSize(6).encoder(PTuningConfig.Encoder.LSTM);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class Prefix extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return PrefixTuningConfig.ofTokens(3);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class PrefixProjection extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return PrefixTuningConfig.ofTokens(3).projection(6);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class LlamaAdapter extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return AdaptionPromptConfig.of(3, 1);
     }
 
     @Override

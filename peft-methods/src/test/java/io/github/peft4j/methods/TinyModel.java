@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import ai.djl.ndarray.NDManager;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Precision;
@@ -34,12 +35,23 @@ enum TinyModel {
        "layer_norm_eps": 1e-12, "hidden_act": "gelu", "hidden_dropout_prob": 0.0,
        "attention_probs_dropout_prob": 0.0,
        "id2label": {"0": "a", "1": "b", "2": "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
+      """),
+  /** An encoder and a decoder, with relative positions. */
+  T5(
+      """
+      {"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "d_model": 16,
+       "d_kv": 4, "d_ff": 24, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4,
+       "vocab_size": 32, "layer_norm_epsilon": 1e-6, "feed_forward_proj": "gated-gelu",
+       "relative_attention_num_buckets": 8, "relative_attention_max_distance": 16,
+       "dropout_rate": 0.0, "decoder_start_token_id": 0, "pad_token_id": 0,
+       "tie_word_embeddings": true}
       """);
 
   private static final long D = 16;
   private static final long M = 24;
   private static final long V = 32;
   private static final long[][] IDS = {{5, 6, 7, 8, 9}, {9, 4, 30, 5, 0}};
+  private static final long[][] ANSWERS = {{7, 8, 2}, {12, 2, Targets.IGNORED}};
   private static final long[][] MASK = {{1, 1, 1, 1, 1}, {1, 1, 1, 1, 0}};
 
   static {
@@ -59,10 +71,17 @@ enum TinyModel {
   }
 
   ModelInput input(PeftModel model) {
-    return ModelInput.of(model.base().manager(), IDS, MASK);
+    NDManager manager = model.base().manager();
+    ModelInput input = ModelInput.of(manager, IDS, MASK);
+    return this == T5
+        ? input.decoding(ModelInput.of(manager, model.base().shiftRight(ANSWERS), null).ids())
+        : input;
   }
 
   Targets targets() {
+    if (this == T5) {
+      return new Targets.Tokens(ANSWERS);
+    }
     return this == BERT
         ? new Targets.Classes(new long[] {0, 2})
         : new Targets.NextTokens(new long[][] {{5, 6, 7, 8, 9}, {9, 4, 30, 5, Targets.IGNORED}});
@@ -75,10 +94,10 @@ enum TinyModel {
         made.toFile().deleteOnExit();
         Files.writeString(made.resolve("config.json"), config);
         Weights weights = new Weights();
-        if (this == BERT) {
-          bert(weights);
-        } else {
-          llama(weights);
+        switch (this) {
+          case BERT -> bert(weights);
+          case T5 -> t5(weights);
+          default -> llama(weights);
         }
         weights.writer.write(made.resolve("model.safetensors"));
         made.resolve("config.json").toFile().deleteOnExit();
@@ -129,6 +148,36 @@ enum TinyModel {
     }
     weights.linear("bert.pooler.dense", D, D);
     weights.linear("classifier", 3, D);
+  }
+
+  private static void t5(Weights weights) {
+    weights.matrix("shared.weight", V, D);
+    for (String stack : new String[] {"encoder", "decoder"}) {
+      boolean decoder = stack.equals("decoder");
+      weights.matrix(
+          stack + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight", 8, 4);
+      for (int i = 0; i < 2; i++) {
+        String block = stack + ".block." + i + ".layer.";
+        attention(weights, block + "0.SelfAttention.");
+        weights.vector(block + "0.layer_norm.weight", D, 1);
+        if (decoder) {
+          attention(weights, block + "1.EncDecAttention.");
+          weights.vector(block + "1.layer_norm.weight", D, 1);
+        }
+        String last = block + (decoder ? 2 : 1);
+        weights.matrix(last + ".DenseReluDense.wi_0.weight", M, D);
+        weights.matrix(last + ".DenseReluDense.wi_1.weight", M, D);
+        weights.matrix(last + ".DenseReluDense.wo.weight", D, M);
+        weights.vector(last + ".layer_norm.weight", D, 1);
+      }
+      weights.vector(stack + ".final_layer_norm.weight", D, 1);
+    }
+  }
+
+  private static void attention(Weights weights, String name) {
+    for (String part : new String[] {"q", "k", "v", "o"}) {
+      weights.matrix(name + part + ".weight", D, D);
+    }
   }
 
   /** Random tensors, the same in every run. */

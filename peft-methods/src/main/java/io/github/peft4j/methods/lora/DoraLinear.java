@@ -12,23 +12,24 @@ import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length
- * n = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
+ * DoRA (Liu et al. 2024, arXiv:2402.09353, eq. 5): y = m / n ∘ (W + s B A) x + b, where the length n
+ * = ‖W + s B A‖ of each row counts as constant in the gradient (section 4.3).
  *
- * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘
- * B), and ‖W‖² is computed once.
+ * <p>m starts as ‖W‖. B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘ B),
+ * and ‖W‖² is computed once.
  */
 final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final String LENGTH =
       """
       def length(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:   # w (out, in)
-          cross = torch.sum(torch.mul(torch.linear(w, a.to(w.dtype)), b), [1])
-          inner = torch.sum(torch.mul(torch.mm(b, torch.mm(a, torch.t(a))), b), [1])
-          total = torch.add(torch.add(square, cross, alpha=2 * {scale}), inner, alpha={scale} * {scale})
+          product = torch.linear(w, a.to(w.dtype)).to(b.dtype)                 # W Aᵀ (out, r)
+          change = torch.addmm(product, b, torch.mm(a, torch.t(a)), beta=2 * {scale}, alpha={scale} * {scale})
+          total = torch.add(square, torch.sum(torch.mul(change, b), [1]))
           return torch.sqrt(torch.clamp_min(total, 1e-24))                     # (out)
       """;
   private static final String GAIN =
@@ -45,22 +46,32 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               flat = torch.reshape(y, [-1, torch.size(y, -1)])
               return torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
           """;
+
+  // z ∘ g + c is a batch norm of mean 0 and variance 1. Written so, the gradient of g takes one pass
+  // over z and dy; as a product it takes three, and DoRA is to cost little more than LoRA.
+  private static final String SCALE =
+      SUM
+          + """
+          def scale(z: Tensor, g: Tensor, c: Tensor, zero: Tensor, one: Tensor) -> Tensor:
+              y, mean, deviation = torch.native_batch_norm(z, g, c, zero, one, False, 0., 0.)
+              return y                                                         # (N, out)
+          """;
   private static final Kernel DORA =
       Kernel.of(
-          SUM
+          SCALE
               + """
-              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
+              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor) -> Tensor:
                   g = gain(w, square, a, b, m)
-                  return torch.reshape(torch.mul(sum(x, y, a, b), g.to(y.dtype)), torch.size(y))
+                  return torch.reshape(scale(sum(x, y, a, b), g, zero, zero, one), torch.size(y))
               """);
   private static final Kernel DORA_BIAS =
       Kernel.of(
-          SUM
+          SCALE
               + """
-              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor, bias: Tensor) -> Tensor:
+              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor, bias: Tensor) -> Tensor:
                   g = gain(w, square, a, b, m)
-                  rest = torch.mul(bias, torch.rsub(g, 1)).to(y.dtype)         # (1 - g) ∘ bias
-                  return torch.reshape(torch.addcmul(rest, sum(x, y, a, b), g.to(y.dtype)), torch.size(y))
+                  rest = torch.mul(bias, torch.rsub(g, 1))                     # (1 - g) ∘ bias
+                  return torch.reshape(scale(sum(x, y, a, b), g, rest, zero, one), torch.size(y))
               """);
   private static final Kernel MERGE =
       Kernel.of(
@@ -97,6 +108,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Trainable b;
   private final Trainable m;
   private final NDArray square;
+  private final NDArray zero;
+  private final NDArray one;
   private final double dropout;
   private final Kernel dora;
   private final Kernel merge;
@@ -111,7 +124,10 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     this.b = trainable("lora_B.weight", LoraLinear.firstB(config, initial, site.outFeatures(), r));
     NDArray w = weight.original();
     this.square =
-        Scope.release(Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
+        Scope.release(
+            Autograd.without(() -> SQUARE.with("weight", rows).call(w, b.value())));
+    this.zero = Scope.release(initial.zeros(site.outFeatures()));
+    this.one = Scope.release(initial.filled(1, site.outFeatures()));
     Kernel start = SQUARE_ROOT.with("weight", rows).with("scale", scale);
     this.m =
         trainable(
@@ -141,8 +157,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private NDArray dora(NDArray x, NDArray y) {
     NDArray w = weight.original();
     return bias == null
-        ? dora.call(x, y, w, square, a.value(), b.value(), m.value())
-        : dora.call(x, y, w, square, a.value(), b.value(), m.value(), bias.value());
+        ? dora.call(x, y, w, square, a.value(), b.value(), m.value(), zero, one)
+        : dora.call(x, y, w, square, a.value(), b.value(), m.value(), zero, one, bias.value());
   }
 
   @Override
@@ -153,6 +169,6 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public void close() {
     super.close();
-    square.close();
+    List.of(square, zero, one).forEach(NDArray::close);
   }
 }

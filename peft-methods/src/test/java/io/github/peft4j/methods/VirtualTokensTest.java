@@ -1,0 +1,208 @@
+package io.github.peft4j.methods;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import com.google.gson.JsonParser;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.TinyModels;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.KeyValueCache;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.Trainable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Virtual tokens with padding, with a cache, in files and at the start. */
+class VirtualTokensTest {
+
+  @TempDir Path folder;
+
+  static Stream<PeftConfig> methods() {
+    return Stream.of(
+        PromptTuningConfig.ofTokens(3),
+        PTuningConfig.ofTokens(3).hiddenSize(6),
+        PrefixTuningConfig.ofTokens(3),
+        PrefixTuningConfig.ofTokens(3).projection(6),
+        AdaptionPromptConfig.of(3, 2));
+  }
+
+  @ParameterizedTest
+  @MethodSource("methods")
+  void aPaddedRowWithACacheComputesWhatItComputesAlone(PeftConfig config) {
+    try (PeftModel model = adapted(TinyModel.LLAMA, config);
+        KeyValueCache cache = new KeyValueCache()) {
+      long[][] mask = {{1, 1, 1, 1, 1}, {0, 0, 0, 1, 1}};
+      long[][] wider = {{1, 1, 1, 1, 1, 1}, {0, 0, 0, 1, 1, 1}};
+      next(model, cache, new long[][] {{5, 6, 7, 8, 9}, {0, 0, 0, 11, 12}}, mask);
+      float[] both = next(model, cache, new long[][] {{4}, {13}}, wider);
+
+      float[] first = next(model, null, new long[][] {{5, 6, 7, 8, 9, 4}}, null);
+      float[] second = next(model, null, new long[][] {{11, 12, 13}}, null);
+      assertThat(Arrays.copyOf(both, first.length)).containsExactly(first, within(1e-6f));
+      assertThat(Arrays.copyOfRange(both, first.length, both.length))
+          .containsExactly(second, within(1e-6f));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("methods")
+  void aDecoderWithACacheReadsItsEncoderOnce(PeftConfig config) {
+    try (PeftModel model = adapted(TinyModel.T5, config);
+        KeyValueCache cache = new KeyValueCache()) {
+      ModelInput source = TinyModel.T5.input(model);
+      decode(model, cache, source, new long[][] {{0}, {0}});
+      decode(model, cache, source, new long[][] {{7, 8}, {12, 3}});
+      float[] cached = decode(model, cache, source, new long[][] {{4}, {9}});
+      float[] whole = decode(model, null, source, new long[][] {{0, 7, 8, 4}, {0, 12, 3, 9}});
+      assertThat(cached).containsExactly(whole, within(1e-6f));
+    }
+  }
+
+  @Test
+  void theFirstLabelCountsBehindVirtualTokens() {
+    Targets targets = new Targets.NextTokens(new long[][] {{5, 6, 7}, {5, 6, Targets.IGNORED}});
+    try (PeftModel model = adapted(TinyModel.LLAMA, PromptTuningConfig.ofTokens(3))) {
+      assertThat(model.base().count(targets)).isEqualTo(5);
+      assertThat(model.disable().base().count(targets)).isEqualTo(3);
+    }
+    try (PeftModel model = adapted(TinyModel.LLAMA, PrefixTuningConfig.ofTokens(3))) {
+      assertThat(model.base().count(targets)).isEqualTo(3);
+    }
+  }
+
+  @Test
+  void anEncoderThatPeftLeavesOutIsKeptBesideAndMissedInTraining() throws IOException {
+    try (PeftModel model = adapted(TinyModel.LLAMA, PTuningConfig.ofTokens(3));
+        PeftModel whole = TinyModel.LLAMA.load(Precision.FLOAT64);
+        PeftModel bare = TinyModel.LLAMA.load(Precision.FLOAT64)) {
+      float[] expected = logits(model);
+      model.save(folder.toString());
+
+      whole.loadAdapter(folder.toString());
+      assertThat(logits(whole)).containsExactly(expected, within(1e-5f));
+      train(whole);
+
+      Files.delete(folder.resolve("peft4j_training.safetensors"));
+      bare.loadAdapter(folder.toString());
+      assertThat(logits(bare)).containsExactly(expected, within(1e-5f));
+      assertThatThrownBy(() -> train(bare))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("peft4j_training.safetensors");
+    }
+  }
+
+  @Test
+  void aPromptStartsFromTheVectorsOfAText() {
+    Path copy = TinyModels.copy("tiny-llama", folder.resolve("model"));
+    try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
+      model.adapt(PromptTuningConfig.ofTokens(5).startingFrom("w3 w4"));
+      Trainable prompt =
+          Objects.requireNonNull(
+              model.adapter(PeftModel.DEFAULT).tensors().get("prompt_embeddings"));
+      EmbeddingSite table =
+          Objects.requireNonNull(
+              model.base().site(EmbeddingSite.class, "model.embed_tokens"));
+      int d = (int) table.dimension();
+      float[] rows = Tensors.floats(table.weight().frozen());
+      float[] values = Tensors.floats(prompt.value());
+      int[] words = {3, 4, 3, 4, 3};
+      for (int i = 0; i < words.length; i++) {
+        assertThat(Arrays.copyOfRange(values, i * d, (i + 1) * d))
+            .isEqualTo(Arrays.copyOfRange(rows, words[i] * d, (words[i] + 1) * d));
+      }
+      String text = model.adapter(PeftModel.DEFAULT).configText();
+      assertThat(
+              JsonParser.parseString(text)
+                  .getAsJsonObject()
+                  .get("tokenizer_name_or_path")
+                  .getAsString())
+          .isEqualTo(copy.toString());
+    }
+  }
+
+  @Test
+  void aConfigOfAnotherModelIsRefused() {
+    try (PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT32)) {
+      assertThatThrownBy(() -> model.adapt(AdaptionPromptConfig.of(3, 5)))
+          .hasMessageContaining("adapter_layers")
+          .hasMessageContaining("at most the model's 2");
+    }
+    try (PeftModel model = adapted(TinyModel.T5, PrefixTuningConfig.ofTokens(3));
+        PeftModel other = TinyModel.LLAMA.load(Precision.FLOAT32)) {
+      model.save(folder.toString());
+      assertThatThrownBy(() -> other.loadAdapter(folder.toString()))
+          .hasMessageContaining("token_dim");
+    }
+  }
+
+  private static PeftModel adapted(TinyModel tiny, PeftConfig config) {
+    PeftModel model = tiny.load(Precision.FLOAT64).adapt(config);
+    for (Trainable tensor : model.trainables()) {
+      if (tensor.key().equals("adaption_gate")) {
+        try (NDArray open = tensor.value().onesLike()) {
+          Tensors.copy(tensor.value(), open);
+        }
+      }
+    }
+    return model;
+  }
+
+  private static void train(PeftModel model) {
+    Targets targets = TinyModel.LLAMA.targets();
+    double scale = 1.0 / model.base().count(targets);
+    new Backpropagation(model.base(), false)
+        .run(TinyModel.LLAMA.input(model), targets, scale, 1);
+  }
+
+  private static float[] logits(PeftModel model) {
+    try (NDArray logits = model.base().logits(TinyModel.LLAMA.input(model))) {
+      return Tensors.floats(logits);
+    }
+  }
+
+  private static float[] next(
+      PeftModel model, @Nullable KeyValueCache cache, long[][] ids, long @Nullable [][] mask) {
+    return next(model, cache, ModelInput.of(model.base().manager(), ids, mask));
+  }
+
+  private static float[] decode(
+      PeftModel model, @Nullable KeyValueCache cache, ModelInput source, long[][] ids) {
+    return next(
+        model, cache, source.decoding(ModelInput.of(model.base().manager(), ids, null).ids()));
+  }
+
+  private static float[] next(
+      PeftModel model, @Nullable KeyValueCache cache, ModelInput input) {
+    TransformerModel base = model.base();
+    try (Scope scope = new Scope();
+        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
+      return Tensors.floats(base.nextLogits(input, pass));
+    }
+  }
+}
