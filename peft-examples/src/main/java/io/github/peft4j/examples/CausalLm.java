@@ -14,8 +14,8 @@ import java.nio.file.Path;
 import java.util.Locale;
 
 /**
- * Teaches a decoder to answer the prompts of a file, with LoRA on all its linear layers. The last
- * rows of the file are kept for measuring.
+ * Teaches a decoder to answer the prompts of a file, with LoRA on all its linear layers. Some of
+ * the rows, chosen at random, are kept for measuring.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.CausalLm \
@@ -41,17 +41,20 @@ public final class CausalLm {
     if (heldOut < 1 || heldOut >= all.size()) {
       throw arguments.error("--held-out is " + heldOut + " of " + all.size() + " rows");
     }
-    Dataset<PromptExample> train = all.take(all.size() - heldOut);
-    Dataset<PromptExample> test = new Dataset<>(all.examples().subList(train.size(), all.size()));
-
     int seed = arguments.integer("seed", 42);
+    Dataset.Split<PromptExample> split = all.split((double) heldOut / all.size(), seed);
+    Dataset<PromptExample> train = split.train();
+    Dataset<PromptExample> test = split.heldOut();
+    System.out.printf("%,d to learn from, %,d to measure with%n", train.size(), test.size());
+
     int batch = arguments.integer("batch", 32);
-    int maxLength = arguments.integer("max-length", 256);
     int rank = arguments.integer("rank", 8);
     LoraConfig lora = LoraConfig.ofRank(rank).alpha(2.0 * rank).targetingAllLinear();
     try (PeftModel model =
         Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
       System.out.println(model.trainableParameters());
+      int longest = (int) Math.min(512, model.base().maxPositions());
+      int maxLength = arguments.integer("max-length", longest);
       Metrics before = new Evaluator(model, batch, maxLength).evaluate(test);
       System.out.println("before: " + before);
       TrainingReport report =
