@@ -1,8 +1,6 @@
 package io.github.peft4j.train;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.ClassificationExample;
@@ -19,6 +17,8 @@ import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Between data and model: examples to token ids as the model's task wants them, batches to arrays.
@@ -31,8 +31,14 @@ final class BatchFeed {
   static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxLength) {
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
+    Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
     return EncodedDataset.of(
-        examples, example -> encoder(task, tokenizer, maxLength, example).encode(example));
+        examples,
+        example ->
+            encoders
+                .computeIfAbsent(
+                    example.getClass(), kind -> encoder(task, tokenizer, maxLength, example))
+                .encode(example));
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
@@ -74,10 +80,10 @@ final class BatchFeed {
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
     long[][] types = batch.tokenTypeIds();
     if (types != null) {
-      input = input.withTypes(array(manager, types));
+      input = input.withTypes(ModelInput.array(manager, types));
     }
     return model.task().type() == Task.Type.SEQ_2_SEQ_LM
-        ? input.decoding(array(manager, model.shiftRight(batch.labels())))
+        ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
         : input;
   }
 
@@ -89,11 +95,5 @@ final class BatchFeed {
       case TOKEN_CLS, SEQ_2_SEQ_LM -> new Targets.Tokens(batch.labels());
       case CAUSAL_LM -> new Targets.NextTokens(batch.labels());
     };
-  }
-
-  private static NDArray array(NDManager manager, long[][] rows) {
-    return manager.create(
-        Arrays.stream(rows).flatMapToLong(Arrays::stream).toArray(),
-        new Shape(rows.length, rows[0].length));
   }
 }

@@ -236,7 +236,8 @@ final class TrainingRun {
     long start = System.nanoTime();
     List<int[]> rows = rows(state.step);
     List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
-    long labels = batches.stream().mapToLong(this::labels).sum();
+    long[] counts = batches.stream().mapToLong(this::labels).toArray();
+    long labels = Arrays.stream(counts).sum();
     double sum = 0;
     double penalty;
     double norm;
@@ -245,7 +246,7 @@ final class TrainingRun {
       for (int i = 0; i < batches.size(); i++) {
         Batch batch = batches.get(i);
         Targets targets = BatchFeed.targets(model.base(), batch);
-        if (labels(batch) > 0) {
+        if (counts[i] > 0) {
           long seed = (settings.seed * 1_000_003 + state.step) * 1_000_003 + i;
           sum +=
               backpropagation.run(

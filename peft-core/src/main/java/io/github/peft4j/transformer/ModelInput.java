@@ -44,7 +44,14 @@ public record ModelInput(
     return new ModelInput(ids, mask, types, decoderIds);
   }
 
-  static NDArray array(NDManager manager, long[][] rows) {
+  /**
+   * Rows of equal length as an array.
+   *
+   * @param manager owns the array and says on which device it lies
+   * @param rows [B][T]
+   * @return (B, T), int64
+   */
+  public static NDArray array(NDManager manager, long[][] rows) {
     int width = rows[0].length;
     long[] flat = new long[rows.length * width];
     for (int i = 0; i < rows.length; i++) {
