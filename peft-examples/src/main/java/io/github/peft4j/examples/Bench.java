@@ -40,7 +40,7 @@ public final class Bench {
   private static final int WARM_UP = 3;
 
   private static final Map<String, PeftConfig> METHODS =
-      Map.of("lora", LoraConfig.ofRank(16).alpha(32).targetingAllLinear());
+      Map.of("lora", lora(), "dora", lora().dora());
 
   private final Arguments arguments;
   private final int batch;
@@ -52,6 +52,10 @@ public final class Bench {
     this.batch = arguments.integer("batch", 4);
     this.length = arguments.integer("length", 128);
     this.steps = arguments.integer("steps", 8);
+  }
+
+  private static LoraConfig lora() {
+    return LoraConfig.ofRank(16).alpha(32).targetingAllLinear();
   }
 
   /** Runs it. */
