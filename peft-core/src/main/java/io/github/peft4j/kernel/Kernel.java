@@ -6,6 +6,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import java.io.ByteArrayInputStream;
@@ -126,6 +127,25 @@ public final class Kernel {
     NDList outputs = run(inputs);
     inputs.forEach(array -> array.setName(null));
     return outputs;
+  }
+
+  /**
+   * Binds the leading parameters, each a {@code List[Tensor]}, of a kernel that changes tensors in
+   * place.
+   *
+   * @param lists one non-empty list for each; those of the first decide the result's manager
+   */
+  public BoundKernel bind(NDList... lists) {
+    return new BoundKernel(this, lists);
+  }
+
+  IValue run(IValue... arguments) {
+    PLAIN_EXECUTOR.get();
+    try {
+      return IValueUtils.runMethod(module(), "forward", arguments);
+    } catch (EngineException e) {
+      throw new EngineException("kernel failed: " + e.getMessage() + "\n" + source, e);
+    }
   }
 
   private NDList run(NDList inputs) {

@@ -2,10 +2,10 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -14,6 +14,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) as PyTorch computes it, all tensors in one
@@ -26,32 +29,73 @@ public final class AdamW implements AutoCloseable {
   private static final Kernel UPDATE =
       Kernel.of(
           """
-          def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], s: List[Tensor], rate: List[Tensor]) -> List[Tensor]:
+          def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], s: List[Tensor], rate: float) -> Tensor:
               torch._foreach_add_(s, 1)
-              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate[0], beta1={beta1}, beta2={beta2}, weight_decay={decay}, eps={eps}, amsgrad=False, maximize=False)
-              return rate
+              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate, beta1={beta1}, beta2={beta2}, weight_decay={decay}, eps={eps}, amsgrad=False, maximize=False)
+              return s[0]
           """);
   private static final Kernel CLIP =
       Kernel.of(
           """
-          def clip(g: List[Tensor]) -> List[Tensor]:
+          def clip(g: List[Tensor], most: float) -> Tensor:
               norm = torch.norm(torch.stack(torch._foreach_norm(g, 2)))
-              factor = torch.clamp(torch.mul(torch.reciprocal(torch.add(norm, 1e-06)), {most}), None, 1.)
+              factor = torch.clamp(torch.mul(torch.reciprocal(torch.add(norm, 1e-06)), most), None, 1.)
               torch._foreach_mul_(g, factor)
-              return [norm]
+              return norm
           """);
-  private static final Kernel NORM =
+  private static final Kernel CLEAR =
       Kernel.of(
           """
-          def norm(g: List[Tensor]) -> List[Tensor]:
-              return [torch.norm(torch.stack(torch._foreach_norm(g, 2)))]
+          def clear(g: List[Tensor]) -> Tensor:
+              torch._foreach_zero_(g)
+              return g[0]
           """);
 
   private final List<Slot> slots = new ArrayList<>();
   private final Kernel update;
+  private @Nullable Reached reached;
 
-  /** One tensor with its moments. */
-  private record Slot(Trainable parameter, NDArray mean, NDArray square, NDArray step) {}
+  /** One tensor with its moments and, once one has reached it, its gradient. */
+  private static final class Slot {
+    private final Trainable parameter;
+    private final NDArray mean;
+    private final NDArray square;
+    private final NDArray step;
+    private @Nullable NDArray gradient;
+
+    Slot(Trainable parameter) {
+      NDArray value = parameter.value();
+      this.parameter = parameter;
+      this.mean = Scope.release(value.zerosLike());
+      this.square = Scope.release(value.zerosLike());
+      this.step = Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32));
+    }
+
+    /** Whether a first gradient has come. PyTorch adds later ones to it in place. */
+    boolean found() {
+      if (gradient != null) {
+        return false;
+      }
+      NDArray first = Autograd.gradient(parameter.value());
+      gradient = first == null ? null : Scope.release(first);
+      return gradient != null;
+    }
+
+    NDArray gradient() {
+      return Objects.requireNonNull(gradient);
+    }
+  }
+
+  /** The calls on the tensors that gradients have reached. */
+  private record Reached(BoundKernel clip, BoundKernel update, BoundKernel clear)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      clip.close();
+      update.close();
+      clear.close();
+    }
+  }
 
   /**
    * Creates an optimizer.
@@ -72,16 +116,7 @@ public final class AdamW implements AutoCloseable {
             .with("beta2", beta2)
             .with("decay", weightDecay)
             .with("eps", epsilon);
-    for (Trainable parameter : parameters) {
-      NDArray value = parameter.value();
-      NDManager manager = value.getManager();
-      slots.add(
-          new Slot(
-              parameter,
-              Scope.release(value.zerosLike()),
-              Scope.release(value.zerosLike()),
-              Scope.release(manager.zeros(new Shape(), DataType.FLOAT32))));
-    }
+    parameters.forEach(parameter -> slots.add(new Slot(parameter)));
   }
 
   /**
@@ -92,19 +127,8 @@ public final class AdamW implements AutoCloseable {
    */
   public double clip(double most) {
     try (Scope scope = new Scope()) {
-      NDList gradients = new NDList();
-      for (Slot slot : slots) {
-        NDArray gradient = Autograd.gradient(slot.parameter().value());
-        if (gradient != null) {
-          gradients.add(gradient);
-        }
-      }
-      if (gradients.isEmpty()) {
-        throw new IllegalStateException(
-            "no gradient has reached any of the " + slots.size() + " trained tensors");
-      }
-      Kernel kernel = most > 0 ? CLIP.with("most", most) : NORM;
-      return Tensors.floats(kernel.callWithLists(gradients).singletonOrThrow())[0];
+      NDArray norm = reached().clip().call(most > 0 ? most : Double.POSITIVE_INFINITY);
+      return Tensors.floats(norm)[0];
     }
   }
 
@@ -125,47 +149,68 @@ public final class AdamW implements AutoCloseable {
    * @param rate the learning rate
    */
   public void update(double rate) {
-    try (Scope scope = new Scope()) {
-      NDList p = new NDList();
-      NDList g = new NDList();
-      NDList m = new NDList();
-      NDList v = new NDList();
-      NDList s = new NDList();
-      for (Slot slot : slots) {
-        NDArray value = slot.parameter().value();
-        NDArray gradient = Autograd.gradient(value);
-        if (gradient != null) {
-          p.add(value);
-          g.add(gradient);
-          m.add(slot.mean());
-          v.add(slot.square());
-          s.add(slot.step());
-        }
-      }
-      NDList rates = new NDList(p.get(0).getManager().create((float) rate));
-      Autograd.without(() -> update.callWithLists(p, g, m, v, s, rates));
-    }
+    reached().update().call(rate).close();
   }
 
   /** Clears the collected gradients. */
   public void clear() {
-    slots.forEach(slot -> slot.parameter().clearGradient());
+    reached().clear().call().close();
+  }
+
+  private Reached reached() {
+    boolean more = false;
+    for (Slot slot : slots) {
+      more |= slot.found();
+    }
+    Reached present = reached;
+    if (present != null && !more) {
+      return present;
+    }
+    List<Slot> found = slots.stream().filter(slot -> slot.gradient != null).toList();
+    if (found.isEmpty()) {
+      throw new IllegalStateException(
+          "no gradient has reached any of the " + slots.size() + " trained tensors");
+    }
+    if (present != null) {
+      present.close();
+    }
+    NDList gradients = list(found, Slot::gradient);
+    Reached bound =
+        new Reached(
+            CLIP.bind(gradients),
+            update.bind(
+                list(found, slot -> slot.parameter.value()),
+                gradients,
+                list(found, slot -> slot.mean),
+                list(found, slot -> slot.square),
+                list(found, slot -> slot.step)),
+            CLEAR.bind(gradients));
+    reached = bound;
+    return bound;
+  }
+
+  private static NDList list(List<Slot> slots, Function<Slot, NDArray> part) {
+    return new NDList(slots.stream().map(part).toArray(NDArray[]::new));
   }
 
   /** The moments and step counts by name, to be saved and to be set from what was saved. */
   public Map<String, NDArray> state() {
     Map<String, NDArray> state = new LinkedHashMap<>();
     for (int i = 0; i < slots.size(); i++) {
-      state.put(i + ".exp_avg", slots.get(i).mean());
-      state.put(i + ".exp_avg_sq", slots.get(i).square());
-      state.put(i + ".step", slots.get(i).step());
+      state.put(i + ".exp_avg", slots.get(i).mean);
+      state.put(i + ".exp_avg_sq", slots.get(i).square);
+      state.put(i + ".step", slots.get(i).step);
     }
     return state;
   }
 
   @Override
   public void close() {
+    if (reached != null) {
+      reached.close();
+    }
     state().values().forEach(NDArray::close);
+    slots.stream().filter(slot -> slot.gradient != null).forEach(s -> s.gradient().close());
     slots.clear();
   }
 }

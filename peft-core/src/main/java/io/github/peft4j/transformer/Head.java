@@ -24,10 +24,10 @@ public abstract class Head extends NamedBlock {
       Kernel.of(
           """
           def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:   # (N, V), (N) → sum
-              x = logits
-              if x.dtype != 7:
-                  x = logits.to(6)
-              return torch.cross_entropy_loss(x, targets, None, 2, -100, 0.)
+              dtype = 6
+              if logits.dtype == 7:
+                  dtype = 7
+              return torch.nll_loss_nd(torch.log_softmax(logits, -1, dtype), targets, None, 2, -100)
           """);
   private static final Kernel SELECT =
       Kernel.of(

@@ -1,0 +1,54 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.IValue;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * A kernel over lists of tensors that are bound once and read at every call: an optimizer's step
+ * over hundreds of tensors then costs one call instead of thousands. Nothing is recorded for a
+ * gradient.
+ *
+ * <p>The tensors must outlive this object.
+ */
+public final class BoundKernel implements AutoCloseable {
+
+  private final Kernel kernel;
+  private final PtNDManager manager;
+  private final List<IValue> lists;
+
+  BoundKernel(Kernel kernel, NDList... lists) {
+    this.kernel = kernel;
+    this.manager = (PtNDManager) lists[0].get(0).getManager();
+    this.lists =
+        Arrays.stream(lists)
+            .map(list -> IValue.listFrom(list.stream().toArray(PtNDArray[]::new)))
+            .toList();
+  }
+
+  /**
+   * Calls the kernel.
+   *
+   * @param numbers the parameters after the lists, of type {@code float}
+   * @return what it returns, one tensor
+   */
+  public NDArray call(double... numbers) {
+    List<IValue> scalars = Arrays.stream(numbers).mapToObj(IValue::from).toList();
+    IValue[] arguments = Stream.concat(lists.stream(), scalars.stream()).toArray(IValue[]::new);
+    try (IValue result = kernel.run(arguments)) {
+      return result.toTensor(manager);
+    } finally {
+      scalars.forEach(IValue::close);
+    }
+  }
+
+  @Override
+  public void close() {
+    lists.forEach(IValue::close);
+  }
+}
