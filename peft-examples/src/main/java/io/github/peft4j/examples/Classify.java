@@ -5,12 +5,9 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
-import io.github.peft4j.train.Metrics;
-import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.transformer.Task;
-import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.OptionalDouble;
 
 /**
  * Teaches a BERT model to classify the texts of a file.
@@ -20,14 +17,17 @@ import java.util.Locale;
  *     -Dexec.args="--model minilm --data train.csv --test test.csv --label category"
  * </pre>
  *
- * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for the model out of a jar. With
- * {@code --out} the adapter and a chart go there.
+ * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for the model out of a jar. The
+ * adapter and a chart go to {@code --out}, {@code target/classify} if not given; {@code --compare}
+ * trains several methods and prints and plots a table.
  */
 public final class Classify {
 
   private static final String USAGE =
       "--model DIR|minilm --data FILE --test FILE [--text COLUMN] [--label COLUMN] [--method NAME]"
-          + " [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N] [--out DIR]";
+          + " [--compare NAME,...|all] [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N] [--out DIR]";
+
+  private static final String TASK = "classify";
 
   private Classify() {}
 
@@ -39,32 +39,30 @@ public final class Classify {
     Labels labels = Labels.in(train);
     System.out.printf("%,d to learn from, %,d to test, %s%n", train.size(), test.size(), labels);
 
-    String method = arguments.text("method", "lora");
-    Recipe recipe = Recipe.of(method);
     int seed = arguments.integer("seed", 42);
     String name = arguments.text("model");
     Peft.Loader loader = name.equals("minilm") ? MiniLm.loader() : Peft.from(Path.of(name));
-    try (PeftModel model =
-        loader.task(Task.classification(labels.names())).seed(seed).load().adapt(recipe.config())) {
-      System.out.println(model.trainableParameters());
-      TrainingReport report =
-          recipe
-              .withLearningRate(arguments.number("lr", recipe.learningRate()))
-              .training(model)
-              .on(train)
-              .validateOn(test)
-              .epochs(arguments.integer("epochs", 3))
-              .batchSize(arguments.integer("batch", 32))
-              .maxLength(arguments.integer("max-length", 128))
-              .seed(seed)
-              .run();
-      System.out.println(report);
-      if (arguments.has("out")) {
-        Path out = Path.of(arguments.text("out"));
-        model.save(out.toString());
-        report.chart(out.resolve("training.png").toString());
+    Path out = Path.of(arguments.text("out", "target/classify"));
+    try (PeftModel model = loader.task(Task.classification(labels.names())).seed(seed).load()) {
+      Comparison comparison =
+          new Comparison(
+              model,
+              train,
+              test,
+              arguments.integer("epochs", 3),
+              arguments.integer("batch", 32),
+              arguments.integer("max-length", 128),
+              seed,
+              arguments.has("lr")
+                  ? OptionalDouble.of(arguments.number("lr", 0))
+                  : OptionalDouble.empty());
+      if (arguments.has("compare")) {
+        Comparison.run(TASK, comparison, arguments, out);
+        return;
       }
-      System.out.println(json(method, model, report));
+      Comparison.Result result = comparison.train(arguments.text("method", "lora"), out);
+      result.report().chart(out.resolve("training.png").toString());
+      System.out.println(result.json(TASK));
     }
   }
 
@@ -72,20 +70,5 @@ public final class Classify {
     return Tables.read(arguments.text(file))
         .text(arguments.text("text", "text"))
         .label(arguments.text("label", "label"));
-  }
-
-  private static String json(String method, PeftModel model, TrainingReport report) {
-    Metrics metrics = report.finalMetrics().orElseThrow();
-    return String.format(
-        Locale.ROOT,
-        "{\"task\":\"classify\",\"method\":\"%s\",\"accuracy\":%.4f,\"macro_f1\":%.4f,"
-            + "\"trainable\":%d,\"steps\":%d,\"seconds\":%.1f,\"tokens_per_second\":%.0f}",
-        method,
-        metrics.get(Metrics.ACCURACY),
-        metrics.get(Metrics.MACRO_F1),
-        model.trainables().stream().mapToLong(Trainable::size).sum(),
-        report.steps(),
-        report.seconds(),
-        report.tokensPerSecond());
   }
 }

@@ -8,12 +8,12 @@ import ai.djl.modality.Classifications.Classification;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
-import io.github.peft4j.train.Metrics;
-import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.examples.Comparison.Result;
 import io.github.peft4j.transformer.Task;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /**
@@ -21,35 +21,24 @@ import java.util.stream.IntStream;
  * with nothing but a new head. Model and sentences come from Maven Central.
  *
  * <pre>
- * mvn -q compile exec:java                        # some of the sentences, in minutes
- * mvn -q compile exec:java -Dexec.args=--full     # three epochs on all of them
+ * mvn -q compile exec:java                                # some of the sentences, in minutes
+ * mvn -q compile exec:java -Dexec.args=--full             # three epochs on all of them
+ * mvn -q compile exec:java -Dexec.args="--method ia3"     # another method
+ * mvn -q compile exec:java -Dexec.args="--compare ia3,lora,full"   # a table and a plot
  * </pre>
  *
- * <p>The adapter and a chart of its training are in {@code target/languagetool} afterwards.
+ * <p>The adapter and a chart of its training are in {@code target/languagetool} afterwards; after a
+ * comparison, each method's in a folder of its own. {@code --compare all} takes every method.
  */
 public final class LanguageTool {
 
   private static final String USAGE =
-      "[--full] [--method NAME] [--examples N] [--tests N] [--epochs N] [--seed N] [--out DIR]";
+      "[--full] [--method NAME] [--compare NAME,...|all] [--examples N] [--tests N] [--epochs N]"
+          + " [--seed N] [--out DIR]";
+  private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;
-  private final PeftModel model;
-  private final Dataset<ClassificationExample> train;
-  private final Dataset<ClassificationExample> test;
-  private final int epochs;
-  private final int seed;
 
-  private LanguageTool(
-      PeftModel model,
-      Dataset<ClassificationExample> train,
-      Dataset<ClassificationExample> test,
-      int epochs,
-      int seed) {
-    this.model = model;
-    this.train = train;
-    this.test = test;
-    this.epochs = epochs;
-    this.seed = seed;
-  }
+  private LanguageTool() {}
 
   /** Runs it. */
   public static void main(String... args) {
@@ -68,29 +57,33 @@ public final class LanguageTool {
 
     try (PeftModel model = load(seed)) {
       System.out.println(model);
-      LanguageTool tool = new LanguageTool(model, train, test, epochs, seed);
-      TrainingReport baseline = tool.train("head");
-      TrainingReport report = tool.train(method);
-      long trainable = model.trainables().stream().mapToLong(t -> t.size()).sum();
-
-      List<String> predictions = tool.predictions(model);
+      Comparison comparison =
+          new Comparison(model, train, test, epochs, 32, MAX_LENGTH, seed, OptionalDouble.empty());
+      if (arguments.has("compare")) {
+        Comparison.run(TASK, comparison, arguments, out);
+        return;
+      }
+      Result baseline = comparison.train("head", out.resolve("head"));
+      Result result = comparison.train(method, out);
+      List<ClassificationExample> shown = test.shuffle(seed).take(8).examples();
+      List<String> predictions = predictions(model, shown);
       System.out.println();
       predictions.forEach(System.out::println);
-      model.save(method, out);
-      report.chart(out.resolve("training.png").toString());
-      tool.requireSame(predictions, load(seed), out);
+      result.report().chart(out.resolve("training.png").toString());
+      requireSame(predictions, load(seed), shown, out);
       System.out.printf("%nsaved, loaded again, same predictions: %s%n", out);
 
       System.out.printf(
           Locale.ROOT,
-          "{\"task\":\"languagetool\",\"method\":\"%s\",\"accuracy\":%.4f,\"baseline\":%.4f,"
+          "{\"task\":\"%s\",\"method\":\"%s\",\"accuracy\":%.4f,\"baseline\":%.4f,"
               + "\"trainable\":%d,\"seconds\":%.1f,\"tokens_per_second\":%.0f}%n",
+          TASK,
           method,
-          accuracy(report),
-          accuracy(baseline),
-          trainable,
-          report.seconds(),
-          report.tokensPerSecond());
+          result.accuracy(),
+          baseline.accuracy(),
+          result.trainable(),
+          result.report().seconds(),
+          result.report().tokensPerSecond());
     }
   }
 
@@ -98,31 +91,8 @@ public final class LanguageTool {
     return MiniLm.loader().task(Task.classification(ACCEPTABLE, UNACCEPTABLE)).seed(seed).load();
   }
 
-  /** Trains a fresh adapter, which stays active. */
-  private TrainingReport train(String method) {
-    Recipe recipe = Recipe.of(method);
-    model.adapt(method, recipe.config());
-    System.out.printf("%n%s: %s%n", method, model.trainableParameters());
-    TrainingReport report =
-        recipe
-            .training(model)
-            .on(train)
-            .validateOn(test)
-            .epochs(epochs)
-            .maxLength(MAX_LENGTH)
-            .seed(seed)
-            .run();
-    System.out.println(method + ": " + report);
-    return report;
-  }
-
-  private static double accuracy(TrainingReport report) {
-    return report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN);
-  }
-
   /** What the model says of some sentences that it was not trained on. */
-  private List<String> predictions(PeftModel model) {
-    List<ClassificationExample> shown = test.shuffle(seed).take(8).examples();
+  private static List<String> predictions(PeftModel model, List<ClassificationExample> shown) {
     List<Classifications> classes =
         model.classify(shown.stream().map(ClassificationExample::text).toList());
     return IntStream.range(0, shown.size())
@@ -141,10 +111,11 @@ public final class LanguageTool {
   }
 
   /** A model that has never been trained, with the adapter from the folder, says the same. */
-  private void requireSame(List<String> predictions, PeftModel fresh, Path folder) {
+  private static void requireSame(
+      List<String> predictions, PeftModel fresh, List<ClassificationExample> shown, Path folder) {
     try (fresh) {
       fresh.loadAdapter(folder.toString());
-      List<String> again = predictions(fresh);
+      List<String> again = predictions(fresh, shown);
       if (!again.equals(predictions)) {
         throw new IllegalStateException(
             "the adapter in " + folder + " says " + again + ", before it was " + predictions);

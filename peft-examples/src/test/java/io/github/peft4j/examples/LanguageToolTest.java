@@ -34,6 +34,19 @@ class LanguageToolTest {
         .isDirectoryContaining("glob:**training.png");
   }
 
+  @Test
+  void comparesMethodsInOneRun() {
+    String methods = "head,bitfit";
+    String out =
+        run("--compare", methods, "--examples", "64", "--tests", "32", "--out", folder.toString());
+
+    assertThat(out)
+        .containsPattern("(?m)^head +[\\d.]+ % +148,610 ")
+        .containsPattern("(?m)^bitfit +[\\d.]+ % +174,338 ");
+    assertThat(folder.resolve("comparison.png")).exists();
+    assertThat(folder.resolve("bitfit/adapter_config.json")).exists();
+  }
+
   private static String run(String... args) {
     PrintStream before = System.out;
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

@@ -19,11 +19,16 @@ class RecipeTest {
       assertThat(trained(model, "ia3")).isEqualTo(164_738);
       assertThat(trained(model, "lora")).isEqualTo(222_338);
       assertThat(trained(model, "lora-all")).isEqualTo(480_386);
+      assertThat(trained(model, "dora")).isEqualTo(226_946);
+      assertThat(trained(model, "adalora")).isEqualTo(259_346);
+      assertThat(trained(model, "prefix")).isEqualTo(240_770);
+      assertThat(trained(model, "prompt")).isEqualTo(156_290);
+      assertThat(trained(model, "p-tuning")).isEqualTo(271_618);
     }
   }
 
   private static long trained(PeftModel model, String method) {
-    model.adapt(method, Recipe.of(method).config());
+    model.adapt(method, Recipe.of(method, 400).config());
     long count = model.trainables().stream().mapToLong(Trainable::size).sum();
     model.remove(method);
     return count;
@@ -32,7 +37,7 @@ class RecipeTest {
   @Test
   void namesTheRecipesThereAre() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Recipe.of("lara"))
+        .isThrownBy(() -> Recipe.of("lara", 1))
         .withMessageContaining("'lara'")
         .withMessageContaining("lora-all");
   }

@@ -1,0 +1,73 @@
+package io.github.peft4j.examples;
+
+import io.github.peft4j.PeftModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+
+/**
+ * The most memory in use from its start on: on a GPU all that the device has in use, otherwise what
+ * the process has in main memory. Looked at ten times a second (a GPU: once), so that a short peak
+ * can be missed. What PyTorch keeps from an earlier, larger peak counts.
+ */
+final class PeakMemory implements AutoCloseable {
+
+  private static final Path STATUS = Path.of("/proc/self/status");
+
+  private final boolean gpu;
+  private final AtomicLong peak = new AtomicLong(-1);
+  private final ScheduledExecutorService watch =
+      Executors.newSingleThreadScheduledExecutor(
+          task -> {
+            Thread thread = new Thread(task, "peak-memory");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /** Starts to watch. */
+  PeakMemory(PeftModel model) {
+    gpu = model.base().device().isGpu();
+    var unused =
+        watch.scheduleWithFixedDelay(this::look, 0, gpu ? 1000 : 100, TimeUnit.MILLISECONDS);
+  }
+
+  /** Mebibytes, or nothing where the system does not tell. */
+  OptionalLong mebibytes() {
+    look();
+    return peak.get() < 0 ? OptionalLong.empty() : OptionalLong.of(peak.get());
+  }
+
+  private void look() {
+    long now =
+        gpu
+            ? DeviceMemory.used().stream().mapToLong(Long::parseLong).findFirst().orElse(-1)
+            : resident();
+    peak.accumulateAndGet(now, Math::max);
+  }
+
+  private static long resident() {
+    if (!Files.isReadable(STATUS)) {
+      return -1;
+    }
+    try (Stream<String> lines = Files.lines(STATUS)) {
+      return lines
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
+          .findFirst()
+          .orElse(-1);
+    } catch (IOException e) {
+      return -1;
+    }
+  }
+
+  @Override
+  public void close() {
+    watch.shutdownNow();
+  }
+}
