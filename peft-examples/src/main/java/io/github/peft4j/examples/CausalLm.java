@@ -26,7 +26,8 @@ public final class CausalLm {
 
   private static final String USAGE =
       "--model DIR --data FILE --prompt TEMPLATE --answer TEMPLATE [--held-out N] [--rank N]"
-          + " [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N] [--out DIR]";
+          + " [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N]"
+          + " [--bucket-by-length] [--out DIR]";
 
   private CausalLm() {}
 
@@ -66,6 +67,7 @@ public final class CausalLm {
               .maxLength(maxLength)
               .learningRate(arguments.number("lr", 2e-4))
               .warmup(0.06)
+              .bucketByLength(arguments.has("bucket-by-length"))
               .seed(seed)
               .run();
       System.out.println("after: " + report);

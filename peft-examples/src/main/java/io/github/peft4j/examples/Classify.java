@@ -25,7 +25,8 @@ public final class Classify {
 
   private static final String USAGE =
       "--model DIR|minilm --data FILE --test FILE [--text COLUMN] [--label COLUMN] [--method NAME]"
-          + " [--compare NAME,...|all] [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N] [--out DIR]";
+          + " [--compare NAME,...|all] [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N]"
+          + " [--bucket-by-length] [--out DIR]";
 
   private static final String TASK = "classify";
 
@@ -53,6 +54,7 @@ public final class Classify {
               arguments.integer("batch", 32),
               arguments.integer("max-length", 128),
               seed,
+              arguments.has("bucket-by-length"),
               arguments.has("lr")
                   ? OptionalDouble.of(arguments.number("lr", 0))
                   : OptionalDouble.empty());

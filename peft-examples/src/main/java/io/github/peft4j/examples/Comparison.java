@@ -24,6 +24,7 @@ import java.util.OptionalLong;
  * @param epochs of each training
  * @param batchSize examples a step
  * @param maxLength tokens of an example
+ * @param bucketing whether batches are made of examples of similar length
  * @param learningRate instead of the recipes' own
  */
 record Comparison(
@@ -34,6 +35,7 @@ record Comparison(
     int batchSize,
     int maxLength,
     int seed,
+    boolean bucketing,
     OptionalDouble learningRate) {
 
   /**
@@ -89,6 +91,7 @@ record Comparison(
               .batchSize(batchSize)
               .maxLength(maxLength)
               .seed(seed)
+              .bucketByLength(bucketing)
               .run();
       System.out.println(method + ": " + report);
       model.save(method, folder);

@@ -34,7 +34,7 @@ public final class LanguageTool {
 
   private static final String USAGE =
       "[--full] [--method NAME] [--compare NAME,...|all] [--examples N] [--tests N] [--epochs N]"
-          + " [--seed N] [--out DIR]";
+          + " [--seed N] [--bucket-by-length] [--out DIR]";
   private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;
 
@@ -58,7 +58,16 @@ public final class LanguageTool {
     try (PeftModel model = load(seed)) {
       System.out.println(model);
       Comparison comparison =
-          new Comparison(model, train, test, epochs, 32, MAX_LENGTH, seed, OptionalDouble.empty());
+          new Comparison(
+              model,
+              train,
+              test,
+              epochs,
+              32,
+              MAX_LENGTH,
+              seed,
+              arguments.has("bucket-by-length"),
+              OptionalDouble.empty());
       if (arguments.has("compare")) {
         Comparison.run(TASK, comparison, arguments, out);
         return;

@@ -98,9 +98,9 @@ record Recipe(PeftConfig config, double learningRate) {
         .feedForward("output.dense");
   }
 
-  /** Prunes between step 100 and 200 before the end, or in the same proportions of a short run. */
+  /** Prunes from step 100 until 200 before the end; a short run, in proportion. */
   private static AdaLoraConfig adaLora(long steps) {
-    int before = (int) Math.min(100, steps / 8);
+    int before = steps > 350 ? 100 : (int) (steps / 8);
     return AdaLoraConfig.ofRanks(12, 8).alpha(16).warmup(before, 2 * before).targeting(ATTENTION);
   }
 
