@@ -34,6 +34,7 @@ import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -150,8 +151,10 @@ class MethodPagesTest {
     long all =
         adapter.tensors().entrySet().stream()
             .filter(tensor -> !tensor.getKey().contains("classifier"))
-            .filter(tensor -> !tensor.getValue().isBuffer())
-            .mapToLong(tensor -> tensor.getValue().size())
+            .map(Map.Entry::getValue)
+            .distinct()
+            .filter(tensor -> !tensor.isBuffer())
+            .mapToLong(Trainable::size)
             .sum();
     return String.format(Locale.ROOT, "%,d", all);
   }
