@@ -47,7 +47,11 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
     }
   }
 
-  private static void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
+  /**
+   * Whatever shares the table shares the rows. PEFT stores them under the names of all modules that
+   * do.
+   */
+  private void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
     Set<ParameterSite> published = new HashSet<>(sites.all(ParameterSite.class));
     for (LinearSite output : sites.all(LinearSite.class)) {
       boolean shares =
@@ -55,7 +59,17 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
               && output.weight().shape().equals(embedding.weight().shape());
       if (shares) {
         sites.rewrite(output, new TokenLogits(rows));
+        sites.alias(storedName(output.name()), rows.trainable());
       }
     }
+    for (InputSite input : sites.all(InputSite.class)) {
+      if (input.embedding() == embedding) {
+        input.alias().ifPresent(name -> sites.alias(storedName(name), rows.trainable()));
+      }
+    }
+  }
+
+  private String storedName(String module) {
+    return modulePrefix() + module + "." + TokenRows.KEY;
   }
 }
