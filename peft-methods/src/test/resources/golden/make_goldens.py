@@ -46,31 +46,23 @@ MODELS = {
         {"task_type": "SEQ_2_SEQ_LM"},
     ),
 }
-
-
-def trainable_tokens(task):
-    return TrainableTokensConfig(token_indices=[5, 20, 33], **task)
-
-
 CASES = {
+    "tiny-t5": {},
     "tiny-llama": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
         "lora-patterns": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_rslora=True, target_modules="all-linear",
             rank_pattern={"down_proj": 3}, alpha_pattern={"layers.1.self_attn.q_proj": 7}, **task),
-        "trainable-tokens": trainable_tokens,
     },
     "tiny-bert": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
         "lora-bias-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, bias="lora_only", modules_to_save=["pooler"],
             target_modules=["key", "word_embeddings"], **task),
-        "trainable-tokens": trainable_tokens,
-    },
-    "tiny-t5": {
-        "trainable-tokens": trainable_tokens,
     },
 }
+for cases in CASES.values():
+    cases["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
 
 def randomize(parameters, scale):

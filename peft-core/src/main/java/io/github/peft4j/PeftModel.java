@@ -132,7 +132,9 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     PeftConfig config = ConfigJson.read(method.configType(), json, source);
     Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
     common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
-    Adapter adapter = add(name, config, method, common, modulesIn(json, config), false);
+    List<String> modules =
+        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
+    Adapter adapter = add(name, config, method, common, modules, false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
     } catch (RuntimeException e) {
@@ -140,13 +142,6 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
       throw e;
     }
     return this;
-  }
-
-  /** PEFT saves no classifier with methods that know no modules to save, such as trained tokens. */
-  private @Nullable List<String> modulesIn(JsonObject json, PeftConfig config) {
-    boolean known =
-        json.has("modules_to_save") || ConfigJson.fields(config).containsKey("modules_to_save");
-    return known ? withClassifiers(config.modulesToSave()) : null;
   }
 
   /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */

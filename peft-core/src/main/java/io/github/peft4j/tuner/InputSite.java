@@ -2,7 +2,6 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,10 +62,10 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
 
   /**
    * The name that Hugging Face's model has for the embedding at this stack, if several stacks share
-   * it under names of their own.
+   * it under names of their own, or null.
    */
-  public Optional<String> alias() {
-    return Optional.ofNullable(alias);
+  public @Nullable String alias() {
+    return alias;
   }
 
   /**

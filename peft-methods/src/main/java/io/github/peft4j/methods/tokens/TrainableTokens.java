@@ -63,8 +63,9 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
       }
     }
     for (InputSite input : sites.all(InputSite.class)) {
-      if (input.embedding() == embedding) {
-        input.alias().ifPresent(name -> sites.alias(storedName(name), rows.trainable()));
+      String alias = input.alias();
+      if (input.embedding() == embedding && alias != null) {
+        sites.alias(storedName(alias), rows.trainable());
       }
     }
   }
