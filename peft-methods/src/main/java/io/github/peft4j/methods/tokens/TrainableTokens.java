@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.Sites;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
@@ -44,14 +45,11 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
           new TokenRows(embedding, config.tokenIndices(), config.initWeights(), sites.initial());
       sites.rewrite(embedding, rows);
       tie(rows, embedding, sites);
+      repeat(rows, embedding, sites);
     }
   }
 
-  /**
-   * Whatever shares the table shares the rows. PEFT stores them under the names of all modules that
-   * do.
-   */
-  private void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
+  private static void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
     Set<ParameterSite> published = new HashSet<>(sites.all(ParameterSite.class));
     for (LinearSite output : sites.all(LinearSite.class)) {
       boolean shares =
@@ -59,18 +57,22 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
               && output.weight().shape().equals(embedding.weight().shape());
       if (shares) {
         sites.rewrite(output, new TokenLogits(rows));
-        sites.alias(storedName(output.name()), rows.trainable());
-      }
-    }
-    for (InputSite input : sites.all(InputSite.class)) {
-      String alias = input.alias();
-      if (input.embedding() == embedding && alias != null) {
-        sites.alias(storedName(alias), rows.trainable());
       }
     }
   }
 
-  private String storedName(String module) {
-    return modulePrefix() + module + "." + TokenRows.KEY;
+  /** PEFT stores the rows under the names of all modules that share the table. */
+  private void repeat(TokenRows rows, EmbeddingSite embedding, Sites sites) {
+    Stream<String> outputs =
+        sites.all(LinearSite.class).stream()
+            .filter(output -> sites.layer(output) instanceof TokenLogits)
+            .map(LinearSite::name);
+    Stream<String> stacks =
+        sites.all(InputSite.class).stream()
+            .filter(input -> input.embedding() == embedding)
+            .flatMap(input -> Stream.ofNullable(input.alias()));
+    Stream.concat(outputs, stacks)
+        .map(module -> modulePrefix() + module + "." + TokenRows.KEY)
+        .forEach(name -> sites.alias(name, rows.trainable()));
   }
 }
