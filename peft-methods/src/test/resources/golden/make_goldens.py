@@ -1,4 +1,4 @@
-"""Makes the golden cases beside this file: what Hugging Face computes on two tiny models.
+"""Makes the golden cases beside this file: what Hugging Face computes on tiny models.
 
     pip install torch transformers==5.17.0 peft==0.21.0 safetensors
     python make_goldens.py
@@ -13,9 +13,16 @@ import pathlib
 import sys
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, TrainableTokensConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    LlamaConfig,
+    LlamaForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 HERE = pathlib.Path(__file__).parent
 SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4)
@@ -32,8 +39,15 @@ MODELS = {
                    hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
         {"task_type": "SEQ_CLS"},
     ),
+    "tiny-t5": (
+        T5ForConditionalGeneration,
+        T5Config(vocab_size=40, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4, dropout_rate=0.0,
+                 relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0),
+        {"task_type": "SEQ_2_SEQ_LM"},
+    ),
 }
 CASES = {
+    "tiny-t5": {},
     "tiny-llama": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
         "lora-patterns": lambda task: LoraConfig(
@@ -47,6 +61,8 @@ CASES = {
             target_modules=["key", "word_embeddings"], **task),
     },
 }
+for cases in CASES.values():
+    cases["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
 
 def randomize(parameters, scale):
@@ -63,6 +79,9 @@ def batch(model, task):
     if task["task_type"] == "CAUSAL_LM":
         labels = ids.masked_fill(mask == 0, -100)
         labels[0, :2] = -100
+    elif task["task_type"] == "SEQ_2_SEQ_LM":
+        labels = torch.randint(3, 40, (3, 5), generator=generator)
+        labels[1, 3:] = -100
     else:
         labels = torch.tensor([2, 0, 1])
     return dict(input_ids=ids, attention_mask=mask, labels=labels)

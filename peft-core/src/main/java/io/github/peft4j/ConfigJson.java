@@ -95,6 +95,15 @@ final class ConfigJson {
     return number == Math.rint(number) ? new JsonPrimitive((long) number) : value;
   }
 
+  /**
+   * Whether an adapter's files may hold modules that were trained whole. PEFT saves none, not even
+   * a classifier, with a method whose config has no field for them, such as trainable tokens.
+   */
+  static boolean savesModules(JsonObject json, PeftConfig config) {
+    String field = "modules_to_save";
+    return json.has(field) || defaults(config.getClass()).has(field);
+  }
+
   /** A config with PEFT's defaults. */
   static <C extends PeftConfig> C withDefaults(Class<C> type) {
     return read(type, new JsonObject(), type.getSimpleName());

@@ -132,8 +132,9 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     PeftConfig config = ConfigJson.read(method.configType(), json, source);
     Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
     common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
-    Adapter adapter =
-        add(name, config, method, common, withClassifiers(config.modulesToSave()), false);
+    List<String> modules =
+        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
+    Adapter adapter = add(name, config, method, common, modules, false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
     } catch (RuntimeException e) {

@@ -110,6 +110,7 @@ final class Families {
     spec.headDimension = "d_kv";
     spec.intermediateSize = "d_ff";
     spec.tokens = "shared";
+    spec.ownTokens = stack + ".embed_tokens";
     spec.rotary = false;
     spec.relativePositions = stack + ".block.0.layer.0.SelfAttention.relative_attention_bias";
     spec.layers = stack + ".block";

@@ -50,11 +50,13 @@ final class InputEmbedding extends NamedBlock {
    *
    * @param stack the stack's name
    * @param owned whether the tokens are a part of this block, or of another's
+   * @param ownTokens the table's name below this stack, if it has one there besides its own
    */
   InputEmbedding(
       String stack,
       Embedding tokens,
       boolean owned,
+      @Nullable String ownTokens,
       @Nullable Embedding positions,
       long positionOffset,
       @Nullable Embedding types,
@@ -67,7 +69,7 @@ final class InputEmbedding extends NamedBlock {
     this.norm = norm == null ? null : part(norm);
     this.positionOffset = positionOffset;
     this.dropout = dropout;
-    this.site = publish(new InputSite(name(), stack, tokens.site(), tokens::forward));
+    this.site = publish(new InputSite(name(), stack, tokens.site(), ownTokens, tokens::forward));
   }
 
   /** The first hidden state; the pass learns of masks and positions. */

@@ -79,6 +79,7 @@ final class StackBuilder {
         spec.name(),
         tokens == null ? table(spec.tokens, "vocab_size") : tokens,
         tokens == null,
+        spec.ownTokens,
         spec.positions == null ? null : table(spec.positions, positions),
         spec.positionOffset,
         spec.types == null ? null : table(spec.types, "type_vocab_size"),

@@ -43,6 +43,10 @@ final class StackSpec {
   String intermediateSize = "intermediate_size";
 
   String tokens = "embed_tokens";
+
+  /** The whole name of the same table below the stack, where transformers has it there as well. */
+  @Nullable String ownTokens;
+
   @Nullable String positions;
   int positionOffset;
   @Nullable String types;

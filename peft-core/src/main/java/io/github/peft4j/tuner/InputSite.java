@@ -12,14 +12,20 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
 
   private final String stack;
   private final EmbeddingSite embedding;
+  private final @Nullable String alias;
 
   /**
    * Creates a site in front of a token embedding.
    *
    * @param stack the stack's name
+   * @param alias the embedding's second name in Hugging Face's model, or null
    */
   public InputSite(
-      String name, String stack, EmbeddingSite embedding, Forward<NDArray, NDArray> lookup) {
+      String name,
+      String stack,
+      EmbeddingSite embedding,
+      @Nullable String alias,
+      Forward<NDArray, NDArray> lookup) {
     super(
         name,
         tokens ->
@@ -27,6 +33,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
                 lookup.forward(tokens.ids()), tokens.mask(), tokens.types(), 0, tokens.past(), 0));
     this.stack = stack;
     this.embedding = embedding;
+    this.alias = alias;
   }
 
   /** The name of the stack that the sequence enters. */
@@ -51,6 +58,14 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
   /** The token embedding behind this site. */
   public EmbeddingSite embedding() {
     return embedding;
+  }
+
+  /**
+   * The name that Hugging Face's model has for the embedding at this stack, if several stacks share
+   * it under names of their own, or null.
+   */
+  public @Nullable String alias() {
+    return alias;
   }
 
   /**

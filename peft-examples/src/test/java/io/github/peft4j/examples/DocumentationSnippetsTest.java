@@ -26,7 +26,9 @@ class DocumentationSnippetsTest {
         .flatMap(file -> Snippet.in(file).stream())
         .map(
             snippet ->
-                dynamicTest(snippet.location(), () -> assertThat(snippet.compile(temp)).isEmpty()));
+                dynamicTest(
+                    ROOT.relativize(snippet.file()) + ":" + snippet.line(),
+                    () -> assertThat(snippet.compile(temp)).isEmpty()));
   }
 
   @Test
@@ -85,7 +87,7 @@ class DocumentationSnippetsTest {
   }
 
   private static List<Path> markdown() throws IOException {
-    try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
+    try (Stream<Path> docs = Files.walk(ROOT.resolve("docs"))) {
       return Stream.concat(Stream.of(ROOT.resolve("README.md")), docs)
           .filter(file -> file.toString().endsWith(".md"))
           .sorted()

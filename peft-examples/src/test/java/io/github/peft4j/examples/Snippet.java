@@ -73,8 +73,9 @@ record Snippet(Path file, List<Line> lines) {
     return snippets;
   }
 
-  String location() {
-    return file.getFileName() + ":" + (lines.isEmpty() ? 1 : lines.get(0).number());
+  /** Where it starts in its file. */
+  int line() {
+    return lines.isEmpty() ? 1 : lines.get(0).number();
   }
 
   /** Compiles the snippet against the class path of the tests and returns what is wrong with it. */

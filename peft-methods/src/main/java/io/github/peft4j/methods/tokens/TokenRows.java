@@ -37,6 +37,8 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
               return torch.index_copy(table, 0, tokens, rows.to(table.dtype))
           """);
 
+  static final String KEY = "trainable_tokens_delta";
+
   private final Trainable rows;
   private final NDArray tokens;
   private final NDArray places;
@@ -66,7 +68,7 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
     column.close();
     this.rows =
         trainable(
-            "trainable_tokens_delta",
+            KEY,
             fromModel
                 ? initial.copy(Autograd.without(() -> SELECT.call(table, tokens)))
                 : initial.normal(1, ids.size(), site.dimension()));
@@ -80,6 +82,10 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
   @Override
   public NDArray merge(NDArray table) {
     return MERGE.call(table, tokens, rows.value());
+  }
+
+  Trainable trainable() {
+    return rows;
   }
 
   NDArray rows() {

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.Sites;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
@@ -44,6 +45,7 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
           new TokenRows(embedding, config.tokenIndices(), config.initWeights(), sites.initial());
       sites.rewrite(embedding, rows);
       tie(rows, embedding, sites);
+      repeat(rows, embedding, sites);
     }
   }
 
@@ -57,5 +59,20 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
         sites.rewrite(output, new TokenLogits(rows));
       }
     }
+  }
+
+  /** PEFT stores the rows under the names of all modules that share the table. */
+  private void repeat(TokenRows rows, EmbeddingSite embedding, Sites sites) {
+    Stream<String> outputs =
+        sites.all(LinearSite.class).stream()
+            .filter(output -> sites.layer(output) instanceof TokenLogits)
+            .map(LinearSite::name);
+    Stream<String> stacks =
+        sites.all(InputSite.class).stream()
+            .filter(input -> input.embedding() == embedding)
+            .flatMap(input -> Stream.ofNullable(input.alias()));
+    Stream.concat(outputs, stacks)
+        .map(module -> modulePrefix() + module + "." + TokenRows.KEY)
+        .forEach(name -> sites.alias(name, rows.trainable()));
   }
 }
