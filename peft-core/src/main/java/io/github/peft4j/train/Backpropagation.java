@@ -2,6 +2,7 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
@@ -10,9 +11,18 @@ import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
 public final class Backpropagation {
+
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(x: Tensor, y: Tensor) -> Tensor:
+              return torch.add(x, y)
+          """);
 
   private final TransformerModel model;
   private final boolean recompute;
@@ -35,22 +45,25 @@ public final class Backpropagation {
    * @return the sum of the penalties
    */
   public double penalty() {
+    try (Scope scope = new Scope()) {
+      NDArray sum = Autograd.record(true, this::sumOfPenalties);
+      if (sum == null) {
+        return 0;
+      }
+      Autograd.backward(sum, Tensors.onesLike(sum));
+      return Tensors.floats(sum)[0];
+    }
+  }
+
+  /** On the device: a number fetched for each layer would make the GPU wait as often. */
+  private @Nullable NDArray sumOfPenalties() {
     return model
         .sites()
         .flatMap(site -> site.activeLayers().stream())
-        .mapToDouble(this::penalty)
-        .sum();
-  }
-
-  private double penalty(TunerLayer<?, ?> layer) {
-    try (Scope scope = new Scope()) {
-      NDArray penalty = Autograd.record(true, layer::penalty);
-      if (penalty == null) {
-        return 0;
-      }
-      Autograd.backward(penalty, Tensors.onesLike(penalty));
-      return Tensors.floats(penalty)[0];
-    }
+        .map(TunerLayer::penalty)
+        .filter(Objects::nonNull)
+        .reduce(ADD::call)
+        .orElse(null);
   }
 
   /**
