@@ -38,6 +38,7 @@ public final class Adapter {
   private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> common;
   private final @Nullable List<String> modulesToSave;
+  private List<Provenance.Training> trainings = List.of();
 
   <C extends PeftConfig> Adapter(
       String name,
@@ -108,6 +109,16 @@ public final class Adapter {
           listeners.forEach(listener -> listener.afterStep(step, totalSteps));
           return null;
         });
+  }
+
+  /** What it was trained on, in order, as far as that is known. */
+  public List<Provenance.Training> trainings() {
+    return trainings;
+  }
+
+  /** Sets what it was trained on: whoever trains it says so, and it is saved with it. */
+  public void trainings(List<Provenance.Training> trainings) {
+    this.trainings = List.copyOf(trainings);
   }
 
   /** A tensor as its file holds it. */

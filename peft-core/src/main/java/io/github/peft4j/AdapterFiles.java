@@ -8,8 +8,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
-import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Scope;
@@ -41,6 +42,9 @@ final class AdapterFiles {
 
   /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
   static final String BESIDE = "peft4j_training.safetensors";
+
+  /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
+  private static final String BELONGS_TO = "adapter_model_sha256";
 
   private AdapterFiles() {}
 
@@ -85,9 +89,33 @@ final class AdapterFiles {
     Path second = folder.resolve(BESIDE);
     boolean all = beside.isEmpty() || Files.isRegularFile(second);
     if (all && !beside.isEmpty()) {
+      requireBelongsTo(second, file);
       read(second, beside, Map.of(), manager);
     }
     adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+  }
+
+  private static void requireBelongsTo(Path beside, Path weights) {
+    try (Safetensors second = Safetensors.open(beside);
+        Safetensors first = Safetensors.open(weights)) {
+      String expected = second.metadata().get(BELONGS_TO);
+      String present = TensorHash.of(first);
+      if (!present.equals(expected)) {
+        throw new IllegalArgumentException(
+            beside
+                + " belongs to an "
+                + WEIGHTS
+                + " whose tensors have the SHA-256 "
+                + expected
+                + ", but those of "
+                + weights
+                + " have "
+                + present
+                + ": take both files from one save, or delete "
+                + BESIDE
+                + " to use the adapter without training it on");
+      }
+    }
   }
 
   /** The tensors of one of the two files. */
@@ -154,6 +182,14 @@ final class AdapterFiles {
                     + Arrays.toString(source.info(name).shape())
                     + ", the model needs "
                     + tensor.value().getShape());
+          } else if (source.info(name).dtype().isFloating()
+              == (tensor.value().getDataType() == DataType.INT32)) {
+            problems.add(
+                name
+                    + " is of type "
+                    + source.info(name).dtype()
+                    + ", the model needs "
+                    + tensor.value().getDataType());
           }
         });
     frozen.forEach(
@@ -176,27 +212,26 @@ final class AdapterFiles {
     }
   }
 
-  static void write(Path folder, Adapter adapter) {
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot create the folder " + folder, e);
-    }
-    SafetensorsWriter writer = writer(adapter, tensors(adapter, false));
+  /** Writes the files of an adapter, all of them or none. */
+  static void write(FileGroup files, Adapter adapter, Provenance provenance) {
+    SafetensorsWriter weights = writer(adapter, tensors(adapter, false));
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
-                writer.add(name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
-    writer.write(folder.resolve(WEIGHTS));
+                weights.add(
+                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+    files.write(WEIGHTS, weights.content());
     Map<String, Trainable> beside = tensors(adapter, true);
-    Path second = folder.resolve(BESIDE);
     if (beside.isEmpty()) {
-      delete(second);
+      files.remove(BESIDE); // an earlier adapter's must not be taken for this one's
     } else {
-      writer(adapter, beside).write(second);
+      SafetensorsWriter second = writer(adapter, beside).metadata(BELONGS_TO, weights.tensorHash());
+      files.write(BESIDE, second.content());
     }
-    AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
+    files.writeText(CONFIG, adapter.configText());
+    files.writeText(Provenance.FILE, provenance.text());
+    files.commit();
   }
 
   private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
@@ -208,15 +243,6 @@ final class AdapterFiles {
           }
         });
     return writer;
-  }
-
-  /** A file of an earlier adapter must not be taken for this one's. */
-  private static void delete(Path file) {
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot delete " + file, e);
-    }
   }
 
   private static void add(SafetensorsWriter writer, String name, NDArray value) {

@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.Provenance;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
@@ -13,14 +14,17 @@ import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** One run of a {@link FineTuner}: the loop over steps, and what happens between them. */
@@ -40,6 +44,7 @@ final class TrainingRun {
   private final @Nullable Checkpoints checkpoints;
   private final List<TrainingListener> listeners;
   private final String metric;
+  private final List<Provenance.Training> earlier;
   private RunState state = new RunState();
   private int sampledEpoch = -1;
   private List<int[]> sampled = List.of();
@@ -50,6 +55,7 @@ final class TrainingRun {
     this.settings = settings;
     this.model = settings.model;
     this.adapter = theAdapter(model);
+    this.earlier = adapter.trainings();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
@@ -144,6 +150,7 @@ final class TrainingRun {
     try (AdamW optimizer = new AdamW(adapter.trainables(), settings.weightDecay)) {
       Map<String, NDArray> tensors = tensors(optimizer);
       resume(tensors);
+      double before = state.seconds;
       StartEvent begin = new StartEvent(state.step, totalSteps, epochs());
       listeners.forEach(listener -> listener.onStart(begin));
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
@@ -159,12 +166,17 @@ final class TrainingRun {
                 || stoppedEarly()
                 || due(settings.checkpointEvery, epochEnds)
                 || state.bestStep == state.step)) {
+          state.seconds = before + (System.nanoTime() - start) / 1e9;
+          record(state.step, state.seconds);
           checkpoints.write(model, adapter.name(), tensors, state);
         }
       }
+      long kept = state.step;
       if (settings.patience > 0 && checkpoints != null && state.bestStep > 0) {
         Checkpoints.read(checkpoints.at(state.bestStep), tensors);
+        kept = state.bestStep;
       }
+      record(kept, before + (System.nanoTime() - start) / 1e9);
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     EndEvent end = new EndEvent(state.step, tokens, seconds);
@@ -179,6 +191,28 @@ final class TrainingRun {
         tokens,
         seconds,
         tokens / Math.max(1e-9, trainingSeconds));
+  }
+
+  /** Notes with the adapter that it has been trained so, up to a step. */
+  private void record(long step, double seconds) {
+    Map<String, String> facts = new TreeMap<>(state.settings);
+    facts.keySet().removeAll(Set.of("adapter", "base_model", "data_sha256", "seed"));
+    Provenance.Training now =
+        new Provenance.Training(
+            Objects.requireNonNull(state.settings.get("data_sha256")),
+            settings.seed,
+            facts,
+            step,
+            totalSteps,
+            step > 0 ? state.losses.get((int) step - 1) : Double.NaN,
+            state.evaluations.stream()
+                .filter(evaluation -> evaluation.step == step)
+                .findFirst()
+                .map(evaluation -> evaluation.metrics)
+                .orElse(Map.of()),
+            Instant.parse(state.started),
+            seconds);
+    adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
   }
 
   private int epochs() {
