@@ -111,6 +111,32 @@ public final class Adapter {
         });
   }
 
+  /**
+   * What its method remembers from step to step of a training, by name: the same arrays until
+   * {@link #afterTraining}, to be saved and set together with the tensors.
+   */
+  public Map<String, NDArray> methodState() {
+    Map<String, NDArray> state = new LinkedHashMap<>();
+    for (int i = 0; i < listeners.size(); i++) {
+      String prefix = "method." + i + ".";
+      listeners.get(i).state().forEach((name, array) -> state.put(prefix + name, array));
+    }
+    return state;
+  }
+
+  /**
+   * To be called when the tensors and the arrays of {@link #methodState} have been set to what they
+   * were after a step.
+   */
+  public void resumed(int step, int totalSteps) {
+    listeners.forEach(listener -> listener.resumed(step, totalSteps));
+  }
+
+  /** To be called when a training is over, however it ended. */
+  public void afterTraining() {
+    listeners.forEach(StepListener::afterTraining);
+  }
+
   /** What it was trained on, in order, as far as that is known. */
   public List<Provenance.Training> trainings() {
     return trainings;

@@ -173,10 +173,12 @@ final class TrainingRun {
       }
       long kept = state.step;
       if (settings.patience > 0 && checkpoints != null && state.bestStep > 0) {
-        Checkpoints.read(checkpoints.at(state.bestStep), tensors);
+        restore(checkpoints.at(state.bestStep), tensors, state.bestStep);
         kept = state.bestStep;
       }
       record(kept, before + (System.nanoTime() - start) / 1e9);
+    } finally {
+      adapter.afterTraining();
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     EndEvent end = new EndEvent(state.step, tokens, seconds);
@@ -235,6 +237,7 @@ final class TrainingRun {
       tensors.put(i + ".parameter", trainables.get(i).value());
     }
     tensors.putAll(optimizer.state());
+    tensors.putAll(adapter.methodState());
     return tensors;
   }
 
@@ -258,8 +261,13 @@ final class TrainingRun {
                     + ". To go on, take the same settings; for a new run, take another folder");
           }
         });
-    Checkpoints.read(last.get(), tensors);
+    restore(last.get(), tensors, saved.step);
     state = saved;
+  }
+
+  private void restore(Path checkpoint, Map<String, NDArray> tensors, long step) {
+    Checkpoints.read(checkpoint, tensors);
+    adapter.resumed((int) step, (int) totalSteps);
   }
 
   private long labels(Batch batch) {
