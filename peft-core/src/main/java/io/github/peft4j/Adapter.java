@@ -168,6 +168,42 @@ public final class Adapter {
     return tensors;
   }
 
+  /** The name of a tensor. */
+  String nameOf(Trainable tensor) {
+    return tensors.entrySet().stream()
+        .filter(entry -> entry.getValue() == tensor)
+        .findFirst()
+        .orElseThrow()
+        .getKey();
+  }
+
+  /** The tensors of these names. */
+  Map<String, Trainable> tensors(Set<String> names) {
+    Map<String, Trainable> some = new LinkedHashMap<>(tensors);
+    some.keySet().retainAll(names);
+    return some;
+  }
+
+  /**
+   * Its method, if AdapterHub's library has it.
+   *
+   * @throws UnsupportedMethodException if the library has not
+   */
+  AdapterHubMethod<?> adapterHubMethod() {
+    if (method instanceof AdapterHubMethod<?> hub) {
+      return hub;
+    }
+    throw new UnsupportedMethodException(
+        "AdapterHub's files of "
+            + type()
+            + " are not supported; save the adapter as Hugging Face PEFT does, by save(folder)");
+  }
+
+  /** Its config with what training has decided. */
+  PeftConfig trainedConfig() {
+    return trained.get();
+  }
+
   /** Frozen tensors of the model that its file holds besides. */
   Map<String, ParameterSite> frozen() {
     return frozen;

@@ -17,6 +17,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
@@ -39,6 +40,9 @@ final class AdapterFiles {
 
   static final String CONFIG = "adapter_config.json";
   static final String WEIGHTS = "adapter_model.safetensors";
+
+  /** What PEFT wrote before, and writes without safe_serialization. */
+  private static final String PICKLED_WEIGHTS = "adapter_model.bin";
 
   /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
   static final String BESIDE = "peft4j_training.safetensors";
@@ -74,23 +78,31 @@ final class AdapterFiles {
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
     Path file = folder.resolve(WEIGHTS);
-    if (!Files.isRegularFile(file)) {
+    if (Files.isRegularFile(file)) {
+      try (TensorSource source = Safetensors.open(file)) {
+        read(file, source, tensors(adapter, false), adapter.frozen(), manager);
+      }
+    } else if (Files.isRegularFile(folder.resolve(PICKLED_WEIGHTS))) {
+      try (TensorSource source = TorchFile.open(folder.resolve(PICKLED_WEIGHTS))) {
+        read(
+            folder.resolve(PICKLED_WEIGHTS),
+            source,
+            tensors(adapter, false),
+            adapter.frozen(),
+            manager);
+      }
+    } else {
       throw new IllegalArgumentException(
-          folder
-              + " has no "
-              + WEIGHTS
-              + (Files.exists(folder.resolve("adapter_model.bin"))
-                  ? "; adapter_model.bin is Python's pickle, which peft4j does not run: save the"
-                      + " adapter with safe_serialization=True"
-                  : ""));
+          folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS);
     }
-    read(file, tensors(adapter, false), adapter.frozen(), manager);
     Map<String, Trainable> beside = tensors(adapter, true);
     Path second = folder.resolve(BESIDE);
     boolean all = beside.isEmpty() || Files.isRegularFile(second);
     if (all && !beside.isEmpty()) {
       requireBelongsTo(second, file);
-      read(second, beside, Map.of(), manager);
+      try (TensorSource source = Safetensors.open(second)) {
+        read(second, source, beside, Map.of(), manager);
+      }
     }
     adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
   }
@@ -132,24 +144,29 @@ final class AdapterFiles {
     return tensors;
   }
 
-  private static void read(
+  /**
+   * Sets tensors to those of a source, by name.
+   *
+   * @param file what errors call the source
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  static void read(
       Path file,
+      TensorSource source,
       Map<String, Trainable> tensors,
       Map<String, ParameterSite> frozen,
       NDManager manager) {
-    try (TensorSource source = Safetensors.open(file)) {
-      check(file, source, tensors, frozen);
-      tensors.forEach(
-          (name, tensor) -> {
-            Shape shape = new Shape(source.info(name).shape());
-            try (NDArray value =
-                source.info(name).dtype().isFloating()
-                    ? manager.create(source.floats(name), shape)
-                    : manager.create(source.longs(name), shape)) {
-              Tensors.copy(tensor.value(), value);
-            }
-          });
-    }
+    check(file, source, tensors, frozen);
+    tensors.forEach(
+        (name, tensor) -> {
+          Shape shape = new Shape(source.info(name).shape());
+          try (NDArray value =
+              source.info(name).dtype().isFloating()
+                  ? manager.create(source.floats(name), shape)
+                  : manager.create(source.longs(name), shape)) {
+            Tensors.copy(tensor.value(), value);
+          }
+        });
   }
 
   private static void check(
@@ -236,13 +253,15 @@ final class AdapterFiles {
 
   private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors.forEach(
-        (name, tensor) -> {
-          try (Scope scope = new Scope()) {
-            add(writer, name, adapter.stored(tensor));
-          }
-        });
+    tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
     return writer;
+  }
+
+  /** Adds a tensor as files hold it. */
+  static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
+    try (Scope scope = new Scope()) {
+      add(writer, name, adapter.stored(tensor));
+    }
   }
 
   private static void add(SafetensorsWriter writer, String name, NDArray value) {

@@ -130,16 +130,21 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   }
 
   /**
-   * Loads an adapter that peft4j or Hugging Face PEFT saved and makes it the active one. If its
-   * {@link Provenance} names another base model than this one by hash, a warning is logged.
+   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved and makes it the
+   * active one. If its {@link Provenance} names another base model than this one by hash, a warning
+   * is logged.
    *
    * @param name of the adapter; not yet taken
-   * @param folder with adapter_config.json and adapter_model.safetensors
+   * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
+   *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
    * @throws IllegalArgumentException if the adapter does not fit, listing what does not
    */
   public PeftModel loadAdapter(String name, Path folder) {
     JsonObject json = AdapterFiles.readConfig(folder);
+    if (AdapterHubFiles.isOne(json)) {
+      return loadAdapterHub(name, folder, json);
+    }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     if (!json.has("peft_type")) {
       throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
@@ -155,6 +160,23 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     Adapter adapter = add(name, config, method, common, modules, false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
+      Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
+    } catch (RuntimeException e) {
+      remove(name);
+      throw e;
+    }
+    return this;
+  }
+
+  private PeftModel loadAdapterHub(String name, Path folder, JsonObject json) {
+    @SuppressWarnings("unchecked")
+    PeftMethod<PeftConfig> method = (PeftMethod<PeftConfig>) AdapterHubFiles.method(json);
+    String source = folder.resolve(AdapterFiles.CONFIG).toString();
+    PeftConfig config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
+    Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
+    Adapter adapter = add(name, config, method, common, withClassifiers(null), false);
+    try {
+      AdapterHubFiles.readTensors(folder, json, adapter, base);
       Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
     } catch (RuntimeException e) {
       remove(name);
@@ -420,6 +442,21 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   public PeftModel save(String name, Path folder) {
     try (FileGroup files = new FileGroup(folder)) {
       AdapterFiles.write(files, adapter(name), provenance(name));
+    }
+    return this;
+  }
+
+  /**
+   * Saves an adapter as AdapterHub's library {@code adapters} does: adapter_config.json,
+   * adapter.safetensors, and its head in files of its own.
+   *
+   * @param folder which is made if it is not there
+   * @throws UnsupportedMethodException if that library's files of the method are not supported
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveAdapterHub(String name, Path folder) {
+    try (FileGroup files = new FileGroup(folder)) {
+      AdapterHubFiles.write(files, adapter(name), base, provenance(name));
     }
     return this;
   }

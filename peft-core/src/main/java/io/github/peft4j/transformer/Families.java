@@ -35,6 +35,8 @@ final class Families {
             spec.up = "intermediate.dense";
             spec.down = "output.dense";
             spec.feedForwardNorms = List.of("output.LayerNorm");
+            spec.attentionAdapters = "attention.output.adapters";
+            spec.feedForwardAdapters = "output.adapters";
             spec.usualActivation = "gelu";
             spec.finalNorm = null;
             spec.usualTask = Task.Type.SEQ_CLS;
@@ -93,6 +95,7 @@ final class Families {
             spec.crossAttention = "layer.1.EncDecAttention";
             spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
             spec.crossAttentionNorms = List.of("layer.1.layer_norm");
+            spec.crossAttentionAdapters = "layer.1.adapters";
             spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
             boolean tied = config.flag("tie_word_embeddings", true);
             if (config.flag("scale_decoder_outputs", tied)) {
@@ -119,6 +122,7 @@ final class Families {
     spec.projections = List.of("q", "k", "v");
     spec.attentionOutput = "layer.0.SelfAttention.o";
     spec.attentionNorms = List.of("layer.0.layer_norm");
+    spec.attentionAdapters = "layer.0.adapters";
     spec.scale = layer -> 1.0;
     spec.finalNorm = stack + ".final_layer_norm";
     spec.hiddenDropout = "dropout_rate";
@@ -138,6 +142,7 @@ final class Families {
     spec.up = layer + (gated ? "DenseReluDense.wi_1" : "DenseReluDense.wi");
     spec.down = layer + "DenseReluDense.wo";
     spec.feedForwardNorms = List.of(layer + "layer_norm");
+    spec.feedForwardAdapters = layer + "adapters";
     spec.activation = "dense_act_fn";
     spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
   }
