@@ -42,7 +42,7 @@ final class TrainingRun {
   private final LearningRateSchedule schedule;
   private final Evaluator evaluator;
   private final @Nullable Checkpoints checkpoints;
-  private final List<TrainingListener> listeners;
+  private final Listeners listeners;
   private final String metric;
   private final List<Provenance.Training> earlier;
   private RunState state = new RunState();
@@ -86,10 +86,11 @@ final class TrainingRun {
     this.schedule = scheduleOf(settings, totalSteps);
     this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
-    this.listeners = new ArrayList<>(settings.listeners);
+    List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
-      listeners.add(0, new ProgressBar());
+      told.add(0, new ProgressBar());
     }
+    this.listeners = new Listeners(told);
     boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
     this.metric =
         settings.metric != null ? settings.metric : classifies ? Metrics.ACCURACY : Metrics.LOSS;
@@ -152,7 +153,7 @@ final class TrainingRun {
       resume(tensors);
       double before = state.seconds;
       StartEvent begin = new StartEvent(state.step, totalSteps, epochs());
-      listeners.forEach(listener -> listener.onStart(begin));
+      listeners.onStart(begin);
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
       while (state.step < totalSteps && !stoppedEarly()) {
         step(backpropagation, optimizer);
@@ -179,10 +180,9 @@ final class TrainingRun {
       record(kept, before + (System.nanoTime() - start) / 1e9);
     } finally {
       adapter.afterTraining();
+      listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    EndEvent end = new EndEvent(state.step, tokens, seconds);
-    listeners.forEach(listener -> listener.onEnd(end));
     return new TrainingReport(
         state.step,
         state.losses,
@@ -319,7 +319,7 @@ final class TrainingRun {
             norm,
             stepTokens,
             stepTokens / seconds);
-    listeners.forEach(listener -> listener.onStep(event));
+    listeners.onStep(event);
   }
 
   /** The examples of a step's batches: a function of the step alone, so that a run can go on. */
@@ -376,6 +376,6 @@ final class TrainingRun {
       state.sinceBest++;
     }
     EvaluationEvent event = new EvaluationEvent(state.step, metrics);
-    listeners.forEach(listener -> listener.onEvaluation(event));
+    listeners.onEvaluation(event);
   }
 }
