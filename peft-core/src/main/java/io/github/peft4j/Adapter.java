@@ -38,6 +38,7 @@ public final class Adapter {
   private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> common;
   private final @Nullable List<String> modulesToSave;
+  private List<Provenance.Training> trainings = List.of();
 
   <C extends PeftConfig> Adapter(
       String name,
@@ -110,6 +111,42 @@ public final class Adapter {
         });
   }
 
+  /**
+   * What its method remembers from step to step of a training, by name: the same arrays until
+   * {@link #afterTraining}, to be saved and set together with the tensors.
+   */
+  public Map<String, NDArray> methodState() {
+    Map<String, NDArray> state = new LinkedHashMap<>();
+    for (int i = 0; i < listeners.size(); i++) {
+      String prefix = "method." + i + ".";
+      listeners.get(i).state().forEach((name, array) -> state.put(prefix + name, array));
+    }
+    return state;
+  }
+
+  /**
+   * To be called when the tensors and the arrays of {@link #methodState} have been set to what they
+   * were after a step.
+   */
+  public void resumed(int step, int totalSteps) {
+    listeners.forEach(listener -> listener.resumed(step, totalSteps));
+  }
+
+  /** To be called when a training is over, however it ended. */
+  public void afterTraining() {
+    listeners.forEach(StepListener::afterTraining);
+  }
+
+  /** What it was trained on, in order, as far as that is known. */
+  public List<Provenance.Training> trainings() {
+    return trainings;
+  }
+
+  /** Sets what it was trained on: whoever trains it says so, and it is saved with it. */
+  public void trainings(List<Provenance.Training> trainings) {
+    this.trainings = List.copyOf(trainings);
+  }
+
   /** A tensor as its file holds it. */
   NDArray stored(Trainable tensor) {
     TunerLayer<?, ?> owner = owners.get(tensor);
@@ -129,6 +166,42 @@ public final class Adapter {
   /** All tensors by their names in its files, buffers included. */
   public Map<String, Trainable> tensors() {
     return tensors;
+  }
+
+  /** The name of a tensor. */
+  String nameOf(Trainable tensor) {
+    return tensors.entrySet().stream()
+        .filter(entry -> entry.getValue() == tensor)
+        .findFirst()
+        .orElseThrow()
+        .getKey();
+  }
+
+  /** The tensors of these names. */
+  Map<String, Trainable> tensors(Set<String> names) {
+    Map<String, Trainable> some = new LinkedHashMap<>(tensors);
+    some.keySet().retainAll(names);
+    return some;
+  }
+
+  /**
+   * Its method, if AdapterHub's library has it.
+   *
+   * @throws UnsupportedMethodException if the library has not
+   */
+  AdapterHubMethod<?> adapterHubMethod() {
+    if (method instanceof AdapterHubMethod<?> hub) {
+      return hub;
+    }
+    throw new UnsupportedMethodException(
+        "AdapterHub's files of "
+            + type()
+            + " are not supported; save the adapter as Hugging Face PEFT does, by save(folder)");
+  }
+
+  /** Its config with what training has decided. */
+  PeftConfig trainedConfig() {
+    return trained.get();
   }
 
   /** Frozen tensors of the model that its file holds besides. */

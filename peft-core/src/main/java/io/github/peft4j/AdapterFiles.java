@@ -8,14 +8,16 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
-import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
@@ -39,8 +41,14 @@ final class AdapterFiles {
   static final String CONFIG = "adapter_config.json";
   static final String WEIGHTS = "adapter_model.safetensors";
 
+  /** What PEFT wrote before, and writes without safe_serialization. */
+  private static final String PICKLED_WEIGHTS = "adapter_model.bin";
+
   /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
   static final String BESIDE = "peft4j_training.safetensors";
+
+  /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
+  private static final String BELONGS_TO = "adapter_model_sha256";
 
   private AdapterFiles() {}
 
@@ -70,24 +78,56 @@ final class AdapterFiles {
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
     Path file = folder.resolve(WEIGHTS);
-    if (!Files.isRegularFile(file)) {
+    if (Files.isRegularFile(file)) {
+      try (TensorSource source = Safetensors.open(file)) {
+        read(file, source, tensors(adapter, false), adapter.frozen(), manager);
+      }
+    } else if (Files.isRegularFile(folder.resolve(PICKLED_WEIGHTS))) {
+      try (TensorSource source = TorchFile.open(folder.resolve(PICKLED_WEIGHTS))) {
+        read(
+            folder.resolve(PICKLED_WEIGHTS),
+            source,
+            tensors(adapter, false),
+            adapter.frozen(),
+            manager);
+      }
+    } else {
       throw new IllegalArgumentException(
-          folder
-              + " has no "
-              + WEIGHTS
-              + (Files.exists(folder.resolve("adapter_model.bin"))
-                  ? "; adapter_model.bin is Python's pickle, which peft4j does not run: save the"
-                      + " adapter with safe_serialization=True"
-                  : ""));
+          folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS);
     }
-    read(file, tensors(adapter, false), adapter.frozen(), manager);
     Map<String, Trainable> beside = tensors(adapter, true);
     Path second = folder.resolve(BESIDE);
     boolean all = beside.isEmpty() || Files.isRegularFile(second);
     if (all && !beside.isEmpty()) {
-      read(second, beside, Map.of(), manager);
+      requireBelongsTo(second, file);
+      try (TensorSource source = Safetensors.open(second)) {
+        read(second, source, beside, Map.of(), manager);
+      }
     }
     adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+  }
+
+  private static void requireBelongsTo(Path beside, Path weights) {
+    try (Safetensors second = Safetensors.open(beside);
+        Safetensors first = Safetensors.open(weights)) {
+      String expected = second.metadata().get(BELONGS_TO);
+      String present = TensorHash.of(first);
+      if (expected != null && !present.equals(expected)) { // null: no file of peft4j's
+        throw new IllegalArgumentException(
+            beside
+                + " belongs to an "
+                + WEIGHTS
+                + " whose tensors have the SHA-256 "
+                + expected
+                + ", but those of "
+                + weights
+                + " have "
+                + present
+                + ": take both files from one save, or delete "
+                + BESIDE
+                + " to use the adapter without training it on");
+      }
+    }
   }
 
   /** The tensors of one of the two files. */
@@ -104,24 +144,29 @@ final class AdapterFiles {
     return tensors;
   }
 
-  private static void read(
+  /**
+   * Sets tensors to those of a source, by name.
+   *
+   * @param file what errors call the source
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  static void read(
       Path file,
+      TensorSource source,
       Map<String, Trainable> tensors,
       Map<String, ParameterSite> frozen,
       NDManager manager) {
-    try (TensorSource source = Safetensors.open(file)) {
-      check(file, source, tensors, frozen);
-      tensors.forEach(
-          (name, tensor) -> {
-            Shape shape = new Shape(source.info(name).shape());
-            try (NDArray value =
-                source.info(name).dtype().isFloating()
-                    ? manager.create(source.floats(name), shape)
-                    : manager.create(source.longs(name), shape)) {
-              Tensors.copy(tensor.value(), value);
-            }
-          });
-    }
+    check(file, source, tensors, frozen);
+    tensors.forEach(
+        (name, tensor) -> {
+          Shape shape = new Shape(source.info(name).shape());
+          try (NDArray value =
+              source.info(name).dtype().isFloating()
+                  ? manager.create(source.floats(name), shape)
+                  : manager.create(source.longs(name), shape)) {
+            Tensors.copy(tensor.value(), value);
+          }
+        });
   }
 
   private static void check(
@@ -154,6 +199,14 @@ final class AdapterFiles {
                     + Arrays.toString(source.info(name).shape())
                     + ", the model needs "
                     + tensor.value().getShape());
+          } else if (source.info(name).dtype().isFloating()
+              == (tensor.value().getDataType() == DataType.INT32)) {
+            problems.add(
+                name
+                    + " is of type "
+                    + source.info(name).dtype()
+                    + ", the model needs "
+                    + tensor.value().getDataType());
           }
         });
     frozen.forEach(
@@ -176,46 +229,38 @@ final class AdapterFiles {
     }
   }
 
-  static void write(Path folder, Adapter adapter) {
-    try {
-      Files.createDirectories(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot create the folder " + folder, e);
-    }
-    SafetensorsWriter writer = writer(adapter, tensors(adapter, false));
+  /** Writes the files of an adapter, all of them or none. */
+  static void write(FileGroup files, Adapter adapter, Provenance provenance) {
+    SafetensorsWriter weights = writer(adapter, tensors(adapter, false));
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
-                writer.add(name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
-    writer.write(folder.resolve(WEIGHTS));
+                weights.add(
+                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+    files.write(WEIGHTS, weights.content());
     Map<String, Trainable> beside = tensors(adapter, true);
-    Path second = folder.resolve(BESIDE);
     if (beside.isEmpty()) {
-      delete(second);
+      files.remove(BESIDE); // an earlier adapter's must not be taken for this one's
     } else {
-      writer(adapter, beside).write(second);
+      SafetensorsWriter second = writer(adapter, beside).metadata(BELONGS_TO, weights.tensorHash());
+      files.write(BESIDE, second.content());
     }
-    AtomicFiles.writeText(folder.resolve(CONFIG), adapter.configText());
+    files.writeText(CONFIG, adapter.configText());
+    files.writeText(Provenance.FILE, provenance.text());
+    files.commit();
   }
 
   private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors.forEach(
-        (name, tensor) -> {
-          try (Scope scope = new Scope()) {
-            add(writer, name, adapter.stored(tensor));
-          }
-        });
+    tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
     return writer;
   }
 
-  /** A file of an earlier adapter must not be taken for this one's. */
-  private static void delete(Path file) {
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot delete " + file, e);
+  /** Adds a tensor as files hold it. */
+  static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
+    try (Scope scope = new Scope()) {
+      add(writer, name, adapter.stored(tensor));
     }
   }
 

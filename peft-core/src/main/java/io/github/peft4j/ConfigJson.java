@@ -237,7 +237,7 @@ final class ConfigJson {
         return value.getAsBigDecimal().intValueExact();
       }
       if (type == double.class || type == Double.class) {
-        return value.getAsBigDecimal().doubleValue();
+        return finite(value);
       }
       if (type == boolean.class || type == Boolean.class) {
         if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
@@ -273,6 +273,14 @@ final class ConfigJson {
     throw new IllegalStateException("config components cannot be of " + type);
   }
 
+  private static double finite(JsonElement value) {
+    double number = value.getAsBigDecimal().doubleValue();
+    if (!Double.isFinite(number)) {
+      throw new NumberFormatException(value + " is beyond the range of a double");
+    }
+    return number;
+  }
+
   private static Object readGeneric(ParameterizedType generic, JsonElement value) {
     Type last = generic.getActualTypeArguments()[generic.getActualTypeArguments().length - 1];
     if (generic.getRawType() == List.class) {
@@ -291,7 +299,7 @@ final class ConfigJson {
           e.getKey(),
           last == Integer.class
               ? (Object) e.getValue().getAsBigDecimal().intValueExact()
-              : (Object) e.getValue().getAsBigDecimal().doubleValue());
+              : (Object) finite(e.getValue()));
     }
     return map;
   }

@@ -3,6 +3,7 @@ package io.github.peft4j;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.safetensors.Safetensors;
@@ -144,10 +145,16 @@ public final class Peft {
                   + ": tokenizer.json belongs to another model");
         }
         LOG.debug("loaded {}: {}", origin, model);
-        return new PeftModel(model, words, origin, seed);
+        return new PeftModel(model, words, origin, seed, this::fingerprint);
       } catch (RuntimeException e) {
         model.close();
         throw e;
+      }
+    }
+
+    private String fingerprint() {
+      try (TensorSource source = tensors.get()) {
+        return TensorHash.of(source);
       }
     }
   }

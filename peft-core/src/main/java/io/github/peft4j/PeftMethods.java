@@ -39,6 +39,26 @@ final class PeftMethods {
     return method;
   }
 
+  /** The method of an adapter that AdapterHub's library wrote. */
+  static AdapterHubMethod<?> ofArchitecture(String architecture) {
+    Map<String, AdapterHubMethod<?>> methods = new TreeMap<>();
+    for (PeftMethod<?> method : BY_TYPE.values()) {
+      if (method instanceof AdapterHubMethod<?> hub) {
+        methods.put(hub.architecture(), hub);
+      }
+    }
+    AdapterHubMethod<?> method = methods.get(architecture);
+    if (method == null) {
+      throw new UnsupportedMethodException(
+          "AdapterHub's architecture '"
+              + architecture
+              + "' is not supported; supported: "
+              + methods.keySet()
+              + hint());
+    }
+    return method;
+  }
+
   @SuppressWarnings("unchecked")
   static <C extends PeftConfig> PeftMethod<C> of(C config) {
     return (PeftMethod<C>)

@@ -15,6 +15,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;
+import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
@@ -37,9 +38,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A frozen model with adapters on it.
@@ -56,12 +60,17 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   /** The name of an adapter that is given none, as in Hugging Face PEFT. */
   public static final String DEFAULT = "default";
 
+  private static final Logger LOG = LoggerFactory.getLogger(PeftModel.class);
+
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
   private final String origin;
   private final long seed;
+  private final Supplier<String> hash;
+  private @Nullable String baseSha256;
+  private boolean original = true;
   private final Map<String, Adapter> adapters = new LinkedHashMap<>();
   private final Set<ParameterSite> mergedInto = new LinkedHashSet<>();
   private Composition active = Composition.NONE;
@@ -74,12 +83,20 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    * @param tokenizer of the model, or null if texts are not needed; closed with the model
    * @param origin where the model came from: {@code base_model_name_or_path} in adapter files
    * @param seed of new adapters' random tensors
+   * @param hash computes the fingerprint of the model's weights, see {@link
+   *     io.github.peft4j.io.TensorHash}; called once, when an adapter's files first need it
    */
-  public PeftModel(TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+  public PeftModel(
+      TransformerModel base,
+      @Nullable Tokenizer tokenizer,
+      String origin,
+      long seed,
+      Supplier<String> hash) {
     this.base = addChildBlock("base", base);
     this.tokenizer = tokenizer;
     this.origin = origin;
     this.seed = seed;
+    this.hash = hash;
   }
 
   /** Adds a fresh adapter called {@value #DEFAULT} and makes it the active one. */
@@ -113,15 +130,21 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   }
 
   /**
-   * Loads an adapter that peft4j or Hugging Face PEFT saved and makes it the active one.
+   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved and makes it the
+   * active one. If its {@link Provenance} names another base model than this one by hash, a warning
+   * is logged.
    *
    * @param name of the adapter; not yet taken
-   * @param folder with adapter_config.json and adapter_model.safetensors
+   * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
+   *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
    * @throws IllegalArgumentException if the adapter does not fit, listing what does not
    */
   public PeftModel loadAdapter(String name, Path folder) {
     JsonObject json = AdapterFiles.readConfig(folder);
+    if (AdapterHubFiles.isOne(json)) {
+      return loadAdapterHub(name, folder, json);
+    }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     if (!json.has("peft_type")) {
       throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
@@ -137,11 +160,36 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     Adapter adapter = add(name, config, method, common, modules, false);
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
+      Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
     } catch (RuntimeException e) {
       remove(name);
       throw e;
     }
     return this;
+  }
+
+  private PeftModel loadAdapterHub(String name, Path folder, JsonObject json) {
+    @SuppressWarnings("unchecked")
+    PeftMethod<PeftConfig> method = (PeftMethod<PeftConfig>) AdapterHubFiles.method(json);
+    String source = folder.resolve(AdapterFiles.CONFIG).toString();
+    PeftConfig config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
+    Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
+    Adapter adapter = add(name, config, method, common, withClassifiers(null), false);
+    try {
+      AdapterHubFiles.readTensors(folder, json, adapter, base);
+      Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
+    } catch (RuntimeException e) {
+      remove(name);
+      throw e;
+    }
+    return this;
+  }
+
+  private void trust(Path folder, Adapter adapter, Provenance provenance) {
+    adapter.trainings(provenance.trainings());
+    if (provenance.baseSha256() != null) {
+      provenance.doubt(origin, baseSha256()).ifPresent(doubt -> LOG.warn("{}: {}", folder, doubt));
+    }
   }
 
   /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
@@ -363,6 +411,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     mergedInto.forEach(ParameterSite::forgetUnmerged);
     mergedInto.clear();
     merged = false;
+    original = false;
     active = Composition.NONE;
     List.copyOf(adapters.keySet()).forEach(this::remove);
     return base;
@@ -383,13 +432,52 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
   }
 
   /**
-   * Saves an adapter as Hugging Face PEFT does: adapter_config.json, adapter_model.safetensors.
+   * Saves an adapter as Hugging Face PEFT does: adapter_config.json, adapter_model.safetensors; and
+   * beside them where it comes from, see {@link Provenance}. All files are written or none: if the
+   * disk is full, what was in the folder is unchanged.
    *
    * @param folder which is made if it is not there
+   * @throws java.io.UncheckedIOException if a file cannot be written
    */
   public PeftModel save(String name, Path folder) {
-    AdapterFiles.write(folder, adapter(name));
+    try (FileGroup files = new FileGroup(folder)) {
+      AdapterFiles.write(files, adapter(name), provenance(name));
+    }
     return this;
+  }
+
+  /**
+   * Saves an adapter as AdapterHub's library {@code adapters} does: adapter_config.json,
+   * adapter.safetensors, and its head in files of its own.
+   *
+   * @param folder which is made if it is not there
+   * @throws UnsupportedMethodException if that library's files of the method are not supported
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveAdapterHub(String name, Path folder) {
+    try (FileGroup files = new FileGroup(folder)) {
+      AdapterHubFiles.write(files, adapter(name), base, provenance(name));
+    }
+    return this;
+  }
+
+  /** Where an adapter comes from, as it would be saved now. */
+  public Provenance provenance(String name) {
+    return Provenance.now(origin, baseSha256(), adapter(name).trainings());
+  }
+
+  /**
+   * The fingerprint of the frozen model's weights, see {@link io.github.peft4j.io.TensorHash}. They
+   * are read once for it, at the first call.
+   *
+   * @return null if adapters were merged for good, so that the weights are no longer those of a
+   *     file
+   */
+  public @Nullable String baseSha256() {
+    if (original && baseSha256 == null) {
+      baseSha256 = hash.get();
+    }
+    return original ? baseSha256 : null;
   }
 
   /**

@@ -51,13 +51,13 @@ final class SpecialTokens {
   private final Vocabulary vocabulary;
   private final Map<Role, Long> ids = new EnumMap<>(Role.class);
 
-  private SpecialTokens(Vocabulary vocabulary, List<JsonObject> names, JsonObject config) {
+  private SpecialTokens(Vocabulary vocabulary, List<JsonObject> names, List<JsonObject> configs) {
     this.vocabulary = vocabulary;
     for (Role role : Role.values()) {
       Stream<@Nullable Long> candidates =
           Stream.of(
                   names.stream().map(file -> content(file.get(role.key()))).map(vocabulary::id),
-                  Stream.of(id(config.get(role.key() + "_id"))),
+                  configs.stream().map(config -> id(config.get(role.key() + "_id"))),
                   Stream.of(role == Role.PAD ? vocabulary.padId() : null),
                   role.customaryNames().stream().map(vocabulary::addedId))
               .flatMap(ids -> ids);
@@ -78,7 +78,7 @@ final class SpecialTokens {
     return new SpecialTokens(
         Vocabulary.read(json, wanted, file == null ? "tokenizer.json" : file.toString()),
         names,
-        beside(file, "config.json"));
+        List.of(beside(file, "generation_config.json"), beside(file, "config.json")));
   }
 
   private static JsonObject beside(@Nullable Path file, String name) {

@@ -1,5 +1,6 @@
 package io.github.peft4j.generate;
 
+import io.github.peft4j.transformer.ModelConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -26,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  *     arXiv:1904.09751), in (0, 1]; 1
  * @param seed of the drawing; the same seed draws the same text; 42
  * @param stopStrings texts that end the text and are not part of it; none
- * @param stopIds tokens that end the text, or null for the end-of-text tokens that the tokenizer
- *     and config.json name; null
+ * @param stopIds tokens that end the text, or null for the end-of-text tokens that the tokenizer,
+ *     generation_config.json and config.json name; null
  */
 public record GenerationConfig(
     int maxNewTokens,
@@ -71,6 +72,24 @@ public record GenerationConfig(
   /** Tokens are drawn at this temperature; 1 is the model's own distribution. */
   public static GenerationConfig sampling(double temperature) {
     return GREEDY.temperature(temperature);
+  }
+
+  /**
+   * As the model's authors recommend: {@code do_sample}, {@code temperature}, {@code top_k}, {@code
+   * top_p} and {@code max_new_tokens} of generation_config.json, with the defaults of Hugging Face
+   * transformers (greedy; 1, 50 and 1 when sampling) and 256 new tokens.
+   *
+   * @throws IllegalArgumentException naming the field if a value cannot be used
+   */
+  public static GenerationConfig recommendedBy(ModelConfig model) {
+    ModelConfig said = model.generation();
+    GenerationConfig greedy = GREEDY.maxNewTokens(said.integer("max_new_tokens", 256));
+    return said.flag("do_sample", false)
+        ? greedy
+            .temperature(said.number("temperature", 1))
+            .topK(said.integer("top_k", 50))
+            .topP(said.number("top_p", 1))
+        : greedy;
   }
 
   /** With this many tokens at most. */

@@ -4,18 +4,11 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Objects;
-import java.util.UUID;
 
 /**
  * Writes files whole or not at all. Content goes to a temporary sibling, is forced to the disk, and
@@ -72,69 +65,9 @@ public final class AtomicFiles {
     if (absolute.getFileName() == null) {
       throw new IllegalArgumentException("cannot write " + target + ": it names no file");
     }
-    Path temporary =
-        absolute.resolveSibling("." + absolute.getFileName() + "." + UUID.randomUUID() + ".tmp");
-    try {
-      Files.createDirectories(absolute.getParent());
-      try (FileChannel file =
-          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        content.writeTo(new Whole(file));
-        file.force(true);
-      }
-      Files.move(temporary, absolute, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      delete(temporary, e);
-      throw new UncheckedIOException(
-          "cannot write %s: %s; what was there before is unchanged".formatted(target, reason(e)),
-          e);
-    } catch (RuntimeException | Error e) {
-      delete(temporary, e);
-      throw e;
+    try (FileGroup file = new FileGroup(Objects.requireNonNull(absolute.getParent()))) {
+      file.write(absolute.getFileName().toString(), content);
+      file.commit();
     }
-    forceFolder(Objects.requireNonNull(absolute.getParent()));
-  }
-
-  /** Without this, a power cut may undo the move. Windows cannot open a folder; so be it. */
-  private static void forceFolder(Path folder) {
-    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-      channel.force(true);
-    } catch (IOException e) {
-      return;
-    }
-  }
-
-  private static void delete(Path temporary, Throwable because) {
-    try {
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      because.addSuppressed(e);
-    }
-  }
-
-  /** The message of most file system exceptions is a path alone: their type is the reason. */
-  private static String reason(IOException e) {
-    if (e instanceof FileSystemException f) {
-      return f.getClass().getSimpleName() + (f.getReason() == null ? "" : ", " + f.getReason());
-    }
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-  }
-
-  private record Whole(FileChannel file) implements WritableByteChannel {
-    @Override
-    public int write(ByteBuffer bytes) throws IOException {
-      int count = bytes.remaining();
-      while (bytes.hasRemaining()) {
-        file.write(bytes);
-      }
-      return count;
-    }
-
-    @Override
-    public boolean isOpen() {
-      return file.isOpen();
-    }
-
-    @Override
-    public void close() {}
   }
 }

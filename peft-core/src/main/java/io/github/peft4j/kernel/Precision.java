@@ -22,6 +22,16 @@ public enum Precision {
     this.bytes = bytes;
   }
 
+  /**
+   * In a kernel, what a mask adds to scores that do not count: far below every score, finite so
+   * that a row that sees nothing is no NaN, and within the range of the tensor's type.
+   *
+   * @param x name of a floating-point tensor in the kernel
+   */
+  public static String lowest(String x) {
+    return "(-65504. if " + x + ".dtype == 5 else -3.3895313892515355e+38)";
+  }
+
   /** The number of {@code c10::ScalarType}, as kernels spell it. */
   public int scalarType() {
     return scalarType;

@@ -2,6 +2,7 @@ package io.github.peft4j.safetensors;
 
 import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import java.io.IOException;
@@ -104,16 +105,26 @@ public final class SafetensorsWriter {
    * @throws UncheckedIOException if the file cannot be written
    */
   public void write(Path file) {
+    AtomicFiles.writeChannel(file, content());
+  }
+
+  /** The file's bytes, for whoever writes it together with others. */
+  public AtomicFiles.Content<WritableByteChannel> content() {
     List<TensorInfo> ordered = tensors.values().stream().map(Tensor::info).sorted(ORDER).toList();
     ByteBuffer header = Header.of(metadata, ordered).encode();
-    AtomicFiles.writeChannel(
-        file,
-        out -> {
-          out.write(header);
-          for (TensorInfo info : ordered) {
-            write(info, Objects.requireNonNull(tensors.get(info.name())).data(), out);
-          }
-        });
+    return out -> {
+      out.write(header.duplicate());
+      for (TensorInfo info : ordered) {
+        write(info, Objects.requireNonNull(tensors.get(info.name())).data(), out);
+      }
+    };
+  }
+
+  /** A hash of the tensors as {@link TensorHash} defines it, before they are written. */
+  public String tensorHash() {
+    return TensorHash.of(
+        tensors.values().stream().map(Tensor::info).toList(),
+        (name, sink) -> Objects.requireNonNull(tensors.get(name)).data().read(sink));
   }
 
   private static void write(TensorInfo info, Data data, WritableByteChannel out)

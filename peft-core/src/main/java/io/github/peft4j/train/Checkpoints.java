@@ -21,6 +21,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -66,15 +67,26 @@ final class Checkpoints {
         }
       }
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "cannot write the checkpoint "
-              + whole
-              + " ("
-              + e.getMessage()
-              + "); the one before it is untouched: "
-              + last().map(Path::toString).orElse("none"),
-          e);
+      throw failed(part, whole, e);
+    } catch (UncheckedIOException e) {
+      throw failed(part, whole, Objects.requireNonNull(e.getCause()));
     }
+  }
+
+  private UncheckedIOException failed(Path part, Path whole, IOException e) {
+    try {
+      delete(part);
+    } catch (IOException more) {
+      e.addSuppressed(more);
+    }
+    return new UncheckedIOException(
+        "cannot write the checkpoint "
+            + whole
+            + " ("
+            + e.getMessage()
+            + "); the one before it is untouched: "
+            + last().map(Path::toString).orElse("none"),
+        e);
   }
 
   /** The newest checkpoint. */

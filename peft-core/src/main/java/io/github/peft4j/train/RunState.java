@@ -1,5 +1,7 @@
 package io.github.peft4j.train;
 
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +12,12 @@ final class RunState {
 
   /** What the run was started with; a run that goes on must have the same. */
   Map<String, String> settings = new TreeMap<>();
+
+  /** When the run began, as ISO 8601 has it. */
+  String started = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
+
+  /** How long it has run, without interruptions. */
+  double seconds;
 
   /** Optimizer steps done. */
   long step;

@@ -1,6 +1,9 @@
 package io.github.peft4j.train;
 
-/** Hears what happens in a training. Calls come from the thread that trains: be quick. */
+/**
+ * Hears what happens in a training. Calls come from the thread that trains: be quick. An exception
+ * is logged once and does not stop the training; an {@link Error} does.
+ */
 public interface TrainingListener {
 
   /**

@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.Provenance;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
@@ -13,14 +14,17 @@ import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** One run of a {@link FineTuner}: the loop over steps, and what happens between them. */
@@ -38,8 +42,9 @@ final class TrainingRun {
   private final LearningRateSchedule schedule;
   private final Evaluator evaluator;
   private final @Nullable Checkpoints checkpoints;
-  private final List<TrainingListener> listeners;
+  private final Listeners listeners;
   private final String metric;
+  private final List<Provenance.Training> earlier;
   private RunState state = new RunState();
   private int sampledEpoch = -1;
   private List<int[]> sampled = List.of();
@@ -50,6 +55,7 @@ final class TrainingRun {
     this.settings = settings;
     this.model = settings.model;
     this.adapter = theAdapter(model);
+    this.earlier = adapter.trainings();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
@@ -80,10 +86,11 @@ final class TrainingRun {
     this.schedule = scheduleOf(settings, totalSteps);
     this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
-    this.listeners = new ArrayList<>(settings.listeners);
+    List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
-      listeners.add(0, new ProgressBar());
+      told.add(0, new ProgressBar());
     }
+    this.listeners = new Listeners(told);
     boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
     this.metric =
         settings.metric != null ? settings.metric : classifies ? Metrics.ACCURACY : Metrics.LOSS;
@@ -144,8 +151,9 @@ final class TrainingRun {
     try (AdamW optimizer = new AdamW(adapter.trainables(), settings.weightDecay)) {
       Map<String, NDArray> tensors = tensors(optimizer);
       resume(tensors);
+      double before = state.seconds;
       StartEvent begin = new StartEvent(state.step, totalSteps, epochs());
-      listeners.forEach(listener -> listener.onStart(begin));
+      listeners.onStart(begin);
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
       while (state.step < totalSteps && !stoppedEarly()) {
         step(backpropagation, optimizer);
@@ -159,16 +167,22 @@ final class TrainingRun {
                 || stoppedEarly()
                 || due(settings.checkpointEvery, epochEnds)
                 || state.bestStep == state.step)) {
+          state.seconds = before + (System.nanoTime() - start) / 1e9;
+          record(state.step, state.seconds);
           checkpoints.write(model, adapter.name(), tensors, state);
         }
       }
+      long kept = state.step;
       if (settings.patience > 0 && checkpoints != null && state.bestStep > 0) {
-        Checkpoints.read(checkpoints.at(state.bestStep), tensors);
+        restore(checkpoints.at(state.bestStep), tensors, state.bestStep);
+        kept = state.bestStep;
       }
+      record(kept, before + (System.nanoTime() - start) / 1e9);
+    } finally {
+      adapter.afterTraining();
+      listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    EndEvent end = new EndEvent(state.step, tokens, seconds);
-    listeners.forEach(listener -> listener.onEnd(end));
     return new TrainingReport(
         state.step,
         state.losses,
@@ -179,6 +193,28 @@ final class TrainingRun {
         tokens,
         seconds,
         tokens / Math.max(1e-9, trainingSeconds));
+  }
+
+  /** Notes with the adapter that it has been trained so, up to a step. */
+  private void record(long step, double seconds) {
+    Map<String, String> facts = new TreeMap<>(state.settings);
+    facts.keySet().removeAll(Set.of("adapter", "base_model", "data_sha256", "seed"));
+    Provenance.Training now =
+        new Provenance.Training(
+            Objects.requireNonNull(state.settings.get("data_sha256")),
+            settings.seed,
+            facts,
+            step,
+            totalSteps,
+            step > 0 ? state.losses.get((int) step - 1) : Double.NaN,
+            state.evaluations.stream()
+                .filter(evaluation -> evaluation.step == step)
+                .findFirst()
+                .map(evaluation -> evaluation.metrics)
+                .orElse(Map.of()),
+            Instant.parse(state.started),
+            seconds);
+    adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
   }
 
   private int epochs() {
@@ -201,6 +237,7 @@ final class TrainingRun {
       tensors.put(i + ".parameter", trainables.get(i).value());
     }
     tensors.putAll(optimizer.state());
+    tensors.putAll(adapter.methodState());
     return tensors;
   }
 
@@ -224,8 +261,13 @@ final class TrainingRun {
                     + ". To go on, take the same settings; for a new run, take another folder");
           }
         });
-    Checkpoints.read(last.get(), tensors);
+    restore(last.get(), tensors, saved.step);
     state = saved;
+  }
+
+  private void restore(Path checkpoint, Map<String, NDArray> tensors, long step) {
+    Checkpoints.read(checkpoint, tensors);
+    adapter.resumed((int) step, (int) totalSteps);
   }
 
   private long labels(Batch batch) {
@@ -277,7 +319,7 @@ final class TrainingRun {
             norm,
             stepTokens,
             stepTokens / seconds);
-    listeners.forEach(listener -> listener.onStep(event));
+    listeners.onStep(event);
   }
 
   /** The examples of a step's batches: a function of the step alone, so that a run can go on. */
@@ -334,6 +376,6 @@ final class TrainingRun {
       state.sinceBest++;
     }
     EvaluationEvent event = new EvaluationEvent(state.step, metrics);
-    listeners.forEach(listener -> listener.onEvaluation(event));
+    listeners.onEvaluation(event);
   }
 }

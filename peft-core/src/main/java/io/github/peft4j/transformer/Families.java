@@ -3,6 +3,8 @@ package io.github.peft4j.transformer;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /** The model families that can be loaded. */
 final class Families {
@@ -35,6 +37,8 @@ final class Families {
             spec.up = "intermediate.dense";
             spec.down = "output.dense";
             spec.feedForwardNorms = List.of("output.LayerNorm");
+            spec.attentionAdapters = "attention.output.adapters";
+            spec.feedForwardAdapters = "output.adapters";
             spec.usualActivation = "gelu";
             spec.finalNorm = null;
             spec.usualTask = Task.Type.SEQ_CLS;
@@ -65,6 +69,7 @@ final class Families {
             spec.projections = List.of("c_attn");
             spec.attentionOutput = "attn.c_proj";
             spec.attentionNorms = List.of("ln_1");
+            spec.scale = gpt2Scale(config);
             spec.rotary = false;
             spec.transposed = true;
             spec.gate = null;
@@ -77,6 +82,18 @@ final class Families {
             spec.hiddenDropout = "resid_pdrop";
             spec.attentionDropout = "attn_pdrop";
           });
+
+  /**
+   * 1/√d and 1/(layer + 1), each if the config says so. {@code reorder_and_upcast_attn} asks for
+   * scores in 32 bits, which PyTorch's fused attention keeps anyway: it changes rounding alone.
+   */
+  private static IntFunction<@Nullable Double> gpt2Scale(ModelConfig config) {
+    config.flag("reorder_and_upcast_attn", false);
+    boolean byDepth = config.flag("scale_attn_by_inverse_layer_idx", false);
+    double head = (double) config.size("n_embd") / config.size("n_head");
+    double scale = config.flag("scale_attn_weights", true) ? 1 / Math.sqrt(head) : 1;
+    return layer -> byDepth ? scale / (layer + 1) : scale;
+  }
 
   /** T5, plain and gated (Raffel et al. 2019, arXiv:1910.10683; Shazeer 2020). */
   static final Family T5 =
@@ -93,6 +110,7 @@ final class Families {
             spec.crossAttention = "layer.1.EncDecAttention";
             spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
             spec.crossAttentionNorms = List.of("layer.1.layer_norm");
+            spec.crossAttentionAdapters = "layer.1.adapters";
             spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
             boolean tied = config.flag("tie_word_embeddings", true);
             if (config.flag("scale_decoder_outputs", tied)) {
@@ -119,6 +137,7 @@ final class Families {
     spec.projections = List.of("q", "k", "v");
     spec.attentionOutput = "layer.0.SelfAttention.o";
     spec.attentionNorms = List.of("layer.0.layer_norm");
+    spec.attentionAdapters = "layer.0.adapters";
     spec.scale = layer -> 1.0;
     spec.finalNorm = stack + ".final_layer_norm";
     spec.hiddenDropout = "dropout_rate";
@@ -138,6 +157,7 @@ final class Families {
     spec.up = layer + (gated ? "DenseReluDense.wi_1" : "DenseReluDense.wi");
     spec.down = layer + "DenseReluDense.wo";
     spec.feedForwardNorms = List.of(layer + "layer_norm");
+    spec.feedForwardAdapters = layer + "adapters";
     spec.activation = "dense_act_fn";
     spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
   }

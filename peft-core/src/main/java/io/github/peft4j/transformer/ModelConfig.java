@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -20,10 +22,16 @@ public final class ModelConfig {
 
   private final JsonObject json;
   private final String source;
+  private final @Nullable ModelConfig generation;
 
-  private ModelConfig(JsonObject json, String source) {
+  private ModelConfig(JsonObject json, String source, @Nullable ModelConfig generation) {
     this.json = json;
     this.source = source;
+    this.generation = generation;
+  }
+
+  private ModelConfig(JsonObject json, String source) {
+    this(json, source, null);
   }
 
   /** A config from a JSON object; {@code source} is what errors call it. */
@@ -32,7 +40,8 @@ public final class ModelConfig {
   }
 
   /**
-   * Reads {@code config.json} out of a model folder.
+   * Reads {@code config.json} out of a model folder, and {@code generation_config.json} if it is
+   * there.
    *
    * @throws IllegalArgumentException if the folder or the file is missing or is no JSON object
    */
@@ -44,17 +53,53 @@ public final class ModelConfig {
               + ": expected a Hugging Face model folder with config.json, model.safetensors and"
               + " tokenizer.json; pass the folder that holds them");
     }
+    Path generation = folder.resolve("generation_config.json");
+    return new ModelConfig(
+        object(file),
+        file.toString(),
+        Files.isRegularFile(generation)
+            ? new ModelConfig(object(generation), generation.toString())
+            : null);
+  }
+
+  private static JsonObject object(Path file) {
     try {
       JsonElement root = JsonParser.parseString(Files.readString(file));
       if (!root.isJsonObject()) {
         throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
       }
-      return new ModelConfig(root.getAsJsonObject(), file.toString());
+      return root.getAsJsonObject();
     } catch (JsonParseException e) {
       throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
+  }
+
+  /**
+   * What the model's authors say about writing texts with it: generation_config.json, or this
+   * config where there is none, as older models have it.
+   */
+  public ModelConfig generation() {
+    return generation == null ? this : generation;
+  }
+
+  /** A field's numbers: none if it is missing, one, or as many as the list has. */
+  public List<Long> integers(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<JsonElement> items =
+        value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
+    List<Long> numbers = new ArrayList<>();
+    for (JsonElement item : items) {
+      if (!item.isJsonPrimitive() || !item.getAsJsonPrimitive().isNumber()) {
+        throw error(field, value, "a whole number, or a list of them");
+      }
+      numbers.add(item.getAsLong());
+    }
+    return numbers;
   }
 
   /** The whole object, a copy. */
@@ -66,7 +111,7 @@ public final class ModelConfig {
   public ModelConfig with(String field, JsonElement value) {
     JsonObject copy = json.deepCopy();
     copy.add(field, value);
-    return new ModelConfig(copy, source);
+    return new ModelConfig(copy, source, generation);
   }
 
   /** Whether a field is there and not null. */

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
@@ -76,11 +77,8 @@ public final class Pass implements Run, AutoCloseable {
               return torch.squeeze(torch.gather(x, 1, index), 1)
           """);
 
-  /** The lowest finite bfloat16: far below every score, and no NaN in a row that sees nothing. */
-  static final String LOWEST = "-3.3895313892515355e+38";
-
-  private static final Kernel PADDING = PADDING_BIAS.with("lowest", LOWEST);
-  private static final Kernel CAUSAL = CAUSAL_BIAS.with("lowest", LOWEST);
+  private static final Kernel PADDING = PADDING_BIAS.with("lowest", Precision.lowest("x"));
+  private static final Kernel CAUSAL = CAUSAL_BIAS.with("lowest", Precision.lowest("x"));
 
   private final Tape tape;
   private final @Nullable KeyValueCache cache;

@@ -109,7 +109,11 @@ final class StackBuilder {
     List<Norm> selfNorms = norms(name, spec.attentionNorms);
     parts.add(self);
     parts.addAll(selfNorms);
-    sublayers.add(sublayer(self.name(), Kind.ATTENTION, index, self::forward, selfNorms));
+    sublayers.add(
+        sublayer(
+            site(self.name(), Kind.ATTENTION, index, name + "." + spec.attentionAdapters),
+            self::forward,
+            selfNorms));
 
     if (spec.crossAttention != null) {
       Attention cross =
@@ -118,7 +122,14 @@ final class StackBuilder {
       parts.add(cross);
       parts.addAll(crossNorms);
       sublayers.add(
-          sublayer(cross.name(), Kind.CROSS_ATTENTION, index, cross::forward, crossNorms));
+          sublayer(
+              site(
+                  cross.name(),
+                  Kind.CROSS_ATTENTION,
+                  index,
+                  name + "." + spec.crossAttentionAdapters),
+              cross::forward,
+              crossNorms));
     }
 
     int inner = config.integer(spec.intermediateSize, 4 * hidden);
@@ -138,9 +149,11 @@ final class StackBuilder {
     Stream.of(gate, up, down).filter(Objects::nonNull).forEach(parts::add);
     sublayers.add(
         sublayer(
-            name + ".feed_forward",
-            Kind.FEED_FORWARD,
-            index,
+            site(
+                name + ".feed_forward",
+                Kind.FEED_FORWARD,
+                index,
+                name + "." + spec.feedForwardAdapters),
             feedForward::forward,
             feedForwardNorms));
     return new TransformerLayer(name, parts, sublayers);
@@ -178,13 +191,12 @@ final class StackBuilder {
         name.equals(spec.crossAttention));
   }
 
+  private SublayerSite site(String name, Kind kind, int index, String adapterModule) {
+    return new SublayerSite(name, kind, index, hidden, adapterModule);
+  }
+
   private Sublayer sublayer(
-      String name,
-      Kind kind,
-      int index,
-      BiFunction<NDArray, Pass, NDArray> function,
-      List<Norm> norms) {
-    SublayerSite site = new SublayerSite(name, kind, index, hidden);
+      SublayerSite site, BiFunction<NDArray, Pass, NDArray> function, List<Norm> norms) {
     return switch (spec.placement) {
       case PRE -> new Sublayer(site, function, norms.get(0), null, null, dropout);
       case POST -> new Sublayer(site, function, null, null, norms.get(0), dropout);

@@ -84,6 +84,12 @@ final class StackSpec {
   String down = "mlp.down_proj";
   boolean fusedGate;
   List<String> feedForwardNorms = List.of("post_attention_layernorm");
+
+  /** Where AdapterHub's library puts adapters: its mixins. */
+  String attentionAdapters = "attention_adapters.adapters";
+
+  String crossAttentionAdapters = "";
+  String feedForwardAdapters = "output_adapters.adapters";
   String activation = "hidden_act";
   String usualActivation = "silu";
   @Nullable String finalNorm = "norm";

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -92,15 +93,16 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
             """);
     private static final Kernel CAUSAL_BIAS =
         Kernel.of(
-            """
+                """
             def causal_bias(query: Tensor, first: Tensor) -> Tensor:
                 t = torch.size(query, 2)
                 n = torch.size(first, 2)
                 zeros = torch.zeros([t, n + t], dtype=query.dtype, layout=None, device=query.device)
                 future = torch.triu(torch.ones_like(zeros), n + 1)
-                bias = torch.masked_fill(zeros, torch.to(future, 11), -3.3895313892515355e+38)
+                bias = torch.masked_fill(zeros, torch.to(future, 11), {lowest})
                 return torch.reshape(bias, [1, 1, t, n + t])
-            """);
+            """)
+            .with("lowest", Precision.lowest("query"));
     private static final Kernel WIDEN_BIAS =
         Kernel.of(
             """

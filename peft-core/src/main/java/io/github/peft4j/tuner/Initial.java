@@ -47,6 +47,19 @@ public final class Initial {
     return of(values, shape);
   }
 
+  /** Normal with mean 0, drawn again beyond two deviations. */
+  public NDArray truncatedNormal(double deviation, long... shape) {
+    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    for (int i = 0; i < values.length; i++) {
+      double x;
+      do {
+        x = random.nextGaussian();
+      } while (Math.abs(x) > 2);
+      values[i] = (float) (x * deviation);
+    }
+    return of(values, shape);
+  }
+
   /** Uniform between -bound and bound. */
   public NDArray uniform(double bound, long... shape) {
     float[] values = new float[Math.toIntExact(new Shape(shape).size())];

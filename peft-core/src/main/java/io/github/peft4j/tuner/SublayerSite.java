@@ -22,18 +22,21 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   private final Kind kind;
   private final int layer;
   private final long dimension;
+  private final String adapterModule;
 
   /**
    * Creates a site.
    *
    * @param layer index in its stack
    * @param dimension D
+   * @param adapterModule see {@link #adapterModule}
    */
-  public SublayerSite(String name, Kind kind, int layer, long dimension) {
+  public SublayerSite(String name, Kind kind, int layer, long dimension, String adapterModule) {
     super(name, input -> input.function().forward(input.hidden()));
     this.kind = kind;
     this.layer = layer;
     this.dimension = dimension;
+    this.adapterModule = adapterModule;
   }
 
   /** Which branch of the layer. */
@@ -44,6 +47,11 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /** The layer's index in its stack. */
   public int layer() {
     return layer;
+  }
+
+  /** The module that holds this branch's adapters in AdapterHub's library and files. */
+  public String adapterModule() {
+    return adapterModule;
   }
 
   /** D. */

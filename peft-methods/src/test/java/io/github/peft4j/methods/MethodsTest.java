@@ -7,9 +7,12 @@ import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.bottleneck.Residual;
+import io.github.peft4j.methods.bottleneck.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
+import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -281,6 +284,52 @@ class MethodsTest {
     @Override
     boolean merges() {
       return false;
+    }
+  }
+
+  @Nested
+  class NormedBottleneck extends MethodContract {
+    @Override
+    PeftConfig config() {
+      BottleneckConfig config =
+          Configs.with(BottleneckConfig.houlsby().reduction(4), "crossAdapter", true);
+      config = Configs.with(Configs.with(config, "lnBefore", true), "lnAfter", true);
+      config = Configs.with(config, "originalLnBefore", true);
+      config = Configs.with(config, "residualBeforeLn", Residual.SUM);
+      return Configs.with(config, "scaling", Scaling.CHANNEL);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+  }
+
+  @Nested
+  class HubPrefix extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return HubPrefixConfig.ofTokens(3).bottleneck(5);
+    }
+
+    @Override
+    boolean startsWithoutEffect() {
+      return false;
+    }
+
+    @Override
+    boolean merges() {
+      return false;
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return super.fits(model) && model != TinyModel.T5;
     }
   }
 

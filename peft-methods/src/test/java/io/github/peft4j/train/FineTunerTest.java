@@ -15,6 +15,11 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.transformer.Task;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -115,7 +120,7 @@ class FineTunerTest {
             @Override
             public void onStep(StepEvent event) {
               if (event.step() == 9) {
-                throw new IllegalStateException("killed");
+                throw new Error("killed");
               }
             }
           };
@@ -214,6 +219,36 @@ class FineTunerTest {
           .hasMessageContaining("checkpoint-5");
       assertThat(run.resolve("checkpoint-5/adapter_model.safetensors")).exists();
     }
+  }
+
+  @Test
+  void aListenerThatFailsDoesNotStopTheRun() {
+    List<Long> told = new ArrayList<>();
+    TrainingListener broken =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepEvent event) {
+            told.add(event.step());
+            throw new UncheckedIOException(new IOException("No space left on device"));
+          }
+
+          @Override
+          public void onEnd(EndEvent event) {
+            told.add(-1L);
+          }
+        };
+    PrintStream before = System.err;
+    ByteArrayOutputStream log = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    try (PeftModel model = llama()) {
+      assertThat(tuner(model).steps(3).listener(broken).run().steps()).isEqualTo(3);
+    } finally {
+      System.setErr(before);
+    }
+    assertThat(told).containsExactly(1L, 2L, 3L, -1L);
+    assertThat(log.toString(StandardCharsets.UTF_8))
+        .containsOnlyOnce("WARN")
+        .contains("training listener", "No space left on device", "goes on");
   }
 
   @Test

@@ -121,6 +121,12 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     return plannedSteps;
   }
 
+  /** Sets what was decided before a training was interrupted. */
+  void resume(boolean @Nullable [] ranks, int steps) {
+    kept = ranks;
+    plannedSteps = steps;
+  }
+
   /** Sets E to zero where a rank is not kept. */
   void keep(boolean[] ranks) {
     kept = ranks;

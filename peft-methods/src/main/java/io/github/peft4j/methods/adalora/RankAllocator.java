@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +23,8 @@ import java.util.Map;
  * <p>and ranks beyond it, the least important of all, have their E_i set to zero.
  */
 final class RankAllocator implements StepListener {
+
+  private static final int UNDECIDED = -1;
 
   private static final Kernel TRACK =
       Kernel.of(
@@ -44,6 +47,7 @@ final class RankAllocator implements StepListener {
   private final AdaLoraConfig config;
   private final List<AdaLoraLinear> layers;
   private final Map<Trainable, Track> tracks = new LinkedHashMap<>();
+  private final List<NDArray> ranks = new ArrayList<>();
   private final Kernel track;
 
   /** I and U of one tensor. */
@@ -55,19 +59,76 @@ final class RankAllocator implements StepListener {
     this.track = TRACK.with("beta1", config.beta1()).with("beta2", config.beta2());
   }
 
+  /**
+   * I and U of each tensor, and which ranks of a layer are kept (r): 1 where one is, 0 where it is
+   * not, {@value #UNDECIDED} before the first reduction.
+   */
+  @Override
+  public Map<String, NDArray> state() {
+    Map<String, NDArray> state = new LinkedHashMap<>();
+    for (int i = 0; i < layers.size(); i++) {
+      for (Trainable tensor : tensors(layers.get(i))) {
+        Track means = trackOf(tensor);
+        state.put(i + "." + tensor.key() + ".mean", means.mean());
+        state.put(i + "." + tensor.key() + ".spread", means.spread());
+      }
+      state.put(i + ".kept", ranksOf(i));
+    }
+    return state;
+  }
+
+  @Override
+  public void resumed(int step, int totalSteps) {
+    for (int i = 0; i < layers.size(); i++) {
+      float[] values = Tensors.floats(ranksOf(i));
+      boolean[] kept = new boolean[values.length];
+      for (int rank = 0; rank < kept.length; rank++) {
+        kept[rank] = values[rank] == 1;
+      }
+      layers.get(i).resume(values[0] == UNDECIDED ? null : kept, totalSteps);
+    }
+  }
+
+  @Override
+  public void afterTraining() {
+    state().values().forEach(NDArray::close);
+    tracks.clear();
+    ranks.clear();
+  }
+
+  private static List<Trainable> tensors(AdaLoraLinear layer) {
+    return List.of(layer.a(), layer.e(), layer.b());
+  }
+
+  private Track trackOf(Trainable tensor) {
+    return tracks.computeIfAbsent(
+        tensor,
+        t -> new Track(Scope.release(t.value().zerosLike()), Scope.release(t.value().zerosLike())));
+  }
+
+  private NDArray ranksOf(int layer) {
+    if (ranks.isEmpty()) {
+      for (AdaLoraLinear l : layers) {
+        try (NDArray zeros = l.e().value().zerosLike()) {
+          ranks.add(Scope.release(zeros.add(UNDECIDED)));
+        }
+      }
+    }
+    return ranks.get(layer);
+  }
+
   @Override
   public void afterStep(int step, int totalSteps) {
     Integer said = config.totalStep();
     int end = (said != null ? said : totalSteps) - config.tfinal();
     layers.forEach(layer -> layer.plannedSteps(totalSteps));
     if (step < end) {
-      layers.forEach(layer -> List.of(layer.a(), layer.e(), layer.b()).forEach(this::track));
+      layers.forEach(layer -> tensors(layer).forEach(this::track));
       if (step > config.tinit() && step % config.deltaT() == 0) {
         reduce(budget(step, end));
       }
     } else if (step == end) {
       reduce(config.targetR() * layers.size());
-      close();
     } else {
       for (AdaLoraLinear layer : layers) {
         boolean[] kept = layer.kept();
@@ -94,12 +155,7 @@ final class RankAllocator implements StepListener {
       if (gradient == null) {
         return;
       }
-      Track means =
-          tracks.computeIfAbsent(
-              tensor,
-              t ->
-                  new Track(
-                      Scope.release(t.value().zerosLike()), Scope.release(t.value().zerosLike())));
+      Track means = trackOf(tensor);
       track.call(tensor.value(), gradient, means.mean(), means.spread());
     }
   }
@@ -122,6 +178,18 @@ final class RankAllocator implements StepListener {
         kept[rank] = scores[i][rank] > threshold;
       }
       layers.get(i).keep(kept);
+      remember(i, kept);
+    }
+  }
+
+  private void remember(int layer, boolean[] kept) {
+    float[] values = new float[kept.length];
+    for (int rank = 0; rank < kept.length; rank++) {
+      values[rank] = kept[rank] ? 1 : 0;
+    }
+    NDArray memory = ranksOf(layer);
+    try (NDArray now = memory.getManager().create(values, memory.getShape())) {
+      Tensors.copy(memory, now);
     }
   }
 
@@ -136,17 +204,9 @@ final class RankAllocator implements StepListener {
   }
 
   private float[] score(Trainable tensor, Kernel kernel) {
-    Track means = tracks.get(tensor);
+    Track means = trackOf(tensor);
     try (Scope scope = new Scope()) {
-      return means == null
-          ? new float[(int) tensor.value().getShape().get(kernel == SCORE_ROWS ? 0 : 1)]
-          : Tensors.floats(kernel.call(means.mean(), means.spread()));
+      return Tensors.floats(kernel.call(means.mean(), means.spread()));
     }
-  }
-
-  private void close() {
-    tracks.values().forEach(means -> means.mean().close());
-    tracks.values().forEach(means -> means.spread().close());
-    tracks.clear();
   }
 }

@@ -11,79 +11,140 @@ import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * h + s (W₂ f(W₁ z + b₁) + b₂) for a branch's output h, with W₁ [m, D] and W₂ [D, m]. Behind the
- * branch z is h, or the normalised sum of h and the stream; beside it z is the branch's input.
+ * u(z) = s (W₂ f(W₁ z + b₁) + b₂) with W₁ [m, D] and W₂ [D, m], around a branch that adds h to the
+ * stream x:
+ *
+ * <ul>
+ *   <li>beside the branch, h + u(x), with x as it is before any norm;
+ *   <li>behind it, h + u(h), or with {@code original_ln_before} h + u(norm(x + h)), where {@code
+ *       residual_before_ln} may put another term in the place of the first h.
+ * </ul>
+ *
+ * <p>The model adds the result to x and normalises as ever. AdapterHub's {@code
+ * methods/modeling.py}: Adapter and ParallelAdapter, pre_forward, forward and post_forward.
  */
 final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
 
-  private static final String INNER =
-      """
-      def inner(z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-          low = {f}(torch.linear(z, w1.to(z.dtype), b1.to(z.dtype)))   # (B, T, m)
-          return torch.linear(low, w2.to(z.dtype), b2.to(z.dtype))     # (B, T, D)
-      """;
-  private static final Kernel FIXED =
+  static final String NORM_BEFORE = "adapter_norm_before";
+
+  private static final Kernel UP =
       Kernel.of(
-          INNER
-              + """
-              def adapt(h: Tensor, z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-                  return torch.add(h, inner(z, w1, b1, w2, b2), alpha={s})
-              """);
-  private static final Kernel LEARNED =
-      Kernel.of(
-          INNER
-              + """
-              def adapt(h: Tensor, z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, s: Tensor) -> Tensor:
-                  return torch.addcmul(h, inner(z, w1, b1, w2, b2), s.to(h.dtype))
-              """);
+          """
+          def up(z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+              x = torch.linear(z, w1.to(z.dtype), b1.to(z.dtype))
+              low = {f}                                                # (B, T, m)
+              return torch.linear(low, w2.to(z.dtype), b2.to(z.dtype)) # (B, T, D)
+          """);
   private static final Kernel ADD =
       Kernel.of(
           """
           def add(x: Tensor, y: Tensor) -> Tensor:
               return torch.add(x, y)
           """);
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor, s: Tensor) -> Tensor:                   # s (1) or (D)
+              return torch.mul(x, s.to(x.dtype))
+          """);
+  private static final Kernel SCALE_FIXED =
+      Kernel.of(
+          """
+          def scale(x: Tensor) -> Tensor:
+              return torch.mul(x, {s})
+          """);
+  private static final Kernel NORM =
+      Kernel.of(
+          """
+          def norm(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+              return torch.layer_norm(x, [torch.size(x, -1)], w.to(x.dtype), b.to(x.dtype), 1e-05)
+          """);
 
+  /** A norm of the adapter's own. */
+  private record Norm(Trainable weight, Trainable bias) {
+    NDArray of(NDArray x) {
+      return NORM.call(x, weight.value(), bias.value());
+    }
+  }
+
+  private final boolean parallel;
+  private final boolean normalised;
+  private final Residual residual;
+  private final boolean residualBeforeNorm;
+  private final double dropout;
+  private final @Nullable Norm before;
   private final Trainable w1;
   private final Trainable b1;
   private final Trainable w2;
   private final Trainable b2;
   private final @Nullable Trainable s;
-  private final boolean parallel;
-  private final boolean normalised;
-  private final double dropout;
-  private final Kernel adapt;
+  private final @Nullable Norm after;
+  private final Kernel up;
+  private final @Nullable Kernel scale;
 
-  BottleneckAdapter(SublayerSite site, BottleneckConfig config, Initial initial) {
+  BottleneckAdapter(SublayerSite site, int layer, BottleneckConfig config, Initial initial) {
     long d = site.dimension();
-    long m = Math.max(1, (long) (d / config.reductionFactor()));
-    boolean bert = config.initWeights() == BottleneckConfig.Start.bert;
-    this.w1 =
-        trainable(
-            "adapter_down.0.weight",
-            bert ? initial.normal(0.02, m, d) : initial.kaimingUniform(m, d));
-    this.b1 = trainable("adapter_down.0.bias", initial.zeros(m));
-    this.w2 =
-        trainable("adapter_up.weight", bert ? initial.normal(0.02, d, m) : initial.zeros(d, m));
-    this.b2 = trainable("adapter_up.bias", initial.zeros(d));
-    Double scale = config.scaling().value();
-    this.s = scale == null ? trainable("scaling", initial.filled(1, 1)) : null;
+    long m = config.reductionFactor().width(d, layer);
     this.parallel = config.isParallel();
     this.normalised = config.originalLnBefore();
+    this.residual = config.residualBeforeLn();
+    this.residualBeforeNorm = config.adapterResidualBeforeLn();
     this.dropout = config.dropout();
-    String f = config.nonLinearity().function;
-    this.adapt = scale == null ? LEARNED.with("f", f) : FIXED.with("f", f).with("s", scale);
+    this.before = config.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
+    String down = config.lnBefore() ? "adapter_down.1" : "adapter_down.0";
+    Start start = config.initWeights();
+    this.w1 = trainable(down + ".weight", start.down(initial, m, d));
+    this.b1 = trainable(down + ".bias", initial.zeros(m));
+    this.w2 = trainable("adapter_up.weight", start.up(initial, d, m));
+    this.b2 = trainable("adapter_up.bias", initial.zeros(d));
+    Scaling scaling = config.scaling();
+    this.s =
+        scaling.value() == null
+            ? trainable("scaling", initial.filled(1, scaling.perChannel() ? d : 1))
+            : null;
+    this.after = config.lnAfter() ? norm("adapter_norm_after", d, initial) : null;
+    this.up = UP.with("f", config.nonLinearity().expression);
+    this.scale =
+        scaling.value() == null
+            ? SCALE
+            : scaling.value() == 1 ? null : SCALE_FIXED.with("s", scaling.value());
+  }
+
+  private Norm norm(String key, long d, Initial initial) {
+    return new Norm(
+        trainable(key + ".weight", initial.filled(1, d)),
+        trainable(key + ".bias", initial.zeros(d)));
   }
 
   @Override
-  public NDArray forward(SublayerSite.Input input, Forward<SublayerSite.Input, NDArray> base) {
-    NDArray h = base.forward(input);
-    NDArray z =
-        parallel
-            ? input.hidden()
-            : normalised ? input.norm().forward(ADD.call(h, input.residual())) : h;
-    NDArray dropped = isTraining() && dropout > 0 ? Dropout.of(dropout).call(z) : z;
-    return s == null
-        ? adapt.call(h, dropped, w1.value(), b1.value(), w2.value(), b2.value())
-        : adapt.call(h, dropped, w1.value(), b1.value(), w2.value(), b2.value(), s.value());
+  public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
+    NDArray h = base.forward(in);
+    if (parallel) {
+      NDArray u = up(in.residual());
+      return ADD.call(after == null ? u : after.of(u), h);
+    }
+    NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
+    NDArray z = normalised ? in.norm().forward(sum) : h;
+    NDArray r =
+        switch (residual) {
+          case BRANCH -> h;
+          case NORMALISED -> z;
+          case SUM -> sum;
+        };
+    NDArray u = up(z);
+    if (after == null) {
+      return ADD.call(u, r);
+    }
+    return residualBeforeNorm ? after.of(ADD.call(u, r)) : ADD.call(after.of(u), r);
+  }
+
+  /** u(z), (B, T, D). */
+  private NDArray up(NDArray z) {
+    NDArray x = before == null ? z : before.of(z);
+    NDArray u = up.call(x, w1.value(), b1.value(), w2.value(), b2.value());
+    if (scale != null) {
+      u = s == null ? scale.call(u) : scale.call(u, s.value());
+    }
+    return isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
   }
 }

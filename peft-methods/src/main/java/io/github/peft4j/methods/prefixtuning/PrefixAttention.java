@@ -8,7 +8,7 @@ import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** attention(q, [Kp; K], [Vp; V]), with Kp and Vp (K, n, d) out of the prefix. */
-final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
+public final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
 
   private static final Kernel SLOT =
       Kernel.of(
@@ -26,7 +26,7 @@ final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
    *
    * @param slot of the keys; the values' is the next one
    */
-  PrefixAttention(Shared slots, int slot) {
+  public PrefixAttention(Shared slots, int slot) {
     this.slots = reads(slots);
     this.key = SLOT.with("slot", slot);
     this.value = SLOT.with("slot", slot + 1);

@@ -1,0 +1,213 @@
+package io.github.peft4j;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.torchfile.TorchFile;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An adapter's folder as AdapterHub's library {@code adapters} writes and reads it (its {@code
+ * loading.py}): adapter_config.json and adapter.safetensors or pytorch_adapter.bin; and for a head
+ * head_config.json and model_head.safetensors or pytorch_model_head.bin.
+ */
+final class AdapterHubFiles {
+
+  private static final Logger LOG = LoggerFactory.getLogger(AdapterHubFiles.class);
+
+  /** The release of the library whose files these are. */
+  private static final String VERSION = "adapters.1.3.0";
+
+  private static final String WEIGHTS = "adapter.safetensors";
+  private static final String PICKLED_WEIGHTS = "pytorch_adapter.bin";
+  private static final String HEAD_CONFIG = "head_config.json";
+  private static final String HEAD = "model_head.safetensors";
+  private static final String PICKLED_HEAD = "pytorch_model_head.bin";
+
+  /** What activations were called before files had a version. */
+  private static final Map<String, String> FORMER_NAMES =
+      Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
+
+  private static final Gson PRETTY =
+      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
+
+  private AdapterHubFiles() {}
+
+  /** Whether a folder's adapter_config.json is AdapterHub's and not PEFT's. */
+  static boolean isOne(JsonObject json) {
+    return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
+  }
+
+  /** The method of a config. */
+  static AdapterHubMethod<?> method(JsonObject json) {
+    JsonElement architecture = config(json).get("architecture");
+    return PeftMethods.ofArchitecture(
+        architecture == null || architecture.isJsonNull() ? "" : architecture.getAsString());
+  }
+
+  /** The config proper. */
+  static JsonObject config(JsonObject json) {
+    JsonObject config = json.getAsJsonObject("config").deepCopy();
+    JsonElement f = config.get("non_linearity");
+    if (!json.has("version") && f != null && FORMER_NAMES.containsKey(f.getAsString())) {
+      config.addProperty("non_linearity", FORMER_NAMES.get(f.getAsString()));
+    }
+    return config;
+  }
+
+  /** What its tensors are called in the files, all but the first being other names of the same. */
+  private static Map<String, List<String>> names(
+      Adapter adapter, AdapterHubMethod<?> method, String name, boolean head) {
+    Map<String, List<String>> names = new LinkedHashMap<>();
+    for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      for (Trainable tensor : rewrite.layer().trainables()) {
+        boolean ofHead = rewrite.site() instanceof ParameterSite;
+        if (ofHead == head) {
+          names.put(
+              adapter.nameOf(tensor),
+              ofHead
+                  ? List.of(rewrite.site().name())
+                  : method.adapterHubNames(rewrite.site(), tensor.key(), name));
+        }
+      }
+    }
+    return names;
+  }
+
+  /**
+   * Sets an adapter's tensors to those of a folder.
+   *
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
+    AdapterHubMethod<?> method = method(json);
+    String name =
+        json.has("name") && !json.get("name").isJsonNull() ? json.get("name").getAsString() : "";
+    try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
+      Map<String, List<String>> names = names(adapter, method, name, false);
+      AdapterFiles.read(
+          folder,
+          new Renamed(source, names),
+          adapter.tensors(names.keySet()),
+          Map.of(),
+          model.manager());
+    }
+    Map<String, List<String>> head = names(adapter, method, name, true);
+    boolean hasHead =
+        Files.exists(folder.resolve(HEAD)) || Files.exists(folder.resolve(PICKLED_HEAD));
+    if (!head.isEmpty() && hasHead) {
+      try (TensorSource source = open(folder, HEAD, PICKLED_HEAD)) {
+        Renamed renamed = new Renamed(source, head);
+        if (renamed.names().containsAll(head.keySet())) {
+          AdapterFiles.read(
+              folder, renamed, adapter.tensors(head.keySet()), Map.of(), model.manager());
+        } else {
+          LOG.warn(
+              "{}: the head is another one ({}) than the model's ({}): it is not loaded",
+              folder,
+              source.names(),
+              head.values());
+        }
+      }
+    }
+    adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(true));
+  }
+
+  private static TensorSource open(Path folder, String file, String pickled) {
+    if (Files.isRegularFile(folder.resolve(file))) {
+      return Safetensors.open(folder.resolve(file));
+    }
+    if (Files.isRegularFile(folder.resolve(pickled))) {
+      return TorchFile.open(folder.resolve(pickled));
+    }
+    throw new IllegalArgumentException(folder + " has neither " + file + " nor " + pickled);
+  }
+
+  /** Writes the files of an adapter, all of them or none. */
+  static void write(
+      FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
+    AdapterHubMethod<?> method = adapter.adapterHubMethod();
+    JsonObject config = new JsonObject();
+    Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(adapter.trainedConfig()));
+    fields.remove("modules_to_save");
+    fields.forEach(config::add);
+    files.write(WEIGHTS, writer(adapter, names(adapter, method, adapter.name(), false)).content());
+    files.remove(PICKLED_WEIGHTS);
+    Map<String, List<String>> head = names(adapter, method, adapter.name(), true);
+    if (head.isEmpty()) {
+      files.remove(HEAD);
+      files.remove(HEAD_CONFIG);
+    } else {
+      files.write(HEAD, writer(adapter, head).content());
+      JsonObject described = describe(model, JsonNull.INSTANCE, JsonNull.INSTANCE, provenance);
+      JsonObject ids = new JsonObject();
+      List<String> labels = model.task().labels();
+      for (int i = 0; i < labels.size(); i++) {
+        ids.addProperty(labels.get(i), i);
+      }
+      described.add("label2id", ids);
+      described.addProperty("num_labels", labels.size());
+      files.writeText(HEAD_CONFIG, PRETTY.toJson(described));
+    }
+    files.remove(PICKLED_HEAD);
+    files.writeText(
+        AdapterFiles.CONFIG,
+        PRETTY.toJson(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
+    files.writeText(Provenance.FILE, provenance.text());
+    files.commit();
+  }
+
+  private static JsonObject describe(
+      TransformerModel model, JsonElement name, JsonElement config, Provenance provenance) {
+    JsonObject json = new JsonObject();
+    json.add("config", config);
+    json.addProperty(
+        "hidden_size",
+        model
+            .sites()
+            .filter(SublayerSite.class::isInstance)
+            .mapToLong(site -> ((SublayerSite) site).dimension())
+            .findFirst()
+            .orElseThrow());
+    json.addProperty("model_class", model.architecture());
+    json.addProperty("model_name", provenance.baseModel());
+    json.addProperty("model_type", model.config().text("model_type", ""));
+    json.add("name", name);
+    json.addProperty("version", VERSION);
+    return json;
+  }
+
+  private static SafetensorsWriter writer(Adapter adapter, Map<String, List<String>> names) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    names.forEach(
+        (own, theirs) ->
+            theirs.forEach(
+                name ->
+                    AdapterFiles.add(
+                        writer,
+                        name,
+                        adapter,
+                        Objects.requireNonNull(adapter.tensors().get(own)))));
+    return writer;
+  }
+}

@@ -1,0 +1,84 @@
+package io.github.peft4j;
+
+import io.github.peft4j.io.FileRegion;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.TensorSource;
+import java.nio.ByteBuffer;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Tensors of AdapterHub's files under the names that peft4j knows them by. An adapter saved from a
+ * model without a head lacks the model's own prefix ({@code bert.}); both are found. Tensors that
+ * nobody asked for keep their names.
+ */
+final class Renamed implements TensorSource {
+
+  /** Every attention of the library lists the prefixes that all of them share once more. */
+  private static final String COPY = ".prefix_tuning.pool.";
+
+  private final TensorSource source;
+  private final Map<String, String> inFile = new LinkedHashMap<>();
+
+  /**
+   * Renames tensors.
+   *
+   * @param names the names in the file by own name, the first counting, the others being copies
+   */
+  Renamed(TensorSource source, Map<String, List<String>> names) {
+    this.source = source;
+    Set<String> left = new LinkedHashSet<>(source.names());
+    left.removeIf(name -> name.contains(COPY));
+    names.forEach(
+        (own, theirs) -> {
+          for (int i = theirs.size() - 1; i >= 0; i--) {
+            String wanted = theirs.get(i);
+            Optional<String> found =
+                left.stream()
+                    .filter(name -> wanted.equals(name) || wanted.endsWith("." + name))
+                    .findFirst();
+            if (found.isPresent()) {
+              left.remove(found.get());
+              inFile.put(own, found.get());
+            }
+          }
+        });
+    left.forEach(name -> inFile.put(name, name));
+  }
+
+  private String inFile(String name) {
+    return inFile.getOrDefault(name, name);
+  }
+
+  @Override
+  public Set<String> names() {
+    return Collections.unmodifiableSet(inFile.keySet());
+  }
+
+  @Override
+  public TensorInfo info(String name) {
+    TensorInfo info = source.info(inFile(name));
+    return new TensorInfo(name, info.dtype(), info.shape());
+  }
+
+  @Override
+  public void read(String name, Consumer<ByteBuffer> sink) {
+    source.read(inFile(name), sink);
+  }
+
+  @Override
+  public Optional<FileRegion> region(String name) {
+    return source.region(inFile(name));
+  }
+
+  @Override
+  public void close() {
+    source.close();
+  }
+}

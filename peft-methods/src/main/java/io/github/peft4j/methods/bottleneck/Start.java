@@ -1,0 +1,30 @@
+package io.github.peft4j.methods.bottleneck;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.Initial;
+
+/** How the two matrices start; biases start at zero. */
+public enum Start {
+  /** Normal with deviation 0.02: nearly no effect at first. */
+  bert,
+  /** The first Kaiming-uniform, the second zero: no effect at first. */
+  mam_adapter,
+  /** Normal with deviation 0.01, within two deviations: nearly no effect at first. */
+  houlsby;
+
+  /** W₁ [m, d]. */
+  NDArray down(Initial initial, long m, long d) {
+    return this == mam_adapter ? initial.kaimingUniform(m, d) : small(initial, m, d);
+  }
+
+  /** W₂ [d, m]. */
+  NDArray up(Initial initial, long d, long m) {
+    return this == mam_adapter ? initial.zeros(d, m) : small(initial, d, m);
+  }
+
+  private NDArray small(Initial initial, long rows, long columns) {
+    return this == bert
+        ? initial.normal(0.02, rows, columns)
+        : initial.truncatedNormal(0.01, rows, columns);
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.peft4j.methods.hubprefix;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of AdapterHub's prefix tuning, with the names and defaults of its PrefixTuningConfig
+ * ({@code adapters} 1.3.0, configuration/adapter_config.py).
+ *
+ * @param prefixLength n, above 0; 30
+ * @param flat whether the keys and values are trained themselves, and not a network that makes them
+ * @param bottleneckSize the network's inner width, above 0; 512
+ * @param nonLinearity its non-linearity: "tanh", "relu", "gelu" or "silu"
+ * @param leaveOut indices of layers without a prefix
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ */
+public record HubPrefixConfig(
+    int prefixLength,
+    boolean flat,
+    int bottleneckSize,
+    String nonLinearity,
+    List<Integer> leaveOut,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public HubPrefixConfig {
+    require(prefixLength > 0, "prefix_length", prefixLength, "a number above 0");
+    require(bottleneckSize > 0, "bottleneck_size", bottleneckSize, "a number above 0");
+    require(
+        List.of("tanh", "relu", "gelu", "silu").contains(nonLinearity),
+        "non_linearity",
+        nonLinearity,
+        "one of tanh, relu, gelu, silu");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, HubPrefixConfig.class, field, value, expected);
+  }
+
+  /** The library's defaults with this many virtual tokens. */
+  public static HubPrefixConfig ofTokens(int n) {
+    return Configs.with(Configs.withDefaults(HubPrefixConfig.class), "prefixLength", n);
+  }
+
+  /** With keys and values that are trained themselves. */
+  public HubPrefixConfig flattened() {
+    return Configs.with(this, "flat", true);
+  }
+
+  /** With a network of this inner width. */
+  public HubPrefixConfig bottleneck(int size) {
+    return Configs.with(this, "bottleneckSize", size);
+  }
+
+  /** Without a prefix in these layers. */
+  public HubPrefixConfig leavingOut(Integer... layers) {
+    return Configs.with(this, "leaveOut", List.of(layers));
+  }
+}

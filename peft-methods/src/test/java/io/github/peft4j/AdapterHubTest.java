@@ -1,0 +1,239 @@
+package io.github.peft4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonParser;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.torchfile.TorchFile;
+import io.github.peft4j.transformer.ModelInput;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What AdapterHub's library computes with an adapter of its own is computed here too. */
+class AdapterHubTest {
+
+  @TempDir Path folder;
+
+  private static Path cases() {
+    try {
+      return Path.of(
+          Objects.requireNonNull(AdapterHubTest.class.getResource("/golden-adapterhub")).toURI());
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  static List<String> adapters() throws IOException {
+    try (Stream<Path> files = Files.walk(cases())) {
+      List<String> found =
+          files
+              .filter(file -> file.endsWith("expected.safetensors"))
+              .map(file -> cases().relativize(file.getParent()).toString())
+              .sorted()
+              .toList();
+      assertThat(found).hasSizeGreaterThan(20);
+      return found;
+    }
+  }
+
+  private static PeftModel model(String adapter) {
+    String name = adapter.substring(0, adapter.indexOf('/'));
+    Path own = cases().resolve(name);
+    Path base = Files.exists(own.resolve("config.json")) ? own : TinyModels.golden(name);
+    return Peft.load(base.toString());
+  }
+
+  private static NDArray longs(NDManager manager, TensorSource source, String name) {
+    return manager.create(source.longs(name), new Shape(source.info(name).shape()));
+  }
+
+  private static void assertExpected(String adapter, PeftModel model) {
+    try (TensorSource expected =
+            Safetensors.open(cases().resolve(adapter).resolve("expected.safetensors"));
+        NDManager manager = model.base().manager().newSubManager()) {
+      NDArray ids = longs(manager, expected, "input_ids");
+      NDArray mask = longs(manager, expected, "attention_mask");
+      NDArray decoder =
+          expected.names().contains("decoder_input_ids")
+              ? longs(manager, expected, "decoder_input_ids")
+              : null;
+      float[] theirs = expected.floats("logits");
+      float[] ours = Tensors.floats(model.base().logits(new ModelInput(ids, mask, null, decoder)));
+      float largest = 0;
+      for (float value : theirs) {
+        largest = Math.max(largest, Math.abs(value));
+      }
+      int classes =
+          (int) expected.info("logits").shape()[expected.info("logits").shape().length - 1];
+      long[] real = expected.longs("attention_mask");
+      boolean eachToken = decoder == null && theirs.length == real.length * classes;
+      for (int i = 0; i < theirs.length; i++) {
+        if (!eachToken || real[i / classes] == 1) {
+          assertThat(ours[i]).as("logit " + i).isCloseTo(theirs[i], within(1e-5f * largest));
+        }
+      }
+    }
+  }
+
+  private static TensorSource weights(Path folder) {
+    Path file = folder.resolve("adapter.safetensors");
+    return Files.exists(file)
+        ? Safetensors.open(file)
+        : TorchFile.open(folder.resolve("pytorch_adapter.bin"));
+  }
+
+  /** Without the copies that attentions have of a prefix. */
+  private static Set<String> names(TensorSource source) {
+    return source.names().stream()
+        .filter(name -> !name.contains(".pool."))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  @ParameterizedTest
+  @MethodSource("adapters")
+  void computesWhatTheLibraryComputes(String adapter) {
+    try (PeftModel model = model(adapter)) {
+      model.loadAdapter("mine", cases().resolve(adapter));
+      assertExpected(adapter, model);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("adapters")
+  void writesWhatTheLibraryWrote(String adapter) throws IOException {
+    Path theirs = cases().resolve(adapter);
+    try (PeftModel model = model(adapter)) {
+      model.loadAdapter("task", theirs);
+      model.saveAdapterHub("task", folder);
+    }
+    assertThat(JsonParser.parseString(config(folder)).getAsJsonObject().get("config"))
+        .isEqualTo(JsonParser.parseString(config(theirs)).getAsJsonObject().get("config"));
+    try (TensorSource ours = weights(folder);
+        TensorSource wanted = weights(theirs)) {
+      assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(names(wanted));
+      for (String name : ours.names()) {
+        assertThat(ours.info(name)).isEqualTo(wanted.info(name));
+        assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(name));
+      }
+    }
+    try (PeftModel again = model(adapter)) {
+      again.loadAdapter("again", folder);
+      assertExpected(adapter, again);
+    }
+  }
+
+  private static String config(Path folder) throws IOException {
+    return Files.readString(folder.resolve("adapter_config.json"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("adapters")
+  void isKeptInPeftsFolderToo(String adapter) {
+    try (PeftModel model = model(adapter)) {
+      model.loadAdapter("task", cases().resolve(adapter)).save("task", folder);
+    }
+    try (PeftModel again = model(adapter)) {
+      again.loadAdapter("again", folder);
+      assertExpected(adapter, again);
+    }
+  }
+
+  @Test
+  void anAdapterOfTheModelWithoutAHeadIsFound() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/seq_bn");
+    try (Safetensors source = Safetensors.open(theirs.resolve("adapter.safetensors"))) {
+      var writer = new SafetensorsWriter();
+      for (String name : source.names()) {
+        writer.add(
+            name.substring("bert.".length()), source.info(name).shape(), source.floats(name));
+      }
+      writer.write(folder.resolve("adapter.safetensors"));
+    }
+    Files.copy(theirs.resolve("adapter_config.json"), folder.resolve("adapter_config.json"));
+    try (PeftModel model = model("tiny-bert/seq_bn")) {
+      model.loadAdapter("mine", folder);
+      assertExpected("tiny-bert/seq_bn", model);
+    }
+  }
+
+  @Test
+  void refusesByNameWhatIsNotSupported() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/seq_bn");
+    Files.copy(theirs.resolve("adapter.safetensors"), folder.resolve("adapter.safetensors"));
+    String text = config(theirs);
+    for (List<String> change :
+        List.of(
+            List.of("\"original_ln_after\": true", "\"original_ln_after\": false"),
+            List.of("\"phm_layer\": false", "\"phm_layer\": true"),
+            List.of("\"non_linearity\": \"relu\"", "\"non_linearity\": \"maxout\""),
+            List.of("\"scaling\": 1.0", "\"scaling\": NaN"),
+            List.of("\"reduction_factor\": 4", "\"reduction_factor\": 0"),
+            List.of("\"use_gating\": false", "\"use_gating\": true"))) {
+      assertThat(text).contains(change.get(0));
+      Files.writeString(
+          folder.resolve("adapter_config.json"), text.replace(change.get(0), change.get(1)));
+      String field = change.get(0).substring(0, change.get(0).indexOf(':')).replace("\"", "'");
+      try (PeftModel model = model("tiny-bert/seq_bn")) {
+        assertThatThrownBy(() -> model.loadAdapter("mine", folder))
+            .hasMessageContainingAll("adapter_config.json", field, "expected");
+        assertThat(model.adapters()).isEmpty();
+      }
+    }
+    Files.writeString(
+        folder.resolve("adapter_config.json"),
+        text.replace("\"config\": {", "\"config\": {\"architecture\": \"reft\","));
+    try (PeftModel model = model("tiny-bert/seq_bn")) {
+      assertThatThrownBy(() -> model.loadAdapter("mine", folder))
+          .isInstanceOf(UnsupportedMethodException.class)
+          .hasMessageContaining("'reft' is not supported");
+      model.adapt(LoraConfig.ofRank(2));
+      assertThatThrownBy(() -> model.saveAdapterHub("default", folder))
+          .isInstanceOf(UnsupportedMethodException.class)
+          .hasMessageContaining("AdapterHub's files of LORA");
+    }
+  }
+
+  @Test
+  void aDamagedPickleIsRefusedAndNothingInItIsRun() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/prefix/pytorch_adapter.bin");
+    byte[] whole = Files.readAllBytes(theirs);
+    Path file = folder.resolve("pytorch_adapter.bin");
+    for (int length : new int[] {0, 10, whole.length / 2, whole.length - 30}) {
+      Files.write(file, Arrays.copyOf(whole, length));
+      assertThatThrownBy(() -> TorchFile.open(file))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining(file.toString());
+    }
+    String text = new String(whole, StandardCharsets.ISO_8859_1);
+    Files.write(
+        file,
+        text.replace("torch._utils\n_rebuild_tensor_v2\n", "posix_utilsx\nsystem_of_tensors_v2\n")
+            .getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() -> TorchFile.open(file))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(file.toString());
+  }
+}

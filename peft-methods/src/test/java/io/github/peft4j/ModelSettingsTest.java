@@ -1,0 +1,152 @@
+package io.github.peft4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.peft4j.generate.GenerationConfig;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.safetensors.Safetensors;
+import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.transformer.ModelConfig;
+import io.github.peft4j.transformer.ModelInput;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.function.IntToDoubleFunction;
+import java.util.regex.Matcher;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What config.json and generation_config.json say is done. */
+class ModelSettingsTest {
+
+  private static final long[][] IDS = {{3, 4, 5, 6}, {7, 8, 9, 0}};
+  private static final long[][] MASK = {{1, 1, 1, 1}, {1, 1, 1, 0}};
+
+  @TempDir Path folder;
+
+  private static Path gpt2() throws URISyntaxException {
+    return Path.of(
+        Objects.requireNonNull(ModelSettingsTest.class.getResource("/golden-adapterhub/tiny-gpt2"))
+            .toURI());
+  }
+
+  private static float[] logits(Path model, Precision precision) {
+    try (PeftModel peft = Peft.from(model).precision(precision).load();
+        var logits = peft.base().logits(ModelInput.of(peft.base().manager(), IDS, MASK))) {
+      return Tensors.floats(logits);
+    }
+  }
+
+  /** A GPT-2 whose config says something more, and whose queries are multiplied, layer by layer. */
+  private Path changed(String name, String fields, IntToDoubleFunction queries) throws Exception {
+    Path target = Files.createDirectories(folder.resolve(name));
+    SafetensorsWriter writer = new SafetensorsWriter();
+    try (Safetensors source = Safetensors.open(gpt2().resolve("model.safetensors"))) {
+      for (String tensor : source.names()) {
+        float[] values = source.floats(tensor);
+        if (tensor.contains("c_attn")) {
+          int layer = Integer.parseInt(tensor.replaceAll(".*h\\.(\\d+)\\..*", "$1"));
+          for (int i = 0; i < values.length; i++) { // (16, 48) or (48): the first 16 are queries
+            values[i] *= i % 48 < 16 ? (float) queries.applyAsDouble(layer) : 1;
+          }
+        }
+        writer.add(tensor, source.info(tensor).shape(), values);
+      }
+    }
+    writer.write(target.resolve("model.safetensors"));
+    String config =
+        Files.readString(gpt2().resolve("config.json"))
+            .replaceAll("\"(scale_attn|reorder)\\w+\": \\w+,", "");
+    Files.writeString(
+        target.resolve("config.json"),
+        config.replaceFirst("\\{", "{" + Matcher.quoteReplacement(fields)));
+    return target;
+  }
+
+  private static void assertClose(float[] actual, float[] expected, float tolerance) {
+    for (int i = 0; i < actual.length; i++) {
+      assertThat(actual[i]).isCloseTo(expected[i], within(tolerance));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'\"scale_attn_weights\": false,', 2, 2", // heads of 4: 1/√4 is left out
+    "'\"scale_attn_by_inverse_layer_idx\": true,', 1, 0.5",
+    "'\"scale_attn_by_inverse_layer_idx\": true, \"scale_attn_weights\": false,', 2, 1",
+    "'\"reorder_and_upcast_attn\": true,', 1, 1",
+  })
+  void gpt2ScalesItsScoresAsItsConfigSays(String fields, double first, double second)
+      throws Exception {
+    float[] plain = logits(changed("plain", "", layer -> 1), Precision.FLOAT32);
+    float[] scaled = logits(changed("flagged", fields, layer -> 1), Precision.FLOAT32);
+    float[] byHand =
+        logits(changed("by-hand", "", layer -> layer == 0 ? first : second), Precision.FLOAT32);
+    assertClose(scaled, byHand, 1e-5f);
+    if (first != 1 || second != 1) {
+      assertThat(scaled).isNotEqualTo(plain);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-llama", "tiny-bert"})
+  void masksHoldInHalfPrecision(String name) {
+    Path model = TinyModels.golden(name);
+    assertClose(logits(model, Precision.FLOAT16), logits(model, Precision.FLOAT32), 0.02f);
+    try (PeftModel half = Peft.from(model).precision(Precision.FLOAT16).load();
+        PeftModel single = Peft.from(model).precision(Precision.FLOAT32).load()) {
+      float[][] both = new float[2][];
+      PeftModel[] models = {half, single};
+      for (int i = 0; i < 2; i++) {
+        models[i].adapt(PrefixTuningConfig.ofTokens(2));
+        try (var logits =
+            models[i].base().logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
+          both[i] = Tensors.floats(logits);
+        }
+      }
+      assertClose(both[0], both[1], 0.02f);
+    }
+  }
+
+  @Test
+  void generationConfigNamesTheEndAndTheDefaults() throws IOException {
+    Path model = TinyModels.copy("tiny-llama", folder.resolve("llama"));
+    String first;
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThat(GenerationConfig.recommendedBy(peft.base().config()))
+          .isEqualTo(GenerationConfig.greedy());
+      first = peft.generate("w3 w4 w5", GenerationConfig.greedy().maxNewTokens(4)).text();
+    }
+    String second = first.trim().replaceFirst("\\S+ (\\S+).*", "$1");
+    Files.writeString(
+        model.resolve("generation_config.json"),
+        """
+        {"do_sample": true, "temperature": 0.7, "top_p": 0.9, "max_new_tokens": 33,
+         "eos_token_id": [2, %s], "pad_token_id": 1}
+        """
+            .formatted(second.substring(1)));
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThat(GenerationConfig.recommendedBy(peft.base().config()))
+          .isEqualTo(GenerationConfig.sampling(0.7).topK(50).topP(0.9).maxNewTokens(33));
+      assertThat(peft.generate("w3 w4 w5", GenerationConfig.greedy().maxNewTokens(4)).text())
+          .as("up to the second word")
+          .hasSizeLessThan(first.length())
+          .doesNotContain(second);
+      assertThat(peft.tokenizer().padId()).isEqualTo(1);
+    }
+    Files.writeString(
+        model.resolve("generation_config.json"), "{\"top_p\": 7, \"do_sample\": true}");
+    ModelConfig config = ModelConfig.read(model);
+    assertThatThrownBy(() -> GenerationConfig.recommendedBy(config))
+        .hasMessageContaining("topP is 7.0");
+  }
+}

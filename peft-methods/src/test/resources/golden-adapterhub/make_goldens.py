@@ -1,0 +1,119 @@
+"""Makes the cases beside this file: what AdapterHub's library computes on tiny models.
+
+    pip install torch transformers==4.57.6 adapters==1.3.0 safetensors
+    python make_goldens.py
+
+Each <model>/ holds a checkpoint (those of ../golden are used where they are), each <model>/<case>/ an adapter as
+the library saves it, and expected.safetensors: a batch and its logits with the adapter. What shares memory
+(prefixes, norms in front) the library can only save as pytorch_adapter.bin.
+"""
+
+import pathlib
+import sys
+
+import adapters
+import torch
+from adapters import (BnConfig, DoubleSeqBnConfig, ParBnConfig, PrefixTuningConfig, SeqBnConfig)
+from safetensors.torch import save_file
+from transformers import (BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM,
+                          T5Config, T5ForConditionalGeneration)
+
+HERE = pathlib.Path(__file__).parent
+GOLDEN = HERE.parent / "golden"
+NEW = {
+    "tiny-gpt2": lambda: GPT2LMHeadModel(GPT2Config(
+        vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, resid_pdrop=0.0, embd_pdrop=0.0,
+        attn_pdrop=0.0, bos_token_id=2, eos_token_id=2)),
+    "tiny-t5": lambda: T5ForConditionalGeneration(T5Config(
+        vocab_size=40, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4, dropout_rate=0.0,
+        relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0)),
+}
+CLASSES = {
+    "tiny-bert": BertForSequenceClassification,
+    "tiny-llama": LlamaForCausalLM,
+    "tiny-gpt2": GPT2LMHeadModel,
+    "tiny-t5": T5ForConditionalGeneration,
+}
+BOTTLENECKS = {
+    "seq_bn": lambda: SeqBnConfig(reduction_factor=4),
+    "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor={"0": 4, "default": 8}),
+    "par_bn": lambda: ParBnConfig(mh_adapter=True),
+}
+CASES = {
+    "tiny-bert": BOTTLENECKS | {
+        "scaled_par_bn": lambda: ParBnConfig(scaling="learned", ln_after=True, leave_out=[1]),
+        "channel": lambda: SeqBnConfig(reduction_factor=4, scaling="channel", non_linearity="gelu",
+                                       residual_before_ln=False, init_weights="houlsby"),
+        "norms": lambda: BnConfig(mh_adapter=True, output_adapter=True, reduction_factor=4, non_linearity="gelu_new",
+                                  original_ln_before=True, residual_before_ln="post_add", ln_before=True,
+                                  ln_after=True, adapter_residual_before_ln=True, scaling=0.5),
+        "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
+        "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, leave_out=[0]),
+    },
+    "tiny-llama": BOTTLENECKS | {
+        "norms": lambda: BnConfig(mh_adapter=True, output_adapter=True, reduction_factor=4, non_linearity="leakyrelu",
+                                  original_ln_before=True, ln_before=True, ln_after=True),
+        "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5, non_linearity="relu"),
+        "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True),
+    },
+    "tiny-gpt2": BOTTLENECKS,
+    "tiny-t5": BOTTLENECKS | {
+        "cross": lambda: DoubleSeqBnConfig(reduction_factor=4, cross_adapter=True, leave_out=[0, 3]),
+    },
+}
+SHARES_MEMORY = {"norms", "prefix", "prefix_flat"}
+
+
+def batch(name):
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(3, 40, (3, 7), generator=generator)
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    inputs = dict(input_ids=ids, attention_mask=mask)
+    if name == "tiny-t5":
+        inputs["decoder_input_ids"] = torch.randint(3, 40, (3, 4), generator=generator)
+    return inputs
+
+
+def make_case(folder, case, config):
+    torch.manual_seed(3)
+    base = GOLDEN / folder.name if (GOLDEN / folder.name).exists() else folder
+    # with PyTorch's fused attention the library masks Llama's prefixes out: its masks are Boolean then
+    model = CLASSES[folder.name].from_pretrained(base, attn_implementation="eager")
+    model.config._name_or_path = folder.name
+    model.name_or_path = folder.name
+    adapters.init(model)
+    model.add_adapter("task", config=config)
+    model.set_active_adapters("task")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "adapters." in name or "prefix_tuning" in name:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+    inputs = batch(folder.name)
+    logits = model.eval()(**inputs).logits
+    model.save_adapter(folder / case, "task", use_safetensors=case not in SHARES_MEMORY)
+    if folder.name != "tiny-bert":
+        for head in ("head_config.json", "model_head.safetensors", "pytorch_model_head.bin"):
+            (folder / case / head).unlink(missing_ok=True)
+    save_file(dict(inputs, logits=logits.detach().contiguous()), folder / case / "expected.safetensors")
+
+
+def main():
+    torch.use_deterministic_algorithms(True)
+    for name, cases in CASES.items():
+        folder = HERE / name
+        folder.mkdir(exist_ok=True)
+        if name in NEW:
+            torch.manual_seed(2)
+            model = NEW[name]()
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.add_(torch.randn_like(parameter) * 0.1)
+            model.save_pretrained(folder)
+            (folder / "generation_config.json").unlink(missing_ok=True)
+        for case, config in cases.items():
+            make_case(folder, case, config())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
