@@ -1,7 +1,9 @@
 package io.github.peft4j.methods.adalora;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -12,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Gives ranks to modules (section 3.2 of the paper). The importance of an element p with gradient g
@@ -29,11 +32,23 @@ final class RankAllocator implements StepListener {
   private static final Kernel TRACK =
       Kernel.of(
           """
-          def track(p: Tensor, g: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
-              now = torch.abs(torch.mul(p, g))
-              torch.add_(torch.mul_(mean, {beta1}), now, alpha=1 - {beta1})
-              away = torch.abs(torch.sub(now, mean))
-              return torch.add_(torch.mul_(spread, {beta2}), away, alpha=1 - {beta2})
+          def track(p: List[Tensor], g: List[Tensor], mean: List[Tensor], spread: List[Tensor]) -> Tensor:
+              now = torch._foreach_mul(p, g)
+              torch._foreach_abs_(now)
+              torch._foreach_mul_(mean, {beta1})
+              torch._foreach_add_(mean, now, alpha=1 - {beta1})
+              away = torch._foreach_sub(now, mean)
+              torch._foreach_abs_(away)
+              torch._foreach_mul_(spread, {beta2})
+              torch._foreach_add_(spread, away, alpha=1 - {beta2})
+              return mean[0]
+          """);
+  private static final Kernel MASK =
+      Kernel.of(
+          """
+          def mask(e: List[Tensor], kept: List[Tensor]) -> Tensor:
+              torch._foreach_mul_(e, kept)
+              return e[0]
           """);
   private static final Kernel SCORE =
       Kernel.of(
@@ -48,7 +63,9 @@ final class RankAllocator implements StepListener {
   private final List<AdaLoraLinear> layers;
   private final Map<Trainable, Track> tracks = new LinkedHashMap<>();
   private final List<NDArray> ranks = new ArrayList<>();
-  private final Kernel track;
+  private final List<NDArray> gradients = new ArrayList<>();
+  private @Nullable BoundKernel track;
+  private @Nullable BoundKernel mask;
 
   /** I and U of one tensor. */
   private record Track(NDArray mean, NDArray spread) {}
@@ -56,7 +73,6 @@ final class RankAllocator implements StepListener {
   RankAllocator(AdaLoraConfig config, List<AdaLoraLinear> layers) {
     this.config = config;
     this.layers = List.copyOf(layers);
-    this.track = TRACK.with("beta1", config.beta1()).with("beta2", config.beta2());
   }
 
   /**
@@ -91,6 +107,7 @@ final class RankAllocator implements StepListener {
 
   @Override
   public void afterTraining() {
+    unbind();
     state().values().forEach(NDArray::close);
     tracks.clear();
     ranks.clear();
@@ -123,19 +140,14 @@ final class RankAllocator implements StepListener {
     int end = (said != null ? said : totalSteps) - config.tfinal();
     layers.forEach(layer -> layer.plannedSteps(totalSteps));
     if (step < end) {
-      layers.forEach(layer -> tensors(layer).forEach(this::track));
+      track();
       if (step > config.tinit() && step % config.deltaT() == 0) {
         reduce(budget(step, end));
       }
     } else if (step == end) {
       reduce(config.targetR() * layers.size());
-    } else {
-      for (AdaLoraLinear layer : layers) {
-        boolean[] kept = layer.kept();
-        if (kept != null) {
-          layer.keep(kept);
-        }
-      }
+    } else if (layers.stream().allMatch(layer -> layer.kept() != null)) {
+      mask();
     }
   }
 
@@ -149,15 +161,62 @@ final class RankAllocator implements StepListener {
     return (int) ((first() - target) * Math.pow(left, 3) + target);
   }
 
-  private void track(Trainable tensor) {
-    try (Scope scope = new Scope()) {
-      NDArray gradient = Autograd.gradient(tensor.value());
-      if (gradient == null) {
+  private void track() {
+    if (track == null) {
+      NDList p = new NDList();
+      NDList mean = new NDList();
+      NDList spread = new NDList();
+      for (AdaLoraLinear layer : layers) {
+        for (Trainable tensor : tensors(layer)) {
+          NDArray gradient = Autograd.gradient(tensor.value());
+          if (gradient != null) {
+            gradients.add(Scope.release(gradient));
+            p.add(tensor.value());
+            mean.add(trackOf(tensor).mean());
+            spread.add(trackOf(tensor).spread());
+          }
+        }
+      }
+      if (p.isEmpty()) {
         return;
       }
-      Track means = trackOf(tensor);
-      track.call(tensor.value(), gradient, means.mean(), means.spread());
+      track =
+          TRACK
+              .with("beta1", config.beta1())
+              .with("beta2", config.beta2())
+              .bind(p, new NDList(gradients), mean, spread);
     }
+    track.call().close();
+    if (gradients.size() < 3 * layers.size()) {
+      unbind(); // a gradient may reach the others later
+    }
+  }
+
+  /** Sets E to zero again where a rank is not kept: the optimizer's momentum moves it. */
+  private void mask() {
+    if (mask == null) {
+      NDList e = new NDList();
+      NDList kept = new NDList();
+      for (int i = 0; i < layers.size(); i++) {
+        e.add(layers.get(i).e().value());
+        kept.add(ranksOf(i));
+      }
+      mask = MASK.bind(e, kept);
+    }
+    mask.call().close();
+  }
+
+  private void unbind() {
+    if (track != null) {
+      track.close();
+      track = null;
+    }
+    if (mask != null) {
+      mask.close();
+      mask = null;
+    }
+    gradients.forEach(NDArray::close);
+    gradients.clear();
   }
 
   private void reduce(int budget) {
