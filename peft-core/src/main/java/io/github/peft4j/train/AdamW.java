@@ -19,8 +19,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) as PyTorch computes it, all tensors in one
- * fused call. A tensor that no gradient has reached is left as it is.
+ * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) as PyTorch computes it with its defaults,
+ * all tensors of a group in one fused call. A tensor that no gradient has reached is left as it is.
  *
  * <p>The moments are the optimizer's own and can be saved: {@link #state}.
  */
@@ -31,7 +31,7 @@ public final class AdamW implements AutoCloseable {
           """
           def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], s: List[Tensor], rate: float) -> Tensor:
               torch._foreach_add_(s, 1)
-              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate, beta1={beta1}, beta2={beta2}, weight_decay={decay}, eps={eps}, amsgrad=False, maximize=False)
+              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate, beta1=0.9, beta2=0.999, weight_decay={decay}, eps=1e-08, amsgrad=False, maximize=False)
               return s[0]
           """);
   private static final Kernel CLIP =
@@ -52,20 +52,24 @@ public final class AdamW implements AutoCloseable {
           """);
 
   private final List<Slot> slots = new ArrayList<>();
-  private final Kernel update;
   private @Nullable Reached reached;
+
+  /** What tensors of one fused call have in common: a part of the rate, and the decay. */
+  private record Group(double part, double decay) {}
 
   /** One tensor with its moments and, once one has reached it, its gradient. */
   private static final class Slot {
     private final Trainable parameter;
+    private final Group group;
     private final NDArray mean;
     private final NDArray square;
     private final NDArray step;
     private @Nullable NDArray gradient;
 
-    Slot(Trainable parameter) {
+    Slot(Trainable parameter, Group group) {
       NDArray value = parameter.value();
       this.parameter = parameter;
+      this.group = group;
       this.mean = Scope.release(value.zerosLike());
       this.square = Scope.release(value.zerosLike());
       this.step = Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32));
@@ -87,12 +91,12 @@ public final class AdamW implements AutoCloseable {
   }
 
   /** The calls on the tensors that gradients have reached. */
-  private record Reached(BoundKernel clip, BoundKernel update, BoundKernel clear)
+  private record Reached(BoundKernel clip, Map<Group, BoundKernel> updates, BoundKernel clear)
       implements AutoCloseable {
     @Override
     public void close() {
       clip.close();
-      update.close();
+      updates.values().forEach(BoundKernel::close);
       clear.close();
     }
   }
@@ -104,19 +108,22 @@ public final class AdamW implements AutoCloseable {
    * @param weightDecay decoupled; PyTorch's default is 0.01
    */
   public AdamW(List<Trainable> parameters, double weightDecay) {
-    this(parameters, weightDecay, 0.9, 0.999, 1e-8);
+    parameters.forEach(parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay))));
   }
 
-  /** Creates an optimizer with moments' decays and epsilon of its own. */
-  public AdamW(
-      List<Trainable> parameters, double weightDecay, double beta1, double beta2, double epsilon) {
-    this.update =
-        UPDATE
-            .with("beta1", beta1)
-            .with("beta2", beta2)
-            .with("decay", weightDecay)
-            .with("eps", epsilon);
-    parameters.forEach(parameter -> slots.add(new Slot(parameter)));
+  /**
+   * Creates an optimizer of tensors that are not all trained alike.
+   *
+   * @param parameters what it updates, in order, and how
+   * @param learningRate which rates of {@link #update} stand for; each tensor's rate is to that one
+   *     as its group's is to this
+   */
+  public AdamW(Map<Trainable, ParameterGroup> parameters, double learningRate) {
+    parameters.forEach(
+        (parameter, group) -> {
+          double part = group.learningRate() / learningRate;
+          slots.add(new Slot(parameter, new Group(part, group.weightDecay())));
+        });
   }
 
   /**
@@ -149,7 +156,7 @@ public final class AdamW implements AutoCloseable {
    * @param rate the learning rate
    */
   public void update(double rate) {
-    reached().update().call(rate).close();
+    reached().updates().forEach((group, update) -> update.call(rate * group.part()).close());
   }
 
   /** Clears the collected gradients. */
@@ -175,18 +182,24 @@ public final class AdamW implements AutoCloseable {
       present.close();
     }
     NDList gradients = list(found, Slot::gradient);
-    Reached bound =
-        new Reached(
-            CLIP.bind(gradients),
-            update.bind(
-                list(found, slot -> slot.parameter.value()),
-                gradients,
-                list(found, slot -> slot.mean),
-                list(found, slot -> slot.square),
-                list(found, slot -> slot.step)),
-            CLEAR.bind(gradients));
+    Map<Group, List<Slot>> groups = new LinkedHashMap<>();
+    found.forEach(slot -> groups.computeIfAbsent(slot.group, g -> new ArrayList<>()).add(slot));
+    Map<Group, BoundKernel> updates = new LinkedHashMap<>();
+    groups.forEach((group, members) -> updates.put(group, update(group, members)));
+    Reached bound = new Reached(CLIP.bind(gradients), updates, CLEAR.bind(gradients));
     reached = bound;
     return bound;
+  }
+
+  private static BoundKernel update(Group group, List<Slot> slots) {
+    return UPDATE
+        .with("decay", group.decay())
+        .bind(
+            list(slots, slot -> slot.parameter.value()),
+            list(slots, Slot::gradient),
+            list(slots, slot -> slot.mean),
+            list(slots, slot -> slot.square),
+            list(slots, slot -> slot.step));
   }
 
   private static NDList list(List<Slot> slots, Function<Slot, NDArray> part) {

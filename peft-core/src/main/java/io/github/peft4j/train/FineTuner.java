@@ -38,6 +38,7 @@ public final class FineTuner {
   String scheduleName = "linear";
   @Nullable LongFunction<LearningRateSchedule> schedule;
   double weightDecay = 0.01;
+  TrainingRule rule = TrainingRule.ALIKE;
   double clipNorm = 1.0;
   long seed = 42;
   boolean bucketing;
@@ -145,6 +146,15 @@ public final class FineTuner {
   /** AdamW's weight decay; 0.01, PyTorch's default, unless said otherwise. */
   public FineTuner weightDecay(double decay) {
     this.weightDecay = decay;
+    return this;
+  }
+
+  /**
+   * How single tensors are trained, such as LoRA+ and LoRA-FA have it; all alike unless said
+   * otherwise.
+   */
+  public FineTuner rule(TrainingRule rule) {
+    this.rule = rule;
     return this;
   }
 

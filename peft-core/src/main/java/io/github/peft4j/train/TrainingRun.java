@@ -45,6 +45,7 @@ final class TrainingRun {
   private final Listeners listeners;
   private final String metric;
   private final List<Provenance.Training> earlier;
+  private final Map<Trainable, ParameterGroup> groups;
   private RunState state = new RunState();
   private int sampledEpoch = -1;
   private List<int[]> sampled = List.of();
@@ -94,6 +95,7 @@ final class TrainingRun {
     boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
     this.metric =
         settings.metric != null ? settings.metric : classifies ? Metrics.ACCURACY : Metrics.LOSS;
+    this.groups = groups();
     state.settings = describe(examples, maxLength);
   }
 
@@ -126,6 +128,35 @@ final class TrainingRun {
     };
   }
 
+  /** The tensors that are trained, and how. */
+  private Map<Trainable, ParameterGroup> groups() {
+    ParameterGroup usual = new ParameterGroup(settings.learningRate, settings.weightDecay);
+    Map<Trainable, ParameterGroup> chosen = new LinkedHashMap<>();
+    adapter
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (!tensor.isBuffer()) {
+                settings
+                    .rule
+                    .groupOf(name, tensor, usual)
+                    .ifPresent(group -> chosen.putIfAbsent(tensor, group));
+              }
+            });
+    if (chosen.isEmpty()) {
+      throw new IllegalArgumentException(
+          "rule " + settings.rule + " leaves nothing of " + adapter + " to be trained");
+    }
+    return chosen;
+  }
+
+  /** How many tensors are trained in which way. */
+  private Map<String, Integer> counted() {
+    Map<String, Integer> counts = new TreeMap<>();
+    groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
+    return counts;
+  }
+
   /** All that the losses depend on, so that a run is only ever continued as it was begun. */
   private Map<String, String> describe(Examples<?> examples, int maxLength) {
     Map<String, String> facts = new TreeMap<>();
@@ -140,6 +171,7 @@ final class TrainingRun {
     facts.put("learning_rate", "" + settings.learningRate);
     facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
     facts.put("weight_decay", "" + settings.weightDecay);
+    facts.put("parameter_groups", counted().toString());
     facts.put("clip_norm", "" + settings.clipNorm);
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("seed", "" + settings.seed);
@@ -148,7 +180,13 @@ final class TrainingRun {
 
   TrainingReport run() {
     long start = System.nanoTime();
-    try (AdamW optimizer = new AdamW(adapter.trainables(), settings.weightDecay)) {
+    List<Trainable> resting =
+        adapter.trainables().stream()
+            .filter(t -> !groups.containsKey(t) && t.value().hasGradient())
+            .toList();
+    resting.forEach(tensor -> tensor.freeze(true));
+    try (AdamW optimizer = new AdamW(groups, settings.learningRate);
+        TrainingRule.Correction correction = settings.rule.correction(adapter)) {
       Map<String, NDArray> tensors = tensors(optimizer);
       resume(tensors);
       double before = state.seconds;
@@ -156,7 +194,7 @@ final class TrainingRun {
       listeners.onStart(begin);
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
       while (state.step < totalSteps && !stoppedEarly()) {
-        step(backpropagation, optimizer);
+        step(backpropagation, optimizer, correction);
         boolean epochEnds = state.step % stepsPerEpoch == 0;
         boolean last = state.step == totalSteps;
         if (validation != null && (last || due(settings.evaluateEvery, epochEnds))) {
@@ -181,6 +219,7 @@ final class TrainingRun {
     } finally {
       adapter.afterTraining();
       listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
+      resting.forEach(tensor -> tensor.freeze(false));
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     return new TrainingReport(
@@ -274,7 +313,8 @@ final class TrainingRun {
     return model.base().count(BatchFeed.targets(model.base(), batch));
   }
 
-  private void step(Backpropagation backpropagation, AdamW optimizer) {
+  private void step(
+      Backpropagation backpropagation, AdamW optimizer, TrainingRule.Correction correction) {
     long start = System.nanoTime();
     List<int[]> rows = rows(state.step);
     List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
@@ -299,6 +339,7 @@ final class TrainingRun {
       penalty = backpropagation.penalty();
       norm = optimizer.clip(settings.clipNorm);
       requireFinite(sum + penalty, norm, rows);
+      correction.correct();
       optimizer.update(rate);
       adapter.afterStep((int) state.step + 1, (int) totalSteps);
       optimizer.clear();

@@ -22,7 +22,9 @@ public final class Trainable implements AutoCloseable {
     /** Only stored. */
     BUFFER,
     /** Trained, but not in Hugging Face PEFT's file: kept in one of our own beside it. */
-    BESIDE
+    TRAINED_BESIDE,
+    /** Only stored, and in our own file beside Hugging Face PEFT's. */
+    BUFFER_BESIDE
   }
 
   Trainable(String key, NDArray value, Kind kind) {
@@ -46,12 +48,12 @@ public final class Trainable implements AutoCloseable {
 
   /** Whether it is stored with the adapter but never trained. */
   public boolean isBuffer() {
-    return kind == Kind.BUFFER;
+    return kind == Kind.BUFFER || kind == Kind.BUFFER_BESIDE;
   }
 
   /** Whether Hugging Face PEFT's file leaves it out, so that it is stored beside. */
   public boolean isBeside() {
-    return kind == Kind.BESIDE;
+    return kind == Kind.TRAINED_BESIDE || kind == Kind.BUFFER_BESIDE;
   }
 
   /** Whether a gradient is wanted. */
@@ -64,8 +66,8 @@ public final class Trainable implements AutoCloseable {
     return value.getShape().size();
   }
 
-  /** Stops or resumes the collection of gradients. */
-  void freeze(boolean frozen) {
+  /** Stops or resumes the collection of gradients; a buffer never collects any. */
+  public void freeze(boolean frozen) {
     if (!isBuffer()) {
       value.setRequiresGradient(!frozen);
     }
