@@ -5,7 +5,8 @@
 
 Each <model>/ holds a checkpoint and io.safetensors (a batch, its logits and loss); each <model>/<case>/
 an adapter as PEFT saves it, io.safetensors (logits, loss, gradients, merged logits), trace.json (the
-losses of five steps of AdamW) and after.safetensors (the tensors after them).
+losses of five steps of AdamW) and after.safetensors (the tensors after them). An adapter that EVA starts
+has the batches that it read and A as it started in eva.safetensors besides.
 """
 
 import json
@@ -13,7 +14,14 @@ import pathlib
 import sys
 
 import torch
-from peft import LoraConfig, PeftModel, TrainableTokensConfig, get_peft_model
+from peft import (
+    EvaConfig,
+    LoraConfig,
+    PeftModel,
+    TrainableTokensConfig,
+    get_peft_model,
+    initialize_lora_eva_weights,
+)
 from safetensors.torch import save_file
 from transformers import (
     BertConfig,
@@ -53,12 +61,23 @@ CASES = {
         "lora-patterns": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_rslora=True, target_modules="all-linear",
             rank_pattern={"down_proj": 3}, alpha_pattern={"layers.1.self_attn.q_proj": 7}, **task),
+        "lora-pissa": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights="pissa", **task),
+        "lora-olora": lambda task: LoraConfig(
+            r=3, lora_alpha=6, target_modules=["k_proj", "up_proj"], init_lora_weights="olora", **task),
+        "dora-pissa": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "up_proj"], use_dora=True, init_lora_weights="pissa", **task),
+        "lora-eva": lambda task: LoraConfig(
+            r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
+            eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
     },
     "tiny-bert": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
         "lora-bias-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, bias="lora_only", modules_to_save=["pooler"],
             target_modules=["key", "word_embeddings"], **task),
+        "dora-embedding": lambda task: LoraConfig(
+            r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
     },
 }
 for cases in CASES.values():
@@ -91,9 +110,29 @@ def tensors(**values):
     return {name: value.detach().clone().contiguous() for name, value in values.items()}
 
 
+def start_from_data(model, folder):
+    """EVA's ranks and directions, from three batches of text."""
+    generator = torch.Generator().manual_seed(5)
+    batches = []
+    for _ in range(3):
+        ids = torch.randint(3, 40, (4, 9), generator=generator)
+        mask = torch.ones_like(ids)
+        mask[2, 6:] = 0
+        labels = ids.masked_fill(mask == 0, -100)
+        labels[1, :2] = -100
+        batches.append(dict(input_ids=ids, attention_mask=mask, labels=labels))
+    initialize_lora_eva_weights(model, batches, show_progress_bar=False)
+    started = {n: p for n, p in model.named_parameters() if "lora_A" in n}
+    data = {f"{i}.{name}": t for i, b in enumerate(batches) for name, t in b.items()}
+    folder.mkdir(exist_ok=True)
+    save_file(tensors(**started, **data), folder / "eva.safetensors")
+
+
 def make_case(model_class, folder, config, inputs):
     torch.manual_seed(3)
     model = get_peft_model(model_class.from_pretrained(folder.parent, attn_implementation="eager"), config)
+    if config.init_lora_weights == "eva":
+        start_from_data(model, folder)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     randomize(trained.values(), 0.05)
     model.peft_config["default"].base_model_name_or_path = folder.parent.name

@@ -25,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -262,7 +263,12 @@ final class ConfigJson {
             : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
       }
     } catch (InvocationTargetException e) {
-      throw wrong(source, field, value, String.valueOf(e.getCause()));
+      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+      String message = String.valueOf(cause.getMessage());
+      throw cause instanceof UnsupportedMethodException
+          ? new UnsupportedMethodException(
+              source + ": field '" + field + "' is " + value + "; " + message)
+          : wrong(source, field, value, message);
     } catch (IllegalStateException
         | ArithmeticException
         | NumberFormatException

@@ -25,7 +25,7 @@ public record TrainableParameters(long trainable, long all, Map<String, Long> mo
       for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
         for (Trainable tensor : rewrite.layer().trainables()) {
           if (tensor.isBuffer()) {
-            buffers += tensor.size();
+            buffers += tensor.isBeside() ? 0 : tensor.size();
           } else if (counted.add(tensor)) {
             modules.merge(
                 rewrite.site().name().replaceAll("\\.\\d+\\.", ".*."), tensor.size(), Long::sum);

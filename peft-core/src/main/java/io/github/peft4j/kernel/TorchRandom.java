@@ -17,6 +17,12 @@ public final class TorchRandom {
           def uniform(x: Tensor) -> Tensor:
               return torch.uniform_(x, -{bound}, {bound})
           """);
+  private static final Kernel NORMAL =
+      Kernel.of(
+          """
+          def normal(rows: Tensor, columns: Tensor) -> Tensor:
+              return torch.randn([int(rows), int(columns)], dtype={dtype}, layout=None, device=torch.device("cpu"), pin_memory=False)
+          """);
   private static final Kernel PERMUTATION =
       Kernel.of(
           """
@@ -38,6 +44,23 @@ public final class TorchRandom {
               () -> UNIFORM.with("bound", bound).call(manager.zeros(new Shape(count))));
       return drawn.toFloatArray();
     }
+  }
+
+  /**
+   * Normal numbers: {@code torch.randn}, whose draws differ between precisions.
+   *
+   * @param manager owns the result and says on which device it lies
+   */
+  public NDArray normal(NDManager manager, Precision precision, long rows, long columns) {
+    NDArray drawn =
+        Autograd.without(
+            () ->
+                NORMAL
+                    .with("dtype", precision.scalarType())
+                    .call(Tensors.scalar(rows), Tensors.scalar(columns)));
+    NDArray there = drawn.toDevice(manager.getDevice(), false);
+    there.attach(manager);
+    return there;
   }
 
   /** The numbers below n in random order: {@code torch.randperm}. */

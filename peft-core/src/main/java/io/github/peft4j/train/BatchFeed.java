@@ -23,12 +23,12 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * Between data and model: examples to token ids as the model's task wants them, batches to arrays.
  */
-final class BatchFeed {
+public final class BatchFeed {
 
   private BatchFeed() {}
 
   /** Encodes examples for the model's task. */
-  static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxLength) {
+  public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxLength) {
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
     Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
@@ -75,7 +75,7 @@ final class BatchFeed {
   }
 
   /** The arrays that the model reads. */
-  static ModelInput input(TransformerModel model, Batch batch) {
+  public static ModelInput input(TransformerModel model, Batch batch) {
     NDManager manager = model.manager();
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
     long[][] types = batch.tokenTypeIds();
@@ -88,7 +88,7 @@ final class BatchFeed {
   }
 
   /** What its outputs are compared with. */
-  static Targets targets(TransformerModel model, Batch batch) {
+  public static Targets targets(TransformerModel model, Batch batch) {
     return switch (model.task().type()) {
       case SEQ_CLS ->
           new Targets.Classes(Arrays.stream(batch.labels()).mapToLong(row -> row[0]).toArray());

@@ -73,7 +73,15 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
    * the adapter does not need it: it is stored beside, so that training can go on.
    */
   protected final Trainable beside(String key, NDArray initial) {
-    return add(new Trainable(key, initial, Trainable.Kind.BESIDE));
+    return add(new Trainable(key, initial, Trainable.Kind.TRAINED_BESIDE));
+  }
+
+  /**
+   * Declares a tensor that is neither trained nor in Hugging Face PEFT's file, which computes it
+   * again instead: it is stored beside, and {@link #loaded} says whether it was there.
+   */
+  protected final Trainable bufferBeside(String key, NDArray value) {
+    return add(new Trainable(key, value, Trainable.Kind.BUFFER_BESIDE));
   }
 
   /**

@@ -18,6 +18,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
@@ -50,6 +51,56 @@ class MethodsTest {
     @Override
     boolean hasWholeGradient(String tensor) {
       return tensor.endsWith("magnitude_vector");
+    }
+  }
+
+  @Nested
+  class Pissa extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.PISSA);
+    }
+  }
+
+  @Nested
+  class FastPissa extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.pissa(4));
+    }
+  }
+
+  @Nested
+  class Olora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.OLORA);
+    }
+  }
+
+  @Nested
+  class OrthogonalLora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).initialization(LoraInitialization.ORTHOGONAL);
+    }
+  }
+
+  @Nested
+  class DoraOfEmbeddings extends Dora {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2)
+          .targeting("embed_tokens", "word_embeddings", "shared", "q", "query", "q_proj")
+          .dora();
+    }
+  }
+
+  @Nested
+  class PissaDora extends Dora {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).dora().initialization(LoraInitialization.PISSA);
     }
   }
 

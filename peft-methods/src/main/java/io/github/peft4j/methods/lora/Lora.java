@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.PeftMethod;
-import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -34,35 +33,39 @@ public final class Lora implements PeftMethod<LoraConfig> {
 
   @Override
   public void inject(LoraConfig config, Sites sites) {
-    Predicate<String> chosen =
-        TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
-    TargetModules excluded = config.excludeModules();
-    if (excluded != null) {
-      chosen = chosen.and(name -> !excluded.matches(name));
-    }
-    Sites.Selection<LinearSite> linear =
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
-            .where(chosen);
-    List<EmbeddingSite> embeddings = sites.embeddings(config.targetModules()).where(chosen).list();
+    Sites.Selection<LinearSite> linear = linear(config, sites);
+    List<EmbeddingSite> embeddings =
+        sites.embeddings(config.targetModules()).where(chosen(config)).list();
     for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
       sites.rewrite(
           site,
           config.useDora()
-              ? new DoraLinear(site, config, sites.initial())
-              : new LoraLinear(site, config, sites.initial()));
-    }
-    if (config.useDora() && !embeddings.isEmpty()) {
-      throw new UnsupportedMethodException(
-          "LoraConfig: field 'use_dora' is true, but embeddings are among the target_modules: "
-              + embeddings.get(0).name()
-              + "; DoRA of embeddings is not supported");
+              ? new DoraLinear(site, config, sites)
+              : new LoraLinear(site, config, sites));
     }
     for (EmbeddingSite site : embeddings) {
-      sites.rewrite(site, new LoraEmbedding(site, config, sites.initial()));
+      sites.rewrite(
+          site,
+          config.useDora()
+              ? new DoraEmbedding(site, config, sites)
+              : new LoraEmbedding(site, config, sites.initial()));
     }
     storeEmbeddings(config, sites);
     trainBiases(config.bias(), linear.list(), sites);
+  }
+
+  /** The linear modules that are meant. */
+  static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
+    return sites
+        .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        .where(chosen(config));
+  }
+
+  private static Predicate<String> chosen(LoraConfig config) {
+    Predicate<String> inLayers =
+        TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
+    TargetModules excluded = config.excludeModules();
+    return excluded == null ? inLayers : inLayers.and(name -> !excluded.matches(name));
   }
 
   /** PEFT stores the frozen table of these modules when they are targets by name. */

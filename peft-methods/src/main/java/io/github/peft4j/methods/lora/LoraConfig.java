@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
  *     2024, arXiv:2402.09353)
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
  */
 public record LoraConfig(
     int r,
@@ -42,7 +43,8 @@ public record LoraConfig(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     boolean useDora,
-    boolean fanInFanOut)
+    boolean fanInFanOut,
+    @Nullable EvaConfig evaConfig)
     implements PeftConfig {
 
   /** Which biases are trained besides A and B. */
@@ -66,6 +68,9 @@ public record LoraConfig(
         "to be set together with layers_to_transform only");
     rankPattern.forEach(
         (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
+    if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
+      evaConfig = EvaConfig.DEFAULT;
+    }
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
@@ -75,6 +80,11 @@ public record LoraConfig(
   /** PEFT's defaults with this rank. */
   public static LoraConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(LoraConfig.class), "r", r);
+  }
+
+  /** With this rank. */
+  LoraConfig rank(int r) {
+    return Configs.with(this, "r", r);
   }
 
   /** With this scale numerator α. */
@@ -132,6 +142,11 @@ public record LoraConfig(
     return Configs.with(this, "initLoraWeights", initialization);
   }
 
+  /** With these settings of {@link Eva}. */
+  public LoraConfig eva(EvaConfig settings) {
+    return Configs.with(this, "evaConfig", settings);
+  }
+
   /** On these layers only. */
   public LoraConfig layers(Integer... indices) {
     return Configs.with(this, "layersToTransform", List.of(indices));
@@ -152,9 +167,14 @@ public record LoraConfig(
     return Configs.ofModule(rankPattern, module, r);
   }
 
+  /** The alpha of a module. */
+  double alphaOf(String module) {
+    return Configs.ofModule(alphaPattern, module, loraAlpha);
+  }
+
   /** The scale s of a module: α/r, or α/√r. */
   double scaleOf(String module) {
-    double alpha = Configs.ofModule(alphaPattern, module, loraAlpha);
+    double alpha = alphaOf(module);
     int rank = rankOf(module);
     return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
   }

@@ -32,17 +32,24 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Kernel merge;
 
   LoraEmbedding(EmbeddingSite site, LoraConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
-    this.a =
-        trainable(
-            "lora_embedding_A",
-            config.initLoraWeights() == LoraInitialization.RANDOM
-                ? initial.normal(1, r, site.entries())
-                : initial.zeros(r, site.entries()));
-    this.b = trainable("lora_embedding_B", initial.normal(1, site.dimension(), r));
+    this.a = trainable("lora_embedding_A", firstA(site, config, initial));
+    this.b = trainable("lora_embedding_B", firstB(site, config, initial));
     double scale = config.scaleOf(site.name());
     this.lora = LORA.with("scale", scale);
     this.merge = MERGE.with("scale", scale);
+  }
+
+  /** A [r, V] at the start: zeros, unless both are to be random. */
+  static NDArray firstA(EmbeddingSite site, LoraConfig config, Initial initial) {
+    int r = config.rankOf(site.name());
+    return config.initLoraWeights().equals(LoraInitialization.RANDOM)
+        ? initial.normal(1, r, site.entries())
+        : initial.zeros(r, site.entries());
+  }
+
+  /** B [d, r] at the start: normal. */
+  static NDArray firstB(EmbeddingSite site, LoraConfig config, Initial initial) {
+    return initial.normal(1, site.dimension(), config.rankOf(site.name()));
   }
 
   @Override

@@ -1,22 +1,108 @@
 package io.github.peft4j.methods.lora;
 
+import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
-import java.util.Arrays;
+import io.github.peft4j.UnsupportedMethodException;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** How LoRA's matrices start: {@code init_lora_weights}. */
-public enum LoraInitialization {
+/**
+ * How LoRA's matrices start: {@code init_lora_weights}, with Hugging Face PEFT's names and
+ * formulas.
+ *
+ * <p>{@link #PISSA}, its fast kin and {@link #OLORA} start from a part s B₀ A₀ of the frozen weight
+ * W, which W gives up for it: y = (W − s B₀ A₀) x + s B A x. PEFT overwrites W; here the layer
+ * takes B₀ A₀ off itself, so that W stays as it is for other adapters and for the model without
+ * any.
+ */
+public final class LoraInitialization {
+
   /** A Kaiming-uniform, B zero: no effect at first. */
-  DEFAULT(new JsonPrimitive(true)),
+  public static final LoraInitialization DEFAULT =
+      new LoraInitialization(new JsonPrimitive(true), false, Starts::kaiming);
+
   /** A normal with deviation 1/r, B zero: no effect at first. */
-  GAUSSIAN(new JsonPrimitive("gaussian")),
+  public static final LoraInitialization GAUSSIAN =
+      new LoraInitialization(new JsonPrimitive("gaussian"), false, Starts::gaussian);
+
   /** Both random: an effect from the start; for tests. */
-  RANDOM(new JsonPrimitive(false));
+  public static final LoraInitialization RANDOM =
+      new LoraInitialization(new JsonPrimitive(false), false, Starts::random);
+
+  /** The largest r singular values and vectors of W (Meng et al. 2024, arXiv:2404.02948, eq. 2). */
+  public static final LoraInitialization PISSA =
+      new LoraInitialization(new JsonPrimitive("pissa"), true, Starts::pissa);
+
+  /** The first r columns of Q and rows of R of W = Q R (Büyükakyüz 2024, arXiv:2406.01775). */
+  public static final LoraInitialization OLORA =
+      new LoraInitialization(new JsonPrimitive("olora"), true, Starts::olora);
+
+  /** Both random with B A = 0, out of the even and the odd rows of an orthogonal matrix; r even. */
+  public static final LoraInitialization ORTHOGONAL =
+      new LoraInitialization(new JsonPrimitive("orthogonal"), false, Starts::orthogonal);
+
+  /**
+   * A holds the directions in which a module's inputs vary most, B is zero (Paischer et al. 2024,
+   * arXiv:2410.07170). It takes data: see {@link Eva}. Without, A is Kaiming-uniform.
+   */
+  public static final LoraInitialization EVA =
+      new LoraInitialization(new JsonPrimitive("eva"), false, Starts::kaiming);
+
+  private static final Pattern FAST_PISSA = Pattern.compile("pissa_niter_(\\d{1,4})");
+  private static final List<LoraInitialization> FIXED =
+      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA);
 
   private final JsonElement json;
+  private final boolean takenOff;
+  private final Rule rule;
 
-  LoraInitialization(JsonElement json) {
+  /** First values of A and B. */
+  @FunctionalInterface
+  interface Rule {
+    Start of(Starts.Module module);
+  }
+
+  /**
+   * First values.
+   *
+   * @param a [r, in]
+   * @param b [out, r]
+   */
+  record Start(NDArray a, NDArray b) {}
+
+  private LoraInitialization(JsonElement json, boolean takenOff, Rule rule) {
     this.json = json;
+    this.takenOff = takenOff;
+    this.rule = rule;
+  }
+
+  /**
+   * {@link #PISSA} by a randomised decomposition, seconds instead of minutes for large models
+   * (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4).
+   *
+   * @param iterations of the subspace, 0 or more; with 16 the result is near the exact one
+   */
+  public static LoraInitialization pissa(int iterations) {
+    if (iterations < 0) {
+      throw new IllegalArgumentException(
+          "pissa_niter_[number of iterations] is to have 0 iterations or more, not " + iterations);
+    }
+    return new LoraInitialization(
+        new JsonPrimitive("pissa_niter_" + iterations),
+        true,
+        module -> Starts.fastPissa(module, iterations));
+  }
+
+  /** Whether s B₀ A₀ is taken off the frozen weight. */
+  boolean isTakenOff() {
+    return takenOff;
+  }
+
+  /** A and B at the start. */
+  Start start(Starts.Module module) {
+    return rule.of(module);
   }
 
   /** As it stands in adapter_config.json. */
@@ -24,14 +110,40 @@ public enum LoraInitialization {
     return json;
   }
 
-  /** From adapter_config.json. */
+  /**
+   * From adapter_config.json.
+   *
+   * @throws UnsupportedMethodException naming those that are supported
+   */
   public static LoraInitialization fromJson(JsonElement json) {
-    return Arrays.stream(values())
-        .filter(value -> value.json.equals(json))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "one of true, \"gaussian\", false; other initialisations are not supported yet"));
+    for (LoraInitialization fixed : FIXED) {
+      if (fixed.json.equals(json)) {
+        return fixed;
+      }
+    }
+    Matcher fast = FAST_PISSA.matcher(json.isJsonPrimitive() ? json.getAsString() : "");
+    if (fast.matches()) {
+      return pissa(Integer.parseInt(fast.group(1)));
+    }
+    throw new UnsupportedMethodException(
+        "supported are true, false, \"gaussian\", \"orthogonal\", \"eva\", \"olora\", \"pissa\" and"
+            + " \"pissa_niter_[number of iterations]\". An adapter that started otherwise can be"
+            + " used once it is a plain LoRA: save it in Python with"
+            + " save_pretrained(folder, path_initial_model_for_weight_conversion=...)");
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof LoraInitialization that && json.equals(that.json);
+  }
+
+  @Override
+  public int hashCode() {
+    return json.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return json.getAsString();
   }
 }

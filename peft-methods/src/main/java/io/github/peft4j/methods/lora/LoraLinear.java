@@ -4,16 +4,15 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** y = W x + b + s B A dropout(x), with A [r, in] and B [out, r]. */
-final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, LowRank {
 
-  private static final Kernel LORA =
+  static final Kernel LORA =
       Kernel.of(
           """
           def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # x (…, in), y (…, out)
@@ -35,47 +34,40 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               return torch.addmm(w, torch.t(a.to(w.dtype)), torch.t(b.to(w.dtype)), alpha={scale})
           """);
 
-  private final Trainable a;
-  private final Trainable b;
+  private final Factors factors;
   private final double dropout;
   private final Kernel lora;
   private final Kernel merge;
 
-  LoraLinear(LinearSite site, LoraConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
-    long in = site.inFeatures();
-    long out = site.outFeatures();
-    this.a = trainable("lora_A.weight", firstA(config, initial, r, in));
-    this.b = trainable("lora_B.weight", firstB(config, initial, out, r));
+  LoraLinear(LinearSite site, LoraConfig config, Sites sites) {
+    this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
     this.dropout = config.loraDropout();
-    double scale = config.scaleOf(site.name());
-    this.lora = LORA.with("scale", scale);
-    this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", scale);
-  }
-
-  /** A [r, in] at the start. */
-  static NDArray firstA(LoraConfig config, Initial initial, long r, long in) {
-    return config.initLoraWeights() == LoraInitialization.GAUSSIAN
-        ? initial.normal(1.0 / r, r, in)
-        : initial.kaimingUniform(r, in);
-  }
-
-  /** B [out, r] at the start. */
-  static NDArray firstB(LoraConfig config, Initial initial, long out, long r) {
-    return config.initLoraWeights() == LoraInitialization.RANDOM
-        ? initial.kaimingUniform(out, r)
-        : initial.zeros(out, r);
+    this.lora = LORA.with("scale", factors.scale());
+    this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", factors.scale());
   }
 
   @Override
-  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
-    NDArray y = base.forward(x);
-    NDArray dropped = isTraining() && dropout > 0 ? Dropout.of(dropout).call(x) : x;
-    return lora.call(dropped, y, a.value(), b.value());
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
+    if (!isTraining() || dropout == 0) {
+      return lora.call(x, base.forward(x), factors.a(), factors.b());
+    }
+    NDArray y = factors.remaining(base).forward(x);
+    NDArray dropped = Dropout.of(dropout).call(x);
+    return lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value());
   }
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, a.value(), b.value());
+    return merge.call(weight, factors.a(), factors.b());
+  }
+
+  @Override
+  public Factors factors() {
+    return factors;
+  }
+
+  @Override
+  public void loaded(boolean all) {
+    factors.loaded(all);
   }
 }
