@@ -67,6 +67,8 @@ CASES = {
             r=3, lora_alpha=6, target_modules=["k_proj", "up_proj"], init_lora_weights="olora", **task),
         "dora-pissa": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q_proj", "up_proj"], use_dora=True, init_lora_weights="pissa", **task),
+        "lora-tokens": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["o_proj"], trainable_token_indices=[7, 12, 5], **task),
         "lora-eva": lambda task: LoraConfig(
             r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
             eva_config=EvaConfig(rho=2.0, tau=0.9), **task),

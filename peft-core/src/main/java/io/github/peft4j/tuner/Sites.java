@@ -255,6 +255,19 @@ public final class Sites {
       return chosen;
     }
 
+    /**
+     * Targets that mean just these sites, as Hugging Face PEFT writes them: the last parts of their
+     * names, or their whole names where the last parts would mean other sites as well.
+     */
+    public TargetModules targets() {
+      List<String> names = chosen.stream().map(Site::name).toList();
+      TargetModules suffixes =
+          TargetModules.of(
+              names.stream().map(n -> n.substring(n.lastIndexOf('.') + 1)).distinct().toList());
+      long meant = candidates.stream().filter(site -> suffixes.matches(site.name())).count();
+      return meant == names.size() ? suffixes : TargetModules.of(names);
+    }
+
     /** Whether there is none. */
     public boolean isEmpty() {
       return chosen.isEmpty();

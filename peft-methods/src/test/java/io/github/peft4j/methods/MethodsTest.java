@@ -55,6 +55,19 @@ class MethodsTest {
   }
 
   @Nested
+  class LoraWithTokens extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).trainingTokens(5, 9);
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
+    }
+  }
+
+  @Nested
   class Pissa extends MethodContract {
     @Override
     PeftConfig config() {

@@ -1,6 +1,8 @@
 package io.github.peft4j.methods.lora;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -31,6 +33,21 @@ public final class Lora implements PeftMethod<LoraConfig> {
     return LoraConfig.class;
   }
 
+  /** What PEFT fills in: which modules, and whether their weights are transposed. */
+  @Override
+  public LoraConfig complete(LoraConfig config, Sites sites) {
+    Sites.Selection<LinearSite> linear = linear(config, sites);
+    if (!sites.isFresh() || linear.isEmpty()) {
+      return config;
+    }
+    boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
+    LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
+    TargetModules targets = config.targetModules();
+    return targets == null || targets.isAllLinear()
+        ? complete.targeting(meant(config, sites).targets())
+        : complete;
+  }
+
   @Override
   public void inject(LoraConfig config, Sites sites) {
     Sites.Selection<LinearSite> linear = linear(config, sites);
@@ -51,14 +68,20 @@ public final class Lora implements PeftMethod<LoraConfig> {
               : new LoraEmbedding(site, config, sites.initial()));
     }
     storeEmbeddings(config, sites);
+    if (config.trainableTokenIndices() != null) {
+      TrainableTokens.train(config.trainableTokenIndices(), sites);
+    }
     trainBiases(config.bias(), linear.list(), sites);
   }
 
   /** The linear modules that are meant. */
   static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
-    return sites
-        .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
-        .where(chosen(config));
+    return meant(config, sites).where(chosen(config));
+  }
+
+  /** Those of all layers. */
+  private static Sites.Selection<LinearSite> meant(LoraConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
   }
 
   private static Predicate<String> chosen(LoraConfig config) {

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *     2024, arXiv:2402.09353)
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
+ * @param trainableTokenIndices tokens whose vectors are trained besides, or null
  */
 public record LoraConfig(
     int r,
@@ -44,7 +46,8 @@ public record LoraConfig(
     Map<String, Double> alphaPattern,
     boolean useDora,
     boolean fanInFanOut,
-    @Nullable EvaConfig evaConfig)
+    @Nullable EvaConfig evaConfig,
+    @Nullable TokenIndices trainableTokenIndices)
     implements PeftConfig {
 
   /** Which biases are trained besides A and B. */
@@ -145,6 +148,11 @@ public record LoraConfig(
   /** With these settings of {@link Eva}. */
   public LoraConfig eva(EvaConfig settings) {
     return Configs.with(this, "evaConfig", settings);
+  }
+
+  /** With the vectors of these tokens trained besides, such as those of new words. */
+  public LoraConfig trainingTokens(int... tokens) {
+    return Configs.with(this, "trainableTokenIndices", TokenIndices.of(tokens));
   }
 
   /** On these layers only. */

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.tokens;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -49,7 +50,7 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
     for (int id : ids) {
       if (id < 0 || id >= place.length || place[id] >= 0) {
         throw new IllegalArgumentException(
-            "TrainableTokensConfig: field 'token_indices' is "
+            "the indices of trainable tokens are "
                 + ids
                 + "; expected ids below "
                 + place.length
@@ -63,9 +64,8 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
     this.tokens =
         Scope.release(
             table.getManager().create(ids.stream().mapToLong(Integer::longValue).toArray()));
-    NDArray column = table.getManager().create(place);
-    this.places = Scope.release(column.reshape(-1, 1));
-    column.close();
+    // Not a view of an array that is closed: the engine's arrays lie in Java's buffers.
+    this.places = Scope.release(table.getManager().create(place, new Shape(place.length, 1)));
     this.rows =
         trainable(
             KEY,

@@ -7,16 +7,21 @@ import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
  * output too where it shares the table.
  */
 public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> {
+
+  /** The rows' name in the file of another method. */
+  private static final String BESIDE = "base_model.model.%s.token_adapter." + TokenRows.KEY;
 
   @Override
   public String type() {
@@ -36,17 +41,39 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
         "token_indices",
         config.tokenIndices(),
         "ids of tokens");
-    List<EmbeddingSite> embeddings =
-        config.targetModules() == null
-            ? sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList()
-            : sites.embeddings(config.targetModules()).required();
-    for (EmbeddingSite embedding : embeddings) {
+    for (EmbeddingSite embedding : embeddings(config.targetModules(), sites)) {
       TokenRows rows =
           new TokenRows(embedding, config.tokenIndices(), config.initWeights(), sites.initial());
       sites.rewrite(embedding, rows);
       tie(rows, embedding, sites);
       repeat(rows, embedding, sites);
     }
+  }
+
+  /**
+   * Trains tokens besides what another method rewrites.
+   *
+   * @throws IllegalArgumentException if a token or a module is not there
+   */
+  public static void train(TokenIndices tokens, Sites sites) {
+    tokens
+        .byModule()
+        .forEach(
+            (module, ids) -> {
+              TargetModules targets =
+                  module.equals(TokenIndices.INPUT) ? null : TargetModules.of(List.of(module));
+              for (EmbeddingSite embedding : embeddings(targets, sites)) {
+                TokenRows rows = new TokenRows(embedding, ids, true, sites.initial());
+                sites.rewrite(embedding, rows, BESIDE.formatted(embedding.name()));
+                tie(rows, embedding, sites);
+              }
+            });
+  }
+
+  private static List<EmbeddingSite> embeddings(@Nullable TargetModules targets, Sites sites) {
+    return targets == null
+        ? sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList()
+        : sites.embeddings(targets).required();
   }
 
   private static void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {

@@ -1,0 +1,66 @@
+package io.github.peft4j.methods.tokens;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * Tokens whose vectors are trained besides another method: PEFT's {@code trainable_token_indices}.
+ *
+ * @param byModule ids of the tokens by the embedding's name; {@link #INPUT} stands for the one that
+ *     the model's input goes through
+ */
+public record TokenIndices(Map<String, List<Integer>> byModule) {
+
+  /** Stands for the embedding that the model's input goes through. */
+  public static final String INPUT = "";
+
+  /** Copies the map. */
+  public TokenIndices {
+    byModule = Map.copyOf(byModule);
+  }
+
+  /** These tokens of the model's input. */
+  public static TokenIndices of(int... tokens) {
+    return new TokenIndices(Map.of(INPUT, IntStream.of(tokens).boxed().toList()));
+  }
+
+  /** A list of ids, or lists by module. */
+  public static TokenIndices fromJson(JsonElement json) {
+    Map<String, List<Integer>> byModule = new LinkedHashMap<>();
+    if (json.isJsonArray()) {
+      byModule.put(INPUT, ids(json));
+    } else {
+      json.getAsJsonObject().asMap().forEach((module, list) -> byModule.put(module, ids(list)));
+    }
+    return new TokenIndices(byModule);
+  }
+
+  private static List<Integer> ids(JsonElement list) {
+    List<Integer> ids = new ArrayList<>();
+    list.getAsJsonArray().forEach(id -> ids.add(id.getAsBigDecimal().intValueExact()));
+    return ids;
+  }
+
+  /** As it stands in adapter_config.json. */
+  public JsonElement toJson() {
+    List<Integer> input = byModule.get(INPUT);
+    if (input != null) {
+      return array(input);
+    }
+    JsonObject object = new JsonObject();
+    byModule.forEach((module, ids) -> object.add(module, array(ids)));
+    return object;
+  }
+
+  private static JsonArray array(List<Integer> ids) {
+    JsonArray array = new JsonArray();
+    ids.forEach(array::add);
+    return array;
+  }
+}

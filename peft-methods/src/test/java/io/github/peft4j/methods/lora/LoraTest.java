@@ -1,0 +1,117 @@
+package io.github.peft4j.methods.lora;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.TinyModels;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+class LoraTest {
+
+  private static PeftModel load(String name) {
+    return Peft.load(TinyModels.golden(name).toString());
+  }
+
+  private static LoraConfig completed(PeftModel model, LoraConfig config) {
+    return (LoraConfig) model.adapt(config).adapter(PeftModel.DEFAULT).config();
+  }
+
+  @Test
+  void whatPeftFillsInIsFilledIn() {
+    try (PeftModel model = load("tiny-llama")) {
+      TargetModules usual = completed(model, LoraConfig.ofRank(2)).targetModules();
+      assertThat(usual).isEqualTo(TargetModules.of(List.of("q_proj", "v_proj")));
+      assertThat(model.adapter("default").configText()).contains("\"fan_in_fan_out\": false");
+    }
+    try (PeftModel model = load("tiny-bert")) {
+      LoraConfig all = completed(model, LoraConfig.ofRank(2).targetingAllLinear());
+      // "dense" ends the pooler's name as well as those in the layers, and all are meant.
+      assertThat(all.targetModules())
+          .isEqualTo(TargetModules.of(List.of("query", "key", "value", "dense")));
+      assertThat(model.adapter("default").rewrites()).hasSize(2 * 6 + 1 + 2);
+    }
+  }
+
+  /** GPT-2's weights are stored as (in, out). */
+  @Test
+  void transposedWeightsAreSaidToBe() {
+    try (PeftModel model = load("tiny-llama")) {
+      ParameterSite weight =
+          Objects.requireNonNull(
+                  model.base().site(LinearSite.class, "model.layers.0.self_attn.q_proj"))
+              .weight();
+      LinearSite conv =
+          new LinearSite(
+              "h.0.attn.c_attn", LinearSite.Role.QUERY_KEY_VALUE, weight, null, true, x -> x);
+      Initial initial = new Initial(model.base().manager(), Precision.FLOAT32, 1);
+      LoraConfig config =
+          new Lora()
+              .complete(LoraConfig.ofRank(2), new Sites(Stream.of(conv), "a", initial, true, null));
+      assertThat(config.fanInFanOut()).isTrue();
+      assertThat(config.targetModules()).isEqualTo(TargetModules.of(List.of("c_attn")));
+    }
+  }
+
+  /** Where the last parts of names would mean more modules, whole names are written. */
+  @Test
+  void targetsMeanNoOtherModules() {
+    try (PeftModel model = load("tiny-llama")) {
+      Sites sites =
+          new Sites(
+              model.base().sites(),
+              "a",
+              new Initial(model.base().manager(), Precision.FLOAT32, 1),
+              true,
+              null);
+      Sites.Selection<LinearSite> some =
+          sites.linear(TargetModules.of(List.of("layers.1.self_attn.q_proj")));
+      assertThat(some.targets())
+          .isEqualTo(TargetModules.of(List.of("model.layers.1.self_attn.q_proj")));
+    }
+  }
+
+  private static double loss(PeftModel model, long seed) {
+    long[][] ids = {{5, 6, 7, 30, 8}, {9, 4, 12, 5, 39}};
+    return new Backpropagation(model.base(), false)
+        .run(
+            ModelInput.of(model.base().manager(), ids, null),
+            new Targets.NextTokens(ids),
+            0.1,
+            seed);
+  }
+
+  /** As in PEFT, dropout is before A of a linear module, and embeddings have none. */
+  @Test
+  void embeddingsHaveNoDropout() {
+    LoraConfig config = LoraConfig.ofRank(2).dropout(0.7).initialization(LoraInitialization.RANDOM);
+    try (PeftModel model = load("tiny-llama").adapt(config.targeting("embed_tokens"))) {
+      assertThat(loss(model, 1)).isEqualTo(loss(model, 2));
+    }
+    try (PeftModel model = load("tiny-llama").adapt(config.targeting("q_proj"))) {
+      assertThat(loss(model, 1)).isNotEqualTo(loss(model, 2));
+    }
+  }
+
+  @Test
+  void tokensThatAreNotThereAreRefused() {
+    try (PeftModel model = load("tiny-llama")) {
+      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).trainingTokens(5, 40)))
+          .hasMessageContaining("[5, 40]; expected ids below 40");
+      assertThat(model.adapters()).isEmpty();
+    }
+  }
+}
