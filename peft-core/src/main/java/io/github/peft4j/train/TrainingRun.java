@@ -217,9 +217,9 @@ final class TrainingRun {
       }
       record(kept, before + (System.nanoTime() - start) / 1e9);
     } finally {
+      resting.forEach(tensor -> tensor.freeze(false));
       adapter.afterTraining();
       listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
-      resting.forEach(tensor -> tensor.freeze(false));
     }
     double seconds = (System.nanoTime() - start) / 1e9;
     return new TrainingReport(

@@ -99,6 +99,10 @@ public final class Eva {
           "EVA is for models of one stack; take init_lora_weights \"pissa\" or \"olora\" for "
               + model.base());
     }
+    if (model.adapters().containsKey(name)) {
+      throw new IllegalArgumentException(
+          "there is an adapter '" + name + "' already; take another name or remove it first");
+    }
     List<LinearSite> targets = targets(model);
     Map<LinearSite, Integer> ranks;
     Map<LinearSite, float[]> directions = new LinkedHashMap<>();

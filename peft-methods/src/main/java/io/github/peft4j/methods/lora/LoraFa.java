@@ -49,30 +49,44 @@ public record LoraFa() implements TrainingRule {
 
   @Override
   public Correction correction(Adapter adapter) {
-    List<Projection> projections = new ArrayList<>();
+    List<Factors> modules = new ArrayList<>();
     adapter
         .rewrites()
         .forEach(
             rewrite -> {
               if (rewrite.layer() instanceof LowRank layer) {
-                projections.add(Projection.of(layer.factors()));
+                modules.add(layer.factors());
               }
             });
-    if (projections.isEmpty()) {
+    if (modules.isEmpty()) {
       throw new IllegalArgumentException(
           "LoRA-FA trains LoRA on linear modules, but " + adapter + " has none");
     }
-    return new Correction() {
-      @Override
-      public void correct() {
-        projections.forEach(Projection::correct);
-      }
+    return new Projections(modules);
+  }
 
-      @Override
-      public void close() {
-        projections.forEach(projection -> projection.inverse.close());
+  /** Those of all modules, made at the first step: a run that goes on reads A before. */
+  private static final class Projections implements Correction {
+
+    private final List<Factors> modules;
+    private final List<Projection> projections = new ArrayList<>();
+
+    Projections(List<Factors> modules) {
+      this.modules = modules;
+    }
+
+    @Override
+    public void correct() {
+      if (projections.isEmpty()) {
+        modules.forEach(factors -> projections.add(Projection.of(factors)));
       }
-    };
+      projections.forEach(Projection::correct);
+    }
+
+    @Override
+    public void close() {
+      projections.forEach(projection -> projection.inverse.close());
+    }
   }
 
   /** One module's B and 1/s² (A Aᵀ)⁻¹ (r, r), which stays the same as long as A does. */

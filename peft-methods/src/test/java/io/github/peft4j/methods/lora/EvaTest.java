@@ -124,6 +124,8 @@ class EvaTest {
       assertThat(model.base().sites().anyMatch(site -> site.layers().size() > 1)).isFalse();
       assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(9)).adapt("big", model, Examples.of(texts)))
           .hasMessageContaining("directions in the inputs of model.layers.0.self_attn.q_proj");
+      assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(2)).adapt(model, Examples.of(texts)))
+          .hasMessageContaining("'default' already");
       assertThat(model.active().adapters()).containsExactly("default");
       assertThat(Objects.requireNonNull(model.adapter("default")).rewrites()).isNotEmpty();
     }
