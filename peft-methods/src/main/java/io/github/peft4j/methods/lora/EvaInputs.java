@@ -80,7 +80,13 @@ final class EvaInputs implements AutoCloseable {
   }
 
   /** The rank of each module once all directions that it takes are found. */
-  Map<LinearSite, Integer> explain(PeftModel model, List<Batch> batches) {
+  Map<LinearSite, Integer> explain(PeftModel model, List<Batch> all) {
+    List<Batch> batches = all.stream().filter(batch -> positions(batch).length > 0).toList();
+    if (batches.isEmpty()) {
+      throw new IllegalArgumentException(
+          "no example has a token that EVA may read: allow longer examples, whose answers are not"
+              + " cut off, or set eva_config.use_label_mask to false");
+    }
     run(model, batches.get(0));
     hashing = false;
     group();

@@ -48,6 +48,14 @@ class EvaTest {
         .toArray(long[][]::new);
   }
 
+  private static Batch withoutLabels(Batch batch) {
+    long[][] none = new long[batch.size()][batch.length()];
+    for (long[] row : none) {
+      Arrays.fill(row, -100);
+    }
+    return new Batch(batch.inputIds(), batch.attentionMask(), null, none, Alignment.TOKEN);
+  }
+
   /** The same batches give the ranks, alphas and directions that PEFT found. */
   @Test
   void ranksAndDirectionsAreThoseOfPeft() throws IOException {
@@ -65,6 +73,10 @@ class EvaTest {
                 rows(source, i + ".labels"),
                 Alignment.TOKEN));
       }
+      Batch silent = withoutLabels(batches.get(1));
+      assertThatThrownBy(() -> Eva.of(CONFIG).adapt("none", model, List.of(silent)))
+          .hasMessageContaining("no example has a token that EVA may read");
+      batches.add(0, silent);
       Eva.of(CONFIG).adapt(PeftModel.DEFAULT, model, batches);
       JsonObject mine =
           JsonParser.parseString(model.adapter(PeftModel.DEFAULT).configText()).getAsJsonObject();
