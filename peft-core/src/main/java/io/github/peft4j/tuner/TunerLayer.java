@@ -27,13 +27,14 @@ import org.jspecify.annotations.Nullable;
  * @param <I> what the site takes
  * @param <O> what the site gives
  */
-public abstract class TunerLayer<I, O> implements AutoCloseable {
+public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
   private final List<Shared> shared = new ArrayList<>();
   private boolean training;
 
   /** Computes the site's output with this layer in it. */
+  @Override
   public abstract O forward(I input, Forward<I, O> base);
 
   /**
@@ -100,7 +101,7 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
   }
 
   /** Whether a gradient is wanted by this layer. */
-  protected final boolean trains() {
+  public final boolean trains() {
     return trainables.stream().anyMatch(Trainable::trains)
         || shared.stream().anyMatch(Shared::trains);
   }
