@@ -141,6 +141,19 @@ public abstract class Site<I, O> implements Forward<I, O>, Place<I, O> {
     return null;
   }
 
+  /**
+   * The tensor that layers here are merged into.
+   *
+   * @throws IllegalStateException if there is none
+   */
+  public final ParameterSite weightSiteRequired() {
+    ParameterSite weight = weightSite();
+    if (weight == null) {
+      throw new IllegalStateException(this + " has no weight to merge into");
+    }
+    return weight;
+  }
+
   @Override
   public String toString() {
     return getClass().getSimpleName() + " " + name;

@@ -65,7 +65,7 @@ public final class Trainable implements AutoCloseable {
   }
 
   /** Stops or resumes the collection of gradients. */
-  void freeze(boolean frozen) {
+  public void freeze(boolean frozen) {
     if (!isBuffer()) {
       value.setRequiresGradient(!frozen);
     }

@@ -111,9 +111,12 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
     return Collections.unmodifiableList(trainables);
   }
 
-  /** Whether a training step is running: dropout is applied only then. */
+  /**
+   * Whether a training step is running that trains this layer: dropout is applied only then, and
+   * not in a frozen adapter that others are trained on.
+   */
   protected final boolean isTraining() {
-    return training;
+    return training && trains();
   }
 
   final void setTraining(boolean training) {
