@@ -192,6 +192,11 @@ public final class Adapter {
     }
   }
 
+  /** Its method. */
+  PeftMethod<?> method() {
+    return method;
+  }
+
   /** What it put into the model. */
   public List<Sites.Rewrite> rewrites() {
     return rewrites;

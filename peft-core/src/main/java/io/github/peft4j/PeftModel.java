@@ -157,6 +157,18 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
     return this;
   }
 
+  /**
+   * Makes one new adapter of several and makes it the active one; those stay as they are.
+   *
+   * @param name of the new adapter; not yet taken
+   * @throws IllegalArgumentException if an adapter is no change of weights, saying which
+   */
+  public PeftModel combine(String name, Combination combination) {
+    requireFree(name);
+    List<Adapter> sources = combination.adapters().stream().map(this::adapter).toList();
+    return add(new Combiner(base, sources, combination).combine(name, factory));
+  }
+
   /** Takes an adapter away and frees its tensors. */
   public PeftModel remove(String name) {
     requireUnmerged();

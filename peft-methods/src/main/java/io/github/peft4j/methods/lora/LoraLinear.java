@@ -6,12 +6,12 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** y = W x + b + s B A dropout(x), with A [r, in] and B [out, r]. */
-final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank {
 
   private static final Kernel LORA =
       Kernel.of(
@@ -37,6 +37,7 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   private final Trainable a;
   private final Trainable b;
+  private final double scale;
   private final double dropout;
   private final Kernel lora;
   private final Kernel merge;
@@ -48,7 +49,7 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     this.a = trainable("lora_A.weight", firstA(config, initial, r, in));
     this.b = trainable("lora_B.weight", firstB(config, initial, out, r));
     this.dropout = config.loraDropout();
-    double scale = config.scaleOf(site.name());
+    this.scale = config.scaleOf(site.name());
     this.lora = LORA.with("scale", scale);
     this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", scale);
   }
@@ -77,5 +78,20 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public NDArray merge(NDArray weight) {
     return merge.call(weight, a.value(), b.value());
+  }
+
+  @Override
+  public Trainable a() {
+    return a;
+  }
+
+  @Override
+  public Trainable b() {
+    return b;
+  }
+
+  @Override
+  public double scale() {
+    return scale;
   }
 }
