@@ -277,7 +277,6 @@ public final class Adapter {
   @Override
   public String toString() {
     return String.format(
-        "%s '%s', %,d trained parameters in %d layers",
-        type(), name, size(), rewrites.size());
+        "%s '%s', %,d trained parameters in %d layers", type(), name, size(), rewrites.size());
   }
 }

@@ -86,8 +86,7 @@ final class Combiner {
         boolean whole = rewrite.layer() instanceof TrainableCopy;
         Site<?, ?> site = whole ? rewrite.site() : map(rewrite.site());
         Change change =
-            (whole ? tensors : maps)
-                .computeIfAbsent(site, s -> Change.of(s, sources.size()));
+            (whole ? tensors : maps).computeIfAbsent(site, s -> Change.of(s, sources.size()));
         if (change.layers().set(i, rewrite.layer()) != null) {
           throw refused(sources.get(i), rewrite, "changes the weight twice");
         }
@@ -218,8 +217,7 @@ final class Combiner {
     Map<String, Integer> ranks = new LinkedHashMap<>();
     factors.forEach((site, ab) -> ranks.put(site.name(), ab.rank()));
     Adapter made =
-        factory.blank(
-            name, method().ofRanks(targets(ranks.keySet()), ranks, modules(tensors)));
+        factory.blank(name, method().ofRanks(targets(ranks.keySet()), ranks, modules(tensors)));
     List<String> lost =
         tensors.stream().filter(site -> site.layer(name) == null).map(Site::name).toList();
     if (!lost.isEmpty()) {

@@ -51,7 +51,9 @@ final class Merger {
     @Override
     public @Nullable Change<NDArray, NDArray> change(String adapter) {
       TunerLayer<?, ?> layer = site.layer(adapter);
-      return layer == null ? null : (tensor, base) -> merge((Mergeable) layer, base.forward(tensor));
+      return layer == null
+          ? null
+          : (tensor, base) -> merge((Mergeable) layer, base.forward(tensor));
     }
 
     private NDArray merge(Mergeable layer, NDArray tensor) {
@@ -89,8 +91,12 @@ final class Merger {
     Autograd.without(
         () -> {
           // A linear map computes with its weight: what changes the tensor itself comes first.
-          sites.stream().filter(ParameterSite.class::isInstance).forEach(s -> merge(composition, s));
-          sites.stream().filter(s -> !(s instanceof ParameterSite)).forEach(s -> merge(composition, s));
+          sites.stream()
+              .filter(ParameterSite.class::isInstance)
+              .forEach(s -> merge(composition, s));
+          sites.stream()
+              .filter(s -> !(s instanceof ParameterSite))
+              .forEach(s -> merge(composition, s));
           return null;
         });
   }

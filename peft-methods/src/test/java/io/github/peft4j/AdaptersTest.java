@@ -117,8 +117,7 @@ class AdaptersTest {
     return model.adapter(name).trainables().stream()
         .anyMatch(
             tensor -> {
-              try (NDArray gradient =
-                  Autograd.gradient(tensor.value())) {
+              try (NDArray gradient = Autograd.gradient(tensor.value())) {
                 return gradient != null && gradient.abs().sum().getFloat() > 0;
               }
             });
@@ -213,8 +212,7 @@ class AdaptersTest {
   @Test
   void eachTextOfABatchHasAnAdapterWithItsClassifier() {
     Path origin = TinyModels.copy("tiny-bert", folder.resolve("bert"));
-    try (PeftModel model =
-        Peft.from(origin).load()) {
+    try (PeftModel model = Peft.from(origin).load()) {
       model.adapt("a", RANDOM).adapt("b", RANDOM);
       String first = "w4 w9 w30 w5 w6";
       String second = "w7";

@@ -84,7 +84,9 @@ public final class Backpropagation {
       NDArray leaf = Autograd.leaf(hidden);
       Autograd.seed(~seed);
       NDArray loss =
-          model.head().loss(leaf, targets.repeat(model.composition().replicas()), pass, scale, true);
+          model
+              .head()
+              .loss(leaf, targets.repeat(model.composition().replicas()), pass, scale, true);
       NDArray gradient = Autograd.gradient(leaf);
       if (gradient != null) {
         tape.backward(hidden, Scope.release(gradient));

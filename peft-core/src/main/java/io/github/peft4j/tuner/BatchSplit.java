@@ -12,7 +12,10 @@ final class BatchSplit extends RowWise {
     this.sizes = List.copyOf(sizes);
     if (sizes.size() != parts.size() || sizes.stream().anyMatch(size -> size < 0)) {
       throw new IllegalArgumentException(
-          "batchSplit: field 'sizes' is " + sizes + "; expected a number of rows for each of " + parts);
+          "batchSplit: field 'sizes' is "
+              + sizes
+              + "; expected a number of rows for each of "
+              + parts);
     }
   }
 

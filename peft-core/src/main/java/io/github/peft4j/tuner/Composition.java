@@ -25,7 +25,23 @@ public interface Composition {
   String BASE = "__base__";
 
   /** The frozen model alone. */
-  Composition NONE = new Stack(List.of());
+  Composition NONE =
+      new Composition() {
+        @Override
+        public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+          return base;
+        }
+
+        @Override
+        public List<List<String>> lineups() {
+          return List.of(List.of());
+        }
+
+        @Override
+        public String toString() {
+          return "none";
+        }
+      };
 
   /**
    * The computation of a place with these adapters.

@@ -22,9 +22,7 @@ final class Parallel extends RowWise {
       throw new IllegalArgumentException(
           this + " needs a batch replicated " + n + " times, this one has " + rows + " rows");
     }
-    return IntStream.range(0, Math.toIntExact(rows))
-        .map(row -> (int) (row / (rows / n)))
-        .toArray();
+    return IntStream.range(0, Math.toIntExact(rows)).map(row -> (int) (row / (rows / n))).toArray();
   }
 
   @Override

@@ -75,7 +75,8 @@ abstract class RowWise implements Composition {
     return place
         .outputs()
         .select(
-            joined, Rows.of(order.stream().flatMapToLong(r -> LongStream.of(r.numbers()))).inverse());
+            joined,
+            Rows.of(order.stream().flatMapToLong(r -> LongStream.of(r.numbers()))).inverse());
   }
 
   private static <I, O> O checked(Place<I, O> place, Rows rows, O output) {

@@ -105,7 +105,9 @@ class CombinationTest {
                   .map(change -> density == null ? change : largest(change, density))
                   .toArray(double[][]::new);
           double[] w =
-              byAdapter.keySet().stream().mapToDouble(name -> WEIGHTS[name.charAt(0) - 'a']).toArray();
+              byAdapter.keySet().stream()
+                  .mapToDouble(name -> WEIGHTS[name.charAt(0) - 'a'])
+                  .toArray();
           double[] expected =
               IntStream.range(0, x[0].length)
                   .mapToDouble(
@@ -178,7 +180,9 @@ class CombinationTest {
                 .as(weight)
                 .containsExactly(requireNonNull(change.get("whole")), within(1e-9));
           });
-      assertThat(model.adapter("new").configText()).contains("\"r\": 2").contains("\"lora_alpha\": 2");
+      assertThat(model.adapter("new").configText())
+          .contains("\"r\": 2")
+          .contains("\"lora_alpha\": 2");
     }
   }
 
@@ -197,12 +201,8 @@ class CombinationTest {
       check(model, (x, w) -> meanOfElected(x, w, Arrays.stream(x).sum()), 0.6);
       model
           .remove("new")
-          .combine(
-              "new", all().ties(0.6).electing(Combination.Election.FREQUENCY).rank(FULL));
-      check(
-          model,
-          (x, w) -> meanOfElected(x, w, Arrays.stream(x).map(Math::signum).sum()),
-          0.6);
+          .combine("new", all().ties(0.6).electing(Combination.Election.FREQUENCY).rank(FULL));
+      check(model, (x, w) -> meanOfElected(x, w, Arrays.stream(x).map(Math::signum).sum()), 0.6);
     }
   }
 

@@ -106,8 +106,7 @@ class CompositionTest {
       for (int i = 0; i < values.length; i++) {
         values[i] += 0.1 * random.nextGaussian();
       }
-      try (NDArray array =
-          tensor.value().getManager().create(values, tensor.value().getShape())) {
+      try (NDArray array = tensor.value().getManager().create(values, tensor.value().getShape())) {
         Tensors.copy(tensor.value(), array);
       }
     }
@@ -121,7 +120,8 @@ class CompositionTest {
   }
 
   private static double[] alone(TinyModel tiny, PeftModel model, String name) {
-    return logits(tiny, model, name.equals(Composition.BASE) ? Composition.NONE : Composition.of(name));
+    return logits(
+        tiny, model, name.equals(Composition.BASE) ? Composition.NONE : Composition.of(name));
   }
 
   /** A row of the logits of two. */
@@ -205,16 +205,14 @@ class CompositionTest {
       assertClose(logits(tiny, model, Composition.stack(split, c)), expected);
       double[] ca = logits(tiny, model, Composition.stack(List.of("c", "a")));
       double[] cb = logits(tiny, model, Composition.stack(List.of("c", "b")));
-      assertClose(
-          logits(tiny, model, Composition.stack(c, split)), join(row(ca, 0), row(cb, 1)));
+      assertClose(logits(tiny, model, Composition.stack(c, split)), join(row(ca, 0), row(cb, 1)));
       assertClose(
           logits(tiny, model, Composition.parallel(split, Composition.stack(List.of("a", "c")))),
           join(logits(tiny, model, split), ac));
       Composition average = Composition.average("a", "b").weights(1, 3);
       double[] mean = logits(tiny, model, average);
       assertClose(
-          logits(
-              tiny, model, Composition.batchSplit(List.of(1, 1), Composition.of("b"), average)),
+          logits(tiny, model, Composition.batchSplit(List.of(1, 1), Composition.of("b"), average)),
           join(row(alone(tiny, model, "b"), 0), row(mean, 1)));
       assertClose(
           logits(tiny, model, Composition.stack(c, Composition.parallel("b", "a"))), join(cb, ca));
@@ -263,18 +261,38 @@ class CompositionTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void tensorsAreMergedBeforeWhatIsComputedWithThem(TinyModel tiny) {
+    try (PeftModel model = tiny.load(Precision.FLOAT64)) {
+      add(model, "low", LoraConfig.ofRank(2).targetingAllLinear(), 1);
+      add(model, "whole", FullConfig.defaults(), 2);
+      for (List<String> order : List.of(List.of("low", "whole"), List.of("whole", "low"))) {
+        double[] unmerged = logits(tiny, model, Composition.stack(order));
+        model.merge();
+        try (NDArray merged = model.base().logits(tiny.input(model))) {
+          assertClose(merged.toDoubleArray(), unmerged);
+        }
+        model.unmerge();
+      }
+    }
+  }
+
   /** Each row's loss reaches its own adapter, as if its row were a batch. */
   @ParameterizedTest
   @MethodSource("methods")
   void gradientsAreThoseOfEachAdapterAlone(TinyModel tiny, PeftConfig config) {
     try (PeftModel model = pair(tiny, config)) {
-      Map<String, double[]> parallel = gradients(tiny, model, Composition.parallel("a", "b"), false);
+      Map<String, double[]> parallel =
+          gradients(tiny, model, Composition.parallel("a", "b"), false);
       Map<String, double[]> alone = gradients(tiny, model, Composition.of("a"), false);
       alone.putAll(gradients(tiny, model, Composition.of("b"), false));
       assertThat(parallel.keySet()).isEqualTo(alone.keySet());
       alone.forEach(
           (name, g) ->
-              assertThat(requireNonNull(parallel.get(name))).as(name).containsExactly(g, within(1e-9)));
+              assertThat(requireNonNull(parallel.get(name)))
+                  .as(name)
+                  .containsExactly(g, within(1e-9)));
       for (Composition composition :
           List.of(Composition.perRow("b", "a"), Composition.average("a", "b"))) {
         Map<String, double[]> recorded = gradients(tiny, model, composition, false);

@@ -56,7 +56,9 @@ class FusionTest {
     try (PeftModel model = fused(TinyModel.BERT, FusionConfig.of("a", "b", "c"));
         Scope scope = new Scope()) {
       SublayerSite site =
-          model.base().sites()
+          model
+              .base()
+              .sites()
               .filter(s -> s instanceof SublayerSite && s.layer("mix") != null)
               .map(SublayerSite.class::cast)
               .reduce((first, last) -> last)
@@ -143,8 +145,7 @@ class FusionTest {
           tiny == TinyModel.BERT // the fusion has a classifier of its own
               ? Composition.fuse("mix", Composition.average("a", "a"))
               : Composition.of("a");
-      assertThat(twice)
-          .containsExactly(CompositionTest.logits(tiny, model, stacked), within(1e-9));
+      assertThat(twice).containsExactly(CompositionTest.logits(tiny, model, stacked), within(1e-9));
     }
   }
 

@@ -30,8 +30,7 @@ public record FusionConfig(
 
   /** Checks the values. */
   public FusionConfig {
-    require(
-        dropoutProb >= 0 && dropoutProb < 1, "dropout_prob", dropoutProb, "a value in [0, 1)");
+    require(dropoutProb >= 0 && dropoutProb < 1, "dropout_prob", dropoutProb, "a value in [0, 1)");
     require(
         adapterNames.stream().distinct().count() == adapterNames.size(),
         "adapter_names",
