@@ -239,6 +239,19 @@ class FusionTest {
   }
 
   @Test
+  void aFusionIsNoChangeOfWeights() {
+    try (PeftModel model = fused(TinyModel.LLAMA, FusionConfig.of("a", "b"))) {
+      assertThatThrownBy(model::merge)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("cannot be merged");
+      assertThatThrownBy(
+              () -> CompositionTest.logits(TinyModel.LLAMA, model, Composition.of("mix")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("activate Composition.fuse(fusion, adapters)");
+    }
+  }
+
+  @Test
   void aSavedFusionComesBack() {
     TinyModel tiny = TinyModel.LLAMA;
     try (PeftModel model = fused(tiny, FusionConfig.of("a", "b"));

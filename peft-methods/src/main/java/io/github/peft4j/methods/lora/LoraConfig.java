@@ -86,7 +86,8 @@ public record LoraConfig(
     others.values().removeIf(rank -> rank == most);
     Map<String, Double> alphas = new TreeMap<>();
     others.forEach((name, rank) -> alphas.put(name, (double) rank));
-    return ofRank(most).alpha(most).ranks(others).alphas(alphas);
+    LoraConfig sameOrder = Configs.with(ofRank(most).alpha(most), "rankPattern", others);
+    return Configs.with(sameOrder, "alphaPattern", alphas);
   }
 
   /** With this scale numerator α. */
