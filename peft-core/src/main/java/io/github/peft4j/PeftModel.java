@@ -19,6 +19,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -114,8 +115,9 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    */
   public PeftModel loadAdapter(String name, Path folder) {
     requireFree(name);
+    Optional<Provenance> provenance = Provenance.read(folder);
     Adapter adapter = factory.read(name, folder);
-    Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
+    provenance.ifPresent(known -> trust(folder, adapter, known));
     return add(adapter);
   }
 
