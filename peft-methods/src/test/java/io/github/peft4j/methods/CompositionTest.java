@@ -20,6 +20,7 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
+import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -83,6 +84,8 @@ class CompositionTest {
         Stream.of(
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
+            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofTokens(3).bottleneck(5)),
+            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5)),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
