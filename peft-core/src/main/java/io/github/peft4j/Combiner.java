@@ -190,7 +190,7 @@ final class Combiner {
   }
 
   private static Factors factors(LowRank layer) {
-    return Factors.of(layer.a().value(), layer.b().value(), layer.scale());
+    return Factors.of(layer.a(), layer.b(), layer.scale());
   }
 
   /** ΔW as the weight is stored. */
@@ -280,8 +280,8 @@ final class Combiner {
     if (!(site.layer(name) instanceof LowRank layer)) {
       throw new IllegalStateException("no layer of low rank at " + site.name());
     }
-    Tensors.copy(layer.a().value(), factors.a());
-    Tensors.copy(layer.b().value(), factors.b());
+    Tensors.copy(layer.a(), factors.a());
+    Tensors.copy(layer.b(), factors.b());
   }
 
   private void set(String name, ParameterSite site, Change change) {

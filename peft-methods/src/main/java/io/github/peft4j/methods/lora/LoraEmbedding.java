@@ -57,13 +57,13 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRan
   }
 
   @Override
-  public Trainable a() {
-    return a;
+  public NDArray a() {
+    return a.value();
   }
 
   @Override
-  public Trainable b() {
-    return b;
+  public NDArray b() {
+    return b.value();
   }
 
   @Override

@@ -81,13 +81,13 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank {
   }
 
   @Override
-  public Trainable a() {
-    return a;
+  public NDArray a() {
+    return a.value();
   }
 
   @Override
-  public Trainable b() {
-    return b;
+  public NDArray b() {
+    return b.value();
   }
 
   @Override
