@@ -6,6 +6,7 @@ import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.StepListener;
@@ -39,6 +40,8 @@ public final class Adapter {
   private final Map<String, JsonElement> common;
   private final @Nullable List<String> modulesToSave;
   private List<Provenance.Training> trainings = List.of();
+  private final Composition composition;
+  private boolean isFrozen;
 
   <C extends PeftConfig> Adapter(
       String name,
@@ -51,6 +54,7 @@ public final class Adapter {
     this.config = config;
     this.trained = () -> method.trained(config, rewrites());
     this.method = method;
+    this.composition = method.composition(name, config);
     this.listeners = List.copyOf(sites.listeners());
     this.rewrites = List.copyOf(sites.rewrites());
     this.frozen = Map.copyOf(sites.frozen());
@@ -158,6 +162,41 @@ public final class Adapter {
     return method.type();
   }
 
+  /** How it is active alone: with the adapters that it is made on. */
+  Composition composition() {
+    return composition;
+  }
+
+  /** Whether training leaves it as it is. */
+  public boolean isFrozen() {
+    return isFrozen;
+  }
+
+  void freeze(boolean frozen) {
+    isFrozen = frozen;
+    trainables().forEach(tensor -> tensor.freeze(frozen));
+  }
+
+  /** Takes it out of the model and frees its tensors. */
+  void detach() {
+    detach(name, rewrites);
+    tensors.values().forEach(Trainable::close);
+  }
+
+  static void detach(String name, List<Sites.Rewrite> rewrites) {
+    for (Sites.Rewrite rewrite : rewrites) {
+      TunerLayer<?, ?> layer = rewrite.site().restore(name);
+      if (layer != null) {
+        layer.close();
+      }
+    }
+  }
+
+  /** Its method. */
+  PeftMethod<?> method() {
+    return method;
+  }
+
   /** What it put into the model. */
   public List<Sites.Rewrite> rewrites() {
     return rewrites;
@@ -220,6 +259,11 @@ public final class Adapter {
     return new ArrayList<>(once);
   }
 
+  /** Number of its trained elements. */
+  public long size() {
+    return trainables().stream().mapToLong(Trainable::size).sum();
+  }
+
   /** The text of its adapter_config.json. */
   public String configText() {
     Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(trained.get()));
@@ -233,7 +277,6 @@ public final class Adapter {
   @Override
   public String toString() {
     return String.format(
-        "%s '%s', %,d trained parameters in %d layers",
-        type(), name, trainables().stream().mapToLong(Trainable::size).sum(), rewrites.size());
+        "%s '%s', %,d trained parameters in %d layers", type(), name, size(), rewrites.size());
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
@@ -33,6 +34,17 @@ public interface PeftMethod<C extends PeftConfig> {
    * @throws IllegalArgumentException if the model lacks what the method needs, saying what
    */
   void inject(C config, Sites sites);
+
+  /**
+   * How a new adapter is active, in a composition with those that it is made on. Those are frozen:
+   * a fusion learns to mix adapters that others have trained.
+   *
+   * @param adapter its name
+   * @param config as completed
+   */
+  default Composition composition(String adapter, C config) {
+    return Composition.of(adapter);
+  }
 
   /**
    * The config as it is to be saved: with what training has decided, such as ranks.

@@ -75,6 +75,18 @@ final class PeftMethods {
                             + hint()));
   }
 
+  /** A method that holds any change of weights up to a rank. */
+  static LowRankMethod<?> lowRank() {
+    return BY_TYPE.values().stream()
+        .filter(LowRankMethod.class::isInstance)
+        .findFirst()
+        .map(method -> (LowRankMethod<?>) method)
+        .orElseThrow(
+            () ->
+                new UnsupportedMethodException(
+                    "no method of " + BY_TYPE.keySet() + " holds a change of low rank" + hint()));
+  }
+
   private static String hint() {
     return BY_TYPE.isEmpty() ? " (is peft-methods on the class path?)" : "";
   }

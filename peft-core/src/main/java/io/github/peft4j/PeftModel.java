@@ -1,6 +1,5 @@
 package io.github.peft4j;
 
-import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -9,38 +8,20 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.generate.Generation;
-import io.github.peft4j.generate.GenerationConfig;
-import io.github.peft4j.generate.Generator;
 import io.github.peft4j.io.FileGroup;
-import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.tuner.Composition;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.TunerLayer;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,24 +36,22 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Methods that change adapters are not for several threads at once; inference is.
  */
-public final class PeftModel extends AbstractBlock implements AutoCloseable {
+public final class PeftModel extends AbstractBlock implements TextModel, AutoCloseable {
 
   /** The name of an adapter that is given none, as in Hugging Face PEFT. */
   public static final String DEFAULT = "default";
 
   private static final Logger LOG = LoggerFactory.getLogger(PeftModel.class);
 
-  private static final List<String> CLASSIFIERS = List.of("classifier", "score");
-
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
   private final String origin;
-  private final long seed;
   private final Supplier<String> hash;
   private @Nullable String baseSha256;
   private boolean original = true;
+  private final AdapterFactory factory;
+  private final Merger merger;
   private final Map<String, Adapter> adapters = new LinkedHashMap<>();
-  private final Set<ParameterSite> mergedInto = new LinkedHashSet<>();
   private Composition active = Composition.NONE;
   private boolean enabled = true;
   private boolean merged;
@@ -95,8 +74,9 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     this.base = addChildBlock("base", base);
     this.tokenizer = tokenizer;
     this.origin = origin;
-    this.seed = seed;
     this.hash = hash;
+    this.factory = new AdapterFactory(base, tokenizer, origin, seed);
+    this.merger = new Merger(base);
   }
 
   /** Adds a fresh adapter called {@value #DEFAULT} and makes it the active one. */
@@ -113,15 +93,8 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    * @throws IllegalArgumentException if the config does not fit the model, saying what does not
    */
   public PeftModel adapt(String name, PeftConfig config) {
-    PeftMethod<PeftConfig> method = PeftMethods.of(config);
-    add(
-        name,
-        config,
-        method,
-        Adapter.common(method, base.task(), origin),
-        withClassifiers(config.modulesToSave()),
-        true);
-    return this;
+    requireFree(name);
+    return add(factory.fresh(name, config));
   }
 
   /** Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one. */
@@ -141,48 +114,11 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    * @throws IllegalArgumentException if the adapter does not fit, listing what does not
    */
   public PeftModel loadAdapter(String name, Path folder) {
-    JsonObject json = AdapterFiles.readConfig(folder);
-    if (AdapterHubFiles.isOne(json)) {
-      return loadAdapterHub(name, folder, json);
-    }
-    String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    if (!json.has("peft_type")) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
-    }
-    @SuppressWarnings("unchecked")
-    PeftMethod<PeftConfig> method =
-        (PeftMethod<PeftConfig>) PeftMethods.ofType(json.get("peft_type").getAsString());
-    PeftConfig config = ConfigJson.read(method.configType(), json, source);
-    Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
-    common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
-    List<String> modules =
-        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
-    Adapter adapter = add(name, config, method, common, modules, false);
-    try {
-      AdapterFiles.readTensors(folder, adapter, base.manager());
-      Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
-    } catch (RuntimeException e) {
-      remove(name);
-      throw e;
-    }
-    return this;
-  }
-
-  private PeftModel loadAdapterHub(String name, Path folder, JsonObject json) {
-    @SuppressWarnings("unchecked")
-    PeftMethod<PeftConfig> method = (PeftMethod<PeftConfig>) AdapterHubFiles.method(json);
-    String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    PeftConfig config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
-    Map<String, JsonElement> common = Adapter.common(method, base.task(), origin);
-    Adapter adapter = add(name, config, method, common, withClassifiers(null), false);
-    try {
-      AdapterHubFiles.readTensors(folder, json, adapter, base);
-      Provenance.read(folder).ifPresent(provenance -> trust(folder, adapter, provenance));
-    } catch (RuntimeException e) {
-      remove(name);
-      throw e;
-    }
-    return this;
+    requireFree(name);
+    Optional<Provenance> provenance = Provenance.read(folder);
+    Adapter adapter = factory.read(name, folder);
+    provenance.ifPresent(known -> trust(folder, adapter, known));
+    return add(adapter);
   }
 
   private void trust(Path folder, Adapter adapter, Provenance provenance) {
@@ -192,77 +128,47 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     }
   }
 
-  /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
-  private @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
-    Task.Type type = base.task().type();
-    if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
-      return modules;
+  private void requireFree(String name) {
+    requireUnmerged();
+    if (adapters.containsKey(name) || name.equals(Composition.BASE)) {
+      throw new IllegalArgumentException(
+          name.equals(Composition.BASE)
+              ? "'" + name + "' means the frozen model alone; take another name"
+              : "there is an adapter '"
+                  + name
+                  + "' already: "
+                  + adapters.get(name)
+                  + "; take another name or remove it first");
     }
-    Set<String> all = new LinkedHashSet<>(modules == null ? List.of() : modules);
-    all.addAll(CLASSIFIERS);
-    return List.copyOf(all);
   }
 
-  private Adapter add(
-      String name,
-      PeftConfig config,
-      PeftMethod<PeftConfig> method,
-      Map<String, JsonElement> common,
-      @Nullable List<String> modulesToSave,
-      boolean fresh) {
-    requireUnmerged();
-    if (adapters.containsKey(name)) {
-      throw new IllegalArgumentException(
-          "there is an adapter '"
-              + name
-              + "' already: "
-              + adapters.get(name)
-              + "; take another name or remove it first");
-    }
-    Sites sites =
-        new Sites(
-            base.sites(),
-            name,
-            new Initial(base.manager(), masters(), seed * 31 + name.hashCode()),
-            fresh,
-            tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
+  private PeftModel add(Adapter adapter) {
+    adapters.put(adapter.name(), adapter);
     try {
-      saveModules(sites, modulesToSave);
-      PeftConfig complete = method.complete(config, sites);
-      method.inject(complete, sites);
-      Adapter adapter = new Adapter(name, complete, method, sites, common, modulesToSave);
-      adapters.put(name, adapter);
-      activate(name);
-      return adapter;
+      activate(adapter.composition());
     } catch (RuntimeException e) {
-      undo(name, sites.rewrites());
+      adapters.remove(adapter.name());
+      adapter.detach();
       throw e;
     }
+    for (String below : active.adapters()) {
+      if (!below.equals(adapter.name())) {
+        freeze(below);
+      }
+    }
+    return this;
   }
 
-  private void saveModules(Sites sites, @Nullable List<String> modules) {
-    if (modules == null) {
-      return;
-    }
-    for (String module : modules) {
-      List<ParameterSite> parameters =
-          sites.parameters(name -> ("." + name).contains("." + module + ".")).list();
-      if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
-        sites.parameters(name -> false).required();
-      }
-      for (ParameterSite site : parameters) {
-        sites.train(site, null);
-      }
-    }
-  }
-
-  private static void undo(String name, List<Sites.Rewrite> rewrites) {
-    for (Sites.Rewrite rewrite : rewrites) {
-      TunerLayer<?, ?> layer = rewrite.site().restore(name);
-      if (layer != null) {
-        layer.close();
-      }
-    }
+  /**
+   * Makes one new adapter of several and makes it the active one; those stay as they are.
+   *
+   * @param name of the new adapter; not yet taken
+   * @throws IllegalArgumentException if an adapter is no change of weights, saying which
+   */
+  public PeftModel combine(String name, Combination combination) {
+    requireFree(name);
+    List<Adapter> sources = combination.adapters().stream().map(this::adapter).toList();
+    return add(new Combiner(base, sources, combination).combine(name, factory));
   }
 
   /** Takes an adapter away and frees its tensors. */
@@ -273,14 +179,13 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     if (active.adapters().contains(name)) {
       activate(Composition.NONE);
     }
-    undo(name, adapter.rewrites());
-    adapter.tensors().values().forEach(Trainable::close);
+    adapter.detach();
     return this;
   }
 
   /** The adapters by name, in the order they were added. */
   public Map<String, Adapter> adapters() {
-    return Map.copyOf(adapters);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(adapters));
   }
 
   /**
@@ -299,16 +204,77 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
 
   /** Makes these adapters the active ones, stacked in this order. */
   public PeftModel activate(String... names) {
-    Stream.of(names).forEach(this::adapter);
     return activate(Composition.stack(List.of(names)));
   }
 
-  /** Makes a composition of adapters the active one. */
+  /**
+   * Makes a composition of adapters the active one.
+   *
+   * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
+   *     composed so, saying which
+   */
   public PeftModel activate(Composition composition) {
     requireUnmerged();
+    composition.adapters().forEach(this::adapter);
+    base.activate(composition);
     active = composition;
     enabled = true;
-    base.activate(composition);
+    return this;
+  }
+
+  /**
+   * Runs code with a composition, then makes the present one active again:
+   *
+   * <pre>{@code
+   * List<Classifications> verdicts =
+   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(first, second));
+   * }</pre>
+   */
+  public <T> T with(Composition composition, Supplier<T> code) {
+    Composition before = active;
+    boolean on = enabled;
+    activate(composition);
+    try {
+      return code.get();
+    } finally {
+      activate(before);
+      if (!on) {
+        disable();
+      }
+    }
+  }
+
+  /**
+   * The logits of one batch with each adapter, computed in one pass.
+   *
+   * @param input the batch
+   * @param names of adapters
+   * @return logits (B, …) by adapter; the caller closes them
+   */
+  public Map<String, NDArray> logitsOfEach(ModelInput input, String... names) {
+    NDArray all = with(Composition.parallel(names), () -> base.logits(input));
+    try (all) {
+      Map<String, NDArray> logits = new LinkedHashMap<>();
+      NDList parts = all.split(names.length);
+      for (int i = 0; i < names.length; i++) {
+        logits.put(names[i], parts.get(i));
+      }
+      return logits;
+    }
+  }
+
+  /**
+   * Keeps training from changing an adapter, while others are trained on top of it or beside it. A
+   * frozen adapter drops nothing out.
+   */
+  public PeftModel freeze(String name) {
+    adapter(name).freeze(true);
+    return this;
+  }
+
+  /** Lets an adapter be trained again. */
+  public PeftModel unfreeze(String name) {
+    adapter(name).freeze(false);
     return this;
   }
 
@@ -338,60 +304,23 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    */
   public PeftModel merge() {
     requireUnmerged();
-    List<Sites.Rewrite> rewrites =
-        active.adapters().stream().flatMap(a -> adapter(a).rewrites().stream()).toList();
-    for (Sites.Rewrite rewrite : rewrites) {
-      if (!(rewrite.layer() instanceof Mergeable)) {
-        throw new IllegalStateException(
-            "the adapter cannot be merged: "
-                + rewrite.layer().getClass().getSimpleName()
-                + " at "
-                + rewrite.site().name()
-                + " is no change of weights; keep the adapter beside the model");
-      }
-    }
-    rewrites.forEach(rewrite -> Autograd.without(() -> merge(rewrite)));
+    merger.merge(active);
     base.activate(Composition.NONE);
     merged = true;
     return this;
   }
 
-  private ParameterSite merge(Sites.Rewrite rewrite) {
-    ParameterSite weight = rewrite.site().weightSite();
-    if (weight == null) {
-      throw new IllegalStateException(rewrite.site() + " has no weight to merge into");
-    }
-    Mergeable layer = (Mergeable) rewrite.layer();
-    merge(weight, layer::merge);
-    if (rewrite.site() instanceof LinearSite linear && linear.bias().isPresent()) {
-      merge(linear.bias().get(), layer::mergeBias);
-    }
-    return weight;
-  }
-
-  private void merge(ParameterSite parameter, UnaryOperator<@Nullable NDArray> change) {
-    try (Scope scope = new Scope()) {
-      NDArray wide = Tensors.cast(parameter.frozen(), masters());
-      NDArray changed = change.apply(wide);
-      if (changed != null) {
-        parameter.merge(scope.keep(Tensors.cast(changed, base.precision())));
-        mergedInto.add(parameter);
-      }
-    }
-  }
-
-  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
-  private Precision masters() {
-    return base.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
-  }
-
   /** Takes merged adapters out of the weights again, exactly. */
   public PeftModel unmerge() {
-    mergedInto.forEach(ParameterSite::unmerge);
-    mergedInto.clear();
+    merger.unmerge();
     merged = false;
     base.activate(active());
     return this;
+  }
+
+  /** The adapters with what they do at present, as a table. */
+  public ModelStatus status() {
+    return ModelStatus.of(this);
   }
 
   /** Whether adapters are merged at present. */
@@ -408,8 +337,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     if (!merged) {
       merge();
     }
-    mergedInto.forEach(ParameterSite::forgetUnmerged);
-    mergedInto.clear();
+    merger.settle();
     merged = false;
     original = false;
     active = Composition.NONE;
@@ -507,76 +435,18 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
     return TrainableParameters.of(this);
   }
 
-  /** The trained tensors of the active adapters. */
+  /** The trained tensors of the active adapters that are not frozen. */
   public List<Trainable> trainables() {
     return active.adapters().stream()
-        .flatMap(name -> adapter(name).trainables().stream())
+        .map(this::adapter)
+        .filter(adapter -> !adapter.isFrozen())
+        .flatMap(adapter -> adapter.trainables().stream())
         .distinct()
         .toList();
   }
 
-  /**
-   * Continues a prompt with the likeliest tokens, up to 256.
-   *
-   * @return the new text
-   */
-  public String generate(String prompt) {
-    return generate(prompt, GenerationConfig.greedy()).text();
-  }
-
-  /** Continues a prompt. */
-  public Generation generate(String prompt, GenerationConfig config) {
-    return generator().generate(prompt, config);
-  }
-
-  /**
-   * Continues a prompt and hands out the text as it comes.
-   *
-   * @param listener is given pieces of whole characters, on the calling thread
-   */
-  public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
-    return generator().generate(prompt, config, listener);
-  }
-
-  /** Continues several prompts in one batch. */
-  public List<Generation> generate(List<String> prompts, GenerationConfig config) {
-    return generator().generate(prompts, config);
-  }
-
-  /**
-   * What writes texts with this model and whatever adapters are active at the time.
-   *
-   * @throws IllegalArgumentException if the model is no causal language model
-   */
-  public Generator generator() {
-    return new Generator(base, tokenizer());
-  }
-
-  /** Classifies a text. */
-  public Classifications classify(String text) {
-    return classify(List.of(text)).get(0);
-  }
-
-  /** Classifies texts, several at a time. */
-  public List<Classifications> classify(String... texts) {
-    return classify(List.of(texts));
-  }
-
-  /** Classifies texts, several at a time. */
-  public List<Classifications> classify(List<String> texts) {
-    return classifier().classify(texts);
-  }
-
-  /**
-   * What classifies texts with this model and whatever adapters are active at the time.
-   *
-   * @throws IllegalArgumentException if the model does not classify texts
-   */
-  public TextClassifier classifier() {
-    return new TextClassifier(base, tokenizer());
-  }
-
   /** The frozen model, with whatever is active on it. */
+  @Override
   public TransformerModel base() {
     return base;
   }
@@ -586,6 +456,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
    *
    * @throws IllegalStateException if the model was loaded without one
    */
+  @Override
   public Tokenizer tokenizer() {
     if (tokenizer == null) {
       throw new IllegalStateException(
@@ -626,7 +497,7 @@ public final class PeftModel extends AbstractBlock implements AutoCloseable {
 
   @Override
   public void close() {
-    adapters.values().forEach(adapter -> undo(adapter.name(), adapter.rewrites()));
+    adapters.values().forEach(adapter -> Adapter.detach(adapter.name(), adapter.rewrites()));
     adapters.clear();
     base.close();
     if (tokenizer != null) {

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the active adapters train, of how much, and where.
+ * What the active adapters train, of how much, and where; frozen ones train nothing.
  *
  * @param trainable number of trained elements
  * @param all number of elements, frozen and trained
@@ -22,9 +22,10 @@ public record TrainableParameters(long trainable, long all, Map<String, Long> mo
     Set<Trainable> counted = new LinkedHashSet<>();
     long buffers = 0;
     for (String name : model.active().adapters()) {
-      for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
+      Adapter adapter = model.adapter(name);
+      for (Sites.Rewrite rewrite : adapter.rewrites()) {
         for (Trainable tensor : rewrite.layer().trainables()) {
-          if (tensor.isBuffer()) {
+          if (tensor.isBuffer() || adapter.isFrozen()) {
             buffers += tensor.isBeside() ? 0 : tensor.size();
           } else if (counted.add(tensor)) {
             modules.merge(

@@ -19,8 +19,8 @@ import java.util.function.Consumer;
  * Lets a causal language model write: the prompt goes through the model at once, then each new
  * token alone, with the keys and values of all before it in a cache.
  *
- * <p>Whatever adapters are active take part. A generator has no state of its own; several threads
- * may use one.
+ * <p>Whatever adapters are active take part, also a different one for each prompt of a batch. A
+ * generator has no state of its own; several threads may use one.
  */
 public final class Generator {
 
@@ -85,6 +85,12 @@ public final class Generator {
 
   private List<Generation> generate(
       List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
+    if (model.composition().replicas() > 1) {
+      throw new IllegalStateException(
+          model.composition()
+              + " writes several texts for each prompt; give each adapter a prompt of its own:"
+              + " Composition.perRow");
+    }
     long start = System.nanoTime();
     Set<Long> stopIds = config.stopIds() == null ? endOfText : config.stopIds();
     List<Row> rows = new ArrayList<>();

@@ -97,7 +97,8 @@ public final class Tensors {
    * @return its elements in row-major order
    */
   public static float[] floats(NDArray x) {
-    try (NDArray single = cast(Autograd.detach(x), Precision.FLOAT32)) {
+    try (NDArray detached = Autograd.detach(x);
+        NDArray single = cast(detached, Precision.FLOAT32)) {
       return single.toFloatArray();
     }
   }

@@ -60,6 +60,7 @@ public final class Backpropagation {
     return model
         .sites()
         .flatMap(site -> site.activeLayers().stream())
+        .filter(TunerLayer::trains)
         .map(TunerLayer::penalty)
         .filter(Objects::nonNull)
         .reduce(ADD::call)
@@ -67,7 +68,8 @@ public final class Backpropagation {
   }
 
   /**
-   * Runs a batch forwards and backwards.
+   * Runs a batch forwards and backwards. Adapters in parallel each get the gradient that they get
+   * alone.
    *
    * @param scale what each label's loss is multiplied by in the gradient: 1 / number of labels
    * @param seed of the dropout
@@ -81,7 +83,10 @@ public final class Backpropagation {
       NDArray hidden = model.hidden(input, pass);
       NDArray leaf = Autograd.leaf(hidden);
       Autograd.seed(~seed);
-      NDArray loss = model.head().loss(leaf, targets, pass, scale, true);
+      NDArray loss =
+          model
+              .head()
+              .loss(leaf, targets.repeat(model.composition().replicas()), pass, scale, true);
       NDArray gradient = Autograd.gradient(leaf);
       if (gradient != null) {
         tape.backward(hidden, Scope.release(gradient));

@@ -100,13 +100,19 @@ final class TrainingRun {
   }
 
   private static Adapter theAdapter(PeftModel model) {
-    Set<String> active = model.active().adapters();
-    if (active.size() != 1) {
+    List<Adapter> trained =
+        model.active().adapters().stream()
+            .map(model::adapter)
+            .filter(adapter -> !adapter.isFrozen())
+            .toList();
+    if (trained.size() != 1) {
       throw new IllegalArgumentException(
           "one adapter is trained at a time, but "
-              + (active.isEmpty() ? "none is active: call adapt(config)" : active + " are active"));
+              + (trained.isEmpty()
+                  ? "none is active that is not frozen: call adapt(config) or unfreeze(name)"
+                  : trained + " are active: freeze(name) the others"));
     }
-    return model.adapter(active.iterator().next());
+    return trained.get(0);
   }
 
   private EncodedDataset encode(Examples<?> examples, int maxLength, String what) {

@@ -7,6 +7,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.BatchRows;
+import java.util.Arrays;
 
 /**
  * What stands on top of the body: hidden states (B, T, D) to logits, and the loss.
@@ -81,6 +83,11 @@ public abstract class Head extends NamedBlock {
   public final NDArray loss(
       NDArray hidden, Targets labels, Pass pass, double scale, boolean train) {
     NDManager manager = hidden.getManager();
+    long batch = hidden.getShape().get(0);
+    if (labels.rows() != batch) {
+      throw new IllegalArgumentException(
+          "targets for " + labels.rows() + " rows, but the model computed " + batch);
+    }
     Targets.Rows targets = targets(labels, pass.virtual());
     checkRange(targets);
     if (targets.count() == 0) {
@@ -90,13 +97,20 @@ public abstract class Head extends NamedBlock {
     try (Scope scope = new Scope()) {
       NDArray rows = manager.create(targets.rows());
       NDArray classes = manager.create(targets.classes());
-      NDArray selected = Autograd.record(train, () -> SELECT.call(features(hidden, pass), rows));
+      NDArray features = Autograd.record(train, () -> features(hidden, pass));
+      long[] rowOf = targets.batchRows(rowsOf(features) / batch);
+      NDArray selected = Autograd.record(train, () -> SELECT.call(features, rows));
       NDArray leaf = train ? Autograd.leaf(selected) : selected;
       long slice = Math.max(1, SLICE_BYTES / (4 * classes()));
       NDArray total = manager.zeros(new Shape());
       for (long start = 0; start < targets.count(); start += slice) {
+        long from = start;
         long count = Math.min(slice, targets.count() - start);
-        total = total.add(slice(leaf, classes, start, count, scale, train));
+        long[] part = Arrays.copyOfRange(rowOf, (int) from, (int) (from + count));
+        total =
+            total.add(
+                BatchRows.within(
+                    part, batch, () -> slice(leaf, classes, from, count, scale, train)));
       }
       if (train && Autograd.requiresGradient(selected)) {
         NDArray gradient = Autograd.gradient(leaf);
@@ -106,6 +120,12 @@ public abstract class Head extends NamedBlock {
       }
       return scope.keep(total);
     }
+  }
+
+  /** How many states there are: the product of all dimensions but the last. */
+  private static long rowsOf(NDArray features) {
+    Shape shape = features.getShape();
+    return shape.size() / shape.get(shape.dimension() - 1);
   }
 
   private NDArray slice(

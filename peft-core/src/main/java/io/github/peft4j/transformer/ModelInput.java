@@ -3,6 +3,8 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,13 @@ import org.jspecify.annotations.Nullable;
  */
 public record ModelInput(
     NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
+
+  private static final Kernel REPEAT =
+      Kernel.of(
+          """
+          def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B, T) → (n · B, T)
+              return torch.repeat(x, [int(n), 1])
+          """);
 
   /** Token ids without padding. */
   public static ModelInput of(NDArray ids) {
@@ -42,6 +51,21 @@ public record ModelInput(
   /** The same input with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
     return new ModelInput(ids, mask, types, decoderIds);
+  }
+
+  /** The batch n times, one after the other. */
+  ModelInput repeat(int n) {
+    return n == 1
+        ? this
+        : new ModelInput(
+            repeat(ids, n),
+            mask == null ? null : repeat(mask, n),
+            types == null ? null : repeat(types, n),
+            decoderIds == null ? null : repeat(decoderIds, n));
+  }
+
+  private static NDArray repeat(NDArray rows, long n) {
+    return REPEAT.call(rows, Tensors.scalar(n));
   }
 
   /**

@@ -1,10 +1,17 @@
 package io.github.peft4j.transformer;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** What a model's outputs are compared with. */
 public sealed interface Targets {
+
+  /** How many rows of a batch have targets. */
+  int rows();
+
+  /** The same targets n times, for a batch that is replicated: {@link ModelInput}. */
+  Targets repeat(int n);
 
   /** The label that says: not counted. */
   long IGNORED = -100;
@@ -14,21 +21,59 @@ public sealed interface Targets {
    *
    * @param classes [B]
    */
-  record Classes(long[] classes) implements Targets {}
+  record Classes(long[] classes) implements Targets {
+    @Override
+    public int rows() {
+      return classes.length;
+    }
+
+    @Override
+    public Targets repeat(int n) {
+      long[] all = new long[n * classes.length];
+      Arrays.setAll(all, i -> classes[i % classes.length]);
+      return new Classes(all);
+    }
+  }
 
   /**
    * One class for each token: its own, or the token that an encoder-decoder is to say there.
    *
    * @param classes [B][T], {@link #IGNORED} where none counts
    */
-  record Tokens(long[][] classes) implements Targets {}
+  record Tokens(long[][] classes) implements Targets {
+    @Override
+    public int rows() {
+      return classes.length;
+    }
+
+    @Override
+    public Targets repeat(int n) {
+      return new Tokens(repeated(classes, n));
+    }
+  }
 
   /**
    * The tokens themselves: each position is to predict the next one's label.
    *
    * @param tokens [B][T], {@link #IGNORED} where none counts
    */
-  record NextTokens(long[][] tokens) implements Targets {}
+  record NextTokens(long[][] tokens) implements Targets {
+    @Override
+    public int rows() {
+      return tokens.length;
+    }
+
+    @Override
+    public Targets repeat(int n) {
+      return new NextTokens(repeated(tokens, n));
+    }
+  }
+
+  private static long[][] repeated(long[][] rows, int n) {
+    long[][] all = new long[n * rows.length][];
+    Arrays.setAll(all, i -> rows[i % rows.length]);
+    return all;
+  }
 
   /**
    * The rows of the flattened outputs that have a label, and the labels.
@@ -39,6 +84,11 @@ public sealed interface Targets {
   record Rows(long[] rows, long[] classes) {
     long count() {
       return rows.length;
+    }
+
+    /** The row of the batch that each belongs to, if so many outputs belong to one. */
+    long[] batchRows(long outputs) {
+      return Arrays.stream(rows).map(row -> row / outputs).toArray();
     }
   }
 

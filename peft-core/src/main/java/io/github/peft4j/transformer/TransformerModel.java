@@ -49,6 +49,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   private final Body body;
   private final Head head;
   private List<Shared> shared = List.of();
+  private Composition composition = Composition.NONE;
 
   TransformerModel(
       ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
@@ -72,10 +73,13 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     List<Stack> stacks();
   }
 
-  /** The last hidden state (B, T, D). */
+  /**
+   * The last hidden state (B, T, D); (n · B, T, D) where the active composition runs the batch
+   * through n adapters in parallel.
+   */
   public NDArray hidden(ModelInput input, Pass pass) {
     pass.compute(shared);
-    return body.forward(input, pass);
+    return body.forward(input.repeat(composition.replicas()), pass);
   }
 
   /** Logits in inference: (B, V) for a class each, (B, T, V) for tokens. */
@@ -175,10 +179,27 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens()).count();
   }
 
-  /** Sets which adapters are at work at every site. */
+  /**
+   * Sets which adapters are at work at every site.
+   *
+   * @throws IllegalArgumentException if they cannot be composed so; those before stay at work
+   */
   public void activate(Composition composition) {
-    sites().forEach(site -> site.activate(composition));
+    try {
+      sites().forEach(site -> site.activate(composition));
+      body.stacks().forEach(Stack::virtualTokens); // checks
+    } catch (RuntimeException e) {
+      Composition before = this.composition;
+      sites().forEach(site -> site.activate(before));
+      throw e;
+    }
+    this.composition = composition;
     shared = sites().flatMap(Site::shared).distinct().toList();
+  }
+
+  /** Which adapters are at work. */
+  public Composition composition() {
+    return composition;
   }
 
   /** Tells the layers of all adapters whether a training step is running. */

@@ -71,12 +71,17 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies texts.
+   * Classifies texts. Where the active composition sends rows of a batch to different adapters, the
+   * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
+   * the second, …
    *
    * @return each text's classes with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
     List<EncodedExample> encoded = texts.stream().map(this::encode).toList();
+    if (model.composition().isByRow() && !texts.isEmpty()) {
+      return classifyTogether(encoded);
+    }
     int[] byLength =
         IntStream.range(0, encoded.size())
             .boxed()
@@ -97,6 +102,12 @@ public final class TextClassifier {
       }
     }
     return List.of(results);
+  }
+
+  private List<Classifications> classifyTogether(List<EncodedExample> texts) {
+    try (Scope scope = new Scope()) {
+      return classifications(model.logits(collate(model.manager(), texts)));
+    }
   }
 
   EncodedExample encode(String text) {

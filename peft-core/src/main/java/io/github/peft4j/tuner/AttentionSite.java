@@ -68,6 +68,16 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     return projection.forward(x);
   }
 
+  @Override
+  public Splitting<Input> inputs() {
+    return Input.ROWS;
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
   /**
    * What attention works on; positions are already in queries and keys.
    *
@@ -82,6 +92,27 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   public record Input(
       NDArray query, NDArray key, NDArray value, @Nullable NDArray bias, boolean causal, Run run) {
 
+    private static final Splitting<Input> ROWS =
+        new Splitting<>() {
+          @Override
+          public long rows(Input input) {
+            return input.query.getShape().get(0);
+          }
+
+          @Override
+          public Input select(Input input, Rows rows) {
+            ArrayRows arrays = ArrayRows.INSTANCE;
+            NDArray bias = input.bias;
+            boolean common = bias == null || bias.getShape().get(0) == 1;
+            return new Input(
+                arrays.select(input.query, rows),
+                arrays.select(input.key, rows),
+                arrays.select(input.value, rows),
+                common ? bias : arrays.selectIfAny(bias, rows),
+                input.causal,
+                input.run);
+          }
+        };
     private static final Kernel PREPEND =
         Kernel.of(
             """

@@ -2,6 +2,10 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,12 +51,40 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     long virtualTokens();
   }
 
-  /** How many vectors the active layers put in front of the sequence. */
+  /**
+   * How many vectors the active layers put in front of the sequence.
+   *
+   * @throws IllegalStateException if they are not as many for all rows of a batch
+   */
   public long virtualTokens() {
-    return activeLayers().stream()
-        .filter(Prepending.class::isInstance)
-        .mapToLong(layer -> ((Prepending) layer).virtualTokens())
-        .sum();
+    Map<List<String>, Long> counts = new LinkedHashMap<>();
+    for (List<String> lineup : composition().lineups()) {
+      counts.put(
+          lineup,
+          lineup.stream()
+              .map(this::layer)
+              .filter(Prepending.class::isInstance)
+              .mapToLong(layer -> ((Prepending) layer).virtualTokens())
+              .sum());
+    }
+    if (Set.copyOf(counts.values()).size() > 1) {
+      throw new IllegalStateException(
+          "sequences of one batch have one length, but the virtual tokens that adapters put in"
+              + " front of them are "
+              + counts
+              + "; take prompts of equal length");
+    }
+    return counts.values().stream().findFirst().orElse(0L);
+  }
+
+  @Override
+  public Splitting<Tokens> inputs() {
+    return Tokens.ROWS;
+  }
+
+  @Override
+  public Joining<Sequence> outputs() {
+    return Sequence.ROWS;
   }
 
   /** The token embedding behind this site. */
@@ -76,7 +108,26 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * @param types (B, T) segment ids, or null
    * @param past how many positions a cache holds already, virtual ones included
    */
-  public record Tokens(NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {}
+  public record Tokens(NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {
+
+    private static final Splitting<Tokens> ROWS =
+        new Splitting<>() {
+          @Override
+          public long rows(Tokens tokens) {
+            return tokens.ids.getShape().get(0);
+          }
+
+          @Override
+          public Tokens select(Tokens tokens, Rows rows) {
+            ArrayRows arrays = ArrayRows.INSTANCE;
+            return new Tokens(
+                arrays.select(tokens.ids, rows),
+                arrays.selectIfAny(tokens.mask, rows),
+                arrays.selectIfAny(tokens.types, rows),
+                tokens.past);
+          }
+        };
+  }
 
   /**
    * A sequence of vectors.
@@ -96,6 +147,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
       long past,
       long shift) {
 
+    private static final Joining<Sequence> ROWS = new SequenceRows();
     private static final Kernel PREPEND =
         Kernel.of(
             """

@@ -35,4 +35,19 @@ public final class NormSite extends Site<NDArray, NDArray> {
   public ParameterSite weightSite() {
     return weight;
   }
+
+  @Override
+  public boolean reads(String adapter) {
+    return weight.layer(adapter) != null || (bias != null && bias.layer(adapter) != null);
+  }
+
+  @Override
+  public Splitting<NDArray> inputs() {
+    return ArrayRows.INSTANCE;
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
 }

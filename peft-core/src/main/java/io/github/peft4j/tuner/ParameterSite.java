@@ -93,6 +93,33 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return this;
   }
 
+  /** A tensor has no rows of a batch: what computes with it is split instead. */
+  @Override
+  public Splitting<NDArray> inputs() {
+    return new Splitting<>() {
+      @Override
+      public long rows(NDArray value) {
+        throw new IllegalStateException(
+            "rows of one batch cannot have a "
+                + name()
+                + " of their own, as this tensor is read for the whole batch; the layers that"
+                + " change it are "
+                + layersByAdapter()
+                + ": take adapters of another method, or run them one after the other");
+      }
+
+      @Override
+      public NDArray select(NDArray value, Rows rows) {
+        return value;
+      }
+    };
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
   @Override
   public void close() {
     forgetUnmerged();

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param <I> what goes in
  * @param <O> what comes out
  */
-public abstract class Site<I, O> implements Forward<I, O> {
+public abstract class Site<I, O> implements Forward<I, O>, Place<I, O> {
 
   private final String name;
   private final Map<String, TunerLayer<I, O>> layers = new LinkedHashMap<>();
@@ -36,6 +37,7 @@ public abstract class Site<I, O> implements Forward<I, O> {
   private final Forward<I, O> base;
 
   /** The Hugging Face module name. */
+  @Override
   public final String name() {
     return name;
   }
@@ -72,9 +74,21 @@ public abstract class Site<I, O> implements Forward<I, O> {
     return layer;
   }
 
+  @Override
+  public final @Nullable TunerLayer<I, O> change(String adapter) {
+    return layer(adapter);
+  }
+
   /** One adapter's layer, or null. */
   public final @Nullable TunerLayer<I, O> layer(String adapter) {
     return layers.get(adapter);
+  }
+
+  /** What adapters do here, for messages: {@code a: LoraLinear, b: LoraLinear}. */
+  protected final String layersByAdapter() {
+    return layers.entrySet().stream()
+        .map(entry -> entry.getKey() + ": " + entry.getValue().getClass().getSimpleName())
+        .collect(Collectors.joining(", "));
   }
 
   /** The layers of all adapters, active or not. */
@@ -82,10 +96,19 @@ public abstract class Site<I, O> implements Forward<I, O> {
     return layers.values();
   }
 
-  /** Sets which adapters are at work here. */
+  /**
+   * Sets which adapters are at work here.
+   *
+   * @throws IllegalArgumentException if their layers cannot be composed so, saying which
+   */
   public final void activate(Composition composition) {
+    this.active = composition.over(this, base);
     this.composition = composition;
-    this.active = compose(composition, base);
+  }
+
+  /** Which adapters are at work here. */
+  protected final Composition composition() {
+    return composition;
   }
 
   /** Whether an active adapter has a layer here. */
@@ -113,21 +136,22 @@ public abstract class Site<I, O> implements Forward<I, O> {
     layers.values().forEach(layer -> layer.setTraining(training));
   }
 
-  private Forward<I, O> compose(Composition part, Forward<I, O> inner) {
-    if (part instanceof Composition.Single single) {
-      TunerLayer<I, O> layer = layers.get(single.adapter());
-      return layer == null ? inner : input -> layer.forward(input, inner);
-    }
-    Forward<I, O> stacked = inner;
-    for (Composition next : ((Composition.Stack) part).parts()) {
-      stacked = compose(next, stacked);
-    }
-    return stacked;
-  }
-
   /** The tensor that a {@link Mergeable} layer here is merged into, or null if there is none. */
   public @Nullable ParameterSite weightSite() {
     return null;
+  }
+
+  /**
+   * The tensor that layers here are merged into.
+   *
+   * @throws IllegalStateException if there is none
+   */
+  public final ParameterSite weightSiteRequired() {
+    ParameterSite weight = weightSite();
+    if (weight == null) {
+      throw new IllegalStateException(this + " has no weight to merge into");
+    }
+    return weight;
   }
 
   @Override

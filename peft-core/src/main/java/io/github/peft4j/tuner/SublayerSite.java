@@ -59,6 +59,16 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
     return dimension;
   }
 
+  @Override
+  public Splitting<Input> inputs() {
+    return Input.ROWS;
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
   /**
    * What a branch works on.
    *
@@ -72,5 +82,23 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
       NDArray hidden,
       NDArray residual,
       Forward<NDArray, NDArray> function,
-      Forward<NDArray, NDArray> norm) {}
+      Forward<NDArray, NDArray> norm) {
+
+    private static final Splitting<Input> ROWS =
+        new Splitting<>() {
+          @Override
+          public long rows(Input input) {
+            return input.hidden.getShape().get(0);
+          }
+
+          @Override
+          public Input select(Input input, Rows rows) {
+            return new Input(
+                ArrayRows.INSTANCE.select(input.hidden, rows),
+                ArrayRows.INSTANCE.select(input.residual, rows),
+                input.function,
+                input.norm);
+          }
+        };
+  }
 }

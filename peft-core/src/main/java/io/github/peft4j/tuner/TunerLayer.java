@@ -27,13 +27,14 @@ import org.jspecify.annotations.Nullable;
  * @param <I> what the site takes
  * @param <O> what the site gives
  */
-public abstract class TunerLayer<I, O> implements AutoCloseable {
+public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
   private final List<Shared> shared = new ArrayList<>();
   private boolean training;
 
   /** Computes the site's output with this layer in it. */
+  @Override
   public abstract O forward(I input, Forward<I, O> base);
 
   /**
@@ -108,7 +109,7 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
   }
 
   /** Whether a gradient is wanted by this layer. */
-  protected final boolean trains() {
+  public final boolean trains() {
     return trainables.stream().anyMatch(Trainable::trains)
         || shared.stream().anyMatch(Shared::trains);
   }
@@ -118,9 +119,12 @@ public abstract class TunerLayer<I, O> implements AutoCloseable {
     return Collections.unmodifiableList(trainables);
   }
 
-  /** Whether a training step is running: dropout is applied only then. */
+  /**
+   * Whether a training step is running that trains this layer: dropout is applied only then, and
+   * not in a frozen adapter that others are trained on.
+   */
   protected final boolean isTraining() {
-    return training;
+    return training && trains();
   }
 
   final void setTraining(boolean training) {

@@ -94,21 +94,32 @@ abstract class MethodContract {
     }
   }
 
-  private static double loss(TinyModel tiny, PeftModel model) {
+  /** The sum of the losses of all labels. */
+  static double sumOfLosses(TinyModel tiny, PeftModel model) {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope();
               Pass pass = Pass.inference()) {
-            Targets targets = tiny.targets();
             NDArray hidden = model.base().hidden(tiny.input(model), pass);
-            double sum =
-                model.base().head().loss(hidden, targets, pass, 1, false).toDoubleArray()[0];
+            return model
+                .base()
+                .head()
+                .loss(hidden, tiny.targets(), pass, 1, false)
+                .toDoubleArray()[0];
+          }
+        });
+  }
+
+  private static double loss(TinyModel tiny, PeftModel model) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) {
             double penalty =
                 model.adapter(NAME).rewrites().stream()
                     .map(rewrite -> rewrite.layer().penalty())
                     .mapToDouble(p -> p == null ? 0 : p.toDoubleArray()[0])
                     .sum();
-            return sum / model.base().count(targets) + penalty;
+            return sumOfLosses(tiny, model) / model.base().count(tiny.targets()) + penalty;
           }
         });
   }

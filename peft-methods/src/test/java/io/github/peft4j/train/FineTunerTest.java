@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.peft4j.Adapter;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
@@ -13,6 +14,8 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.transformer.Task;
 import java.io.ByteArrayOutputStream;
@@ -80,6 +83,32 @@ class FineTunerTest {
         .learningRate(1e-2)
         .warmup(0.1)
         .quiet();
+  }
+
+  @Test
+  void trainsTheOneAdapterThatIsNotFrozen() {
+    Path base = TinyModels.copy("tiny-llama", folder.resolve("fused"));
+    try (PeftModel model = Peft.load(base.toString())) {
+      model.adapt("a", BottleneckConfig.houlsby().reduction(4));
+      model.adapt("b", BottleneckConfig.houlsby().reduction(4));
+      assertThatThrownBy(() -> tuner(model.activate("a", "b")).run())
+          .hasMessageContaining("one adapter is trained at a time")
+          .hasMessageContaining("freeze(name) the others");
+      model.adapt("mixture", FusionConfig.of("a", "b"));
+      List<float[]> frozen = values(model.adapter("a"));
+      List<float[]> trained = values(model.adapter("mixture"));
+      tuner(model).epochs(1).run();
+      assertThat(values(model.adapter("a")))
+          .usingElementComparator(Arrays::compare)
+          .isEqualTo(frozen);
+      for (int i = 0; i < trained.size(); i++) {
+        assertThat(values(model.adapter("mixture")).get(i)).isNotEqualTo(trained.get(i));
+      }
+    }
+  }
+
+  private static List<float[]> values(Adapter adapter) {
+    return adapter.trainables().stream().map(t -> Tensors.floats(t.value())).toList();
   }
 
   @Test

@@ -14,7 +14,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /** DoRA: y = g ∘ (W + s B A) x + b, with g = m / ‖W + s B A‖ and m = ‖W‖ at the start. */
-final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, LowRank {
+final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, Factored {
 
   // g ∘ y is a new tensor, so that s (g ∘ B) A x can be added in place: no pass over the output
   // more than LoRA needs, which copies y.

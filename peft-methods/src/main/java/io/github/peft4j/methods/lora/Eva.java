@@ -152,7 +152,7 @@ public final class Eva {
 
   private static void start(PeftModel model, String name, Map<LinearSite, float[]> directions) {
     for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
-      if (rewrite.layer() instanceof LowRank layer) {
+      if (rewrite.layer() instanceof Factored layer) {
         NDArray a = layer.factors().trainedA().value();
         float[] rows = directions.get((LinearSite) rewrite.site());
         if (rows != null) {

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.LowRankMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -13,12 +13,14 @@ import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.TrainableCopy;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
-public final class Lora implements PeftMethod<LoraConfig> {
+public final class Lora implements LowRankMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
   private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
@@ -46,6 +48,12 @@ public final class Lora implements PeftMethod<LoraConfig> {
     return targets == null || targets.isAllLinear()
         ? complete.targeting(meant(config, sites).targets())
         : complete;
+  }
+
+  @Override
+  public LoraConfig ofRanks(
+      TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave) {
+    return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
   }
 
   @Override

@@ -4,8 +4,10 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.TargetModules;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,6 +92,17 @@ public record LoraConfig(
     return Configs.with(this, "r", r);
   }
 
+  /** PEFT's defaults with a rank for each module, by name, and the scale 1. */
+  static LoraConfig ofRanks(Map<String, Integer> ranks) {
+    int most = Collections.max(ranks.values());
+    Map<String, Integer> others = new TreeMap<>(ranks);
+    others.values().removeIf(rank -> rank == most);
+    Map<String, Double> alphas = new TreeMap<>();
+    others.forEach((name, rank) -> alphas.put(name, (double) rank));
+    LoraConfig sameOrder = Configs.with(ofRank(most).alpha(most), "rankPattern", others);
+    return Configs.with(sameOrder, "alphaPattern", alphas);
+  }
+
   /** With this scale numerator α. */
   public LoraConfig alpha(double alpha) {
     return Configs.with(this, "loraAlpha", alpha);
@@ -137,7 +150,12 @@ public record LoraConfig(
 
   /** With these modules trained whole. */
   public LoraConfig saving(String... modules) {
-    return Configs.with(this, "modulesToSave", List.of(modules));
+    return saving(List.of(modules));
+  }
+
+  /** With these modules trained whole; null for none. */
+  LoraConfig saving(@Nullable List<String> modules) {
+    return Configs.with(this, "modulesToSave", modules);
   }
 
   /** With A and B starting so. */

@@ -5,12 +5,12 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** y = E[ids] + s (Aᵀ)[ids] Bᵀ, with A [r, V] and B [d, r]. */
-final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable {
+final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRank {
 
   private static final Kernel LORA =
       Kernel.of(
@@ -28,13 +28,14 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
 
   private final Trainable a;
   private final Trainable b;
+  private final double scale;
   private final Kernel lora;
   private final Kernel merge;
 
   LoraEmbedding(EmbeddingSite site, LoraConfig config, Initial initial) {
     this.a = trainable("lora_embedding_A", firstA(site, config, initial));
     this.b = trainable("lora_embedding_B", firstB(site, config, initial));
-    double scale = config.scaleOf(site.name());
+    this.scale = config.scaleOf(site.name());
     this.lora = LORA.with("scale", scale);
     this.merge = MERGE.with("scale", scale);
   }
@@ -60,5 +61,20 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   @Override
   public NDArray merge(NDArray weight) {
     return merge.call(weight, a.value(), b.value());
+  }
+
+  @Override
+  public NDArray a() {
+    return a.value();
+  }
+
+  @Override
+  public NDArray b() {
+    return b.value();
+  }
+
+  @Override
+  public double scale() {
+    return scale;
   }
 }

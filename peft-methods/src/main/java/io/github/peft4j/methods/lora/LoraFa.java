@@ -54,7 +54,7 @@ public record LoraFa() implements TrainingRule {
         .rewrites()
         .forEach(
             rewrite -> {
-              if (rewrite.layer() instanceof LowRank layer) {
+              if (rewrite.layer() instanceof Factored layer) {
                 modules.add(layer.factors());
               }
             });

@@ -5,12 +5,12 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** y = W x + b + s B A dropout(x), with A [r, in] and B [out, r]. */
-final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, LowRank {
+final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, Factored {
 
   static final Kernel LORA =
       Kernel.of(
@@ -69,5 +69,20 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public void loaded(boolean all) {
     factors.loaded(all);
+  }
+
+  @Override
+  public NDArray a() {
+    return factors.a();
+  }
+
+  @Override
+  public NDArray b() {
+    return factors.b();
+  }
+
+  @Override
+  public double scale() {
+    return factors.scale();
   }
 }

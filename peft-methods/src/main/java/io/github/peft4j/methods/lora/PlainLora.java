@@ -48,8 +48,8 @@ public final class PlainLora {
     copy.tensors().forEach((name, tensor) -> copy(source.tensors().get(name), tensor));
     List<Sites.Rewrite> parts = source.rewrites();
     for (int i = 0; i < parts.size(); i++) {
-      if (parts.get(i).layer() instanceof LowRank stacked
-          && copy.rewrites().get(i).layer() instanceof LowRank plain) {
+      if (parts.get(i).layer() instanceof Factored stacked
+          && copy.rewrites().get(i).layer() instanceof Factored plain) {
         stack(stacked.factors(), plain.factors());
       }
     }

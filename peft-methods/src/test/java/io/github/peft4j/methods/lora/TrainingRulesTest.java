@@ -147,8 +147,8 @@ class TrainingRulesTest {
     try (PeftModel model = model(LoraConfig.ofRank(3).alpha(6).targeting("query"));
         TrainingRule.Correction correction = new LoraFa().correction(model.adapter("default"))) {
       gradients(model);
-      LowRank layer =
-          (LowRank)
+      Factored layer =
+          (Factored)
               model.adapter("default").rewrites().stream()
                   .filter(rewrite -> rewrite.site().name().endsWith("layer.0.attention.self.query"))
                   .findFirst()
@@ -218,7 +218,7 @@ class TrainingRulesTest {
       Tensors.copy(x, model.base().manager().zeros(x.getShape()));
       Autograd.backward(y, Tensors.onesLike(y));
       assertThat(Autograd.gradient(x)).isNotNull();
-      LowRank layer = (LowRank) Objects.requireNonNull(site.layer("default"));
+      Factored layer = (Factored) Objects.requireNonNull(site.layer("default"));
       assertThat(Autograd.gradient(layer.factors().trainedB().value())).isNotNull();
     }
   }

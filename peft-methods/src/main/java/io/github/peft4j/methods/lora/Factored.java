@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.lora;
 
 /** A layer of A and B. */
-interface LowRank {
+interface Factored {
 
   /** A and B. */
   Factors factors();

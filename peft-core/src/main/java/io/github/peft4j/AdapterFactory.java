@@ -1,0 +1,144 @@
+package io.github.peft4j;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts adapters into a model.
+ *
+ * @param tokenizer of the model, or null
+ * @param origin where the model came from
+ * @param seed of new adapters' random tensors
+ */
+record AdapterFactory(
+    TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+
+  private static final List<String> CLASSIFIERS = List.of("classifier", "score");
+
+  /** A fresh adapter. */
+  <C extends PeftConfig> Adapter fresh(String name, C config) {
+    PeftMethod<C> method = PeftMethods.of(config);
+    return inject(
+        name, config, method, common(method), withClassifiers(config.modulesToSave()), true);
+  }
+
+  /** An adapter whose tensors are about to be set. */
+  <C extends PeftConfig> Adapter blank(String name, C config) {
+    PeftMethod<C> method = PeftMethods.of(config);
+    return inject(
+        name, config, method, common(method), withClassifiers(config.modulesToSave()), false);
+  }
+
+  /** An adapter out of a folder. */
+  Adapter read(String name, Path folder) {
+    JsonObject json = AdapterFiles.readConfig(folder);
+    if (AdapterHubFiles.isOne(json)) {
+      return readAdapterHub(name, AdapterHubFiles.method(json), folder, json);
+    }
+    String source = folder.resolve(AdapterFiles.CONFIG).toString();
+    if (!json.has("peft_type")) {
+      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+    }
+    Adapter adapter =
+        read(name, PeftMethods.ofType(json.get("peft_type").getAsString()), json, source);
+    try {
+      AdapterFiles.readTensors(folder, adapter, base.manager());
+      return adapter;
+    } catch (RuntimeException e) {
+      adapter.detach();
+      throw e;
+    }
+  }
+
+  private <C extends PeftConfig> Adapter read(
+      String name, PeftMethod<C> method, JsonObject json, String source) {
+    C config = ConfigJson.read(method.configType(), json, source);
+    Map<String, JsonElement> common = common(method);
+    common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
+    List<String> modules =
+        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
+    return inject(name, config, method, common, modules, false);
+  }
+
+  private <C extends PeftConfig> Adapter readAdapterHub(
+      String name, PeftMethod<C> method, Path folder, JsonObject json) {
+    String source = folder.resolve(AdapterFiles.CONFIG).toString();
+    C config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
+    Adapter adapter = inject(name, config, method, common(method), withClassifiers(null), false);
+    try {
+      AdapterHubFiles.readTensors(folder, json, adapter, base);
+      return adapter;
+    } catch (RuntimeException e) {
+      adapter.detach();
+      throw e;
+    }
+  }
+
+  private Map<String, JsonElement> common(PeftMethod<?> method) {
+    return Adapter.common(method, base.task(), origin);
+  }
+
+  private <C extends PeftConfig> Adapter inject(
+      String name,
+      C config,
+      PeftMethod<C> method,
+      Map<String, JsonElement> common,
+      @Nullable List<String> modulesToSave,
+      boolean fresh) {
+    Sites sites =
+        new Sites(
+            base.sites(),
+            name,
+            new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
+            fresh,
+            tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
+    try {
+      saveModules(sites, modulesToSave);
+      C complete = method.complete(config, sites);
+      method.inject(complete, sites);
+      return new Adapter(name, complete, method, sites, common, modulesToSave);
+    } catch (RuntimeException e) {
+      Adapter.detach(name, sites.rewrites());
+      throw e;
+    }
+  }
+
+  /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
+  private @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
+    Task.Type type = base.task().type();
+    if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
+      return modules;
+    }
+    Set<String> all = new LinkedHashSet<>(modules == null ? List.of() : modules);
+    all.addAll(CLASSIFIERS);
+    return List.copyOf(all);
+  }
+
+  private static void saveModules(Sites sites, @Nullable List<String> modules) {
+    if (modules == null) {
+      return;
+    }
+    for (String module : modules) {
+      List<ParameterSite> parameters =
+          sites.parameters(name -> ("." + name).contains("." + module + ".")).list();
+      if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
+        sites.parameters(name -> false).required();
+      }
+      for (ParameterSite site : parameters) {
+        sites.train(site, null);
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.peft4j;
+
+import ai.djl.modality.Classifications;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.generate.Generation;
+import io.github.peft4j.generate.GenerationConfig;
+import io.github.peft4j.generate.Generator;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.translate.TextClassifier;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Text in, text or classes out: what a model and its tokenizer do together, in one line each. */
+public interface TextModel {
+
+  /** The model, with whatever is active on it. */
+  TransformerModel base();
+
+  /**
+   * The tokenizer.
+   *
+   * @throws IllegalStateException if the model was loaded without one
+   */
+  Tokenizer tokenizer();
+
+  /**
+   * Continues a prompt with the likeliest tokens, up to 256.
+   *
+   * @return the new text
+   */
+  default String generate(String prompt) {
+    return generate(prompt, GenerationConfig.greedy()).text();
+  }
+
+  /** Continues a prompt. */
+  default Generation generate(String prompt, GenerationConfig config) {
+    return generator().generate(prompt, config);
+  }
+
+  /**
+   * Continues a prompt and hands out the text as it comes.
+   *
+   * @param listener is given pieces of whole characters, on the calling thread
+   */
+  default Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
+    return generator().generate(prompt, config, listener);
+  }
+
+  /** Continues several prompts in one batch. */
+  default List<Generation> generate(List<String> prompts, GenerationConfig config) {
+    return generator().generate(prompts, config);
+  }
+
+  /**
+   * What writes texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model is no causal language model
+   */
+  default Generator generator() {
+    return new Generator(base(), tokenizer());
+  }
+
+  /** Classifies a text. */
+  default Classifications classify(String text) {
+    return classify(List.of(text)).get(0);
+  }
+
+  /** Classifies texts, several at a time. */
+  default List<Classifications> classify(String... texts) {
+    return classify(List.of(texts));
+  }
+
+  /** Classifies texts, several at a time. */
+  default List<Classifications> classify(List<String> texts) {
+    return classifier().classify(texts);
+  }
+
+  /**
+   * What classifies texts with this model and whatever adapters are active at the time.
+   *
+   * @throws IllegalArgumentException if the model does not classify texts
+   */
+  default TextClassifier classifier() {
+    return new TextClassifier(base(), tokenizer());
+  }
+}

@@ -1,0 +1,83 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Arrays (B, …), split and joined along their first dimension. */
+final class ArrayRows implements Joining<NDArray> {
+
+  static final ArrayRows INSTANCE = new ArrayRows();
+
+  private static final Kernel NARROW =
+      Kernel.of(
+          """
+          def narrow(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
+              return torch.narrow(x, 0, int(start), int(count))
+          """);
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(x: Tensor, rows: Tensor) -> Tensor:
+              return torch.index_select(x, 0, rows)
+          """);
+  private static final Kernel CONCATENATE =
+      Kernel.of(
+          """
+          def concatenate(parts: List[Tensor]) -> Tensor:
+              return torch.cat(parts, 0)
+          """);
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor) -> Tensor:
+              return torch.mul(x, {w})
+          """);
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(sum: Tensor, x: Tensor) -> Tensor:
+              return torch.add(sum, x, alpha={w})
+          """);
+
+  private ArrayRows() {}
+
+  @Override
+  public long rows(NDArray value) {
+    return value.getShape().get(0);
+  }
+
+  @Override
+  public NDArray select(NDArray value, Rows rows) {
+    if (!rows.isRange()) {
+      return SELECT.call(value, value.getManager().create(rows.numbers()));
+    }
+    return rows.count() == rows(value)
+        ? value
+        : NARROW.call(value, Tensors.scalar(rows.get(0)), Tensors.scalar(rows.count()));
+  }
+
+  /** Null stays null. */
+  @Nullable NDArray selectIfAny(@Nullable NDArray value, Rows rows) {
+    return value == null ? null : select(value, rows);
+  }
+
+  @Override
+  public NDArray concatenate(List<NDArray> values) {
+    return values.size() == 1
+        ? values.get(0)
+        : CONCATENATE.callWithLists(new NDList(values)).singletonOrThrow();
+  }
+
+  @Override
+  public NDArray sum(List<NDArray> values, List<Double> weights) {
+    NDArray sum = SCALE.with("w", weights.get(0)).call(values.get(0));
+    for (int i = 1; i < values.size(); i++) {
+      sum = ADD.with("w", weights.get(i)).call(sum, values.get(i));
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,65 @@
+package io.github.peft4j.tuner;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * AdapterFusion: at each place the {@link Fusing} layer of one adapter makes an output out of those
+ * of the others. Where the fusion trains a tensor whole, a classifier, the others' do not count.
+ */
+record Fuse(String fusion, List<Composition> parts) implements Composition {
+
+  Fuse {
+    parts = Parts.unreplicated("fuse", parts);
+    for (Composition part : parts) {
+      if (part.isByRow()) {
+        throw new IllegalArgumentException(
+            "fuse of " + part + ": put the fusion into the batch split and not the other way");
+      }
+    }
+  }
+
+  @Override
+  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+    Change<I, O> own = place.change(fusion);
+    if (own instanceof Fusing<I, O> fusing) {
+      return input -> {
+        Forward<I, O> shared = new Once<>(input, base);
+        return fusing.fuse(
+            input, shared, parts.stream().map(part -> part.over(place, shared)).toList());
+      };
+    }
+    if (own != null) {
+      return input -> own.forward(input, base);
+    }
+    for (Composition part : parts) {
+      if (part.over(place, base) != base) {
+        throw new IllegalArgumentException(
+            "adapter "
+                + part
+                + " changes "
+                + place.name()
+                + ", where the fusion '"
+                + fusion
+                + "' has no layer: only bottleneck adapters are fused");
+      }
+    }
+    return base;
+  }
+
+  @Override
+  public List<List<String>> lineups() {
+    List<List<String>> all = new ArrayList<>();
+    for (List<String> lineup : Parts.lineups(parts)) {
+      List<String> fused = new ArrayList<>(lineup);
+      fused.add(fusion);
+      all.add(fused);
+    }
+    return all;
+  }
+
+  @Override
+  public String toString() {
+    return fusion + Parts.text("=fuse", parts);
+  }
+}

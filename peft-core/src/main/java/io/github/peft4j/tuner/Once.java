@@ -1,0 +1,32 @@
+package io.github.peft4j.tuner;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A computation that is done once for one input, whoever asks for it, and anew for every other:
+ * adapters side by side share what the frozen model computes.
+ */
+final class Once<I, O> implements Forward<I, O> {
+
+  private final I input;
+  private final Forward<I, O> computation;
+  private @Nullable O output;
+
+  Once(I input, Forward<I, O> computation) {
+    this.input = input;
+    this.computation = computation;
+  }
+
+  @Override
+  public O forward(I asked) {
+    if (asked != input) {
+      return computation.forward(asked);
+    }
+    O known = output;
+    if (known == null) {
+      known = computation.forward(input);
+      output = known;
+    }
+    return known;
+  }
+}

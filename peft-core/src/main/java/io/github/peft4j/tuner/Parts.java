@@ -1,0 +1,43 @@
+package io.github.peft4j.tuner;
+
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What compositions of several parts have in common. */
+final class Parts {
+
+  private Parts() {}
+
+  /** One part for each adapter. */
+  static Composition[] of(Stream<String> adapters) {
+    return adapters.map(Composition::of).toArray(Composition[]::new);
+  }
+
+  /** The ways of all parts. */
+  static List<List<String>> lineups(List<Composition> parts) {
+    return parts.stream().flatMap(part -> part.lineups().stream()).distinct().toList();
+  }
+
+  /** Refuses parts that would replicate the batch within another composition. */
+  static List<Composition> unreplicated(String owner, List<Composition> parts) {
+    if (parts.isEmpty()) {
+      throw new IllegalArgumentException(owner + " of no adapter; name one at least");
+    }
+    for (Composition part : parts) {
+      if (part.replicas() > 1) {
+        throw new IllegalArgumentException(
+            owner
+                + " of "
+                + part
+                + ": the batch cannot be replicated within it; put parallel outside");
+      }
+    }
+    return List.copyOf(parts);
+  }
+
+  /** {@code name(part, part)}. */
+  static String text(String name, List<?> parts) {
+    return parts.stream().map(Object::toString).collect(Collectors.joining(", ", name + "(", ")"));
+  }
+}

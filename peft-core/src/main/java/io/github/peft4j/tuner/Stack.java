@@ -1,0 +1,57 @@
+package io.github.peft4j.tuner;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** Each part wraps those before it: yₙ = partₙ(x, … part₁(x, base)). */
+record Stack(List<Composition> parts) implements Composition {
+
+  /** At most one part may replicate the batch. */
+  Stack {
+    if (parts.stream().filter(part -> part.replicas() > 1).count() > 1) {
+      throw new IllegalArgumentException(
+          Parts.text("stack", parts) + " replicates the batch twice; it can do so once");
+    }
+  }
+
+  @Override
+  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+    Forward<I, O> stacked = base;
+    for (Composition part : parts) {
+      stacked = part.over(place, stacked);
+    }
+    return stacked;
+  }
+
+  @Override
+  public List<List<String>> lineups() {
+    List<List<String>> all = List.of(List.of());
+    for (Composition part : parts) {
+      List<List<String>> longer = new ArrayList<>();
+      for (List<String> before : all) {
+        for (List<String> next : part.lineups()) {
+          List<String> lineup = new ArrayList<>(before);
+          lineup.addAll(next);
+          longer.add(lineup);
+        }
+      }
+      all = longer;
+    }
+    return all;
+  }
+
+  @Override
+  public boolean isByRow() {
+    return parts.stream().anyMatch(Composition::isByRow);
+  }
+
+  @Override
+  public int replicas() {
+    return parts.stream().mapToInt(Composition::replicas).max().orElse(1);
+  }
+
+  @Override
+  public String toString() {
+    return Parts.text("stack", parts);
+  }
+}

@@ -1,0 +1,53 @@
+package io.github.peft4j.methods.fusion;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.SublayerSite;
+import java.util.List;
+
+/**
+ * AdapterFusion: at every branch where adapters stand, attention over their outputs (Pfeiffer et
+ * al. 2021, section 3.2). The adapters are there before the fusion and are frozen by it.
+ *
+ * <p>Tensors are called as AdapterHub's, below the branch's name: {@code query.weight}, {@code
+ * query.bias}, {@code key.weight}, {@code key.bias}, {@code value.weight}.
+ */
+public final class Fusion implements PeftMethod<FusionConfig> {
+
+  @Override
+  public String type() {
+    return "ADAPTER_FUSION";
+  }
+
+  @Override
+  public Class<FusionConfig> configType() {
+    return FusionConfig.class;
+  }
+
+  @Override
+  public void inject(FusionConfig config, Sites sites) {
+    List<String> names = config.adapterNames();
+    Configs.require(
+        names.size() > 1, FusionConfig.class, "adapter_names", names, "two adapters at least");
+    List<SublayerSite> places =
+        sites.all(SublayerSite.class).stream()
+            .filter(site -> names.stream().anyMatch(name -> site.layer(name) != null))
+            .toList();
+    Configs.require(
+        !places.isEmpty(),
+        FusionConfig.class,
+        "adapter_names",
+        names,
+        "bottleneck adapters that are on the model already: add or load them first");
+    for (SublayerSite site : places) {
+      sites.rewrite(site, new FusionLayer(site, config, sites.initial()));
+    }
+  }
+
+  @Override
+  public Composition composition(String adapter, FusionConfig config) {
+    return Composition.fuse(adapter, config.adapterNames().toArray(String[]::new));
+  }
+}
