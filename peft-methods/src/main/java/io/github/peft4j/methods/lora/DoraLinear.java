@@ -16,17 +16,15 @@ import org.jspecify.annotations.Nullable;
 /** DoRA: y = g ∘ (W + s B A) x + b, with g = m / ‖W + s B A‖ and m = ‖W‖ at the start. */
 final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, Factored {
 
-  // g ∘ y is a new tensor, so that s (g ∘ B) A x can be added in place: no pass over the output
-  // more than LoRA needs, which copies y.
   private static final String DORA =
       Magnitude.GAIN
           + Magnitude.SCALED
           + """
           def sum(x: Tensor, y: Tensor, a: Tensor, b: Tensor, g: Tensor, c: Tensor, zero: Tensor, one: Tensor) -> Tensor:
               low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
-              up = torch.mul(torch.reshape(g, [-1, 1]), b).to(x.dtype)         # g ∘ B (out, r)
-              flat = scaled(torch.reshape(y, [-1, torch.size(y, -1)]), g, c, zero, one)
-              return torch.reshape(torch.addmm_(flat, low, torch.t(up), alpha={scale}), torch.size(y))
+              flat = torch.reshape(y, [-1, torch.size(y, -1)])
+              z = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+              return torch.reshape(scaled(z, g, c, zero, one), torch.size(y))
           """;
   private static final Kernel WITHOUT_BIAS =
       Kernel.of(
