@@ -65,11 +65,15 @@ record AdapterFactory(
   private <C extends PeftConfig> Adapter read(
       String name, PeftMethod<C> method, JsonObject json, String source) {
     C config = ConfigJson.read(method.configType(), json, source);
-    Map<String, JsonElement> common = common(method);
-    common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
+    Map<String, JsonElement> file = common(method);
+    file.putAll(json.asMap());
     List<String> modules =
-        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
-    return inject(name, config, method, common, modules, false);
+        !ConfigJson.savesModules(json, config)
+            ? null
+            : classifies(json.get("task_type"))
+                ? withClassifiers(config.modulesToSave())
+                : config.modulesToSave();
+    return inject(name, config, method, file, modules, false);
   }
 
   private <C extends PeftConfig> Adapter readAdapterHub(
@@ -115,6 +119,14 @@ record AdapterFactory(
     }
   }
 
+  /** Whether a file is one of classification; without a task PEFT trains no classifier. */
+  private static boolean classifies(@Nullable JsonElement taskType) {
+    return taskType != null
+        && taskType.isJsonPrimitive()
+        && Set.of(Task.Type.SEQ_CLS.name(), Task.Type.TOKEN_CLS.name())
+            .contains(taskType.getAsString());
+  }
+
   /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
   private @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
     Task.Type type = base.task().type();
@@ -131,8 +143,7 @@ record AdapterFactory(
       return;
     }
     for (String module : modules) {
-      List<ParameterSite> parameters =
-          sites.parameters(name -> ("." + name).contains("." + module + ".")).list();
+      List<ParameterSite> parameters = sites.parameters(name -> isIn(module, name)).list();
       if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
         sites.parameters(name -> false).required();
       }
@@ -140,5 +151,10 @@ record AdapterFactory(
         sites.train(site, null);
       }
     }
+  }
+
+  /** Whether a parameter is one of a module whose name ends so, in the midst of a word or not. */
+  private static boolean isIn(String module, String parameter) {
+    return parameter.contains(module + ".");
   }
 }

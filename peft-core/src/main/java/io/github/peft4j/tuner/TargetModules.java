@@ -24,12 +24,8 @@ public final class TargetModules {
     this.expression = expression;
   }
 
-  /** Modules whose name ends in one of these, as whole name parts: {@code q_proj}. */
+  /** Modules whose name ends in one of these, as whole name parts: {@code q_proj}; none for none. */
   public static TargetModules of(List<String> suffixes) {
-    if (suffixes.isEmpty()) {
-      throw new IllegalArgumentException(
-          "target_modules is empty: name modules such as q_proj, or take \"all-linear\"");
-    }
     return new TargetModules(List.copyOf(suffixes), null);
   }
 

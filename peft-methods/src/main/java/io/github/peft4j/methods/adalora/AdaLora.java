@@ -41,6 +41,7 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
       sites.rewrite(site, layer);
       layers.add(layer);
     }
+    config.bias().train(targets, sites);
     sites.afterStep(new RankAllocator(config, layers));
   }
 

@@ -4,6 +4,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
@@ -23,13 +24,15 @@ public final class Boft implements PeftMethod<BoftConfig> {
 
   @Override
   public void inject(BoftConfig config, Sites sites) {
-    for (LinearSite site :
+    List<LinearSite> targets =
         sites
             .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
+            .required();
+    for (LinearSite site : targets) {
       sites.rewrite(site, new BoftLinear(site, config, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

@@ -4,6 +4,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * FourierFT (Gao et al. 2024): W x + s Re(F⁻¹(S)) x, where the spectrum S is zero but for some
@@ -23,13 +24,15 @@ public final class FourierFt implements PeftMethod<FourierFtConfig> {
 
   @Override
   public void inject(FourierFtConfig config, Sites sites) {
-    for (LinearSite site :
+    List<LinearSite> targets =
         sites
             .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
+            .required();
+    for (LinearSite site : targets) {
       sites.rewrite(site, new FourierFtLinear(site, config, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

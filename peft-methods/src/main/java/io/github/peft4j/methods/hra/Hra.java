@@ -4,6 +4,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * HRA (Yuan et al. 2024): W H₁ H₂ … Hᵣ x, with Householder reflections Hᵢ = 1 - 2 uᵢ uᵢᵀ / ‖uᵢ‖².
@@ -22,13 +23,15 @@ public final class Hra implements PeftMethod<HraConfig> {
 
   @Override
   public void inject(HraConfig config, Sites sites) {
-    for (LinearSite site :
+    List<LinearSite> targets =
         sites
             .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
+            .required();
+    for (LinearSite site : targets) {
       sites.rewrite(site, new HraLinear(site, config, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

@@ -4,6 +4,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /** MiSS (Kang and Yin 2024): W x + Dᵀ Σⱼ xⱼ, where the xⱼ are the shards of length r of x. */
 public final class Miss implements PeftMethod<MissConfig> {
@@ -20,13 +21,19 @@ public final class Miss implements PeftMethod<MissConfig> {
 
   @Override
   public void inject(MissConfig config, Sites sites) {
-    for (LinearSite site :
+    List<LinearSite> targets =
         sites
             .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
-      sites.rewrite(site, new MissLinear(site, config, sites.initial()));
+            .required();
+    for (LinearSite site : targets) {
+      sites.rewrite(
+          site,
+          config.initWeights() == MissInitialization.BAT
+              ? new BatLinear(site, config, sites.initial())
+              : new MissLinear(site, config, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

@@ -4,6 +4,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
+import java.util.List;
 
 /**
  * OFT (Qiu et al. 2023): W R x with a rotation R in blocks, (1 - Q)(1 + Q)⁻¹ of a skew-symmetric Q,
@@ -23,13 +24,15 @@ public final class Oft implements PeftMethod<OftConfig> {
 
   @Override
   public void inject(OftConfig config, Sites sites) {
-    for (LinearSite site :
+    List<LinearSite> targets =
         sites
             .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
+            .required();
+    for (LinearSite site : targets) {
       sites.rewrite(site, new OftLinear(site, config, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

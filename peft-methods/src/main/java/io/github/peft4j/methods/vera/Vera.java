@@ -44,5 +44,6 @@ public final class Vera implements PeftMethod<VeraConfig> {
     for (LinearSite site : targets) {
       sites.rewrite(site, new VeraLinear(site, config, a, b, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }
