@@ -5,6 +5,7 @@ import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
+import java.util.Map;
 
 /**
  * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
@@ -20,6 +21,16 @@ public final class Boft implements PeftMethod<BoftConfig> {
   @Override
   public Class<BoftConfig> configType() {
     return BoftConfig.class;
+  }
+
+  /** PEFT computes one butterfly layer unless its CUDA extension is there, whatever is asked for. */
+  @Override
+  public BoftConfig asStored(BoftConfig config, Map<String, long[]> shapes) {
+    return shapes.entrySet().stream()
+        .filter(tensor -> tensor.getKey().endsWith(".boft_R"))
+        .findFirst()
+        .map(tensor -> config.butterflies((int) tensor.getValue()[0]))
+        .orElse(config);
   }
 
   @Override

@@ -76,12 +76,12 @@ public record FourierFtConfig(
     return Configs.with(this, "initWeights", true);
   }
 
-  /** How many frequencies a module has; PEFT wants a dot before what the pattern matches. */
+  /** How many frequencies a module has; PEFT wants its whole name, or a dot before what matches. */
   int frequenciesOf(String module) {
     return nFrequencyPattern.entrySet().stream()
         .filter(entry -> module.matches(".*\\.(" + entry.getKey() + ")"))
         .findFirst()
         .map(Map.Entry::getValue)
-        .orElse(nFrequency);
+        .orElseGet(() -> nFrequencyPattern.getOrDefault(module, nFrequency));
   }
 }
