@@ -107,7 +107,8 @@ final class ConfigJson {
           boolean unchanged =
               type == null
                   ? fields.containsKey(field) || COMMON.contains(field)
-                  : Objects.equals(read(type, element, AdapterFiles.CONFIG, field), values.get(field));
+                  : Objects.equals(
+                      read(type, element, AdapterFiles.CONFIG, field), values.get(field));
           if (unchanged) {
             fields.put(field, element);
           }

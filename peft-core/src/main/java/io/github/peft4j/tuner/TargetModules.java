@@ -24,7 +24,9 @@ public final class TargetModules {
     this.expression = expression;
   }
 
-  /** Modules whose name ends in one of these, as whole name parts: {@code q_proj}; none for none. */
+  /**
+   * Modules whose name ends in one of these, as whole name parts: {@code q_proj}; none for none.
+   */
   public static TargetModules of(List<String> suffixes) {
     return new TargetModules(List.copyOf(suffixes), null);
   }

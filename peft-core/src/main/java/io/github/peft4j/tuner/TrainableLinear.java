@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
 /**
- * A linear map without a bias that is trained whole where its weight is another module's as well, as
- * a language model's output may be the token table: y = W x with a weight of its own.
+ * A linear map without a bias that is trained whole where its weight is another module's as well,
+ * as a language model's output may be the token table: y = W x with a weight of its own.
  */
 final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 

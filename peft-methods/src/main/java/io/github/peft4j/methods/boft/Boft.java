@@ -23,7 +23,9 @@ public final class Boft implements PeftMethod<BoftConfig> {
     return BoftConfig.class;
   }
 
-  /** PEFT computes one butterfly layer unless its CUDA extension is there, whatever is asked for. */
+  /**
+   * PEFT computes one butterfly layer unless its CUDA extension is there, whatever is asked for.
+   */
   @Override
   public BoftConfig asStored(BoftConfig config, Map<String, long[]> shapes) {
     return shapes.entrySet().stream()

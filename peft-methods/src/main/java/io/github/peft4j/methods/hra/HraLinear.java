@@ -54,8 +54,7 @@ final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   HraLinear(LinearSite site, HraConfig config, Initial initial) {
     this.u = trainable("hra_u", first(config, Math.toIntExact(site.inFeatures()), initial));
     String basis = config.applyGs() ? ORTHONORMAL : UNIT;
-    this.reflect =
-        Kernel.of(basis + REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
+    this.reflect = Kernel.of(basis + REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
     this.merge =
         Kernel.of(basis + REFLECT + (site.isTransposed() ? COLUMNS : ""))
             .with("left", "torch.mm(u, t)")

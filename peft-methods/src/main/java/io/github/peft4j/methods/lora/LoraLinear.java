@@ -54,7 +54,10 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
 
   LoraLinear(LinearSite site, LoraConfig config, Sites sites) {
     this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
-    this.beta = config.loraBias() ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures())) : null;
+    this.beta =
+        config.loraBias()
+            ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures()))
+            : null;
     this.name = site.name();
     this.hasBias = site.bias().isPresent();
     this.shift = SHIFT.with("scale", factors.scale());
@@ -70,8 +73,7 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
     }
     NDArray y = factors.remaining(base).forward(x);
     NDArray dropped = Dropout.of(dropout).call(x);
-    return shifted(
-        lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value()));
+    return shifted(lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value()));
   }
 
   private NDArray shifted(NDArray y) {

@@ -31,8 +31,6 @@ public enum MissInitialization {
     return Arrays.stream(values())
         .filter(value -> value.json.equals(json))
         .findFirst()
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException("one of true, \"mini\", \"bat\", false"));
+        .orElseThrow(() -> new IllegalArgumentException("one of true, \"mini\", \"bat\", false"));
   }
 }
