@@ -110,7 +110,7 @@ CASES = {
         "lora-positions": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["position_embeddings", "token_type_embeddings"], **task),
         "lora-without-task": lambda task: LoraConfig(
-            r=2, lora_alpha=4, lora_bias=True, target_modules=["query"]),
+            r=2, lora_alpha=4, lora_bias=True, bias="lora_only", target_modules=["query"]),
         "coft-bias": lambda task: OFTConfig(
             oft_block_size=4, coft=True, eps=0.2, use_cayley_neumann=False, bias="oft_only",
             target_modules=["query", "output.dense"], **task),
