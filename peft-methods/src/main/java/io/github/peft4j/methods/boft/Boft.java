@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.boft;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -36,10 +37,18 @@ public final class Boft implements PeftMethod<BoftConfig> {
   }
 
   @Override
+  public BoftConfig complete(BoftConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(BoftConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(BoftConfig config, Sites sites) {
     List<LinearSite> targets =
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        meant(config, sites)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();

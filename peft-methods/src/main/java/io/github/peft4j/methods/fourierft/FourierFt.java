@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.fourierft;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -23,10 +24,18 @@ public final class FourierFt implements PeftMethod<FourierFtConfig> {
   }
 
   @Override
+  public FourierFtConfig complete(FourierFtConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(FourierFtConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(FourierFtConfig config, Sites sites) {
     List<LinearSite> targets =
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        meant(config, sites)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();
