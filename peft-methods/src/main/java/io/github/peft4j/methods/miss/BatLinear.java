@@ -13,7 +13,8 @@ import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * Bat, MiSS's block affine variant: y = (W + Δ) x + b. W is cut into blocks Wᵢⱼ [r, r], and Δᵢⱼ =
- * Wᵢⱼ Dᵢ + Dᵢ with D [out / r, r, r].
+ * Wᵢⱼ Dᵢ + Dᵢ with D [out / r, r, r]. Every adapter's Δ is of the frozen W, whatever else is merged
+ * into it.
  */
 final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -36,9 +37,9 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
       Kernel.of(
           DELTA
               + """
-              def merge(w: Tensor, d: Tensor) -> Tensor:
+              def merge(merged: Tensor, w: Tensor, d: Tensor) -> Tensor:
                   change = delta({w}, d)
-                  return torch.add(w, {change})
+                  return torch.add(merged, {change})
               """);
 
   private final ParameterSite weight;
@@ -69,11 +70,11 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return bat.call(x, base.forward(x), weight.value(), d.value()); // (…, out)
+    return bat.call(x, base.forward(x), weight.original(), d.value()); // (…, out)
   }
 
   @Override
   public NDArray merge(NDArray frozen) {
-    return merge.call(frozen, d.value());
+    return merge.call(frozen, weight.original(), d.value());
   }
 }
