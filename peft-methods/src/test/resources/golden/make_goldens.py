@@ -15,8 +15,14 @@ import sys
 
 import torch
 from peft import (
+    BOFTConfig,
     EvaConfig,
+    FourierFTConfig,
+    HRAConfig,
+    IA3Config,
     LoraConfig,
+    MissConfig,
+    OFTConfig,
     PeftModel,
     TrainableTokensConfig,
     get_peft_model,
@@ -28,6 +34,7 @@ from transformers import (
     BertForSequenceClassification,
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForTokenClassification,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -53,9 +60,25 @@ MODELS = {
                  relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0),
         {"task_type": "SEQ_2_SEQ_LM"},
     ),
+    "tiny-llama-tagger": (
+        LlamaForTokenClassification,
+        LlamaConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2, num_labels=3,
+                    classifier_dropout=0.0),
+        {"task_type": "TOKEN_CLS"},
+    ),
 }
 CASES = {
-    "tiny-t5": {},
+    "tiny-t5": {
+        "lora-layer": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
+        "fourierft-pattern": lambda task: FourierFTConfig(
+            n_frequency=5, target_modules=["k"], layers_to_transform=[0],
+            n_frequency_pattern={"encoder.block.0.layer.0.SelfAttention.k": 3, "^decoder.*": 7}, **task),
+    },
+    "tiny-llama-tagger": {
+        "ia3-no-feedforward": lambda task: IA3Config(
+            target_modules=["k_proj", "down_proj"], feedforward_modules=[], **task),
+    },
     "tiny-llama": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
         "lora-patterns": lambda task: LoraConfig(
@@ -69,6 +92,12 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["q_proj", "up_proj"], use_dora=True, init_lora_weights="pissa", **task),
         "lora-tokens": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["o_proj"], trainable_token_indices=[7, 12, 5], **task),
+        "lora-output": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head", "norm"], **task),
+        "miss-bat": lambda task: MissConfig(
+            r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
+        "boft-one-butterfly": lambda task: BOFTConfig(
+            boft_block_size=4, boft_n_butterfly_factor=2, target_modules=["v_proj"], **task),
         "lora-eva": lambda task: LoraConfig(
             r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
             eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
@@ -78,12 +107,21 @@ CASES = {
         "lora-bias-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, bias="lora_only", modules_to_save=["pooler"],
             target_modules=["key", "word_embeddings"], **task),
+        "lora-positions": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["position_embeddings", "token_type_embeddings"], **task),
+        "lora-without-task": lambda task: LoraConfig(
+            r=2, lora_alpha=4, lora_bias=True, bias="lora_only", target_modules=["query"]),
+        "coft-bias": lambda task: OFTConfig(
+            oft_block_size=4, coft=True, eps=0.2, use_cayley_neumann=False, bias="oft_only",
+            target_modules=["query", "output.dense"], **task),
+        "hra-orthogonal": lambda task: HRAConfig(
+            r=2, apply_GS=True, bias="all", target_modules=["value"], **task),
         "dora-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
     },
 }
-for cases in CASES.values():
-    cases["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
+for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
+    CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
 
 def randomize(parameters, scale):
@@ -103,6 +141,8 @@ def batch(model, task):
     elif task["task_type"] == "SEQ_2_SEQ_LM":
         labels = torch.randint(3, 40, (3, 5), generator=generator)
         labels[1, 3:] = -100
+    elif task["task_type"] == "TOKEN_CLS":
+        labels = (ids % 3).masked_fill(mask == 0, -100)
     else:
         labels = torch.tensor([2, 0, 1])
     return dict(input_ids=ids, attention_mask=mask, labels=labels)
@@ -133,7 +173,7 @@ def start_from_data(model, folder):
 def make_case(model_class, folder, config, inputs):
     torch.manual_seed(3)
     model = get_peft_model(model_class.from_pretrained(folder.parent, attn_implementation="eager"), config)
-    if config.init_lora_weights == "eva":
+    if getattr(config, "init_lora_weights", None) == "eva":
         start_from_data(model, folder)
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     randomize(trained.values(), 0.05)

@@ -37,7 +37,7 @@ public final class Adapter {
   private final IdentityHashMap<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
   private final List<StepListener> listeners;
   private final Map<String, ParameterSite> frozen;
-  private final Map<String, JsonElement> common;
+  private final Map<String, JsonElement> file;
   private final @Nullable List<String> modulesToSave;
   private List<Provenance.Training> trainings = List.of();
   private final Composition composition;
@@ -48,7 +48,7 @@ public final class Adapter {
       C config,
       PeftMethod<C> method,
       Sites sites,
-      Map<String, JsonElement> common,
+      Map<String, JsonElement> file,
       @Nullable List<String> modulesToSave) {
     this.name = name;
     this.config = config;
@@ -58,7 +58,7 @@ public final class Adapter {
     this.listeners = List.copyOf(sites.listeners());
     this.rewrites = List.copyOf(sites.rewrites());
     this.frozen = Map.copyOf(sites.frozen());
-    this.common = common;
+    this.file = file;
     this.modulesToSave = modulesToSave;
     this.tensors = new LinkedHashMap<>();
     for (Sites.Rewrite rewrite : rewrites) {
@@ -266,8 +266,7 @@ public final class Adapter {
 
   /** The text of its adapter_config.json. */
   public String configText() {
-    Map<String, JsonElement> fields = new LinkedHashMap<>(ConfigJson.fields(trained.get()));
-    fields.putAll(common);
+    Map<String, JsonElement> fields = ConfigJson.fields(trained.get(), file);
     if (modulesToSave != null || fields.containsKey("modules_to_save")) {
       fields.put("modules_to_save", ConfigJson.write(modulesToSave));
     }

@@ -6,7 +6,6 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -31,14 +30,14 @@ record AdapterFactory(
   <C extends PeftConfig> Adapter fresh(String name, C config) {
     PeftMethod<C> method = PeftMethods.of(config);
     return inject(
-        name, config, method, common(method), withClassifiers(config.modulesToSave()), true);
+        name, config, method, common(method), withClassifiers(config.modulesToSave()), null);
   }
 
   /** An adapter whose tensors are about to be set. */
   <C extends PeftConfig> Adapter blank(String name, C config) {
     PeftMethod<C> method = PeftMethods.of(config);
     return inject(
-        name, config, method, common(method), withClassifiers(config.modulesToSave()), false);
+        name, config, method, common(method), withClassifiers(config.modulesToSave()), Map.of());
   }
 
   /** An adapter out of a folder. */
@@ -51,8 +50,8 @@ record AdapterFactory(
     if (!json.has("peft_type")) {
       throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
     }
-    Adapter adapter =
-        read(name, PeftMethods.ofType(json.get("peft_type").getAsString()), json, source);
+    PeftMethod<?> method = PeftMethods.ofType(json.get("peft_type").getAsString());
+    Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
       return adapter;
@@ -63,20 +62,28 @@ record AdapterFactory(
   }
 
   private <C extends PeftConfig> Adapter read(
-      String name, PeftMethod<C> method, JsonObject json, String source) {
+      String name,
+      PeftMethod<C> method,
+      JsonObject json,
+      String source,
+      Map<String, long[]> shapes) {
     C config = ConfigJson.read(method.configType(), json, source);
-    Map<String, JsonElement> common = common(method);
-    common.keySet().stream().filter(json::has).toList().forEach(k -> common.put(k, json.get(k)));
+    Map<String, JsonElement> file = common(method);
+    file.putAll(json.asMap());
     List<String> modules =
-        ConfigJson.savesModules(json, config) ? withClassifiers(config.modulesToSave()) : null;
-    return inject(name, config, method, common, modules, false);
+        !ConfigJson.savesModules(json, config)
+            ? null
+            : classifies(json.get("task_type"))
+                ? withClassifiers(config.modulesToSave())
+                : config.modulesToSave();
+    return inject(name, config, method, file, modules, shapes);
   }
 
   private <C extends PeftConfig> Adapter readAdapterHub(
       String name, PeftMethod<C> method, Path folder, JsonObject json) {
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     C config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
-    Adapter adapter = inject(name, config, method, common(method), withClassifiers(null), false);
+    Adapter adapter = inject(name, config, method, common(method), withClassifiers(null), Map.of());
     try {
       AdapterHubFiles.readTensors(folder, json, adapter, base);
       return adapter;
@@ -90,29 +97,42 @@ record AdapterFactory(
     return Adapter.common(method, base.task(), origin);
   }
 
+  /**
+   * Injects an adapter.
+   *
+   * @param stored shapes of the tensors that a file holds for it, by name; null for a fresh one
+   */
   private <C extends PeftConfig> Adapter inject(
       String name,
       C config,
       PeftMethod<C> method,
       Map<String, JsonElement> common,
       @Nullable List<String> modulesToSave,
-      boolean fresh) {
+      @Nullable Map<String, long[]> stored) {
     Sites sites =
         new Sites(
             base.sites(),
             name,
             new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
-            fresh,
+            stored == null,
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
       saveModules(sites, modulesToSave);
       C complete = method.complete(config, sites);
-      method.inject(complete, sites);
+      method.inject(stored == null ? complete : method.asStored(complete, stored), sites);
       return new Adapter(name, complete, method, sites, common, modulesToSave);
     } catch (RuntimeException e) {
       Adapter.detach(name, sites.rewrites());
       throw e;
     }
+  }
+
+  /** Whether a file is one of classification; without a task PEFT trains no classifier. */
+  private static boolean classifies(@Nullable JsonElement taskType) {
+    return taskType != null
+        && taskType.isJsonPrimitive()
+        && Set.of(Task.Type.SEQ_CLS.name(), Task.Type.TOKEN_CLS.name())
+            .contains(taskType.getAsString());
   }
 
   /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
@@ -131,14 +151,15 @@ record AdapterFactory(
       return;
     }
     for (String module : modules) {
-      List<ParameterSite> parameters =
-          sites.parameters(name -> ("." + name).contains("." + module + ".")).list();
-      if (parameters.isEmpty() && !CLASSIFIERS.contains(module)) {
+      boolean found = sites.trainModules(name -> isIn(module, name));
+      if (!found && !CLASSIFIERS.contains(module)) {
         sites.parameters(name -> false).required();
       }
-      for (ParameterSite site : parameters) {
-        sites.train(site, null);
-      }
     }
+  }
+
+  /** Whether a parameter is one of a module whose name ends so, in the midst of a word or not. */
+  private static boolean isIn(String module, String parameter) {
+    return parameter.contains(module + ".");
   }
 }

@@ -130,6 +130,18 @@ final class AdapterFiles {
     }
   }
 
+  /** The shapes of the tensors of an adapter's file; none if there is no file. */
+  static Map<String, long[]> shapes(Path folder) {
+    Path file = folder.resolve(WEIGHTS);
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    if (Files.isRegularFile(file)) {
+      try (TensorSource source = Safetensors.open(file)) {
+        source.names().forEach(name -> shapes.put(name, source.info(name).shape()));
+      }
+    }
+    return shapes;
+  }
+
   /** The tensors of one of the two files. */
   private static Map<String, Trainable> tensors(Adapter adapter, boolean beside) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();

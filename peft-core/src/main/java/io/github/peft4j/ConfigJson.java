@@ -21,6 +21,7 @@ import java.lang.reflect.Type;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -83,6 +84,35 @@ final class ConfigJson {
         throw new IllegalStateException(e);
       }
     }
+    return fields;
+  }
+
+  /**
+   * All fields of a config that was read from a file. What has not changed since stands as it stood
+   * there: a module of its own where a list of one means the same, 8.0 where 8 does.
+   *
+   * @param file the file's fields
+   */
+  static Map<String, JsonElement> fields(PeftConfig config, Map<String, JsonElement> file) {
+    Map<String, JsonElement> fields = fields(config);
+    Map<String, Object> values = new HashMap<>();
+    Map<String, Type> types = new HashMap<>();
+    for (RecordComponent component : config.getClass().getRecordComponents()) {
+      types.put(snake(component.getName()), component.getGenericType());
+      values.put(snake(component.getName()), component(config, component.getName()));
+    }
+    file.forEach(
+        (field, element) -> {
+          Type type = types.get(field);
+          boolean unchanged =
+              type == null
+                  ? fields.containsKey(field) || COMMON.contains(field)
+                  : Objects.equals(
+                      read(type, element, AdapterFiles.CONFIG, field), values.get(field));
+          if (unchanged) {
+            fields.put(field, element);
+          }
+        });
     return fields;
   }
 
@@ -388,6 +418,7 @@ final class ConfigJson {
   static String snake(String camel) {
     return switch (camel) {
       case "deltaT" -> "deltaT";
+      case "applyGs" -> "apply_GS";
       default ->
           camel
               .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")

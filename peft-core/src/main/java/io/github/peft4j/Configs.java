@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import io.github.peft4j.tuner.Sites;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,19 @@ public final class Configs {
         present,
         value + ", as the model has it");
     return config;
+  }
+
+  /**
+   * A fresh adapter's config with the modules by name where it leaves them to the method: read by
+   * PEFT, an open choice would be that of PEFT's own table of models.
+   *
+   * @param meant the modules that the method means
+   */
+  public static <C extends PeftConfig> C name(C config, Sites sites, Sites.Selection<?> meant) {
+    boolean open = ConfigJson.component(config, "targetModules") == null;
+    return open && sites.isFresh() && !meant.isEmpty()
+        ? with(config, "targetModules", meant.targets())
+        : config;
   }
 
   /**

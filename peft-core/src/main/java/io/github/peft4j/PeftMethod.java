@@ -4,6 +4,7 @@ import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A parameter-efficient method: how a model is rewritten. Implementations are found by {@link
@@ -25,6 +26,16 @@ public interface PeftMethod<C extends PeftConfig> {
    * @throws IllegalArgumentException if the config says otherwise than the model
    */
   default C complete(C config, Sites sites) {
+    return config;
+  }
+
+  /**
+   * The config that a file's tensors were made with, where they tell what the config does not. It
+   * is what {@link #inject} gets; the adapter keeps and saves its config as it was read.
+   *
+   * @param shapes of the file's tensors by name
+   */
+  default C asStored(C config, Map<String, long[]> shapes) {
     return config;
   }
 

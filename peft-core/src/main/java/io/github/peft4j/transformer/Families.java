@@ -44,6 +44,7 @@ final class Families {
             spec.usualTask = Task.Type.SEQ_CLS;
             spec.pooler = "pooler.dense";
             spec.classifier = "classifier";
+            spec.tokenClassifier = "classifier";
             spec.hiddenDropout = "hidden_dropout_prob";
             spec.attentionDropout = "attention_probs_dropout_prob";
           });
@@ -76,6 +77,7 @@ final class Families {
             spec.up = "mlp.c_fc";
             spec.down = "mlp.c_proj";
             spec.feedForwardNorms = List.of("ln_2");
+            spec.tokenClassifier = "classifier";
             spec.activation = "activation_function";
             spec.usualActivation = "gelu_new";
             spec.finalNorm = "ln_f";

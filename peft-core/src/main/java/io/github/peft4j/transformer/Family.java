@@ -119,7 +119,7 @@ final class Family {
               List.of(),
               (x, pass) -> x,
               weights.head(
-                  "classifier",
+                  spec.tokenClassifier,
                   Role.HEAD,
                   config.size(spec.hiddenSize),
                   task.labels().size(),

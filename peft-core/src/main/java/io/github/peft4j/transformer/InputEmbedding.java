@@ -12,24 +12,18 @@ import org.jspecify.annotations.Nullable;
  */
 final class InputEmbedding extends NamedBlock {
 
-  private static final Kernel ADD_POSITIONS =
+  private static final Kernel POSITIONS =
       Kernel.of(
           """
-          def add_positions(x: Tensor, table: Tensor, start: Tensor) -> Tensor:
-              positions = torch.narrow(table, 0, int(start), torch.size(x, 1))
-              return torch.add(x, torch.unsqueeze(positions, 0))
+          def positions(x: Tensor, start: Tensor) -> Tensor:     # x (B, T, D) → (1, T)
+              end = int(start) + torch.size(x, 1)
+              return torch.unsqueeze(torch.arange(int(start), end, dtype=4, layout=None, device=x.device), 0)
           """);
-  private static final Kernel ADD_POSITIONS_BY_ROW =
+  private static final Kernel FIRST_SEGMENT =
       Kernel.of(
           """
-          def add_positions(x: Tensor, table: Tensor, positions: Tensor, offset: Tensor) -> Tensor:
-              return torch.add(x, torch.embedding(table, torch.add(positions, offset)))
-          """);
-  private static final Kernel ADD_FIRST =
-      Kernel.of(
-          """
-          def add_first(x: Tensor, table: Tensor) -> Tensor:
-              return torch.add(x, torch.narrow(table, 0, 0, 1))
+          def first_segment(x: Tensor) -> Tensor:                # x (B, T, D) → (1, T)
+              return torch.zeros([1, torch.size(x, 1)], dtype=4, layout=None, device=x.device)
           """);
   private static final Kernel ADD =
       Kernel.of(
@@ -80,7 +74,7 @@ final class InputEmbedding extends NamedBlock {
     NDArray x = sequence.vectors();
     if (types != null) {
       NDArray ids = sequence.types();
-      x = ids == null ? ADD_FIRST.call(x, types.weight()) : ADD.call(x, types.forward(ids));
+      x = ADD.call(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids));
     }
     NDArray places = pass.positions();
     if (positions != null) {
@@ -96,11 +90,11 @@ final class InputEmbedding extends NamedBlock {
                 + " positions that the model was trained with; truncate the input"
                 + " (maxLength) or take a model with more positions");
       }
-      x =
+      NDArray ids =
           places == null
-              ? ADD_POSITIONS.call(x, positions.weight(), Tensors.scalar(start))
-              : ADD_POSITIONS_BY_ROW.call(
-                  x, positions.weight(), places, Tensors.scalar(positionOffset));
+              ? POSITIONS.call(x, Tensors.scalar(start))
+              : ADD.call(places, Tensors.scalar(positionOffset));
+      x = ADD.call(x, positions.forward(ids));
     }
     return pass.drop(norm == null ? x : norm.forward(x), dropout);
   }

@@ -102,6 +102,7 @@ final class StackSpec {
   Task.Type usualTask = Task.Type.CAUSAL_LM;
   @Nullable String pooler;
   String classifier = "score";
+  String tokenClassifier = "score";
 
   @Nullable String hiddenDropout;
   @Nullable String embeddingDropout;

@@ -2,9 +2,11 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -145,6 +147,26 @@ public final class Sites {
     if (site.layer(adapter) == null) {
       rewrite(site, new TrainableCopy(initial.copy(site.frozen())), name);
     }
+  }
+
+  /**
+   * Trains modules whole.
+   *
+   * @param names of parameters that are accepted
+   * @return whether there is any
+   */
+  public boolean trainModules(Predicate<String> names) {
+    List<ParameterSite> parameters = parameters(names).list();
+    parameters.forEach(site -> train(site, null));
+    List<LinearSite> tied = tied().stream().filter(l -> names.test(l.weight().name())).toList();
+    tied.forEach(site -> rewrite(site, new TrainableLinear(initial.copy(site.weight().frozen()))));
+    return !parameters.isEmpty() || !tied.isEmpty();
+  }
+
+  /** The linear maps whose weight is another module's parameter. */
+  public List<LinearSite> tied() {
+    Set<ParameterSite> published = new HashSet<>(all(ParameterSite.class));
+    return all(LinearSite.class).stream().filter(l -> !published.contains(l.weight())).toList();
   }
 
   /** The tensors of the model whose name is accepted. */

@@ -24,12 +24,10 @@ public final class TargetModules {
     this.expression = expression;
   }
 
-  /** Modules whose name ends in one of these, as whole name parts: {@code q_proj}. */
+  /**
+   * Modules whose name ends in one of these, as whole name parts: {@code q_proj}; none for none.
+   */
   public static TargetModules of(List<String> suffixes) {
-    if (suffixes.isEmpty()) {
-      throw new IllegalArgumentException(
-          "target_modules is empty: name modules such as q_proj, or take \"all-linear\"");
-    }
     return new TargetModules(List.copyOf(suffixes), null);
   }
 
@@ -75,7 +73,7 @@ public final class TargetModules {
   }
 
   /**
-   * Names restricted to some layers.
+   * Names restricted to some layers. A layer's index is the first number in a name that counts.
    *
    * @param indices layers that are meant; null for all
    * @param patterns name parts that stand before a layer's index, such as {@code layers}; null for
@@ -86,9 +84,12 @@ public final class TargetModules {
     if (indices == null) {
       return name -> true;
     }
-    List<String> parts = patterns == null || patterns.isEmpty() ? List.of("[^.]*") : patterns;
     List<Pattern> compiled =
-        parts.stream().map(part -> Pattern.compile(".*\\." + part + "\\.(\\d+)\\.")).toList();
+        patterns == null || patterns.isEmpty()
+            ? List.of(Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\."))
+            : patterns.stream()
+                .map(part -> Pattern.compile("(?:^|.*?\\.)" + part + "\\.(\\d+)\\."))
+                .toList();
     return name ->
         compiled.stream()
             .map(pattern -> pattern.matcher(name))

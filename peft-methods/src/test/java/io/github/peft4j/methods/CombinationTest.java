@@ -289,7 +289,7 @@ class CombinationTest {
       add(model, "a", LoraConfig.ofRank(2));
       add(model, "p", PrefixTuningConfig.ofTokens(3));
       add(model, "i", Ia3Config.defaults());
-      add(model, "o", LoraConfig.ofRank(2).bias(LoraConfig.Bias.lora_only));
+      add(model, "o", LoraConfig.ofRank(2).bias("lora_only"));
       assertThatThrownBy(() -> model.combine("new", Combination.of("a", "p")))
           .hasMessageContaining("adapter 'p' (PREFIX_TUNING) cannot be combined")
           .hasMessageContaining("is no change of weights");

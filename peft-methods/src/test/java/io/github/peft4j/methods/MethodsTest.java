@@ -20,6 +20,7 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
+import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
@@ -252,6 +253,22 @@ class MethodsTest {
     @Override
     PeftConfig config() {
       return MissConfig.ofRank(5);
+    }
+  }
+
+  @Nested
+  class Bat extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT);
+    }
+  }
+
+  @Nested
+  class OftWithBiases extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return OftConfig.ofBlockSize(4).exact().bias("all");
     }
   }
 

@@ -27,10 +27,18 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
   }
 
   @Override
+  public AdaLoraConfig complete(AdaLoraConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(AdaLoraConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(AdaLoraConfig config, Sites sites) {
     List<LinearSite> targets =
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        meant(config, sites)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();
@@ -41,6 +49,7 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
       sites.rewrite(site, layer);
       layers.add(layer);
     }
+    config.bias().train(targets, sites);
     sites.afterStep(new RankAllocator(config, layers));
   }
 

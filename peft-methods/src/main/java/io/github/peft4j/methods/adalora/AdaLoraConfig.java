@@ -2,6 +2,7 @@ package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initLoraWeights whether the adapter has no effect at first
  * @param layersToTransform indices of the layers that are meant, or null for all
@@ -46,6 +48,7 @@ public record AdaLoraConfig(
     double loraDropout,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     boolean initLoraWeights,
     @Nullable List<Integer> layersToTransform,
@@ -90,6 +93,11 @@ public record AdaLoraConfig(
   /** With this scale numerator α. */
   public AdaLoraConfig alpha(double alpha) {
     return Configs.with(this, "loraAlpha", alpha);
+  }
+
+  /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
+  public AdaLoraConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
   }
 
   /** On modules whose names end so. */

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  *     its CUDA extension is there
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
  * @param layersToTransform indices of the layers that are meant, or null for all
@@ -27,6 +29,7 @@ public record BoftConfig(
     int boftNButterflyFactor,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     @Nullable List<Integer> layersToTransform,
@@ -56,6 +59,11 @@ public record BoftConfig(
   /** PEFT's defaults with blocks of this size. */
   public static BoftConfig ofBlockSize(int size) {
     return Configs.with(Configs.withDefaults(BoftConfig.class), "boftBlockSize", size);
+  }
+
+  /** With these biases of the model trained besides; {@code boft_only} for the modules' own. */
+  public BoftConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
   }
 
   /** On modules whose names end so. */

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.fourierft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param randomLocSeed seed of the choice of frequencies, which is not saved; 777
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether coefficients start as 0, without an effect, or normal, as PEFT has it
  * @param layersToTransform indices of the layers that are meant, or null for all
@@ -29,6 +31,7 @@ public record FourierFtConfig(
     int randomLocSeed,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     @Nullable List<Integer> layersToTransform,
@@ -53,6 +56,11 @@ public record FourierFtConfig(
     return Configs.with(Configs.withDefaults(FourierFtConfig.class), "nFrequency", n);
   }
 
+  /** With these biases of the model trained besides; {@code fourier_only} for the modules' own. */
+  public FourierFtConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
+  }
+
   /** On modules whose names end so. */
   public FourierFtConfig targeting(String... suffixes) {
     return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
@@ -68,8 +76,12 @@ public record FourierFtConfig(
     return Configs.with(this, "initWeights", true);
   }
 
-  /** How many frequencies a module has. */
+  /** How many frequencies a module has; PEFT wants its whole name, or a dot before what matches. */
   int frequenciesOf(String module) {
-    return Configs.ofModule(nFrequencyPattern, module, nFrequency);
+    return nFrequencyPattern.entrySet().stream()
+        .filter(entry -> module.matches(".*\\.(" + entry.getKey() + ")"))
+        .findFirst()
+        .map(Map.Entry::getValue)
+        .orElseGet(() -> nFrequencyPattern.getOrDefault(module, nFrequency));
   }
 }

@@ -14,14 +14,26 @@ import io.github.peft4j.tuner.TunerLayer;
  * r].
  *
  * <p>The product of reflections is 1 - U T Uᵀ, where T⁻¹ is ½ on the diagonal, uᵢᵀ uⱼ above it and
- * 0 below (Joffrain et al. 2006): one product of rank r instead of r passes over x.
+ * 0 below (Joffrain et al. 2006): one product of rank r instead of r passes over x. With
+ * orthonormal columns T is 2.
  */
 final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
+  private static final String UNIT =
+      """
+      def basis(columns: Tensor) -> Tensor:                            # columns (in, r)
+          return torch.div(columns, torch.linalg_vector_norm(columns, 2, [0], True))
+      """;
+  private static final String ORTHONORMAL =
+      """
+      def basis(columns: Tensor) -> Tensor:                            # columns (in, r)
+          q, r, = torch.linalg_qr(columns)
+          return q
+      """;
   private static final String REFLECT =
       """
-      def reflect(x: Tensor, columns: Tensor) -> Tensor:               # x (…, in), columns (in, r)
-          u = torch.div(columns, torch.linalg_vector_norm(columns, 2, [0], True))
+      def reflect(x: Tensor, columns: Tensor) -> Tensor:               # x (…, in)
+          u = basis(columns)
           gram = torch.mm(torch.t(u), u)
           one = torch.eye(torch.size(u, 1), dtype=u.dtype, layout=None, device=u.device)
           inverse = torch.add(torch.triu(gram, 1), one, alpha=0.5)
@@ -29,32 +41,30 @@ final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
           low = torch.linear(x, torch.t({left}).to(x.dtype))           # (…, r)
           return torch.sub(x, torch.linear(low, {right}.to(x.dtype)))
       """;
-  private static final Kernel INPUT =
-      Kernel.of(REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
-  private static final Kernel ROWS =
-      Kernel.of(REFLECT).with("left", "torch.mm(u, t)").with("right", "u");
-  private static final Kernel COLUMNS =
-      Kernel.of(
-              REFLECT
-                  + """
-                  def columns_of(w: Tensor, columns: Tensor) -> Tensor:    # w (in, out)
-                      return torch.contiguous(torch.t(reflect(torch.t(w), columns)))
-                  """)
-          .with("left", "torch.mm(u, t)")
-          .with("right", "u");
+  private static final String COLUMNS =
+      """
+      def columns_of(w: Tensor, columns: Tensor) -> Tensor:            # w (in, out)
+          return torch.contiguous(torch.t(reflect(torch.t(w), columns)))
+      """;
 
   private final Trainable u;
+  private final Kernel reflect;
   private final Kernel merge;
 
   HraLinear(LinearSite site, HraConfig config, Initial initial) {
     this.u = trainable("hra_u", first(config, Math.toIntExact(site.inFeatures()), initial));
-    this.merge = site.isTransposed() ? COLUMNS : ROWS;
+    String basis = config.applyGs() ? ORTHONORMAL : UNIT;
+    this.reflect = Kernel.of(basis + REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
+    this.merge =
+        Kernel.of(basis + REFLECT + (site.isTransposed() ? COLUMNS : ""))
+            .with("left", "torch.mm(u, t)")
+            .with("right", "u");
   }
 
-  /** Pairs of equal columns, which undo each other. */
+  /** Pairs of equal columns, which undo each other; equal ones have no orthonormal basis. */
   private static NDArray first(HraConfig config, int in, Initial initial) {
     int r = config.r();
-    if (!config.initWeights() || r % 2 == 1) {
+    if (!config.initWeights() || config.applyGs() || r % 2 == 1) {
       return initial.kaimingUniform(in, r);
     }
     float[] values = new float[in * r];
@@ -67,7 +77,7 @@ final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return base.forward(INPUT.call(x, u.value()));
+    return base.forward(reflect.call(x, u.value()));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.ia3;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -19,12 +20,23 @@ public final class Ia3 implements PeftMethod<Ia3Config> {
   }
 
   @Override
+  public Ia3Config complete(Ia3Config config, Sites sites) {
+    Ia3Config named = Configs.name(config, sites, meant(config, sites));
+    boolean open = config.targetModules() == null && config.feedforwardModules() == null;
+    Sites.Selection<LinearSite> down = sites.linear(null, Role.DOWN);
+    return open && sites.isFresh() && !down.isEmpty()
+        ? Configs.with(named, "feedforwardModules", down.targets())
+        : named;
+  }
+
+  private static Sites.Selection<LinearSite> meant(Ia3Config config, Sites sites) {
+    return sites.linear(
+        config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN);
+  }
+
+  @Override
   public void inject(Ia3Config config, Sites sites) {
-    for (LinearSite site :
-        sites
-            .linear(config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN)
-            .excluding(config.excludeModules())
-            .required()) {
+    for (LinearSite site : meant(config, sites).excluding(config.excludeModules()).required()) {
       sites.rewrite(
           site,
           config.scalesInput(site)

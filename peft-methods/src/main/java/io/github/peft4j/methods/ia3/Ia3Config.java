@@ -33,11 +33,16 @@ public record Ia3Config(
     List<String> targets = targetModules == null ? null : targetModules.suffixes();
     List<String> inputs = feedforwardModules == null ? null : feedforwardModules.suffixes();
     Configs.require(
-        targets == null || inputs == null || targets.containsAll(inputs),
+        targets == null || inputs == null || inputs.stream().allMatch(i -> means(targets, i)),
         Ia3Config.class,
         "feedforward_modules",
         inputs,
         "some of target_modules " + targets);
+  }
+
+  /** Whether a name is among the targets, or an ending of one that all-linear was resolved to. */
+  private static boolean means(List<String> targets, String input) {
+    return targets.stream().anyMatch(t -> t.equals(input) || t.endsWith("." + input));
   }
 
   /** PEFT's defaults. */

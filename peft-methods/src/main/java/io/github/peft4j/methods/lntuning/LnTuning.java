@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.lntuning;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.NormSite;
 import io.github.peft4j.tuner.Sites;
@@ -15,6 +16,11 @@ public final class LnTuning implements PeftMethod<LnTuningConfig> {
   @Override
   public Class<LnTuningConfig> configType() {
     return LnTuningConfig.class;
+  }
+
+  @Override
+  public LnTuningConfig complete(LnTuningConfig config, Sites sites) {
+    return Configs.name(config, sites, sites.norms(config.targetModules()));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.loha;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -22,10 +23,18 @@ public final class Loha implements PeftMethod<LohaConfig> {
   }
 
   @Override
+  public LohaConfig complete(LohaConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(LohaConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(LohaConfig config, Sites sites) {
     for (LinearSite site :
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        meant(config, sites)
             .excluding(config.excludeModules())
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required()) {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param r the rank of each factor, above 0; 8
  * @param alpha the scale's numerator; 8
+ * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
  * @param modulesToSave modules trained whole and saved with the adapter, or null
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 public record LohaConfig(
     int r,
     double alpha,
+    boolean useEffectiveConv2d,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave,

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param alpha the scale's numerator; 8
  * @param decomposeBoth whether the left factor of the Kronecker product may be of low rank too
  * @param decomposeFactor about the size of the left factor; -1 for the square root of the dimension
+ * @param rankDropoutScale of no effect without {@code rank_dropout}, which is not supported
+ * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
  * @param modulesToSave modules trained whole and saved with the adapter, or null
@@ -28,6 +30,8 @@ public record LokrConfig(
     double alpha,
     boolean decomposeBoth,
     int decomposeFactor,
+    boolean rankDropoutScale,
+    boolean useEffectiveConv2d,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave,

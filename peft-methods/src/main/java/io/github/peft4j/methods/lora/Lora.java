@@ -10,13 +10,10 @@ import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
-import io.github.peft4j.tuner.TrainableCopy;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
@@ -79,7 +76,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     if (config.trainableTokenIndices() != null) {
       TrainableTokens.train(config.trainableTokenIndices(), sites);
     }
-    trainBiases(config.bias(), linear.list(), sites);
+    config.bias().train(linear.list(), sites);
   }
 
   /** The linear modules that are meant. */
@@ -116,32 +113,5 @@ public final class Lora implements LowRankMethod<LoraConfig> {
         sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
       }
     }
-  }
-
-  private static void trainBiases(LoraConfig.Bias bias, List<LinearSite> rewritten, Sites sites) {
-    List<ParameterSite> biases =
-        switch (bias) {
-          case none -> List.of();
-          case all -> sites.parameters(name -> name.endsWith(".bias")).list();
-          case lora_only -> rewritten.stream().flatMap(site -> site.bias().stream()).toList();
-        };
-    Set<String> modules = rewritten.stream().map(Site::name).collect(Collectors.toSet());
-    for (ParameterSite site : biases) {
-      String module = site.name().replaceAll("\\.bias$", "");
-      if (sites.layer(site) instanceof TrainableCopy saved) {
-        storeAsPeft(module, site, saved, sites);
-      } else {
-        TrainableCopy copy = new TrainableCopy(sites.initial().copy(site.frozen()));
-        String name = modules.contains(module) ? PREFIX + module + ".base_layer.bias" : null;
-        sites.rewrite(site, copy, name);
-      }
-    }
-  }
-
-  /** PEFT stores the bias of a module to save three times over, once as it was. */
-  private static void storeAsPeft(
-      String module, ParameterSite site, TrainableCopy saved, Sites sites) {
-    sites.alias(PREFIX + module + ".modules_to_save.bias", saved.value());
-    sites.store(PREFIX + module + ".original_module.bias", sites.initial().copy(site.frozen()));
   }
 }

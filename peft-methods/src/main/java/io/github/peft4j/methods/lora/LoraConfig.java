@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lora;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.tokens.TokenIndices;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.Collections;
 import java.util.List;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param alphaPattern alphas of some modules, likewise
  * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
  *     2024, arXiv:2402.09353)
+ * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
  * @param trainableTokenIndices tokens whose vectors are trained besides, or null
@@ -47,20 +49,11 @@ public record LoraConfig(
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     boolean useDora,
+    boolean loraBias,
     boolean fanInFanOut,
     @Nullable EvaConfig evaConfig,
     @Nullable TokenIndices trainableTokenIndices)
     implements PeftConfig {
-
-  /** Which biases are trained besides A and B. */
-  public enum Bias {
-    /** None. */
-    none,
-    /** Every bias of the model. */
-    all,
-    /** Those of the rewritten modules. */
-    lora_only
-  }
 
   /** Checks the values. */
   public LoraConfig {
@@ -71,6 +64,7 @@ public record LoraConfig(
         "layers_pattern",
         layersPattern,
         "to be set together with layers_to_transform only");
+    require(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true");
     rankPattern.forEach(
         (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
@@ -133,14 +127,19 @@ public record LoraConfig(
     return Configs.with(this, "excludeModules", TargetModules.of(List.of(suffixes)));
   }
 
-  /** With these biases trained. */
-  public LoraConfig bias(Bias bias) {
-    return Configs.with(this, "bias", bias);
+  /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
+  public LoraConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
   }
 
   /** With the scale α/√r. */
   public LoraConfig rankStabilized() {
     return Configs.with(this, "useRslora", true);
+  }
+
+  /** With a bias of B. */
+  public LoraConfig biasOfB() {
+    return Configs.with(this, "loraBias", true);
   }
 
   /** With magnitude and direction of the weights trained apart: DoRA. */

@@ -7,9 +7,11 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import org.jspecify.annotations.Nullable;
 
-/** y = W x + b + s B A dropout(x), with A [r, in] and B [out, r]. */
+/** y = W x + b + s (B A dropout(x) + β), with A [r, in], B [out, r] and β [out] if asked for. */
 final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, Factored {
 
   static final Kernel LORA =
@@ -34,13 +36,31 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
               return torch.addmm(w, torch.t(a.to(w.dtype)), torch.t(b.to(w.dtype)), alpha={scale})
           """);
 
+  private static final Kernel SHIFT =
+      Kernel.of(
+          """
+          def shift(y: Tensor, beta: Tensor) -> Tensor:                    # y (…, out), beta (out)
+              return torch.add(y, beta.to(y.dtype), alpha={scale})
+          """);
+
   private final Factors factors;
+  private final @Nullable Trainable beta;
+  private final String name;
+  private final boolean hasBias;
+  private final Kernel shift;
   private final double dropout;
   private final Kernel lora;
   private final Kernel merge;
 
   LoraLinear(LinearSite site, LoraConfig config, Sites sites) {
     this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
+    this.beta =
+        config.loraBias()
+            ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures()))
+            : null;
+    this.name = site.name();
+    this.hasBias = site.bias().isPresent();
+    this.shift = SHIFT.with("scale", factors.scale());
     this.dropout = config.loraDropout();
     this.lora = LORA.with("scale", factors.scale());
     this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", factors.scale());
@@ -49,15 +69,30 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
     if (!isTraining() || dropout == 0) {
-      return lora.call(x, base.forward(x), factors.a(), factors.b());
+      return shifted(lora.call(x, base.forward(x), factors.a(), factors.b()));
     }
     NDArray y = factors.remaining(base).forward(x);
     NDArray dropped = Dropout.of(dropout).call(x);
-    return lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value());
+    return shifted(lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value()));
+  }
+
+  private NDArray shifted(NDArray y) {
+    return beta == null ? y : shift.call(y, beta.value());
+  }
+
+  @Override
+  public @Nullable NDArray mergeBias(NDArray bias) {
+    return beta == null ? null : shift.call(bias, beta.value());
   }
 
   @Override
   public NDArray merge(NDArray weight) {
+    if (beta != null && !hasBias) {
+      throw new IllegalStateException(
+          "the adapter cannot be merged: lora_bias is true and "
+              + name
+              + " has no bias that takes B's up; keep the adapter beside the model");
+    }
     return merge.call(weight, factors.a(), factors.b());
   }
 

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.miss;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param miniR with MINI, how many outputs there are until the matrix repeats; 1
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights the variant, and how the matrix starts
  * @param layersToTransform indices of the layers that are meant, or null for all
@@ -25,6 +27,7 @@ public record MissConfig(
     int miniR,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     MissInitialization initWeights,
     @Nullable List<Integer> layersToTransform,
@@ -45,6 +48,11 @@ public record MissConfig(
   /** PEFT's defaults with this rank. */
   public static MissConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(MissConfig.class), "r", r);
+  }
+
+  /** With these biases of the model trained besides; {@code MiSS_only} for the modules' own. */
+  public MissConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
   }
 
   /** On modules whose names end so. */

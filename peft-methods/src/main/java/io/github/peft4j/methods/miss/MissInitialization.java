@@ -10,6 +10,8 @@ public enum MissInitialization {
   DEFAULT(new JsonPrimitive(true)),
   /** A matrix [r, mini_r] of zeros that repeats along the output. */
   MINI(new JsonPrimitive("mini")),
+  /** Matrices [out / r, r, r] of zeros, which are multiplied with the frozen weight: Bat. */
+  BAT(new JsonPrimitive("bat")),
   /** A random matrix [r, out]: an effect from the start; for tests. */
   RANDOM(new JsonPrimitive(false));
 
@@ -29,9 +31,6 @@ public enum MissInitialization {
     return Arrays.stream(values())
         .filter(value -> value.json.equals(json))
         .findFirst()
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "one of true, \"mini\", false; \"bat\" is not supported"));
+        .orElseThrow(() -> new IllegalArgumentException("one of true, \"mini\", \"bat\", false"));
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.oft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -13,10 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param oftBlockSize size of a block, or 0 if their number is given; 32
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
  * @param layersToTransform indices of the layers that are meant, or null for all
  * @param layersPattern name parts before a layer's index, or null for any
+ * @param coft whether the rotations are kept near the identity: COFT
+ * @param eps with COFT, how large the Frobenius norm of all Q of a module may be together; 6e-5
  * @param blockShare whether all blocks of a module rotate alike
  * @param useCayleyNeumann whether the rotation is computed by the first terms of a series instead
  *     of by solving equations: faster, less exact
@@ -28,10 +32,13 @@ public record OftConfig(
     int oftBlockSize,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern,
+    boolean coft,
+    double eps,
     boolean blockShare,
     boolean useCayleyNeumann,
     int numCayleyNeumannTerms,
@@ -47,6 +54,7 @@ public record OftConfig(
         "oft_block_size",
         oftBlockSize,
         r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r);
+    require(eps > 0, "eps", eps, "a number above 0");
     require(
         numCayleyNeumannTerms > 0,
         "num_cayley_neumann_terms",
@@ -63,9 +71,19 @@ public record OftConfig(
     return Configs.with(Configs.withDefaults(OftConfig.class), "oftBlockSize", size);
   }
 
+  /** With these biases of the model trained besides; {@code oft_only} for the modules' own. */
+  public OftConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
+  }
+
   /** On modules whose names end so. */
   public OftConfig targeting(String... suffixes) {
     return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With rotations that stay near the identity: COFT. */
+  public OftConfig constrained(double eps) {
+    return Configs.with(Configs.with(this, "coft", true), "eps", eps);
   }
 
   /** With rotations that are exact: by solving equations. */

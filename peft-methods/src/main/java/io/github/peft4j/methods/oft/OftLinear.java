@@ -1,14 +1,17 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * y = W x R + b for rows x, with R of in/k blocks [k, k]. The k (k-1)/2 elements above the diagonal
@@ -43,8 +46,17 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
                   """)
           .with("product", "nbc,bkc->nbk");
 
+  private static final Kernel PROJECT =
+      Kernel.of(
+          """
+          def project(q: Tensor) -> Tensor:                            # ‖Q‖ ≤ eps / √blocks
+              norm = torch.mul(torch.linalg_vector_norm(q, 2, [1], True), {root2})
+              return torch.where(torch.le(norm, {limit}), q, torch.div(torch.mul(q, {limit}), norm))
+          """);
+
   private final Trainable q;
   private final NDArray places;
+  private final @Nullable Kernel project;
   private final Kernel rotate;
   private final Kernel merge;
 
@@ -67,6 +79,12 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
       }
     }
     this.places = Scope.release(q.value().getManager().create(above));
+    this.project =
+        config.coft()
+            ? PROJECT
+                .with("root2", Math.sqrt(2))
+                .with("limit", config.eps() / Math.sqrt((double) own))
+            : null;
     String cayley = config.useCayleyNeumann() ? series(config.numCayleyNeumannTerms()) : SOLVE;
     this.rotate = sized(INPUT, k, blocks, cayley);
     this.merge = sized(site.isTransposed() ? COLUMNS : ROWS, k, blocks, cayley);
@@ -92,12 +110,26 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return base.forward(rotate.call(x, q.value(), places));
+    return base.forward(rotate.call(x, skew(), places));
+  }
+
+  /** The elements of Q; COFT projects them onto their ball, and in training for good. */
+  private NDArray skew() {
+    Kernel ball = project;
+    if (ball == null) {
+      return q.value();
+    }
+    NDArray near = Autograd.without(() -> ball.call(q.value()));
+    if (!isTraining() || !trains()) {
+      return near;
+    }
+    Tensors.copy(q.value(), near);
+    return q.value();
   }
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, q.value(), places);
+    return merge.call(weight, skew(), places);
   }
 
   @Override

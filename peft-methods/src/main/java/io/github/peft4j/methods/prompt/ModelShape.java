@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What configs of virtual tokens say about their model.
@@ -45,6 +46,19 @@ public record ModelShape(
     return sites.all(AttentionSite.class).stream()
         .filter(site -> site.place().stack().equals(input.stack()) && !site.place().cross())
         .toList();
+  }
+
+  /**
+   * This shape as a config of prompts counts it: those of the encoder alone, or with as many for
+   * the decoder, which nothing reads.
+   *
+   * @param submodules what the config says; null if it leaves it open
+   */
+  public ModelShape counting(@Nullable Integer submodules) {
+    return submodules == null || submodules != 1
+        ? this
+        : new ModelShape(
+            tokenDim, numLayers, numAttentionHeads, numKeyValueHeads, headDimension, submodules);
   }
 
   /** A config with these facts in the components that it leaves open. */

@@ -34,7 +34,7 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
 
   @Override
   public PromptTuningConfig complete(PromptTuningConfig config, Sites sites) {
-    ModelShape shape = ModelShape.of(sites);
+    ModelShape shape = ModelShape.of(sites).counting(config.numTransformerSubmodules());
     PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
@@ -47,7 +47,8 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
   public void inject(PromptTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
     int n = config.numVirtualTokens();
-    NDArray initial = initial(config, n * sites.all(InputSite.class).size(), input, sites);
+    int rows = n * Objects.requireNonNull(config.numTransformerSubmodules());
+    NDArray initial = initial(config, rows, input, sites);
     sites.rewrite(input, new Prompt(initial, n));
   }
 

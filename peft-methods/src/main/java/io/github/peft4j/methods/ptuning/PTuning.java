@@ -5,6 +5,7 @@ import io.github.peft4j.methods.prompt.ModelShape;
 import io.github.peft4j.methods.prompt.PromptMethod;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
+import java.util.Objects;
 
 /** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
 public final class PTuning implements PromptMethod<PTuningConfig> {
@@ -21,7 +22,7 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
 
   @Override
   public PTuningConfig complete(PTuningConfig config, Sites sites) {
-    ModelShape shape = ModelShape.of(sites);
+    ModelShape shape = ModelShape.of(sites).counting(config.numTransformerSubmodules());
     PTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.encoderHiddenSize() == null
         ? Configs.with(complete, "encoderHiddenSize", shape.tokenDim())
@@ -31,7 +32,8 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
   @Override
   public void inject(PTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
-    int rows = config.numVirtualTokens() * sites.all(InputSite.class).size();
+    int rows =
+        config.numVirtualTokens() * Objects.requireNonNull(config.numTransformerSubmodules());
     sites.rewrite(
         input, new PromptEncoder(config, rows, input.embedding().dimension(), sites.initial()));
   }

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.shira;
 
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -23,11 +24,17 @@ public final class Shira implements PeftMethod<ShiraConfig> {
   }
 
   @Override
+  public ShiraConfig complete(ShiraConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(ShiraConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(ShiraConfig config, Sites sites) {
-    for (LinearSite site :
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
-            .required()) {
+    for (LinearSite site : meant(config, sites).required()) {
       sites.rewrite(site.weight(), new SparseDelta(site, config, sites.initial()));
     }
   }

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.vera;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.tuner.LinearSite;
@@ -25,10 +26,18 @@ public final class Vera implements PeftMethod<VeraConfig> {
   }
 
   @Override
+  public VeraConfig complete(VeraConfig config, Sites sites) {
+    return Configs.name(config, sites, meant(config, sites));
+  }
+
+  private static Sites.Selection<LinearSite> meant(VeraConfig config, Sites sites) {
+    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  @Override
   public void inject(VeraConfig config, Sites sites) {
     List<LinearSite> targets =
-        sites
-            .linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE)
+        meant(config, sites)
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();
     int in = (int) targets.stream().mapToLong(LinearSite::inFeatures).max().orElseThrow();
@@ -44,5 +53,6 @@ public final class Vera implements PeftMethod<VeraConfig> {
     for (LinearSite site : targets) {
       sites.rewrite(site, new VeraLinear(site, config, a, b, sites.initial()));
     }
+    config.bias().train(targets, sites);
   }
 }

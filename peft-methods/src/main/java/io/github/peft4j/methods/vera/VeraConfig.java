@@ -2,6 +2,7 @@ package io.github.peft4j.methods.vera;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param saveProjection whether the projections are saved; else they are drawn anew from the seed
  * @param veraDropout probability of an input element to be dropped before A, in [0, 1); 0
  * @param dInitial what the elements of d start with; 0.1
+ * @param bias which biases of the model are trained besides; {@code none}
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
  * @param layersToTransform indices of the layers that are meant, or null for all
@@ -28,6 +30,7 @@ public record VeraConfig(
     boolean saveProjection,
     double veraDropout,
     double dInitial,
+    Bias bias,
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     @Nullable List<Integer> layersToTransform,
@@ -48,6 +51,11 @@ public record VeraConfig(
   /** PEFT's defaults with this rank. */
   public static VeraConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(VeraConfig.class), "r", r);
+  }
+
+  /** With these biases of the model trained besides; {@code vera_only} for the modules' own. */
+  public VeraConfig bias(String biases) {
+    return Configs.with(this, "bias", new Bias(biases));
   }
 
   /** On modules whose names end so. */

@@ -48,9 +48,7 @@ class TrainingRulesTest {
   }
 
   private static LoraConfig everything() {
-    return LoraConfig.ofRank(2)
-        .targeting("query", "word_embeddings")
-        .bias(LoraConfig.Bias.lora_only);
+    return LoraConfig.ofRank(2).targeting("query", "word_embeddings").bias("lora_only");
   }
 
   private static Map<Trainable, ParameterGroup> groups(Adapter adapter, TrainingRule rule) {

@@ -1,0 +1,81 @@
+package io.github.peft4j.tuner;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Which biases of the model are trained besides an adapter's own tensors: Hugging Face PEFT's field
+ * {@code bias}.
+ *
+ * @param value {@code none}; {@code all}; or what ends in {@code _only}, such as {@code lora_only},
+ *     for those of the rewritten modules
+ */
+public record Bias(String value) {
+
+  /** No bias. */
+  public static final Bias NONE = new Bias("none");
+
+  /** Every bias of the model. */
+  public static final Bias ALL = new Bias("all");
+
+  private static final String PREFIX = "base_model.model.";
+
+  /** Checks the value. */
+  public Bias {
+    if (!value.equals("none") && !value.equals("all") && !value.endsWith("_only")) {
+      throw new IllegalArgumentException(
+          "field 'bias' is " + value + "; expected none, all, or the method's name and _only");
+    }
+  }
+
+  /** As it stands in adapter_config.json. */
+  public JsonElement toJson() {
+    return new JsonPrimitive(value);
+  }
+
+  /** From adapter_config.json. */
+  public static Bias fromJson(JsonElement json) {
+    return new Bias(json.getAsString());
+  }
+
+  /**
+   * Trains the biases that are meant, under PEFT's names.
+   *
+   * @param rewritten the modules that the method rewrites
+   */
+  public void train(List<LinearSite> rewritten, Sites sites) {
+    Set<String> modules = rewritten.stream().map(Site::name).collect(Collectors.toSet());
+    for (ParameterSite bias : meant(rewritten, sites)) {
+      String module = bias.name().replaceAll("\\.bias$", "");
+      if (sites.layer(bias) instanceof TrainableCopy saved) {
+        storeAsPeft(module, bias, saved, sites);
+      } else {
+        String name = modules.contains(module) ? PREFIX + module + ".base_layer.bias" : null;
+        sites.train(bias, name);
+      }
+    }
+  }
+
+  private List<ParameterSite> meant(List<LinearSite> rewritten, Sites sites) {
+    return switch (value) {
+      case "none" -> List.of();
+      case "all" -> sites.parameters(name -> name.endsWith(".bias")).list();
+      default -> rewritten.stream().flatMap(site -> site.bias().stream()).toList();
+    };
+  }
+
+  /** PEFT stores the bias of a module to save three times over, once as it was. */
+  private static void storeAsPeft(
+      String module, ParameterSite bias, TrainableCopy saved, Sites sites) {
+    sites.alias(PREFIX + module + ".modules_to_save.bias", saved.value());
+    sites.store(PREFIX + module + ".original_module.bias", sites.initial().copy(bias.frozen()));
+  }
+
+  @Override
+  public String toString() {
+    return value;
+  }
+}

@@ -1,0 +1,34 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+
+/**
+ * A linear map without a bias that is trained whole where its weight is another module's as well,
+ * as a language model's output may be the token table: y = W x with a weight of its own.
+ */
+final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+  private static final Kernel LINEAR =
+      Kernel.of(
+          """
+          def linear(x: Tensor, weight: Tensor) -> Tensor:             # x (…, in), weight (out, in)
+              return torch.linear(x, weight.to(x.dtype))
+          """);
+
+  private final Trainable weight;
+
+  TrainableLinear(NDArray initial) {
+    this.weight = trainable("weight", initial);
+  }
+
+  @Override
+  public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
+    return LINEAR.call(x, weight.value()); // (…, out)
+  }
+
+  @Override
+  public NDArray merge(NDArray frozen) {
+    return weight.value().duplicate();
+  }
+}
