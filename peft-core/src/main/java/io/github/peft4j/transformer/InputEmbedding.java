@@ -12,18 +12,20 @@ import org.jspecify.annotations.Nullable;
  */
 final class InputEmbedding extends NamedBlock {
 
+  // Ids for each row, although all are alike: adapters may differ by row.
   private static final Kernel POSITIONS =
       Kernel.of(
           """
-          def positions(x: Tensor, start: Tensor) -> Tensor:     # x (B, T, D) → (1, T)
+          def positions(x: Tensor, start: Tensor) -> Tensor:     # x (B, T, D) → (B, T)
               end = int(start) + torch.size(x, 1)
-              return torch.unsqueeze(torch.arange(int(start), end, dtype=4, layout=None, device=x.device), 0)
+              row = torch.arange(int(start), end, dtype=4, layout=None, device=x.device)
+              return torch.expand(row, [torch.size(x, 0), -1])
           """);
   private static final Kernel FIRST_SEGMENT =
       Kernel.of(
           """
-          def first_segment(x: Tensor) -> Tensor:                # x (B, T, D) → (1, T)
-              return torch.zeros([1, torch.size(x, 1)], dtype=4, layout=None, device=x.device)
+          def first_segment(x: Tensor) -> Tensor:                # x (B, T, D) → (B, 1)
+              return torch.zeros([torch.size(x, 0), 1], dtype=4, layout=None, device=x.device)
           """);
   private static final Kernel ADD =
       Kernel.of(

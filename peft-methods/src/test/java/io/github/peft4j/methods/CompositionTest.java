@@ -179,11 +179,21 @@ class CompositionTest {
 
   @Test
   void aTensorThatIsReadForTheWholeBatchIsRefused() {
-    try (PeftModel model = pair(TinyModel.BERT, FullConfig.defaults())) {
-      assertThatThrownBy(() -> logits(TinyModel.BERT, model, Composition.perRow("a", "b")))
+    try (PeftModel model = pair(TinyModel.T5, FullConfig.defaults())) {
+      assertThatThrownBy(() -> logits(TinyModel.T5, model, Composition.perRow("a", "b")))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("token_type_embeddings")
+          .hasMessageContaining("relative_attention_bias")
           .hasMessageContaining("a: TrainableCopy, b: TrainableCopy");
+    }
+  }
+
+  @Test
+  void tablesOfPositionsAndSegmentsDifferByRow() {
+    try (PeftModel model = pair(TinyModel.BERT, FullConfig.defaults())) {
+      double[] a = logits(TinyModel.BERT, model, Composition.of("a"));
+      double[] b = logits(TinyModel.BERT, model, Composition.of("b"));
+      assertClose(
+          logits(TinyModel.BERT, model, Composition.perRow("a", "b")), join(row(a, 0), row(b, 1)));
     }
   }
 
