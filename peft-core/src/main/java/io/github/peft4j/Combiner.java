@@ -66,6 +66,17 @@ final class Combiner {
       return new Change(site, new ArrayList<>(Collections.nCopies(sources, null)));
     }
 
+    /** Those that do something to it. */
+    List<TunerLayer<?, ?>> present() {
+      List<TunerLayer<?, ?>> present = new ArrayList<>();
+      for (TunerLayer<?, ?> layer : layers) {
+        if (layer != null) {
+          present.add(layer);
+        }
+      }
+      return present;
+    }
+
     boolean isLowRank() {
       return layers.stream().allMatch(layer -> layer == null || layer instanceof LowRank);
     }
@@ -163,8 +174,7 @@ final class Combiner {
 
   private Factors factors(Change change) {
     List<Double> weights = WeightChanges.of(change.layers(), how.weights());
-    List<TunerLayer<?, ?>> layers =
-        change.layers().stream().filter(layer -> layer != null).toList();
+    List<TunerLayer<?, ?>> layers = change.present();
     if (change.isLowRank()) {
       List<Factors> all = layers.stream().map(layer -> factors((LowRank) layer)).toList();
       Integer wanted = how.rank();
