@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -35,7 +35,7 @@ public record BoftConfig(
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements LinearConfig {
 
   /** Checks the values. */
   public BoftConfig {

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.fourierft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -38,7 +38,7 @@ public record FourierFtConfig(
     @Nullable List<String> layersPattern,
     Map<String, Integer> nFrequencyPattern,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements LinearConfig {
 
   /** Checks the values. */
   public FourierFtConfig {

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.hra;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -32,7 +32,7 @@ public record HraConfig(
     boolean initWeights,
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern)
-    implements PeftConfig {
+    implements LinearConfig {
 
   /** Checks the values. */
   public HraConfig {

@@ -1,16 +1,16 @@
 package io.github.peft4j.methods.loha;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, a product of rank r² out of factors of rank r (Hyeon-Woo et
  * al. 2021, FedPara).
  */
-public final class Loha implements PeftMethod<LohaConfig> {
+public final class Loha implements LinearMethod<LohaConfig> {
 
   @Override
   public String type() {
@@ -23,22 +23,7 @@ public final class Loha implements PeftMethod<LohaConfig> {
   }
 
   @Override
-  public LohaConfig complete(LohaConfig config, Sites sites) {
-    return Configs.name(config, sites, meant(config, sites));
-  }
-
-  private static Sites.Selection<LinearSite> meant(LohaConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
-  }
-
-  @Override
-  public void inject(LohaConfig config, Sites sites) {
-    for (LinearSite site :
-        meant(config, sites)
-            .excluding(config.excludeModules())
-            .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
-      sites.rewrite(site, new LohaLinear(site, config, sites.initial()));
-    }
+  public TunerLayer<NDArray, NDArray> layer(LinearSite site, LohaConfig config, Initial initial) {
+    return new LohaLinear(site, config, initial);
   }
 }

@@ -1,16 +1,16 @@
 package io.github.peft4j.methods.lokr;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * LoKr: W x + s (C ⊗ D) x, with the Kronecker product of a small matrix C and a larger one D, which
  * is of low rank (Yeh et al. 2023).
  */
-public final class Lokr implements PeftMethod<LokrConfig> {
+public final class Lokr implements LinearMethod<LokrConfig> {
 
   @Override
   public String type() {
@@ -23,22 +23,7 @@ public final class Lokr implements PeftMethod<LokrConfig> {
   }
 
   @Override
-  public LokrConfig complete(LokrConfig config, Sites sites) {
-    return Configs.name(config, sites, meant(config, sites));
-  }
-
-  private static Sites.Selection<LinearSite> meant(LokrConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
-  }
-
-  @Override
-  public void inject(LokrConfig config, Sites sites) {
-    for (LinearSite site :
-        meant(config, sites)
-            .excluding(config.excludeModules())
-            .inLayers(config.layersToTransform(), config.layersPattern())
-            .required()) {
-      sites.rewrite(site, new LokrLinear(site, config, sites.initial()));
-    }
+  public TunerLayer<NDArray, NDArray> layer(LinearSite site, LokrConfig config, Initial initial) {
+    return new LokrLinear(site, config, initial);
   }
 }

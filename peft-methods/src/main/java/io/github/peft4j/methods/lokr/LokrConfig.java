@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import java.util.Map;
@@ -40,7 +40,7 @@ public record LokrConfig(
     @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)
-    implements PeftConfig {
+    implements LinearConfig {
 
   /** Checks the values. */
   public LokrConfig {

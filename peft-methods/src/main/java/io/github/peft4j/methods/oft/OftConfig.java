@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.oft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -43,7 +43,7 @@ public record OftConfig(
     boolean useCayleyNeumann,
     int numCayleyNeumannTerms,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements LinearConfig {
 
   /** Checks the values. */
   public OftConfig {
