@@ -3,7 +3,10 @@ package io.github.peft4j.kernel;
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
+  /** What is asked for in the segment that is being recorded. */
+  private static final ThreadLocal<@Nullable Requests> REQUESTS = new ThreadLocal<>();
+
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -54,6 +60,45 @@ public abstract class Tape {
    */
   public static Recording recomputing(long seed) {
     return new Recording(seed, true);
+  }
+
+  /**
+   * Whether the calling thread is in a segment whose way back will come, so that {@link #watch} may
+   * be called.
+   */
+  public static boolean isWatching() {
+    return REQUESTS.get() != null;
+  }
+
+  /**
+   * Asks for the gradient of an intermediate: for a derivative that is cheaper by hand than what
+   * PyTorch would record.
+   *
+   * @param tensor recorded, and told to retain its gradient; the tape closes it
+   * @param action gets the tensor and its gradient, of the same shape, when the segment's way back
+   *     is done; not called if none arrived
+   * @throws IllegalStateException if not {@link #isWatching}
+   */
+  public static void watch(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
+    requests().watched.add(new Watched(Scope.release(tensor), action));
+  }
+
+  /**
+   * Asks for something to be done once, when the whole way back is done.
+   *
+   * @param action done once however often it is asked for
+   * @throws IllegalStateException if not {@link #isWatching}
+   */
+  public static void afterwards(Runnable action) {
+    requests().afterwards.add(action);
+  }
+
+  private static Requests requests() {
+    Requests requests = REQUESTS.get();
+    if (requests == null) {
+      throw new IllegalStateException("no segment is being recorded");
+    }
+    return requests;
   }
 
   /**
@@ -111,6 +156,7 @@ public abstract class Tape {
     private final long seed;
     private final boolean recompute;
     private final List<Entry> entries = new ArrayList<>();
+    private final Set<Runnable> afterwards = new LinkedHashSet<>();
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
@@ -122,7 +168,8 @@ public abstract class Tape {
     @Override
     public NDArray source(Supplier<NDArray> segment) {
       int index = entries.size();
-      NDArray output = Autograd.record(true, () -> seeded(index, segment));
+      List<Watched> watched = new ArrayList<>();
+      NDArray output = recorded(index, watched, segment);
       differentiable.put(output, Autograd.requiresGradient(output));
       entries.add(
           () -> {
@@ -130,6 +177,7 @@ public abstract class Tape {
             if (gradient != null && Autograd.requiresGradient(output)) {
               Autograd.record(true, () -> propagate(output, gradient));
             }
+            watched.forEach(Watched::finish);
             output.close();
           });
       return output;
@@ -146,12 +194,13 @@ public abstract class Tape {
         return output;
       }
       NDArray leaf = recompute ? null : leafOf(input, passesOn);
+      List<Watched> watched = new ArrayList<>();
       NDArray output =
           leaf == null
               ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
-              : Autograd.record(true, () -> seeded(index, () -> segment.apply(leaf)));
+              : recorded(index, watched, () -> segment.apply(leaf));
       differentiable.put(output, leaf == null || Autograd.requiresGradient(output));
-      entries.add(() -> back(index, input, leaf, passesOn, output, segment));
+      entries.add(() -> back(index, input, leaf, watched, passesOn, output, segment));
       return output;
     }
 
@@ -190,6 +239,7 @@ public abstract class Tape {
           entries.get(i).run();
         }
       }
+      afterwards.forEach(Runnable::run);
       gradients.values().forEach(NDArray::close);
       entries.clear();
     }
@@ -198,11 +248,13 @@ public abstract class Tape {
         int index,
         NDArray input,
         @Nullable NDArray recorded,
+        List<Watched> watched,
         boolean passesOn,
         NDArray output,
         UnaryOperator<NDArray> segment) {
       NDArray gradient = gradients.remove(output);
       if (gradient == null) {
+        watched.forEach(Watched::finish);
         output.close();
         return;
       }
@@ -211,12 +263,11 @@ public abstract class Tape {
       }
       NDArray leaf = recorded == null ? leafOf(input, passesOn) : recorded;
       NDArray result =
-          recorded == null
-              ? Autograd.record(true, () -> seeded(index, () -> segment.apply(leaf)))
-              : output;
+          recorded == null ? recorded(index, watched, () -> segment.apply(leaf)) : output;
       if (Autograd.requiresGradient(result)) {
         propagate(result, gradient);
       }
+      watched.forEach(Watched::finish);
       result.close();
       if (passesOn) {
         NDArray onward = Autograd.gradient(leaf);
@@ -252,6 +303,15 @@ public abstract class Tape {
       return output;
     }
 
+    private NDArray recorded(int index, List<Watched> watched, Supplier<NDArray> segment) {
+      REQUESTS.set(new Requests(watched, afterwards));
+      try {
+        return Autograd.record(true, () -> seeded(index, segment));
+      } finally {
+        REQUESTS.remove();
+      }
+    }
+
     private NDArray seeded(int index, Supplier<NDArray> segment) {
       Autograd.seed(seed * 1_000_003L + index);
       try (Scope scope = new Scope()) {
@@ -263,6 +323,27 @@ public abstract class Tape {
     /** One step of the way back. */
     private interface Entry {
       void run();
+    }
+  }
+
+  /** Where requests of a segment go. */
+  private record Requests(List<Watched> watched, Set<Runnable> afterwards) {}
+
+  /** An intermediate whose gradient is asked for. */
+  private record Watched(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
+
+    /** Hands the gradient on, if one has arrived, and frees the tensor. */
+    void finish() {
+      try (tensor) {
+        NDArray gradient = Autograd.gradient(tensor);
+        if (gradient != null) {
+          Autograd.without(
+              () -> {
+                action.accept(tensor, gradient);
+                return gradient;
+              });
+        }
+      }
     }
   }
 }

@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
 import io.github.peft4j.tuner.Trainable;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -24,6 +26,30 @@ public interface TrainingRule {
    * @return its group, or nothing if it stays as it is in this training
    */
   Optional<ParameterGroup> groupOf(String name, Trainable tensor, ParameterGroup usual);
+
+  /**
+   * How the tensors of an adapter are trained.
+   *
+   * @param usual what {@link FineTuner} was told of all
+   * @return those that are trained, in the adapter's order
+   * @throws IllegalArgumentException if nothing is left to be trained
+   */
+  default Map<Trainable, ParameterGroup> groups(Adapter adapter, ParameterGroup usual) {
+    Map<Trainable, ParameterGroup> chosen = new LinkedHashMap<>();
+    adapter
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (!tensor.isBuffer()) {
+                groupOf(name, tensor, usual).ifPresent(group -> chosen.putIfAbsent(tensor, group));
+              }
+            });
+    if (chosen.isEmpty()) {
+      throw new IllegalArgumentException(
+          "rule " + this + " leaves nothing of " + adapter + " to be trained");
+    }
+    return chosen;
+  }
 
   /**
    * What is done to the gradients of an adapter in every step.

@@ -137,23 +137,7 @@ final class TrainingRun {
   /** The tensors that are trained, and how. */
   private Map<Trainable, ParameterGroup> groups() {
     ParameterGroup usual = new ParameterGroup(settings.learningRate, settings.weightDecay);
-    Map<Trainable, ParameterGroup> chosen = new LinkedHashMap<>();
-    adapter
-        .tensors()
-        .forEach(
-            (name, tensor) -> {
-              if (!tensor.isBuffer()) {
-                settings
-                    .rule
-                    .groupOf(name, tensor, usual)
-                    .ifPresent(group -> chosen.putIfAbsent(tensor, group));
-              }
-            });
-    if (chosen.isEmpty()) {
-      throw new IllegalArgumentException(
-          "rule " + settings.rule + " leaves nothing of " + adapter + " to be trained");
-    }
-    return chosen;
+    return settings.rule.groups(adapter, usual);
   }
 
   /** How many tensors are trained in which way. */

@@ -129,7 +129,14 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   final void setTraining(boolean training) {
     this.training = training;
+    onTraining(training);
   }
+
+  /**
+   * Called when a batch of a training step begins and ends its run forwards and back: in between,
+   * tensors stay as they are, and what is made of them may be kept.
+   */
+  protected void onTraining(boolean training) {}
 
   @Override
   public void close() {

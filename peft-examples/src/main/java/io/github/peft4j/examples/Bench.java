@@ -1,5 +1,6 @@
 package io.github.peft4j.examples;
 
+import io.github.peft4j.Adapter;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
@@ -7,8 +8,11 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.LoraFa;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.ParameterGroup;
+import io.github.peft4j.train.TrainingRule;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
@@ -18,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 
 /**
  * Measures how many tokens a second are trained on and read, on the GPU if there is one: one line
@@ -29,18 +34,26 @@ import java.util.Random;
  * </pre>
  *
  * <p>A training step is that of {@code FineTuner}: forwards, backwards, clipping, AdamW; times are
- * medians, of all steps but the first three. Cases are {@code recompute}, {@code train} and {@code
- * inference}, in this order if none are named, since PyTorch keeps the memory that it once had.
+ * medians, of all steps but the first ten, in which the JVM compiles. Cases are {@code recompute},
+ * {@code train} and {@code inference}, in this order if none are named, since PyTorch keeps the
+ * memory that it once had.
  */
 public final class Bench {
 
   private static final String USAGE =
       "[--shape NAME,...] [--cases NAME,...] [--method NAME] [--batch N] [--length N] [--steps N]"
           + " [--precision NAME]";
-  private static final int WARM_UP = 3;
+  private static final int WARM_UP = 10;
+  private static final double RATE = 1e-4;
 
-  private static final Map<String, PeftConfig> METHODS =
-      Map.of("lora", lora(), "dora", lora().dora());
+  private static final Map<String, Method> METHODS =
+      Map.of(
+          "lora", new Method(lora(), TrainingRule.ALIKE),
+          "lora-fa", new Method(lora(), new LoraFa()),
+          "dora", new Method(lora().dora(), TrainingRule.ALIKE));
+
+  /** What is trained, and how. */
+  private record Method(PeftConfig config, TrainingRule rule) {}
 
   private final Arguments arguments;
   private final int batch;
@@ -68,8 +81,8 @@ public final class Bench {
 
   private void run(String shape) {
     String method = arguments.text("method", "lora");
-    PeftConfig config = METHODS.get(method);
-    if (config == null) {
+    Method chosen = METHODS.get(method);
+    if (chosen == null) {
       throw arguments.error("no method '" + method + "'; there are " + METHODS.keySet());
     }
     Peft.Loader loader = Shape.loader(shape);
@@ -77,10 +90,17 @@ public final class Bench {
       String precision = arguments.text("precision").toUpperCase(Locale.ROOT);
       loader.precision(Precision.valueOf(precision));
     }
-    try (PeftModel model = loader.load().adapt(config);
-        AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
-      for (String name : arguments.list("cases", "recompute,train,inference")) {
-        System.out.println(json(shape, method, name, model, measure(name, model, optimizer)));
+    try (PeftModel model = loader.load().adapt(chosen.config)) {
+      Adapter adapter = model.adapter(PeftModel.DEFAULT);
+      Map<Trainable, ParameterGroup> groups =
+          chosen.rule.groups(adapter, new ParameterGroup(RATE, 0.01));
+      model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));
+      try (AdamW optimizer = new AdamW(groups, RATE);
+          TrainingRule.Correction correction = chosen.rule.correction(adapter)) {
+        for (String name : arguments.list("cases", "recompute,train,inference")) {
+          Result result = measure(name, model, optimizer, correction);
+          System.out.println(json(shape, method, name, model, groups.keySet(), result));
+        }
       }
     }
   }
@@ -88,15 +108,16 @@ public final class Bench {
   /** What one case took and came to; a loss where there is one. */
   private record Result(double seconds, double loss) {}
 
-  private Result measure(String name, PeftModel model, AdamW optimizer) {
+  private Result measure(
+      String name, PeftModel model, AdamW optimizer, TrainingRule.Correction correction) {
     double[] seconds = new double[WARM_UP + steps];
     double loss = Double.NaN;
     for (int i = 0; i < seconds.length; i++) {
       long start = System.nanoTime();
       loss =
           switch (name) {
-            case "train" -> train(model, optimizer, false);
-            case "recompute" -> train(model, optimizer, true);
+            case "train" -> train(model, optimizer, correction, false);
+            case "recompute" -> train(model, optimizer, correction, true);
             case "inference" -> read(model);
             default -> throw arguments.error("no case '" + name + "'");
           };
@@ -107,7 +128,8 @@ public final class Bench {
     return new Result(counted[counted.length / 2], loss);
   }
 
-  private double train(PeftModel model, AdamW optimizer, boolean recompute) {
+  private double train(
+      PeftModel model, AdamW optimizer, TrainingRule.Correction correction, boolean recompute) {
     Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
     long[][] ids = ids(model);
     Targets targets = targets(model, ids);
@@ -116,7 +138,8 @@ public final class Bench {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
       double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
       optimizer.clip(1.0);
-      optimizer.step(1e-4);
+      correction.correct();
+      optimizer.step(RATE);
       return sum / labels;
     }
   }
@@ -147,7 +170,13 @@ public final class Bench {
         : new Targets.NextTokens(ids);
   }
 
-  private String json(String shape, String method, String name, PeftModel model, Result result) {
+  private String json(
+      String shape,
+      String method,
+      String name,
+      PeftModel model,
+      Set<Trainable> trained,
+      Result result) {
     StringBuilder json = new StringBuilder();
     json.append(
         String.format(
@@ -165,7 +194,7 @@ public final class Bench {
             steps,
             1e3 * result.seconds(),
             batch * length / result.seconds(),
-            model.trainables().stream().mapToLong(Trainable::size).sum()));
+            trained.stream().mapToLong(Trainable::size).sum()));
     if (!Double.isNaN(result.loss())) {
       json.append(String.format(Locale.ROOT, ",\"loss\":%.4f", result.loss()));
     }

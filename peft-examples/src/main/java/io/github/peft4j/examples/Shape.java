@@ -24,6 +24,7 @@ record Shape(
   private static final Map<String, Shape> LLAMAS =
       Map.of(
           "tiny", new Shape(64, 2, 4, 2, 128, 512),
+          "thin", new Shape(64, 16, 4, 2, 128, 512),
           "160m", new Shape(768, 12, 12, 12, 3072, 32000),
           "1b", new Shape(2048, 16, 32, 8, 8192, 128256));
 

@@ -17,21 +17,19 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
 
   private static final Kernel DORA =
       Kernel.of(
-          Magnitude.GAIN
-              + """
-              def dora(ids: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
-                  low = torch.embedding(torch.t(a), ids)                       # (B, T, r)
-                  sum = torch.add(y, torch.linear(low, b).to(y.dtype), alpha={scale})
-                  return torch.mul(sum, gain(w, square, a, b, m).to(y.dtype))
-              """);
+          """
+          def dora(ids: Tensor, y: Tensor, n: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
+              low = torch.embedding(torch.t(a), ids)                           # (B, T, r)
+              sum = torch.add(y, torch.linear(low, b).to(y.dtype), alpha={scale})
+              return torch.mul(sum, torch.div(m, n).to(y.dtype))
+          """);
   private static final Kernel MERGE =
       Kernel.of(
-          Magnitude.GAIN
-              + """
-              def merge(present: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
-                  sum = torch.addmm(present, torch.t(a), torch.t(b), alpha={scale})
-                  return torch.mul(sum, gain(w, square, a, b, m))              # (V, d)
-              """);
+          """
+          def merge(present: Tensor, n: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
+              sum = torch.addmm(present, torch.t(a), torch.t(b), alpha={scale})
+              return torch.mul(sum, torch.div(m, n))                           # (V, d)
+          """);
 
   private final Trainable a;
   private final Trainable b;
@@ -45,22 +43,21 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
     this.a = trainable("lora_embedding_A", LoraEmbedding.firstA(site, config, sites.initial()));
     this.b = trainable("lora_embedding_B", LoraEmbedding.firstB(site, config, sites.initial()));
     this.magnitude = new Magnitude(site.weight(), true, scale, sites.initial());
-    this.m = trainable("lora_magnitude_vector", magnitude.start(a.value(), b.value()));
-    this.dora = magnitude.bind(DORA);
-    this.merge = magnitude.bind(MERGE);
+    this.m = trainable("lora_magnitude_vector", magnitude.length(a.value(), b.value()));
+    this.dora = DORA.with("scale", scale);
+    this.merge = MERGE.with("scale", scale);
   }
 
   @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) { // ids (B, T)
-    NDArray w = magnitude.weight();
-    return dora.call(
-        ids, base.forward(ids), w, magnitude.square(), a.value(), b.value(), m.value());
+    NDArray n = magnitude.length(a.value(), b.value());
+    return dora.call(ids, base.forward(ids), n, a.value(), b.value(), m.value());
   }
 
   @Override
   public NDArray merge(NDArray present) {
-    NDArray w = magnitude.weight();
-    return merge.call(present, w, magnitude.square(), a.value(), b.value(), m.value());
+    NDArray n = magnitude.length(a.value(), b.value());
+    return merge.call(present, n, a.value(), b.value(), m.value());
   }
 
   @Override

@@ -17,8 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, Factored {
 
   private static final String DORA =
-      Magnitude.GAIN
-          + Magnitude.SCALED
+      Magnitude.SCALED
           + """
           def sum(x: Tensor, y: Tensor, a: Tensor, b: Tensor, g: Tensor, c: Tensor, zero: Tensor, one: Tensor) -> Tensor:
               low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
@@ -30,27 +29,26 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
       Kernel.of(
           DORA
               + """
-              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor) -> Tensor:
-                  return sum(x, y, a, b, gain(w, square, a, b, m), zero, zero, one)
+              def dora(x: Tensor, y: Tensor, n: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor) -> Tensor:
+                  return sum(x, y, a, b, torch.div(m, n), zero, zero, one)
               """);
   private static final Kernel WITH_BIAS =
       Kernel.of(
           DORA
               + """
-              def dora(x: Tensor, y: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor, bias: Tensor) -> Tensor:
-                  g = gain(w, square, a, b, m)
+              def dora(x: Tensor, y: Tensor, n: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor, bias: Tensor) -> Tensor:
+                  g = torch.div(m, n)
                   rest = torch.mul(bias, torch.rsub(g, 1))                     # (1 - g) ∘ bias
                   return sum(x, y, a, b, g, rest, zero, one)
               """);
   private static final Kernel MERGE =
       Kernel.of(
-          Magnitude.GAIN
-              + """
-              def merge(present: Tensor, w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
-                  g = torch.reshape(gain(w, square, a, b, m), [-1, 1])
-                  rows = torch.mul(torch.addmm({present}, b, a, alpha={scale}), g)
-                  return torch.contiguous({rows})
-              """);
+          """
+          def merge(present: Tensor, n: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
+              g = torch.reshape(torch.div(m, n), [-1, 1])
+              rows = torch.mul(torch.addmm({present}, b, a, alpha={scale}), g)
+              return torch.contiguous({rows})
+          """);
   private static final Kernel REPLACE =
       Kernel.of(
           """
@@ -62,23 +60,29 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Magnitude magnitude;
   private final Trainable m;
   private final @Nullable ParameterSite bias;
+  private final Forward<NDArray, NDArray> frozen;
+  private final Lengths.Module length;
+  private final ScaledWeight scaledWeight;
   private final double dropout;
   private final Kernel dora;
   private final Kernel merge;
 
-  DoraLinear(LinearSite site, LoraConfig config, Sites sites) {
+  DoraLinear(LinearSite site, LoraConfig config, Sites sites, Lengths.Groups lengths) {
     boolean transposed = site.isTransposed();
     this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
     this.magnitude = new Magnitude(site.weight(), transposed, factors.scale(), sites.initial());
     try (Scope scope = new Scope()) {
-      this.m = trainable("lora_magnitude_vector", magnitude.start(factors.a(), factors.b()));
+      this.m = trainable("lora_magnitude_vector", magnitude.length(factors.a(), factors.b()));
     }
     this.bias = site.bias().orElse(null);
+    this.frozen = site.base();
+    this.length = lengths.add(magnitude, factors, transposed, m);
+    this.scaledWeight = new ScaledWeight(site, factors, magnitude, length, m);
     this.dropout = config.loraDropout();
-    this.dora = magnitude.bind(bias == null ? WITHOUT_BIAS : WITH_BIAS);
+    this.dora = (bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", factors.scale());
     this.merge =
-        magnitude
-            .bind(MERGE)
+        MERGE
+            .with("scale", factors.scale())
             .with("present", transposed ? "torch.t(present)" : "present")
             .with("rows", transposed ? "torch.t(rows)" : "rows");
   }
@@ -86,6 +90,9 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     if (!isTraining() || dropout == 0) {
+      if (base == frozen && scaledWeight.pays(x)) {
+        return scaledWeight.forward(x);
+      }
       return dora(x, base.forward(x), factors.a(), factors.b()); // (…, out)
     }
     Forward<NDArray, NDArray> remaining = factors.remaining(base);
@@ -96,19 +103,19 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b) {
-    NDArray w = magnitude.weight();
-    NDArray square = magnitude.square();
+    NDArray n = isTraining() ? length.length() : magnitude.length(a, b);
     NDArray zero = magnitude.zero();
     NDArray one = magnitude.one();
     return bias == null
-        ? dora.call(x, y, w, square, a, b, m.value(), zero, one)
-        : dora.call(x, y, w, square, a, b, m.value(), zero, one, bias.value());
+        ? dora.call(x, y, n, a, b, m.value(), zero, one)
+        : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value());
   }
 
   @Override
   public NDArray merge(NDArray present) {
-    return merge.call(
-        present, magnitude.weight(), magnitude.square(), factors.a(), factors.b(), m.value());
+    NDArray a = factors.a();
+    NDArray b = factors.b();
+    return merge.call(present, magnitude.length(a, b), a, b, m.value());
   }
 
   @Override
@@ -122,8 +129,14 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  protected void onTraining(boolean training) {
+    length.forget();
+  }
+
+  @Override
   public void close() {
     super.close();
+    length.close();
     magnitude.close();
   }
 }

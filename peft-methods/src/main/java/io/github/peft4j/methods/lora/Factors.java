@@ -112,6 +112,11 @@ final class Factors {
         : x -> part.minus.call(x, base.forward(x), part.a.value(), part.b.value());
   }
 
+  /** The number of rows of {@link #a}. */
+  long rank() {
+    return (removed == null ? 1 : 2) * a.value().getShape().get(0);
+  }
+
   /** The scale s. */
   double scale() {
     return module.scale();

@@ -58,11 +58,12 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     Sites.Selection<LinearSite> linear = linear(config, sites);
     List<EmbeddingSite> embeddings =
         sites.embeddings(config.targetModules()).where(chosen(config)).list();
+    Lengths.Groups lengths = new Lengths.Groups();
     for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
       sites.rewrite(
           site,
           config.useDora()
-              ? new DoraLinear(site, config, sites)
+              ? new DoraLinear(site, config, sites, lengths)
               : new LoraLinear(site, config, sites));
     }
     for (EmbeddingSite site : embeddings) {

@@ -17,23 +17,17 @@ import java.util.List;
  */
 final class Magnitude implements AutoCloseable {
 
-  private static final String LENGTH =
-      """
-      def length(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:   # w (out, in)
-          product = torch.linear(w, a.to(w.dtype))                             # W Aᵀ (out, r)
-          own = torch.mm(b, torch.mul(torch.mm(a, torch.t(a)), {scale}))       # s B A Aᵀ
-          change = torch.sum(torch.mul(torch.add(own, product, alpha=2), b), [1])
-          total = torch.add(square, change, alpha={scale})
-          return torch.sqrt(torch.clamp_min(total, 1e-24))                     # (out)
-      """;
-
-  /** The helper {@code gain(w, square, a, b, m)}, (out), of other kernels. */
-  static final String GAIN =
-      LENGTH
-          + """
-          def gain(w: Tensor, square: Tensor, a: Tensor, b: Tensor, m: Tensor) -> Tensor:
-              return torch.div(m, length({weight}, square, torch.detach(a), torch.detach(b)))
-          """;
+  private static final Kernel LENGTH =
+      Kernel.of(
+          """
+          def length(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:
+              product = torch.mm({weight}, torch.t(a.to(w.dtype))).to(b.dtype)     # W Aᵀ (out, r)
+              own = torch.mm(a, torch.t(a))                                        # A Aᵀ (r, r)
+              sum = torch.addmm(product, b, own, beta=2, alpha={scale})
+              change = torch.sum(torch.mul(sum, b), [1])
+              total = torch.add(square, change, alpha={scale})
+              return torch.sqrt(torch.clamp_min(total, 1e-24))                     # (out)
+          """);
 
   /**
    * The helper {@code scaled(y, g, c, zero, one)}: a new y ∘ g + c of y (N, out). It is a batch
@@ -53,17 +47,9 @@ final class Magnitude implements AutoCloseable {
           def square(w: Tensor, like: Tensor) -> Tensor:                       # w (out, in) → (out)
               return torch.square(torch.linalg_vector_norm({weight}, 2, [1], False, dtype=like.dtype))
           """);
-  private static final Kernel START =
-      Kernel.of(
-          LENGTH
-              + """
-              def start(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:
-                  return length({weight}, square, a, b)
-              """);
-
   private final ParameterSite weight;
   private final String rows;
-  private final double scale;
+  private final Kernel length;
   private final NDArray square;
   private final NDArray zero;
   private final NDArray one;
@@ -77,22 +63,21 @@ final class Magnitude implements AutoCloseable {
     long out = weight.shape().get(transposed ? 1 : 0);
     this.weight = weight;
     this.rows = transposed ? "torch.t(w)" : "w";
-    this.scale = scale;
+    this.length = LENGTH.with("weight", rows).with("scale", scale);
     this.zero = Scope.release(initial.zeros(out));
     this.one = Scope.release(initial.filled(1, out));
     Kernel kernel = SQUARE.with("weight", rows);
     this.square = Scope.release(Autograd.without(() -> kernel.call(weight.original(), one)));
   }
 
-  /** m at the start: ‖W + s B A‖ (out). */
-  NDArray start(NDArray a, NDArray b) {
-    Kernel kernel = START.with("weight", rows).with("scale", scale);
-    return Autograd.without(() -> kernel.call(weight.original(), square, a, b));
+  /** n = ‖W + s B A‖ (out), without a gradient. */
+  NDArray length(NDArray a, NDArray b) {
+    return Autograd.without(() -> length.call(weight.original(), square, a, b));
   }
 
-  /** A kernel that begins with {@link #GAIN}, for this module. */
+  /** The weight (out, in) as an expression of kernels over w as it is stored. */
   Kernel bind(Kernel kernel) {
-    return kernel.with("weight", rows).with("scale", scale);
+    return kernel.with("weight", rows);
   }
 
   /** The frozen weight as stored, whatever is merged into it at present. */

@@ -1,0 +1,97 @@
+package io.github.peft4j.methods;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.Trainable;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DoraTest {
+
+  private static final long[][] IDS =
+      new Random(1)
+          .longs(8, 5, 32)
+          .mapToObj(seed -> new Random(seed).longs(8, 5, 32).toArray())
+          .toArray(long[][]::new);
+
+  /**
+   * A large batch scales the weights, and takes the magnitudes' gradients from the outputs; a row
+   * alone scales the outputs. Both are the same function.
+   */
+  @ParameterizedTest
+  @CsvSource({"LLAMA, false", "LLAMA, true", "BERT, false", "BERT, true"})
+  void gradientsOfABatchAreTheSumsOfThoseOfItsRows(TinyModel tiny, boolean recompute) {
+    LoraConfig config =
+        LoraConfig.ofRank(2).dora().initialization(LoraInitialization.RANDOM).targetingAllLinear();
+    try (PeftModel model = tiny.load(Precision.FLOAT64).adapt(config)) {
+      perturb(model);
+      Map<String, double[]> whole = gradients(tiny, model, recompute, IDS);
+      Map<String, double[]> rows =
+          gradients(
+              tiny,
+              model,
+              recompute,
+              Arrays.stream(IDS).map(row -> new long[][] {row}).toArray(long[][][]::new));
+      assertThat(rows.keySet()).isEqualTo(whole.keySet());
+      rows.forEach(
+          (name, expected) ->
+              assertThat(requireNonNull(whole.get(name)))
+                  .as(name)
+                  .containsExactly(expected, Offset.offset(1e-9)));
+    }
+  }
+
+  private static void perturb(PeftModel model) {
+    Random random = new Random(3);
+    for (Trainable tensor : model.adapter(PeftModel.DEFAULT).trainables()) {
+      double[] values = tensor.value().toDoubleArray();
+      Arrays.setAll(values, i -> values[i] + 0.2 * random.nextGaussian());
+      try (NDArray moved = tensor.value().getManager().create(values, tensor.value().getShape())) {
+        Tensors.copy(tensor.value(), moved);
+      }
+    }
+  }
+
+  private static Map<String, double[]> gradients(
+      TinyModel tiny, PeftModel model, boolean recompute, long[][]... batches) {
+    Map<String, Trainable> tensors = model.adapter(PeftModel.DEFAULT).tensors();
+    tensors.values().forEach(Trainable::clearGradient);
+    for (long[][] ids : batches) {
+      try (Scope scope = new Scope()) {
+        new Backpropagation(model.base(), recompute)
+            .run(ModelInput.of(model.base().manager(), ids, null), targets(tiny, ids), 0.1, 1);
+      }
+    }
+    Map<String, double[]> gradients = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) -> {
+          try (NDArray gradient = requireNonNull(Autograd.gradient(tensor.value()), name)) {
+            gradients.put(name, gradient.toDoubleArray());
+          }
+        });
+    return gradients;
+  }
+
+  private static Targets targets(TinyModel tiny, long[][] ids) {
+    return tiny == TinyModel.BERT
+        ? new Targets.Classes(Arrays.stream(ids).mapToLong(row -> row[0] % 3).toArray())
+        : new Targets.NextTokens(ids);
+  }
+}
