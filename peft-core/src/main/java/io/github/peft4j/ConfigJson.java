@@ -288,8 +288,8 @@ final class ConfigJson {
         return readGeneric(generic, value);
       }
       if (type instanceof Class<?> raw) {
-        return raw.isEnum() && !hasJson(raw)
-            ? readEnum(raw, value, source, field)
+        return raw.isEnum()
+            ? readChoice(raw, value, source, field)
             : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
       }
     } catch (InvocationTargetException e) {
@@ -340,21 +340,19 @@ final class ConfigJson {
     return map;
   }
 
-  private static Object readEnum(Class<?> raw, JsonElement value, String source, String field) {
-    for (Object constant : raw.getEnumConstants()) {
-      if (constant.toString().equalsIgnoreCase(value.getAsString())) {
+  /** The constant of an enum that is written so; those written by name in either case. */
+  private static Object readChoice(Class<?> type, JsonElement value, String source, String field) {
+    List<JsonElement> choices = new ArrayList<>();
+    for (Object constant : type.getEnumConstants()) {
+      JsonElement written = write(constant);
+      boolean named = value.isJsonPrimitive() && !(constant instanceof JsonChoice);
+      if (written.equals(value)
+          || (named && written.getAsString().equalsIgnoreCase(value.getAsString()))) {
         return constant;
       }
+      choices.add(written);
     }
-    throw wrong(
-        source,
-        field,
-        value,
-        "one of " + Arrays.toString(raw.getEnumConstants()).toLowerCase(Locale.ROOT));
-  }
-
-  private static boolean hasJson(Class<?> type) {
-    return Arrays.stream(type.getMethods()).anyMatch(m -> m.getName().equals("toJson"));
+    throw wrong(source, field, value, "one of " + choices);
   }
 
   private static List<String> strings(JsonElement value) {
@@ -390,7 +388,10 @@ final class ConfigJson {
     if (value instanceof String text) {
       return new JsonPrimitive(text);
     }
-    if (value instanceof Enum<?> constant && !hasJson(value.getClass())) {
+    if (value instanceof JsonChoice choice) {
+      return write(choice.json());
+    }
+    if (value instanceof Enum<?> constant) {
       return new JsonPrimitive(constant.toString());
     }
     if (value instanceof TargetModules targets) {
