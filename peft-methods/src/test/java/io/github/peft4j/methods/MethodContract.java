@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import static io.github.peft4j.Closeness.assertClose;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -140,18 +141,6 @@ abstract class MethodContract {
         optimizer.clear();
       }
     }
-  }
-
-  private static void assertClose(String what, float[] mine, float[] theirs, double tolerance) {
-    assertThat(mine.length).as(what).isEqualTo(theirs.length);
-    double worst = 0;
-    double largest = 1e-6;
-    for (int i = 0; i < mine.length; i++) {
-      double difference = Math.abs(mine[i] - theirs[i]);
-      worst = difference > worst || Double.isNaN(difference) ? difference : worst;
-      largest = Math.max(largest, Math.abs(theirs[i]));
-    }
-    assertThat(worst / largest).as(what).isLessThan(tolerance);
   }
 
   @ParameterizedTest(name = "{0} on {1}")
