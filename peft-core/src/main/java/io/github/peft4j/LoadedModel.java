@@ -55,8 +55,8 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
   }
 
   /**
-   * The fingerprint of the frozen model's weights, see {@link io.github.peft4j.io.TensorHash}. They
-   * are read once for it, at the first call.
+   * The fingerprint of the frozen model's weights, 64 hexadecimal digits: see {@link
+   * io.github.peft4j.io.TensorHash}. They are read once for it, at the first call.
    *
    * @return null if adapters were merged for good, so that the weights are no longer those of a
    *     file

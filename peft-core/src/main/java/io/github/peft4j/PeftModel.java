@@ -20,9 +20,13 @@ import org.jspecify.annotations.Nullable;
  * A frozen model with adapters on it.
  *
  * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name; the one added last is active. The model is a DJL block: it takes token ids (B, T),
- * optionally a mask and segment ids, and gives logits, so that DJL's {@code Model}, {@code
- * Predictor} and {@code Translator} take it.
+ * under a name; the one added last is active.
+ *
+ * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
+ * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
+ * tokens and 0 for padding; optionally segment ids (B, T), or, of an encoder-decoder, what the
+ * decoder reads (B, U). Its output are logits: (B, classes) for texts, (B, T, classes) for tokens,
+ * (B, T, V) of a language model, (B, U, V) of an encoder-decoder.
  *
  * <p>Methods that change adapters are not for several threads at once; inference is.
  */
@@ -63,7 +67,10 @@ public final class PeftModel extends LoadedModel {
     this.adapters = new AdapterSet(base);
   }
 
-  /** Adds a fresh adapter called {@value #DEFAULT} and makes it the active one. */
+  /**
+   * Adds a fresh adapter called {@value #DEFAULT} and makes it the active one; otherwise as {@link
+   * #adapt(String, PeftConfig)}.
+   */
   public PeftModel adapt(PeftConfig config) {
     return adapt(DEFAULT, config);
   }
@@ -74,7 +81,9 @@ public final class PeftModel extends LoadedModel {
    * @param name of the adapter; not yet taken
    * @param config of any method on the class path
    * @return this model
-   * @throws IllegalArgumentException if the config does not fit the model, saying what does not
+   * @throws IllegalArgumentException if the name is taken, or the config does not fit the model,
+   *     saying what does not
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel adapt(String name, PeftConfig config) {
     adapters.requireFree(name);
@@ -82,7 +91,10 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
-  /** Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one. */
+  /**
+   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one; otherwise as
+   * {@link #loadAdapter(String, Path)}.
+   */
   public PeftModel loadAdapter(String folder) {
     return loadAdapter(DEFAULT, Path.of(folder));
   }
@@ -96,7 +108,10 @@ public final class PeftModel extends LoadedModel {
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
    *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
-   * @throws IllegalArgumentException if the adapter does not fit, listing what does not
+   * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
+   *     what does not
+   * @throws UnsupportedMethodException if its method or a setting of it is not supported
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel loadAdapter(String name, Path folder) {
     adapters.requireFree(name);
@@ -124,7 +139,12 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
-  /** Takes an adapter away and frees its tensors. */
+  /**
+   * Takes an adapter away and frees its tensors. If it was active, no adapter is active afterwards.
+   *
+   * @throws IllegalArgumentException if there is no such adapter
+   * @throws IllegalStateException if adapters are merged at present
+   */
   public PeftModel remove(String name) {
     adapters.remove(name);
     return this;
@@ -144,7 +164,7 @@ public final class PeftModel extends LoadedModel {
     return adapters.get(name);
   }
 
-  /** Makes these adapters the active ones, stacked in this order. */
+  /** Makes these adapters the active ones, stacked in this order: {@link Composition#stack}. */
   public PeftModel activate(String... names) {
     return activate(Composition.stack(List.of(names)));
   }
@@ -154,6 +174,7 @@ public final class PeftModel extends LoadedModel {
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
    *     composed so, saying which
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel activate(Composition composition) {
     adapters.activate(composition);
@@ -175,9 +196,9 @@ public final class PeftModel extends LoadedModel {
   /**
    * The logits of one batch with each adapter, computed in one pass.
    *
-   * @param input the batch
-   * @param names of adapters
-   * @return logits (B, …) by adapter; the caller closes them
+   * @param input the batch of B rows
+   * @param names of adapters, each once
+   * @return logits by adapter, of the shape that they have with one; the caller closes them
    */
   public Map<String, NDArray> logitsOfEach(ModelInput input, String... names) {
     NDArray all = with(Composition.parallel(names), () -> base.logits(input));
@@ -226,7 +247,8 @@ public final class PeftModel extends LoadedModel {
    * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
    * are kept, so that unmerging is exact.
    *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, or if adapters
+   *     are merged already
    */
   public PeftModel merge() {
     adapters.merge();
@@ -253,6 +275,7 @@ public final class PeftModel extends LoadedModel {
    * Merges the active adapters for good and takes all adapters away.
    *
    * @return the plain model, which is this model's base and closes with it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public TransformerModel mergeAndUnload() {
     adapters.settle();
@@ -260,7 +283,11 @@ public final class PeftModel extends LoadedModel {
     return base;
   }
 
-  /** Saves the active adapter, or the only one. */
+  /**
+   * Saves the active adapter, or the only one; otherwise as {@link #save(String, Path)}.
+   *
+   * @throws IllegalStateException if it is not clear which one is meant
+   */
   public PeftModel save(String folder) {
     return save(adapters.only().name(), Path.of(folder));
   }
@@ -270,6 +297,7 @@ public final class PeftModel extends LoadedModel {
    * beside them where it comes from, see {@link Provenance}. All files are written or none: if the
    * disk is full, what was in the folder is unchanged.
    *
+   * @param name of the adapter
    * @param folder which is made if it is not there
    * @throws java.io.UncheckedIOException if a file cannot be written
    */
@@ -317,7 +345,7 @@ public final class PeftModel extends LoadedModel {
     return TrainableParameters.of(this);
   }
 
-  /** The trained tensors of the active adapters that are not frozen. */
+  /** The trained tensors of the active adapters that are not frozen, each once. */
   public List<Trainable> trainables() {
     return adapters.trainables();
   }
