@@ -71,6 +71,8 @@ CASES = {
     "tiny-t5": {
         "lora-layer": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
+        "lora-shared-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q"], modules_to_save=["shared"], **task),
         "fourierft-pattern": lambda task: FourierFTConfig(
             n_frequency=5, target_modules=["k"], layers_to_transform=[0],
             n_frequency_pattern={"encoder.block.0.layer.0.SelfAttention.k": 3, "^decoder.*": 7}, **task),

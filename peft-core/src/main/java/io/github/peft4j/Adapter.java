@@ -268,7 +268,7 @@ public final class Adapter {
   public String configText() {
     Map<String, JsonElement> fields = ConfigJson.fields(trained.get(), file);
     if (modulesToSave != null || fields.containsKey("modules_to_save")) {
-      fields.put("modules_to_save", ConfigJson.write(modulesToSave));
+      fields.put("modules_to_save", ConfigValues.write(modulesToSave));
     }
     return ConfigJson.text(fields);
   }

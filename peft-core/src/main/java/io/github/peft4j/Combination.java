@@ -103,7 +103,12 @@ public final class Combination {
     }
   }
 
-  /** With a weight for each adapter; negative ones take an adapter's change away. */
+  /**
+   * With a weight for each adapter, 1 unless said otherwise; they need not add up to 1, and
+   * negative ones take an adapter's change away.
+   *
+   * @param weights finite, in the order of the adapters
+   */
   public Combination weights(double... weights) {
     require(
         weights.length == adapters.size() && DoubleStream.of(weights).allMatch(Double::isFinite),
@@ -165,7 +170,11 @@ public final class Combination {
     return new Combination(adapters, weights, pruning, density, seed, election, rank);
   }
 
-  /** With signs elected so; for {@link #ties} and {@link #dareTies}. */
+  /**
+   * With signs elected so; {@link Election#TOTAL} unless said otherwise.
+   *
+   * @throws IllegalArgumentException unless {@link #ties} or {@link #dareTies} was chosen before
+   */
   public Combination electing(Election election) {
     require(this.election != null, "election", election, "ties or dareTies to be chosen before");
     return new Combination(adapters, weights, pruning, density, seed, election, rank);

@@ -2,25 +2,16 @@ package io.github.peft4j;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import com.google.gson.JsonPrimitive;
-import io.github.peft4j.tuner.TargetModules;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
-import java.lang.reflect.Constructor;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
-import java.lang.reflect.Type;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -75,14 +66,9 @@ final class ConfigJson {
     JsonObject defaults = defaults(config.getClass());
     defaults.entrySet().forEach(e -> fields.put(e.getKey(), e.getValue()));
     for (RecordComponent component : config.getClass().getRecordComponents()) {
-      try {
-        component.getAccessor().setAccessible(true);
-        String field = snake(component.getName());
-        JsonElement value = write(component.getAccessor().invoke(config));
-        fields.put(field, inStyleOf(defaults.get(field), value));
-      } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException(e);
-      }
+      String field = snake(component.getName());
+      JsonElement value = ConfigValues.write(Records.value(config, component));
+      fields.put(field, ConfigValues.inStyleOf(defaults.get(field), value));
     }
     return fields;
   }
@@ -95,35 +81,24 @@ final class ConfigJson {
    */
   static Map<String, JsonElement> fields(PeftConfig config, Map<String, JsonElement> file) {
     Map<String, JsonElement> fields = fields(config);
-    Map<String, Object> values = new HashMap<>();
-    Map<String, Type> types = new HashMap<>();
+    Map<String, RecordComponent> components = new HashMap<>();
     for (RecordComponent component : config.getClass().getRecordComponents()) {
-      types.put(snake(component.getName()), component.getGenericType());
-      values.put(snake(component.getName()), component(config, component.getName()));
+      components.put(snake(component.getName()), component);
     }
     file.forEach(
         (field, element) -> {
-          Type type = types.get(field);
+          RecordComponent component = components.get(field);
           boolean unchanged =
-              type == null
+              component == null
                   ? fields.containsKey(field) || COMMON.contains(field)
                   : Objects.equals(
-                      read(type, element, AdapterFiles.CONFIG, field), values.get(field));
+                      read(component, element, AdapterFiles.CONFIG),
+                      Records.value(config, component));
           if (unchanged) {
             fields.put(field, element);
           }
         });
     return fields;
-  }
-
-  /** Python tells 8 from 8.0: a whole number is written without a point where the default is. */
-  private static JsonElement inStyleOf(@Nullable JsonElement usual, JsonElement value) {
-    boolean fraction = usual != null && usual.isJsonPrimitive() && usual.toString().contains(".");
-    if (fraction || !value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
-      return value;
-    }
-    double number = value.getAsDouble();
-    return number == Math.rint(number) ? new JsonPrimitive((long) number) : value;
   }
 
   /**
@@ -157,7 +132,7 @@ final class ConfigJson {
       if (value == null) {
         throw new IllegalArgumentException(source + ": field '" + field + "' is missing");
       }
-      arguments.add(read(component.getGenericType(), value, source, field));
+      arguments.add(read(component, value, source));
     }
     for (String field : json.keySet()) {
       if (supported.contains(field) || COMMON.contains(field)) {
@@ -178,63 +153,12 @@ final class ConfigJson {
                 + usual);
       }
     }
-    return construct(type, arguments);
+    return Records.of(type, arguments);
   }
 
-  private static <C> C construct(Class<C> type, List<Object> arguments) {
-    try {
-      Class<?>[] types =
-          Arrays.stream(type.getRecordComponents())
-              .map(RecordComponent::getType)
-              .toArray(Class<?>[]::new);
-      Constructor<C> constructor = type.getDeclaredConstructor(types);
-      constructor.setAccessible(true);
-      return constructor.newInstance(arguments.toArray());
-    } catch (InvocationTargetException e) {
-      if (e.getCause() instanceof RuntimeException cause) {
-        throw cause;
-      }
-      throw new IllegalStateException(e);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** A copy of a record with one component changed. */
-  static <C> C with(C record, String component, @Nullable Object value) {
-    List<Object> arguments = new ArrayList<>();
-    boolean found = false;
-    for (RecordComponent c : record.getClass().getRecordComponents()) {
-      try {
-        c.getAccessor().setAccessible(true);
-        boolean changed = c.getName().equals(component);
-        found |= changed;
-        arguments.add(changed ? value : c.getAccessor().invoke(record));
-      } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-    if (!found) {
-      throw new IllegalArgumentException(record.getClass() + " has no component " + component);
-    }
-    @SuppressWarnings("unchecked")
-    Class<C> type = (Class<C>) record.getClass();
-    return construct(type, arguments);
-  }
-
-  /** The value of a component. */
-  static @Nullable Object component(Object record, String name) {
-    for (RecordComponent c : record.getClass().getRecordComponents()) {
-      if (c.getName().equals(name)) {
-        try {
-          c.getAccessor().setAccessible(true);
-          return c.getAccessor().invoke(record);
-        } catch (ReflectiveOperationException e) {
-          throw new IllegalStateException(e);
-        }
-      }
-    }
-    throw new IllegalArgumentException(record.getClass() + " has no component " + name);
+  private static @Nullable Object read(
+      RecordComponent component, JsonElement value, String source) {
+    return ConfigValues.read(component.getGenericType(), value, source, snake(component.getName()));
   }
 
   private static JsonObject defaults(Class<?> type) {
@@ -254,164 +178,6 @@ final class ConfigJson {
     boolean emptyA = a.isJsonNull() || (a.isJsonObject() && a.getAsJsonObject().isEmpty());
     boolean emptyB = b.isJsonNull() || (b.isJsonObject() && b.getAsJsonObject().isEmpty());
     return a.equals(b) || (emptyA && emptyB);
-  }
-
-  private static @Nullable Object read(Type type, JsonElement value, String source, String field) {
-    if (value.isJsonNull()) {
-      if (type instanceof Class<?> raw && raw.isPrimitive()) {
-        throw wrong(source, field, value, "a value");
-      }
-      return null;
-    }
-    try {
-      if (type == int.class || type == Integer.class) {
-        return value.getAsBigDecimal().intValueExact();
-      }
-      if (type == double.class || type == Double.class) {
-        return finite(value);
-      }
-      if (type == boolean.class || type == Boolean.class) {
-        if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
-          throw wrong(source, field, value, "true or false");
-        }
-        return value.getAsBoolean();
-      }
-      if (type == String.class) {
-        return value.getAsString();
-      }
-      if (type == TargetModules.class) {
-        return value.isJsonArray()
-            ? TargetModules.of(strings(value))
-            : TargetModules.matching(value.getAsString());
-      }
-      if (type instanceof ParameterizedType generic) {
-        return readGeneric(generic, value);
-      }
-      if (type instanceof Class<?> raw) {
-        return raw.isEnum() && !hasJson(raw)
-            ? readEnum(raw, value, source, field)
-            : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
-      }
-    } catch (InvocationTargetException e) {
-      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-      String message = String.valueOf(cause.getMessage());
-      throw cause instanceof UnsupportedMethodException
-          ? new UnsupportedMethodException(
-              source + ": field '" + field + "' is " + value + "; " + message)
-          : wrong(source, field, value, message);
-    } catch (IllegalStateException
-        | ArithmeticException
-        | NumberFormatException
-        | UnsupportedOperationException
-        | ReflectiveOperationException e) {
-      throw wrong(source, field, value, "a " + type.getTypeName());
-    }
-    throw new IllegalStateException("config components cannot be of " + type);
-  }
-
-  private static double finite(JsonElement value) {
-    double number = value.getAsBigDecimal().doubleValue();
-    if (!Double.isFinite(number)) {
-      throw new NumberFormatException(value + " is beyond the range of a double");
-    }
-    return number;
-  }
-
-  private static Object readGeneric(ParameterizedType generic, JsonElement value) {
-    Type last = generic.getActualTypeArguments()[generic.getActualTypeArguments().length - 1];
-    if (generic.getRawType() == List.class) {
-      if (last == Integer.class) {
-        List<Integer> numbers = new ArrayList<>();
-        for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
-          numbers.add(e.getAsBigDecimal().intValueExact());
-        }
-        return List.copyOf(numbers);
-      }
-      return strings(value);
-    }
-    Map<String, Object> map = new LinkedHashMap<>();
-    for (Map.Entry<String, JsonElement> e : value.getAsJsonObject().entrySet()) {
-      map.put(
-          e.getKey(),
-          last == Integer.class
-              ? (Object) e.getValue().getAsBigDecimal().intValueExact()
-              : (Object) finite(e.getValue()));
-    }
-    return map;
-  }
-
-  private static Object readEnum(Class<?> raw, JsonElement value, String source, String field) {
-    for (Object constant : raw.getEnumConstants()) {
-      if (constant.toString().equalsIgnoreCase(value.getAsString())) {
-        return constant;
-      }
-    }
-    throw wrong(
-        source,
-        field,
-        value,
-        "one of " + Arrays.toString(raw.getEnumConstants()).toLowerCase(Locale.ROOT));
-  }
-
-  private static boolean hasJson(Class<?> type) {
-    return Arrays.stream(type.getMethods()).anyMatch(m -> m.getName().equals("toJson"));
-  }
-
-  private static List<String> strings(JsonElement value) {
-    List<String> strings = new ArrayList<>();
-    for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
-      strings.add(e.getAsString());
-    }
-    return List.copyOf(strings);
-  }
-
-  private static JsonArray singleton(JsonElement value) {
-    JsonArray array = new JsonArray();
-    array.add(value);
-    return array;
-  }
-
-  private static IllegalArgumentException wrong(
-      String source, String field, JsonElement value, String expected) {
-    return new IllegalArgumentException(
-        source + ": field '" + field + "' is " + value + "; expected " + expected);
-  }
-
-  static JsonElement write(@Nullable Object value) {
-    if (value == null) {
-      return JsonNull.INSTANCE;
-    }
-    if (value instanceof Boolean flag) {
-      return new JsonPrimitive(flag);
-    }
-    if (value instanceof Number number) {
-      return new JsonPrimitive(number);
-    }
-    if (value instanceof String text) {
-      return new JsonPrimitive(text);
-    }
-    if (value instanceof Enum<?> constant && !hasJson(value.getClass())) {
-      return new JsonPrimitive(constant.toString());
-    }
-    if (value instanceof TargetModules targets) {
-      return targets.suffixes() != null ? write(targets.suffixes()) : write(targets.expression());
-    }
-    if (value instanceof List<?> list) {
-      JsonArray array = new JsonArray();
-      list.forEach(element -> array.add(write(element)));
-      return array;
-    }
-    if (value instanceof Map<?, ?> map) {
-      JsonObject object = new JsonObject();
-      map.forEach(
-          (key, element) -> object.add(String.valueOf(key), inStyleOf(null, write(element))));
-      return object;
-    }
-    try {
-      return (JsonElement) value.getClass().getMethod("toJson").invoke(value);
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("config components cannot be of " + value.getClass(), e);
-    }
   }
 
   /** {@code loraAlpha} to {@code lora_alpha}; capitals of PEFT's own names stay: deltaT. */

@@ -20,7 +20,7 @@ public final class Configs {
    * @param component its name
    */
   public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
-    return ConfigJson.with(config, component, value);
+    return Records.with(config, component, value);
   }
 
   /**
@@ -30,7 +30,7 @@ public final class Configs {
    * @throws IllegalArgumentException if the config says something else
    */
   public static <C extends PeftConfig> C settle(C config, String component, Object value) {
-    Object present = ConfigJson.component(config, component);
+    Object present = Records.value(config, component);
     if (present == null) {
       return with(config, component, value);
     }
@@ -50,7 +50,7 @@ public final class Configs {
    * @param meant the modules that the method means
    */
   public static <C extends PeftConfig> C name(C config, Sites sites, Sites.Selection<?> meant) {
-    boolean open = ConfigJson.component(config, "targetModules") == null;
+    boolean open = Records.value(config, "targetModules") == null;
     return open && sites.isFresh() && !meant.isEmpty()
         ? with(config, "targetModules", meant.targets())
         : config;

@@ -38,13 +38,21 @@ public final class Peft {
    * Loads a model folder as its config.json describes it: on a CUDA GPU in bfloat16 if there is
    * one, else on the CPU in float32.
    *
-   * @param folder with config.json, model.safetensors (or shards) and tokenizer.json
+   * @param folder with config.json, model.safetensors (or shards) and, where texts are to be read
+   *     or written, tokenizer.json
+   * @return the model, which the caller closes
+   * @throws IllegalArgumentException if files are missing or do not fit together
+   * @throws io.github.peft4j.transformer.UnsupportedModelException if the model's family is not
+   *     supported, naming those that are
    */
   public static PeftModel load(String folder) {
     return from(Path.of(folder)).load();
   }
 
-  /** Loads a model folder for a task, with a new head if the checkpoint has none for it. */
+  /**
+   * Loads a model folder for a task, with a new random head if the checkpoint has none for it;
+   * otherwise as {@link #load(String)}.
+   */
   public static PeftModel load(String folder, Task task) {
     return from(Path.of(folder)).task(task).load();
   }
@@ -62,6 +70,10 @@ public final class Peft {
   /**
    * A loader of a model from anywhere.
    *
+   * @param config what config.json says
+   * @param tensors opens the weights under Hugging Face's names; once to load them, and once more
+   *     when their fingerprint is first needed
+   * @param tokenizer opens the tokenizer, or gives null if there is none
    * @param origin what adapter files are to call the model
    */
   public static Loader from(
@@ -122,7 +134,10 @@ public final class Peft {
     /**
      * Loads the model.
      *
+     * @return the model, which the caller closes
      * @throws IllegalArgumentException if files are missing or do not fit together
+     * @throws io.github.peft4j.transformer.UnsupportedModelException if the model's family is not
+     *     supported, naming those that are
      */
     public PeftModel load() {
       Engine engine = Engine.getEngine("PyTorch");

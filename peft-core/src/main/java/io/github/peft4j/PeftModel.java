@@ -2,12 +2,6 @@ package io.github.peft4j;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.transformer.ModelInput;
@@ -15,46 +9,36 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A frozen model with adapters on it.
  *
  * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name; the one added last is active. The model is a DJL block: it takes token ids (B, T),
- * optionally a mask and segment ids, and gives logits, so that DJL's {@code Model}, {@code
- * Predictor} and {@code Translator} take it.
+ * under a name; the one added last is active.
+ *
+ * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
+ * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
+ * tokens and 0 for padding; optionally segment ids (B, T), or, of an encoder-decoder, what the
+ * decoder reads (B, U). Its output are logits: (B, classes) for texts, (B, T, classes) for tokens,
+ * (B, T, V) of a language model, (B, U, V) of an encoder-decoder.
  *
  * <p>Methods that change adapters are not for several threads at once; inference is.
  */
-public final class PeftModel extends AbstractBlock implements TextModel, AutoCloseable {
+public final class PeftModel extends LoadedModel {
 
   /** The name of an adapter that is given none, as in Hugging Face PEFT. */
   public static final String DEFAULT = "default";
 
-  private static final Logger LOG = LoggerFactory.getLogger(PeftModel.class);
-
   private final TransformerModel base;
-  private final @Nullable Tokenizer tokenizer;
-  private final String origin;
-  private final Supplier<String> hash;
-  private @Nullable String baseSha256;
-  private boolean original = true;
+  private final Origin origin;
   private final AdapterFactory factory;
-  private final Merger merger;
-  private final Map<String, Adapter> adapters = new LinkedHashMap<>();
-  private Composition active = Composition.NONE;
-  private boolean enabled = true;
-  private boolean merged;
+  private final AdapterSet adapters;
 
   /**
    * Wraps a model.
@@ -71,15 +55,22 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
       String origin,
       long seed,
       Supplier<String> hash) {
-    this.base = addChildBlock("base", base);
-    this.tokenizer = tokenizer;
-    this.origin = origin;
-    this.hash = hash;
-    this.factory = new AdapterFactory(base, tokenizer, origin, seed);
-    this.merger = new Merger(base);
+    this(base, tokenizer, new Origin(origin, hash), seed);
   }
 
-  /** Adds a fresh adapter called {@value #DEFAULT} and makes it the active one. */
+  private PeftModel(
+      TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
+    super(base, tokenizer, origin);
+    this.base = base;
+    this.origin = origin;
+    this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed);
+    this.adapters = new AdapterSet(base);
+  }
+
+  /**
+   * Adds a fresh adapter called {@value #DEFAULT} and makes it the active one; otherwise as {@link
+   * #adapt(String, PeftConfig)}.
+   */
   public PeftModel adapt(PeftConfig config) {
     return adapt(DEFAULT, config);
   }
@@ -90,14 +81,20 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * @param name of the adapter; not yet taken
    * @param config of any method on the class path
    * @return this model
-   * @throws IllegalArgumentException if the config does not fit the model, saying what does not
+   * @throws IllegalArgumentException if the name is taken, or the config does not fit the model,
+   *     saying what does not
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel adapt(String name, PeftConfig config) {
-    requireFree(name);
-    return add(factory.fresh(name, config));
+    adapters.requireFree(name);
+    adapters.add(factory.fresh(name, config));
+    return this;
   }
 
-  /** Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one. */
+  /**
+   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one; otherwise as
+   * {@link #loadAdapter(String, Path)}.
+   */
   public PeftModel loadAdapter(String folder) {
     return loadAdapter(DEFAULT, Path.of(folder));
   }
@@ -111,51 +108,21 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
    *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
-   * @throws IllegalArgumentException if the adapter does not fit, listing what does not
+   * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
+   *     what does not
+   * @throws UnsupportedMethodException if its method or a setting of it is not supported
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel loadAdapter(String name, Path folder) {
-    requireFree(name);
+    adapters.requireFree(name);
     Optional<Provenance> provenance = Provenance.read(folder);
     Adapter adapter = factory.read(name, folder);
-    provenance.ifPresent(known -> trust(folder, adapter, known));
-    return add(adapter);
-  }
-
-  private void trust(Path folder, Adapter adapter, Provenance provenance) {
-    adapter.trainings(provenance.trainings());
-    if (provenance.baseSha256() != null) {
-      provenance.doubt(origin, baseSha256()).ifPresent(doubt -> LOG.warn("{}: {}", folder, doubt));
-    }
-  }
-
-  private void requireFree(String name) {
-    requireUnmerged();
-    if (adapters.containsKey(name) || name.equals(Composition.BASE)) {
-      throw new IllegalArgumentException(
-          name.equals(Composition.BASE)
-              ? "'" + name + "' means the frozen model alone; take another name"
-              : "there is an adapter '"
-                  + name
-                  + "' already: "
-                  + adapters.get(name)
-                  + "; take another name or remove it first");
-    }
-  }
-
-  private PeftModel add(Adapter adapter) {
-    adapters.put(adapter.name(), adapter);
-    try {
-      activate(adapter.composition());
-    } catch (RuntimeException e) {
-      adapters.remove(adapter.name());
-      adapter.detach();
-      throw e;
-    }
-    for (String below : active.adapters()) {
-      if (!below.equals(adapter.name())) {
-        freeze(below);
-      }
-    }
+    provenance.ifPresent(
+        known -> {
+          adapter.trainings(known.trainings());
+          origin.compare(folder, known);
+        });
+    adapters.add(adapter);
     return this;
   }
 
@@ -166,26 +133,26 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * @throws IllegalArgumentException if an adapter is no change of weights, saying which
    */
   public PeftModel combine(String name, Combination combination) {
-    requireFree(name);
+    adapters.requireFree(name);
     List<Adapter> sources = combination.adapters().stream().map(this::adapter).toList();
-    return add(new Combiner(base, sources, combination).combine(name, factory));
+    adapters.add(new Combiner(base, sources, combination).combine(name, factory));
+    return this;
   }
 
-  /** Takes an adapter away and frees its tensors. */
+  /**
+   * Takes an adapter away and frees its tensors. If it was active, no adapter is active afterwards.
+   *
+   * @throws IllegalArgumentException if there is no such adapter
+   * @throws IllegalStateException if adapters are merged at present
+   */
   public PeftModel remove(String name) {
-    requireUnmerged();
-    Adapter adapter = adapter(name);
     adapters.remove(name);
-    if (active.adapters().contains(name)) {
-      activate(Composition.NONE);
-    }
-    adapter.detach();
     return this;
   }
 
   /** The adapters by name, in the order they were added. */
   public Map<String, Adapter> adapters() {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(adapters));
+    return adapters.byName();
   }
 
   /**
@@ -194,15 +161,10 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * @throws IllegalArgumentException naming those there are
    */
   public Adapter adapter(String name) {
-    Adapter adapter = adapters.get(name);
-    if (adapter == null) {
-      throw new IllegalArgumentException(
-          "there is no adapter '" + name + "'; there are " + adapters.keySet());
-    }
-    return adapter;
+    return adapters.get(name);
   }
 
-  /** Makes these adapters the active ones, stacked in this order. */
+  /** Makes these adapters the active ones, stacked in this order: {@link Composition#stack}. */
   public PeftModel activate(String... names) {
     return activate(Composition.stack(List.of(names)));
   }
@@ -212,13 +174,10 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
    *     composed so, saying which
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel activate(Composition composition) {
-    requireUnmerged();
-    composition.adapters().forEach(this::adapter);
-    base.activate(composition);
-    active = composition;
-    enabled = true;
+    adapters.activate(composition);
     return this;
   }
 
@@ -231,25 +190,15 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * }</pre>
    */
   public <T> T with(Composition composition, Supplier<T> code) {
-    Composition before = active;
-    boolean on = enabled;
-    activate(composition);
-    try {
-      return code.get();
-    } finally {
-      activate(before);
-      if (!on) {
-        disable();
-      }
-    }
+    return adapters.with(composition, code);
   }
 
   /**
    * The logits of one batch with each adapter, computed in one pass.
    *
-   * @param input the batch
-   * @param names of adapters
-   * @return logits (B, …) by adapter; the caller closes them
+   * @param input the batch of B rows
+   * @param names of adapters, each once
+   * @return logits by adapter, of the shape that they have with one; the caller closes them
    */
   public Map<String, NDArray> logitsOfEach(ModelInput input, String... names) {
     NDArray all = with(Composition.parallel(names), () -> base.logits(input));
@@ -280,41 +229,35 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
 
   /** Which adapters are active. */
   public Composition active() {
-    return enabled ? active : Composition.NONE;
+    return adapters.active();
   }
 
   /** Switches all adapters off: the model computes what the frozen model computes. */
   public PeftModel disable() {
-    requireUnmerged();
-    enabled = false;
-    base.activate(Composition.NONE);
+    adapters.disable();
     return this;
   }
 
   /** Switches the active adapters on again. */
   public PeftModel enable() {
-    return activate(active);
+    return activate(adapters.chosen());
   }
 
   /**
    * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
    * are kept, so that unmerging is exact.
    *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, or if adapters
+   *     are merged already
    */
   public PeftModel merge() {
-    requireUnmerged();
-    merger.merge(active);
-    base.activate(Composition.NONE);
-    merged = true;
+    adapters.merge();
     return this;
   }
 
   /** Takes merged adapters out of the weights again, exactly. */
   public PeftModel unmerge() {
-    merger.unmerge();
-    merged = false;
-    base.activate(active());
+    adapters.unmerge();
     return this;
   }
 
@@ -325,38 +268,28 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
 
   /** Whether adapters are merged at present. */
   public boolean isMerged() {
-    return merged;
+    return adapters.isMerged();
   }
 
   /**
    * Merges the active adapters for good and takes all adapters away.
    *
    * @return the plain model, which is this model's base and closes with it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public TransformerModel mergeAndUnload() {
-    if (!merged) {
-      merge();
-    }
-    merger.settle();
-    merged = false;
-    original = false;
-    active = Composition.NONE;
-    List.copyOf(adapters.keySet()).forEach(this::remove);
+    adapters.settle();
+    origin.change();
     return base;
   }
 
-  /** Saves the active adapter, or the only one. */
+  /**
+   * Saves the active adapter, or the only one; otherwise as {@link #save(String, Path)}.
+   *
+   * @throws IllegalStateException if it is not clear which one is meant
+   */
   public PeftModel save(String folder) {
-    Set<String> names = active.adapters().isEmpty() ? adapters.keySet() : active.adapters();
-    if (names.size() != 1) {
-      throw new IllegalStateException(
-          "which adapter is to be saved? There are "
-              + adapters.keySet()
-              + ", active are "
-              + active.adapters()
-              + "; call save(name, folder)");
-    }
-    return save(names.iterator().next(), Path.of(folder));
+    return save(adapters.only().name(), Path.of(folder));
   }
 
   /**
@@ -364,6 +297,7 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * beside them where it comes from, see {@link Provenance}. All files are written or none: if the
    * disk is full, what was in the folder is unchanged.
    *
+   * @param name of the adapter
    * @param folder which is made if it is not there
    * @throws java.io.UncheckedIOException if a file cannot be written
    */
@@ -391,21 +325,7 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
 
   /** Where an adapter comes from, as it would be saved now. */
   public Provenance provenance(String name) {
-    return Provenance.now(origin, baseSha256(), adapter(name).trainings());
-  }
-
-  /**
-   * The fingerprint of the frozen model's weights, see {@link io.github.peft4j.io.TensorHash}. They
-   * are read once for it, at the first call.
-   *
-   * @return null if adapters were merged for good, so that the weights are no longer those of a
-   *     file
-   */
-  public @Nullable String baseSha256() {
-    if (original && baseSha256 == null) {
-      baseSha256 = hash.get();
-    }
-    return original ? baseSha256 : null;
+    return origin.provenance(adapter(name));
   }
 
   /**
@@ -416,17 +336,7 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    boolean before = merged;
-    if (!before) {
-      merge();
-    }
-    try {
-      ModelFiles.write(base, Path.of(origin), Path.of(folder));
-    } finally {
-      if (!before) {
-        unmerge();
-      }
-    }
+    adapters.whileMerged(() -> ModelFiles.write(base, Path.of(origin()), Path.of(folder)));
     return this;
   }
 
@@ -435,86 +345,19 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
     return TrainableParameters.of(this);
   }
 
-  /** The trained tensors of the active adapters that are not frozen. */
+  /** The trained tensors of the active adapters that are not frozen, each once. */
   public List<Trainable> trainables() {
-    return active.adapters().stream()
-        .map(this::adapter)
-        .filter(adapter -> !adapter.isFrozen())
-        .flatMap(adapter -> adapter.trainables().stream())
-        .distinct()
-        .toList();
-  }
-
-  /** The frozen model, with whatever is active on it. */
-  @Override
-  public TransformerModel base() {
-    return base;
-  }
-
-  /**
-   * The tokenizer.
-   *
-   * @throws IllegalStateException if the model was loaded without one
-   */
-  @Override
-  public Tokenizer tokenizer() {
-    if (tokenizer == null) {
-      throw new IllegalStateException(
-          origin + " has no tokenizer.json; add it to the folder to work with texts");
-    }
-    return tokenizer;
-  }
-
-  /** Where the frozen model came from. */
-  public String origin() {
-    return origin;
-  }
-
-  private void requireUnmerged() {
-    if (merged) {
-      throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
-    }
-  }
-
-  @Override
-  protected NDList forwardInternal(
-      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
-    return base.forward(store, inputs, training, params);
-  }
-
-  @Override
-  public Shape[] getOutputShapes(Shape[] inputShapes) {
-    return base.getOutputShapes(inputShapes);
-  }
-
-  @Override
-  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
-
-  @Override
-  public boolean isInitialized() {
-    return true;
+    return adapters.trainables();
   }
 
   @Override
   public void close() {
-    adapters.values().forEach(adapter -> Adapter.detach(adapter.name(), adapter.rewrites()));
-    adapters.clear();
-    base.close();
-    if (tokenizer != null) {
-      tokenizer.close();
-    }
+    adapters.close();
+    super.close();
   }
 
   @Override
   public String toString() {
-    StringBuilder text = new StringBuilder(base.toString());
-    adapters
-        .values()
-        .forEach(
-            a ->
-                text.append("\n  ")
-                    .append(a)
-                    .append(active().adapters().contains(a.name()) ? " (active)" : ""));
-    return text.toString();
+    return base.toString() + adapters;
   }
 }

@@ -58,7 +58,8 @@ public record Provenance(
   /**
    * One training.
    *
-   * @param dataSha256 the hash of the examples, see {@link io.github.peft4j.data.Dataset#sha256}
+   * @param dataSha256 the hash of the examples, 64 hexadecimal digits, see {@link
+   *     io.github.peft4j.data.Dataset#sha256}
    * @param seed of the order of examples and of dropout
    * @param settings all that the losses depend on besides, by name
    * @param steps optimizer steps done when these tensors were saved, of {@code totalSteps}
@@ -66,7 +67,7 @@ public record Provenance(
    * @param loss the last step's; NaN if there was none
    * @param metrics of the evaluation after the last step; empty if there was none
    * @param started when the training began
-   * @param seconds how long it took, evaluations and interruptions' reruns included
+   * @param seconds how long it took by the clock, evaluations and interruptions' reruns included
    */
   public record Training(
       String dataSha256,

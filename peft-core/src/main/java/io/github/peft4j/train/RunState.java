@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -33,6 +34,32 @@ final class RunState {
 
   /** Evaluations since the best. */
   int sinceBest;
+
+  /**
+   * Notes an evaluation after the last step, and whether it is the best so far.
+   *
+   * @param metric by which it is better or worse
+   */
+  void evaluated(Metrics metrics, String metric) {
+    double now = metrics.get(metric);
+    boolean lower = metric.equals(Metrics.LOSS) || metric.equals(Metrics.PERPLEXITY);
+    double best =
+        evaluations.stream()
+            .filter(evaluation -> evaluation.step == bestStep)
+            .mapToDouble(evaluation -> evaluation.metrics.getOrDefault(metric, Double.NaN))
+            .findFirst()
+            .orElse(Double.NaN);
+    Evaluation evaluation = new Evaluation();
+    evaluation.step = step;
+    evaluation.metrics = new LinkedHashMap<>(metrics.values());
+    evaluations.add(evaluation);
+    if (Double.isNaN(best) || (lower ? now < best : now > best)) {
+      bestStep = step;
+      sinceBest = 0;
+    } else {
+      sinceBest++;
+    }
+  }
 
   /** One evaluation. */
   static final class Evaluation {

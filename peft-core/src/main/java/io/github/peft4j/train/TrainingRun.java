@@ -33,10 +33,8 @@ final class TrainingRun {
   private final FineTuner settings;
   private final PeftModel model;
   private final Adapter adapter;
-  private final EncodedDataset training;
   private final @Nullable EncodedDataset validation;
-  private final BatchSampler sampler;
-  private final Collator collator;
+  private final BatchPlan plan;
   private final long stepsPerEpoch;
   private final long totalSteps;
   private final LearningRateSchedule schedule;
@@ -47,8 +45,6 @@ final class TrainingRun {
   private final List<Provenance.Training> earlier;
   private final Map<Trainable, ParameterGroup> groups;
   private RunState state = new RunState();
-  private int sampledEpoch = -1;
-  private List<int[]> sampled = List.of();
   private long tokens;
   private double trainingSeconds;
 
@@ -73,16 +69,17 @@ final class TrainingRun {
               + model.base().maxPositions()
               + " positions");
     }
-    this.training = encode(examples, maxLength, "training");
+    EncodedDataset training = encode(examples, maxLength, "training");
     Examples<?> held = settings.validation;
     this.validation = held == null ? null : encode(held, maxLength, "validation");
-    this.sampler =
+    BatchSampler sampler =
         settings.bucketing
             ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
             : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
-    this.collator = new Collator(model.tokenizer().padId());
-    this.stepsPerEpoch =
-        (long) (sampler.batchesPerEpoch() + settings.accumulation - 1) / settings.accumulation;
+    this.plan =
+        new BatchPlan(
+            training, sampler, new Collator(model.tokenizer().padId()), settings.accumulation);
+    this.stepsPerEpoch = plan.stepsPerEpoch();
     this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * (long) settings.epochs;
     this.schedule = scheduleOf(settings, totalSteps);
     this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
@@ -306,8 +303,8 @@ final class TrainingRun {
   private void step(
       Backpropagation backpropagation, AdamW optimizer, TrainingRule.Correction correction) {
     long start = System.nanoTime();
-    List<int[]> rows = rows(state.step);
-    List<Batch> batches = rows.stream().map(r -> collator.collate(training.select(r))).toList();
+    List<int[]> examples = plan.examples(state.step);
+    List<Batch> batches = plan.batches(examples);
     long[] counts = batches.stream().mapToLong(this::labels).toArray();
     long labels = Arrays.stream(counts).sum();
     double sum = 0;
@@ -328,7 +325,7 @@ final class TrainingRun {
       }
       penalty = backpropagation.penalty();
       norm = optimizer.clip(settings.clipNorm);
-      requireFinite(sum + penalty, norm, rows);
+      requireFinite(sum + penalty, norm, examples);
       correction.correct();
       optimizer.update(rate);
       adapter.afterStep((int) state.step + 1, (int) totalSteps);
@@ -353,19 +350,7 @@ final class TrainingRun {
     listeners.onStep(event);
   }
 
-  /** The examples of a step's batches: a function of the step alone, so that a run can go on. */
-  private List<int[]> rows(long step) {
-    int epoch = (int) (step / stepsPerEpoch);
-    int first = (int) (step % stepsPerEpoch) * settings.accumulation;
-    if (epoch != sampledEpoch) {
-      sampled = sampler.epoch(epoch);
-      sampledEpoch = epoch;
-    }
-    List<int[]> batches = sampled;
-    return batches.subList(first, Math.min(first + settings.accumulation, batches.size()));
-  }
-
-  private void requireFinite(double loss, double norm, List<int[]> rows) {
+  private void requireFinite(double loss, double norm, List<int[]> examples) {
     if (Double.isFinite(loss) && Double.isFinite(norm)) {
       return;
     }
@@ -377,7 +362,7 @@ final class TrainingRun {
             + " and the norm of its gradient "
             + norm
             + ". The batch is made of examples "
-            + rows.stream().map(Arrays::toString).toList()
+            + examples.stream().map(Arrays::toString).toList()
             + ". The tensors are those before the step; "
             + (checkpoints == null
                 ? "nothing was saved, since checkpointTo(folder) was not called"
@@ -388,25 +373,7 @@ final class TrainingRun {
 
   private void evaluate(EncodedDataset data) {
     Metrics metrics = evaluator.evaluate(data);
-    RunState.Evaluation evaluation = new RunState.Evaluation();
-    evaluation.step = state.step;
-    evaluation.metrics = new LinkedHashMap<>(metrics.values());
-    double now = metrics.get(metric);
-    boolean lower = metric.equals(Metrics.LOSS) || metric.equals(Metrics.PERPLEXITY);
-    double best =
-        state.evaluations.stream()
-            .filter(e -> e.step == state.bestStep)
-            .mapToDouble(e -> e.metrics.getOrDefault(metric, Double.NaN))
-            .findFirst()
-            .orElse(Double.NaN);
-    state.evaluations.add(evaluation);
-    if (Double.isNaN(best) || (lower ? now < best : now > best)) {
-      state.bestStep = state.step;
-      state.sinceBest = 0;
-    } else {
-      state.sinceBest++;
-    }
-    EvaluationEvent event = new EvaluationEvent(state.step, metrics);
-    listeners.onEvaluation(event);
+    state.evaluated(metrics, metric);
+    listeners.onEvaluation(new EvaluationEvent(state.step, metrics));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer;
 
+import io.github.peft4j.transformer.Family.Layout;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -10,12 +11,32 @@ import org.jspecify.annotations.Nullable;
 final class Families {
 
   /** Llama 1 to 3.3 and what shares its layout (Touvron et al. 2023, arXiv:2302.13971). */
-  static final Family LLAMA = Family.of("llama", (spec, config) -> {});
+  static final Family LLAMA = Family.of("llama");
+
+  /** What BERT and GPT-2 share: norms with mean and bias, positions that rotate nothing. */
+  private static final Layout CLASSIC =
+      (spec, config) -> {
+        spec.rms = false;
+        spec.rotary = false;
+        spec.tokenClassifier = "classifier";
+      };
+
+  /** A feed-forward network without a gate. */
+  private static Layout plainFeedForward(String up, String down, String norm) {
+    return (spec, config) -> {
+      spec.gate = null;
+      spec.up = up;
+      spec.down = down;
+      spec.feedForwardNorms = List.of(norm);
+    };
+  }
 
   /** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
   static final Family BERT =
       Family.of(
           "bert",
+          CLASSIC,
+          plainFeedForward("intermediate.dense", "output.dense", "output.LayerNorm"),
           (spec, config) -> {
             spec.className = "Bert";
             spec.body = "bert";
@@ -25,18 +46,12 @@ final class Families {
             spec.types = "embeddings.token_type_embeddings";
             spec.embeddingNorm = "embeddings.LayerNorm";
             spec.layers = "encoder.layer";
-            spec.rms = false;
             spec.epsilon = "layer_norm_eps";
             spec.placement = StackSpec.NormPlacement.POST;
             spec.attention = "attention.self";
             spec.projections = List.of("query", "key", "value");
             spec.attentionOutput = "attention.output.dense";
             spec.attentionNorms = List.of("attention.output.LayerNorm");
-            spec.rotary = false;
-            spec.gate = null;
-            spec.up = "intermediate.dense";
-            spec.down = "output.dense";
-            spec.feedForwardNorms = List.of("output.LayerNorm");
             spec.attentionAdapters = "attention.output.adapters";
             spec.feedForwardAdapters = "output.adapters";
             spec.usualActivation = "gelu";
@@ -44,7 +59,6 @@ final class Families {
             spec.usualTask = Task.Type.SEQ_CLS;
             spec.pooler = "pooler.dense";
             spec.classifier = "classifier";
-            spec.tokenClassifier = "classifier";
             spec.hiddenDropout = "hidden_dropout_prob";
             spec.attentionDropout = "attention_probs_dropout_prob";
           });
@@ -53,6 +67,8 @@ final class Families {
   static final Family GPT2 =
       Family.of(
           "gpt2",
+          CLASSIC,
+          plainFeedForward("mlp.c_fc", "mlp.c_proj", "ln_2"),
           (spec, config) -> {
             spec.className = "GPT2";
             spec.languageModelName = "LMHeadModel";
@@ -64,20 +80,13 @@ final class Families {
             spec.tokens = "wte";
             spec.positions = "wpe";
             spec.layers = "h";
-            spec.rms = false;
             spec.epsilon = "layer_norm_epsilon";
             spec.attention = "attn";
             spec.projections = List.of("c_attn");
             spec.attentionOutput = "attn.c_proj";
             spec.attentionNorms = List.of("ln_1");
             spec.scale = gpt2Scale(config);
-            spec.rotary = false;
             spec.transposed = true;
-            spec.gate = null;
-            spec.up = "mlp.c_fc";
-            spec.down = "mlp.c_proj";
-            spec.feedForwardNorms = List.of("ln_2");
-            spec.tokenClassifier = "classifier";
             spec.activation = "activation_function";
             spec.usualActivation = "gelu_new";
             spec.finalNorm = "ln_f";
@@ -101,67 +110,74 @@ final class Families {
   static final Family T5 =
       Family.encoderDecoder(
           "t5",
-          (spec, config) -> {
-            t5(spec, config, "encoder", "num_layers");
-            t5FeedForward(spec, config, "layer.1.");
-            spec.causal = false;
-          },
-          (spec, config) -> {
-            t5(spec, config, "decoder", "num_decoder_layers");
-            t5FeedForward(spec, config, "layer.2.");
-            spec.crossAttention = "layer.1.EncDecAttention";
-            spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
-            spec.crossAttentionNorms = List.of("layer.1.layer_norm");
-            spec.crossAttentionAdapters = "layer.1.adapters";
-            spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
-            boolean tied = config.flag("tie_word_embeddings", true);
-            if (config.flag("scale_decoder_outputs", tied)) {
-              spec.outputScale = 1 / Math.sqrt(config.size("d_model"));
-            }
-          });
+          t5("encoder", "num_layers")
+              .then(t5FeedForward("layer.1."))
+              .then((spec, config) -> spec.causal = false),
+          t5("decoder", "num_decoder_layers")
+              .then(t5FeedForward("layer.2."))
+              .then(
+                  (spec, config) -> {
+                    spec.crossAttention = "layer.1.EncDecAttention";
+                    spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
+                    spec.crossAttentionNorms = List.of("layer.1.layer_norm");
+                    spec.crossAttentionAdapters = "layer.1.adapters";
+                    spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
+                    boolean tied = config.flag("tie_word_embeddings", true);
+                    if (config.flag("scale_decoder_outputs", tied)) {
+                      spec.outputScale = 1 / Math.sqrt(config.size("d_model"));
+                    }
+                  }));
 
-  private static void t5(StackSpec spec, ModelConfig config, String stack, String depth) {
-    spec.className = "T5";
-    spec.body = "";
-    spec.name = stack;
-    spec.hiddenSize = "d_model";
-    spec.depth = config.has(depth) ? depth : "num_layers";
-    spec.heads = "num_heads";
-    spec.headDimension = "d_kv";
-    spec.intermediateSize = "d_ff";
-    spec.tokens = "shared";
-    spec.ownTokens = stack + ".embed_tokens";
-    spec.rotary = false;
-    spec.relativePositions = stack + ".block.0.layer.0.SelfAttention.relative_attention_bias";
-    spec.layers = stack + ".block";
-    spec.epsilon = "layer_norm_epsilon";
-    spec.attention = "layer.0.SelfAttention";
-    spec.projections = List.of("q", "k", "v");
-    spec.attentionOutput = "layer.0.SelfAttention.o";
-    spec.attentionNorms = List.of("layer.0.layer_norm");
-    spec.attentionAdapters = "layer.0.adapters";
-    spec.scale = layer -> 1.0;
-    spec.finalNorm = stack + ".final_layer_norm";
-    spec.hiddenDropout = "dropout_rate";
-    spec.attentionDropout = "dropout_rate";
-    spec.feedForwardDropout = "dropout_rate";
-    spec.finalDropout = "dropout_rate";
-    spec.superfluous =
-        List.of(
-            stack + ".embed_tokens.weight",
-            "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
+  private static Layout t5(String stack, String depth) {
+    return (spec, config) -> {
+      spec.className = "T5";
+      spec.body = "";
+      spec.name = stack;
+      spec.hiddenSize = "d_model";
+      spec.depth = config.has(depth) ? depth : "num_layers";
+      spec.heads = "num_heads";
+      spec.headDimension = "d_kv";
+      spec.intermediateSize = "d_ff";
+      spec.tokens = "shared";
+      spec.ownTokens = stack + ".embed_tokens";
+      spec.rotary = false;
+      spec.relativePositions = stack + ".block.0.layer.0.SelfAttention.relative_attention_bias";
+      spec.layers = stack + ".block";
+      spec.epsilon = "layer_norm_epsilon";
+      spec.attention = "layer.0.SelfAttention";
+      spec.projections = List.of("q", "k", "v");
+      spec.attentionOutput = "layer.0.SelfAttention.o";
+      spec.attentionNorms = List.of("layer.0.layer_norm");
+      spec.attentionAdapters = "layer.0.adapters";
+      spec.scale = layer -> 1.0;
+      spec.finalNorm = stack + ".final_layer_norm";
+      spec.hiddenDropout = "dropout_rate";
+      spec.attentionDropout = "dropout_rate";
+      spec.feedForwardDropout = "dropout_rate";
+      spec.finalDropout = "dropout_rate";
+      spec.superfluous =
+          List.of(
+              stack + ".embed_tokens.weight",
+              "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
+    };
   }
 
-  private static void t5FeedForward(StackSpec spec, ModelConfig config, String layer) {
-    String kind = config.text("feed_forward_proj", "relu");
-    boolean gated = kind.startsWith("gated-");
-    spec.gate = gated ? layer + "DenseReluDense.wi_0" : null;
-    spec.up = layer + (gated ? "DenseReluDense.wi_1" : "DenseReluDense.wi");
-    spec.down = layer + "DenseReluDense.wo";
-    spec.feedForwardNorms = List.of(layer + "layer_norm");
-    spec.feedForwardAdapters = layer + "adapters";
-    spec.activation = "dense_act_fn";
-    spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
+  private static Layout t5FeedForward(String layer) {
+    String module = layer + "DenseReluDense.";
+    Layout plain = plainFeedForward(module + "wi", module + "wo", layer + "layer_norm");
+    Layout gates =
+        (spec, config) -> {
+          spec.gate = module + "wi_0";
+          spec.up = module + "wi_1";
+        };
+    return (spec, config) -> {
+      String kind = config.text("feed_forward_proj", "relu");
+      boolean gated = kind.startsWith("gated-");
+      (gated ? plain.then(gates) : plain).describe(spec, config);
+      spec.feedForwardAdapters = layer + "adapters";
+      spec.activation = "dense_act_fn";
+      spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
+    };
   }
 
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();

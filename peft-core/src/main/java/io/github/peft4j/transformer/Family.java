@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.LinearSite.Role;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What distinguishes one model family from the others, as data: a {@link StackSpec} for each of its
@@ -38,9 +39,10 @@ final class Family {
     this.stacks = stacks;
   }
 
-  /** A family of one stack, which differs from Llama's as said. */
-  static Family of(String modelType, Layout stack) {
-    return new Family(modelType, List.of(stack));
+  /** A family of one stack, which differs from Llama's as the layouts say, one after the other. */
+  static Family of(String modelType, Layout... layouts) {
+    return new Family(
+        modelType, List.of(Stream.of(layouts).reduce((spec, config) -> {}, Layout::then)));
   }
 
   /** A family whose decoder reads the output of an encoder. */

@@ -73,7 +73,7 @@ class GoldenParityTest {
       throw new IllegalStateException("peft4j.golden.cuda is set, but there is no CUDA GPU");
     }
     try {
-      new GoldenCase(base, adapter, device, gpu ? 1e-3 : 1e-4).run();
+      new GoldenCase(name, base, adapter, device, gpu ? 1e-3 : 1e-4).run();
       PASSED.incrementAndGet();
       System.out.println("golden: passed " + name);
     } catch (UnsupportedModelException | io.github.peft4j.UnsupportedMethodException e) {

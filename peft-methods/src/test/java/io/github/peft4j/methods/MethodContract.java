@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import static io.github.peft4j.Closeness.assertClose;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,7 +8,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
@@ -25,47 +25,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
-/** What every method must keep to, on models small enough for finite differences. */
+/**
+ * What every method must keep to, on models small enough for finite differences. A subclass has the
+ * table of methods: {@code static Stream<Arguments> cases()}, see {@link MethodCase#onItsModels}.
+ */
+@ExtendWith(NamedFailures.class)
 abstract class MethodContract {
 
   private static final String NAME = PeftModel.DEFAULT;
 
   @TempDir Path folder;
 
-  /** The method, small. */
-  abstract PeftConfig config();
-
-  /** Whether a fresh adapter changes nothing. */
-  boolean startsWithoutEffect() {
-    return true;
+  private static PeftModel adapted(MethodCase method, TinyModel tiny, Precision precision) {
+    return tiny.load(precision).adapt(method.config());
   }
 
-  /** Whether the method is a change of weights. */
-  boolean merges() {
-    return true;
-  }
-
-  /** Whether the method is tried on a model; tied tables concern those that train tables. */
-  boolean fits(TinyModel model) {
-    return model != TinyModel.TIED_LLAMA;
-  }
-
-  /** Whether the gradient of a tensor is that of the loss, and not a part of it by intention. */
-  boolean hasWholeGradient(String tensor) {
-    return true;
-  }
-
-  private PeftModel adapted(TinyModel tiny, Precision precision) {
-    assumeTrue(fits(tiny), "the method is not for this model");
-    return tiny.load(precision).adapt(config());
-  }
-
-  private PeftModel perturbed(TinyModel tiny, Precision precision) {
-    PeftModel model = adapted(tiny, precision);
+  private static PeftModel perturbed(MethodCase method, TinyModel tiny, Precision precision) {
+    PeftModel model = adapted(method, tiny, precision);
     perturb(model.adapter(NAME), 11);
     return model;
   }
@@ -162,37 +143,25 @@ abstract class MethodContract {
     }
   }
 
-  private static void assertClose(String what, float[] mine, float[] theirs, double tolerance) {
-    assertThat(mine.length).as(what).isEqualTo(theirs.length);
-    double worst = 0;
-    double largest = 1e-6;
-    for (int i = 0; i < mine.length; i++) {
-      double difference = Math.abs(mine[i] - theirs[i]);
-      worst = difference > worst || Double.isNaN(difference) ? difference : worst;
-      largest = Math.max(largest, Math.abs(theirs[i]));
-    }
-    assertThat(worst / largest).as(what).isLessThan(tolerance);
-  }
-
-  @ParameterizedTest
-  @EnumSource
-  void aFreshAdapterChangesNothing(TinyModel tiny) {
-    assumeTrue(startsWithoutEffect(), "the method promises no such thing");
-    try (PeftModel model = adapted(tiny, Precision.FLOAT64)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void aFreshAdapterChangesNothing(MethodCase method, TinyModel tiny) {
+    assumeTrue(method.startsWithoutEffect(), "the method promises no such thing");
+    try (PeftModel model = adapted(method, tiny, Precision.FLOAT64)) {
       float[] with = logits(tiny, model);
       assertClose("logits", with, logits(tiny, model.disable()), 1e-6);
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void gradientsAreThoseOfFiniteDifferences(TinyModel tiny) {
-    try (PeftModel model = perturbed(tiny, Precision.FLOAT64)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void gradientsAreThoseOfFiniteDifferences(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT64)) {
       Map<String, float[]> gradients = gradients(tiny, model, false);
       Random random = new Random(5);
       gradients.forEach(
           (name, gradient) -> {
-            if (hasWholeGradient(name)) {
+            if (method.hasWholeGradient().test(name)) {
               double[] direction = random.doubles(gradient.length, -1, 1).toArray();
               double expected = 0;
               for (int i = 0; i < gradient.length; i++) {
@@ -235,10 +204,10 @@ abstract class MethodContract {
     return distance == 0 ? 0 : loss(tiny, model);
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void recomputedGradientsAreTheRecordedOnes(TinyModel tiny) {
-    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void recomputedGradientsAreTheRecordedOnes(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       Map<String, float[]> recorded = gradients(tiny, model, false);
       Map<String, float[]> recomputed = gradients(tiny, model, true);
       assertThat(recomputed.keySet()).isEqualTo(recorded.keySet());
@@ -247,10 +216,10 @@ abstract class MethodContract {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void trainingLeavesTheModelAsItWas(TinyModel tiny) {
-    try (PeftModel model = adapted(tiny, Precision.FLOAT32)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void trainingLeavesTheModelAsItWas(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = adapted(method, tiny, Precision.FLOAT32)) {
       Map<String, float[]> before = weights(model);
       float[] start = logits(tiny, model.disable());
       model.enable();
@@ -272,10 +241,10 @@ abstract class MethodContract {
     return weights;
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void aSavedAdapterComesBack(TinyModel tiny) {
-    try (PeftModel model = adapted(tiny, Precision.FLOAT32)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void aSavedAdapterComesBack(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = adapted(method, tiny, Precision.FLOAT32)) {
       train(tiny, model, 3);
       float[] trained = logits(tiny, model);
       model.save(folder.toString());
@@ -287,12 +256,12 @@ abstract class MethodContract {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void mergingKeepsTheLogitsAndUnmergingIsExact(TinyModel tiny) {
-    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void mergingKeepsTheLogitsAndUnmergingIsExact(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] unmerged = logits(tiny, model);
-      if (!merges()) {
+      if (!method.merges()) {
         assertThatThrownBy(model::merge)
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("cannot be merged");
@@ -309,12 +278,12 @@ abstract class MethodContract {
     }
   }
 
-  @ParameterizedTest
-  @EnumSource
-  void twoAdaptersLiveOnOneModel(TinyModel tiny) {
-    try (PeftModel model = perturbed(tiny, Precision.FLOAT32)) {
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void twoAdaptersLiveOnOneModel(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] first = logits(tiny, model);
-      model.adapt("other", config());
+      model.adapt("other", method.config());
       perturb(model.adapter("other"), 12);
       float[] second = logits(tiny, model);
       assertThat(second).isNotEqualTo(first);
@@ -323,7 +292,7 @@ abstract class MethodContract {
       model.activate("other");
       assertThat(logits(tiny, model)).isEqualTo(second);
       float[] both = logits(tiny, model.activate(NAME, "other"));
-      if (merges()) {
+      if (method.merges()) {
         assertClose("both merged", logits(tiny, model.merge()), both, 1e-4);
         model.unmerge();
       }

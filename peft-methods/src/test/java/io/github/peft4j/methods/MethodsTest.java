@@ -28,492 +28,106 @@ import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
-import org.junit.jupiter.api.Nested;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
 
-/** Every method keeps to the contract. */
-class MethodsTest {
+/**
+ * Every method keeps to the contract: one row a method, or a way to set it that has code of its
+ * own. {@code -Dpeft4j.methods=REGEX} runs the rows whose whole name matches.
+ */
+class MethodsTest extends MethodContract {
 
-  @Nested
-  class Lora extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).targetingAllLinear();
-    }
+  static Stream<Arguments> cases() {
+    String chosen = System.getProperty("peft4j.methods", ".*");
+    return methods()
+        .filter(method -> method.name().matches(chosen))
+        .flatMap(MethodCase::onItsModels);
   }
 
-  @Nested
-  class Dora extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).targetingAllLinear().dora();
-    }
-
-    /** The length of W + s B A counts as constant, by the paper's section 4.3. */
-    @Override
-    boolean hasWholeGradient(String tensor) {
-      return tensor.endsWith("magnitude_vector");
-    }
+  private static Stream<MethodCase> methods() {
+    return Stream.of(
+        method("Lora", LoraConfig.ofRank(2).targetingAllLinear()),
+        dora("Dora", LoraConfig.ofRank(2).targetingAllLinear().dora()),
+        method("LoraWithTokens", LoraConfig.ofRank(2).trainingTokens(5, 9)).fitting(model -> true),
+        method(
+            "Pissa",
+            LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.PISSA)),
+        method(
+            "FastPissa", LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.pissa(4))),
+        method("Olora", LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.OLORA)),
+        method(
+            "OrthogonalLora", LoraConfig.ofRank(2).initialization(LoraInitialization.ORTHOGONAL)),
+        dora(
+            "DoraOfEmbeddings",
+            LoraConfig.ofRank(2)
+                .targeting("embed_tokens", "word_embeddings", "shared", "q", "query", "q_proj")
+                .dora()),
+        dora("PissaDora", LoraConfig.ofRank(2).dora().initialization(LoraInitialization.PISSA)),
+        method("AdaLora", AdaLoraConfig.ofRanks(4, 2).warmup(0, 1)),
+        method("Ia3", Ia3Config.defaults()),
+        method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
+        method("LnTuning", LnTuningConfig.defaults()),
+        method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Vera", VeraConfig.ofRank(4)),
+        method(
+            "VeraWithoutProjections", Configs.with(VeraConfig.ofRank(4), "saveProjection", false)),
+        method("Loha", LohaConfig.ofRank(2)),
+        method("Lokr", LokrConfig.ofRank(1).factor(2)),
+        method("LokrOfWholeFactors", LokrConfig.ofRank(8)),
+        method("Oft", OftConfig.ofBlockSize(4)),
+        method("OftExact", OftConfig.ofBlockSize(4).exact()),
+        method("Boft", BoftConfig.ofBlockSize(4)),
+        method("BoftOfTwoLayers", BoftConfig.ofBlockSize(4).butterflies(2)),
+        method("Hra", HraConfig.ofRank(4)),
+        method("Miss", MissConfig.ofRank(5)),
+        method("Bat", Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT)),
+        method("OftWithBiases", OftConfig.ofBlockSize(4).exact().bias("all")),
+        method("FourierFt", FourierFtConfig.ofFrequencies(12)).hasEffectAtOnce(),
+        method("Shira", ShiraConfig.ofRank(1)),
+        method("TrainableTokens", TrainableTokensConfig.of(5, 9)).fitting(model -> true),
+        method("Pfeiffer", BottleneckConfig.pfeiffer().reduction(4))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Houlsby", BottleneckConfig.houlsby().reduction(4)).hasEffectAtOnce().cannotMerge(),
+        method("Parallel", BottleneckConfig.parallel().reduction(4)).cannotMerge(),
+        method("ScaledParallel", BottleneckConfig.scaledParallel().reduction(4)).cannotMerge(),
+        method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
+        method("HubPrefix", HubPrefixConfig.ofTokens(3).bottleneck(5))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.T5),
+        method("Prompt", PromptTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("PTuningMlp", PTuningConfig.ofTokens(3).hiddenSize(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "PTuningLstm",
+                PTuningConfig.ofTokens(3).hiddenSize(6).encoder(PTuningConfig.Encoder.LSTM))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Prefix", PrefixTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("PrefixProjection", PrefixTuningConfig.ofTokens(3).projection(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge());
   }
 
-  @Nested
-  class LoraWithTokens extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).trainingTokens(5, 9);
-    }
-
-    @Override
-    boolean fits(TinyModel model) {
-      return true;
-    }
+  private static MethodCase method(String name, PeftConfig config) {
+    return MethodCase.of(name, config);
   }
 
-  @Nested
-  class Pissa extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.PISSA);
-    }
+  /** The length of W + s B A counts as constant, by the paper's section 4.3. */
+  private static MethodCase dora(String name, LoraConfig config) {
+    return method(name, config).withWholeGradientOf(tensor -> tensor.endsWith("magnitude_vector"));
   }
 
-  @Nested
-  class FastPissa extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.pissa(4));
-    }
-  }
-
-  @Nested
-  class Olora extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.OLORA);
-    }
-  }
-
-  @Nested
-  class OrthogonalLora extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).initialization(LoraInitialization.ORTHOGONAL);
-    }
-  }
-
-  @Nested
-  class DoraOfEmbeddings extends Dora {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2)
-          .targeting("embed_tokens", "word_embeddings", "shared", "q", "query", "q_proj")
-          .dora();
-    }
-  }
-
-  @Nested
-  class PissaDora extends Dora {
-    @Override
-    PeftConfig config() {
-      return LoraConfig.ofRank(2).dora().initialization(LoraInitialization.PISSA);
-    }
-  }
-
-  @Nested
-  class AdaLora extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return AdaLoraConfig.ofRanks(4, 2).warmup(0, 1);
-    }
-  }
-
-  @Nested
-  class Ia3 extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return Ia3Config.defaults();
-    }
-  }
-
-  @Nested
-  class BitFit extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BitFitConfig.defaults();
-    }
-
-    @Override
-    boolean fits(TinyModel model) {
-      return model == TinyModel.BERT;
-    }
-  }
-
-  @Nested
-  class LnTuning extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LnTuningConfig.defaults();
-    }
-  }
-
-  @Nested
-  class Full extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return FullConfig.defaults();
-    }
-
-    @Override
-    boolean fits(TinyModel model) {
-      return true;
-    }
-  }
-
-  @Nested
-  class Vera extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return VeraConfig.ofRank(4);
-    }
-  }
-
-  @Nested
-  class VeraWithoutProjections extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return Configs.with(VeraConfig.ofRank(4), "saveProjection", false);
-    }
-  }
-
-  @Nested
-  class Loha extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LohaConfig.ofRank(2);
-    }
-  }
-
-  @Nested
-  class Lokr extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LokrConfig.ofRank(1).factor(2);
-    }
-  }
-
-  @Nested
-  class LokrOfWholeFactors extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return LokrConfig.ofRank(8);
-    }
-  }
-
-  @Nested
-  class Oft extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return OftConfig.ofBlockSize(4);
-    }
-  }
-
-  @Nested
-  class OftExact extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return OftConfig.ofBlockSize(4).exact();
-    }
-  }
-
-  @Nested
-  class Boft extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BoftConfig.ofBlockSize(4);
-    }
-  }
-
-  @Nested
-  class BoftOfTwoLayers extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BoftConfig.ofBlockSize(4).butterflies(2);
-    }
-  }
-
-  @Nested
-  class Hra extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return HraConfig.ofRank(4);
-    }
-  }
-
-  @Nested
-  class Miss extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return MissConfig.ofRank(5);
-    }
-  }
-
-  @Nested
-  class Bat extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT);
-    }
-  }
-
-  @Nested
-  class OftWithBiases extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return OftConfig.ofBlockSize(4).exact().bias("all");
-    }
-  }
-
-  @Nested
-  class FourierFt extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return FourierFtConfig.ofFrequencies(12);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-  }
-
-  @Nested
-  class Shira extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return ShiraConfig.ofRank(1);
-    }
-  }
-
-  @Nested
-  class TrainableTokens extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return TrainableTokensConfig.of(5, 9);
-    }
-
-    @Override
-    boolean fits(TinyModel model) {
-      return true;
-    }
-  }
-
-  @Nested
-  class Pfeiffer extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BottleneckConfig.pfeiffer().reduction(4);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class Houlsby extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BottleneckConfig.houlsby().reduction(4);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class Parallel extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BottleneckConfig.parallel().reduction(4);
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class ScaledParallel extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return BottleneckConfig.scaledParallel().reduction(4);
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class NormedBottleneck extends MethodContract {
-    @Override
-    PeftConfig config() {
-      BottleneckConfig config =
-          Configs.with(BottleneckConfig.houlsby().reduction(4), "crossAdapter", true);
-      config = Configs.with(Configs.with(config, "lnBefore", true), "lnAfter", true);
-      config = Configs.with(config, "originalLnBefore", true);
-      config = Configs.with(config, "residualBeforeLn", Residual.SUM);
-      return Configs.with(config, "scaling", Scaling.CHANNEL);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class HubPrefix extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return HubPrefixConfig.ofTokens(3).bottleneck(5);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-
-    @Override
-    boolean fits(TinyModel model) {
-      return super.fits(model) && model != TinyModel.T5;
-    }
-  }
-
-  @Nested
-  class Prompt extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return PromptTuningConfig.ofTokens(3);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class PTuningMlp extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return PTuningConfig.ofTokens(3).hiddenSize(6);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class PTuningLstm extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return PTuningConfig.ofTokens(3).hiddenSize(6).encoder(PTuningConfig.Encoder.LSTM);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class Prefix extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return PrefixTuningConfig.ofTokens(3);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class PrefixProjection extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return PrefixTuningConfig.ofTokens(3).projection(6);
-    }
-
-    @Override
-    boolean startsWithoutEffect() {
-      return false;
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
-  }
-
-  @Nested
-  class LlamaAdapter extends MethodContract {
-    @Override
-    PeftConfig config() {
-      return AdaptionPromptConfig.of(3, 1);
-    }
-
-    @Override
-    boolean merges() {
-      return false;
-    }
+  /** A bottleneck with all that a config can add to it. */
+  private static BottleneckConfig normed() {
+    BottleneckConfig config =
+        Configs.with(BottleneckConfig.houlsby().reduction(4), "crossAdapter", true);
+    config = Configs.with(Configs.with(config, "lnBefore", true), "lnAfter", true);
+    config = Configs.with(config, "originalLnBefore", true);
+    config = Configs.with(config, "residualBeforeLn", Residual.SUM);
+    return Configs.with(config, "scaling", Scaling.CHANNEL);
   }
 }

@@ -1,34 +1,24 @@
 package io.github.peft4j.methods.lokr;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonPrimitive;
-import java.util.Arrays;
+import io.github.peft4j.JsonChoice;
 
 /** How LoKr's factors start: {@code init_weights}. */
-public enum LokrInitialization {
+public enum LokrInitialization implements JsonChoice {
   /** The left factor zero, the right one Kaiming-uniform: no effect at first. */
-  DEFAULT(new JsonPrimitive(true)),
+  DEFAULT(true),
   /** The left factor Kaiming-uniform, the right one zero, as in LyCORIS: no effect at first. */
-  LYCORIS(new JsonPrimitive("lycoris")),
+  LYCORIS("lycoris"),
   /** Both random: an effect from the start; for tests. */
-  RANDOM(new JsonPrimitive(false));
+  RANDOM(false);
 
-  private final JsonElement json;
+  private final Object json;
 
-  LokrInitialization(JsonElement json) {
+  LokrInitialization(Object json) {
     this.json = json;
   }
 
-  /** As it stands in adapter_config.json. */
-  public JsonElement toJson() {
+  @Override
+  public Object json() {
     return json;
-  }
-
-  /** From adapter_config.json. */
-  public static LokrInitialization fromJson(JsonElement json) {
-    return Arrays.stream(values())
-        .filter(value -> value.json.equals(json))
-        .findFirst()
-        .orElseThrow(() -> new IllegalArgumentException("one of true, \"lycoris\", false"));
   }
 }

@@ -1,36 +1,26 @@
 package io.github.peft4j.methods.miss;
 
-import com.google.gson.JsonElement;
-import com.google.gson.JsonPrimitive;
-import java.util.Arrays;
+import io.github.peft4j.JsonChoice;
 
 /** MiSS's variants: {@code init_weights}. */
-public enum MissInitialization {
+public enum MissInitialization implements JsonChoice {
   /** A matrix [r, out] of zeros: no effect at first. */
-  DEFAULT(new JsonPrimitive(true)),
+  DEFAULT(true),
   /** A matrix [r, mini_r] of zeros that repeats along the output. */
-  MINI(new JsonPrimitive("mini")),
+  MINI("mini"),
   /** Matrices [out / r, r, r] of zeros, which are multiplied with the frozen weight: Bat. */
-  BAT(new JsonPrimitive("bat")),
+  BAT("bat"),
   /** A random matrix [r, out]: an effect from the start; for tests. */
-  RANDOM(new JsonPrimitive(false));
+  RANDOM(false);
 
-  private final JsonElement json;
+  private final Object json;
 
-  MissInitialization(JsonElement json) {
+  MissInitialization(Object json) {
     this.json = json;
   }
 
-  /** As it stands in adapter_config.json. */
-  public JsonElement toJson() {
+  @Override
+  public Object json() {
     return json;
-  }
-
-  /** From adapter_config.json. */
-  public static MissInitialization fromJson(JsonElement json) {
-    return Arrays.stream(values())
-        .filter(value -> value.json.equals(json))
-        .findFirst()
-        .orElseThrow(() -> new IllegalArgumentException("one of true, \"mini\", \"bat\", false"));
   }
 }

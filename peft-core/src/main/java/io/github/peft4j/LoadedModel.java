@@ -1,0 +1,95 @@
+package io.github.peft4j;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.TransformerModel;
+import org.jspecify.annotations.Nullable;
+
+/** A frozen model with what came along with it, as a DJL block that computes what it computes. */
+abstract class LoadedModel extends AbstractBlock implements TextModel, AutoCloseable {
+
+  private final TransformerModel base;
+  private final @Nullable Tokenizer tokenizer;
+  private final Origin origin;
+
+  /**
+   * Wraps a model.
+   *
+   * @param tokenizer of the model, or null; closed with the model
+   */
+  LoadedModel(TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin) {
+    this.base = addChildBlock("base", base);
+    this.tokenizer = tokenizer;
+    this.origin = origin;
+  }
+
+  /** The frozen model, with whatever is active on it. */
+  @Override
+  public TransformerModel base() {
+    return base;
+  }
+
+  /**
+   * The tokenizer.
+   *
+   * @throws IllegalStateException if the model was loaded without one
+   */
+  @Override
+  public Tokenizer tokenizer() {
+    if (tokenizer == null) {
+      throw new IllegalStateException(
+          origin() + " has no tokenizer.json; add it to the folder to work with texts");
+    }
+    return tokenizer;
+  }
+
+  /** Where the frozen model came from: a folder, or a name. */
+  public String origin() {
+    return origin.name();
+  }
+
+  /**
+   * The fingerprint of the frozen model's weights, 64 hexadecimal digits: see {@link
+   * io.github.peft4j.io.TensorHash}. They are read once for it, at the first call.
+   *
+   * @return null if adapters were merged for good, so that the weights are no longer those of a
+   *     file
+   */
+  public @Nullable String baseSha256() {
+    return origin.sha256();
+  }
+
+  @Override
+  protected NDList forwardInternal(
+      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    return base.forward(store, inputs, training, params);
+  }
+
+  @Override
+  public Shape[] getOutputShapes(Shape[] inputShapes) {
+    return base.getOutputShapes(inputShapes);
+  }
+
+  /** Loaded weights need no initialisation. */
+  @Override
+  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
+
+  @Override
+  public boolean isInitialized() {
+    return true;
+  }
+
+  @Override
+  public void close() {
+    base.close();
+    if (tokenizer != null) {
+      tokenizer.close();
+    }
+  }
+}

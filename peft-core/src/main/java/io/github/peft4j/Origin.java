@@ -1,0 +1,60 @@
+package io.github.peft4j;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Where a frozen model came from: what adapters' files say of it, and are compared with. */
+final class Origin {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Origin.class);
+
+  private final String name;
+  private final Supplier<String> hash;
+  private @Nullable String sha256;
+  private boolean changed;
+
+  /**
+   * An origin.
+   *
+   * @param name a folder, or {@code base_model_name_or_path} in adapter files
+   * @param hash computes the fingerprint of the weights, once, when it is first asked for
+   */
+  Origin(String name, Supplier<String> hash) {
+    this.name = name;
+    this.hash = hash;
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** The fingerprint of the weights; null once they are no longer those that were loaded. */
+  @Nullable String sha256() {
+    if (sha256 == null && !changed) {
+      sha256 = hash.get();
+    }
+    return changed ? null : sha256;
+  }
+
+  /** To be called when adapters have been merged for good. */
+  void change() {
+    changed = true;
+  }
+
+  /** Where an adapter on this model comes from, if it is saved now. */
+  Provenance provenance(Adapter adapter) {
+    return Provenance.now(name, sha256(), adapter.trainings());
+  }
+
+  /** Logs a warning if an adapter's folder names a model of other weights. */
+  void compare(Path folder, Provenance provenance) {
+    if (provenance.baseSha256() != null) { // else reading all weights would be for nothing
+      Optional<String> doubt = provenance.doubt(name, sha256());
+      doubt.ifPresent(why -> LOG.warn("{}: {}", folder, why));
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package io.github.peft4j.train;
+
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.BatchSampler;
+import io.github.peft4j.data.Collator;
+import io.github.peft4j.data.EncodedDataset;
+import java.util.List;
+
+/**
+ * Which batches make which step of a training: a function of the step alone, so that a run that was
+ * killed can go on.
+ */
+final class BatchPlan {
+
+  private final EncodedDataset data;
+  private final BatchSampler sampler;
+  private final Collator collator;
+  private final int accumulation;
+  private int sampledEpoch = -1;
+  private List<int[]> sampled = List.of();
+
+  /**
+   * A plan.
+   *
+   * @param accumulation how many batches make a step, but at the end of an epoch
+   */
+  BatchPlan(EncodedDataset data, BatchSampler sampler, Collator collator, int accumulation) {
+    this.data = data;
+    this.sampler = sampler;
+    this.collator = collator;
+    this.accumulation = accumulation;
+  }
+
+  /** Optimizer steps that go through all examples once. */
+  long stepsPerEpoch() {
+    return (long) (sampler.batchesPerEpoch() + accumulation - 1) / accumulation;
+  }
+
+  /** The examples of a step's batches. */
+  List<int[]> examples(long step) {
+    int epoch = (int) (step / stepsPerEpoch());
+    int first = (int) (step % stepsPerEpoch()) * accumulation;
+    if (epoch != sampledEpoch) {
+      sampled = sampler.epoch(epoch);
+      sampledEpoch = epoch;
+    }
+    return sampled.subList(first, Math.min(first + accumulation, sampled.size()));
+  }
+
+  /** The batches of those examples. */
+  List<Batch> batches(List<int[]> examples) {
+    return examples.stream().map(rows -> collator.collate(data.select(rows))).toList();
+  }
+}

@@ -1,0 +1,58 @@
+package io.github.peft4j.methods;
+
+import io.github.peft4j.PeftConfig;
+import java.util.Arrays;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
+
+/**
+ * A method, small, and what it promises: a row of the table in {@link MethodsTest}.
+ *
+ * @param name what tests call it
+ * @param startsWithoutEffect whether a fresh adapter changes nothing
+ * @param merges whether it is a change of weights
+ * @param fits the models that it is tried on; tied tables concern those that train tables
+ * @param hasWholeGradient the tensors whose gradient is that of the loss, and not a part of it by
+ *     intention
+ */
+record MethodCase(
+    String name,
+    PeftConfig config,
+    boolean startsWithoutEffect,
+    boolean merges,
+    Predicate<TinyModel> fits,
+    Predicate<String> hasWholeGradient) {
+
+  /** A method that promises all there is, on models whose tables are not tied. */
+  static MethodCase of(String name, PeftConfig config) {
+    return new MethodCase(
+        name, config, true, true, model -> model != TinyModel.TIED_LLAMA, tensor -> true);
+  }
+
+  MethodCase hasEffectAtOnce() {
+    return new MethodCase(name, config, false, merges, fits, hasWholeGradient);
+  }
+
+  MethodCase cannotMerge() {
+    return new MethodCase(name, config, startsWithoutEffect, false, fits, hasWholeGradient);
+  }
+
+  MethodCase fitting(Predicate<TinyModel> models) {
+    return new MethodCase(name, config, startsWithoutEffect, merges, models, hasWholeGradient);
+  }
+
+  MethodCase withWholeGradientOf(Predicate<String> tensors) {
+    return new MethodCase(name, config, startsWithoutEffect, merges, fits, tensors);
+  }
+
+  /** Each check's arguments: this and a model, for all models that it fits. */
+  Stream<Arguments> onItsModels() {
+    return Arrays.stream(TinyModel.values()).filter(fits).map(model -> Arguments.of(this, model));
+  }
+
+  @Override
+  public String toString() {
+    return name;
+  }
+}
