@@ -1,11 +1,12 @@
 """Makes the cases beside this file: what AdapterHub's library computes on tiny models.
 
     pip install torch transformers==4.57.6 adapters==1.3.0 safetensors
-    python make_goldens.py
+    python make_goldens.py [case …]
 
-Each <model>/ holds a checkpoint (those of ../golden are used where they are), each <model>/<case>/ an adapter as
+Each <model>/ holds a checkpoint (without one, that of ../golden is used), each <model>/<case>/ an adapter as
 the library saves it, and expected.safetensors: a batch and its logits with the adapter. What shares memory
-(prefixes, norms in front) the library can only save as pytorch_adapter.bin.
+(prefixes, norms in front) the library can only save as pytorch_adapter.bin. Only the library's own heads take the
+inverse of an invertible adapter before a language model's output.
 """
 
 import pathlib
@@ -13,7 +14,8 @@ import sys
 
 import adapters
 import torch
-from adapters import (BnConfig, DoubleSeqBnConfig, ParBnConfig, PrefixTuningConfig, SeqBnConfig)
+from adapters import (AutoAdapterModel, BnConfig, DoubleSeqBnConfig, DoubleSeqBnInvConfig, ParBnConfig,
+                      PrefixTuningConfig, SeqBnConfig, SeqBnInvConfig)
 from safetensors.torch import save_file
 from transformers import (BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM,
                           T5Config, T5ForConditionalGeneration)
@@ -38,6 +40,8 @@ BOTTLENECKS = {
     "seq_bn": lambda: SeqBnConfig(reduction_factor=4),
     "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor={"0": 4, "default": 8}),
     "par_bn": lambda: ParBnConfig(mh_adapter=True),
+    "inv": lambda: SeqBnInvConfig(reduction_factor=4),
+    "gates": lambda: DoubleSeqBnConfig(reduction_factor=4, use_gating=True, scaling=2.0),
 }
 CASES = {
     "tiny-bert": BOTTLENECKS | {
@@ -49,19 +53,28 @@ CASES = {
                                   ln_after=True, adapter_residual_before_ln=True, scaling=0.5),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, leave_out=[0]),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, dropout=0.1),
+        "double_inv": lambda: DoubleSeqBnInvConfig(reduction_factor=4, inv_adapter_reduction_factor=3),
+        "gates_par": lambda: ParBnConfig(use_gating=True, ln_after=True),
     },
     "tiny-llama": BOTTLENECKS | {
         "norms": lambda: BnConfig(mh_adapter=True, output_adapter=True, reduction_factor=4, non_linearity="leakyrelu",
                                   original_ln_before=True, ln_before=True, ln_after=True),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5, non_linearity="relu"),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, shared_gating=False,
+                                                   leave_out=[1], init_weights_seed=4),
     },
     "tiny-gpt2": BOTTLENECKS,
     "tiny-t5": BOTTLENECKS | {
         "cross": lambda: DoubleSeqBnConfig(reduction_factor=4, cross_adapter=True, leave_out=[0, 3]),
+        "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
+        "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, encoder_prefix=False),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, cross_prefix=False, use_gating=True,
+                                                   shared_gating=False),
     },
 }
-SHARES_MEMORY = {"norms", "prefix", "prefix_flat"}
+SHARES_MEMORY = {"norms", "prefix", "prefix_flat", "prefix_gates"}
 
 
 def batch(name):
@@ -77,9 +90,11 @@ def batch(name):
 
 def make_case(folder, case, config):
     torch.manual_seed(3)
-    base = GOLDEN / folder.name if (GOLDEN / folder.name).exists() else folder
+    base = folder if (folder / "config.json").exists() else GOLDEN / folder.name
     # with PyTorch's fused attention the library masks Llama's prefixes out: its masks are Boolean then
-    model = CLASSES[folder.name].from_pretrained(base, attn_implementation="eager")
+    flexible = case == "inv" and folder.name != "tiny-bert"
+    model_class = AutoAdapterModel if flexible else CLASSES[folder.name]
+    model = model_class.from_pretrained(base, attn_implementation="eager")
     model.config._name_or_path = folder.name
     model.name_or_path = folder.name
     adapters.init(model)
@@ -87,7 +102,7 @@ def make_case(folder, case, config):
     model.set_active_adapters("task")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "adapters." in name or "prefix_tuning" in name:
+            if "adapters." in name or "prefix_tuning" in name or "prefix_gates" in name:
                 parameter.add_(torch.randn_like(parameter) * 0.2)
     inputs = batch(folder.name)
     logits = model.eval()(**inputs).logits
@@ -103,7 +118,7 @@ def main():
     for name, cases in CASES.items():
         folder = HERE / name
         folder.mkdir(exist_ok=True)
-        if name in NEW:
+        if name in NEW and len(sys.argv) == 1:
             torch.manual_seed(2)
             model = NEW[name]()
             with torch.no_grad():
@@ -112,7 +127,8 @@ def main():
             model.save_pretrained(folder)
             (folder / "generation_config.json").unlink(missing_ok=True)
         for case, config in cases.items():
-            make_case(folder, case, config())
+            if case in sys.argv[1:] or len(sys.argv) == 1:
+                make_case(folder, case, config())
 
 
 if __name__ == "__main__":

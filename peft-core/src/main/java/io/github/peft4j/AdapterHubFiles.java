@@ -48,6 +48,9 @@ final class AdapterHubFiles {
   private static final Map<String, String> FORMER_NAMES =
       Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
 
+  /** What configs said of fusions, which are configs of their own now. */
+  private static final List<String> FORMER_FIELDS = List.of("attention_type", "new_attention_norm");
+
   private static final Gson PRETTY =
       new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
@@ -71,6 +74,13 @@ final class AdapterHubFiles {
     JsonElement f = config.get("non_linearity");
     if (!json.has("version") && f != null && FORMER_NAMES.containsKey(f.getAsString())) {
       config.addProperty("non_linearity", FORMER_NAMES.get(f.getAsString()));
+    }
+    FORMER_FIELDS.forEach(config::remove);
+    JsonElement nested = config.remove("invertible_adapter");
+    boolean ofTask = json.has("type") && json.get("type").getAsString().equals("text_task");
+    if (nested != null && nested.isJsonObject() && !ofTask) { // tasks name one but have none
+      config.add("inv_adapter", nested.getAsJsonObject().get("block_type"));
+      config.add("inv_adapter_reduction_factor", nested.getAsJsonObject().get("reduction_factor"));
     }
     return config;
   }

@@ -9,12 +9,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonParser;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.tuner.HiddenSite;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
@@ -22,9 +24,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -105,11 +106,16 @@ class AdapterHubTest {
         : TorchFile.open(folder.resolve("pytorch_adapter.bin"));
   }
 
-  /** Without the copies that attentions have of a prefix. */
-  private static Set<String> names(TensorSource source) {
+  /**
+   * Names by those of the model with its usual head: without what the library's own heads put in
+   * front of T5's, and without the copies that attentions have of a prefix.
+   */
+  private static Map<String, String> names(TensorSource source) {
     return source.names().stream()
         .filter(name -> !name.contains(".pool."))
-        .collect(Collectors.toCollection(TreeSet::new));
+        .collect(
+            Collectors.toMap(
+                name -> name.replaceFirst("^transformer\\.(?=encoder|decoder)", ""), name -> name));
   }
 
   @ParameterizedTest
@@ -133,11 +139,14 @@ class AdapterHubTest {
         .isEqualTo(JsonParser.parseString(config(theirs)).getAsJsonObject().get("config"));
     try (TensorSource ours = weights(folder);
         TensorSource wanted = weights(theirs)) {
-      assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(names(wanted));
-      for (String name : ours.names()) {
-        assertThat(ours.info(name)).isEqualTo(wanted.info(name));
-        assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(name));
-      }
+      Map<String, String> theirNames = names(wanted);
+      assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(theirNames.keySet());
+      theirNames.forEach(
+          (name, theirName) -> {
+            assertThat(ours.info(name).shape()).isEqualTo(wanted.info(theirName).shape());
+            assertThat(ours.info(name).dtype()).isEqualTo(wanted.info(theirName).dtype());
+            assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(theirName));
+          });
     }
     try (PeftModel again = model(adapter)) {
       again.loadAdapter("again", folder);
@@ -179,6 +188,72 @@ class AdapterHubTest {
     }
   }
 
+  /** As the folders of language adapters that the hub's first users uploaded are. */
+  @Test
+  void theFormerNamesOfTensorsAndFieldsAreRead() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/inv");
+    try (Safetensors source = Safetensors.open(theirs.resolve("adapter.safetensors"))) {
+      var writer = new SafetensorsWriter();
+      for (String name : source.names()) {
+        String former =
+            name.replace(".output.adapters.", ".output.layer_text_lang_adapters.")
+                .replace("invertible_adapters", "invertible_lang_adapters");
+        assertThat(former).isNotEqualTo(name);
+        writer.add(former, source.info(name).shape(), source.floats(name));
+      }
+      writer.write(folder.resolve("adapter.safetensors"));
+    }
+    String text =
+        config(theirs)
+            .replace("\"inv_adapter\": \"nice\",", "")
+            .replace(
+                "\"inv_adapter_reduction_factor\": 2,",
+                """
+                "attention_type": "sent-lvl-static", "new_attention_norm": false,
+                "invertible_adapter":
+                  {"block_type": "nice", "non_linearity": "relu", "reduction_factor": 2},
+                """)
+            .replace("\"name\": \"task\"", "\"name\": \"task\", \"type\": \"text_lang\"");
+    Files.writeString(folder.resolve("adapter_config.json"), text);
+    try (PeftModel model = model("tiny-bert/inv")) {
+      model.loadAdapter("mine", folder);
+      assertExpected("tiny-bert/inv", model);
+    }
+    Files.writeString(
+        folder.resolve("adapter_config.json"), text.replace("text_lang", "text_task"));
+    try (PeftModel model = model("tiny-bert/inv")) {
+      assertThatThrownBy(() -> model.loadAdapter("mine", folder))
+          .hasMessageContaining("invertible_lang_adapters.task.F.0.weight finds no place");
+    }
+  }
+
+  @Test
+  void anInverseTakesHiddenStatesBack() {
+    try (PeftModel model = model("tiny-llama/inv")) {
+      model.loadAdapter("mine", cases().resolve("tiny-llama/inv"));
+      HiddenSite first = end(model, HiddenSite.Kind.FIRST);
+      HiddenSite last = end(model, HiddenSite.Kind.LAST);
+      try (NDManager manager = model.base().manager().newSubManager()) {
+        NDArray x = manager.randomNormal(new Shape(2, 3, first.dimension()));
+        float[] back = Autograd.without(() -> Tensors.floats(last.forward(first.forward(x))));
+        float[] there = Autograd.without(() -> Tensors.floats(first.forward(x)));
+        assertThat(there).isNotEqualTo(Tensors.floats(x));
+        assertThat(back).usingComparatorWithPrecision(1e-5f).containsExactly(Tensors.floats(x));
+      }
+    }
+  }
+
+  private static HiddenSite end(PeftModel model, HiddenSite.Kind kind) {
+    return model
+        .base()
+        .sites()
+        .filter(HiddenSite.class::isInstance)
+        .map(HiddenSite.class::cast)
+        .filter(site -> site.kind() == kind)
+        .findFirst()
+        .orElseThrow();
+  }
+
   @Test
   void refusesByNameWhatIsNotSupported() throws IOException {
     Path theirs = cases().resolve("tiny-bert/seq_bn");
@@ -191,7 +266,7 @@ class AdapterHubTest {
             List.of("\"non_linearity\": \"relu\"", "\"non_linearity\": \"maxout\""),
             List.of("\"scaling\": 1.0", "\"scaling\": NaN"),
             List.of("\"reduction_factor\": 4", "\"reduction_factor\": 0"),
-            List.of("\"use_gating\": false", "\"use_gating\": true"))) {
+            List.of("\"inv_adapter\": null", "\"inv_adapter\": \"glow\""))) {
       assertThat(text).contains(change.get(0));
       Files.writeString(
           folder.resolve("adapter_config.json"), text.replace(change.get(0), change.get(1)));

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.HiddenSite;
 import io.github.peft4j.tuner.InputSite;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,7 @@ final class InputEmbedding extends NamedBlock {
   private final long positionOffset;
   private final double dropout;
   private final InputSite site;
+  private final HiddenSite first;
 
   /**
    * Creates an embedding.
@@ -66,6 +68,9 @@ final class InputEmbedding extends NamedBlock {
     this.positionOffset = positionOffset;
     this.dropout = dropout;
     this.site = publish(new InputSite(name(), stack, tokens.site(), ownTokens, tokens::forward));
+    long dimension = tokens.site().dimension();
+    this.first =
+        publish(new HiddenSite(stack + ".embedded", HiddenSite.Kind.FIRST, stack, dimension));
   }
 
   /** The first hidden state; the pass learns of masks and positions. */
@@ -98,7 +103,7 @@ final class InputEmbedding extends NamedBlock {
               : ADD.call(places, Tensors.scalar(positionOffset));
       x = ADD.call(x, positions.forward(ids));
     }
-    return pass.drop(norm == null ? x : norm.forward(x), dropout);
+    return first.forward(pass.drop(norm == null ? x : norm.forward(x), dropout));
   }
 
   /** How many vectors active adapters put in front of every sequence. */

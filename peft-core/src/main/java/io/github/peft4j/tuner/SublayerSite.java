@@ -77,12 +77,14 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * @param function the branch itself
    * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
    *     nothing
+   * @param run what holds for the whole run
    */
   public record Input(
       NDArray hidden,
       NDArray residual,
       Forward<NDArray, NDArray> function,
-      Forward<NDArray, NDArray> norm) {
+      Forward<NDArray, NDArray> norm,
+      Run run) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -97,7 +99,8 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
                 ArrayRows.INSTANCE.select(input.hidden, rows),
                 ArrayRows.INSTANCE.select(input.residual, rows),
                 input.function,
-                input.norm);
+                input.norm,
+                input.run);
           }
         };
   }

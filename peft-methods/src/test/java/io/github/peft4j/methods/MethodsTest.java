@@ -343,6 +343,22 @@ class MethodsTest {
   }
 
   @Nested
+  class InvertibleBottleneck extends Pfeiffer {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.pfeiffer().reduction(4).invertible(2);
+    }
+  }
+
+  @Nested
+  class GatedBottleneck extends Pfeiffer {
+    @Override
+    PeftConfig config() {
+      return BottleneckConfig.houlsby().reduction(4).gated();
+    }
+  }
+
+  @Nested
   class Parallel extends MethodContract {
     @Override
     PeftConfig config() {

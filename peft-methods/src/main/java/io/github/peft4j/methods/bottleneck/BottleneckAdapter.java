@@ -60,6 +60,21 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
               return torch.layer_norm(x, [torch.size(x, -1)], w.to(x.dtype), b.to(x.dtype), 1e-05)
           """);
 
+  private static final Kernel GATE =
+      Kernel.of(
+          """
+          def gate(u: Tensor, z: Tensor, w: Tensor, b: Tensor) -> Tensor:
+              open = torch.sigmoid(torch.linear(z, w.to(z.dtype), b.to(z.dtype)))  # (B, T, 1)
+              return torch.mul(u, torch.mean(open, [1], True))                     # (B, T, D)
+          """);
+
+  /** How far the adapter is open for each text: the mean of σ(w z + b) over its tokens. */
+  private record Gate(Trainable weight, Trainable bias) {
+    NDArray of(NDArray u, NDArray z) {
+      return GATE.call(u, z, weight.value(), bias.value());
+    }
+  }
+
   /** A norm of the adapter's own. */
   private record Norm(Trainable weight, Trainable bias) {
     NDArray of(NDArray x) {
@@ -79,6 +94,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final Trainable b2;
   private final @Nullable Trainable s;
   private final @Nullable Norm after;
+  private final @Nullable Gate gate;
   private final Kernel up;
   private final @Nullable Kernel scale;
 
@@ -103,6 +119,12 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
             ? trainable("scaling", initial.filled(1, scaling.perChannel() ? d : 1))
             : null;
     this.after = config.lnAfter() ? norm("adapter_norm_after", d, initial) : null;
+    this.gate =
+        config.useGating()
+            ? new Gate(
+                trainable("gate.weight", start.gate(initial, d)),
+                trainable("gate.bias", start.gateBias(initial, d)))
+            : null;
     this.up = UP.with("f", config.nonLinearity().expression);
     this.scale =
         scaling.value() == null
@@ -145,6 +167,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }
-    return isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    u = isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    return gate == null ? u : gate.of(u, z);
   }
 }

@@ -27,6 +27,10 @@ import org.jspecify.annotations.Nullable;
  * @param dropout probability of an element of the adapter's output to be dropped, in [0, 1); 0
  * @param leaveOut indices of layers without adapters, a decoder's counting on from its encoder's
  * @param initWeights how the matrices start
+ * @param useGating whether each adapter's output is multiplied by a trained gate, one for each text
+ * @param invAdapter the invertible adapter at the embeddings, or null for none
+ * @param invAdapterReductionFactor how many times smaller its maps' inner width is than half of the
+ *     hidden state, above 0; null without one
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
 public record BottleneckConfig(
@@ -45,6 +49,9 @@ public record BottleneckConfig(
     double dropout,
     List<Integer> leaveOut,
     Start initWeights,
+    boolean useGating,
+    @Nullable Invertible invAdapter,
+    @Nullable Double invAdapterReductionFactor,
     @Nullable List<String> modulesToSave)
     implements PeftConfig {
 
@@ -56,6 +63,11 @@ public record BottleneckConfig(
         "output_adapter",
         outputAdapter,
         "true, or mh_adapter or cross_adapter to be");
+    require(
+        invAdapter == null || (invAdapterReductionFactor != null && invAdapterReductionFactor > 0),
+        "inv_adapter_reduction_factor",
+        invAdapterReductionFactor,
+        "a number above 0, since there is an inv_adapter");
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
@@ -97,6 +109,23 @@ public record BottleneckConfig(
   /** With this scale. */
   public BottleneckConfig scaling(double scale) {
     return Configs.with(this, "scaling", Scaling.of(scale));
+  }
+
+  /**
+   * With an invertible adapter behind the embeddings and its inverse before a language model's
+   * output (Pfeiffer et al. 2020, arXiv:2005.00052): seq_bn_inv, double_seq_bn_inv.
+   *
+   * @param reduction how many times smaller its inner width is than half of the hidden state; 2 in
+   *     AdapterHub's library
+   */
+  public BottleneckConfig invertible(double reduction) {
+    BottleneckConfig reduced = Configs.with(this, "invAdapterReductionFactor", reduction);
+    return Configs.with(reduced, "invAdapter", Invertible.NICE);
+  }
+
+  /** With a gate for each adapter (Mao et al. 2021, arXiv:2110.07577). */
+  public BottleneckConfig gated() {
+    return Configs.with(this, "useGating", true);
   }
 
   /** With this dropout of the adapter's output. */
