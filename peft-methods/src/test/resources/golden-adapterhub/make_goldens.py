@@ -6,7 +6,8 @@
 Each <model>/ holds a checkpoint (without one, that of ../golden is used), each <model>/<case>/ an adapter as
 the library saves it, and expected.safetensors: a batch and its logits with the adapter. What shares memory
 (prefixes, norms in front) the library can only save as pytorch_adapter.bin. Only the library's own heads take the
-inverse of an invertible adapter before a language model's output.
+inverse of an invertible adapter before a language model's output, and save what Compacter's layers share in T5; head and
+tagging_head have such heads on BERT.
 """
 
 import pathlib
@@ -14,8 +15,9 @@ import sys
 
 import adapters
 import torch
-from adapters import (AutoAdapterModel, BnConfig, DoubleSeqBnConfig, DoubleSeqBnInvConfig, ParBnConfig,
-                      PrefixTuningConfig, SeqBnConfig, SeqBnInvConfig)
+from adapters import (AutoAdapterModel, BnConfig, CompacterConfig, CompacterPlusPlusConfig, DoubleSeqBnConfig,
+                      DoubleSeqBnInvConfig, IA3Config, LoRAConfig, ParBnConfig, PrefixTuningConfig,
+                      PromptTuningConfig, SeqBnConfig, SeqBnInvConfig)
 from safetensors.torch import save_file
 from transformers import (BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM,
                           T5Config, T5ForConditionalGeneration)
@@ -41,10 +43,16 @@ BOTTLENECKS = {
     "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor={"0": 4, "default": 8}),
     "par_bn": lambda: ParBnConfig(mh_adapter=True),
     "inv": lambda: SeqBnInvConfig(reduction_factor=4),
+    "compacter": lambda: CompacterConfig(reduction_factor=4, phm_dim=2, init_weights_seed=5),
     "gates": lambda: DoubleSeqBnConfig(reduction_factor=4, use_gating=True, scaling=2.0),
 }
+LORAS = {
+    "lora": lambda: LoRAConfig(r=3, alpha=5, dropout=0.1, attn_matrices=["q", "k", "v"], intermediate_lora=True,
+                               output_lora=True),
+    "ia3": lambda: IA3Config(output_lora=True),
+}
 CASES = {
-    "tiny-bert": BOTTLENECKS | {
+    "tiny-bert": BOTTLENECKS | LORAS | {
         "scaled_par_bn": lambda: ParBnConfig(scaling="learned", ln_after=True, leave_out=[1]),
         "channel": lambda: SeqBnConfig(reduction_factor=4, scaling="channel", non_linearity="gelu",
                                        residual_before_ln=False, init_weights="houlsby"),
@@ -54,10 +62,17 @@ CASES = {
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, leave_out=[0]),
         "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, dropout=0.1),
+        "compacter_shared": lambda: CompacterPlusPlusConfig(reduction_factor=4, phm_rank=2, shared_W_phm=True,
+                                                            factorized_phm_rule=True, phm_c_init="uniform"),
+        "compacter_own": lambda: CompacterPlusPlusConfig(reduction_factor=4, phm_bias=False, shared_phm_rule=False,
+                                                         factorized_phm_W=False, learn_phm=False),
+        "prompt": lambda: PromptTuningConfig(prompt_length=3),
+        "head": lambda: SeqBnConfig(reduction_factor=4),
+        "tagging_head": lambda: SeqBnConfig(reduction_factor=4),
         "double_inv": lambda: DoubleSeqBnInvConfig(reduction_factor=4, inv_adapter_reduction_factor=3),
         "gates_par": lambda: ParBnConfig(use_gating=True, ln_after=True),
     },
-    "tiny-llama": BOTTLENECKS | {
+    "tiny-llama": BOTTLENECKS | LORAS | {
         "norms": lambda: BnConfig(mh_adapter=True, output_adapter=True, reduction_factor=4, non_linearity="leakyrelu",
                                   original_ln_before=True, ln_before=True, ln_after=True),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5, non_linearity="relu"),
@@ -65,8 +80,10 @@ CASES = {
         "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, shared_gating=False,
                                                    leave_out=[1], init_weights_seed=4),
     },
-    "tiny-gpt2": BOTTLENECKS,
-    "tiny-t5": BOTTLENECKS | {
+    "tiny-gpt2": BOTTLENECKS | {
+        "lora": lambda: LoRAConfig(selfattn_lora=False, intermediate_lora=True, output_lora=True, leave_out=[1]),
+    },
+    "tiny-t5": BOTTLENECKS | LORAS | {
         "cross": lambda: DoubleSeqBnConfig(reduction_factor=4, cross_adapter=True, leave_out=[0, 3]),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, encoder_prefix=False),
@@ -74,6 +91,8 @@ CASES = {
                                                    shared_gating=False),
     },
 }
+ADDED = ("adapters.", "prefix_tuning", "prefix_gates", "shared_parameters", ".loras.", "heads.task.",
+         "prompt_tunings.")
 SHARES_MEMORY = {"norms", "prefix", "prefix_flat", "prefix_gates"}
 
 
@@ -92,17 +111,22 @@ def make_case(folder, case, config):
     torch.manual_seed(3)
     base = folder if (folder / "config.json").exists() else GOLDEN / folder.name
     # with PyTorch's fused attention the library masks Llama's prefixes out: its masks are Boolean then
-    flexible = case == "inv" and folder.name != "tiny-bert"
+    flexible = (case == "inv" and folder.name != "tiny-bert") or (case == "compacter" and folder.name == "tiny-t5")
+    flexible |= "head" in case
     model_class = AutoAdapterModel if flexible else CLASSES[folder.name]
     model = model_class.from_pretrained(base, attn_implementation="eager")
     model.config._name_or_path = folder.name
     model.name_or_path = folder.name
     adapters.init(model)
     model.add_adapter("task", config=config)
+    if case == "head":
+        model.add_classification_head("task", num_labels=3)
+    if case == "tagging_head":
+        model.add_tagging_head("task", num_labels=3)
     model.set_active_adapters("task")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "adapters." in name or "prefix_tuning" in name or "prefix_gates" in name:
+            if any(part in name for part in ADDED):
                 parameter.add_(torch.randn_like(parameter) * 0.2)
     inputs = batch(folder.name)
     logits = model.eval()(**inputs).logits

@@ -57,7 +57,8 @@ final class Renamed implements TensorSource {
     left.forEach(name -> inFile.put(name, name));
   }
 
-  private static boolean isMeant(String wanted, String name) {
+  /** Whether a name in a file is this one, but for what models differ by. */
+  static boolean isMeant(String wanted, String name) {
     return ("." + wanted).endsWith("." + name) || name.endsWith("." + wanted);
   }
 

@@ -20,6 +20,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   }
 
   private final Kind kind;
+  private final String stack;
   private final int layer;
   private final long dimension;
   private final String adapterModule;
@@ -27,13 +28,16 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /**
    * Creates a site.
    *
+   * @param stack the stack's name
    * @param layer index in its stack
    * @param dimension D
    * @param adapterModule see {@link #adapterModule}
    */
-  public SublayerSite(String name, Kind kind, int layer, long dimension, String adapterModule) {
+  public SublayerSite(
+      String name, Kind kind, String stack, int layer, long dimension, String adapterModule) {
     super(name, input -> input.function().forward(input.hidden()));
     this.kind = kind;
+    this.stack = stack;
     this.layer = layer;
     this.dimension = dimension;
     this.adapterModule = adapterModule;
@@ -42,6 +46,11 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /** Which branch of the layer. */
   public Kind kind() {
     return kind;
+  }
+
+  /** The stack's name. */
+  public String stack() {
+    return stack;
   }
 
   /** The layer's index in its stack. */

@@ -8,11 +8,13 @@ import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.Residual;
+import io.github.peft4j.methods.bottleneck.RuleStart;
 import io.github.peft4j.methods.bottleneck.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
+import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -359,6 +361,39 @@ class MethodsTest {
   }
 
   @Nested
+  class Compacter extends Pfeiffer {
+    @Override
+    PeftConfig config() {
+      return small(BottleneckConfig.compacter());
+    }
+
+    private static BottleneckConfig small(BottleneckConfig config) {
+      return Configs.with(config.reduction(2), "phmDim", 2);
+    }
+  }
+
+  @Nested
+  class CompacterThatSharesAll extends Pfeiffer {
+    @Override
+    PeftConfig config() {
+      BottleneckConfig config = Compacter.small(BottleneckConfig.compacterPlusPlus());
+      config = Configs.with(Configs.with(config, "sharedWPhm", true), "factorizedPhmRule", true);
+      config = Configs.with(config, "phmCInit", RuleStart.uniform);
+      return Configs.with(config, "phmBias", false);
+    }
+  }
+
+  @Nested
+  class CompacterThatSharesNothing extends Pfeiffer {
+    @Override
+    PeftConfig config() {
+      BottleneckConfig config = Compacter.small(BottleneckConfig.compacterPlusPlus());
+      config = Configs.with(Configs.with(config, "learnPhm", false), "factorizedPhmW", false);
+      return Configs.with(config, "sharedPhmRule", false);
+    }
+  }
+
+  @Nested
   class Parallel extends MethodContract {
     @Override
     PeftConfig config() {
@@ -423,10 +458,21 @@ class MethodsTest {
     boolean merges() {
       return false;
     }
+  }
 
+  @Nested
+  class GatedHubPrefix extends HubPrefix {
     @Override
-    boolean fits(TinyModel model) {
-      return super.fits(model) && model != TinyModel.T5;
+    PeftConfig config() {
+      return Configs.with(HubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false);
+    }
+  }
+
+  @Nested
+  class HubPrompt extends HubPrefix {
+    @Override
+    PeftConfig config() {
+      return HubPromptConfig.ofTokens(3);
     }
   }
 

@@ -59,6 +59,7 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
 
   /** Layers are counted through, an encoder's before a decoder's. */
   private static void adapt(BottleneckConfig config, Sites sites) {
+    Hypercomplex maps = config.phmLayer() ? new Hypercomplex(config, sites.initial()) : null;
     int layer = -1;
     for (SublayerSite site : sites.all(SublayerSite.class)) {
       layer += site.kind() == Kind.ATTENTION ? 1 : 0;
@@ -69,7 +70,7 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
             case FEED_FORWARD -> config.outputAdapter();
           };
       if (wanted && !config.leaveOut().contains(layer)) {
-        sites.rewrite(site, new BottleneckAdapter(site, layer, config, sites.initial()));
+        sites.rewrite(site, new BottleneckAdapter(site, layer, config, maps, sites.initial()));
       }
     }
   }
@@ -78,7 +79,7 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
   public String tensorName(Site<?, ?> site, String key) {
     return site instanceof ParameterSite
         ? AdapterHubMethod.super.tensorName(site, key)
-        : modulePrefix() + module(site) + "." + key;
+        : modulePrefix() + (isShared(key) ? body(site) + key : module(site) + "." + key);
   }
 
   /** The module that AdapterHub's library keeps adapters in. */
@@ -88,9 +89,21 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
         : ((SublayerSite) site).adapterModule();
   }
 
+  private static boolean isShared(String key) {
+    return key.startsWith(Hypercomplex.SHARED);
+  }
+
+  private static String body(Site<?, ?> site) {
+    return AdapterHubMethod.body(((SublayerSite) site).stack());
+  }
+
   /** A norm in front stands in the file twice: as itself, and as the first of adapter_down. */
   @Override
   public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
+    if (isShared(key)) {
+      String name = key.substring(Hypercomplex.SHARED.length());
+      return List.of(body(site) + Hypercomplex.SHARED + adapter + "." + name);
+    }
     String module = module(site) + "." + adapter + ".";
     List<String> names = new ArrayList<>(List.of(module + key));
     if (key.startsWith(BottleneckAdapter.NORM_BEFORE)) {

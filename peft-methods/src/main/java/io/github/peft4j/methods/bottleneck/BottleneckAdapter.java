@@ -5,6 +5,7 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -88,17 +89,20 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final boolean residualBeforeNorm;
   private final double dropout;
   private final @Nullable Norm before;
-  private final Trainable w1;
-  private final Trainable b1;
-  private final Trainable w2;
-  private final Trainable b2;
+  private final Affine first;
+  private final Affine second;
   private final @Nullable Trainable s;
   private final @Nullable Norm after;
   private final @Nullable Gate gate;
   private final Kernel up;
   private final @Nullable Kernel scale;
 
-  BottleneckAdapter(SublayerSite site, int layer, BottleneckConfig config, Initial initial) {
+  BottleneckAdapter(
+      SublayerSite site,
+      int layer,
+      BottleneckConfig config,
+      @Nullable Hypercomplex maps,
+      Initial initial) {
     long d = site.dimension();
     long m = config.reductionFactor().width(d, layer);
     this.parallel = config.isParallel();
@@ -109,10 +113,13 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     this.before = config.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
     String down = config.lnBefore() ? "adapter_down.1" : "adapter_down.0";
     Start start = config.initWeights();
-    this.w1 = trainable(down + ".weight", start.down(initial, m, d));
-    this.b1 = trainable(down + ".bias", initial.zeros(m));
-    this.w2 = trainable("adapter_up.weight", start.up(initial, d, m));
-    this.b2 = trainable("adapter_up.bias", initial.zeros(d));
+    if (maps != null) {
+      this.first = maps.map(down, "down", m, d, this::declare, this::reads);
+      this.second = maps.map("adapter_up", "up", d, m, this::declare, this::reads);
+    } else {
+      this.first = Affine.Dense.of(down, start.down(initial, m, d), initial, this::declare);
+      this.second = Affine.Dense.of("adapter_up", start.up(initial, d, m), initial, this::declare);
+    }
     Scaling scaling = config.scaling();
     this.s =
         scaling.value() == null
@@ -132,6 +139,10 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
             : scaling.value() == 1 ? null : SCALE_FIXED.with("s", scaling.value());
   }
 
+  private Trainable declare(String key, NDArray initial, boolean trained) {
+    return trained ? trainable(key, initial) : buffer(key, initial);
+  }
+
   private Norm norm(String key, long d, Initial initial) {
     return new Norm(
         trainable(key + ".weight", initial.filled(1, d)),
@@ -142,7 +153,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {
-      NDArray u = up(in.residual());
+      NDArray u = up(in.residual(), in.run());
       return ADD.call(after == null ? u : after.of(u), h);
     }
     NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
@@ -153,7 +164,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
           case NORMALISED -> z;
           case SUM -> sum;
         };
-    NDArray u = up(z);
+    NDArray u = up(z, in.run());
     if (after == null) {
       return ADD.call(u, r);
     }
@@ -161,9 +172,10 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   }
 
   /** u(z), (B, T, D). */
-  private NDArray up(NDArray z) {
+  private NDArray up(NDArray z, Run run) {
     NDArray x = before == null ? z : before.of(z);
-    NDArray u = up.call(x, w1.value(), b1.value(), w2.value(), b2.value());
+    NDArray u =
+        up.call(x, first.weight(run), first.bias(run), second.weight(run), second.bias(run));
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }

@@ -31,6 +31,20 @@ import org.jspecify.annotations.Nullable;
  * @param invAdapter the invertible adapter at the embeddings, or null for none
  * @param invAdapterReductionFactor how many times smaller its maps' inner width is than half of the
  *     hidden state, above 0; null without one
+ * @param phmLayer whether both maps are sums of Kronecker products, as Compacter's; the fields that
+ *     follow are about those
+ * @param phmDim p, how many products, above 0; it divides the hidden state and the bottleneck; 4
+ * @param phmRank r, above 0; 1
+ * @param phmBias whether the maps have biases
+ * @param learnPhm whether the Aᵢ are trained
+ * @param sharedPhmRule whether all layers share the Aᵢ
+ * @param factorizedPhmRule whether each Aᵢ is a product of rank 1
+ * @param sharedWPhm whether all layers share the Bᵢ
+ * @param factorizedPhmW whether each Bᵢ is a product of rank r
+ * @param phmCInit how the Aᵢ start
+ * @param phmInitRange deviation that shared ones start with, at least 0; 0.0001
+ * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
+ *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
 public record BottleneckConfig(
@@ -52,6 +66,18 @@ public record BottleneckConfig(
     boolean useGating,
     @Nullable Invertible invAdapter,
     @Nullable Double invAdapterReductionFactor,
+    boolean phmLayer,
+    int phmDim,
+    int phmRank,
+    boolean phmBias,
+    boolean learnPhm,
+    boolean sharedPhmRule,
+    boolean factorizedPhmRule,
+    boolean sharedWPhm,
+    boolean factorizedPhmW,
+    RuleStart phmCInit,
+    double phmInitRange,
+    @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
     implements PeftConfig {
 
@@ -68,6 +94,19 @@ public record BottleneckConfig(
         "inv_adapter_reduction_factor",
         invAdapterReductionFactor,
         "a number above 0, since there is an inv_adapter");
+    require(phmDim > 0, "phm_dim", phmDim, "a number above 0");
+    require(phmRank > 0, "phm_rank", phmRank, "a number above 0");
+    require(phmInitRange >= 0, "phm_init_range", phmInitRange, "a number of at least 0");
+    require(
+        !phmLayer || initWeights == Start.bert,
+        "init_weights",
+        initWeights,
+        "\"bert\", since there is a phm_layer, which starts in a way of its own");
+    require(
+        !phmLayer || !sharedWPhm || reductionFactor.byLayer().isEmpty(),
+        "reduction_factor",
+        reductionFactor,
+        "one number, since layers share their maps by shared_W_phm");
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
@@ -99,6 +138,24 @@ public record BottleneckConfig(
   /** Beside the feed-forward network, with a learned scale that starts at 1: scaled_par_bn. */
   public static BottleneckConfig scaledParallel() {
     return Configs.with(parallel(), "scaling", Scaling.LEARNED);
+  }
+
+  /**
+   * Behind attention and the feed-forward network, as sums of Kronecker products (Mahabadi et al.
+   * 2021, arXiv:2106.04647): compacter.
+   */
+  public static BottleneckConfig compacter() {
+    return kronecker(houlsby());
+  }
+
+  /** The same behind the feed-forward network alone: compacter++. */
+  public static BottleneckConfig compacterPlusPlus() {
+    return kronecker(pfeiffer());
+  }
+
+  private static BottleneckConfig kronecker(BottleneckConfig config) {
+    BottleneckConfig smooth = Configs.with(config, "nonLinearity", NonLinearity.gelu);
+    return Configs.with(smooth.reduction(32), "phmLayer", true);
   }
 
   /** With a bottleneck so many times smaller than the hidden state. */
