@@ -44,8 +44,8 @@ record AdapterFactory(
   /** An adapter out of a folder. */
   Adapter read(String name, Path folder) {
     JsonObject json = AdapterFiles.readConfig(folder);
-    if (AdapterHubFiles.isOne(json)) {
-      return readAdapterHub(name, AdapterHubFiles.method(json), folder, json);
+    if (AdapterHubConfig.isOne(json)) {
+      return readAdapterHub(name, AdapterHubConfig.method(json), folder, json);
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     if (!json.has("peft_type")) {
@@ -85,7 +85,7 @@ record AdapterFactory(
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     C config =
         method.fromAdapterHub(
-            AdapterHubFiles.config(json), AdapterHubFiles.modules(folder, base), source);
+            AdapterHubConfig.of(json), AdapterHubFiles.modules(folder, base), source);
     List<String> head =
         AdapterHubFiles.head(folder, base)
             .map(own -> own.modules().stream().map(Site::name).toList())

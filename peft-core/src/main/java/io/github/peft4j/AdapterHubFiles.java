@@ -50,13 +50,6 @@ final class AdapterHubFiles {
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 
-  /** What activations were called before files had a version. */
-  private static final Map<String, String> FORMER_NAMES =
-      Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
-
-  /** What configs said of fusions, which are configs of their own now. */
-  private static final List<String> FORMER_FIELDS = List.of("attention_type", "new_attention_norm");
-
   /** What stands in the names of LoRA's tensors behind their module. */
   private static final String LORAS = ".loras.";
 
@@ -64,46 +57,6 @@ final class AdapterHubFiles {
       new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   private AdapterHubFiles() {}
-
-  /** Whether a folder's adapter_config.json is AdapterHub's and not PEFT's. */
-  static boolean isOne(JsonObject json) {
-    return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
-  }
-
-  /** The method of a config. */
-  static AdapterHubMethod<?> method(JsonObject json) {
-    JsonObject config = config(json);
-    JsonElement architecture = config.get("architecture");
-    return PeftMethods.ofAdapterHub(
-        architecture == null || architecture.isJsonNull() ? "" : architecture.getAsString(),
-        config);
-  }
-
-  /** The config proper. */
-  static JsonObject config(JsonObject json) {
-    JsonObject config = json.getAsJsonObject("config").deepCopy();
-    JsonElement f = config.get("non_linearity");
-    if (!json.has("version") && f != null && FORMER_NAMES.containsKey(f.getAsString())) {
-      config.addProperty("non_linearity", FORMER_NAMES.get(f.getAsString()));
-    }
-    if (scaledWrongly(json) && config.has("alpha")) {
-      config.add("alpha", config.get("r"));
-    }
-    FORMER_FIELDS.forEach(config::remove);
-    JsonElement nested = config.remove("invertible_adapter");
-    boolean ofTask = json.has("type") && json.get("type").getAsString().equals("text_task");
-    if (nested != null && nested.isJsonObject() && !ofTask) { // tasks name one but have none
-      config.add("inv_adapter", nested.getAsJsonObject().get("block_type"));
-      config.add("inv_adapter_reduction_factor", nested.getAsJsonObject().get("reduction_factor"));
-    }
-    return config;
-  }
-
-  /** Releases before 1.1.0 computed LoRA as if alpha were r: what they trained is kept so. */
-  private static boolean scaledWrongly(JsonObject json) {
-    String version = json.has("version") ? json.get("version").getAsString() : "";
-    return version.matches("adapters\\.(0|1\\.0)\\..*");
-  }
 
   /** The model's linear modules that a folder's file has tensors of. */
   static TargetModules modules(Path folder, TransformerModel model) {
@@ -167,9 +120,8 @@ final class AdapterHubFiles {
    * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
    */
   static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
-    AdapterHubMethod<?> method = method(json);
-    String name =
-        json.has("name") && !json.get("name").isJsonNull() ? json.get("name").getAsString() : "";
+    AdapterHubMethod<?> method = AdapterHubConfig.method(json);
+    String name = AdapterHubConfig.text(json, "name");
     try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
       Map<String, List<String>> names = names(adapter, method, name);
       AdapterFiles.read(

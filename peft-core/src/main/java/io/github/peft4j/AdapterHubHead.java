@@ -28,12 +28,12 @@ record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) 
   /** The head that a folder's head_config.json describes, if the model has such a one. */
   static Optional<AdapterHubHead> read(JsonObject json, TransformerModel model) {
     JsonElement config = json.get("config");
-    JsonElement name = json.get("name");
-    if (config == null || !config.isJsonObject() || name == null || name.isJsonNull()) {
+    String name = AdapterHubConfig.text(json, "name");
+    if (config == null || !config.isJsonObject() || name.isEmpty()) {
       return Optional.empty(); // a head of the model's class, whose names are the model's
     }
     return modules(config.getAsJsonObject(), model)
-        .map(of -> new AdapterHubHead(of, name.getAsString(), config.getAsJsonObject()));
+        .map(of -> new AdapterHubHead(of, name, config.getAsJsonObject()));
   }
 
   private static Optional<List<LinearSite>> modules(JsonObject config, TransformerModel model) {
@@ -56,8 +56,7 @@ record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) 
   }
 
   private static boolean is(JsonObject config, String field, String value) {
-    JsonElement present = config.get(field);
-    return present != null && present.isJsonPrimitive() && present.getAsString().equals(value);
+    return AdapterHubConfig.text(config, field).equals(value);
   }
 
   /** The head that an adapter has which trains a model's pooler and classifier whole. */
