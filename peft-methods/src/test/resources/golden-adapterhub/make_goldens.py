@@ -15,6 +15,7 @@ import sys
 
 import adapters
 import torch
+from adapters.composition import Stack
 from adapters import (AutoAdapterModel, BnConfig, CompacterConfig, CompacterPlusPlusConfig, DoubleSeqBnConfig,
                       DoubleSeqBnInvConfig, IA3Config, LoRAConfig, ParBnConfig, PrefixTuningConfig,
                       PromptTuningConfig, SeqBnConfig, SeqBnInvConfig)
@@ -137,6 +138,20 @@ def make_case(folder, case, config):
     save_file(dict(inputs, logits=logits.detach().contiguous()), folder / case / "expected.safetensors")
 
 
+def make_stack(folder):
+    """A task adapter on a language adapter: seq_bn on inv."""
+    base = folder if (folder / "config.json").exists() else GOLDEN / folder.name
+    model_class = CLASSES[folder.name] if folder.name == "tiny-bert" else AutoAdapterModel
+    model = model_class.from_pretrained(base, attn_implementation="eager")
+    adapters.init(model)
+    model.load_adapter(str(folder / "inv"), load_as="language", with_head=False, use_safetensors=True)
+    model.load_adapter(str(folder / "seq_bn"), load_as="task", with_head=False, use_safetensors=True)
+    model.set_active_adapters(Stack("language", "task"))
+    inputs = batch(folder.name)
+    logits = model.eval()(**inputs).logits
+    save_file(dict(inputs, logits=logits.detach().contiguous()), folder / "stack.safetensors")
+
+
 def main():
     torch.use_deterministic_algorithms(True)
     for name, cases in CASES.items():
@@ -153,6 +168,8 @@ def main():
         for case, config in cases.items():
             if case in sys.argv[1:] or len(sys.argv) == 1:
                 make_case(folder, case, config())
+        if "stack" in sys.argv[1:] or len(sys.argv) == 1:
+            make_stack(folder)
 
 
 if __name__ == "__main__":

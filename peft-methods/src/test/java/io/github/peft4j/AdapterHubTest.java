@@ -34,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What AdapterHub's library computes with an adapter of its own is computed here too. */
 class AdapterHubTest {
@@ -78,8 +79,11 @@ class AdapterHubTest {
   }
 
   private static void assertExpected(String adapter, PeftModel model) {
-    try (TensorSource expected =
-            Safetensors.open(cases().resolve(adapter).resolve("expected.safetensors"));
+    assertExpected(cases().resolve(adapter).resolve("expected.safetensors"), model);
+  }
+
+  private static void assertExpected(Path file, PeftModel model) {
+    try (TensorSource expected = Safetensors.open(file);
         NDManager manager = model.base().manager().newSubManager()) {
       NDArray ids = longs(manager, expected, "input_ids");
       NDArray mask = longs(manager, expected, "attention_mask");
@@ -102,6 +106,18 @@ class AdapterHubTest {
           assertThat(ours[i]).as("logit " + i).isCloseTo(theirs[i], within(1e-5f * largest));
         }
       }
+    }
+  }
+
+  /** As in MAD-X: the task's adapter has been trained on another language's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-bert", "tiny-gpt2", "tiny-llama", "tiny-t5"})
+  void aTaskAdapterStandsOnALanguageAdapter(String name) {
+    try (PeftModel model = model(name + "/inv")) {
+      model.loadAdapter("language", cases().resolve(name).resolve("inv"));
+      model.loadAdapter("task", cases().resolve(name).resolve("seq_bn"));
+      model.activate("language", "task");
+      assertExpected(cases().resolve(name).resolve("stack.safetensors"), model);
     }
   }
 

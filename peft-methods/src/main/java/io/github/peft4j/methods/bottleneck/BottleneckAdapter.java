@@ -21,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  *       residual_before_ln} may put another term in the place of the first h.
  * </ul>
  *
- * <p>The model adds the result to x and normalises as ever. AdapterHub's {@code
- * methods/modeling.py}: Adapter and ParallelAdapter, pre_forward, forward and post_forward.
+ * <p>The model adds the result to x and normalises as ever. A gate multiplies u by the mean of σ(w
+ * z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter and
+ * ParallelAdapter, pre_forward, forward and post_forward.
  */
 final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
 
