@@ -1,11 +1,13 @@
 """Makes the cases beside this file: what AdapterHub's library computes on tiny models.
 
     pip install torch transformers==4.57.6 adapters==1.3.0 safetensors
-    python make_goldens.py
+    python make_goldens.py [case …]
 
-Each <model>/ holds a checkpoint (those of ../golden are used where they are), each <model>/<case>/ an adapter as
+Each <model>/ holds a checkpoint (without one, that of ../golden is used), each <model>/<case>/ an adapter as
 the library saves it, and expected.safetensors: a batch and its logits with the adapter. What shares memory
-(prefixes, norms in front) the library can only save as pytorch_adapter.bin.
+(prefixes, norms in front) the library can only save as pytorch_adapter.bin. Only the library's own heads take the
+inverse of an invertible adapter before a language model's output, and save what Compacter's layers share in T5; head and
+tagging_head have such heads on BERT.
 """
 
 import pathlib
@@ -13,7 +15,10 @@ import sys
 
 import adapters
 import torch
-from adapters import (BnConfig, DoubleSeqBnConfig, ParBnConfig, PrefixTuningConfig, SeqBnConfig)
+from adapters.composition import Stack
+from adapters import (AutoAdapterModel, BnConfig, CompacterConfig, CompacterPlusPlusConfig, DoubleSeqBnConfig,
+                      DoubleSeqBnInvConfig, IA3Config, LoRAConfig, ParBnConfig, PrefixTuningConfig,
+                      PromptTuningConfig, SeqBnConfig, SeqBnInvConfig)
 from safetensors.torch import save_file
 from transformers import (BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM,
                           T5Config, T5ForConditionalGeneration)
@@ -38,9 +43,17 @@ BOTTLENECKS = {
     "seq_bn": lambda: SeqBnConfig(reduction_factor=4),
     "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor={"0": 4, "default": 8}),
     "par_bn": lambda: ParBnConfig(mh_adapter=True),
+    "inv": lambda: SeqBnInvConfig(reduction_factor=4),
+    "compacter": lambda: CompacterConfig(reduction_factor=4, phm_dim=2, init_weights_seed=5),
+    "gates": lambda: DoubleSeqBnConfig(reduction_factor=4, use_gating=True, scaling=2.0),
+}
+LORAS = {
+    "lora": lambda: LoRAConfig(r=3, alpha=5, dropout=0.1, attn_matrices=["q", "k", "v"], intermediate_lora=True,
+                               output_lora=True),
+    "ia3": lambda: IA3Config(output_lora=True),
 }
 CASES = {
-    "tiny-bert": BOTTLENECKS | {
+    "tiny-bert": BOTTLENECKS | LORAS | {
         "scaled_par_bn": lambda: ParBnConfig(scaling="learned", ln_after=True, leave_out=[1]),
         "channel": lambda: SeqBnConfig(reduction_factor=4, scaling="channel", non_linearity="gelu",
                                        residual_before_ln=False, init_weights="houlsby"),
@@ -49,19 +62,39 @@ CASES = {
                                   ln_after=True, adapter_residual_before_ln=True, scaling=0.5),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, leave_out=[0]),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, dropout=0.1),
+        "compacter_shared": lambda: CompacterPlusPlusConfig(reduction_factor=4, phm_rank=2, shared_W_phm=True,
+                                                            factorized_phm_rule=True, phm_c_init="uniform"),
+        "compacter_own": lambda: CompacterPlusPlusConfig(reduction_factor=4, phm_bias=False, shared_phm_rule=False,
+                                                         factorized_phm_W=False, learn_phm=False),
+        "prompt": lambda: PromptTuningConfig(prompt_length=3),
+        "head": lambda: SeqBnConfig(reduction_factor=4),
+        "tagging_head": lambda: SeqBnConfig(reduction_factor=4),
+        "double_inv": lambda: DoubleSeqBnInvConfig(reduction_factor=4, inv_adapter_reduction_factor=3),
+        "gates_par": lambda: ParBnConfig(use_gating=True, ln_after=True),
     },
-    "tiny-llama": BOTTLENECKS | {
+    "tiny-llama": BOTTLENECKS | LORAS | {
         "norms": lambda: BnConfig(mh_adapter=True, output_adapter=True, reduction_factor=4, non_linearity="leakyrelu",
                                   original_ln_before=True, ln_before=True, ln_after=True),
         "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5, non_linearity="relu"),
         "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, use_gating=True, shared_gating=False,
+                                                   leave_out=[1], init_weights_seed=4),
     },
-    "tiny-gpt2": BOTTLENECKS,
-    "tiny-t5": BOTTLENECKS | {
+    "tiny-gpt2": BOTTLENECKS | {
+        "lora": lambda: LoRAConfig(selfattn_lora=False, intermediate_lora=True, output_lora=True, leave_out=[1]),
+    },
+    "tiny-t5": BOTTLENECKS | LORAS | {
         "cross": lambda: DoubleSeqBnConfig(reduction_factor=4, cross_adapter=True, leave_out=[0, 3]),
+        "prefix": lambda: PrefixTuningConfig(prefix_length=3, bottleneck_size=5),
+        "prefix_flat": lambda: PrefixTuningConfig(prefix_length=3, flat=True, encoder_prefix=False),
+        "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, cross_prefix=False, use_gating=True,
+                                                   shared_gating=False),
     },
 }
-SHARES_MEMORY = {"norms", "prefix", "prefix_flat"}
+ADDED = ("adapters.", "prefix_tuning", "prefix_gates", "shared_parameters", ".loras.", "heads.task.",
+         "prompt_tunings.")
+SHARES_MEMORY = {"norms", "prefix", "prefix_flat", "prefix_gates"}
 
 
 def batch(name):
@@ -77,17 +110,24 @@ def batch(name):
 
 def make_case(folder, case, config):
     torch.manual_seed(3)
-    base = GOLDEN / folder.name if (GOLDEN / folder.name).exists() else folder
+    base = folder if (folder / "config.json").exists() else GOLDEN / folder.name
     # with PyTorch's fused attention the library masks Llama's prefixes out: its masks are Boolean then
-    model = CLASSES[folder.name].from_pretrained(base, attn_implementation="eager")
+    flexible = (case == "inv" and folder.name != "tiny-bert") or (case == "compacter" and folder.name == "tiny-t5")
+    flexible |= "head" in case
+    model_class = AutoAdapterModel if flexible else CLASSES[folder.name]
+    model = model_class.from_pretrained(base, attn_implementation="eager")
     model.config._name_or_path = folder.name
     model.name_or_path = folder.name
     adapters.init(model)
     model.add_adapter("task", config=config)
+    if case == "head":
+        model.add_classification_head("task", num_labels=3)
+    if case == "tagging_head":
+        model.add_tagging_head("task", num_labels=3)
     model.set_active_adapters("task")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "adapters." in name or "prefix_tuning" in name:
+            if any(part in name for part in ADDED):
                 parameter.add_(torch.randn_like(parameter) * 0.2)
     inputs = batch(folder.name)
     logits = model.eval()(**inputs).logits
@@ -98,12 +138,26 @@ def make_case(folder, case, config):
     save_file(dict(inputs, logits=logits.detach().contiguous()), folder / case / "expected.safetensors")
 
 
+def make_stack(folder):
+    """A task adapter on a language adapter: seq_bn on inv."""
+    base = folder if (folder / "config.json").exists() else GOLDEN / folder.name
+    model_class = CLASSES[folder.name] if folder.name == "tiny-bert" else AutoAdapterModel
+    model = model_class.from_pretrained(base, attn_implementation="eager")
+    adapters.init(model)
+    model.load_adapter(str(folder / "inv"), load_as="language", with_head=False, use_safetensors=True)
+    model.load_adapter(str(folder / "seq_bn"), load_as="task", with_head=False, use_safetensors=True)
+    model.set_active_adapters(Stack("language", "task"))
+    inputs = batch(folder.name)
+    logits = model.eval()(**inputs).logits
+    save_file(dict(inputs, logits=logits.detach().contiguous()), folder / "stack.safetensors")
+
+
 def main():
     torch.use_deterministic_algorithms(True)
     for name, cases in CASES.items():
         folder = HERE / name
         folder.mkdir(exist_ok=True)
-        if name in NEW:
+        if name in NEW and len(sys.argv) == 1:
             torch.manual_seed(2)
             model = NEW[name]()
             with torch.no_grad():
@@ -112,7 +166,10 @@ def main():
             model.save_pretrained(folder)
             (folder / "generation_config.json").unlink(missing_ok=True)
         for case, config in cases.items():
-            make_case(folder, case, config())
+            if case in sys.argv[1:] or len(sys.argv) == 1:
+                make_case(folder, case, config())
+        if "stack" in sys.argv[1:] or len(sys.argv) == 1:
+            make_stack(folder)
 
 
 if __name__ == "__main__":

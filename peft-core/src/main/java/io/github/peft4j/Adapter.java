@@ -224,12 +224,12 @@ public final class Adapter {
   }
 
   /**
-   * Its method, if AdapterHub's library has it.
+   * Its method, if AdapterHub's library has it in this form.
    *
    * @throws UnsupportedMethodException if the library has not
    */
   AdapterHubMethod<?> adapterHubMethod() {
-    if (method instanceof AdapterHubMethod<?> hub) {
+    if (method instanceof AdapterHubMethod<?> hub && hub.writesAdapterHub()) {
       return hub;
     }
     throw new UnsupportedMethodException(

@@ -6,6 +6,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -43,8 +44,8 @@ record AdapterFactory(
   /** An adapter out of a folder. */
   Adapter read(String name, Path folder) {
     JsonObject json = AdapterFiles.readConfig(folder);
-    if (AdapterHubFiles.isOne(json)) {
-      return readAdapterHub(name, AdapterHubFiles.method(json), folder, json);
+    if (AdapterHubConfig.isOne(json)) {
+      return readAdapterHub(name, AdapterHubConfig.method(json), folder, json);
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     if (!json.has("peft_type")) {
@@ -80,10 +81,16 @@ record AdapterFactory(
   }
 
   private <C extends PeftConfig> Adapter readAdapterHub(
-      String name, PeftMethod<C> method, Path folder, JsonObject json) {
+      String name, AdapterHubMethod<C> method, Path folder, JsonObject json) {
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    C config = ConfigJson.read(method.configType(), AdapterHubFiles.config(json), source);
-    Adapter adapter = inject(name, config, method, common(method), withClassifiers(null), Map.of());
+    C config =
+        method.fromAdapterHub(
+            AdapterHubConfig.of(json), AdapterHubFiles.modules(folder, base), source);
+    List<String> head =
+        AdapterHubFiles.head(folder, base)
+            .map(own -> own.modules().stream().map(Site::name).toList())
+            .orElse(null);
+    Adapter adapter = inject(name, config, method, common(method), withClassifiers(head), Map.of());
     try {
       AdapterHubFiles.readTensors(folder, json, adapter, base);
       return adapter;

@@ -58,6 +58,11 @@ final class AdapterFiles {
       throw new IllegalArgumentException(
           folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
     }
+    return readJson(file);
+  }
+
+  /** The object in a file. */
+  static JsonObject readJson(Path file) {
     try {
       JsonElement json = JsonParser.parseString(Files.readString(file));
       if (!json.isJsonObject()) {

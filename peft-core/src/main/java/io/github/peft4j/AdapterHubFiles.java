@@ -12,9 +12,12 @@ import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +25,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,54 +50,68 @@ final class AdapterHubFiles {
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 
-  /** What activations were called before files had a version. */
-  private static final Map<String, String> FORMER_NAMES =
-      Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
+  /** What stands in the names of LoRA's tensors behind their module. */
+  private static final String LORAS = ".loras.";
 
   private static final Gson PRETTY =
       new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   private AdapterHubFiles() {}
 
-  /** Whether a folder's adapter_config.json is AdapterHub's and not PEFT's. */
-  static boolean isOne(JsonObject json) {
-    return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
-  }
-
-  /** The method of a config. */
-  static AdapterHubMethod<?> method(JsonObject json) {
-    JsonElement architecture = config(json).get("architecture");
-    return PeftMethods.ofArchitecture(
-        architecture == null || architecture.isJsonNull() ? "" : architecture.getAsString());
-  }
-
-  /** The config proper. */
-  static JsonObject config(JsonObject json) {
-    JsonObject config = json.getAsJsonObject("config").deepCopy();
-    JsonElement f = config.get("non_linearity");
-    if (!json.has("version") && f != null && FORMER_NAMES.containsKey(f.getAsString())) {
-      config.addProperty("non_linearity", FORMER_NAMES.get(f.getAsString()));
+  /** The model's linear modules that a folder's file has tensors of. */
+  static TargetModules modules(Path folder, TransformerModel model) {
+    try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
+      Set<String> inFile =
+          source.names().stream()
+              .filter(name -> name.contains(LORAS))
+              .map(name -> name.substring(0, name.indexOf(LORAS)))
+              .collect(Collectors.toSet());
+      return TargetModules.of(
+          model
+              .sites()
+              .filter(LinearSite.class::isInstance)
+              .map(Site::name)
+              .filter(site -> inFile.stream().anyMatch(name -> Renamed.isMeant(site, name)))
+              .toList());
     }
-    return config;
   }
 
   /** What its tensors are called in the files, all but the first being other names of the same. */
   private static Map<String, List<String>> names(
-      Adapter adapter, AdapterHubMethod<?> method, String name, boolean head) {
+      Adapter adapter, AdapterHubMethod<?> method, String name) {
     Map<String, List<String>> names = new LinkedHashMap<>();
     for (Sites.Rewrite rewrite : adapter.rewrites()) {
-      for (Trainable tensor : rewrite.layer().trainables()) {
-        boolean ofHead = rewrite.site() instanceof ParameterSite;
-        if (ofHead == head) {
+      if (!(rewrite.site() instanceof ParameterSite)) {
+        for (Trainable tensor : rewrite.layer().trainables()) {
           names.put(
-              adapter.nameOf(tensor),
-              ofHead
-                  ? List.of(rewrite.site().name())
-                  : method.adapterHubNames(rewrite.site(), tensor.key(), name));
+              adapter.nameOf(tensor), method.adapterHubNames(rewrite.site(), tensor.key(), name));
         }
       }
     }
     return names;
+  }
+
+  /** What the tensors of modules that it trains whole are called, which are the head's. */
+  private static Map<String, List<String>> headNames(
+      Adapter adapter, Optional<AdapterHubHead> head) {
+    Map<String, String> own = head.map(AdapterHubHead::names).orElse(Map.of());
+    Map<String, List<String>> names = new LinkedHashMap<>();
+    for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      if (rewrite.site() instanceof ParameterSite parameter) {
+        for (Trainable tensor : rewrite.layer().trainables()) {
+          String name = own.getOrDefault(parameter.name(), parameter.name());
+          names.put(adapter.nameOf(tensor), List.of(name));
+        }
+      }
+    }
+    return names;
+  }
+
+  /** The head of a folder, if it is one of the library's own that the model has too. */
+  static Optional<AdapterHubHead> head(Path folder, TransformerModel model) {
+    return Files.exists(folder.resolve(HEAD_CONFIG))
+        ? AdapterHubHead.read(AdapterFiles.readJson(folder.resolve(HEAD_CONFIG)), model)
+        : Optional.empty();
   }
 
   /**
@@ -100,11 +120,10 @@ final class AdapterHubFiles {
    * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
    */
   static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
-    AdapterHubMethod<?> method = method(json);
-    String name =
-        json.has("name") && !json.get("name").isJsonNull() ? json.get("name").getAsString() : "";
+    AdapterHubMethod<?> method = AdapterHubConfig.method(json);
+    String name = AdapterHubConfig.text(json, "name");
     try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
-      Map<String, List<String>> names = names(adapter, method, name, false);
+      Map<String, List<String>> names = names(adapter, method, name);
       AdapterFiles.read(
           folder,
           new Renamed(source, names),
@@ -112,7 +131,7 @@ final class AdapterHubFiles {
           Map.of(),
           model.manager());
     }
-    Map<String, List<String>> head = names(adapter, method, name, true);
+    Map<String, List<String>> head = headNames(adapter, head(folder, model));
     boolean hasHead =
         Files.exists(folder.resolve(HEAD)) || Files.exists(folder.resolve(PICKLED_HEAD));
     if (!head.isEmpty() && hasHead) {
@@ -151,23 +170,16 @@ final class AdapterHubFiles {
     Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(adapter.trainedConfig()));
     fields.remove("modules_to_save");
     fields.forEach(config::add);
-    files.write(WEIGHTS, writer(adapter, names(adapter, method, adapter.name(), false)).content());
+    files.write(WEIGHTS, writer(adapter, names(adapter, method, adapter.name())).content());
     files.remove(PICKLED_WEIGHTS);
-    Map<String, List<String>> head = names(adapter, method, adapter.name(), true);
+    Optional<AdapterHubHead> own = AdapterHubHead.of(adapter, model);
+    Map<String, List<String>> head = headNames(adapter, own);
     if (head.isEmpty()) {
       files.remove(HEAD);
       files.remove(HEAD_CONFIG);
     } else {
       files.write(HEAD, writer(adapter, head).content());
-      JsonObject described = describe(model, JsonNull.INSTANCE, JsonNull.INSTANCE, provenance);
-      JsonObject ids = new JsonObject();
-      List<String> labels = model.task().labels();
-      for (int i = 0; i < labels.size(); i++) {
-        ids.addProperty(labels.get(i), i);
-      }
-      described.add("label2id", ids);
-      described.addProperty("num_labels", labels.size());
-      files.writeText(HEAD_CONFIG, PRETTY.toJson(described));
+      files.writeText(HEAD_CONFIG, PRETTY.toJson(describe(own, model, provenance)));
     }
     files.remove(PICKLED_HEAD);
     files.writeText(
@@ -175,6 +187,18 @@ final class AdapterHubFiles {
         PRETTY.toJson(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
     files.writeText(Provenance.FILE, provenance.text());
     files.commit();
+  }
+
+  private static JsonObject describe(
+      Optional<AdapterHubHead> head, TransformerModel model, Provenance provenance) {
+    if (head.isPresent()) {
+      JsonPrimitive name = new JsonPrimitive(head.get().name());
+      return describe(model, name, head.get().config(), provenance);
+    }
+    JsonObject described = describe(model, JsonNull.INSTANCE, JsonNull.INSTANCE, provenance);
+    described.add("label2id", AdapterHubHead.labels(model));
+    described.addProperty("num_labels", model.task().labels().size());
+    return described;
   }
 
   private static JsonObject describe(

@@ -180,11 +180,13 @@ final class ConfigJson {
     return a.equals(b) || (emptyA && emptyB);
   }
 
-  /** {@code loraAlpha} to {@code lora_alpha}; capitals of PEFT's own names stay: deltaT. */
+  /** {@code loraAlpha} to {@code lora_alpha}; capitals of names in the file stay: deltaT. */
   static String snake(String camel) {
     return switch (camel) {
       case "deltaT" -> "deltaT";
       case "applyGs" -> "apply_GS";
+      case "factorizedPhmW" -> "factorized_phm_W";
+      case "sharedWPhm" -> "shared_W_phm";
       default ->
           camel
               .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")

@@ -1,5 +1,6 @@
 package io.github.peft4j;
 
+import com.google.gson.JsonObject;
 import io.github.peft4j.tuner.Sites;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,16 @@ public final class Configs {
    */
   public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
     return Records.with(config, component, value);
+  }
+
+  /**
+   * Reads a config whose defaults lie beside its class, in adapter_config.json.
+   *
+   * @param source what errors call the file
+   * @throws UnsupportedMethodException if a field that the record lacks has another value there
+   */
+  public static <C extends PeftConfig> C read(Class<C> type, JsonObject json, String source) {
+    return ConfigJson.read(type, json, source);
   }
 
   /**

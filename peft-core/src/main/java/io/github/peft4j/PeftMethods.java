@@ -1,8 +1,11 @@
 package io.github.peft4j;
 
+import com.google.gson.JsonObject;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** The methods on the class path. */
 final class PeftMethods {
@@ -39,24 +42,29 @@ final class PeftMethods {
     return method;
   }
 
-  /** The method of an adapter that AdapterHub's library wrote. */
-  static AdapterHubMethod<?> ofArchitecture(String architecture) {
-    Map<String, AdapterHubMethod<?>> methods = new TreeMap<>();
+  /**
+   * The method of an adapter that AdapterHub's library wrote.
+   *
+   * @param architecture of its config, which may be empty
+   */
+  static AdapterHubMethod<?> ofAdapterHub(String architecture, JsonObject config) {
+    Set<String> architectures = new TreeSet<>();
+    AdapterHubMethod<?> meant = null;
     for (PeftMethod<?> method : BY_TYPE.values()) {
       if (method instanceof AdapterHubMethod<?> hub) {
-        methods.put(hub.architecture(), hub);
+        architectures.add(hub.architecture());
+        meant = hub.architecture().equals(architecture) && hub.means(config) ? hub : meant;
       }
     }
-    AdapterHubMethod<?> method = methods.get(architecture);
-    if (method == null) {
+    if (meant == null) {
       throw new UnsupportedMethodException(
           "AdapterHub's architecture '"
               + architecture
               + "' is not supported; supported: "
-              + methods.keySet()
+              + architectures
               + hint());
     }
-    return method;
+    return meant;
   }
 
   @SuppressWarnings("unchecked")

@@ -12,16 +12,23 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 
 /**
  * Tensors of AdapterHub's files under the names that peft4j knows them by. An adapter saved from a
- * model without a head lacks the model's own prefix ({@code bert.}); both are found. Tensors that
- * nobody asked for keep their names.
+ * model without a head lacks the model's own prefix ({@code bert.}), one saved from a model with
+ * the library's heads may have one more ({@code transformer.}); all are found. Tensors that nobody
+ * asked for keep their names. Names of the library's first releases stand for today's.
  */
 final class Renamed implements TensorSource {
 
   /** Every attention of the library lists the prefixes that all of them share once more. */
   private static final String COPY = ".prefix_tuning.pool.";
+
+  /** A module of the first releases, as the library renames it. */
+  private static final Pattern FORMER =
+      Pattern.compile(
+          "(?:attention|layer)_text_(?:task|lang)_(adapters)|invertible_lang_(adapters)");
 
   private final TensorSource source;
   private final Map<String, String> inFile = new LinkedHashMap<>();
@@ -40,9 +47,7 @@ final class Renamed implements TensorSource {
           for (int i = theirs.size() - 1; i >= 0; i--) {
             String wanted = theirs.get(i);
             Optional<String> found =
-                left.stream()
-                    .filter(name -> wanted.equals(name) || wanted.endsWith("." + name))
-                    .findFirst();
+                left.stream().filter(name -> isMeant(wanted, today(name))).findFirst();
             if (found.isPresent()) {
               left.remove(found.get());
               inFile.put(own, found.get());
@@ -50,6 +55,18 @@ final class Renamed implements TensorSource {
           }
         });
     left.forEach(name -> inFile.put(name, name));
+  }
+
+  /** Whether a name in a file is this one, but for what models differ by. */
+  static boolean isMeant(String wanted, String name) {
+    return ("." + wanted).endsWith("." + name) || name.endsWith("." + wanted);
+  }
+
+  /** Today's name of a tensor. */
+  private static String today(String name) {
+    return FORMER
+        .matcher(name)
+        .replaceAll(former -> former.group(1) == null ? "invertible_$2" : "$1");
   }
 
   private String inFile(String name) {

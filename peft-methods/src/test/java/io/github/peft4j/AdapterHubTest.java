@@ -7,14 +7,18 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.HiddenSite;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
@@ -22,18 +26,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What AdapterHub's library computes with an adapter of its own is computed here too. */
 class AdapterHubTest {
+
+  private static final List<String> LABELS = List.of("LABEL_0", "LABEL_1", "LABEL_2");
 
   @TempDir Path folder;
 
@@ -63,7 +69,9 @@ class AdapterHubTest {
     String name = adapter.substring(0, adapter.indexOf('/'));
     Path own = cases().resolve(name);
     Path base = Files.exists(own.resolve("config.json")) ? own : TinyModels.golden(name);
-    return Peft.load(base.toString());
+    return adapter.endsWith("tagging_head")
+        ? Peft.load(base.toString(), Task.tokenClassification(LABELS))
+        : Peft.load(base.toString());
   }
 
   private static NDArray longs(NDManager manager, TensorSource source, String name) {
@@ -71,8 +79,11 @@ class AdapterHubTest {
   }
 
   private static void assertExpected(String adapter, PeftModel model) {
-    try (TensorSource expected =
-            Safetensors.open(cases().resolve(adapter).resolve("expected.safetensors"));
+    assertExpected(cases().resolve(adapter).resolve("expected.safetensors"), model);
+  }
+
+  private static void assertExpected(Path file, PeftModel model) {
+    try (TensorSource expected = Safetensors.open(file);
         NDManager manager = model.base().manager().newSubManager()) {
       NDArray ids = longs(manager, expected, "input_ids");
       NDArray mask = longs(manager, expected, "attention_mask");
@@ -98,6 +109,18 @@ class AdapterHubTest {
     }
   }
 
+  /** As in MAD-X: the task's adapter has been trained on another language's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-bert", "tiny-gpt2", "tiny-llama", "tiny-t5"})
+  void aTaskAdapterStandsOnALanguageAdapter(String name) {
+    try (PeftModel model = model(name + "/inv")) {
+      model.loadAdapter("language", cases().resolve(name).resolve("inv"));
+      model.loadAdapter("task", cases().resolve(name).resolve("seq_bn"));
+      model.activate("language", "task");
+      assertExpected(cases().resolve(name).resolve("stack.safetensors"), model);
+    }
+  }
+
   private static TensorSource weights(Path folder) {
     Path file = folder.resolve("adapter.safetensors");
     return Files.exists(file)
@@ -105,11 +128,15 @@ class AdapterHubTest {
         : TorchFile.open(folder.resolve("pytorch_adapter.bin"));
   }
 
-  /** Without the copies that attentions have of a prefix. */
-  private static Set<String> names(TensorSource source) {
+  /**
+   * Names by those of the model with its usual head: without what the library's own heads put in
+   * front of T5's, and without the copies that attentions have of a prefix.
+   */
+  private static Map<String, String> names(TensorSource source, String adapter) {
+    String more = adapter.startsWith("tiny-t5") ? "^transformer\\." : "^$";
     return source.names().stream()
         .filter(name -> !name.contains(".pool."))
-        .collect(Collectors.toCollection(TreeSet::new));
+        .collect(Collectors.toMap(name -> name.replaceFirst(more, ""), name -> name));
   }
 
   @ParameterizedTest
@@ -121,8 +148,13 @@ class AdapterHubTest {
     }
   }
 
+  /** All but those whose methods are PEFT's: what is read of them is saved as PEFT has it. */
+  static List<String> written() throws IOException {
+    return adapters().stream().filter(name -> !name.matches(".*/(lora|ia3)")).toList();
+  }
+
   @ParameterizedTest
-  @MethodSource("adapters")
+  @MethodSource("written")
   void writesWhatTheLibraryWrote(String adapter) throws IOException {
     Path theirs = cases().resolve(adapter);
     try (PeftModel model = model(adapter)) {
@@ -133,11 +165,14 @@ class AdapterHubTest {
         .isEqualTo(JsonParser.parseString(config(theirs)).getAsJsonObject().get("config"));
     try (TensorSource ours = weights(folder);
         TensorSource wanted = weights(theirs)) {
-      assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(names(wanted));
-      for (String name : ours.names()) {
-        assertThat(ours.info(name)).isEqualTo(wanted.info(name));
-        assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(name));
-      }
+      Map<String, String> theirNames = names(wanted, adapter);
+      assertThat(ours.names()).containsExactlyInAnyOrderElementsOf(theirNames.keySet());
+      theirNames.forEach(
+          (name, theirName) -> {
+            assertThat(ours.info(name).shape()).isEqualTo(wanted.info(theirName).shape());
+            assertThat(ours.info(name).dtype()).isEqualTo(wanted.info(theirName).dtype());
+            assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(theirName));
+          });
     }
     try (PeftModel again = model(adapter)) {
       again.loadAdapter("again", folder);
@@ -180,6 +215,119 @@ class AdapterHubTest {
   }
 
   @Test
+  void ofLoraAndIa3IsReadWhatPeftHasToo() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/lora");
+    Files.copy(theirs.resolve("adapter.safetensors"), folder.resolve("adapter.safetensors"));
+    String text = config(theirs);
+    for (String change :
+        List.of("\"use_dora\": true", "\"use_gating\": true", "\"composition_mode\": \"mix\"")) {
+      String field = change.substring(0, change.indexOf(':'));
+      String changed = text.replaceFirst(field + ": [^,]*", change);
+      assertThat(changed).isNotEqualTo(text);
+      Files.writeString(folder.resolve("adapter_config.json"), changed);
+      try (PeftModel model = model("tiny-bert/lora")) {
+        assertThatThrownBy(() -> model.loadAdapter("mine", folder))
+            .hasMessageContaining(field.replace("\"", "'"));
+      }
+    }
+    Files.writeString(
+        folder.resolve("adapter_config.json"), text.replace("adapters.1.3.0", "adapters.1.0.1"));
+    try (PeftModel model = model("tiny-bert/lora")) {
+      model.loadAdapter("mine", folder);
+      assertThat(model.adapter("mine").configText()).contains("\"lora_alpha\": 3");
+    }
+  }
+
+  @Test
+  void aHeadOfTheLibrarysOwnIsWrittenAsItWas() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/head");
+    try (PeftModel model = model("tiny-bert/head")) {
+      model.loadAdapter("task", theirs);
+      model.saveAdapterHub("task", folder);
+    }
+    assertThat(headConfig(folder).get("config")).isEqualTo(headConfig(theirs).get("config"));
+    assertThat(headConfig(folder).get("name")).isEqualTo(headConfig(theirs).get("name"));
+    try (Safetensors ours = Safetensors.open(folder.resolve("model_head.safetensors"));
+        Safetensors wanted = Safetensors.open(theirs.resolve("model_head.safetensors"))) {
+      assertThat(ours.names()).isEqualTo(wanted.names());
+      for (String name : ours.names()) {
+        assertThat(ours.floats(name)).as(name).isEqualTo(wanted.floats(name));
+      }
+    }
+  }
+
+  private static JsonObject headConfig(Path folder) throws IOException {
+    return JsonParser.parseString(Files.readString(folder.resolve("head_config.json")))
+        .getAsJsonObject();
+  }
+
+  /** As the folders of language adapters that the hub's first users uploaded are. */
+  @Test
+  void theFormerNamesOfTensorsAndFieldsAreRead() throws IOException {
+    Path theirs = cases().resolve("tiny-bert/inv");
+    try (Safetensors source = Safetensors.open(theirs.resolve("adapter.safetensors"))) {
+      var writer = new SafetensorsWriter();
+      for (String name : source.names()) {
+        String former =
+            name.replace(".output.adapters.", ".output.layer_text_lang_adapters.")
+                .replace("invertible_adapters", "invertible_lang_adapters");
+        assertThat(former).isNotEqualTo(name);
+        writer.add(former, source.info(name).shape(), source.floats(name));
+      }
+      writer.write(folder.resolve("adapter.safetensors"));
+    }
+    String text =
+        config(theirs)
+            .replace("\"inv_adapter\": \"nice\",", "")
+            .replace(
+                "\"inv_adapter_reduction_factor\": 2,",
+                """
+                "attention_type": "sent-lvl-static", "new_attention_norm": false,
+                "invertible_adapter":
+                  {"block_type": "nice", "non_linearity": "relu", "reduction_factor": 2},
+                """)
+            .replace("\"name\": \"task\"", "\"name\": \"task\", \"type\": \"text_lang\"");
+    Files.writeString(folder.resolve("adapter_config.json"), text);
+    try (PeftModel model = model("tiny-bert/inv")) {
+      model.loadAdapter("mine", folder);
+      assertExpected("tiny-bert/inv", model);
+    }
+    Files.writeString(
+        folder.resolve("adapter_config.json"), text.replace("text_lang", "text_task"));
+    try (PeftModel model = model("tiny-bert/inv")) {
+      assertThatThrownBy(() -> model.loadAdapter("mine", folder))
+          .hasMessageContaining("invertible_lang_adapters.task.F.0.weight finds no place");
+    }
+  }
+
+  @Test
+  void anInverseTakesHiddenStatesBack() {
+    try (PeftModel model = model("tiny-llama/inv")) {
+      model.loadAdapter("mine", cases().resolve("tiny-llama/inv"));
+      HiddenSite first = end(model, HiddenSite.Kind.FIRST);
+      HiddenSite last = end(model, HiddenSite.Kind.LAST);
+      try (NDManager manager = model.base().manager().newSubManager()) {
+        NDArray x = manager.randomNormal(new Shape(2, 3, first.dimension()));
+        float[] back = Autograd.without(() -> Tensors.floats(last.forward(first.forward(x))));
+        float[] there = Autograd.without(() -> Tensors.floats(first.forward(x)));
+        assertThat(there).isNotEqualTo(Tensors.floats(x));
+        assertThat(back).usingComparatorWithPrecision(1e-5f).containsExactly(Tensors.floats(x));
+      }
+    }
+  }
+
+  private static HiddenSite end(PeftModel model, HiddenSite.Kind kind) {
+    return model
+        .base()
+        .sites()
+        .filter(HiddenSite.class::isInstance)
+        .map(HiddenSite.class::cast)
+        .filter(site -> site.kind() == kind)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
   void refusesByNameWhatIsNotSupported() throws IOException {
     Path theirs = cases().resolve("tiny-bert/seq_bn");
     Files.copy(theirs.resolve("adapter.safetensors"), folder.resolve("adapter.safetensors"));
@@ -187,11 +335,12 @@ class AdapterHubTest {
     for (List<String> change :
         List.of(
             List.of("\"original_ln_after\": true", "\"original_ln_after\": false"),
-            List.of("\"phm_layer\": false", "\"phm_layer\": true"),
+            List.of("\"stochastic_depth\": 0.0", "\"stochastic_depth\": 0.1"),
+            List.of("\"phm_c_init\": \"normal\"", "\"phm_c_init\": \"zeros\""),
             List.of("\"non_linearity\": \"relu\"", "\"non_linearity\": \"maxout\""),
             List.of("\"scaling\": 1.0", "\"scaling\": NaN"),
             List.of("\"reduction_factor\": 4", "\"reduction_factor\": 0"),
-            List.of("\"use_gating\": false", "\"use_gating\": true"))) {
+            List.of("\"inv_adapter\": null", "\"inv_adapter\": \"glow\""))) {
       assertThat(text).contains(change.get(0));
       Files.writeString(
           folder.resolve("adapter_config.json"), text.replace(change.get(0), change.get(1)));

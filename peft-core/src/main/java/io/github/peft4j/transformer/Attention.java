@@ -162,7 +162,7 @@ final class Attention extends NamedBlock {
       v = cache.append(name() + ".value", v);
     }
     return new AttentionSite.Input(
-        turn(projected.get(0), pass), k, v, pass.bias(), pass.causal(), pass);
+        x, turn(projected.get(0), pass), k, v, pass.bias(), pass.causal(), pass);
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
@@ -170,7 +170,7 @@ final class Attention extends NamedBlock {
     KeyValueCache cache = pass.cache();
     NDArray k = cache == null ? key(memory) : cache.once(name() + ".key", () -> key(memory));
     NDArray v = cache == null ? value(memory) : cache.once(name() + ".value", () -> value(memory));
-    return new AttentionSite.Input(query(x), k, v, pass.memoryBias(), false, pass);
+    return new AttentionSite.Input(x, query(x), k, v, pass.memoryBias(), false, pass);
   }
 
   /** Queries (B, H, T, d), keys and values (B, K, T, d), no positions in them. */

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.HiddenSite;
 import org.jspecify.annotations.Nullable;
 
 /** Language modelling: each position's logits over the vocabulary, for the token after it. */
@@ -16,6 +17,7 @@ final class CausalLmHead extends Head {
           """);
 
   private final Linear output;
+  private final HiddenSite last;
   private final int ahead;
   private final @Nullable Kernel scale;
 
@@ -28,6 +30,8 @@ final class CausalLmHead extends Head {
   CausalLmHead(Linear output, int ahead, double scale) {
     super("");
     this.output = part(output);
+    String name = output.name() + ".input";
+    this.last = publish(new HiddenSite(name, HiddenSite.Kind.LAST, "", output.site().inFeatures()));
     this.ahead = ahead;
     this.scale = scale == 1 ? null : SCALE.with("scale", scale);
   }
@@ -39,7 +43,7 @@ final class CausalLmHead extends Head {
 
   @Override
   protected NDArray project(NDArray features) {
-    return output.forward(features);
+    return output.forward(last.forward(features));
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.HiddenSite;
 import io.github.peft4j.tuner.InputSite;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,7 @@ final class InputEmbedding extends NamedBlock {
   private final long positionOffset;
   private final double dropout;
   private final InputSite site;
+  private final HiddenSite first;
 
   /**
    * Creates an embedding.
@@ -47,12 +49,14 @@ final class InputEmbedding extends NamedBlock {
    * @param stack the stack's name
    * @param owned whether the tokens are a part of this block, or of another's
    * @param ownTokens the table's name below this stack, if it has one there besides its own
+   * @param relative whether positions are distances, which attention learns
    */
   InputEmbedding(
       String stack,
       Embedding tokens,
       boolean owned,
       @Nullable String ownTokens,
+      boolean relative,
       @Nullable Embedding positions,
       long positionOffset,
       @Nullable Embedding types,
@@ -65,13 +69,28 @@ final class InputEmbedding extends NamedBlock {
     this.norm = norm == null ? null : part(norm);
     this.positionOffset = positionOffset;
     this.dropout = dropout;
-    this.site = publish(new InputSite(name(), stack, tokens.site(), ownTokens, tokens::forward));
+    this.site =
+        publish(new InputSite(name(), stack, tokens.site(), ownTokens, relative, tokens::forward));
+    long dimension = tokens.site().dimension();
+    this.first =
+        publish(new HiddenSite(stack + ".embedded", HiddenSite.Kind.FIRST, stack, dimension));
   }
 
   /** The first hidden state; the pass learns of masks and positions. */
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
-    InputSite.Sequence sequence =
+    InputSite.Sequence entered =
         site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()));
+    NDArray x = embed(entered.embedding(), pass, causal);
+    if (entered.embedded() == null) {
+      return x;
+    }
+    InputSite.Sequence whole = entered.embeddedAs(x);
+    pass.enter(whole, causal);
+    return whole.vectors();
+  }
+
+  /** Vectors of a sequence with their positions and segments, normalised. */
+  private NDArray embed(InputSite.Sequence sequence, Pass pass, boolean causal) {
     pass.enter(sequence, causal);
     NDArray x = sequence.vectors();
     if (types != null) {
@@ -98,7 +117,7 @@ final class InputEmbedding extends NamedBlock {
               : ADD.call(places, Tensors.scalar(positionOffset));
       x = ADD.call(x, positions.forward(ids));
     }
-    return pass.drop(norm == null ? x : norm.forward(x), dropout);
+    return first.forward(pass.drop(norm == null ? x : norm.forward(x), dropout));
   }
 
   /** How many vectors active adapters put in front of every sequence. */

@@ -93,6 +93,7 @@ public final class Pass implements Run, AutoCloseable {
   private long start;
   private long length;
   private long virtual;
+  private long ahead;
   private @Nullable NDArray positions;
   private @Nullable NDArray cosine;
   private @Nullable NDArray sine;
@@ -200,6 +201,7 @@ public final class Pass implements Run, AutoCloseable {
   void enter(InputSite.Sequence sequence, boolean causal) {
     this.start = sequence.start();
     this.virtual = sequence.virtual();
+    this.ahead = sequence.ahead();
     this.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
     this.positions =
@@ -223,6 +225,11 @@ public final class Pass implements Run, AutoCloseable {
   /** Position of the first vector. */
   long start() {
     return start;
+  }
+
+  /** By how much positions of keys are counted on more than those of queries. */
+  long ahead() {
+    return ahead;
   }
 
   /** The position that would follow the last vector; in a padded row, its padding less. */

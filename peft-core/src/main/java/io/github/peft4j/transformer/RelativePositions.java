@@ -13,8 +13,9 @@ import io.github.peft4j.kernel.Tensors;
 final class RelativePositions extends NamedBlock {
 
   /**
-   * The bias of queries at positions start … start + T - 1 for keys at positions 0 … start + T - 1,
-   * on top of the bias (B, 1, T, S) that masks the last S of these keys: (B, H, T, start + T).
+   * The bias of queries at positions start … start + T - 1 for keys at positions 0 … P - 1, P =
+   * ahead + start + T, on top of the bias (B, 1, T, S) that masks the last S of these keys: (B, H,
+   * T, P).
    */
   private static final Kernel BIAS =
       Kernel.of(
@@ -24,16 +25,17 @@ final class RelativePositions extends NamedBlock {
               share = torch.div(torch.log(torch.div(torch.to(far, 6), exact)), {logarithm})
               wide = torch.add(torch.to(torch.mul(share, {buckets} - exact), 4), exact)
               return torch.where(torch.lt(far, exact), far, torch.clamp(wide, None, {buckets} - 1))
-          def bias(x: Tensor, table: Tensor, mask: Tensor, start: Tensor) -> Tensor:
+          def bias(x: Tensor, table: Tensor, mask: Tensor, start: Tensor, ahead: Tensor) -> Tensor:
               first = int(start)
               t = torch.size(x, 1)
-              keys = torch.arange(first + t, dtype=4, layout=None, device=x.device)
+              end = int(ahead) + first + t
+              keys = torch.arange(end, dtype=4, layout=None, device=x.device)
               queries = torch.unsqueeze(torch.narrow(keys, 0, first, t), 1)
               distance = torch.sub(keys, queries)
-              values = torch.embedding(table, {bucket})          # (T, S, H)
+              values = torch.embedding(table, {bucket})          # (T, P, H)
               values = torch.unsqueeze(torch.permute(values, [2, 0, 1]), 0)
-              ahead = first + t - torch.size(mask, 3)
-              return torch.add(values.to(x.dtype), torch.constant_pad_nd(mask, [ahead, 0], 0))
+              missing = end - torch.size(mask, 3)
+              return torch.add(values.to(x.dtype), torch.constant_pad_nd(mask, [missing, 0], 0))
           """);
 
   private static final String BEHIND = "spread(torch.neg(torch.clamp(distance, None, 0)))";
@@ -68,6 +70,7 @@ final class RelativePositions extends NamedBlock {
    * @param mask the bias that masks keys (B, 1, T, S)
    */
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
-    return bias.call(x, table.weight(), mask, Tensors.scalar(pass.start()));
+    NDArray start = Tensors.scalar(pass.start());
+    return bias.call(x, table.weight(), mask, start, Tensors.scalar(pass.ahead()));
   }
 }

@@ -80,6 +80,7 @@ final class StackBuilder {
         tokens == null ? table(spec.tokens, "vocab_size") : tokens,
         tokens == null,
         spec.ownTokens,
+        spec.relativePositions != null,
         spec.positions == null ? null : table(spec.positions, positions),
         spec.positionOffset,
         spec.types == null ? null : table(spec.types, "type_vocab_size"),
@@ -192,7 +193,7 @@ final class StackBuilder {
   }
 
   private SublayerSite site(String name, Kind kind, int index, String adapterModule) {
-    return new SublayerSite(name, kind, index, hidden, adapterModule);
+    return new SublayerSite(name, kind, spec.name(), index, hidden, adapterModule);
   }
 
   private Sublayer sublayer(

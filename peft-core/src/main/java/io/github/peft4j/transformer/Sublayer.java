@@ -59,7 +59,8 @@ final class Sublayer {
                 h,
                 x,
                 in -> pass.drop(function.apply(in, pass), dropout),
-                sum -> outNorm == null ? sum : outNorm.forward(sum)));
+                sum -> outNorm == null ? sum : outNorm.forward(sum),
+                pass));
     return postNorm == null ? f : postNorm.forward(f);
   }
 }

@@ -81,6 +81,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   /**
    * What attention works on; positions are already in queries and keys.
    *
+   * @param hidden what the queries are projected from (B, T, D)
    * @param query (B, H, T, d)
    * @param key (B, K, S, d); H is a multiple of K
    * @param value (B, K, S, d)
@@ -90,7 +91,13 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * @param run what holds for the whole run
    */
   public record Input(
-      NDArray query, NDArray key, NDArray value, @Nullable NDArray bias, boolean causal, Run run) {
+      NDArray hidden,
+      NDArray query,
+      NDArray key,
+      NDArray value,
+      @Nullable NDArray bias,
+      boolean causal,
+      Run run) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -105,6 +112,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
             NDArray bias = input.bias;
             boolean common = bias == null || bias.getShape().get(0) == 1;
             return new Input(
+                arrays.select(input.hidden, rows),
                 arrays.select(input.query, rows),
                 arrays.select(input.key, rows),
                 arrays.select(input.value, rows),
@@ -156,7 +164,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
               ? WIDEN_BIAS.call(bias, key, keys)
               : causal ? CAUSAL_BIAS.call(query, keys) : null;
       return new Input(
-          query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false, run);
+          hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false, run);
     }
 
     /** B, H, T, d. */

@@ -17,32 +17,48 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
   private final String stack;
   private final EmbeddingSite embedding;
   private final @Nullable String alias;
+  private final boolean relative;
 
   /**
    * Creates a site in front of a token embedding.
    *
    * @param stack the stack's name
    * @param alias the embedding's second name in Hugging Face's model, or null
+   * @param relative see {@link #isRelative}
    */
   public InputSite(
       String name,
       String stack,
       EmbeddingSite embedding,
       @Nullable String alias,
+      boolean relative,
       Forward<NDArray, NDArray> lookup) {
     super(
         name,
         tokens ->
             new Sequence(
-                lookup.forward(tokens.ids()), tokens.mask(), tokens.types(), 0, tokens.past(), 0));
+                lookup.forward(tokens.ids()),
+                tokens.mask(),
+                tokens.types(),
+                0,
+                tokens.past(),
+                0,
+                0,
+                null));
     this.stack = stack;
     this.embedding = embedding;
     this.alias = alias;
+    this.relative = relative;
   }
 
   /** The name of the stack that the sequence enters. */
   public String stack() {
     return stack;
+  }
+
+  /** Whether the stack learns positions as distances between queries and keys, as T5 does. */
+  public boolean isRelative() {
+    return relative;
   }
 
   /** A layer that puts vectors in front of the sequence. */
@@ -138,6 +154,9 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * @param virtual n, the number of vectors in front that stand for no token
    * @param past how many positions a cache holds already
    * @param shift by how much positions are counted on, besides
+   * @param ahead by how much more those of keys are; 0 but in a stack of relative positions
+   * @param embedded vectors (B, n', d) that come in front later, see {@link #prependEmbedded}, or
+   *     null
    */
   public record Sequence(
       NDArray vectors,
@@ -145,7 +164,9 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
       @Nullable NDArray types,
       long virtual,
       long past,
-      long shift) {
+      long shift,
+      long ahead,
+      @Nullable NDArray embedded) {
 
     private static final Joining<Sequence> ROWS = new SequenceRows();
     private static final Kernel PREPEND =
@@ -161,6 +182,24 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
             def pad(mask: Tensor, first: Tensor) -> Tensor:    # mask (B, T)
                 return torch.constant_pad_nd(mask, [torch.size(first, 0), 0], {value})
             """);
+    private static final Kernel NONE =
+        Kernel.of(
+            """
+            def none(x: Tensor) -> Tensor:                     # (B, T, d) → (B, 0, d)
+                return torch.narrow(x, 1, 0, 0)
+            """);
+    private static final Kernel JOIN =
+        Kernel.of(
+            """
+            def join(first: Tensor, x: Tensor) -> Tensor:      # (B, n, d), (B, T, d)
+                return torch.cat([first.to(x.dtype), x], 1)
+            """);
+    private static final Kernel PAD_ROWS =
+        Kernel.of(
+            """
+            def pad(mask: Tensor, first: Tensor) -> Tensor:    # mask (B, T), first (B, n, d)
+                return torch.constant_pad_nd(mask, [torch.size(first, 1), 0], 1)
+            """);
     private static final Kernel PAD_ONES = PAD.with("value", 1);
     private static final Kernel PAD_ZEROS = PAD.with("value", 0);
 
@@ -173,7 +212,7 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     public Sequence prepend(NDArray prompt) {
       NDArray widened = mask == null ? null : PAD_ONES.call(mask, prompt);
       if (past > 0) {
-        return new Sequence(vectors, widened, types, virtual, past, shift);
+        return new Sequence(vectors, widened, types, virtual, past, shift, ahead, embedded);
       }
       return new Sequence(
           PREPEND.call(vectors, prompt),
@@ -181,7 +220,9 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
           types == null ? null : PAD_ZEROS.call(types, prompt),
           virtual + prompt.getShape().get(0),
           past,
-          shift);
+          shift,
+          ahead,
+          embedded);
     }
 
     /** Position of the first vector. */
@@ -191,7 +232,51 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
 
     /** The sequence with its positions counted from {@code n} on, as behind a prefix. */
     public Sequence shift(long n) {
-      return new Sequence(vectors, mask, types, virtual, past, shift + n);
+      return new Sequence(vectors, mask, types, virtual, past, shift + n, ahead, embedded);
+    }
+
+    /**
+     * The sequence with the positions of its keys counted on by {@code n} more than those of its
+     * queries, in a stack of relative positions: as AdapterHub's library has it behind a prefix.
+     */
+    public Sequence ahead(long n) {
+      return new Sequence(vectors, mask, types, virtual, past, shift, ahead + n, embedded);
+    }
+
+    /**
+     * The sequence with virtual tokens that come in front of it when it is embedded: when
+     * positions, segments and the embeddings' norm are in it, which they get none of.
+     *
+     * @param prompt (n', d)
+     */
+    public Sequence prependEmbedded(NDArray prompt) {
+      NDArray rows = embedded == null ? NONE.call(vectors) : embedded;
+      NDArray all = PREPEND.call(rows, prompt);
+      return new Sequence(vectors, mask, types, virtual, past, shift, ahead, all);
+    }
+
+    /** The positions that tokens have while they are embedded: those in front count for none. */
+    public Sequence embedding() {
+      NDArray first = embedded;
+      return first == null || past == 0 ? this : shift(-first.getShape().get(1));
+    }
+
+    /**
+     * The embedded sequence, with all that comes in front of it.
+     *
+     * @param x the embedded vectors (B, n + T, d)
+     */
+    public Sequence embeddedAs(NDArray x) {
+      NDArray first = embedded;
+      if (first == null) {
+        return new Sequence(x, mask, types, virtual, past, shift, ahead, null);
+      }
+      long n = first.getShape().get(1);
+      NDArray widened = mask == null ? null : PAD_ROWS.call(mask, first);
+      return past > 0
+          ? new Sequence(x, widened, types, virtual, past, shift, ahead, null)
+          : new Sequence(
+              JOIN.call(first, x), widened, types, virtual + n, past, shift, ahead, null);
     }
   }
 }

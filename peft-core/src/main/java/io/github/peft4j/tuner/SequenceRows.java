@@ -3,6 +3,7 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.InputSite.Sequence;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -25,13 +26,16 @@ final class SequenceRows implements Joining<Sequence> {
   private static Sequence map(Sequence value, UnaryOperator<NDArray> change) {
     NDArray mask = value.mask();
     NDArray types = value.types();
+    NDArray embedded = value.embedded();
     return new Sequence(
         change.apply(value.vectors()),
         mask == null ? null : change.apply(mask),
         types == null ? null : change.apply(types),
         value.virtual(),
         value.past(),
-        value.shift());
+        value.shift(),
+        value.ahead(),
+        embedded == null ? null : change.apply(embedded));
   }
 
   @Override
@@ -43,7 +47,9 @@ final class SequenceRows implements Joining<Sequence> {
         concatenate(values, Sequence::types),
         first.virtual(),
         first.past(),
-        first.shift());
+        first.shift(),
+        first.ahead(),
+        concatenate(values, Sequence::embedded));
   }
 
   private static @Nullable NDArray concatenate(
@@ -58,22 +64,45 @@ final class SequenceRows implements Joining<Sequence> {
   public Sequence sum(List<Sequence> values, List<Double> weights) {
     Sequence first = alike(values);
     NDArray sum = ARRAYS.sum(values.stream().map(Sequence::vectors).toList(), weights);
-    return map(first, array -> array == first.vectors() ? sum : array);
+    NDArray embedded = first.embedded();
+    NDArray sumInFront =
+        embedded == null
+            ? null
+            : ARRAYS.sum(
+                values.stream().map(value -> Objects.requireNonNull(value.embedded())).toList(),
+                weights);
+    return map(
+        first,
+        array ->
+            array == first.vectors()
+                ? sum
+                : array == embedded && sumInFront != null ? sumInFront : array);
   }
 
   private static Sequence alike(List<Sequence> values) {
     Sequence first = values.get(0);
     for (Sequence other : values) {
-      if (other.virtual() != first.virtual() || other.shift() != first.shift()) {
+      if (other.virtual() != first.virtual()
+          || other.shift() != first.shift()
+          || other.ahead() != first.ahead()
+          || length(other.embedded()) != length(first.embedded())) {
         throw new IllegalStateException(
             "adapters side by side have to put as many virtual tokens or prefixes in front of the"
                 + " sequence, but there are "
-                + (first.virtual() + first.shift())
+                + inFront(first)
                 + " and "
-                + (other.virtual() + other.shift())
+                + inFront(other)
                 + "; take prompts of equal length, or run the adapters one after the other");
       }
     }
     return first;
+  }
+
+  private static long inFront(Sequence value) {
+    return value.virtual() + value.shift() + value.ahead() + length(value.embedded());
+  }
+
+  private static long length(@Nullable NDArray embedded) {
+    return embedded == null ? 0 : embedded.getShape().get(1);
   }
 }

@@ -20,6 +20,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   }
 
   private final Kind kind;
+  private final String stack;
   private final int layer;
   private final long dimension;
   private final String adapterModule;
@@ -27,13 +28,16 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /**
    * Creates a site.
    *
+   * @param stack the stack's name
    * @param layer index in its stack
    * @param dimension D
    * @param adapterModule see {@link #adapterModule}
    */
-  public SublayerSite(String name, Kind kind, int layer, long dimension, String adapterModule) {
+  public SublayerSite(
+      String name, Kind kind, String stack, int layer, long dimension, String adapterModule) {
     super(name, input -> input.function().forward(input.hidden()));
     this.kind = kind;
+    this.stack = stack;
     this.layer = layer;
     this.dimension = dimension;
     this.adapterModule = adapterModule;
@@ -42,6 +46,11 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /** Which branch of the layer. */
   public Kind kind() {
     return kind;
+  }
+
+  /** The stack's name. */
+  public String stack() {
+    return stack;
   }
 
   /** The layer's index in its stack. */
@@ -77,12 +86,14 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * @param function the branch itself
    * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
    *     nothing
+   * @param run what holds for the whole run
    */
   public record Input(
       NDArray hidden,
       NDArray residual,
       Forward<NDArray, NDArray> function,
-      Forward<NDArray, NDArray> norm) {
+      Forward<NDArray, NDArray> norm,
+      Run run) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -97,7 +108,8 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
                 ArrayRows.INSTANCE.select(input.hidden, rows),
                 ArrayRows.INSTANCE.select(input.residual, rows),
                 input.function,
-                input.norm);
+                input.norm,
+                input.run);
           }
         };
   }

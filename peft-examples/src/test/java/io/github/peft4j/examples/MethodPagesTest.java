@@ -81,6 +81,7 @@ class MethodPagesTest {
     ROWS.put("Houlsby", BottleneckConfig.houlsby());
     ROWS.put("parallel", BottleneckConfig.parallel());
     ROWS.put("scaled parallel", BottleneckConfig.scaledParallel());
+    ROWS.put("Compacter", BottleneckConfig.compacter());
     ROWS.put("BitFit", BitFitConfig.defaults());
     ROWS.put("full fine-tuning", FullConfig.defaults());
     ROWS.put("head only", FullConfig.defaults().targeting("pooler.dense", "classifier"));

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
@@ -21,6 +22,7 @@ import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
+import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -72,6 +74,10 @@ class CompositionTest {
           BottleneckConfig.pfeiffer().reduction(4),
           BottleneckConfig.houlsby().reduction(4),
           BottleneckConfig.scaledParallel().reduction(4),
+          BottleneckConfig.pfeiffer().reduction(4).invertible(2),
+          BottleneckConfig.houlsby().reduction(4).gated(),
+          Configs.with(BottleneckConfig.compacter().reduction(2), "phmDim", 2),
+          HubPromptConfig.ofTokens(3),
           PromptTuningConfig.ofTokens(3),
           PTuningConfig.ofTokens(3).hiddenSize(6),
           PrefixTuningConfig.ofTokens(3),
@@ -85,7 +91,8 @@ class CompositionTest {
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
             Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofTokens(3).bottleneck(5)),
-            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5)),
+            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
+            Arguments.of(TinyModel.T5, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
@@ -162,12 +169,15 @@ class CompositionTest {
       double[] base = alone(tiny, model, Composition.BASE);
       double[] a = alone(tiny, model, "a");
       Composition mixed = Composition.perRow(Composition.BASE, "a");
-      if (config instanceof PromptTuningConfig || config instanceof PTuningConfig) {
+      if (config instanceof PromptTuningConfig
+          || config instanceof PTuningConfig
+          || config instanceof HubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("one length")
             .hasMessageContaining("[a]=3");
-      } else if (config instanceof PrefixTuningConfig) {
+      } else if (config instanceof PrefixTuningConfig
+          || (config instanceof HubPrefixConfig && tiny == TinyModel.T5)) {
         assertThatThrownBy(() -> logits(tiny, model, mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("0 and 3");

@@ -18,6 +18,7 @@ import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Fusing;
@@ -82,7 +83,11 @@ class FusionTest {
       Function<double[], NDArray> row = x -> manager.create(x, new Shape(1, 1, d));
       SublayerSite.Input input =
           new SublayerSite.Input(
-              row.apply(h), row.apply(residual), x -> x, sum -> sum.mul(0.5)); // a norm that halves
+              row.apply(h),
+              row.apply(residual),
+              x -> x,
+              sum -> sum.mul(0.5), // a norm that halves
+              Pass.inference());
       double[] actual =
           Autograd.without(
               () ->

@@ -8,11 +8,13 @@ import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.Residual;
+import io.github.peft4j.methods.bottleneck.RuleStart;
 import io.github.peft4j.methods.bottleneck.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
+import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -92,10 +94,29 @@ class MethodsTest extends MethodContract {
         method("Parallel", BottleneckConfig.parallel().reduction(4)).cannotMerge(),
         method("ScaledParallel", BottleneckConfig.scaledParallel().reduction(4)).cannotMerge(),
         method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
+        method("InvertibleBottleneck", BottleneckConfig.pfeiffer().reduction(4).invertible(2))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("GatedBottleneck", BottleneckConfig.houlsby().reduction(4).gated())
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Compacter", compacter(BottleneckConfig.compacter()))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("CompacterThatSharesAll", compacterThatSharesAll()).hasEffectAtOnce().cannotMerge(),
+        method("CompacterThatSharesNothing", compacterThatSharesNothing())
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("HubPrefix", HubPrefixConfig.ofTokens(3).bottleneck(5))
             .hasEffectAtOnce()
-            .cannotMerge()
-            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.T5),
+            .cannotMerge(),
+        method(
+                "GatedHubPrefix",
+                Configs.with(
+                    HubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("HubPrompt", HubPromptConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("Prompt", PromptTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofTokens(3).hiddenSize(6))
             .hasEffectAtOnce()
@@ -129,5 +150,22 @@ class MethodsTest extends MethodContract {
     config = Configs.with(config, "originalLnBefore", true);
     config = Configs.with(config, "residualBeforeLn", Residual.SUM);
     return Configs.with(config, "scaling", Scaling.CHANNEL);
+  }
+
+  private static BottleneckConfig compacter(BottleneckConfig config) {
+    return Configs.with(config.reduction(2), "phmDim", 2);
+  }
+
+  private static BottleneckConfig compacterThatSharesAll() {
+    BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
+    config = Configs.with(Configs.with(config, "sharedWPhm", true), "factorizedPhmRule", true);
+    config = Configs.with(config, "phmCInit", RuleStart.uniform);
+    return Configs.with(config, "phmBias", false);
+  }
+
+  private static BottleneckConfig compacterThatSharesNothing() {
+    BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
+    config = Configs.with(Configs.with(config, "learnPhm", false), "factorizedPhmW", false);
+    return Configs.with(config, "sharedPhmRule", false);
   }
 }

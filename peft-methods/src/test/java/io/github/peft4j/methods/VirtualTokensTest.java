@@ -15,6 +15,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -47,6 +48,7 @@ class VirtualTokensTest {
     return Stream.of(
         PromptTuningConfig.ofTokens(3),
         PTuningConfig.ofTokens(3).hiddenSize(6),
+        HubPromptConfig.ofTokens(3),
         PrefixTuningConfig.ofTokens(3),
         PrefixTuningConfig.ofTokens(3).projection(6),
         AdaptionPromptConfig.of(3, 2));
@@ -122,19 +124,7 @@ class VirtualTokensTest {
     Path copy = TinyModels.copy("tiny-llama", folder.resolve("model"));
     try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
       model.adapt(PromptTuningConfig.ofTokens(5).startingFrom("w3 w4"));
-      Trainable prompt =
-          Objects.requireNonNull(
-              model.adapter(PeftModel.DEFAULT).tensors().get("prompt_embeddings"));
-      EmbeddingSite table =
-          Objects.requireNonNull(model.base().site(EmbeddingSite.class, "model.embed_tokens"));
-      int d = (int) table.dimension();
-      float[] rows = Tensors.floats(table.weight().frozen());
-      float[] values = Tensors.floats(prompt.value());
-      int[] words = {3, 4, 3, 4, 3};
-      for (int i = 0; i < words.length; i++) {
-        assertThat(Arrays.copyOfRange(values, i * d, (i + 1) * d))
-            .isEqualTo(Arrays.copyOfRange(rows, words[i] * d, (words[i] + 1) * d));
-      }
+      assertStartsFromWords3And4(model);
       String text = model.adapter(PeftModel.DEFAULT).configText();
       assertThat(
               JsonParser.parseString(text)
@@ -142,6 +132,24 @@ class VirtualTokensTest {
                   .get("tokenizer_name_or_path")
                   .getAsString())
           .isEqualTo(copy.toString());
+    }
+    try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
+      model.adapt(HubPromptConfig.ofTokens(5).startingFrom("w3 w4"));
+      assertStartsFromWords3And4(model);
+    }
+  }
+
+  private static void assertStartsFromWords3And4(PeftModel model) {
+    Trainable prompt = model.adapter(PeftModel.DEFAULT).trainables().get(0);
+    EmbeddingSite table =
+        Objects.requireNonNull(model.base().site(EmbeddingSite.class, "model.embed_tokens"));
+    int d = (int) table.dimension();
+    float[] rows = Tensors.floats(table.weight().frozen());
+    float[] values = Tensors.floats(prompt.value());
+    int[] words = {3, 4, 3, 4, 3};
+    for (int i = 0; i < words.length; i++) {
+      assertThat(Arrays.copyOfRange(values, i * d, (i + 1) * d))
+          .isEqualTo(Arrays.copyOfRange(rows, words[i] * d, (words[i] + 1) * d));
     }
   }
 

@@ -5,6 +5,7 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -20,8 +21,9 @@ import org.jspecify.annotations.Nullable;
  *       residual_before_ln} may put another term in the place of the first h.
  * </ul>
  *
- * <p>The model adds the result to x and normalises as ever. AdapterHub's {@code
- * methods/modeling.py}: Adapter and ParallelAdapter, pre_forward, forward and post_forward.
+ * <p>The model adds the result to x and normalises as ever. A gate multiplies u by the mean of σ(w
+ * z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter and
+ * ParallelAdapter, pre_forward, forward and post_forward.
  */
 final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
 
@@ -60,6 +62,21 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
               return torch.layer_norm(x, [torch.size(x, -1)], w.to(x.dtype), b.to(x.dtype), 1e-05)
           """);
 
+  private static final Kernel GATE =
+      Kernel.of(
+          """
+          def gate(u: Tensor, z: Tensor, w: Tensor, b: Tensor) -> Tensor:
+              open = torch.sigmoid(torch.linear(z, w.to(z.dtype), b.to(z.dtype)))  # (B, T, 1)
+              return torch.mul(u, torch.mean(open, [1], True))                     # (B, T, D)
+          """);
+
+  /** How far the adapter is open for each text: the mean of σ(w z + b) over its tokens. */
+  private record Gate(Trainable weight, Trainable bias) {
+    NDArray of(NDArray u, NDArray z) {
+      return GATE.call(u, z, weight.value(), bias.value());
+    }
+  }
+
   /** A norm of the adapter's own. */
   private record Norm(Trainable weight, Trainable bias) {
     NDArray of(NDArray x) {
@@ -73,16 +90,20 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final boolean residualBeforeNorm;
   private final double dropout;
   private final @Nullable Norm before;
-  private final Trainable w1;
-  private final Trainable b1;
-  private final Trainable w2;
-  private final Trainable b2;
+  private final Affine first;
+  private final Affine second;
   private final @Nullable Trainable s;
   private final @Nullable Norm after;
+  private final @Nullable Gate gate;
   private final Kernel up;
   private final @Nullable Kernel scale;
 
-  BottleneckAdapter(SublayerSite site, int layer, BottleneckConfig config, Initial initial) {
+  BottleneckAdapter(
+      SublayerSite site,
+      int layer,
+      BottleneckConfig config,
+      @Nullable Hypercomplex maps,
+      Initial initial) {
     long d = site.dimension();
     long m = config.reductionFactor().width(d, layer);
     this.parallel = config.isParallel();
@@ -93,21 +114,34 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     this.before = config.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
     String down = config.lnBefore() ? "adapter_down.1" : "adapter_down.0";
     Start start = config.initWeights();
-    this.w1 = trainable(down + ".weight", start.down(initial, m, d));
-    this.b1 = trainable(down + ".bias", initial.zeros(m));
-    this.w2 = trainable("adapter_up.weight", start.up(initial, d, m));
-    this.b2 = trainable("adapter_up.bias", initial.zeros(d));
+    if (maps != null) {
+      this.first = maps.map(down, "down", m, d, this::declare, this::reads);
+      this.second = maps.map("adapter_up", "up", d, m, this::declare, this::reads);
+    } else {
+      this.first = Affine.Dense.of(down, start.down(initial, m, d), initial, this::declare);
+      this.second = Affine.Dense.of("adapter_up", start.up(initial, d, m), initial, this::declare);
+    }
     Scaling scaling = config.scaling();
     this.s =
         scaling.value() == null
             ? trainable("scaling", initial.filled(1, scaling.perChannel() ? d : 1))
             : null;
     this.after = config.lnAfter() ? norm("adapter_norm_after", d, initial) : null;
+    this.gate =
+        config.useGating()
+            ? new Gate(
+                trainable("gate.weight", start.gate(initial, d)),
+                trainable("gate.bias", start.gateBias(initial, d)))
+            : null;
     this.up = UP.with("f", config.nonLinearity().expression);
     this.scale =
         scaling.value() == null
             ? SCALE
             : scaling.value() == 1 ? null : SCALE_FIXED.with("s", scaling.value());
+  }
+
+  private Trainable declare(String key, NDArray initial, boolean trained) {
+    return trained ? trainable(key, initial) : buffer(key, initial);
   }
 
   private Norm norm(String key, long d, Initial initial) {
@@ -120,7 +154,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {
-      NDArray u = up(in.residual());
+      NDArray u = up(in.residual(), in.run());
       return ADD.call(after == null ? u : after.of(u), h);
     }
     NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
@@ -131,7 +165,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
           case NORMALISED -> z;
           case SUM -> sum;
         };
-    NDArray u = up(z);
+    NDArray u = up(z, in.run());
     if (after == null) {
       return ADD.call(u, r);
     }
@@ -139,12 +173,14 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   }
 
   /** u(z), (B, T, D). */
-  private NDArray up(NDArray z) {
+  private NDArray up(NDArray z, Run run) {
     NDArray x = before == null ? z : before.of(z);
-    NDArray u = up.call(x, w1.value(), b1.value(), w2.value(), b2.value());
+    NDArray u =
+        up.call(x, first.weight(run), first.bias(run), second.weight(run), second.bias(run));
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }
-    return isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    u = isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    return gate == null ? u : gate.of(u, z);
   }
 }

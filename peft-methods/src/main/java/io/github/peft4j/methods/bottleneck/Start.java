@@ -22,6 +22,16 @@ public enum Start {
     return this == mam_adapter ? initial.zeros(d, m) : small(initial, d, m);
   }
 
+  /** A gate's weight [1, d]; the library leaves Houlsby's as PyTorch starts a Linear. */
+  NDArray gate(Initial initial, long d) {
+    return this == houlsby ? initial.kaimingUniform(1, d) : initial.normal(0.02, 1, d);
+  }
+
+  /** A gate's bias [1]. */
+  NDArray gateBias(Initial initial, long d) {
+    return this == houlsby ? initial.uniform(1 / Math.sqrt((double) d), 1) : initial.zeros(1);
+  }
+
   private NDArray small(Initial initial, long rows, long columns) {
     return this == bert
         ? initial.normal(0.02, rows, columns)

@@ -1,4 +1,4 @@
-/** Bottleneck adapters: Houlsby, Pfeiffer, parallel (AdapterHub). */
+/** Bottleneck adapters: Houlsby, Pfeiffer, parallel, Compacter, MAD-X (AdapterHub). */
 @NullMarked
 package io.github.peft4j.methods.bottleneck;
 

@@ -13,7 +13,14 @@ import org.jspecify.annotations.Nullable;
  * @param flat whether the keys and values are trained themselves, and not a network that makes them
  * @param bottleneckSize the network's inner width, above 0; 512
  * @param nonLinearity its non-linearity: "tanh", "relu", "gelu" or "silu"
- * @param leaveOut indices of layers without a prefix
+ * @param dropout probability of a number of the keys and values to be dropped, in [0, 1); 0
+ * @param leaveOut indices of layers without a prefix, a decoder's counting on from its encoder's
+ * @param encoderPrefix whether the encoder of an encoder-decoder has one
+ * @param crossPrefix whether a decoder's attention over the encoder has one
+ * @param useGating whether trained gates say for each text how far the prefix counts
+ * @param sharedGating whether a layer's keys and values have one gate, and not one each
+ * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
+ *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
 public record HubPrefixConfig(
@@ -21,7 +28,13 @@ public record HubPrefixConfig(
     boolean flat,
     int bottleneckSize,
     String nonLinearity,
+    double dropout,
     List<Integer> leaveOut,
+    boolean encoderPrefix,
+    boolean crossPrefix,
+    boolean useGating,
+    boolean sharedGating,
+    @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
     implements PeftConfig {
 
@@ -34,6 +47,7 @@ public record HubPrefixConfig(
         "non_linearity",
         nonLinearity,
         "one of tanh, relu, gelu, silu");
+    require(dropout >= 0 && dropout < 1, "dropout", dropout, "a value in [0, 1)");
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
@@ -53,6 +67,16 @@ public record HubPrefixConfig(
   /** With a network of this inner width. */
   public HubPrefixConfig bottleneck(int size) {
     return Configs.with(this, "bottleneckSize", size);
+  }
+
+  /** With one gate for each layer and text (Mao et al. 2021, arXiv:2110.07577). */
+  public HubPrefixConfig gated() {
+    return Configs.with(this, "useGating", true);
+  }
+
+  /** With this dropout of the keys and values. */
+  public HubPrefixConfig dropout(double probability) {
+    return Configs.with(this, "dropout", probability);
   }
 
   /** Without a prefix in these layers. */

@@ -1,13 +1,19 @@
 package io.github.peft4j.methods.ia3;
 
+import com.google.gson.JsonObject;
+import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.methods.hublora.HubLoraConfig;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
 
 /** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
-public final class Ia3 implements PeftMethod<Ia3Config> {
+public final class Ia3 implements AdapterHubMethod<Ia3Config> {
 
   @Override
   public String type() {
@@ -43,5 +49,42 @@ public final class Ia3 implements PeftMethod<Ia3Config> {
               ? new ScaledInput(site, config, sites.initial())
               : new ScaledOutput(site, config, sites.initial()));
     }
+  }
+
+  @Override
+  public String architecture() {
+    return HubLoraConfig.ARCHITECTURE;
+  }
+
+  @Override
+  public boolean means(JsonObject config) {
+    return HubLoraConfig.scales(config);
+  }
+
+  /** The library scales outputs alone: of keys, values, and the first map of the network. */
+  @Override
+  public Ia3Config fromAdapterHub(JsonObject config, TargetModules modules, String source) {
+    HubLoraConfig hub = HubLoraConfig.of(config, source);
+    if (hub.r() != 1 || hub.alpha() != 1) {
+      throw new UnsupportedMethodException(
+          source
+              + ": fields 'r' and 'alpha' are "
+              + hub.r()
+              + " and "
+              + hub.alpha()
+              + ", which peft4j does not support for (IA)³; expected 1 and 1");
+    }
+    Ia3Config targeted = Configs.with(Ia3Config.defaults(), "targetModules", modules);
+    return Configs.with(targeted, "feedforwardModules", TargetModules.of(List.of()));
+  }
+
+  @Override
+  public boolean writesAdapterHub() {
+    return false;
+  }
+
+  @Override
+  public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
+    return List.of(site.name() + ".loras." + adapter + ".lora_B");
   }
 }

@@ -1,7 +1,10 @@
 package io.github.peft4j.methods.lora;
 
+import com.google.gson.JsonObject;
+import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
+import io.github.peft4j.methods.hublora.HubLoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -17,7 +20,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
-public final class Lora implements LowRankMethod<LoraConfig> {
+public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
   private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
@@ -95,6 +98,32 @@ public final class Lora implements LowRankMethod<LoraConfig> {
         TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
     TargetModules excluded = config.excludeModules();
     return excluded == null ? inLayers : inLayers.and(name -> !excluded.matches(name));
+  }
+
+  @Override
+  public String architecture() {
+    return HubLoraConfig.ARCHITECTURE;
+  }
+
+  @Override
+  public boolean means(JsonObject config) {
+    return !HubLoraConfig.scales(config);
+  }
+
+  @Override
+  public LoraConfig fromAdapterHub(JsonObject config, TargetModules modules, String source) {
+    HubLoraConfig hub = HubLoraConfig.of(config, source);
+    return LoraConfig.ofRank(hub.r()).alpha(hub.alpha()).dropout(hub.dropout()).targeting(modules);
+  }
+
+  @Override
+  public boolean writesAdapterHub() {
+    return false;
+  }
+
+  @Override
+  public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
+    return List.of(site.name() + ".loras." + adapter + "." + key.replace(".weight", ""));
   }
 
   /** PEFT stores the frozen table of these modules when they are targets by name. */

@@ -48,6 +48,13 @@ public record ModelShape(
         .toList();
   }
 
+  /** The attentions over an encoder's output of the stack behind an input; none in most. */
+  public static List<AttentionSite> crossAttention(Sites sites, InputSite input) {
+    return sites.all(AttentionSite.class).stream()
+        .filter(site -> site.place().stack().equals(input.stack()) && site.place().cross())
+        .toList();
+  }
+
   /**
    * This shape as a config of prompts counts it: those of the encoder alone, or with as many for
    * the decoder, which nothing reads.

@@ -1,11 +1,10 @@
 package io.github.peft4j.methods.prompttuning;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.Configs;
-import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.prompt.ModelShape;
 import io.github.peft4j.methods.prompt.PromptMethod;
+import io.github.peft4j.methods.prompt.WordVectors;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.Objects;
@@ -14,13 +13,6 @@ import java.util.stream.LongStream;
 
 /** Prompt tuning: n trained vectors stand in front of the input's (Lester et al. 2021). */
 public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
-
-  private static final Kernel ROWS =
-      Kernel.of(
-          """
-          def rows(table: Tensor, ids: Tensor) -> Tensor:        # table (V, d), ids (n) → (n, d)
-              return torch.embedding(table, ids)
-          """);
 
   @Override
   public String type() {
@@ -54,29 +46,18 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
 
   private static NDArray initial(
       PromptTuningConfig config, int rows, InputSite input, Sites sites) {
-    NDArray table = input.embedding().weight().frozen();
     if (config.promptTuningInit() == PromptTuningInit.RANDOM || !sites.isFresh()) {
       return sites.initial().normal(1, rows, input.embedding().dimension());
     }
-    long[] ids =
-        config.promptTuningInit() == PromptTuningInit.TEXT
-            ? repeated(
-                sites.words().encode().apply(Objects.requireNonNull(config.promptTuningInitText())),
-                rows)
-            : sampled(sites.initial().random(), input.embedding().entries(), rows);
-    try (NDArray indices = table.getManager().create(ids, new Shape(rows));
-        NDArray vectors = ROWS.call(table, indices)) {
-      return sites.initial().copy(vectors);
-    }
-  }
-
-  /** The ids, as often as it takes, cut to size. */
-  private static long[] repeated(long[] ids, int size) {
-    if (ids.length == 0) {
-      throw new IllegalArgumentException(
-          "PromptTuningConfig: field 'prompt_tuning_init_text' has no tokens; expected a text");
-    }
-    return LongStream.range(0, size).map(i -> ids[(int) (i % ids.length)]).toArray();
+    return config.promptTuningInit() == PromptTuningInit.TEXT
+        ? WordVectors.of(
+            Objects.requireNonNull(config.promptTuningInitText()),
+            rows,
+            "PromptTuningConfig: field 'prompt_tuning_init_text'",
+            input,
+            sites)
+        : WordVectors.of(
+            sampled(sites.initial().random(), input.embedding().entries(), rows), input, sites);
   }
 
   private static long[] sampled(Random random, long entries, int size) {

@@ -1,0 +1,51 @@
+package io.github.peft4j.methods.hubprompt;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of AdapterHub's prompt tuning, with the names and defaults of its PromptTuningConfig
+ * ({@code adapters} 1.3.0, configuration/adapter_config.py).
+ *
+ * @param promptLength n, above 0; 10
+ * @param promptInit how the prompt starts
+ * @param promptInitText the text that it starts from, or null
+ * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
+ *     from
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ */
+public record HubPromptConfig(
+    int promptLength,
+    HubPromptInit promptInit,
+    @Nullable String promptInitText,
+    @Nullable Integer initWeightsSeed,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig {
+
+  /** Checks the values. */
+  public HubPromptConfig {
+    require(promptLength > 0, "prompt_length", promptLength, "a number above 0");
+    require(
+        promptInit != HubPromptInit.from_string || promptInitText != null,
+        "prompt_init_text",
+        promptInitText,
+        "a text, since prompt_init is from_string");
+  }
+
+  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
+    Configs.require(fine, HubPromptConfig.class, field, value, expected);
+  }
+
+  /** The library's defaults with this many virtual tokens. */
+  public static HubPromptConfig ofTokens(int n) {
+    return Configs.with(Configs.withDefaults(HubPromptConfig.class), "promptLength", n);
+  }
+
+  /** Starting from a text, which is repeated or cut. */
+  public HubPromptConfig startingFrom(String text) {
+    HubPromptConfig named = Configs.with(this, "promptInitText", text);
+    return Configs.with(named, "promptInit", HubPromptInit.from_string);
+  }
+}
