@@ -2,6 +2,7 @@ package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -30,6 +31,11 @@ public final class Lora implements LowRankMethod<LoraConfig> {
   @Override
   public Class<LoraConfig> configType() {
     return LoraConfig.class;
+  }
+
+  @Override
+  public LoraConfig asRead(LoraConfig config, String modelType) {
+    return DefaultTargets.COMMON.complete(config, config.targetModules(), modelType);
   }
 
   /** What PEFT fills in: which modules, and whether their weights are transposed. */
