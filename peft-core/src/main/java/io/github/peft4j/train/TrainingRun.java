@@ -80,7 +80,7 @@ final class TrainingRun {
         settings.bucketing
             ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
             : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
-    this.collator = new Collator(model.tokenizer().padId());
+    this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
     this.stepsPerEpoch =
         (long) (sampler.batchesPerEpoch() + settings.accumulation - 1) / settings.accumulation;
     this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * (long) settings.epochs;

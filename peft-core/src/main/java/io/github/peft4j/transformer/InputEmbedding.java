@@ -72,7 +72,7 @@ final class InputEmbedding extends NamedBlock {
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     InputSite.Sequence sequence =
         site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()));
-    pass.enter(sequence, causal);
+    pass.enter(input.ids(), sequence, causal);
     NDArray x = sequence.vectors();
     if (types != null) {
       NDArray ids = sequence.types();

@@ -188,6 +188,17 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
+   * The id to pad texts with: {@code pad_token_id} of config.json, by which a decoder that
+   * classifies texts finds their ends.
+   *
+   * @param otherwise the id if config.json has none, or none of the vocabulary: the tokenizer's
+   */
+  public long padId(long otherwise) {
+    long id = config.integer("pad_token_id", -1);
+    return 0 <= id && id < config.size("vocab_size") ? id : otherwise;
+  }
+
+  /**
    * What an encoder-decoder's decoder reads while it learns to write these labels: the start token
    * and all labels but the last.
    *

@@ -87,7 +87,7 @@ public final class Eva {
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
     int length = (int) Math.min(maxLength, model.base().maxPositions());
     EncodedDataset data = BatchFeed.encode(model, examples, length);
-    Collator collator = new Collator(model.tokenizer().padId());
+    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     List<int[]> rows = BatchSampler.shuffled(data.size(), batchSize, seed).epoch(0);
     return adapt(
         name, model, rows.stream().map(chosen -> collator.collate(data.select(chosen))).toList());
