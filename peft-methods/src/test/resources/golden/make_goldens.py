@@ -99,6 +99,9 @@ CASES = {
         "ln-tuning": lambda task: LNTuningConfig(**task),
     },
     "tiny-t5": {
+        "lora-eva": lambda task: LoraConfig(
+            r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
+            eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
         "lora-layer": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
         "fourierft-pattern": lambda task: FourierFTConfig(
@@ -195,6 +198,9 @@ def start_from_data(model, folder):
         mask[2, 6:] = 0
         labels = ids.masked_fill(mask == 0, -100)
         labels[1, :2] = -100
+        if model.config.is_encoder_decoder:  # one mask for prompts and answers: only without padding it fits both
+            mask = torch.ones_like(ids)
+            labels = torch.randint(3, 40, (4, 9), generator=generator)
         batches.append(dict(input_ids=ids, attention_mask=mask, labels=labels))
     initialize_lora_eva_weights(model, batches, show_progress_bar=False)
     started = {n: p for n, p in model.named_parameters() if "lora_A" in n}
