@@ -136,10 +136,17 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * changed meanwhile. Adapters in parallel write a text each for all prompts: the first adapter's
    * come first, then the second's, …
    *
-   * @param prompts ids, one at least in each: to be gone on from, or for an encoder to read
+   * @param prompts one at least, of ids, one at least in each: to be gone on from, or for an
+   *     encoder to read
    * @param padId fills short rows
    */
   public Decoding decode(List<long[]> prompts, long padId) {
+    if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
+      throw new IllegalArgumentException(
+          "prompts have "
+              + prompts.stream().map(ids -> ids.length).toList()
+              + " ids; expected one prompt or more with one id or more in each");
+    }
     List<long[]> rows = new ArrayList<>();
     for (int i = 0; i < composition.replicas(); i++) {
       rows.addAll(prompts);

@@ -237,6 +237,24 @@ class WritingTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"LLAMA", "T5"})
+  void aDecodingIsReadAndAppendedToInTurns(TinyModel tiny) {
+    try (PeftModel model = tiny.load(Precision.FLOAT32)) {
+      try (Decoding texts = model.base().decode(PROMPTS, 0);
+          Scope scope = new Scope()) {
+        assertThat(texts.rows()).isEqualTo(3);
+        assertThat(texts.opening(1))
+            .isEqualTo(tiny == TinyModel.T5 ? new long[] {0} : PROMPTS.get(1));
+        assertThat(texts.logits().getShape().getShape()).containsExactly(3, 32);
+        assertThatThrownBy(texts::logits).hasMessageContaining("append(tokens, open) first");
+      }
+      assertThatThrownBy(() -> model.base().decode(List.of(new long[0]), 0))
+          .hasMessageContaining("[0] ids");
+      assertThatThrownBy(() -> model.base().decode(List.of(), 0)).hasMessageContaining("[] ids");
+    }
+  }
+
   @Test
   void nothingIsLeftBehind() {
     try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3).projection(6))) {
