@@ -83,7 +83,7 @@ public final class CausalLm {
           Locale.ROOT,
           "{\"task\":\"%s\",\"method\":\"lora\",\"loss_before\":%.4f,\"loss_after\":%.4f,"
               + "\"trainable\":%d,\"steps\":%d,\"seconds\":%.1f,\"tokens_per_second\":%.0f}%n",
-          model.base().task().type(),
+          model.base().task().type().name().toLowerCase(Locale.ROOT).replace('_', '-'),
           before.get(Metrics.LOSS),
           report.finalMetrics().orElseThrow().get(Metrics.LOSS),
           model.trainables().stream().mapToLong(Trainable::size).sum(),
