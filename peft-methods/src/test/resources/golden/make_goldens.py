@@ -1,7 +1,7 @@
 """Makes the golden cases beside this file: what Hugging Face computes on tiny models.
 
     pip install torch transformers==5.17.0 peft==0.21.0 safetensors
-    python make_goldens.py
+    python make_goldens.py [MODEL...]
 
 Each <model>/ holds a checkpoint and io.safetensors (a batch, its logits and loss); each <model>/<case>/
 an adapter as PEFT saves it, io.safetensors (logits, loss, gradients, merged logits), trace.json (the
@@ -20,10 +20,13 @@ from peft import (
     FourierFTConfig,
     HRAConfig,
     IA3Config,
+    LNTuningConfig,
     LoraConfig,
     MissConfig,
     OFTConfig,
     PeftModel,
+    PrefixTuningConfig,
+    PromptTuningConfig,
     TrainableTokensConfig,
     get_peft_model,
     initialize_lora_eva_weights,
@@ -32,8 +35,11 @@ from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForSequenceClassification,
     LlamaForTokenClassification,
     T5Config,
     T5ForConditionalGeneration,
@@ -66,9 +72,36 @@ MODELS = {
                     classifier_dropout=0.0),
         {"task_type": "TOKEN_CLS"},
     ),
+    # Two decoders that classify texts: with padding that their ids tell, and that the mask alone tells.
+    "tiny-llama-classifier": (
+        LlamaForSequenceClassification,
+        LlamaConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2, num_labels=3,
+                    pad_token_id=0),
+        {"task_type": "SEQ_CLS"},
+    ),
+    "tiny-gpt2-classifier": (
+        GPT2ForSequenceClassification,
+        GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, num_labels=3, pad_token_id=0,
+                   bos_token_id=1, eos_token_id=2, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0),
+        {"task_type": "SEQ_CLS"},
+    ),
 }
 CASES = {
+    "tiny-llama-classifier": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
+        "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
+        "ln-tuning": lambda task: LNTuningConfig(**task),
+    },
+    "tiny-gpt2-classifier": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
+        "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
+        "prompt": lambda task: PromptTuningConfig(num_virtual_tokens=3, **task),
+        "ln-tuning": lambda task: LNTuningConfig(**task),
+    },
     "tiny-t5": {
+        "lora-eva": lambda task: LoraConfig(
+            r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
+            eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
         "lora-layer": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
         "lora-shared-saved": lambda task: LoraConfig(
@@ -137,6 +170,9 @@ def batch(model, task):
     ids = torch.randint(3, 40, (3, 7), generator=generator)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
+    if isinstance(model, LlamaForSequenceClassification):
+        mask[0, :2] = 0
+        ids[mask == 0] = 0
     if task["task_type"] == "CAUSAL_LM":
         labels = ids.masked_fill(mask == 0, -100)
         labels[0, :2] = -100
@@ -164,6 +200,9 @@ def start_from_data(model, folder):
         mask[2, 6:] = 0
         labels = ids.masked_fill(mask == 0, -100)
         labels[1, :2] = -100
+        if model.config.is_encoder_decoder:  # one mask for prompts and answers: only without padding it fits both
+            mask = torch.ones_like(ids)
+            labels = torch.randint(3, 40, (4, 9), generator=generator)
         batches.append(dict(input_ids=ids, attention_mask=mask, labels=labels))
     initialize_lora_eva_weights(model, batches, show_progress_bar=False)
     started = {n: p for n, p in model.named_parameters() if "lora_A" in n}
@@ -188,9 +227,10 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
-    merged = PeftModel.from_pretrained(
-        model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
-    io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
+    if not config.is_prompt_learning:
+        merged = PeftModel.from_pretrained(
+            model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
+        io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
     save_file(io, folder / "io.safetensors")
 
     model.zero_grad(set_to_none=True)
@@ -209,7 +249,8 @@ def make_case(model_class, folder, config, inputs):
 
 def main():
     torch.use_deterministic_algorithms(True)
-    for name, (model_class, config, task) in MODELS.items():
+    for name in sys.argv[1:] or MODELS:
+        model_class, config, task = MODELS[name]
         torch.manual_seed(2)
         folder = HERE / name
         model = model_class(config).eval()

@@ -68,7 +68,10 @@ record AdapterFactory(
       JsonObject json,
       String source,
       Map<String, long[]> shapes) {
-    C config = ConfigJson.read(method.configType(), json, source);
+    C config =
+        method.asRead(
+            ConfigJson.read(method.configType(), json, source),
+            base.config().text("model_type", ""));
     Map<String, JsonElement> file = common(method);
     file.putAll(json.asMap());
     List<String> modules =

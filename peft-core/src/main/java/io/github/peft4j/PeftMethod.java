@@ -30,6 +30,17 @@ public interface PeftMethod<C extends PeftConfig> {
   }
 
   /**
+   * A file's config as Hugging Face PEFT takes it, where that fills in what the file leaves open by
+   * the type of model.
+   *
+   * @param modelType {@code model_type} of config.json
+   * @throws IllegalArgumentException if PEFT does not know either
+   */
+  default C asRead(C config, String modelType) {
+    return config;
+  }
+
+  /**
    * The config that a file's tensors were made with, where they tell what the config does not. It
    * is what {@link #inject} gets; the adapter keeps and saves its config as it was read.
    *

@@ -24,7 +24,8 @@ public interface TextModel {
   Tokenizer tokenizer();
 
   /**
-   * Continues a prompt with the likeliest tokens, up to 256.
+   * Continues a prompt, or answers it if the model is an encoder-decoder, with the likeliest
+   * tokens, up to 256.
    *
    * @return the new text
    */
@@ -32,13 +33,13 @@ public interface TextModel {
     return generate(prompt, GenerationConfig.greedy()).text();
   }
 
-  /** Continues a prompt. */
+  /** Continues or answers a prompt. */
   default Generation generate(String prompt, GenerationConfig config) {
     return generator().generate(prompt, config);
   }
 
   /**
-   * Continues a prompt and hands out the text as it comes.
+   * Continues or answers a prompt and hands out the text as it comes.
    *
    * @param listener is given pieces of whole characters, on the calling thread
    */
@@ -46,7 +47,10 @@ public interface TextModel {
     return generator().generate(prompt, config, listener);
   }
 
-  /** Continues several prompts in one batch. */
+  /**
+   * Continues or answers several prompts in one batch. From adapters in parallel come all prompts'
+   * texts by the first adapter, then by the second, …
+   */
   default List<Generation> generate(List<String> prompts, GenerationConfig config) {
     return generator().generate(prompts, config);
   }
@@ -54,7 +58,7 @@ public interface TextModel {
   /**
    * What writes texts with this model and whatever adapters are active at the time.
    *
-   * @throws IllegalArgumentException if the model is no causal language model
+   * @throws IllegalArgumentException if the model is for no task that writes
    */
   default Generator generator() {
     return new Generator(base(), tokenizer());

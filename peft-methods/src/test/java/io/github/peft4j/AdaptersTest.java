@@ -205,7 +205,7 @@ class AdaptersTest {
           .isEqualTo(expected);
       model.activate(Composition.parallel("a", "b"));
       assertThatThrownBy(() -> model.generate("w4"))
-          .hasMessageContaining("parallel(a, b) writes several texts for each prompt");
+          .hasMessageContaining("parallel(a, b) writes several texts for a prompt");
     }
   }
 

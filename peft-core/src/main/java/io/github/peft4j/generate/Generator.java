@@ -1,12 +1,8 @@
 package io.github.peft4j.generate;
 
-import ai.djl.ndarray.NDArray;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tape;
-import io.github.peft4j.transformer.KeyValueCache;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.TransformerModel;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -16,8 +12,9 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Lets a causal language model write: the prompt goes through the model at once, then each new
- * token alone, with the keys and values of all before it in a cache.
+ * Lets a language model write: the prompt goes through the model at once, then each new token
+ * alone, with the keys and values of all before it in a cache. A decoder continues its prompt; an
+ * encoder-decoder reads it once and answers it.
  *
  * <p>Whatever adapters are active take part, also a different one for each prompt of a batch. A
  * generator has no state of its own; several threads may use one.
@@ -31,107 +28,117 @@ public final class Generator {
   /**
    * Creates a generator.
    *
-   * @param model a causal language model
+   * @param model a language model, of one stack or an encoder-decoder
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model is for another task
    */
   public Generator(TransformerModel model, Tokenizer tokenizer) {
-    if (model.task().type() != Task.Type.CAUSAL_LM) {
+    if (!model.task().type().writes()) {
       throw new IllegalArgumentException(
           "a model for "
               + model.task().type()
-              + " writes no text; load it with Task.causalLm(), if it has a head for that");
+              + " writes no text; load it with Task.causalLm() or Task.sequenceToSequence(), if it"
+              + " has a head for that");
     }
     this.model = model;
     this.tokenizer = tokenizer;
     this.endOfText = EndOfText.of(model.config(), tokenizer);
   }
 
-  /** Continues a prompt. */
+  /** Continues or answers a prompt. */
   public Generation generate(String prompt, GenerationConfig config) {
     return generate(prompt, config, piece -> {});
   }
 
   /**
-   * Continues a prompt and hands out the text as it comes.
+   * Continues or answers a prompt and hands out the text as it comes.
    *
    * @param listener is given pieces of whole characters, on the calling thread; together they are
    *     the text. What it throws ends the generation
    */
   public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
-    return generate(List.of(tokenizer.encodePrompt(prompt)), config, listener).get(0);
+    return one(encode(prompt), config, listener);
   }
 
   /**
-   * Continues several prompts in one batch. Each is continued as if it were alone, but for
-   * rounding; when sampling, each draws numbers of its own, the first those it would draw alone.
+   * Continues or answers several prompts in one batch, each as if it were alone, but for rounding;
+   * when sampling, each draws numbers of its own, the first those it would draw alone.
    *
-   * @return a generation for each prompt, in order
+   * @return a generation for each prompt, in order; from adapters in parallel all prompts' by the
+   *     first adapter, then by the second, …
    */
   public List<Generation> generate(List<String> prompts, GenerationConfig config) {
     return prompts.isEmpty()
         ? List.of()
-        : generate(prompts.stream().map(tokenizer::encodePrompt).toList(), config, piece -> {});
+        : generate(prompts.stream().map(this::encode).toList(), config, piece -> {});
   }
 
   /**
-   * Continues the ids of a prompt, as they are.
+   * Continues or answers the ids of a prompt, as they are.
    *
    * @param prompt ids, one at least
    */
   public Generation generate(long[] prompt, GenerationConfig config) {
-    return generate(List.of(prompt), config, piece -> {}).get(0);
+    return one(prompt, config, piece -> {});
+  }
+
+  private Generation one(long[] prompt, GenerationConfig config, Consumer<String> listener) {
+    if (model.composition().replicas() > 1) {
+      throw new IllegalStateException(
+          model.composition()
+              + " writes several texts for a prompt; take them from generate(List.of(prompt),"
+              + " config)");
+    }
+    return generate(List.of(prompt), config, listener).get(0);
+  }
+
+  private long[] encode(String prompt) {
+    return model.task().type().continuesPrompts()
+        ? tokenizer.encodePrompt(prompt)
+        : tokenizer.encode(prompt);
   }
 
   private List<Generation> generate(
       List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
-    if (model.composition().replicas() > 1) {
-      throw new IllegalStateException(
-          model.composition()
-              + " writes several texts for each prompt; give each adapter a prompt of its own:"
-              + " Composition.perRow");
-    }
     long start = System.nanoTime();
-    Set<Long> stopIds = config.stopIds() == null ? endOfText : config.stopIds();
-    List<Row> rows = new ArrayList<>();
-    for (long[] prompt : prompts) {
-      long[] ids = begun(prompt);
-      rows.add(
-          new Row(
-              ids,
-              new TextStream(tokenizer, ids, config.stopStrings(), listener),
-              stopIds,
-              config.maxNewTokens()));
-    }
-    Sampler sampler = new Sampler(config, rows.size());
-    PaddedRows input = PaddedRows.of(prompts(rows), tokenizer.padId());
-    try (KeyValueCache cache = new KeyValueCache()) {
+    List<long[]> begun = prompts.stream().map(this::begun).toList();
+    try (Decoding texts = model.decode(begun, tokenizer.padId())) {
+      List<Row> rows = new ArrayList<>();
+      for (int i = 0; i < texts.rows(); i++) {
+        rows.add(row(begun.get(i % begun.size()), texts.opening(i), config, listener));
+      }
+      Sampler sampler = new Sampler(config, rows.size());
       while (rows.stream().anyMatch(Row::isOpen)) {
-        long[] next = step(input, cache, sampler, rows);
-        input = input.next(next, rows.stream().map(Row::isOpen).toList());
+        step(texts, sampler, rows);
       }
+      Duration time = Duration.ofNanos(System.nanoTime() - start);
+      return rows.stream().map(row -> row.generation(time)).toList();
     }
-    Duration time = Duration.ofNanos(System.nanoTime() - start);
-    return rows.stream().map(row -> row.generation(time)).toList();
   }
 
-  /** Runs the model on what is new and gives every open row its next token. */
-  private long[] step(PaddedRows input, KeyValueCache cache, Sampler sampler, List<Row> rows) {
-    try (Scope scope = new Scope();
-        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
-      NDArray logits = model.nextLogits(input.toModel(model.manager()), pass);
-      long[] next = sampler.next(logits);
+  private Row row(
+      long[] prompt, long[] opening, GenerationConfig config, Consumer<String> listener) {
+    return new Row(
+        prompt.length,
+        new TextStream(tokenizer, opening, config.stopStrings(), listener),
+        config.stopIds() == null ? endOfText : config.stopIds(),
+        config.maxNewTokens());
+  }
+
+  /** Gives every open row its next token. */
+  private static void step(Decoding texts, Sampler sampler, List<Row> rows) {
+    try (Scope scope = new Scope()) {
+      long[] next = sampler.next(texts.logits());
+      boolean[] open = new boolean[next.length];
       for (int i = 0; i < next.length; i++) {
-        if (rows.get(i).isOpen()) {
-          rows.get(i).add(next[i], model.maxPositions() - (pass.end() - input.padding(i)));
+        Row row = rows.get(i);
+        if (row.isOpen()) {
+          row.add(next[i], texts.room(i));
         }
+        open[i] = row.isOpen();
       }
-      return next;
+      texts.append(next, open);
     }
-  }
-
-  private static List<long[]> prompts(List<Row> rows) {
-    return rows.stream().map(Row::prompt).toList();
   }
 
   /** The prompt, or the token that texts begin with if it is empty. */

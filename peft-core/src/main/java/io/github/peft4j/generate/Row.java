@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** One text of a batch while it is written. */
 final class Row {
 
-  private final long[] prompt;
+  private final int promptTokens;
   private final TextStream text;
   private final Set<Long> stopIds;
   private final int maxNewTokens;
@@ -16,15 +16,11 @@ final class Row {
   private int size;
   private @Nullable FinishReason reason;
 
-  Row(long[] prompt, TextStream text, Set<Long> stopIds, int maxNewTokens) {
-    this.prompt = prompt;
+  Row(int promptTokens, TextStream text, Set<Long> stopIds, int maxNewTokens) {
+    this.promptTokens = promptTokens;
     this.text = text;
     this.stopIds = stopIds;
     this.maxNewTokens = maxNewTokens;
-  }
-
-  long[] prompt() {
-    return prompt;
   }
 
   boolean isOpen() {
@@ -60,6 +56,6 @@ final class Row {
     if (reason == null) {
       throw new IllegalStateException("the text is still being written");
     }
-    return new Generation(text.text(), Arrays.copyOf(ids, size), reason, prompt.length, time);
+    return new Generation(text.text(), Arrays.copyOf(ids, size), reason, promptTokens, time);
   }
 }

@@ -54,7 +54,7 @@ public final class Evaluator {
     int[] lengths = data.lengths();
     order.sort(Comparator.comparingInt(i -> lengths[i]));
     TransformerModel base = model.base();
-    Collator collator = new Collator(model.tokenizer().padId());
+    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
     ConfusionMatrix confusion =
         new ConfusionMatrix(Math.max(1, classifies ? base.task().labels().size() : 1));

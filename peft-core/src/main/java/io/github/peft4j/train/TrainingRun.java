@@ -78,7 +78,10 @@ final class TrainingRun {
             : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
     this.plan =
         new BatchPlan(
-            training, sampler, new Collator(model.tokenizer().padId()), settings.accumulation);
+            training,
+            sampler,
+            new Collator(model.base().padId(model.tokenizer().padId())),
+            settings.accumulation);
     this.stepsPerEpoch = plan.stepsPerEpoch();
     this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * (long) settings.epochs;
     this.schedule = scheduleOf(settings, totalSteps);

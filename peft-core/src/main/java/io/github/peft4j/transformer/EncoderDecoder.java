@@ -1,7 +1,9 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
+import java.util.Collections;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +43,22 @@ record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.
         cache.once(MASK, mask::duplicate);
       }
     }
+  }
+
+  /**
+   * Prompts are the encoder's; the decoder starts with {@code decoder_start_token_id}, or the
+   * beginning-of-text token, of generation_config.json or config.json.
+   */
+  @Override
+  public Decoding.Opening open(List<long[]> prompts, ModelConfig config) {
+    long start =
+        Stream.of("decoder_start_token_id", "bos_token_id")
+            .flatMap(field -> Stream.of(config.generation(), config).map(c -> c.integers(field)))
+            .flatMap(List::stream)
+            .findFirst()
+            .orElseThrow(
+                () -> config.error("decoder_start_token_id", null, "the id that texts start with"));
+    return new Decoding.Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
   }
 
   @Override

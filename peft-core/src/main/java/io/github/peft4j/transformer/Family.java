@@ -1,8 +1,10 @@
 package io.github.peft4j.transformer;
 
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.LinearSite.Role;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
@@ -17,6 +19,8 @@ final class Family {
           def first_token(x: Tensor) -> Tensor:                  # (B, T, D) → (B, D)
               return torch.select(x, 1, 0)
           """);
+
+  private static final String PADDING = "pad_token_id";
 
   /** Describes a stack; most of it is the same whatever the config file says. */
   interface Layout {
@@ -146,7 +150,7 @@ final class Family {
     int hidden = config.size(spec.hiddenSize);
     if (spec.pooler == null) {
       Linear score = weights.head(spec.classifier, Role.HEAD, hidden, classes, false);
-      return new ClassificationHead(List.of(), (x, pass) -> pass.lastToken(x), score, false, 0);
+      return new ClassificationHead(List.of(), lastToken(config), score, false, 0);
     }
     Linear pooler = weights.head(spec.named(spec.pooler), Role.POOLER, hidden, hidden, true);
     return new ClassificationHead(
@@ -155,6 +159,20 @@ final class Family {
         weights.head(spec.classifier, Role.HEAD, hidden, classes, true),
         false,
         classifierDropout(spec, config));
+  }
+
+  /**
+   * A decoder's state for a whole text: as in transformers that of the last token whose id is not
+   * {@code pad_token_id}, whatever the mask says; of the last that the mask counts if config.json
+   * has no such id, where transformers takes no more than one row. Behind virtual tokens, too:
+   * there PEFT gives transformers no ids, which then takes the last position, be it padding.
+   */
+  private static BiFunction<NDArray, Pass, NDArray> lastToken(ModelConfig config) {
+    if (!config.has(PADDING)) {
+      return (x, pass) -> pass.lastToken(x);
+    }
+    long padding = config.integer(PADDING);
+    return (x, pass) -> pass.lastTokenBut(padding, x);
   }
 
   private static double classifierDropout(StackSpec spec, ModelConfig config) {

@@ -80,18 +80,18 @@ final class InputEmbedding extends NamedBlock {
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     InputSite.Sequence entered =
         site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()));
-    NDArray x = embed(entered.embedding(), pass, causal);
+    NDArray x = embed(input.ids(), entered.embedding(), pass, causal);
     if (entered.embedded() == null) {
       return x;
     }
     InputSite.Sequence whole = entered.embeddedAs(x);
-    pass.enter(whole, causal);
+    pass.enter(input.ids(), whole, causal);
     return whole.vectors();
   }
 
   /** Vectors of a sequence with their positions and segments, normalised. */
-  private NDArray embed(InputSite.Sequence sequence, Pass pass, boolean causal) {
-    pass.enter(sequence, causal);
+  private NDArray embed(NDArray tokens, InputSite.Sequence sequence, Pass pass, boolean causal) {
+    pass.enter(tokens, sequence, causal);
     NDArray x = sequence.vectors();
     if (types != null) {
       NDArray ids = sequence.types();

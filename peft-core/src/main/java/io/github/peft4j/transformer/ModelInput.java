@@ -4,7 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,6 +65,21 @@ public record ModelInput(
             mask == null ? null : repeat(mask, n),
             types == null ? null : repeat(types, n),
             decoderIds == null ? null : repeat(decoderIds, n));
+  }
+
+  /** The same arrays, taken out of all scopes: {@link #close} frees them. */
+  ModelInput released() {
+    arrays().forEach(Scope::release);
+    return this;
+  }
+
+  /** Frees the arrays. */
+  void close() {
+    arrays().forEach(NDArray::close);
+  }
+
+  private Stream<NDArray> arrays() {
+    return Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull);
   }
 
   private static NDArray repeat(NDArray rows, long n) {

@@ -77,6 +77,17 @@ public final class Pass implements Run, AutoCloseable {
               return torch.squeeze(torch.gather(x, 1, index), 1)
           """);
 
+  private static final Kernel LAST_BUT =
+      Kernel.of(
+          """
+          def last_but(x: Tensor, ids: Tensor, padding: Tensor) -> Tensor:   # x (B, n + T, D), ids (B, T)
+              places = torch.arange(torch.size(ids, 1), dtype=4, layout=None, device=ids.device)
+              last = torch.argmax(torch.mul(torch.ne(ids, int(padding)).to(4), places), 1)
+              last = torch.add(last, torch.size(x, 1) - torch.size(ids, 1))
+              index = torch.expand(torch.reshape(last, [-1, 1, 1]), [-1, 1, torch.size(x, 2)])
+              return torch.squeeze(torch.gather(x, 1, index), 1)
+          """);
+
   private static final Kernel PADDING = PADDING_BIAS.with("lowest", Precision.lowest("x"));
   private static final Kernel CAUSAL = CAUSAL_BIAS.with("lowest", Precision.lowest("x"));
 
@@ -85,6 +96,7 @@ public final class Pass implements Run, AutoCloseable {
   private final Map<Shared, NDArray> values;
   private final List<NDArray> held = new ArrayList<>();
   private final List<Pass> others = new ArrayList<>();
+  private @Nullable NDArray ids;
   private @Nullable NDArray mask;
   private @Nullable NDArray bias;
   private boolean training;
@@ -160,10 +172,19 @@ public final class Pass implements Run, AutoCloseable {
     return value;
   }
 
-  /** The state of each row's last real token: (B, n + T, D) → (B, D). */
+  /** The state of the last token of each row that the mask counts: (B, n + T, D) → (B, D). */
   NDArray lastToken(NDArray x) {
     NDArray seen = mask;
     return seen == null ? LAST.call(x) : LAST_REAL.call(x, seen);
+  }
+
+  /** The state of each row's last token whose id is another: (B, n + T, D) → (B, D). */
+  NDArray lastTokenBut(long padId, NDArray x) {
+    NDArray read = ids;
+    if (read == null) {
+      throw new IllegalStateException("there are no ids: nothing has entered a stack");
+    }
+    return LAST_BUT.call(x, read, Tensors.scalar(padId));
   }
 
   /** Turns the model's own dropout on, as in training. */
@@ -197,8 +218,13 @@ public final class Pass implements Run, AutoCloseable {
     return cache == null ? 0 : cache.length();
   }
 
-  /** Takes note of the sequence that enters the stack. */
-  void enter(InputSite.Sequence sequence, boolean causal) {
+  /**
+   * Takes note of the sequence that enters the stack.
+   *
+   * @param ids the tokens (B, T) of which it was made
+   */
+  void enter(NDArray ids, InputSite.Sequence sequence, boolean causal) {
+    this.ids = ids;
     this.start = sequence.start();
     this.virtual = sequence.virtual();
     this.ahead = sequence.ahead();
@@ -209,7 +235,6 @@ public final class Pass implements Run, AutoCloseable {
             ? hold(REAL_POSITIONS.call(sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
             : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
-      NDArray ids = sequence.vectors();
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
     }
     this.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());

@@ -75,6 +75,16 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     return List.of(this);
   }
 
+  @Override
+  public Decoding.Opening open(List<long[]> prompts, ModelConfig config) {
+    return new Decoding.Opening(List.of(), prompts);
+  }
+
+  /** Whether positions are distances, which have no end. */
+  boolean isRelative() {
+    return relative != null;
+  }
+
   int depth() {
     return layers.size();
   }

@@ -21,7 +21,17 @@ public record Task(Type type, List<String> labels) {
     /** A class for each token. */
     TOKEN_CLS,
     /** A text for a text. */
-    SEQ_2_SEQ_LM
+    SEQ_2_SEQ_LM;
+
+    /** Whether a model for it writes texts. */
+    public boolean writes() {
+      return this == CAUSAL_LM || this == SEQ_2_SEQ_LM;
+    }
+
+    /** Whether a text that is written goes on from its prompt, and so is one text with it. */
+    public boolean continuesPrompts() {
+      return this == CAUSAL_LM;
+    }
   }
 
   /** Checks and copies. */

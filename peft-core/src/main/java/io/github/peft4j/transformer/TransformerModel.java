@@ -16,6 +16,7 @@ import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * while adapters are being changed; inference alone may run on many threads.
  */
 public final class TransformerModel extends NamedBlock implements AutoCloseable {
+
+  private static final int UNBOUNDED = 1 << 20;
 
   private static final Kernel LAST =
       Kernel.of(
@@ -69,6 +72,9 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     /** The last hidden state (B, T, D) of what the head reads. */
     NDArray forward(ModelInput input, Pass pass);
 
+    /** What the texts that answer these prompts are written from. */
+    Decoding.Opening open(List<long[]> prompts, ModelConfig config);
+
     /** The stacks. */
     List<Stack> stacks();
   }
@@ -78,8 +84,12 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * through n adapters in parallel.
    */
   public NDArray hidden(ModelInput input, Pass pass) {
+    return hiddenOfReplicas(input.repeat(composition.replicas()), pass);
+  }
+
+  private NDArray hiddenOfReplicas(ModelInput input, Pass pass) {
     pass.compute(shared);
-    return body.forward(input.repeat(composition.replicas()), pass);
+    return body.forward(input, pass);
   }
 
   /** Logits in inference: (B, V) for a class each, (B, T, V) for tokens. */
@@ -107,13 +117,41 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * @param pass of inference; its cache, if it has one, holds the input's positions afterwards
    */
   public NDArray nextLogits(ModelInput input, Pass pass) {
+    return nextOfReplicas(input.repeat(composition.replicas()), pass);
+  }
+
+  /** {@link #nextLogits} of a batch that is replicated already. */
+  NDArray nextOfReplicas(ModelInput input, Pass pass) {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            NDArray last = LAST.call(hidden(input, pass));
+            NDArray last = LAST.call(hiddenOfReplicas(input, pass));
             return scope.keep(FLATTEN.call(head.logits(last, pass)));
           }
         });
+  }
+
+  /**
+   * Begins to write a text for each prompt, with whatever adapters are active, which are not to be
+   * changed meanwhile. Adapters in parallel write a text each for all prompts: the first adapter's
+   * come first, then the second's, …
+   *
+   * @param prompts one at least, of ids, one at least in each: to be gone on from, or for an
+   *     encoder to read
+   * @param padId fills short rows
+   */
+  public Decoding decode(List<long[]> prompts, long padId) {
+    if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
+      throw new IllegalArgumentException(
+          "prompts have "
+              + prompts.stream().map(ids -> ids.length).toList()
+              + " ids; expected one prompt or more with one id or more in each");
+    }
+    List<long[]> rows = new ArrayList<>();
+    for (int i = 0; i < composition.replicas(); i++) {
+      rows.addAll(prompts);
+    }
+    return new Decoding(this, body.open(rows, config), padId);
   }
 
   /** The head. */
@@ -146,9 +184,25 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return manager;
   }
 
-  /** The largest number of tokens, virtual ones included. */
+  /**
+   * The largest number of tokens, virtual ones included; a million if positions are relative, which
+   * have no end.
+   */
   public long maxPositions() {
-    return config.integer("max_position_embeddings", config.integer("n_positions", 1 << 20));
+    return body.stacks().stream().anyMatch(Stack::isRelative)
+        ? UNBOUNDED
+        : config.integer("max_position_embeddings", config.integer("n_positions", UNBOUNDED));
+  }
+
+  /**
+   * The id to pad texts with: {@code pad_token_id} of config.json, by which a decoder that
+   * classifies texts finds their ends.
+   *
+   * @param otherwise the id if config.json has none, or none of the vocabulary: the tokenizer's
+   */
+  public long padId(long otherwise) {
+    long id = config.integer("pad_token_id", -1);
+    return 0 <= id && id < config.size("vocab_size") ? id : otherwise;
   }
 
   /**

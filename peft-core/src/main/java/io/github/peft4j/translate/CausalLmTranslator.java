@@ -12,8 +12,8 @@ import io.github.peft4j.transformer.TransformerModel;
 import java.util.List;
 
 /**
- * Lets DJL's {@code Predictor} continue prompts: {@code predict} one, {@code batchPredict} several
- * at once.
+ * Lets DJL's {@code Predictor} continue prompts, or answer them with an encoder-decoder: {@code
+ * predict} one, {@code batchPredict} several at once.
  *
  * <p>A predictor runs its block once, a text needs a run for each token. So the input that this
  * translator gives is empty, which a predictor does not run, and the {@link Generator} runs the
@@ -32,7 +32,7 @@ public final class CausalLmTranslator implements Translator<String, String> {
    *
    * @param model that the predictor's block is, or has as its base
    * @param tokenizer of the model
-   * @throws IllegalArgumentException if the model is no causal language model
+   * @throws IllegalArgumentException if the model writes no texts
    */
   public CausalLmTranslator(TransformerModel model, Tokenizer tokenizer, GenerationConfig config) {
     this.model = model;

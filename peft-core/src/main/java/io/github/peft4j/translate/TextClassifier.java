@@ -62,7 +62,7 @@ public final class TextClassifier {
     this.labels = model.task().labels();
     this.encoder =
         Encoder.classification(tokenizer, Labels.of(labels), Math.toIntExact(model.maxPositions()));
-    this.collator = new Collator(tokenizer.padId());
+    this.collator = new Collator(model.padId(tokenizer.padId()));
   }
 
   /** The classes, by id. */

@@ -14,8 +14,9 @@ import java.nio.file.Path;
 import java.util.Locale;
 
 /**
- * Teaches a decoder to answer the prompts of a file, with LoRA on all its linear layers. Some of
- * the rows, chosen at random, are kept for measuring.
+ * Teaches a language model to answer the prompts of a file, with LoRA on all its linear layers. The
+ * model is a decoder, which goes on from its prompt, or an encoder-decoder such as T5, which reads
+ * it. Some of the rows, chosen at random, are kept for measuring.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.CausalLm \
@@ -80,8 +81,9 @@ public final class CausalLm {
       }
       System.out.printf(
           Locale.ROOT,
-          "{\"task\":\"causal-lm\",\"method\":\"lora\",\"loss_before\":%.4f,\"loss_after\":%.4f,"
+          "{\"task\":\"%s\",\"method\":\"lora\",\"loss_before\":%.4f,\"loss_after\":%.4f,"
               + "\"trainable\":%d,\"steps\":%d,\"seconds\":%.1f,\"tokens_per_second\":%.0f}%n",
+          model.base().task().type().name().toLowerCase(Locale.ROOT).replace('_', '-'),
           before.get(Metrics.LOSS),
           report.finalMetrics().orElseThrow().get(Metrics.LOSS),
           model.trainables().stream().mapToLong(Trainable::size).sum(),

@@ -55,7 +55,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Compositions of adapters compute what their parts compute alone. */
 class CompositionTest {
 
-  private static final List<PeftConfig> EVERYWHERE =
+  static final List<PeftConfig> EVERYWHERE =
       List.of(
           LoraConfig.ofRank(2).targetingAllLinear(),
           LoraConfig.ofRank(2).targetingAllLinear().dora(),

@@ -15,11 +15,13 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -298,6 +300,37 @@ abstract class MethodContract {
       }
       model.remove("other").activate(NAME);
       assertThat(logits(tiny, model)).isEqualTo(first);
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void textsAreWrittenWithACacheAsWithout(MethodCase method, TinyModel tiny) {
+    assumeTrue(tiny.writes(), "the model writes no texts");
+    List<long[]> prompts = List.of(new long[] {9, 4}, new long[] {5, 6, 7, 8, 9});
+    long[][] texts = {{7, 3, 21}, {30, 2, 11}};
+    try (PeftModel model = perturbed(method, tiny, Precision.FLOAT64);
+        Decoding decoding = model.base().decode(prompts, 0)) {
+      for (int step = 0; step < 3; step++) {
+        try (Scope scope = new Scope()) {
+          float[] rows = Tensors.floats(decoding.logits());
+          for (int i = 0; i < texts.length; i++) {
+            int width = rows.length / texts.length;
+            assertClose(
+                "step " + step + " of text " + i,
+                Arrays.copyOfRange(rows, i * width, (i + 1) * width),
+                uncached(tiny, model, prompts.get(i), Arrays.copyOf(texts[i], step)),
+                1e-6);
+          }
+        }
+        decoding.append(new long[] {texts[0][step], texts[1][step]}, new boolean[] {true, true});
+      }
+    }
+  }
+
+  private static float[] uncached(TinyModel tiny, PeftModel model, long[] prompt, long[] text) {
+    try (Pass pass = Pass.inference()) {
+      return Tensors.floats(model.base().nextLogits(tiny.input(model, prompt, text), pass));
     }
   }
 }

@@ -12,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /** Random models of two layers, small enough for finite differences. */
@@ -76,6 +77,23 @@ enum TinyModel {
     return this == T5
         ? input.decoding(ModelInput.of(manager, model.base().shiftRight(ANSWERS), null).ids())
         : input;
+  }
+
+  /** Whether the model writes texts. */
+  boolean writes() {
+    return this != BERT;
+  }
+
+  /** One prompt and the text that was written so far, without a cache. */
+  ModelInput input(PeftModel model, long[] prompt, long... text) {
+    NDManager manager = model.base().manager();
+    if (this == T5) {
+      long[] started = LongStream.concat(LongStream.of(0), LongStream.of(text)).toArray();
+      return ModelInput.of(manager, new long[][] {prompt}, null)
+          .decoding(ModelInput.array(manager, new long[][] {started}));
+    }
+    long[] whole = LongStream.concat(LongStream.of(prompt), LongStream.of(text)).toArray();
+    return ModelInput.of(manager, new long[][] {whole}, null);
   }
 
   Targets targets() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonParser;
+import io.github.peft4j.Configs;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
@@ -165,6 +166,18 @@ class VirtualTokensTest {
       model.save(folder.toString());
       assertThatThrownBy(() -> other.loadAdapter(folder.toString()))
           .hasMessageContaining("token_dim");
+    }
+  }
+
+  @Test
+  void aPrefixForTheEncoderAloneIsRefusedWithTheReason() {
+    try (PeftModel model = TinyModel.T5.load(Precision.FLOAT32)) {
+      PrefixTuningConfig one =
+          Configs.with(PrefixTuningConfig.ofTokens(3), "numTransformerSubmodules", 1);
+      assertThatThrownBy(() -> model.adapt(one))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("num_transformer_submodules")
+          .hasMessageContaining("cross-attention");
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
@@ -16,6 +17,9 @@ import java.util.Map;
  */
 public final class AdaLora implements PeftMethod<AdaLoraConfig> {
 
+  private static final DefaultTargets DEFAULTS =
+      DefaultTargets.beside(AdaLora.class, "target_modules");
+
   @Override
   public String type() {
     return "ADALORA";
@@ -24,6 +28,11 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
   @Override
   public Class<AdaLoraConfig> configType() {
     return AdaLoraConfig.class;
+  }
+
+  @Override
+  public AdaLoraConfig asRead(AdaLoraConfig config, String modelType) {
+    return DEFAULTS.complete(config, config.targetModules(), modelType);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.fourierft;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.methods.linear.LinearMethod;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -12,6 +13,9 @@ import io.github.peft4j.tuner.TunerLayer;
  */
 public final class FourierFt implements LinearMethod<FourierFtConfig> {
 
+  private static final DefaultTargets DEFAULTS =
+      DefaultTargets.beside(FourierFt.class, "target_modules");
+
   @Override
   public String type() {
     return "FOURIERFT";
@@ -20,6 +24,11 @@ public final class FourierFt implements LinearMethod<FourierFtConfig> {
   @Override
   public Class<FourierFtConfig> configType() {
     return FourierFtConfig.class;
+  }
+
+  @Override
+  public DefaultTargets defaultTargets() {
+    return DEFAULTS;
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
 import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.methods.hublora.HubLoraConfig;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Site;
@@ -15,6 +16,10 @@ import java.util.List;
 /** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
 public final class Ia3 implements AdapterHubMethod<Ia3Config> {
 
+  private static final DefaultTargets DEFAULTS = DefaultTargets.beside(Ia3.class, "target_modules");
+  private static final DefaultTargets FEED_FORWARD =
+      DefaultTargets.beside(Ia3.class, "feedforward_modules");
+
   @Override
   public String type() {
     return "IA3";
@@ -23,6 +28,14 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config> {
   @Override
   public Class<Ia3Config> configType() {
     return Ia3Config.class;
+  }
+
+  @Override
+  public Ia3Config asRead(Ia3Config config, String modelType) {
+    Ia3Config named = DEFAULTS.complete(config, config.targetModules(), modelType);
+    return named.feedforwardModules() == null
+        ? named.feedForward(FEED_FORWARD.of(modelType))
+        : named;
   }
 
   @Override

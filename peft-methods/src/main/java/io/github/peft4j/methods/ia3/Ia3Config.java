@@ -65,6 +65,23 @@ public record Ia3Config(
     return Configs.with(this, "modulesToSave", List.of(modules));
   }
 
+  /**
+   * With these of the targets scaled on their input, whatever the targets call them: PEFT's tables
+   * do not ask which the config names.
+   */
+  Ia3Config feedForward(TargetModules modules) {
+    List<String> targets = targetModules == null ? null : targetModules.suffixes();
+    List<String> inputs = modules.suffixes();
+    boolean named =
+        targets == null || inputs == null || inputs.stream().allMatch(i -> means(targets, i));
+    TargetModules expressed =
+        named
+            ? modules
+            : TargetModules.matching(
+                "(.*\\.)?(" + String.join("|", inputs).replace(".", "\\.") + ")");
+    return Configs.with(this, "feedforwardModules", expressed);
+  }
+
   /** Whether a module is scaled on its input. */
   boolean scalesInput(LinearSite site) {
     return feedforwardModules == null

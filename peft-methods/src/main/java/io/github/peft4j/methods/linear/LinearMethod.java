@@ -19,6 +19,16 @@ public interface LinearMethod<C extends LinearConfig> extends PeftMethod<C> {
   /** The rewrite of one map. */
   TunerLayer<NDArray, NDArray> layer(LinearSite site, C config, Initial initial);
 
+  /** PEFT's table of modules by model type. */
+  default DefaultTargets defaultTargets() {
+    return DefaultTargets.COMMON;
+  }
+
+  @Override
+  default C asRead(C config, String modelType) {
+    return defaultTargets().complete(config, config.targetModules(), modelType);
+  }
+
   @Override
   default C complete(C config, Sites sites) {
     return Configs.name(config, sites, meant(config, sites));

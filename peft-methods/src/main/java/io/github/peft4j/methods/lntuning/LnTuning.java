@@ -2,11 +2,15 @@ package io.github.peft4j.methods.lntuning;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.NormSite;
 import io.github.peft4j.tuner.Sites;
 
 /** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
 public final class LnTuning implements PeftMethod<LnTuningConfig> {
+
+  private static final DefaultTargets DEFAULTS =
+      DefaultTargets.beside(LnTuning.class, "target_modules");
 
   @Override
   public String type() {
@@ -16,6 +20,11 @@ public final class LnTuning implements PeftMethod<LnTuningConfig> {
   @Override
   public Class<LnTuningConfig> configType() {
     return LnTuningConfig.class;
+  }
+
+  @Override
+  public LnTuningConfig asRead(LnTuningConfig config, String modelType) {
+    return DEFAULTS.complete(config, config.targetModules(), modelType);
   }
 
   @Override

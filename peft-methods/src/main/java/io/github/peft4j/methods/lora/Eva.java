@@ -10,7 +10,6 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.BatchFeed;
-import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -29,6 +28,11 @@ import java.util.Map;
  * Eva.of(LoraConfig.ofRank(16)).adapt(model, examples);
  * FineTuner.of(model).on(examples).run();
  * }</pre>
+ *
+ * <p>In an encoder-decoder the encoder's modules, and cross-attention's keys and values, learn from
+ * the prompts' tokens, the decoder's others from those of the answers. PEFT chooses the tokens of
+ * both by one mask, made of prompt and answer, and so works only where these are of one length;
+ * where nothing is padded the two are the same.
  *
  * <p>The frozen model reads batches until all directions stay what they were; modules with the same
  * input share the work. The ranks' sum stays what the config says. They are saved as {@code
@@ -87,18 +91,13 @@ public final class Eva {
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
     int length = (int) Math.min(maxLength, model.base().maxPositions());
     EncodedDataset data = BatchFeed.encode(model, examples, length);
-    Collator collator = new Collator(model.tokenizer().padId());
+    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     List<int[]> rows = BatchSampler.shuffled(data.size(), batchSize, seed).epoch(0);
     return adapt(
         name, model, rows.stream().map(chosen -> collator.collate(data.select(chosen))).toList());
   }
 
   PeftModel adapt(String name, PeftModel model, List<Batch> batches) {
-    if (model.base().task().type() == Task.Type.SEQ_2_SEQ_LM) {
-      throw new IllegalArgumentException(
-          "EVA is for models of one stack; take init_lora_weights \"pissa\" or \"olora\" for "
-              + model.base());
-    }
     if (model.adapters().containsKey(name)) {
       throw new IllegalArgumentException(
           "there is an adapter '" + name + "' already; take another name or remove it first");
@@ -106,7 +105,7 @@ public final class Eva {
     List<LinearSite> targets = targets(model);
     Map<LinearSite, Integer> ranks;
     Map<LinearSite, float[]> directions = new LinkedHashMap<>();
-    try (EvaInputs inputs = new EvaInputs(config, eva, targets)) {
+    try (EvaInputs inputs = new EvaInputs(config, eva, targets, model.base())) {
       targets.forEach(site -> site.rewrite(PROBE, inputs.probe(site)));
       model.base().activate(Composition.of(PROBE));
       ranks = inputs.explain(model, batches);

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.lora;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.EncodedExample.Alignment;
@@ -9,8 +10,13 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.BatchFeed;
 import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,8 +24,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What {@link Eva} learns of the inputs of modules while the frozen model reads batches. */
@@ -47,18 +56,55 @@ final class EvaInputs implements AutoCloseable {
   private final Map<LinearSite, LinearSite> leaders = new LinkedHashMap<>();
   private Map<LinearSite, Integer> ranks = Map.of();
   private boolean hashing = true;
+  private final Set<LinearSite> readAnswers;
   private @Nullable NDArray chosen;
+  private @Nullable NDArray chosenOfAnswers;
 
-  EvaInputs(LoraConfig config, EvaConfig eva, List<LinearSite> sites) {
+  EvaInputs(LoraConfig config, EvaConfig eva, List<LinearSite> sites, TransformerModel model) {
     this.config = config;
     this.eva = eva;
     this.sites = sites;
+    this.readAnswers = readAnswers(model, sites);
     sites.forEach(site -> probes.put(site, new Probe(x -> read(site, x))));
+  }
+
+  /**
+   * The modules that read what a decoder has read, behind an encoder: all but the encoder's and
+   * those that make keys and values of its output.
+   */
+  private static Set<LinearSite> readAnswers(TransformerModel model, List<LinearSite> sites) {
+    List<InputSite> inputs = ofKind(InputSite.class, model).toList();
+    if (inputs.size() == 1) {
+      return Set.of();
+    }
+    String encoder = inputs.get(0).stack() + ".";
+    Set<String> cross =
+        ofKind(AttentionSite.class, model)
+            .filter(site -> site.place().cross())
+            .map(Site::name)
+            .collect(Collectors.toSet());
+    return sites.stream()
+        .filter(site -> !site.name().startsWith(encoder))
+        .filter(site -> !(isKeyOrValue(site) && cross.contains(parent(site.name()))))
+        .collect(Collectors.toSet());
+  }
+
+  private static <S extends Site<?, ?>> Stream<S> ofKind(Class<S> kind, TransformerModel model) {
+    return model.sites().filter(kind::isInstance).map(kind::cast);
+  }
+
+  private static boolean isKeyOrValue(LinearSite site) {
+    return site.role() == Role.KEY || site.role() == Role.VALUE;
+  }
+
+  private static String parent(String name) {
+    return name.substring(0, name.lastIndexOf('.'));
   }
 
   private void read(LinearSite site, NDArray x) {
     try (Scope scope = new Scope()) {
-      NDArray rows = chosen == null || x.getShape().dimension() < 3 ? null : chosen;
+      NDArray those = readAnswers.contains(site) ? chosenOfAnswers : chosen;
+      NDArray rows = x.getShape().dimension() < 3 ? null : those;
       NDArray flat =
           rows == null
               ? x.reshape(-1, x.getShape().get(x.getShape().dimension() - 1))
@@ -81,7 +127,11 @@ final class EvaInputs implements AutoCloseable {
 
   /** The rank of each module once all directions that it takes are found. */
   Map<LinearSite, Integer> explain(PeftModel model, List<Batch> all) {
-    List<Batch> batches = all.stream().filter(batch -> positions(batch).length > 0).toList();
+    List<Batch> batches =
+        all.stream()
+            .filter(batch -> positions(batch).length > 0)
+            .filter(batch -> !isTarget(batch) || answers(batch).length > 0)
+            .toList();
     if (batches.isEmpty()) {
       throw new IllegalArgumentException(
           "no example has a token that EVA may read: allow longer examples, whose answers are not"
@@ -109,11 +159,29 @@ final class EvaInputs implements AutoCloseable {
   private void run(PeftModel model, Batch batch) {
     try (Scope scope = new Scope();
         Pass pass = Pass.inference()) {
-      chosen = model.base().manager().create(positions(batch));
+      NDManager manager = model.base().manager();
+      chosen = manager.create(positions(batch));
+      chosenOfAnswers = isTarget(batch) ? manager.create(answers(batch)) : null;
       model.base().hidden(BatchFeed.input(model.base(), batch), pass);
     } finally {
       chosen = null;
+      chosenOfAnswers = null;
     }
+  }
+
+  private static boolean isTarget(Batch batch) {
+    return batch.alignment() == Alignment.TARGET;
+  }
+
+  /** Indices into (B · U) of the answers' tokens: those that have a label. */
+  private long[] answers(Batch batch) {
+    return LongStream.range(0, (long) batch.size() * batch.labels()[0].length)
+        .filter(
+            i -> {
+              int width = batch.labels()[0].length;
+              return batch.labels()[(int) i / width][(int) i % width] != eva.labelMaskValue();
+            })
+        .toArray();
   }
 
   /** Indices into (B · T) of what is not padding and, if wanted, has a label. */

@@ -5,6 +5,7 @@ import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
 import io.github.peft4j.methods.hublora.HubLoraConfig;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -33,6 +34,11 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
   @Override
   public Class<LoraConfig> configType() {
     return LoraConfig.class;
+  }
+
+  @Override
+  public LoraConfig asRead(LoraConfig config, String modelType) {
+    return DefaultTargets.COMMON.complete(config, config.targetModules(), modelType);
   }
 
   /** What PEFT fills in: which modules, and whether their weights are transposed. */

@@ -26,11 +26,28 @@ public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
   @Override
   public PrefixTuningConfig complete(PrefixTuningConfig config, Sites sites) {
     ModelShape shape = ModelShape.of(sites);
+    requireBothStacks(config, shape);
     int keyDimension = shape.headDimension() * shape.numKeyValueHeads();
     PrefixTuningConfig complete = shape.settle(config, keyDimension, shape.numKeyValueHeads());
     return config.encoderHiddenSize() == null
         ? Configs.with(complete, "encoderHiddenSize", keyDimension)
         : complete;
+  }
+
+  /**
+   * An encoder-decoder's prefix for one stack alone is no prefix in PEFT 0.21: its cache has no
+   * place for cross-attention, which then attends to the prefix and to later tokens of the decoder
+   * besides, and fails where the encoder's input is padded.
+   */
+  private static void requireBothStacks(PrefixTuningConfig config, ModelShape shape) {
+    Integer submodules = config.numTransformerSubmodules();
+    if (shape.numTransformerSubmodules() == 2 && submodules != null && submodules == 1) {
+      throw new IllegalArgumentException(
+          "PrefixTuningConfig: field 'num_transformer_submodules' is 1; expected 2, or nothing, as"
+              + " the model has an encoder and a decoder. With 1 Hugging Face PEFT 0.21 computes no"
+              + " prefix: it lets cross-attention see the decoder's later tokens, and fails on"
+              + " padded inputs. Train the adapter again with 2");
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.shira;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Site;
@@ -13,6 +14,9 @@ import io.github.peft4j.tuner.Sites;
  */
 public final class Shira implements PeftMethod<ShiraConfig> {
 
+  private static final DefaultTargets DEFAULTS =
+      DefaultTargets.beside(Shira.class, "target_modules");
+
   @Override
   public String type() {
     return "SHIRA";
@@ -21,6 +25,11 @@ public final class Shira implements PeftMethod<ShiraConfig> {
   @Override
   public Class<ShiraConfig> configType() {
     return ShiraConfig.class;
+  }
+
+  @Override
+  public ShiraConfig asRead(ShiraConfig config, String modelType) {
+    return DEFAULTS.complete(config, config.targetModules(), modelType);
   }
 
   @Override

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
@@ -15,6 +16,9 @@ import java.util.List;
  */
 public final class Vera implements PeftMethod<VeraConfig> {
 
+  private static final DefaultTargets DEFAULTS =
+      DefaultTargets.beside(Vera.class, "target_modules");
+
   @Override
   public String type() {
     return "VERA";
@@ -23,6 +27,11 @@ public final class Vera implements PeftMethod<VeraConfig> {
   @Override
   public Class<VeraConfig> configType() {
     return VeraConfig.class;
+  }
+
+  @Override
+  public VeraConfig asRead(VeraConfig config, String modelType) {
+    return DEFAULTS.complete(config, config.targetModules(), modelType);
   }
 
   @Override

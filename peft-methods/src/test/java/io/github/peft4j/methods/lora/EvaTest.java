@@ -29,6 +29,8 @@ import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class EvaTest {
 
@@ -53,13 +55,18 @@ class EvaTest {
     for (long[] row : none) {
       Arrays.fill(row, -100);
     }
-    return new Batch(batch.inputIds(), batch.attentionMask(), null, none, Alignment.TOKEN);
+    return new Batch(batch.inputIds(), batch.attentionMask(), null, none, batch.alignment());
   }
 
   /** The same batches give the ranks, alphas and directions that PEFT found. */
-  @Test
-  void ranksAndDirectionsAreThoseOfPeft() throws IOException {
-    Path base = TinyModels.golden("tiny-llama");
+  @ParameterizedTest
+  @CsvSource({
+    "tiny-llama, TOKEN, model.layers.1.mlp.down_proj",
+    "tiny-t5, TARGET, decoder.block.1.layer.2.DenseReluDense.wo"
+  })
+  void ranksAndDirectionsAreThoseOfPeft(String name, Alignment alignment, String module)
+      throws IOException {
+    Path base = TinyModels.golden(name);
     Path golden = base.resolve("lora-eva");
     try (TensorSource source = Safetensors.open(golden.resolve("eva.safetensors"));
         PeftModel model = Peft.load(base.toString())) {
@@ -71,7 +78,7 @@ class EvaTest {
                 rows(source, i + ".attention_mask"),
                 null,
                 rows(source, i + ".labels"),
-                Alignment.TOKEN));
+                alignment));
       }
       Batch silent = withoutLabels(batches.get(1));
       assertThatThrownBy(() -> Eva.of(CONFIG).adapt("none", model, List.of(silent)))
@@ -91,23 +98,69 @@ class EvaTest {
           .adapter(PeftModel.DEFAULT)
           .tensors()
           .forEach(
-              (name, tensor) -> {
-                if (name.contains("lora_A")) {
-                  reached.add(name);
-                  String golds = name.replace(".weight", ".default.weight");
+              (key, tensor) -> {
+                if (key.contains("lora_A")) {
+                  reached.add(key);
+                  String golds = key.replace(".weight", ".default.weight");
                   assertThat(tensor.value().getShape().getShape())
-                      .as(name)
+                      .as(key)
                       .isEqualTo(source.info(golds).shape());
                   assertThat(Tensors.floats(tensor.value()))
-                      .as(name)
+                      .as(key)
                       .containsExactly(source.floats(golds), Offset.offset(1e-4f));
                 }
               });
-      assertThat(reached).hasSize(14);
-      double scale =
-          ((LoraConfig) model.adapter("default").config()).scaleOf("model.layers.1.mlp.down_proj");
+      assertThat(reached)
+          .hasSize((int) source.names().stream().filter(n -> n.contains("lora_A")).count());
+      double scale = ((LoraConfig) model.adapter("default").config()).scaleOf(module);
       assertThat(scale).isEqualTo(2);
     }
+  }
+
+  /** What is padded in prompts and answers, each by a length of its own, changes nothing. */
+  @Test
+  void paddingDoesNotCount() {
+    Path base = TinyModels.golden("tiny-t5");
+    try (TensorSource source = Safetensors.open(base.resolve("lora-eva/eva.safetensors"));
+        PeftModel model = Peft.load(base.toString())) {
+      List<Batch> batches = new ArrayList<>();
+      List<Batch> padded = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        long[][] ids = rows(source, i + ".input_ids");
+        long[][] mask = rows(source, i + ".attention_mask");
+        long[][] labels = rows(source, i + ".labels");
+        batches.add(new Batch(ids, mask, null, labels, Alignment.TARGET));
+        padded.add(
+            new Batch(
+                widened(ids, 2, 0),
+                widened(mask, 2, 0),
+                null,
+                widened(labels, 5, -100),
+                Alignment.TARGET));
+      }
+      Eva.of(CONFIG).adapt("full", model, batches);
+      Eva.of(CONFIG).adapt("padded", model, padded);
+      assertThat(model.adapter("padded").configText())
+          .isEqualTo(model.adapter("full").configText());
+      List<Trainable> expected = model.adapter("full").trainables();
+      List<Trainable> found = model.adapter("padded").trainables();
+      for (int i = 0; i < expected.size(); i++) {
+        assertThat(Tensors.floats(found.get(i).value()))
+            .as(expected.get(i).key())
+            .containsExactly(Tensors.floats(expected.get(i).value()), Offset.offset(1e-4f));
+      }
+    }
+  }
+
+  private static long[][] widened(long[][] rows, int by, long filler) {
+    return Arrays.stream(rows)
+        .map(
+            row -> {
+              long[] wider = Arrays.copyOf(row, row.length + by);
+              Arrays.fill(wider, row.length, wider.length, filler);
+              return wider;
+            })
+        .toArray(long[][]::new);
   }
 
   @Test

@@ -1,0 +1,106 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A batch of texts while a model writes them. What was read once stays computed: keys and values of
+ * all tokens so far, and an encoder's output.
+ *
+ * <pre>{@code
+ * try (Decoding texts = model.decode(prompts, padId)) {
+ *   while (anyIsOpen) {
+ *     try (Scope scope = new Scope()) {
+ *       texts.append(choose(texts.logits()), open);
+ *     }
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>Each row computes what it would compute alone, but for rounding.
+ */
+public final class Decoding implements AutoCloseable {
+
+  private final TransformerModel model;
+  private final KeyValueCache cache = new KeyValueCache();
+  private final Opening opening;
+  private final @Nullable ModelInput source;
+  private PaddedRows texts;
+  private boolean read;
+  private long end;
+
+  /**
+   * What texts are written from: a row each.
+   *
+   * @param source what an encoder reads; none if there is no encoder
+   * @param texts the ids that the texts go on from, one at least
+   */
+  record Opening(List<long[]> source, List<long[]> texts) {}
+
+  Decoding(TransformerModel model, Opening opening, long padId) {
+    this.model = model;
+    this.opening = opening;
+    this.texts = PaddedRows.left(opening.texts(), padId);
+    this.source =
+        opening.source().isEmpty()
+            ? null
+            : PaddedRows.right(opening.source(), padId).toModel(model.manager()).released();
+  }
+
+  /** How many texts are written. */
+  public int rows() {
+    return opening.texts().size();
+  }
+
+  /** The ids that a text goes on from: its prompt's, or those that a decoder starts with. */
+  public long[] opening(int row) {
+    return opening.texts().get(row).clone();
+  }
+
+  /**
+   * Reads what is new and computes the logits (B, V) of each row's next token.
+   *
+   * @throws IllegalStateException if nothing is new
+   */
+  public NDArray logits() {
+    if (read) {
+      throw new IllegalStateException("there is nothing new to read; append(tokens, open) first");
+    }
+    read = true;
+    try (Scope scope = new Scope();
+        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
+      ModelInput written = texts.toModel(model.manager());
+      ModelInput input = source == null ? written : source.decoding(written.ids());
+      NDArray logits = model.nextOfReplicas(input, pass);
+      end = pass.end();
+      return scope.keep(logits);
+    }
+  }
+
+  /** How many positions the model has left for a row, behind what was read. */
+  public long room(int row) {
+    return model.maxPositions() - (end - texts.padding(row));
+  }
+
+  /**
+   * Adds a token to each text.
+   *
+   * @param tokens by row
+   * @param open by row, whether the text goes on; the others' tokens are not read
+   */
+  public void append(long[] tokens, boolean[] open) {
+    texts = texts.next(tokens, open);
+    read = false;
+  }
+
+  @Override
+  public void close() {
+    if (source != null) {
+      source.close();
+    }
+    cache.close();
+  }
+}

@@ -1,0 +1,85 @@
+package io.github.peft4j.methods.linear;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.TargetModules;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The modules that Hugging Face PEFT 0.21 takes where a file names none, by {@code model_type}: its
+ * tables {@code TRANSFORMERS_MODELS_TO_…_TARGET_MODULES_MAPPING}. A fresh adapter's modules are
+ * those that the method means, and are named in its file.
+ */
+public final class DefaultTargets {
+
+  /** LoRA's, which most methods share. */
+  public static final DefaultTargets COMMON = beside(DefaultTargets.class, "target_modules");
+
+  private final String field;
+  private final JsonObject byModelType;
+
+  private DefaultTargets(String field, JsonObject byModelType) {
+    this.field = field;
+    this.byModelType = byModelType;
+  }
+
+  /**
+   * A method's own table.
+   *
+   * @param type a class of the method's package
+   * @param field of adapter_config.json, which names the JSON file beside that class: module names,
+   *     or a regular expression, for each model type
+   */
+  public static DefaultTargets beside(Class<?> type, String field) {
+    try (InputStream file =
+            Objects.requireNonNull(
+                type.getResourceAsStream(field + ".json"), "no table beside " + type);
+        InputStreamReader json = new InputStreamReader(file, StandardCharsets.UTF_8)) {
+      return new DefaultTargets(field, JsonParser.parseReader(json).getAsJsonObject());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * The config with PEFT's modules where it names none.
+   *
+   * @param targets what the config names
+   * @throws IllegalArgumentException if it names none and PEFT has none for the type of model
+   */
+  public <C extends PeftConfig> C complete(
+      C config, @Nullable TargetModules targets, String modelType) {
+    return targets != null ? config : Configs.with(config, "targetModules", of(modelType));
+  }
+
+  /**
+   * The modules of a type of model.
+   *
+   * @throws IllegalArgumentException if PEFT has none
+   */
+  public TargetModules of(String modelType) {
+    JsonElement modules = byModelType.get(modelType);
+    if (modules == null) {
+      throw new IllegalArgumentException(
+          "field '"
+              + field
+              + "' of adapter_config.json is null, and Hugging Face PEFT knows no modules for a"
+              + " model of type '"
+              + modelType
+              + "'; name those that the adapter was trained on");
+    }
+    return modules.isJsonArray()
+        ? TargetModules.of(
+            modules.getAsJsonArray().asList().stream().map(JsonElement::getAsString).toList())
+        : TargetModules.matching(modules.getAsString());
+  }
+}
