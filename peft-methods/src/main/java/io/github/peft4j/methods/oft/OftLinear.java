@@ -5,6 +5,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -57,6 +58,7 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final Trainable q;
   private final NDArray places;
   private final @Nullable Kernel project;
+  private final BlockDropout dropout;
   private final Kernel rotate;
   private final Kernel merge;
 
@@ -85,6 +87,7 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
                 .with("root2", Math.sqrt(2))
                 .with("limit", config.eps() / Math.sqrt((double) own))
             : null;
+    this.dropout = new BlockDropout(config.moduleDropout(), 1, own);
     String cayley = config.useCayleyNeumann() ? series(config.numCayleyNeumannTerms()) : SOLVE;
     this.rotate = sized(INPUT, k, blocks, cayley);
     this.merge = sized(site.isTransposed() ? COLUMNS : ROWS, k, blocks, cayley);
@@ -110,7 +113,9 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return base.forward(rotate.call(x, skew(), places));
+    NDArray skew = skew();
+    NDArray kept = isTraining() && dropout.drops() ? dropout.drop(skew) : skew;
+    return base.forward(rotate.call(x, kept, places));
   }
 
   /** The elements of Q; COFT projects them onto their ball, and in training for good. */
