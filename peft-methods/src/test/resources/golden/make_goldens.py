@@ -94,6 +94,16 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["o_proj"], trainable_token_indices=[7, 12, 5], **task),
         "lora-output": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head", "norm"], **task),
+        "lora-tied-targets": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "lm_head"], ensure_weight_tying=True, **task),
+        "lora-tied-pattern": lambda task: LoraConfig(
+            r=2, lora_alpha=4, use_dora=True, target_modules=".*(embed_tokens|q_proj)", ensure_weight_tying=True,
+            **task),
+        "lora-tied-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head"], ensure_weight_tying=True, **task),
+        "lora-tokens-apart": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["o_proj"],
+            trainable_token_indices={"embed_tokens": [7, 12], "lm_head": [5]}, **task),
         "miss-bat": lambda task: MissConfig(
             r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
         "boft-one-butterfly": lambda task: BOFTConfig(
@@ -170,6 +180,12 @@ def start_from_data(model, folder):
     save_file(tensors(**started, **data), folder / "eva.safetensors")
 
 
+def shares_table(config):
+    """Whether PEFT merges twice into one table."""
+    tokens = getattr(config, "trainable_token_indices", None)
+    return isinstance(tokens, dict) or (getattr(config, "ensure_weight_tying", False) and not config.modules_to_save)
+
+
 def make_case(model_class, folder, config, inputs):
     torch.manual_seed(3)
     model = get_peft_model(model_class.from_pretrained(folder.parent, attn_implementation="eager"), config)
@@ -186,9 +202,10 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
-    merged = PeftModel.from_pretrained(
-        model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
-    io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
+    if not shares_table(config):
+        merged = PeftModel.from_pretrained(
+            model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
+        io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
     save_file(io, folder / "io.safetensors")
 
     model.zero_grad(set_to_none=True)

@@ -25,7 +25,7 @@ public final class Sites {
   private final List<Site<?, ?>> all;
   private final String adapter;
   private final Initial initial;
-  private final boolean fresh;
+  private final @Nullable Set<String> file;
   private final @Nullable Words words;
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
@@ -53,20 +53,20 @@ public final class Sites {
    *
    * @param adapter the adapter's name
    * @param initial makes its tensors
-   * @param fresh whether the tensors are to be trained from their first values on, and not to be
-   *     read from a file
+   * @param file names of the tensors that a file holds for it, or null if they are to be trained
+   *     from their first values on
    * @param words the model's tokenizer, or null if it has none
    */
   public Sites(
       Stream<Site<?, ?>> all,
       String adapter,
       Initial initial,
-      boolean fresh,
+      @Nullable Set<String> file,
       @Nullable Words words) {
     this.all = all.toList();
     this.adapter = adapter;
     this.initial = initial;
-    this.fresh = fresh;
+    this.file = file;
     this.words = words;
   }
 
@@ -75,7 +75,12 @@ public final class Sites {
    * costly ones need not be computed.
    */
   public boolean isFresh() {
-    return fresh;
+    return file == null;
+  }
+
+  /** Whether the adapter is read from a file that holds a tensor of this name. */
+  public boolean isRead(String tensor) {
+    return file != null && file.contains(tensor);
   }
 
   /**
@@ -161,6 +166,27 @@ public final class Sites {
     List<LinearSite> tied = tied().stream().filter(l -> names.test(l.weight().name())).toList();
     tied.forEach(site -> rewrite(site, new TrainableLinear(initial.copy(site.weight().frozen()))));
     return !parameters.isEmpty() || !tied.isEmpty();
+  }
+
+  /**
+   * Has output maps that share an embedding's table follow the copy of it that is trained.
+   *
+   * @return the copies by the maps
+   */
+  public Map<LinearSite, Trainable> followTables() {
+    Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
+    for (LinearSite output : tied()) {
+      for (EmbeddingSite embedding : all(EmbeddingSite.class)) {
+        boolean table = embedding.weight().shape().equals(output.weight().shape());
+        if (table
+            && !followed.containsKey(output)
+            && layer(embedding.weight()) instanceof TrainableCopy copy) {
+          rewrite(output, new TiedLinear(copy));
+          followed.put(output, copy.value());
+        }
+      }
+    }
+    return followed;
   }
 
   /** The linear maps whose weight is another module's parameter. */

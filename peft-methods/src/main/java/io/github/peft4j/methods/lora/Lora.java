@@ -10,16 +10,19 @@ import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.WeightTying;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
 public final class Lora implements LowRankMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
+  private static final String FIRST = ".lora_A.weight";
   private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
 
   @Override
@@ -42,6 +45,9 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
     LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
     TargetModules targets = config.targetModules();
+    if (targets != null && tiesTargets(config, sites)) {
+      return complete.targeting(new WeightTying(sites).withTable(targets));
+    }
     return targets == null || targets.isAllLinear()
         ? complete.targeting(meant(config, sites).targets())
         : complete;
@@ -55,7 +61,10 @@ public final class Lora implements LowRankMethod<LoraConfig> {
 
   @Override
   public void inject(LoraConfig config, Sites sites) {
-    Sites.Selection<LinearSite> linear = linear(config, sites);
+    List<LinearSite> tied =
+        tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
+    Sites.Selection<LinearSite> linear =
+        linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings =
         sites.embeddings(config.targetModules()).where(chosen(config)).list();
     Lengths.Groups lengths = new Lengths.Groups();
@@ -73,11 +82,47 @@ public final class Lora implements LowRankMethod<LoraConfig> {
               ? new DoraEmbedding(site, config, sites)
               : new LoraEmbedding(site, config, sites.initial()));
     }
+    tied.forEach(output -> tie(output, config, sites, lengths));
     storeEmbeddings(config, sites);
     if (config.trainableTokenIndices() != null) {
-      TrainableTokens.train(config.trainableTokenIndices(), sites);
+      TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
     }
     config.bias().train(linear.list(), sites);
+  }
+
+  /**
+   * Whether outputs get the factors of the token table: modules to save are tied first. A file's
+   * tensors tell where its names do not.
+   */
+  private static boolean tiesTargets(LoraConfig config, Sites sites) {
+    List<String> saved = config.modulesToSave();
+    TargetModules targets = config.targetModules();
+    if (!config.ensureWeightTying() || targets == null) {
+      return false;
+    }
+    WeightTying tying = new WeightTying(sites);
+    boolean isRead =
+        targets.matches(tying.embedding().name())
+            && tying.outputs().stream().anyMatch(o -> sites.isRead(PREFIX + o.name() + FIRST));
+    return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isRead);
+  }
+
+  private static void tie(
+      LinearSite output, LoraConfig config, Sites sites, Lengths.Groups lengths) {
+    EmbeddingSite embedding = new WeightTying(sites).embedding();
+    if (!(sites.layer(embedding) instanceof TableFactors table)) {
+      throw new IllegalArgumentException(
+          "LoraConfig: field 'ensure_weight_tying' is true, and "
+              + embedding.name()
+              + ", whose factors "
+              + output.name()
+              + " is to share, is no target; do not exclude it");
+    }
+    sites.rewrite(
+        output,
+        config.useDora()
+            ? new DoraLinear(output, config, sites, lengths, table)
+            : new LoraLinear(output, config, sites, table));
   }
 
   /** The linear modules that are meant. */
@@ -97,11 +142,9 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     return excluded == null ? inLayers : inLayers.and(name -> !excluded.matches(name));
   }
 
-  /** PEFT stores the frozen table of these modules when they are targets by name. */
+  /** PEFT stores the frozen tables when the module of one is a target by its usual name. */
   private static void storeEmbeddings(LoraConfig config, Sites sites) {
-    TargetModules targets = config.targetModules();
-    List<String> names = targets == null ? null : targets.suffixes();
-    if (names == null || Collections.disjoint(names, EMBEDDINGS)) {
+    if (config.trainableTokenIndices() != null || !namesTable(config.targetModules(), sites)) {
       return;
     }
     for (Sites.Rewrite rewrite : sites.rewrites()) {
@@ -114,5 +157,22 @@ public final class Lora implements LowRankMethod<LoraConfig> {
         sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
       }
     }
+  }
+
+  private static boolean namesTable(@Nullable TargetModules targets, Sites sites) {
+    if (targets == null || targets.isAllLinear()) {
+      return false;
+    }
+    List<String> names = targets.suffixes();
+    if (names != null) {
+      return !Collections.disjoint(names, EMBEDDINGS);
+    }
+    return Stream.concat(
+            sites.all(EmbeddingSite.class).stream(), sites.all(LinearSite.class).stream())
+        .map(Site::name)
+        .anyMatch(
+            name ->
+                EMBEDDINGS.contains(name.substring(name.lastIndexOf('.') + 1))
+                    && targets.matches(name));
   }
 }

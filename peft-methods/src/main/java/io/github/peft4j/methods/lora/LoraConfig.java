@@ -33,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
  * @param trainableTokenIndices tokens whose vectors are trained besides, or null
+ * @param ensureWeightTying whether a token table and an output that shares it are changed alike if
+ *     either is meant
  */
 public record LoraConfig(
     int r,
@@ -52,7 +54,8 @@ public record LoraConfig(
     boolean loraBias,
     boolean fanInFanOut,
     @Nullable EvaConfig evaConfig,
-    @Nullable TokenIndices trainableTokenIndices)
+    @Nullable TokenIndices trainableTokenIndices,
+    boolean ensureWeightTying)
     implements PeftConfig {
 
   /** Checks the values. */
@@ -172,6 +175,11 @@ public record LoraConfig(
     return Configs.with(this, "trainableTokenIndices", TokenIndices.of(tokens));
   }
 
+  /** With outputs that share the token table changed as the table is, where either is meant. */
+  public LoraConfig tyingWeights() {
+    return Configs.with(this, "ensureWeightTying", true);
+  }
+
   /** On these layers only. */
   public LoraConfig layers(Integer... indices) {
     return Configs.with(this, "layersToTransform", List.of(indices));
@@ -185,6 +193,11 @@ public record LoraConfig(
   /** With alphas of their own for some modules. */
   public LoraConfig alphas(Map<String, Double> pattern) {
     return Configs.with(this, "alphaPattern", Map.copyOf(pattern));
+  }
+
+  /** Whether A and B start without regard to the frozen weight and to each other. */
+  boolean startsPlain() {
+    return !initLoraWeights.isTakenOff() && !initLoraWeights.equals(LoraInitialization.RANDOM);
   }
 
   /** The rank of a module. */
