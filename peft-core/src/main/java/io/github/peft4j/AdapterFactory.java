@@ -131,6 +131,10 @@ record AdapterFactory(
       }
       C complete = method.complete(config, sites);
       method.inject(stored == null ? complete : method.asStored(complete, stored), sites);
+      if (method.storesTables(complete)
+          && ConfigJson.value(complete, "targetModules") instanceof TargetModules targets) {
+        StoredTables.store(targets, method.modulePrefix(), sites);
+      }
       return new Adapter(name, complete, method, sites, common, saved);
     } catch (RuntimeException e) {
       Adapter.detach(name, sites.rewrites());
@@ -177,6 +181,7 @@ record AdapterFactory(
     if (modules == null) {
       return;
     }
+    sites.reserve(modules);
     for (String module : modules) {
       boolean found = sites.trainModules(name -> isIn(module, name));
       if (!found && !CLASSIFIERS.contains(module)) {

@@ -222,6 +222,14 @@ final class ConfigJson {
     return construct(type, arguments);
   }
 
+  /** The value of a component; null if there is none of this name. */
+  static @Nullable Object value(Object record, String name) {
+    boolean has =
+        Arrays.stream(record.getClass().getRecordComponents())
+            .anyMatch(component -> component.getName().equals(name));
+    return has ? component(record, name) : null;
+  }
+
   /** The value of a component. */
   static @Nullable Object component(Object record, String name) {
     for (RecordComponent c : record.getClass().getRecordComponents()) {

@@ -171,6 +171,41 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
     return add(new Combiner(base, sources, combination).combine(name, factory));
   }
 
+  /**
+   * Calls an adapter otherwise. Its tensors, whether it is active, frozen or being trained, and the
+   * compositions that are active stay as they are; its files hold no name but that of their folder.
+   *
+   * @param other not yet taken
+   * @throws IllegalArgumentException if another adapter is made of it by name, as a fusion is, whose
+   *     files would name one that is not there
+   */
+  public PeftModel rename(String name, String other) {
+    Adapter adapter = adapter(name);
+    if (name.equals(other)) {
+      return this;
+    }
+    requireFree(other);
+    for (Adapter made : adapters.values()) {
+      if (made != adapter && made.composition().adapters().contains(name)) {
+        throw new IllegalArgumentException(
+            "'"
+                + made.name()
+                + "' ("
+                + made.type()
+                + ") is made of '"
+                + name
+                + "' by this name; remove it first, or rename before it is made");
+      }
+    }
+    Map<String, Adapter> present = new LinkedHashMap<>(adapters);
+    adapters.clear();
+    adapter.rename(other);
+    present.values().forEach(each -> adapters.put(each.name(), each));
+    base.rename(name, other);
+    active = active.renamed(each -> each.equals(name) ? other : each);
+    return this;
+  }
+
   /** Takes an adapter away and frees its tensors. */
   public PeftModel remove(String name) {
     requireUnmerged();

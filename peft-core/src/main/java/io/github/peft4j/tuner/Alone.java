@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.List;
 
 /** One adapter. */
@@ -14,6 +15,11 @@ record Alone(String adapter) implements Composition {
   @Override
   public List<List<String>> lineups() {
     return List.of(List.of(adapter));
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Alone(names.apply(adapter));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -73,6 +74,11 @@ public final class Average implements Composition {
   @Override
   public boolean isByRow() {
     return parts.stream().anyMatch(Composition::isByRow);
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Average(Parts.renamed(parts, names), weights);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.List;
 
 /** The first rows go through the first part, those that follow through the second, … */
@@ -34,6 +35,11 @@ final class BatchSplit extends RowWise {
       }
     }
     return partOf;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new BatchSplit(Parts.renamed(parts(), names), sizes);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -56,6 +57,11 @@ record Fuse(String fusion, List<Composition> parts) implements Composition {
       all.add(fused);
     }
     return all;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Fuse(names.apply(fusion), Parts.renamed(parts, names));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.List;
 
 /** A name for each row. */
@@ -26,6 +27,11 @@ final class PerRow extends RowWise {
           this + " is for a batch of " + partOf.length + " rows, this one has " + rows);
     }
     return partOf;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new PerRow(this.names.stream().map(names).toList());
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +32,7 @@ public final class Sites {
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
   private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
   private final List<StepListener> listeners = new ArrayList<>();
+  private Predicate<String> reserved = name -> false;
 
   /**
    * One site and the layer that rewrites it.
@@ -102,6 +104,27 @@ public final class Sites {
     return initial;
   }
 
+  /**
+   * Keeps modules that are trained whole from being targets as well, and what is in them.
+   *
+   * @param modules regular expressions over ends of names, or over parts of them
+   */
+  public void reserve(List<String> modules) {
+    List<Pattern> names =
+        modules.stream().map(m -> Pattern.compile("(^|.*\\.)" + m + "($|\\..*)")).toList();
+    reserved = name -> names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
+  }
+
+  /** Whether a module is trained whole, or a part of one that is. */
+  public boolean isReserved(String module) {
+    return reserved.test(module);
+  }
+
+  /** Every site of a kind that is not within a module that is trained whole. */
+  private <S extends Site<?, ?>> List<S> free(Class<S> kind) {
+    return all(kind).stream().filter(site -> !reserved.test(site.name())).toList();
+  }
+
   /** Every site of a kind, in the model's order. */
   public <S extends Site<?, ?>> List<S> all(Class<S> kind) {
     return all.stream().filter(kind::isInstance).map(kind::cast).toList();
@@ -114,13 +137,14 @@ public final class Sites {
    * @param usual roles that the method rewrites when nothing is said
    */
   public Selection<LinearSite> linear(@Nullable TargetModules targets, LinearSite.Role... usual) {
-    List<LinearSite> linear = all(LinearSite.class);
+    List<LinearSite> linear = free(LinearSite.class);
     if (targets == null) {
       List<LinearSite.Role> roles = List.of(usual);
       return new Selection<>(
           linear.stream().filter(site -> roles.contains(site.role())).toList(),
           linear,
-          "roles " + roles);
+          "roles " + roles,
+          null);
     }
     return select(
         linear.stream()
@@ -131,16 +155,16 @@ public final class Sites {
 
   /** The embeddings that are meant; {@code all-linear} means none. */
   public Selection<EmbeddingSite> embeddings(@Nullable TargetModules targets) {
-    List<EmbeddingSite> embeddings = all(EmbeddingSite.class);
+    List<EmbeddingSite> embeddings = free(EmbeddingSite.class);
     return targets == null || targets.isAllLinear()
-        ? new Selection<>(List.of(), embeddings, "none")
+        ? new Selection<>(List.of(), embeddings, "none", null)
         : select(embeddings, targets);
   }
 
   /** The norms that are meant; null for all. */
   public Selection<NormSite> norms(@Nullable TargetModules targets) {
-    List<NormSite> norms = all(NormSite.class);
-    return targets == null ? new Selection<>(norms, norms, "all norms") : select(norms, targets);
+    List<NormSite> norms = free(NormSite.class);
+    return targets == null ? new Selection<>(norms, norms, "all norms", null) : select(norms, targets);
   }
 
   /**
@@ -201,14 +225,16 @@ public final class Sites {
     return new Selection<>(
         parameters.stream().filter(site -> names.test(site.name())).toList(),
         parameters,
-        "the method's choice of parameters");
+        "the method's choice of parameters",
+        null);
   }
 
   private static <S extends Site<?, ?>> Selection<S> select(List<S> sites, TargetModules targets) {
     return new Selection<>(
         sites.stream().filter(site -> targets.matches(site.name())).toList(),
         sites,
-        targets.toString());
+        targets.toString(),
+        targets);
   }
 
   /** Puts one layer into one site. */
@@ -275,17 +301,23 @@ public final class Sites {
     private final List<S> chosen;
     private final List<S> candidates;
     private final String wanted;
+    private final @Nullable TargetModules targets;
 
-    Selection(List<S> chosen, List<S> candidates, String wanted) {
+    Selection(
+        List<S> chosen, List<S> candidates, String wanted, @Nullable TargetModules targets) {
       this.chosen = chosen;
       this.candidates = candidates;
       this.wanted = wanted;
+      this.targets = targets;
     }
 
     /** Those among them whose name is accepted. */
     public Selection<S> where(Predicate<String> names) {
       return new Selection<>(
-          chosen.stream().filter(site -> names.test(site.name())).toList(), candidates, wanted);
+          chosen.stream().filter(site -> names.test(site.name())).toList(),
+          candidates,
+          wanted,
+          targets);
     }
 
     /** Those whose name is not meant by these; all of them for null. */
@@ -293,9 +325,13 @@ public final class Sites {
       return excluded == null ? this : where(name -> !excluded.matches(name));
     }
 
-    /** Those in some layers, see {@link TargetModules#inLayers}. */
+    /**
+     * Those in some layers, see {@link TargetModules#inLayers}, and those whose whole names are
+     * listed, in whatever layer.
+     */
     public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
-      return where(TargetModules.inLayers(indices, patterns));
+      Predicate<String> inLayers = TargetModules.inLayers(indices, patterns);
+      return where(name -> (targets != null && targets.isNamed(name)) || inLayers.test(name));
     }
 
     /** The sites. */

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.function.UnaryOperator;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -48,6 +49,11 @@ record Stack(List<Composition> parts) implements Composition {
   @Override
   public int replicas() {
     return parts.stream().mapToInt(Composition::replicas).max().orElse(1);
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Stack(Parts.renamed(parts, names));
   }
 
   @Override

@@ -11,11 +11,8 @@ import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.WeightTying;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
@@ -23,7 +20,6 @@ public final class Lora implements LowRankMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
   private static final String FIRST = ".lora_A.weight";
-  private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
 
   @Override
   public String type() {
@@ -59,6 +55,12 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
   }
 
+  /** Who trains single tokens wants small files. */
+  @Override
+  public boolean storesTables(LoraConfig config) {
+    return config.trainableTokenIndices() == null;
+  }
+
   @Override
   public void inject(LoraConfig config, Sites sites) {
     List<LinearSite> tied =
@@ -66,7 +68,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     Sites.Selection<LinearSite> linear =
         linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings =
-        sites.embeddings(config.targetModules()).where(chosen(config)).list();
+        chosen(sites.embeddings(config.targetModules()), config).list();
     Lengths.Groups lengths = new Lengths.Groups();
     for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
       sites.rewrite(
@@ -83,7 +85,6 @@ public final class Lora implements LowRankMethod<LoraConfig> {
               : new LoraEmbedding(site, config, sites.initial()));
     }
     tied.forEach(output -> tie(output, config, sites, lengths));
-    storeEmbeddings(config, sites);
     if (config.trainableTokenIndices() != null) {
       TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
     }
@@ -127,7 +128,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
 
   /** The linear modules that are meant. */
   static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
-    return meant(config, sites).where(chosen(config));
+    return chosen(meant(config, sites), config);
   }
 
   /** Those of all layers. */
@@ -135,44 +136,10 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
   }
 
-  private static Predicate<String> chosen(LoraConfig config) {
-    Predicate<String> inLayers =
-        TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
-    TargetModules excluded = config.excludeModules();
-    return excluded == null ? inLayers : inLayers.and(name -> !excluded.matches(name));
-  }
-
-  /** PEFT stores the frozen tables when the module of one is a target by its usual name. */
-  private static void storeEmbeddings(LoraConfig config, Sites sites) {
-    if (config.trainableTokenIndices() != null || !namesTable(config.targetModules(), sites)) {
-      return;
-    }
-    for (Sites.Rewrite rewrite : sites.rewrites()) {
-      Site<?, ?> site = rewrite.site();
-      ParameterSite table = site.weightSite();
-      boolean embedding =
-          site instanceof EmbeddingSite
-              || (site instanceof LinearSite linear && linear.role() == Role.HEAD);
-      if (embedding && table != null) {
-        sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
-      }
-    }
-  }
-
-  private static boolean namesTable(@Nullable TargetModules targets, Sites sites) {
-    if (targets == null || targets.isAllLinear()) {
-      return false;
-    }
-    List<String> names = targets.suffixes();
-    if (names != null) {
-      return !Collections.disjoint(names, EMBEDDINGS);
-    }
-    return Stream.concat(
-            sites.all(EmbeddingSite.class).stream(), sites.all(LinearSite.class).stream())
-        .map(Site::name)
-        .anyMatch(
-            name ->
-                EMBEDDINGS.contains(name.substring(name.lastIndexOf('.') + 1))
-                    && targets.matches(name));
+  private static <S extends Site<?, ?>> Sites.Selection<S> chosen(
+      Sites.Selection<S> meant, LoraConfig config) {
+    return meant
+        .excluding(config.excludeModules())
+        .inLayers(config.layersToTransform(), config.layersPattern());
   }
 }

@@ -37,6 +37,11 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
   }
 
   @Override
+  public boolean storesTables(TrainableTokensConfig config) {
+    return false;
+  }
+
+  @Override
   public void inject(TrainableTokensConfig config, Sites sites) {
     Configs.require(
         !config.tokenIndices().isEmpty(),
