@@ -20,10 +20,12 @@ from peft import (
     FourierFTConfig,
     HRAConfig,
     IA3Config,
+    LoKrConfig,
     LoraConfig,
     MissConfig,
     OFTConfig,
     PeftModel,
+    ShiraConfig,
     TrainableTokensConfig,
     get_peft_model,
     initialize_lora_eva_weights,
@@ -71,6 +73,8 @@ CASES = {
     "tiny-t5": {
         "lora-layer": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
+        "lokr-named": lambda task: LoKrConfig(
+            r=2, target_modules=["encoder.block.0.layer.0.SelfAttention.v", "k"], layers_to_transform=[1], **task),
         "fourierft-pattern": lambda task: FourierFTConfig(
             n_frequency=5, target_modules=["k"], layers_to_transform=[0],
             n_frequency_pattern={"encoder.block.0.layer.0.SelfAttention.k": 3, "^decoder.*": 7}, **task),
@@ -104,6 +108,14 @@ CASES = {
         "lora-tokens-apart": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["o_proj"],
             trainable_token_indices={"embed_tokens": [7, 12], "lm_head": [5]}, **task),
+        "lora-parameters": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["v_proj"], target_parameters=["mlp.down_proj.weight"], **task),
+        "lora-within-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules="all-linear", modules_to_save=["layers.0.mlp"], **task),
+        "ia3-output": lambda task: IA3Config(
+            target_modules=["k_proj", "lm_head"], feedforward_modules=[], **task),
+        "shira-saved-output": lambda task: ShiraConfig(
+            r=1, target_modules=["q_proj"], modules_to_save=["lm_head"], random_seed=1, **task),
         "miss-bat": lambda task: MissConfig(
             r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
         "boft-one-butterfly": lambda task: BOFTConfig(
@@ -126,6 +138,12 @@ CASES = {
             target_modules=["query", "output.dense"], **task),
         "hra-orthogonal": lambda task: HRAConfig(
             r=2, apply_GS=True, bias="all", target_modules=["value"], **task),
+        "lora-bias-within-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, bias="all", target_modules=["key"], modules_to_save=["pooler"], **task),
+        "coft-embedding": lambda task: OFTConfig(
+            oft_block_size=4, coft=True, eps=0.2, target_modules=["query", "word_embeddings"], **task),
+        "boft-dense": lambda task: BOFTConfig(
+            boft_block_size=0, boft_block_num=2, target_modules=["dense"], init_weights=False, **task),
         "dora-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
     },
@@ -183,6 +201,8 @@ def start_from_data(model, folder):
 def shares_table(config):
     """Whether PEFT merges twice into one table."""
     tokens = getattr(config, "trainable_token_indices", None)
+    if "lm_head" in (getattr(config, "target_modules", None) or []):
+        return True
     return isinstance(tokens, dict) or (getattr(config, "ensure_weight_tying", False) and not config.modules_to_save)
 
 

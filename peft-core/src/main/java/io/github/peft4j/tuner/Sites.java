@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -33,6 +34,7 @@ public final class Sites {
   private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
   private final List<StepListener> listeners = new ArrayList<>();
   private Predicate<String> reserved = name -> false;
+  private List<String> saved = List.of();
 
   /**
    * One site and the layer that rewrites it.
@@ -82,7 +84,12 @@ public final class Sites {
 
   /** Whether the adapter is read from a file that holds a tensor of this name. */
   public boolean isRead(String tensor) {
-    return file != null && file.contains(tensor);
+    return read(tensor::equals).isPresent();
+  }
+
+  /** The first accepted name of a tensor in the file that the adapter is read from, if any. */
+  public Optional<String> read(Predicate<String> names) {
+    return file == null ? Optional.empty() : file.stream().filter(names).findFirst();
   }
 
   /**
@@ -110,9 +117,22 @@ public final class Sites {
    * @param modules regular expressions over ends of names, or over parts of them
    */
   public void reserve(List<String> modules) {
+    saved = List.copyOf(modules);
     List<Pattern> names =
         modules.stream().map(m -> Pattern.compile("(^|.*\\.)" + m + "($|\\..*)")).toList();
     reserved = name -> names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
+  }
+
+  /** The outermost module that is trained whole and has this parameter; its own module if none. */
+  String savedModule(String parameter) {
+    String module = parameter.substring(0, parameter.lastIndexOf('.'));
+    for (int end = module.indexOf('.'); end > 0; end = module.indexOf('.', end + 1)) {
+      String outer = module.substring(0, end);
+      if (saved.stream().anyMatch(outer::endsWith)) {
+        return outer;
+      }
+    }
+    return module;
   }
 
   /** Whether a module is trained whole, or a part of one that is. */

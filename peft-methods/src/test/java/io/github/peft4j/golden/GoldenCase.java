@@ -132,7 +132,8 @@ final class GoldenCase {
     }
     for (Trainable tensor : adapted.trainables()) {
       if (!tensor.isBeside() && !reached.contains(tensor)) {
-        System.out.println("golden: PEFT does not reach " + tensor + "; set to 0");
+        System.out.println("golden: PEFT does not reach " + tensor + "; set to 0 and frozen");
+        tensor.freeze(true);
         try (NDArray zeros = tensor.value().zerosLike()) {
           Tensors.copy(tensor.value(), zeros);
         }

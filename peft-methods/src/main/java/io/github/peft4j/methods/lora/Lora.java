@@ -68,9 +68,11 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     Sites.Selection<LinearSite> linear =
         linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings =
-        chosen(sites.embeddings(config.targetModules()), config).list();
+        chosen(sites.embeddings(config.modules()), config).list();
+    List<ParameterSite> tensors = tensors(config, sites);
     Lengths.Groups lengths = new Lengths.Groups();
-    for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
+    boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();
+    for (LinearSite site : others ? linear.list() : linear.required()) {
       sites.rewrite(
           site,
           config.useDora()
@@ -85,6 +87,9 @@ public final class Lora implements LowRankMethod<LoraConfig> {
               : new LoraEmbedding(site, config, sites.initial()));
     }
     tied.forEach(output -> tie(output, config, sites, lengths));
+    for (ParameterSite site : tensors) {
+      sites.rewrite(site, new LoraParameter(site, config, sites.initial()));
+    }
     if (config.trainableTokenIndices() != null) {
       TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
     }
@@ -106,6 +111,23 @@ public final class Lora implements LowRankMethod<LoraConfig> {
         targets.matches(tying.embedding().name())
             && tying.outputs().stream().anyMatch(o -> sites.isRead(PREFIX + o.name() + FIRST));
     return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isRead);
+  }
+
+  /** The tensors that are meant by name. */
+  private static List<ParameterSite> tensors(LoraConfig config, Sites sites) {
+    List<String> names = config.targetParameters();
+    return names == null || names.isEmpty()
+        ? List.of()
+        : sites.parameters(TargetModules.of(names)::matches).required();
+  }
+
+  /** A tensor's factors are named after its module. */
+  @Override
+  public String tensorName(Site<?, ?> site, String key) {
+    boolean ofTensor = site instanceof ParameterSite && !key.isEmpty();
+    return ofTensor
+        ? PREFIX + site.name().substring(0, site.name().lastIndexOf('.')) + "." + key
+        : LowRankMethod.super.tensorName(site, key);
   }
 
   private static void tie(
@@ -133,7 +155,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
 
   /** Those of all layers. */
   private static Sites.Selection<LinearSite> meant(LoraConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+    return sites.linear(config.modules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
   }
 
   private static <S extends Site<?, ?>> Sites.Selection<S> chosen(

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
+import java.util.Objects;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -51,10 +52,19 @@ final class Rotation implements AutoCloseable {
               return torch.where(torch.le(norm, {limit}), q, torch.div(torch.mul(q, {limit}), norm))
           """);
 
+  private static final Kernel OUTSIDE =
+      Kernel.of(
+          """
+          def outside(q: Tensor) -> Tensor:                            # by more than rounding
+              norm = torch.mul(torch.linalg_vector_norm(q, 2, [1], True), {root2})
+              return torch.any(torch.gt(norm, {limit}))
+          """);
+
   private final Trainable q;
   private final long own;
   private final NDArray places;
   private final @Nullable Kernel project;
+  private final @Nullable Kernel outside;
   private final Kernel rows;
   private final Kernel turnedRows;
   private final Kernel turnedColumns;
@@ -88,12 +98,11 @@ final class Rotation implements AutoCloseable {
       }
     }
     this.places = Scope.release(q.value().getManager().create(above));
-    this.project =
-        config.coft()
-            ? PROJECT
-                .with("root2", Math.sqrt(2))
-                .with("limit", config.eps() / Math.sqrt((double) own))
-            : null;
+    double limit = config.eps() / Math.sqrt((double) own);
+    double root2 = Math.sqrt(2);
+    this.project = config.coft() ? PROJECT.with("root2", root2).with("limit", limit) : null;
+    this.outside =
+        config.coft() ? OUTSIDE.with("root2", root2).with("limit", limit * (1 + 1e-6)) : null;
     String cayley = config.useCayleyNeumann() ? series(config.numCayleyNeumannTerms()) : SOLVE;
     this.rows = sized(INPUT, k, blocks, cayley);
     this.turnedRows = sized(ROWS, k, blocks, cayley);
@@ -143,8 +152,17 @@ final class Rotation implements AutoCloseable {
     if (!training) {
       return near;
     }
-    Tensors.copy(q.value(), near);
+    if (isOutside()) { // once a step: autograd forbids a change of what was used in it
+      Tensors.copy(q.value(), near);
+    }
     return q.value();
+  }
+
+  private boolean isOutside() {
+    Kernel check = Objects.requireNonNull(outside);
+    try (NDArray answer = Autograd.without(() -> check.call(q.value()))) {
+      return answer.getBoolean();
+    }
   }
 
   @Override
