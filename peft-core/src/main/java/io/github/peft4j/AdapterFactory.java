@@ -144,10 +144,7 @@ record AdapterFactory(
 
   /** Whether outputs are to follow the table: a file tells where its names do not. */
   private static boolean tiesModules(
-      PeftConfig config,
-      List<String> modulesToSave,
-      PeftMethod<?> method,
-      Sites sites) {
+      PeftConfig config, List<String> modulesToSave, PeftMethod<?> method, Sites sites) {
     if (!config.ensureWeightTying()) {
       return false;
     }

@@ -58,8 +58,7 @@ public final class Combination {
   private static final int LARGEST = 0;
 
   private static final List<String> TYPES =
-      List.of(
-          "cat", "svd", "magnitude_prune_svd", "dare_linear_svd", "ties_svd", "dare_ties_svd");
+      List.of("cat", "svd", "magnitude_prune_svd", "dare_linear_svd", "ties_svd", "dare_ties_svd");
 
   private final List<String> adapters;
   private final List<Double> weights;
@@ -195,8 +194,8 @@ public final class Combination {
   }
 
   /**
-   * With the elements of both factors clipped to plus and minus a quantile of all of them, as Hugging
-   * Face PEFT's {@code svd_clamp} does: a decomposition's few large elements are cut off.
+   * With the elements of both factors clipped to plus and minus a quantile of all of them, as
+   * Hugging Face PEFT's {@code svd_clamp} does: a decomposition's few large elements are cut off.
    *
    * @param quantile above 0.5 and up to 1, which clips nothing; 0.99 is usual
    */
@@ -214,7 +213,8 @@ public final class Combination {
    * What Hugging Face PEFT's {@code add_weighted_adapter} calls so. All but {@code cat} have the
    * largest of the adapters' ranks, unless {@link #rank} says otherwise.
    *
-   * @param combinationType cat, svd, magnitude_prune_svd, dare_linear_svd, ties_svd or dare_ties_svd
+   * @param combinationType cat, svd, magnitude_prune_svd, dare_linear_svd, ties_svd or
+   *     dare_ties_svd
    * @param density the part of the elements that is left, in (0, 1]; 1 for cat and svd
    * @param seed of what dare_linear_svd and dare_ties_svd drop
    * @throws IllegalArgumentException for linear, ties, dare_linear, dare_ties and magnitude_prune,

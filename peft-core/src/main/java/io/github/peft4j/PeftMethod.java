@@ -48,8 +48,8 @@ public interface PeftMethod<C extends PeftConfig> {
 
   /**
    * Whether the frozen token table is stored with an adapter that rewrites the table's look-up or
-   * the output, where its config means {@code embed_tokens} or {@code lm_head}: PEFT does so in case
-   * that the vocabulary was enlarged.
+   * the output, where its config means {@code embed_tokens} or {@code lm_head}: PEFT does so in
+   * case that the vocabulary was enlarged.
    */
   default boolean storesTables(C config) {
     return true;

@@ -176,8 +176,8 @@ public final class PeftModel extends AbstractBlock implements TextModel, AutoClo
    * compositions that are active stay as they are; its files hold no name but that of their folder.
    *
    * @param other not yet taken
-   * @throws IllegalArgumentException if another adapter is made of it by name, as a fusion is, whose
-   *     files would name one that is not there
+   * @throws IllegalArgumentException if another adapter is made of it by name, as a fusion is,
+   *     whose files would name one that is not there
    */
   public PeftModel rename(String name, String other) {
     Adapter adapter = adapter(name);

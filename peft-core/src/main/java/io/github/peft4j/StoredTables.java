@@ -12,7 +12,8 @@ import java.util.stream.Stream;
 
 /**
  * The frozen token tables that Hugging Face PEFT stores with an adapter whose targets mean one by a
- * name that it knows: those of the input and of a language model's output, where they are rewritten.
+ * name that it knows: those of the input and of a language model's output, where they are
+ * rewritten.
  */
 final class StoredTables {
 

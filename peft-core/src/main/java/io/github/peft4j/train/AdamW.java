@@ -108,7 +108,8 @@ public final class AdamW implements AutoCloseable {
    * @param weightDecay decoupled; PyTorch's default is 0.01
    */
   public AdamW(List<Trainable> parameters, double weightDecay) {
-    parameters.forEach(parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay, parameter.isView()))));
+    parameters.forEach(
+        parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay, parameter.isView()))));
   }
 
   /**
@@ -122,8 +123,7 @@ public final class AdamW implements AutoCloseable {
     parameters.forEach(
         (parameter, group) -> {
           double part = group.learningRate() / learningRate;
-          slots.add(
-              new Slot(parameter, new Group(part, group.weightDecay(), parameter.isView())));
+          slots.add(new Slot(parameter, new Group(part, group.weightDecay(), parameter.isView())));
         });
   }
 

@@ -1,7 +1,7 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** One adapter. */
 record Alone(String adapter) implements Composition {

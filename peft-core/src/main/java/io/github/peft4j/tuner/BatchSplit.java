@@ -1,7 +1,7 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** The first rows go through the first part, those that follow through the second, … */
 final class BatchSplit extends RowWise {

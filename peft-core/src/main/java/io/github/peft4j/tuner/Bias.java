@@ -68,8 +68,8 @@ public record Bias(String value) {
   }
 
   /**
-   * PEFT stores the bias of a module to save three times over, once as it was. Where it is a part of
-   * such a module, an adapter's name stands in one of the names.
+   * PEFT stores the bias of a module to save three times over, once as it was. Where it is a part
+   * of such a module, an adapter's name stands in one of the names.
    */
   private static void storeAsPeft(ParameterSite bias, TrainableCopy saved, Sites sites) {
     String whole = sites.savedModule(bias.name());
@@ -82,8 +82,7 @@ public record Bias(String value) {
                 .read(name -> name.startsWith(trained) && name.endsWith(rest))
                 .orElse(trained + ".default" + rest),
         saved.value());
-    sites.store(
-        PREFIX + whole + ".original_module" + rest, sites.initial().copy(bias.frozen()));
+    sites.store(PREFIX + whole + ".original_module" + rest, sites.initial().copy(bias.frozen()));
   }
 
   @Override

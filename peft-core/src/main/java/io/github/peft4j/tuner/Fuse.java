@@ -1,8 +1,8 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * AdapterFusion: at each place the {@link Fusing} layer of one adapter makes an output out of those

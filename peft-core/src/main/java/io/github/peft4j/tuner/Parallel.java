@@ -1,7 +1,7 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /** The batch is replicated: the first copy goes through the first part, … */

@@ -1,7 +1,7 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** A name for each row. */
 final class PerRow extends RowWise {

@@ -184,7 +184,9 @@ public final class Sites {
   /** The norms that are meant; null for all. */
   public Selection<NormSite> norms(@Nullable TargetModules targets) {
     List<NormSite> norms = free(NormSite.class);
-    return targets == null ? new Selection<>(norms, norms, "all norms", null) : select(norms, targets);
+    return targets == null
+        ? new Selection<>(norms, norms, "all norms", null)
+        : select(norms, targets);
   }
 
   /**
@@ -323,8 +325,7 @@ public final class Sites {
     private final String wanted;
     private final @Nullable TargetModules targets;
 
-    Selection(
-        List<S> chosen, List<S> candidates, String wanted, @Nullable TargetModules targets) {
+    Selection(List<S> chosen, List<S> candidates, String wanted, @Nullable TargetModules targets) {
       this.chosen = chosen;
       this.candidates = candidates;
       this.wanted = wanted;

@@ -1,8 +1,8 @@
 package io.github.peft4j.tuner;
 
-import java.util.function.UnaryOperator;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** Each part wraps those before it: yₙ = partₙ(x, … part₁(x, base)). */
 record Stack(List<Composition> parts) implements Composition {

@@ -69,6 +69,66 @@ class MethodsTest {
   }
 
   @Nested
+  class TiedLora extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).targeting("q_proj", "query", "q", "lm_head").tyingWeights();
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return true;
+    }
+
+    /**
+     * A factor of the table and its transpose in the output have a gradient each, and one value.
+     */
+    @Override
+    boolean hasWholeGradient(String tensor) {
+      return !tensor.contains("lm_head") && !tensor.contains("embedding");
+    }
+  }
+
+  @Nested
+  class TiedDora extends TiedLora {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2)
+          .targeting("q_proj", "query", "q", "embed_tokens", "lm_head")
+          .tyingWeights()
+          .dora();
+    }
+
+    @Override
+    boolean hasWholeGradient(String tensor) {
+      return tensor.endsWith("magnitude_vector");
+    }
+  }
+
+  @Nested
+  class LoraWithTiedOutput extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2).saving("embed_tokens", "lm_head").tyingWeights();
+    }
+
+    @Override
+    boolean fits(TinyModel model) {
+      return model == TinyModel.TIED_LLAMA;
+    }
+  }
+
+  @Nested
+  class LoraOnTensors extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return LoraConfig.ofRank(2)
+          .targeting("v_proj", "value", "v")
+          .targetingParameters("k_proj.weight", "key.weight", "k.weight", "embeddings.weight");
+    }
+  }
+
+  @Nested
   class Pissa extends MethodContract {
     @Override
     PeftConfig config() {
@@ -261,6 +321,15 @@ class MethodsTest {
     @Override
     PeftConfig config() {
       return Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT);
+    }
+  }
+
+  @Nested
+  class OftOfEmbeddings extends MethodContract {
+    @Override
+    PeftConfig config() {
+      return OftConfig.ofBlockSize(4)
+          .targeting("embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q");
     }
   }
 

@@ -1,18 +1,18 @@
 package io.github.peft4j.methods.linear;
 
 import ai.djl.ndarray.NDArray;
-import org.jspecify.annotations.Nullable;
-import java.util.Objects;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
+import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A method that rewrites linear maps, each by a layer of its own: queries and values unless the

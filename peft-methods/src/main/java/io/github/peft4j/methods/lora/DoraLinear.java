@@ -74,7 +74,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   /**
    * A layer of an output that shares its table.
    *
-   * @param table the layer of the embedding that it shares it with, or null for an output of its own
+   * @param table the layer of the embedding that it shares it with, or null for an output of its
+   *     own
    */
   DoraLinear(
       LinearSite site,

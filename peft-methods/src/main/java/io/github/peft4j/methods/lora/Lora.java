@@ -67,8 +67,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
         tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
     Sites.Selection<LinearSite> linear =
         linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
-    List<EmbeddingSite> embeddings =
-        chosen(sites.embeddings(config.modules()), config).list();
+    List<EmbeddingSite> embeddings = chosen(sites.embeddings(config.modules()), config).list();
     List<ParameterSite> tensors = tensors(config, sites);
     Lengths.Groups lengths = new Lengths.Groups();
     boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();

@@ -194,8 +194,8 @@ public record LoraConfig(
   }
 
   /**
-   * On tensors whose names end so, such as {@code q_proj.weight}, besides the modules that are meant;
-   * where none are, these tensors alone.
+   * On tensors whose names end so, such as {@code q_proj.weight}, besides the modules that are
+   * meant; where none are, these tensors alone.
    */
   public LoraConfig targetingParameters(String... suffixes) {
     return Configs.with(this, "targetParameters", List.of(suffixes));

@@ -59,7 +59,8 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   /**
    * A layer of an output that shares its table.
    *
-   * @param table the layer of the embedding that it shares it with, or null for an output of its own
+   * @param table the layer of the embedding that it shares it with, or null for an output of its
+   *     own
    */
   LoraLinear(LinearSite site, LoraConfig config, Sites sites, @Nullable TableFactors table) {
     this.factors =

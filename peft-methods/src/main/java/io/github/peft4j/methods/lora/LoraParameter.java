@@ -43,7 +43,8 @@ final class LoraParameter extends TunerLayer<NDArray, NDArray> implements Mergea
     long n = shape.get(1);
     this.a =
         trainable(
-            "lora_A.weight", gaussian ? initial.normal(1.0 / r, r, n) : initial.kaimingUniform(r, n));
+            "lora_A.weight",
+            gaussian ? initial.normal(1.0 / r, r, n) : initial.kaimingUniform(r, n));
     this.b =
         trainable("lora_B.weight", random ? initial.kaimingUniform(m, r) : initial.zeros(m, r));
     this.add = ADD.with("scale", config.scaleOf(site.name()));

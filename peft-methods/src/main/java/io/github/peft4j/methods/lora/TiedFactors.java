@@ -17,8 +17,7 @@ import java.util.function.BiFunction;
  * @param view declares a tensor on another's memory
  * @param starts whether the embedding takes over the output's first values, as in PEFT
  */
-record TiedFactors(
-    TableFactors table, BiFunction<String, NDArray, Trainable> view, boolean starts)
+record TiedFactors(TableFactors table, BiFunction<String, NDArray, Trainable> view, boolean starts)
     implements BiFunction<String, NDArray, Trainable> {
 
   private static final Kernel TRANSPOSE =
@@ -32,8 +31,7 @@ record TiedFactors(
   public Trainable apply(String key, NDArray start) {
     Trainable other = key.startsWith("lora_A") ? table.trainedB() : table.trainedA();
     try (Scope scope = new Scope()) {
-      Trainable tied =
-          view.apply(key, Autograd.without(() -> TRANSPOSE.call(other.value())));
+      Trainable tied = view.apply(key, Autograd.without(() -> TRANSPOSE.call(other.value())));
       if (starts) {
         Tensors.copy(tied.value(), start);
       }

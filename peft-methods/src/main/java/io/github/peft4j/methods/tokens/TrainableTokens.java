@@ -150,7 +150,6 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
     new HashSet<>(Stream.concat(outputs, stacks).toList())
         .forEach(
             module ->
-                sites.alias(
-                    modulePrefix() + module + "." + Rows.KEY, table.rows().trainable()));
+                sites.alias(modulePrefix() + module + "." + Rows.KEY, table.rows().trainable()));
   }
 }
