@@ -92,7 +92,7 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     if (config.trainableTokenIndices() != null) {
       TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
     }
-    config.bias().train(linear.list(), sites);
+    config.bias().train(withTensors(linear.list(), tensors, sites), sites);
   }
 
   /**
@@ -118,6 +118,14 @@ public final class Lora implements LowRankMethod<LoraConfig> {
     return names == null || names.isEmpty()
         ? List.of()
         : sites.parameters(TargetModules.of(names)::matches).required();
+  }
+
+  /** The maps that are rewritten, and those of whose weights that holds. */
+  private static List<LinearSite> withTensors(
+      List<LinearSite> maps, List<ParameterSite> tensors, Sites sites) {
+    return sites.all(LinearSite.class).stream()
+        .filter(map -> maps.contains(map) || tensors.contains(map.weight()))
+        .toList();
   }
 
   /** A tensor's factors are named after its module. */
