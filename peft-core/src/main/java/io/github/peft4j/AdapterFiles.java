@@ -245,8 +245,7 @@ final class AdapterFiles {
         });
     frozen.forEach(
         (name, parameter) -> {
-          if (source.names().contains(name)
-              && !isSame(source, name, parameter.frozen())) {
+          if (source.names().contains(name) && !isSame(source, name, parameter.frozen())) {
             problems.add(name + " holds another table than the model's " + parameter.name());
           }
         });

@@ -52,10 +52,14 @@ class ConfigFieldsTest {
 
   private static final Map<String, Set<String>> REFUSED =
       Map.of(
-          "LORA", OF_LORA,
-          "ADALORA", OF_ADALORA,
-          "PROMPT_TUNING", Set.of("tokenizer_kwargs"),
-          "SHIRA", Set.of("mask_type"));
+          "LORA",
+          OF_LORA,
+          "ADALORA",
+          OF_ADALORA,
+          "PROMPT_TUNING",
+          Set.of("tokenizer_kwargs"),
+          "SHIRA",
+          Set.of("mask_type"));
 
   /** Of other libraries or of our own. */
   private static final Set<String> NOT_OF_PEFT =
