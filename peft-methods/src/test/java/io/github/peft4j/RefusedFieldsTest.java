@@ -16,7 +16,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /** Which fields of Hugging Face PEFT's configs say what peft4j cannot do: all others work. */
-class ConfigFieldsTest {
+class RefusedFieldsTest {
 
   /** Fields of LoRA's relatives, that are methods of their own, and of other libraries. */
   private static final Set<String> OF_LORA =
