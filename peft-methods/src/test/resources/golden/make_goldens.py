@@ -21,12 +21,14 @@ from peft import (
     HRAConfig,
     IA3Config,
     LNTuningConfig,
+    LoKrConfig,
     LoraConfig,
     MissConfig,
     OFTConfig,
     PeftModel,
     PrefixTuningConfig,
     PromptTuningConfig,
+    ShiraConfig,
     TrainableTokensConfig,
     get_peft_model,
     initialize_lora_eva_weights,
@@ -106,6 +108,8 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
         "lora-shared-saved": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], modules_to_save=["shared"], **task),
+        "lokr-named": lambda task: LoKrConfig(
+            r=2, target_modules=["encoder.block.0.layer.0.SelfAttention.v", "k"], layers_to_transform=[1], **task),
         "fourierft-pattern": lambda task: FourierFTConfig(
             n_frequency=5, target_modules=["k"], layers_to_transform=[0],
             n_frequency_pattern={"encoder.block.0.layer.0.SelfAttention.k": 3, "^decoder.*": 7}, **task),
@@ -129,6 +133,24 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["o_proj"], trainable_token_indices=[7, 12, 5], **task),
         "lora-output": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head", "norm"], **task),
+        "lora-tied-targets": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "lm_head"], ensure_weight_tying=True, **task),
+        "lora-tied-pattern": lambda task: LoraConfig(
+            r=2, lora_alpha=4, use_dora=True, target_modules=".*(embed_tokens|q_proj)", ensure_weight_tying=True,
+            **task),
+        "lora-tied-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj"], modules_to_save=["lm_head"], ensure_weight_tying=True, **task),
+        "lora-tokens-apart": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["o_proj"],
+            trainable_token_indices={"embed_tokens": [7, 12], "lm_head": [5]}, **task),
+        "lora-parameters": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["v_proj"], target_parameters=["mlp.down_proj.weight"], **task),
+        "lora-within-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules="all-linear", modules_to_save=["layers.0.mlp"], **task),
+        "ia3-output": lambda task: IA3Config(
+            target_modules=["k_proj", "lm_head"], feedforward_modules=[], **task),
+        "shira-saved-output": lambda task: ShiraConfig(
+            r=1, target_modules=["q_proj"], modules_to_save=["lm_head"], random_seed=1, **task),
         "miss-bat": lambda task: MissConfig(
             r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
         "boft-one-butterfly": lambda task: BOFTConfig(
@@ -151,6 +173,12 @@ CASES = {
             target_modules=["query", "output.dense"], **task),
         "hra-orthogonal": lambda task: HRAConfig(
             r=2, apply_GS=True, bias="all", target_modules=["value"], **task),
+        "lora-bias-within-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, bias="all", target_modules=["key"], modules_to_save=["pooler"], **task),
+        "coft-embedding": lambda task: OFTConfig(
+            oft_block_size=4, coft=True, eps=0.2, target_modules=["query", "word_embeddings"], **task),
+        "boft-dense": lambda task: BOFTConfig(
+            boft_block_size=0, boft_block_num=2, target_modules=["dense"], init_weights=False, **task),
         "dora-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
     },
@@ -211,6 +239,14 @@ def start_from_data(model, folder):
     save_file(tensors(**started, **data), folder / "eva.safetensors")
 
 
+def shares_table(config):
+    """Whether PEFT merges twice into one table."""
+    tokens = getattr(config, "trainable_token_indices", None)
+    if "lm_head" in (getattr(config, "target_modules", None) or []):
+        return True
+    return isinstance(tokens, dict) or (getattr(config, "ensure_weight_tying", False) and not config.modules_to_save)
+
+
 def make_case(model_class, folder, config, inputs):
     torch.manual_seed(3)
     model = get_peft_model(model_class.from_pretrained(folder.parent, attn_implementation="eager"), config)
@@ -227,7 +263,7 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
-    if not config.is_prompt_learning:
+    if not config.is_prompt_learning and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
         io.update(tensors(merged_logits=merged.eval()(**inputs).logits))

@@ -19,6 +19,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,7 @@ public final class Adapter {
   /** The release of Hugging Face PEFT whose files these are. */
   static final String PEFT_VERSION = "0.21.0";
 
-  private final String name;
+  private String name;
   private final PeftConfig config;
   private final PeftMethod<?> method;
   private final Supplier<PeftConfig> trained;
@@ -40,7 +41,7 @@ public final class Adapter {
   private final Map<String, JsonElement> file;
   private final @Nullable List<String> modulesToSave;
   private List<Provenance.Training> trainings = List.of();
-  private final Composition composition;
+  private final Function<String, Composition> composition;
   private boolean isFrozen;
 
   <C extends PeftConfig> Adapter(
@@ -54,7 +55,7 @@ public final class Adapter {
     this.config = config;
     this.trained = () -> method.trained(config, rewrites());
     this.method = method;
-    this.composition = method.composition(name, config);
+    this.composition = called -> method.composition(called, config);
     this.listeners = List.copyOf(sites.listeners());
     this.rewrites = List.copyOf(sites.rewrites());
     this.frozen = Map.copyOf(sites.frozen());
@@ -90,7 +91,11 @@ public final class Adapter {
     return fields;
   }
 
-  /** The name it was added under. */
+  void rename(String other) {
+    name = other;
+  }
+
+  /** The name it was added under, or was given since. */
   public String name() {
     return name;
   }
@@ -164,7 +169,7 @@ public final class Adapter {
 
   /** How it is active alone: with the adapters that it is made on. */
   Composition composition() {
-    return composition;
+    return composition.apply(name);
   }
 
   /** Whether training leaves it as it is. */

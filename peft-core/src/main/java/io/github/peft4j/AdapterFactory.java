@@ -8,6 +8,8 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.WeightTying;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -124,17 +126,43 @@ record AdapterFactory(
             base.sites(),
             name,
             new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
-            stored == null,
+            stored == null ? null : stored.keySet(),
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
-      saveModules(sites, modulesToSave);
+      List<String> saved = modulesToSave;
+      if (modulesToSave != null && tiesModules(config, modulesToSave, method, sites)) {
+        saved = new WeightTying(sites).withTable(modulesToSave);
+        saveModules(sites, saved);
+        sites
+            .followTables()
+            .forEach((map, table) -> sites.alias(method.tensorName(map, "weight"), table));
+      } else {
+        saveModules(sites, saved);
+      }
       C complete = method.complete(config, sites);
       method.inject(stored == null ? complete : method.asStored(complete, stored), sites);
-      return new Adapter(name, complete, method, sites, common, modulesToSave);
+      if (method.storesTables(complete)
+          && Records.find(complete, "targetModules") instanceof TargetModules targets) {
+        StoredTables.store(targets, method.modulePrefix(), sites);
+      }
+      return new Adapter(name, complete, method, sites, common, saved);
     } catch (RuntimeException e) {
       Adapter.detach(name, sites.rewrites());
       throw e;
     }
+  }
+
+  /** Whether outputs are to follow the table: a file tells where its names do not. */
+  private static boolean tiesModules(
+      PeftConfig config, List<String> modulesToSave, PeftMethod<?> method, Sites sites) {
+    if (!config.ensureWeightTying()) {
+      return false;
+    }
+    WeightTying tying = new WeightTying(sites);
+    return tying.concerns(modulesToSave)
+        || (TargetModules.of(modulesToSave).matches(tying.embedding().name())
+            && tying.outputs().stream()
+                .anyMatch(output -> sites.isRead(method.tensorName(output, "weight"))));
   }
 
   /** Whether a file is one of classification; without a task PEFT trains no classifier. */
@@ -160,6 +188,7 @@ record AdapterFactory(
     if (modules == null) {
       return;
     }
+    sites.reserve(modules);
     for (String module : modules) {
       boolean found = sites.trainModules(name -> isIn(module, name));
       if (!found && !CLASSIFIERS.contains(module)) {

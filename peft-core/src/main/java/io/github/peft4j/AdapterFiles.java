@@ -161,6 +161,28 @@ final class AdapterFiles {
     return tensors;
   }
 
+  /** Whether two tables are the same but for the rounding of the one in half precision. */
+  private static boolean isSame(TensorSource source, String name, NDArray frozen) {
+    float[] theirs = source.floats(name);
+    float[] ours = Tensors.floats(frozen);
+    boolean exact = source.info(name).dtype() == DType.F32 && isSingle(frozen);
+    if (theirs.length != ours.length || exact) {
+      return Arrays.equals(theirs, ours);
+    }
+    for (int i = 0; i < ours.length; i++) {
+      double larger = Math.max(Math.abs(theirs[i]), Math.abs(ours[i]));
+      if (!(Math.abs(theirs[i] - ours[i]) <= larger / 256 + 1e-7)) { // bfloat16 has eight bits
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isSingle(NDArray array) {
+    DataType type = array.getDataType(); // UNKNOWN for bfloat16
+    return type == DataType.FLOAT32 || type == DataType.FLOAT64;
+  }
+
   /**
    * Sets tensors to those of a source, by name.
    *
@@ -228,8 +250,7 @@ final class AdapterFiles {
         });
     frozen.forEach(
         (name, parameter) -> {
-          if (source.names().contains(name)
-              && !Arrays.equals(source.floats(name), Tensors.floats(parameter.frozen()))) {
+          if (source.names().contains(name) && !isSame(source, name, parameter.frozen())) {
             problems.add(name + " holds another table than the model's " + parameter.name());
           }
         });

@@ -95,6 +95,33 @@ final class AdapterSet {
     }
   }
 
+  /** Calls an adapter otherwise, in its place among the others. */
+  void rename(String name, String other) {
+    Adapter adapter = get(name);
+    if (name.equals(other)) {
+      return;
+    }
+    requireFree(other);
+    for (Adapter made : adapters.values()) {
+      if (made != adapter && made.composition().adapters().contains(name)) {
+        throw new IllegalArgumentException(
+            "'"
+                + made.name()
+                + "' ("
+                + made.type()
+                + ") is made of '"
+                + name
+                + "' by this name; remove it first, or rename before it is made");
+      }
+    }
+    List<Adapter> present = List.copyOf(adapters.values());
+    adapters.clear();
+    adapter.rename(other);
+    present.forEach(each -> adapters.put(each.name(), each));
+    base.rename(name, other);
+    chosen = chosen.renamed(each -> each.equals(name) ? other : each);
+  }
+
   void remove(String name) {
     requireUnmerged();
     Adapter adapter = get(name);

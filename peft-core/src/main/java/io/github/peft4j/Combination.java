@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
@@ -53,6 +54,12 @@ public final class Combination {
     FREQUENCY
   }
 
+  /** The largest of the adapters' ranks. */
+  private static final int LARGEST = 0;
+
+  private static final List<String> TYPES =
+      List.of("cat", "svd", "magnitude_prune_svd", "dare_linear_svd", "ties_svd", "dare_ties_svd");
+
   private final List<String> adapters;
   private final List<Double> weights;
   private final Pruning pruning;
@@ -60,6 +67,7 @@ public final class Combination {
   private final long seed;
   private final @Nullable Election election;
   private final @Nullable Integer rank;
+  private final double clamp;
 
   private Combination(
       List<String> adapters,
@@ -68,7 +76,8 @@ public final class Combination {
       double density,
       long seed,
       @Nullable Election election,
-      @Nullable Integer rank) {
+      @Nullable Integer rank,
+      double clamp) {
     this.adapters = adapters;
     this.weights = weights;
     this.pruning = pruning;
@@ -76,6 +85,7 @@ public final class Combination {
     this.seed = seed;
     this.election = election;
     this.rank = rank;
+    this.clamp = clamp;
   }
 
   /** The sum of these adapters' changes: weights of 1, until {@link #weights} says otherwise. */
@@ -93,7 +103,8 @@ public final class Combination {
         1,
         0,
         null,
-        null);
+        null,
+        1);
   }
 
   private static void require(boolean fine, String field, Object value, String expected) {
@@ -122,7 +133,8 @@ public final class Combination {
         density,
         seed,
         election,
-        rank);
+        rank,
+        clamp);
   }
 
   /**
@@ -167,7 +179,7 @@ public final class Combination {
   private Combination pruned(
       Pruning pruning, double density, long seed, @Nullable Election election) {
     require(density > 0 && density <= 1, "density", density, "a value in (0, 1]");
-    return new Combination(adapters, weights, pruning, density, seed, election, rank);
+    return new Combination(adapters, weights, pruning, density, seed, election, rank, clamp);
   }
 
   /**
@@ -177,7 +189,7 @@ public final class Combination {
    */
   public Combination electing(Election election) {
     require(this.election != null, "election", election, "ties or dareTies to be chosen before");
-    return new Combination(adapters, weights, pruning, density, seed, election, rank);
+    return new Combination(adapters, weights, pruning, density, seed, election, rank, clamp);
   }
 
   /**
@@ -187,7 +199,79 @@ public final class Combination {
    */
   public Combination rank(int rank) {
     require(rank > 0, "rank", rank, "a rank above 0");
-    return new Combination(adapters, weights, pruning, density, seed, election, rank);
+    return new Combination(adapters, weights, pruning, density, seed, election, rank, clamp);
+  }
+
+  /**
+   * With the elements of both factors clipped to plus and minus a quantile of all of them, as
+   * Hugging Face PEFT's {@code svd_clamp} does: a decomposition's few large elements are cut off.
+   *
+   * @param quantile above 0.5 and up to 1, which clips nothing; 0.99 is usual
+   */
+  public Combination clamp(double quantile) {
+    require(quantile > 0.5 && quantile <= 1, "clamp", quantile, "a value in (0.5, 1]");
+    return new Combination(adapters, weights, pruning, density, seed, election, rank, quantile);
+  }
+
+  /** As {@link #type(String, double, long)}, for what prunes nothing: cat and svd. */
+  public Combination type(String combinationType) {
+    return type(combinationType, 1, 0);
+  }
+
+  /**
+   * What Hugging Face PEFT's {@code add_weighted_adapter} calls so. All but {@code cat} have the
+   * largest of the adapters' ranks, unless {@link #rank} says otherwise.
+   *
+   * @param combinationType cat, svd, magnitude_prune_svd, dare_linear_svd, ties_svd or
+   *     dare_ties_svd
+   * @param density the part of the elements that is left, in (0, 1]; 1 for cat and svd
+   * @param seed of what dare_linear_svd and dare_ties_svd drop
+   * @throws IllegalArgumentException for linear, ties, dare_linear, dare_ties and magnitude_prune,
+   *     which combine factors apart, saying what to take instead
+   */
+  public Combination type(String combinationType, double density, long seed) {
+    Combination largest =
+        rank == null
+            ? new Combination(
+                adapters, weights, pruning, this.density, this.seed, election, LARGEST, clamp)
+            : this;
+    return switch (combinationType) {
+      case "cat", "svd" -> {
+        require(density == 1, "density", density, "1, as " + combinationType + " prunes nothing");
+        yield (combinationType.equals("cat") ? this : largest).pruned(Pruning.NONE, 1, 0, null);
+      }
+      case "magnitude_prune_svd" -> largest.magnitudePrune(density);
+      case "dare_linear_svd" -> largest.dareLinear(density, seed);
+      case "ties_svd" -> largest.ties(density);
+      case "dare_ties_svd" -> largest.dareTies(density, seed);
+      default ->
+          throw new IllegalArgumentException(
+              "Combination: field 'combination_type' is "
+                  + combinationType
+                  + "; expected one of "
+                  + TYPES
+                  + ". In PEFT linear, ties, dare_linear, dare_ties and magnitude_prune combine A and"
+                  + " B apart, whose product is not the combination of the changes: take cat for"
+                  + " linear, and the type with _svd for the others");
+    };
+  }
+
+  /** Clips to what {@link #clamp} says; 1 for nothing. */
+  double clamp() {
+    return clamp;
+  }
+
+  /** The rank of what is made of changes of these ranks. */
+  int rankOf(List<Integer> ranks) {
+    if (rank == null) {
+      return ranks.stream().mapToInt(Integer::intValue).sum();
+    }
+    return rank == LARGEST ? Collections.max(ranks) : rank;
+  }
+
+  /** The rank that was asked for as a number, or null. */
+  @Nullable Integer ownRank() {
+    return rank == null || rank == LARGEST ? null : rank;
   }
 
   List<String> adapters() {
@@ -214,10 +298,6 @@ public final class Combination {
     return election;
   }
 
-  @Nullable Integer rank() {
-    return rank;
-  }
-
   /** Whether it is Σ wᵢ ΔWᵢ. */
   boolean isSum() {
     return pruning == Pruning.NONE && election == null;
@@ -230,6 +310,7 @@ public final class Combination {
             .collect(Collectors.joining(" + "))
         + (pruning == Pruning.NONE ? "" : ", " + pruning + " density " + density)
         + (election == null ? "" : ", signs by " + election)
-        + (rank == null ? "" : ", rank " + rank);
+        + (rank == null ? "" : ", rank " + (rank == LARGEST ? "of the largest" : rank))
+        + (clamp == 1 ? "" : ", clamped at " + clamp);
   }
 }

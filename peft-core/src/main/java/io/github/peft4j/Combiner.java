@@ -177,15 +177,15 @@ final class Combiner {
     List<TunerLayer<?, ?>> layers = change.present();
     if (change.isLowRank()) {
       List<Factors> all = layers.stream().map(layer -> factors((LowRank) layer)).toList();
-      Integer wanted = how.rank();
-      int rank = wanted != null ? wanted : all.stream().mapToInt(Factors::rank).sum();
+      int rank = how.rankOf(all.stream().map(Factors::rank).toList());
       return how.isSum()
-          ? WeightChanges.sum(all, weights).truncate(rank)
+          ? WeightChanges.sum(all, weights).truncate(rank, how.clamp())
           : WeightChanges.decompose(
-              WeightChanges.combine(all.stream().map(Factors::product).toList(), weights, how),
-              rank);
+                  WeightChanges.combine(all.stream().map(Factors::product).toList(), weights, how),
+                  rank)
+              .clamp(how.clamp());
     }
-    Integer rank = how.rank();
+    Integer rank = how.ownRank();
     if (rank == null) {
       throw new IllegalArgumentException(
           "Combination: field 'rank' is null; expected a rank, as what the adapters change at "
@@ -196,7 +196,8 @@ final class Combiner {
         layers.stream().map(layer -> difference(change.site(), (Mergeable) layer)).toList();
     NDArray combined = WeightChanges.combine(changes, weights, how);
     return WeightChanges.decompose(
-        isTransposed(change.site()) ? TRANSPOSE.call(combined) : combined, rank);
+            isTransposed(change.site()) ? TRANSPOSE.call(combined) : combined, rank)
+        .clamp(how.clamp());
   }
 
   private static Factors factors(LowRank layer) {

@@ -22,4 +22,12 @@ public interface PeftConfig {
   default @Nullable List<String> modulesToSave() {
     return null;
   }
+
+  /**
+   * Whether what is trained of the token table counts for the outputs that share it, where these or
+   * it are named; PEFT has the field for LoRA alone.
+   */
+  default boolean ensureWeightTying() {
+    return false;
+  }
 }

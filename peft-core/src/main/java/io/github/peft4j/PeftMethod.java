@@ -58,6 +58,15 @@ public interface PeftMethod<C extends PeftConfig> {
   void inject(C config, Sites sites);
 
   /**
+   * Whether the frozen token table is stored with an adapter that rewrites the table's look-up or
+   * the output, where its config means {@code embed_tokens} or {@code lm_head}: PEFT does so in
+   * case that the vocabulary was enlarged.
+   */
+  default boolean storesTables(C config) {
+    return true;
+  }
+
+  /**
    * How a new adapter is active, in a composition with those that it is made on. Those are frozen:
    * a fusion learns to mix adapters that others have trained.
    *

@@ -140,6 +140,19 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
+   * Calls an adapter otherwise. Its tensors, whether it is active, frozen or being trained, and the
+   * compositions that are active stay as they are; its files hold no name but that of their folder.
+   *
+   * @param other not yet taken
+   * @throws IllegalArgumentException if another adapter is made of it by name, as a fusion is,
+   *     whose files would name one that is not there
+   */
+  public PeftModel rename(String name, String other) {
+    adapters.rename(name, other);
+    return this;
+  }
+
+  /**
    * Takes an adapter away and frees its tensors. If it was active, no adapter is active afterwards.
    *
    * @throws IllegalArgumentException if there is no such adapter

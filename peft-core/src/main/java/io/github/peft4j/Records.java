@@ -49,6 +49,15 @@ final class Records {
     return of(type, arguments);
   }
 
+  /** The value of a component; null if there is none of this name. */
+  static @Nullable Object find(Object record, String component) {
+    return Arrays.stream(record.getClass().getRecordComponents())
+        .filter(each -> each.getName().equals(component))
+        .findFirst()
+        .map(each -> value(record, each))
+        .orElse(null);
+  }
+
   /** The value of a component. */
   static @Nullable Object value(Object record, String component) {
     return value(record, component(record, component));

@@ -80,6 +80,19 @@ final class WeightChanges {
               return [torch.mm(torch.narrow(vh, 0, 0, {rank}), torch.t(qa)), torch.mm(qb, left)]
           """);
 
+  // torch.quantile takes no more than 16 million elements.
+  private static final Kernel CLAMP =
+      Kernel.of(
+          """
+          def clamp(a: Tensor, b: Tensor) -> List[Tensor]:
+              all = torch.cat([torch.reshape(b, [-1]), torch.reshape(a, [-1])], 0)
+              place = {quantile} * (torch.size(all, 0) - 1)
+              below, i = torch.kthvalue(all, int(place) + 1)
+              above, j = torch.kthvalue(all, torch.size(all, 0) - int(float(torch.size(all, 0) - 1) - place))
+              high = torch.lerp(below, above, place - float(int(place)))
+              return [torch.minimum(torch.maximum(a, torch.neg(high)), high), torch.minimum(torch.maximum(b, torch.neg(high)), high)]
+          """);
+
   private WeightChanges() {}
 
   /**
@@ -103,9 +116,19 @@ final class WeightChanges {
       return PRODUCT.call(a, b);
     }
 
-    /** The nearest factors of this rank, or these. */
-    Factors truncate(int rank) {
-      return rank >= rank() ? this : factors(TRUNCATE.with("rank", rank).callForAll(a, b));
+    /** The nearest factors of this rank, clipped; these, if there is nothing to cut and to clip. */
+    Factors truncate(int rank, double clamp) {
+      if (rank >= rank() && clamp == 1) {
+        return this;
+      }
+      long most = Math.min(a.getShape().get(1), b.getShape().get(0));
+      long kept = Math.min(Math.min(rank, rank()), most);
+      return factors(TRUNCATE.with("rank", kept).callForAll(a, b)).clamp(clamp);
+    }
+
+    /** Both factors with their elements clipped to ± this quantile of all of them. */
+    Factors clamp(double quantile) {
+      return quantile == 1 ? this : factors(CLAMP.with("quantile", quantile).callForAll(a, b));
     }
   }
 

@@ -14,10 +14,12 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.LoraInitialization;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
@@ -229,6 +231,84 @@ class AdaptersTest {
       assertThat(each).hasSize(2);
       assertThat(each.get(1).get("LABEL_1").getProbability())
           .isCloseTo(a.get("LABEL_1").getProbability(), within(1e-5));
+    }
+  }
+
+  @Test
+  void aRenamedAdapterIsTheSame() {
+    try (PeftModel model = llama()) {
+      model.adapt("a", RANDOM).adapt("b", RANDOM).freeze("b");
+      List<Composition> compositions =
+          List.of(
+              Composition.of("a"),
+              Composition.stack(List.of("b", "a")),
+              Composition.average("a", "b").weights(3, 1),
+              Composition.batchSplit(List.of(1, 1), "b", "a"),
+              Composition.perRow(Composition.BASE, "a"));
+      for (Composition composition : compositions) {
+        float[] before = logits(model.activate(composition));
+        model.rename("a", "renamed");
+        assertThat(model.active().toString())
+            .isEqualTo(composition.toString().replaceAll("\\ba\\b", "renamed"));
+        assertThat(logits(model)).isEqualTo(before);
+        assertThat(model.adapters().keySet()).containsExactly("renamed", "b");
+        model.rename("renamed", "a");
+        assertThat(logits(model.activate(composition))).isEqualTo(before);
+      }
+      model.activate("a").disable().rename("b", "c");
+      float[] base = logits(model);
+      assertThat(model.adapter("c").isFrozen()).isTrue();
+      assertThat(model.adapter("c").name()).isEqualTo("c");
+      assertThat(logits(model.enable())).isNotEqualTo(base);
+      assertThat(model.status().toString()).contains("c ").doesNotContain("b ");
+      model.save("c", folder.resolve("c")).remove("c").loadAdapter("b", folder.resolve("c"));
+      assertThatThrownBy(() -> model.rename("a", "b"))
+          .hasMessageContaining("there is an adapter 'b' already");
+      assertThatThrownBy(() -> model.rename("x", "y"))
+          .hasMessageContaining("there is no adapter 'x'; there are [a, b]");
+      assertThatThrownBy(() -> model.rename("a", Composition.BASE))
+          .hasMessageContaining("means the frozen model alone");
+      model.activate("a").merge();
+      assertThatThrownBy(() -> model.rename("a", "y")).hasMessageContaining("unmerge() first");
+    }
+  }
+
+  @Test
+  void whatAFusionIsMadeOfKeepsItsName() {
+    try (PeftModel model = llama()) {
+      BottleneckConfig config = BottleneckConfig.pfeiffer().reduction(4);
+      model.adapt("a", config).adapt("b", config).adapt("mix", FusionConfig.of("a", "b"));
+      float[] before = logits(model);
+      assertThatThrownBy(() -> model.rename("a", "c"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("'mix' (ADAPTER_FUSION) is made of 'a' by this name");
+      model.rename("mix", "mixture");
+      assertThat(logits(model)).isEqualTo(before);
+      assertThat(model.active().adapters()).containsExactlyInAnyOrder("a", "b", "mixture");
+      assertThat(logits(model.activate(model.adapter("mixture").composition()))).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void trainingGoesOnUnderAnotherName() {
+    try (PeftModel model = llama();
+        PeftModel other = Peft.from(folder.resolve("llama")).precision(Precision.FLOAT32).load()) {
+      train(model.adapt("a", RANDOM), 2);
+      train(model.rename("a", "b"), 2);
+      train(other.adapt("a", RANDOM), 2);
+      train(other, 2);
+      assertThat(logits(model)).isEqualTo(logits(other));
+    }
+  }
+
+  private static void train(PeftModel model, int steps) {
+    try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
+      for (int step = 0; step < steps; step++) {
+        long[][] labels = {{4, 9, 30}, {7, 12, 5}};
+        new Backpropagation(model.base(), true)
+            .run(input(model), new Targets.NextTokens(labels), 0.2, step);
+        optimizer.step(0.01);
+      }
     }
   }
 }

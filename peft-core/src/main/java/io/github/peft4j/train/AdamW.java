@@ -54,8 +54,8 @@ public final class AdamW implements AutoCloseable {
   private final List<Slot> slots = new ArrayList<>();
   private @Nullable Reached reached;
 
-  /** What tensors of one fused call have in common: a part of the rate, and the decay. */
-  private record Group(double part, double decay) {}
+  /** What tensors of one fused call have in common; no two of them share memory. */
+  private record Group(double part, double decay, boolean views) {}
 
   /** One tensor with its moments and, once one has reached it, its gradient. */
   private static final class Slot {
@@ -108,7 +108,8 @@ public final class AdamW implements AutoCloseable {
    * @param weightDecay decoupled; PyTorch's default is 0.01
    */
   public AdamW(List<Trainable> parameters, double weightDecay) {
-    parameters.forEach(parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay))));
+    parameters.forEach(
+        parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay, parameter.isView()))));
   }
 
   /**
@@ -122,7 +123,7 @@ public final class AdamW implements AutoCloseable {
     parameters.forEach(
         (parameter, group) -> {
           double part = group.learningRate() / learningRate;
-          slots.add(new Slot(parameter, new Group(part, group.weightDecay())));
+          slots.add(new Slot(parameter, new Group(part, group.weightDecay(), parameter.isView())));
         });
   }
 

@@ -251,6 +251,12 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     shared = sites().flatMap(Site::shared).distinct().toList();
   }
 
+  /** Calls an adapter otherwise, at work or not. */
+  public void rename(String adapter, String other) {
+    sites().forEach(site -> site.rename(adapter, other));
+    activate(composition.renamed(name -> name.equals(adapter) ? other : name));
+  }
+
   /** Which adapters are at work. */
   public Composition composition() {
     return composition;

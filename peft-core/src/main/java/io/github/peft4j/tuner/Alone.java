@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** One adapter. */
 record Alone(String adapter) implements Composition {
@@ -14,6 +15,11 @@ record Alone(String adapter) implements Composition {
   @Override
   public List<List<String>> lineups() {
     return List.of(List.of(adapter));
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Alone(names.apply(adapter));
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 
 /**
@@ -73,6 +74,11 @@ public final class Average implements Composition {
   @Override
   public boolean isByRow() {
     return parts.stream().anyMatch(Composition::isByRow);
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Average(Parts.renamed(parts, names), weights);
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** The first rows go through the first part, those that follow through the second, … */
 final class BatchSplit extends RowWise {
@@ -34,6 +35,11 @@ final class BatchSplit extends RowWise {
       }
     }
     return partOf;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new BatchSplit(Parts.renamed(parts(), names), sizes);
   }
 
   @Override

@@ -49,10 +49,10 @@ public record Bias(String value) {
   public void train(List<LinearSite> rewritten, Sites sites) {
     Set<String> modules = rewritten.stream().map(Site::name).collect(Collectors.toSet());
     for (ParameterSite bias : meant(rewritten, sites)) {
-      String module = bias.name().replaceAll("\\.bias$", "");
       if (sites.layer(bias) instanceof TrainableCopy saved) {
-        storeAsPeft(module, bias, saved, sites);
+        storeAsPeft(bias, saved, sites);
       } else {
+        String module = bias.name().replaceAll("\\.bias$", "");
         String name = modules.contains(module) ? PREFIX + module + ".base_layer.bias" : null;
         sites.train(bias, name);
       }
@@ -67,11 +67,22 @@ public record Bias(String value) {
     };
   }
 
-  /** PEFT stores the bias of a module to save three times over, once as it was. */
-  private static void storeAsPeft(
-      String module, ParameterSite bias, TrainableCopy saved, Sites sites) {
-    sites.alias(PREFIX + module + ".modules_to_save.bias", saved.value());
-    sites.store(PREFIX + module + ".original_module.bias", sites.initial().copy(bias.frozen()));
+  /**
+   * PEFT stores the bias of a module to save three times over, once as it was. Where it is a part
+   * of such a module, an adapter's name stands in one of the names.
+   */
+  private static void storeAsPeft(ParameterSite bias, TrainableCopy saved, Sites sites) {
+    String whole = sites.savedModule(bias.name());
+    String rest = bias.name().substring(whole.length()); // .bias, .dense.bias
+    String trained = PREFIX + whole + ".modules_to_save";
+    sites.alias(
+        rest.equals(".bias")
+            ? trained + rest
+            : sites
+                .read(name -> name.startsWith(trained) && name.endsWith(rest))
+                .orElse(trained + ".default" + rest),
+        saved.value());
+    sites.store(PREFIX + whole + ".original_module" + rest, sites.initial().copy(bias.frozen()));
   }
 
   @Override

@@ -4,6 +4,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -38,6 +39,11 @@ public interface Composition {
         }
 
         @Override
+        public Composition renamed(UnaryOperator<String> names) {
+          return this;
+        }
+
+        @Override
         public String toString() {
           return "none";
         }
@@ -69,6 +75,13 @@ public interface Composition {
   default boolean isByRow() {
     return false;
   }
+
+  /**
+   * The same with an adapter under another name.
+   *
+   * @param names a function over names, the identity but for the adapter that was renamed
+   */
+  Composition renamed(UnaryOperator<String> names);
 
   /** How many times the batch is replicated, one after the other: see {@link #parallel}. */
   default int replicas() {

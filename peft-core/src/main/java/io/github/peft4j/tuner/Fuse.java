@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * AdapterFusion: at each place the {@link Fusing} layer of one adapter makes an output out of those
@@ -56,6 +57,11 @@ record Fuse(String fusion, List<Composition> parts) implements Composition {
       all.add(fused);
     }
     return all;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Fuse(names.apply(fusion), Parts.renamed(parts, names));
   }
 
   @Override

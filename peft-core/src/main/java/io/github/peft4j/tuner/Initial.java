@@ -47,6 +47,13 @@ public final class Initial {
     return of(values, shape);
   }
 
+  /** Normal with another mean. */
+  public NDArray normalAround(double mean, double deviation, long... shape) {
+    try (NDArray normal = normal(deviation, shape)) {
+      return normal.add(mean);
+    }
+  }
+
   /** Normal with mean 0, drawn again beyond two deviations. */
   public NDArray truncatedNormal(double deviation, long... shape) {
     float[] values = new float[Math.toIntExact(new Shape(shape).size())];

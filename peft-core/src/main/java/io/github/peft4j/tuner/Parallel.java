@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /** The batch is replicated: the first copy goes through the first part, … */
@@ -23,6 +24,11 @@ final class Parallel extends RowWise {
           this + " needs a batch replicated " + n + " times, this one has " + rows + " rows");
     }
     return IntStream.range(0, Math.toIntExact(rows)).map(row -> (int) (row / (rows / n))).toArray();
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Parallel(Parts.renamed(parts(), names));
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -12,6 +13,11 @@ final class Parts {
   /** One part for each adapter. */
   static Composition[] of(Stream<String> adapters) {
     return adapters.map(Composition::of).toArray(Composition[]::new);
+  }
+
+  /** The parts with an adapter under another name. */
+  static List<Composition> renamed(List<Composition> parts, UnaryOperator<String> names) {
+    return parts.stream().map(part -> part.renamed(names)).toList();
   }
 
   /** The ways of all parts. */

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** A name for each row. */
 final class PerRow extends RowWise {
@@ -26,6 +27,11 @@ final class PerRow extends RowWise {
           this + " is for a batch of " + partOf.length + " rows, this one has " + rows);
     }
     return partOf;
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new PerRow(this.names.stream().map(names).toList());
   }
 
   @Override

@@ -67,6 +67,13 @@ public abstract class Site<I, O> implements Forward<I, O>, Place<I, O> {
     activate(composition);
   }
 
+  /** Calls an adapter otherwise; its layer keeps its place among those of others. */
+  public final void rename(String adapter, String other) {
+    Map<String, TunerLayer<I, O>> present = new LinkedHashMap<>(layers);
+    layers.clear();
+    present.forEach((name, layer) -> layers.put(name.equals(adapter) ? other : name, layer));
+  }
+
   /** Takes one adapter's layer out, without closing it; null if there is none. */
   public final @Nullable TunerLayer<I, O> restore(String adapter) {
     TunerLayer<I, O> layer = layers.remove(adapter);

@@ -6,9 +6,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -25,12 +27,14 @@ public final class Sites {
   private final List<Site<?, ?>> all;
   private final String adapter;
   private final Initial initial;
-  private final boolean fresh;
+  private final @Nullable Set<String> file;
   private final @Nullable Words words;
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
   private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
   private final List<StepListener> listeners = new ArrayList<>();
+  private Predicate<String> reserved = name -> false;
+  private List<String> saved = List.of();
 
   /**
    * One site and the layer that rewrites it.
@@ -53,20 +57,20 @@ public final class Sites {
    *
    * @param adapter the adapter's name
    * @param initial makes its tensors
-   * @param fresh whether the tensors are to be trained from their first values on, and not to be
-   *     read from a file
+   * @param file names of the tensors that a file holds for it, or null if they are to be trained
+   *     from their first values on
    * @param words the model's tokenizer, or null if it has none
    */
   public Sites(
       Stream<Site<?, ?>> all,
       String adapter,
       Initial initial,
-      boolean fresh,
+      @Nullable Set<String> file,
       @Nullable Words words) {
     this.all = all.toList();
     this.adapter = adapter;
     this.initial = initial;
-    this.fresh = fresh;
+    this.file = file;
     this.words = words;
   }
 
@@ -75,7 +79,17 @@ public final class Sites {
    * costly ones need not be computed.
    */
   public boolean isFresh() {
-    return fresh;
+    return file == null;
+  }
+
+  /** Whether the adapter is read from a file that holds a tensor of this name. */
+  public boolean isRead(String tensor) {
+    return read(tensor::equals).isPresent();
+  }
+
+  /** The first accepted name of a tensor in the file that the adapter is read from, if any. */
+  public Optional<String> read(Predicate<String> names) {
+    return file == null ? Optional.empty() : file.stream().filter(names).findFirst();
   }
 
   /**
@@ -97,6 +111,40 @@ public final class Sites {
     return initial;
   }
 
+  /**
+   * Keeps modules that are trained whole from being targets as well, and what is in them.
+   *
+   * @param modules regular expressions over ends of names, or over parts of them
+   */
+  public void reserve(List<String> modules) {
+    saved = List.copyOf(modules);
+    List<Pattern> names =
+        modules.stream().map(m -> Pattern.compile("(^|.*\\.)" + m + "($|\\..*)")).toList();
+    reserved = name -> names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
+  }
+
+  /** The outermost module that is trained whole and has this parameter; its own module if none. */
+  String savedModule(String parameter) {
+    String module = parameter.substring(0, parameter.lastIndexOf('.'));
+    for (int end = module.indexOf('.'); end > 0; end = module.indexOf('.', end + 1)) {
+      String outer = module.substring(0, end);
+      if (saved.stream().anyMatch(outer::endsWith)) {
+        return outer;
+      }
+    }
+    return module;
+  }
+
+  /** Whether a module is trained whole, or a part of one that is. */
+  public boolean isReserved(String module) {
+    return reserved.test(module);
+  }
+
+  /** Every site of a kind that is not within a module that is trained whole. */
+  private <S extends Site<?, ?>> List<S> free(Class<S> kind) {
+    return all(kind).stream().filter(site -> !reserved.test(site.name())).toList();
+  }
+
   /** Every site of a kind, in the model's order. */
   public <S extends Site<?, ?>> List<S> all(Class<S> kind) {
     return all.stream().filter(kind::isInstance).map(kind::cast).toList();
@@ -109,13 +157,14 @@ public final class Sites {
    * @param usual roles that the method rewrites when nothing is said
    */
   public Selection<LinearSite> linear(@Nullable TargetModules targets, LinearSite.Role... usual) {
-    List<LinearSite> linear = all(LinearSite.class);
+    List<LinearSite> linear = free(LinearSite.class);
     if (targets == null) {
       List<LinearSite.Role> roles = List.of(usual);
       return new Selection<>(
           linear.stream().filter(site -> roles.contains(site.role())).toList(),
           linear,
-          "roles " + roles);
+          "roles " + roles,
+          null);
     }
     return select(
         linear.stream()
@@ -126,16 +175,18 @@ public final class Sites {
 
   /** The embeddings that are meant; {@code all-linear} means none. */
   public Selection<EmbeddingSite> embeddings(@Nullable TargetModules targets) {
-    List<EmbeddingSite> embeddings = all(EmbeddingSite.class);
+    List<EmbeddingSite> embeddings = free(EmbeddingSite.class);
     return targets == null || targets.isAllLinear()
-        ? new Selection<>(List.of(), embeddings, "none")
+        ? new Selection<>(List.of(), embeddings, "none", null)
         : select(embeddings, targets);
   }
 
   /** The norms that are meant; null for all. */
   public Selection<NormSite> norms(@Nullable TargetModules targets) {
-    List<NormSite> norms = all(NormSite.class);
-    return targets == null ? new Selection<>(norms, norms, "all norms") : select(norms, targets);
+    List<NormSite> norms = free(NormSite.class);
+    return targets == null
+        ? new Selection<>(norms, norms, "all norms", null)
+        : select(norms, targets);
   }
 
   /**
@@ -163,6 +214,27 @@ public final class Sites {
     return !parameters.isEmpty() || !tied.isEmpty();
   }
 
+  /**
+   * Has output maps that share an embedding's table follow the copy of it that is trained.
+   *
+   * @return the copies by the maps
+   */
+  public Map<LinearSite, Trainable> followTables() {
+    Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
+    for (LinearSite output : tied()) {
+      for (EmbeddingSite embedding : all(EmbeddingSite.class)) {
+        boolean table = embedding.weight().shape().equals(output.weight().shape());
+        if (table
+            && !followed.containsKey(output)
+            && layer(embedding.weight()) instanceof TrainableCopy copy) {
+          rewrite(output, new TiedLinear(copy));
+          followed.put(output, copy.value());
+        }
+      }
+    }
+    return followed;
+  }
+
   /** The linear maps whose weight is another module's parameter. */
   public List<LinearSite> tied() {
     Set<ParameterSite> published = new HashSet<>(all(ParameterSite.class));
@@ -175,14 +247,16 @@ public final class Sites {
     return new Selection<>(
         parameters.stream().filter(site -> names.test(site.name())).toList(),
         parameters,
-        "the method's choice of parameters");
+        "the method's choice of parameters",
+        null);
   }
 
   private static <S extends Site<?, ?>> Selection<S> select(List<S> sites, TargetModules targets) {
     return new Selection<>(
         sites.stream().filter(site -> targets.matches(site.name())).toList(),
         sites,
-        targets.toString());
+        targets.toString(),
+        targets);
   }
 
   /** Puts one layer into one site. */
@@ -249,17 +323,22 @@ public final class Sites {
     private final List<S> chosen;
     private final List<S> candidates;
     private final String wanted;
+    private final @Nullable TargetModules targets;
 
-    Selection(List<S> chosen, List<S> candidates, String wanted) {
+    Selection(List<S> chosen, List<S> candidates, String wanted, @Nullable TargetModules targets) {
       this.chosen = chosen;
       this.candidates = candidates;
       this.wanted = wanted;
+      this.targets = targets;
     }
 
     /** Those among them whose name is accepted. */
     public Selection<S> where(Predicate<String> names) {
       return new Selection<>(
-          chosen.stream().filter(site -> names.test(site.name())).toList(), candidates, wanted);
+          chosen.stream().filter(site -> names.test(site.name())).toList(),
+          candidates,
+          wanted,
+          targets);
     }
 
     /** Those whose name is not meant by these; all of them for null. */
@@ -267,9 +346,13 @@ public final class Sites {
       return excluded == null ? this : where(name -> !excluded.matches(name));
     }
 
-    /** Those in some layers, see {@link TargetModules#inLayers}. */
+    /**
+     * Those in some layers, see {@link TargetModules#inLayers}, and those whose whole names are
+     * listed, in whatever layer.
+     */
     public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
-      return where(TargetModules.inLayers(indices, patterns));
+      Predicate<String> inLayers = TargetModules.inLayers(indices, patterns);
+      return where(name -> (targets != null && targets.isNamed(name)) || inLayers.test(name));
     }
 
     /** The sites. */

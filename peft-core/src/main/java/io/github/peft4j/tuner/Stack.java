@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** Each part wraps those before it: yₙ = partₙ(x, … part₁(x, base)). */
 record Stack(List<Composition> parts) implements Composition {
@@ -48,6 +49,11 @@ record Stack(List<Composition> parts) implements Composition {
   @Override
   public int replicas() {
     return parts.stream().mapToInt(Composition::replicas).max().orElse(1);
+  }
+
+  @Override
+  public Composition renamed(UnaryOperator<String> names) {
+    return new Stack(Parts.renamed(parts, names));
   }
 
   @Override

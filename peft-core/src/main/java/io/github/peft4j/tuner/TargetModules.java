@@ -72,6 +72,11 @@ public final class TargetModules {
     return isAllLinear() || (expression != null && name.matches(expression));
   }
 
+  /** Whether a list has a module's whole name. */
+  public boolean isNamed(String name) {
+    return suffixes != null && suffixes.contains(name);
+  }
+
   /**
    * Names restricted to some layers. A layer's index is the first number in a name that counts.
    *

@@ -21,6 +21,8 @@ public final class Trainable implements AutoCloseable {
     TRAINED,
     /** Only stored. */
     BUFFER,
+    /** Trained on another tensor's memory, with a gradient of its own, and in the adapter file. */
+    TRAINED_VIEW,
     /** Trained, but not in Hugging Face PEFT's file: kept in one of our own beside it. */
     TRAINED_BESIDE,
     /** Only stored, and in our own file beside Hugging Face PEFT's. */
@@ -49,6 +51,11 @@ public final class Trainable implements AutoCloseable {
   /** Whether it is stored with the adapter but never trained. */
   public boolean isBuffer() {
     return kind == Kind.BUFFER || kind == Kind.BUFFER_BESIDE;
+  }
+
+  /** Whether it shares another's memory, so that both are to be updated one after the other. */
+  public boolean isView() {
+    return kind == Kind.TRAINED_VIEW;
   }
 
   /** Whether Hugging Face PEFT's file leaves it out, so that it is stored beside. */

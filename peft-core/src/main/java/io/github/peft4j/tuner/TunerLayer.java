@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -62,6 +63,16 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
    */
   protected final Trainable trainable(String key, NDArray initial) {
     return add(new Trainable(key, initial, Trainable.Kind.TRAINED));
+  }
+
+  /**
+   * Declares a tensor that is trained on the memory of another layer's, with a gradient and moments
+   * of its own: each change of one is a change of both.
+   *
+   * @param view of the other tensor, in any order of elements
+   */
+  protected final Trainable view(String key, NDArray view) {
+    return add(new Trainable(key, Autograd.detach(view), Trainable.Kind.TRAINED_VIEW));
   }
 
   /** Declares a tensor that is saved and loaded with the adapter but not trained. */

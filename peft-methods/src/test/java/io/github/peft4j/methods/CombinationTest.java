@@ -23,6 +23,7 @@ import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -304,6 +305,94 @@ class CombinationTest {
       assertThatThrownBy(() -> Combination.of("a", "b").ties(0))
           .hasMessageContaining("field 'density' is 0.0; expected a value in (0, 1]");
       assertThat(model.adapters()).containsOnlyKeys("a", "p", "i", "o");
+    }
+  }
+
+  /** PEFT's svd_clamp: torch.quantile of U S and Vᵀ together, by linear interpolation. */
+  @Test
+  void clampingCutsBothFactorsAtAQuantileOfAll() {
+    try (PeftModel model = three()) {
+      model.combine("plain", all().rank(3));
+      model.combine("clamped", all().rank(3).clamp(0.83));
+      List<Sites.Rewrite> plain = model.adapter("plain").rewrites();
+      for (int i = 0; i < plain.size(); i++) {
+        double[][] factors = factors(plain.get(i));
+        double[] sorted = Arrays.stream(factors).flatMapToDouble(Arrays::stream).sorted().toArray();
+        double place = 0.83 * (sorted.length - 1);
+        int below = (int) place;
+        double most = sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
+        double[][] clamped = factors(model.adapter("clamped").rewrites().get(i));
+        for (int j = 0; j < 2; j++) {
+          double[] expected =
+              Arrays.stream(factors[j]).map(x -> Math.max(-most, Math.min(most, x))).toArray();
+          assertThat(clamped[j]).containsExactly(expected, within(1e-9));
+          assertThat(clamped[j]).isNotEqualTo(factors[j]);
+        }
+      }
+      assertThatThrownBy(() -> all().clamp(0.5))
+          .hasMessageContaining("field 'clamp' is 0.5; expected a value in (0.5, 1]");
+    }
+  }
+
+  private static double[][] factors(Sites.Rewrite rewrite) {
+    return rewrite.layer().trainables().stream()
+        .map(tensor -> tensor.value().toDoubleArray())
+        .toArray(double[][]::new);
+  }
+
+  @Test
+  void typesAreKnownByPeftsNames() {
+    Map<String, Combination> types =
+        Map.of(
+            "cat", all(),
+            "magnitude_prune_svd", all().magnitudePrune(0.4).rank(4),
+            "dare_linear_svd", all().dareLinear(0.4, 5).rank(4),
+            "ties_svd", all().ties(0.4).rank(4),
+            "dare_ties_svd", all().dareTies(0.4, 5).rank(4));
+    try (PeftModel model = three()) {
+      types.forEach(
+          (type, same) -> {
+            model.combine("same", same);
+            model.combine(
+                "named", type.equals("cat") ? all().type(type) : all().type(type, 0.4, 5));
+            Map<String, Map<String, double[]>> changes = changes(model, "same", "named");
+            model.remove("same").remove("named");
+            assertThat(model.adapters()).hasSize(3);
+            if (!type.equals("cat")) {
+              changes.keySet().retainAll(List.of("model.layers.0.self_attn.v_proj.weight"));
+            }
+            changes.forEach(
+                (weight, by) ->
+                    assertThat(requireNonNull(by.get("named")))
+                        .as("%s of %s", type, weight)
+                        .containsExactly(requireNonNull(by.get("same")), within(1e-9)));
+          });
+      assertThatThrownBy(() -> all().type("linear"))
+          .hasMessageContaining("field 'combination_type' is linear; expected one of [cat, svd")
+          .hasMessageContaining("take cat for linear");
+      assertThatThrownBy(() -> all().type("svd", 0.5, 0))
+          .hasMessageContaining("field 'density' is 0.5; expected 1, as svd prunes nothing");
+    }
+  }
+
+  /** Left open, svd has the largest of the ranks that are there. */
+  @Test
+  void svdHasTheLargestRank() {
+    try (PeftModel model = three()) {
+      model.combine("new", Combination.of("a", "b").type("svd"));
+      model.combine("same", Combination.of("a", "b").rank(3));
+      changes(model, "new", "same")
+          .forEach(
+              (weight, by) ->
+                  assertThat(requireNonNull(by.get("new")))
+                      .as(weight)
+                      .containsExactly(requireNonNull(by.get("same")), within(1e-9)));
+      for (Sites.Rewrite rewrite : model.adapter("new").rewrites()) {
+        boolean both = rewrite.site().name().endsWith("_proj");
+        assertThat(rewrite.layer().trainables().get(0).value().getShape().get(0))
+            .as(rewrite.site().name())
+            .isEqualTo(both ? 3 : 2);
+      }
     }
   }
 }

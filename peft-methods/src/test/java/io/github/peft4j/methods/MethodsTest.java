@@ -52,6 +52,28 @@ class MethodsTest extends MethodContract {
         dora("Dora", LoraConfig.ofRank(2).targetingAllLinear().dora()),
         method("LoraWithTokens", LoraConfig.ofRank(2).trainingTokens(5, 9)).fitting(model -> true),
         method(
+                "TiedLora",
+                LoraConfig.ofRank(2).targeting("q_proj", "query", "q", "lm_head").tyingWeights())
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNotTied),
+        dora(
+                "TiedDora",
+                LoraConfig.ofRank(2)
+                    .targeting("q_proj", "query", "q", "embed_tokens", "lm_head")
+                    .tyingWeights()
+                    .dora())
+            .fitting(model -> true),
+        method(
+                "LoraWithTiedOutput",
+                LoraConfig.ofRank(2).saving("embed_tokens", "lm_head").tyingWeights())
+            .fitting(model -> model == TinyModel.TIED_LLAMA),
+        method(
+            "LoraOnTensors",
+            LoraConfig.ofRank(2)
+                .targeting("v_proj", "value", "v")
+                .targetingParameters(
+                    "k_proj.weight", "key.weight", "k.weight", "embeddings.weight")),
+        method(
             "Pissa",
             LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.PISSA)),
         method(
@@ -83,6 +105,10 @@ class MethodsTest extends MethodContract {
         method("Hra", HraConfig.ofRank(4)),
         method("Miss", MissConfig.ofRank(5)),
         method("Bat", Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT)),
+        method(
+            "OftOfEmbeddings",
+            OftConfig.ofBlockSize(4)
+                .targeting("embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")),
         method("OftWithBiases", OftConfig.ofBlockSize(4).exact().bias("all")),
         method("FourierFt", FourierFtConfig.ofFrequencies(12)).hasEffectAtOnce(),
         method("Shira", ShiraConfig.ofRank(1)),
@@ -135,6 +161,11 @@ class MethodsTest extends MethodContract {
 
   private static MethodCase method(String name, PeftConfig config) {
     return MethodCase.of(name, config);
+  }
+
+  /** A factor of the table and its transpose in the output have a gradient each, and one value. */
+  private static boolean isNotTied(String tensor) {
+    return !tensor.contains("lm_head") && !tensor.contains("embedding");
   }
 
   /** The length of W + s B A counts as constant, by the paper's section 4.3. */

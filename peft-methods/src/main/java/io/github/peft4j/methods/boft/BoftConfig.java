@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param boftBlockNum how many blocks there are, or 0 if their size is given; 0
  * @param boftNButterflyFactor how many butterfly layers, above 0; 1. PEFT computes one alone unless
  *     its CUDA extension is there
+ * @param boftDropout part of the blocks of one butterfly layer that do not rotate in a training
+ *     step, drawn anew each time, in [0, 1); 0
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
  * @param bias which biases of the model are trained besides; {@code none}
@@ -27,6 +29,7 @@ public record BoftConfig(
     int boftBlockSize,
     int boftBlockNum,
     int boftNButterflyFactor,
+    double boftDropout,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     Bias bias,
@@ -50,6 +53,7 @@ public record BoftConfig(
         "boft_n_butterfly_factor",
         boftNButterflyFactor,
         "a number above 0");
+    require(boftDropout >= 0 && boftDropout < 1, "boft_dropout", boftDropout, "a value in [0, 1)");
   }
 
   private static void require(boolean fine, String field, @Nullable Object value, String expected) {
@@ -69,6 +73,11 @@ public record BoftConfig(
   /** On modules whose names end so. */
   public BoftConfig targeting(String... suffixes) {
     return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With this part of the blocks of one butterfly layer not rotating in a training step. */
+  public BoftConfig dropout(double part) {
+    return Configs.with(this, "boftDropout", part);
   }
 
   /** With so many butterfly layers. */

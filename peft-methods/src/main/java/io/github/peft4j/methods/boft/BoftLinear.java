@@ -3,6 +3,7 @@ package io.github.peft4j.methods.boft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.methods.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -62,6 +63,7 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final @Nullable ParameterSite bias;
   private final Trainable a;
   private final Trainable s;
+  private final BlockDropout dropout;
   private final NDArray orders;
   private final NDArray backs;
   private final Kernel rotate;
@@ -75,7 +77,13 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     long[] shape = {layers, in / k, k, k};
     this.bias = site.bias().orElse(null);
     this.a = trainable("boft_R", plain ? initial.zeros(shape) : initial.normal(0.1, shape));
-    this.s = trainable("boft_s", initial.filled(1, site.outFeatures(), 1));
+    this.s =
+        trainable(
+            "boft_s",
+            plain
+                ? initial.filled(1, site.outFeatures(), 1)
+                : initial.normalAround(1, 0.1, site.outFeatures(), 1));
+    this.dropout = new BlockDropout(config.boftDropout(), layers, in / k);
     long[][] order = new long[layers][];
     long[][] back = new long[layers][];
     for (int i = 0; i < layers; i++) {
@@ -108,7 +116,8 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    NDArray y = base.forward(rotate.call(x, a.value(), orders, backs));
+    NDArray kept = isTraining() && dropout.drops() ? dropout.drop(a.value()) : a.value();
+    NDArray y = base.forward(rotate.call(x, kept, orders, backs));
     return bias == null ? SCALE.call(y, s.value()) : SCALE_BIAS.call(y, s.value(), bias.value());
   }
 

@@ -12,6 +12,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param r the rank of each factor, above 0; 8
  * @param alpha the scale's numerator; 8
+ * @param rankDropout probability of a row of the change, an output, to be dropped in a training
+ *     step, in [0, 1); 0. What is left is divided by its share
+ * @param moduleDropout probability of a module's change to be dropped in a training step, in [0,
+ *     1); 0
  * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
@@ -25,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 public record LohaConfig(
     int r,
     double alpha,
+    double rankDropout,
+    double moduleDropout,
     boolean useEffectiveConv2d,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
@@ -39,6 +45,12 @@ public record LohaConfig(
   /** Checks the values. */
   public LohaConfig {
     require(r > 0, "r", r, "a rank above 0");
+    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
+    require(
+        moduleDropout >= 0 && moduleDropout < 1,
+        "module_dropout",
+        moduleDropout,
+        "a value in [0, 1)");
     rankPattern.forEach(
         (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
   }
@@ -55,6 +67,11 @@ public record LohaConfig(
   /** On modules whose names end so. */
   public LohaConfig targeting(String... suffixes) {
     return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With rows of the change dropped in training, and the whole of it, with these probabilities. */
+  public LohaConfig dropout(double rows, double module) {
+    return Configs.with(Configs.with(this, "rankDropout", rows), "moduleDropout", module);
   }
 
   /** The rank of a module. */

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.loha;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.linear.RowDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -43,6 +44,7 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Trainable q1;
   private final Trainable p2;
   private final Trainable q2;
+  private final RowDropout dropout;
   private final Kernel loha;
   private final Kernel merge;
 
@@ -57,6 +59,7 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
         trainable(
             "hada_w2_b",
             config.initWeights() ? initial.zeros(r, in) : initial.kaimingUniform(r, in));
+    this.dropout = new RowDropout(config.rankDropout(), true, config.moduleDropout(), out);
     double scale = config.scaleOf(site.name());
     this.loha = LOHA.with("scale", scale);
     this.merge =
@@ -65,7 +68,8 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return loha.call(x, base.forward(x), p1.value(), q1.value(), p2.value(), q2.value());
+    NDArray p = isTraining() && dropout.drops() ? dropout.drop(p1.value()) : p1.value();
+    return loha.call(x, base.forward(x), p, q1.value(), p2.value(), q2.value());
   }
 
   @Override

@@ -12,9 +12,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param r the rank of the factors, above 0; 8
  * @param alpha the scale's numerator; 8
+ * @param rankDropout probability of a row of the change, an output, to be dropped in a training
+ *     step, in [0, 1); 0
+ * @param moduleDropout probability of a module's change to be dropped in a training step, in [0,
+ *     1); 0
  * @param decomposeBoth whether the left factor of the Kronecker product may be of low rank too
  * @param decomposeFactor about the size of the left factor; -1 for the square root of the dimension
- * @param rankDropoutScale of no effect without {@code rank_dropout}, which is not supported
+ * @param rankDropoutScale whether the rows that are left are divided by their share; false
  * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
@@ -28,6 +32,8 @@ import org.jspecify.annotations.Nullable;
 public record LokrConfig(
     int r,
     double alpha,
+    double rankDropout,
+    double moduleDropout,
     boolean decomposeBoth,
     int decomposeFactor,
     boolean rankDropoutScale,
@@ -45,6 +51,12 @@ public record LokrConfig(
   /** Checks the values. */
   public LokrConfig {
     require(r > 0, "r", r, "a rank above 0");
+    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
+    require(
+        moduleDropout >= 0 && moduleDropout < 1,
+        "module_dropout",
+        moduleDropout,
+        "a value in [0, 1)");
     require(
         decomposeFactor > 0 || decomposeFactor == -1,
         "decompose_factor",
@@ -71,6 +83,11 @@ public record LokrConfig(
   /** With left factors of about this size. */
   public LokrConfig factor(int factor) {
     return Configs.with(this, "decomposeFactor", factor);
+  }
+
+  /** With rows of the change dropped in training, and the whole of it, with these probabilities. */
+  public LokrConfig dropout(double rows, double module) {
+    return Configs.with(Configs.with(this, "rankDropout", rows), "moduleDropout", module);
   }
 
   /** The rank of a module. */

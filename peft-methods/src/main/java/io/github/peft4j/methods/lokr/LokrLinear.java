@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lokr;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.linear.RowDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -27,7 +28,8 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               grid = torch.reshape(x, [-1, {m}, {n}])
               right = torch.linear({down}, {d}.to(x.dtype))            # (N, m, k)
               product = torch.matmul(({c}).to(x.dtype), right)         # (N, l, k)
-              return torch.add(y, torch.reshape(product, torch.size(y)), alpha={scale})
+              change = torch.reshape(product, torch.size(y))
+              return torch.add(y, {change}, alpha={scale})
           """);
   private static final Kernel MERGE =
       Kernel.of(
@@ -38,7 +40,9 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
           """);
 
   private final List<Trainable> factors = new ArrayList<>();
+  private final RowDropout dropout;
   private final Kernel lokr;
+  private final Kernel dropping;
   private final Kernel merge;
 
   LokrLinear(LinearSite site, LokrConfig config, Initial initial) {
@@ -69,14 +73,24 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
             + (wholeD ? ", d: Tensor" : ", d1: Tensor, d2: Tensor");
     String c = wholeC ? "c" : "torch.mm(c1, c2)";
     double scale = config.scaleOf(site.name());
-    this.lokr =
-        LOKR.with("parameters", parameters)
-            .with("m", m)
+    Kernel sized =
+        LOKR.with("m", m)
             .with("n", n)
             .with("c", c)
             .with("d", wholeD ? "d" : "d1")
             .with("down", wholeD ? "grid" : "torch.linear(grid, d2.to(x.dtype))")
             .with("scale", scale);
+    this.lokr = sized.with("parameters", parameters).with("change", "change");
+    this.dropping =
+        sized
+            .with("parameters", "keep: Tensor, " + parameters)
+            .with("change", "torch.mul(change, keep)");
+    this.dropout =
+        new RowDropout(
+            config.rankDropout(),
+            config.rankDropoutScale(),
+            config.moduleDropout(),
+            site.outFeatures());
     this.merge =
         MERGE
             .with("parameters", parameters)
@@ -109,7 +123,10 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return call(lokr, x, base.forward(x)); // (…, out)
+    NDArray y = base.forward(x); // (…, out)
+    return isTraining() && dropout.drops()
+        ? call(dropping, x, y, dropout.draw(y))
+        : call(lokr, x, y);
   }
 
   @Override

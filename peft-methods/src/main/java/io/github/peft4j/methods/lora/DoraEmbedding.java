@@ -13,7 +13,7 @@ import io.github.peft4j.tuner.TunerLayer;
  * DoRA of a table E [V, d], whose columns are scaled as if it were a weight (d, V): y = g ∘ (E[ids]
  * + s (Aᵀ)[ids] Bᵀ), with g (d).
  */
-final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable {
+final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable, TableFactors {
 
   private static final Kernel DORA =
       Kernel.of(
@@ -64,5 +64,15 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   public void close() {
     super.close();
     magnitude.close();
+  }
+
+  @Override
+  public Trainable trainedA() {
+    return a;
+  }
+
+  @Override
+  public Trainable trainedB() {
+    return b;
   }
 }

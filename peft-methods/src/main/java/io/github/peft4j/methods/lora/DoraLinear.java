@@ -68,8 +68,31 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Kernel merge;
 
   DoraLinear(LinearSite site, LoraConfig config, Sites sites, Lengths.Groups lengths) {
+    this(site, config, sites, lengths, null);
+  }
+
+  /**
+   * A layer of an output that shares its table.
+   *
+   * @param table the layer of the embedding that it shares it with, or null for an output of its
+   *     own
+   */
+  DoraLinear(
+      LinearSite site,
+      LoraConfig config,
+      Sites sites,
+      Lengths.Groups lengths,
+      @Nullable TableFactors table) {
     boolean transposed = site.isTransposed();
-    this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
+    this.factors =
+        new Factors(
+            site,
+            config,
+            sites,
+            table == null
+                ? this::trainable
+                : new TiedFactors(table, this::view, sites.isFresh() && config.startsPlain()),
+            this::bufferBeside);
     this.magnitude = new Magnitude(site.weight(), transposed, factors.scale(), sites.initial());
     try (Scope scope = new Scope()) {
       this.m = trainable("lora_magnitude_vector", magnitude.length(factors.a(), factors.b()));

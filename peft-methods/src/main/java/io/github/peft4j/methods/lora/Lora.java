@@ -14,17 +14,16 @@ import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
-import java.util.Collections;
+import io.github.peft4j.tuner.WeightTying;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
 public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
-  private static final List<String> EMBEDDINGS = List.of("embed_tokens", "lm_head");
+  private static final String FIRST = ".lora_A.weight";
 
   @Override
   public String type() {
@@ -51,6 +50,9 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
     boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
     LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
     TargetModules targets = config.targetModules();
+    if (targets != null && tiesTargets(config, sites)) {
+      return complete.targeting(new WeightTying(sites).withTable(targets));
+    }
     return targets == null || targets.isAllLinear()
         ? complete.targeting(meant(config, sites).targets())
         : complete;
@@ -62,13 +64,23 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
     return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
   }
 
+  /** Who trains single tokens wants small files. */
+  @Override
+  public boolean storesTables(LoraConfig config) {
+    return config.trainableTokenIndices() == null;
+  }
+
   @Override
   public void inject(LoraConfig config, Sites sites) {
-    Sites.Selection<LinearSite> linear = linear(config, sites);
-    List<EmbeddingSite> embeddings =
-        sites.embeddings(config.targetModules()).where(chosen(config)).list();
+    List<LinearSite> tied =
+        tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
+    Sites.Selection<LinearSite> linear =
+        linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
+    List<EmbeddingSite> embeddings = chosen(sites.embeddings(config.modules()), config).list();
+    List<ParameterSite> tensors = tensors(config, sites);
     Lengths.Groups lengths = new Lengths.Groups();
-    for (LinearSite site : embeddings.isEmpty() ? linear.required() : linear.list()) {
+    boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();
+    for (LinearSite site : others ? linear.list() : linear.required()) {
       sites.rewrite(
           site,
           config.useDora()
@@ -82,28 +94,84 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
               ? new DoraEmbedding(site, config, sites)
               : new LoraEmbedding(site, config, sites.initial()));
     }
-    storeEmbeddings(config, sites);
-    if (config.trainableTokenIndices() != null) {
-      TrainableTokens.train(config.trainableTokenIndices(), sites);
+    tied.forEach(output -> tie(output, config, sites, lengths));
+    for (ParameterSite site : tensors) {
+      sites.rewrite(site, new LoraParameter(site, config, sites.initial()));
     }
-    config.bias().train(linear.list(), sites);
+    if (config.trainableTokenIndices() != null) {
+      TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
+    }
+    config.bias().train(withTensors(linear.list(), tensors, sites), sites);
+  }
+
+  /**
+   * Whether outputs get the factors of the token table: modules to save are tied first. A file's
+   * tensors tell where its names do not.
+   */
+  private static boolean tiesTargets(LoraConfig config, Sites sites) {
+    List<String> saved = config.modulesToSave();
+    TargetModules targets = config.targetModules();
+    if (!config.ensureWeightTying() || targets == null) {
+      return false;
+    }
+    WeightTying tying = new WeightTying(sites);
+    boolean isRead =
+        targets.matches(tying.embedding().name())
+            && tying.outputs().stream().anyMatch(o -> sites.isRead(PREFIX + o.name() + FIRST));
+    return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isRead);
+  }
+
+  /** The tensors that are meant by name. */
+  private static List<ParameterSite> tensors(LoraConfig config, Sites sites) {
+    List<String> names = config.targetParameters();
+    return names == null || names.isEmpty()
+        ? List.of()
+        : sites.parameters(TargetModules.of(names)::matches).required();
+  }
+
+  /** The maps that are rewritten, and those of whose weights that holds. */
+  private static List<LinearSite> withTensors(
+      List<LinearSite> maps, List<ParameterSite> tensors, Sites sites) {
+    return sites.all(LinearSite.class).stream()
+        .filter(map -> maps.contains(map) || tensors.contains(map.weight()))
+        .toList();
+  }
+
+  /** A tensor's factors are named after its module. */
+  @Override
+  public String tensorName(Site<?, ?> site, String key) {
+    boolean ofTensor = site instanceof ParameterSite && !key.isEmpty();
+    return ofTensor
+        ? PREFIX + site.name().substring(0, site.name().lastIndexOf('.')) + "." + key
+        : LowRankMethod.super.tensorName(site, key);
+  }
+
+  private static void tie(
+      LinearSite output, LoraConfig config, Sites sites, Lengths.Groups lengths) {
+    EmbeddingSite embedding = new WeightTying(sites).embedding();
+    if (!(sites.layer(embedding) instanceof TableFactors table)) {
+      throw new IllegalArgumentException(
+          "LoraConfig: field 'ensure_weight_tying' is true, and "
+              + embedding.name()
+              + ", whose factors "
+              + output.name()
+              + " is to share, is no target; do not exclude it");
+    }
+    sites.rewrite(
+        output,
+        config.useDora()
+            ? new DoraLinear(output, config, sites, lengths, table)
+            : new LoraLinear(output, config, sites, table));
   }
 
   /** The linear modules that are meant. */
   static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
-    return meant(config, sites).where(chosen(config));
+    return chosen(meant(config, sites), config);
   }
 
   /** Those of all layers. */
   private static Sites.Selection<LinearSite> meant(LoraConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
-  }
-
-  private static Predicate<String> chosen(LoraConfig config) {
-    Predicate<String> inLayers =
-        TargetModules.inLayers(config.layersToTransform(), config.layersPattern());
-    TargetModules excluded = config.excludeModules();
-    return excluded == null ? inLayers : inLayers.and(name -> !excluded.matches(name));
+    return sites.linear(config.modules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
   }
 
   @Override
@@ -132,22 +200,10 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
     return List.of(site.name() + ".loras." + adapter + "." + key.replace(".weight", ""));
   }
 
-  /** PEFT stores the frozen table of these modules when they are targets by name. */
-  private static void storeEmbeddings(LoraConfig config, Sites sites) {
-    TargetModules targets = config.targetModules();
-    List<String> names = targets == null ? null : targets.suffixes();
-    if (names == null || Collections.disjoint(names, EMBEDDINGS)) {
-      return;
-    }
-    for (Sites.Rewrite rewrite : sites.rewrites()) {
-      Site<?, ?> site = rewrite.site();
-      ParameterSite table = site.weightSite();
-      boolean embedding =
-          site instanceof EmbeddingSite
-              || (site instanceof LinearSite linear && linear.role() == Role.HEAD);
-      if (embedding && table != null) {
-        sites.storeFrozen(PREFIX + site.name() + ".base_layer.weight", table);
-      }
-    }
+  private static <S extends Site<?, ?>> Sites.Selection<S> chosen(
+      Sites.Selection<S> meant, LoraConfig config) {
+    return meant
+        .excluding(config.excludeModules())
+        .inLayers(config.layersToTransform(), config.layersPattern());
   }
 }

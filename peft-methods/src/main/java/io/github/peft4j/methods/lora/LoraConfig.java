@@ -33,6 +33,10 @@ import org.jspecify.annotations.Nullable;
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
  * @param trainableTokenIndices tokens whose vectors are trained besides, or null
+ * @param targetParameters tensors that are changed in place of modules, by the last parts of their
+ *     names, such as {@code q_proj.weight}, or null
+ * @param ensureWeightTying whether a token table and an output that shares it are changed alike if
+ *     either is meant
  */
 public record LoraConfig(
     int r,
@@ -52,7 +56,9 @@ public record LoraConfig(
     boolean loraBias,
     boolean fanInFanOut,
     @Nullable EvaConfig evaConfig,
-    @Nullable TokenIndices trainableTokenIndices)
+    @Nullable TokenIndices trainableTokenIndices,
+    @Nullable List<String> targetParameters,
+    boolean ensureWeightTying)
     implements PeftConfig {
 
   /** Checks the values. */
@@ -65,6 +71,21 @@ public record LoraConfig(
         layersPattern,
         "to be set together with layers_to_transform only");
     require(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true");
+    if (targetParameters != null && !targetParameters.isEmpty()) {
+      String why = ", since target_parameters are " + targetParameters;
+      require(loraDropout == 0, "lora_dropout", loraDropout, "0" + why);
+      require(!useDora, "use_dora", useDora, "false" + why);
+      require(!loraBias, "lora_bias", loraBias, "false" + why);
+      require(
+          List.of(
+                  LoraInitialization.DEFAULT,
+                  LoraInitialization.GAUSSIAN,
+                  LoraInitialization.RANDOM)
+              .contains(initLoraWeights),
+          "init_lora_weights",
+          initLoraWeights,
+          "true, \"gaussian\" or false" + why);
+    }
     rankPattern.forEach(
         (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
@@ -172,6 +193,19 @@ public record LoraConfig(
     return Configs.with(this, "trainableTokenIndices", TokenIndices.of(tokens));
   }
 
+  /**
+   * On tensors whose names end so, such as {@code q_proj.weight}, besides the modules that are
+   * meant; where none are, these tensors alone.
+   */
+  public LoraConfig targetingParameters(String... suffixes) {
+    return Configs.with(this, "targetParameters", List.of(suffixes));
+  }
+
+  /** With outputs that share the token table changed as the table is, where either is meant. */
+  public LoraConfig tyingWeights() {
+    return Configs.with(this, "ensureWeightTying", true);
+  }
+
   /** On these layers only. */
   public LoraConfig layers(Integer... indices) {
     return Configs.with(this, "layersToTransform", List.of(indices));
@@ -185,6 +219,17 @@ public record LoraConfig(
   /** With alphas of their own for some modules. */
   public LoraConfig alphas(Map<String, Double> pattern) {
     return Configs.with(this, "alphaPattern", Map.copyOf(pattern));
+  }
+
+  /** Which modules; none where tensors alone are meant. */
+  @Nullable TargetModules modules() {
+    boolean tensors = targetParameters != null && !targetParameters.isEmpty();
+    return targetModules == null && tensors ? TargetModules.of(List.of()) : targetModules;
+  }
+
+  /** Whether A and B start without regard to the frozen weight and to each other. */
+  boolean startsPlain() {
+    return !initLoraWeights.isTakenOff() && !initLoraWeights.equals(LoraInitialization.RANDOM);
   }
 
   /** The rank of a module. */

@@ -10,7 +10,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** y = E[ids] + s (Aᵀ)[ids] Bᵀ, with A [r, V] and B [d, r]. */
-final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRank {
+final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRank, TableFactors {
 
   private static final Kernel LORA =
       Kernel.of(
@@ -76,5 +76,15 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRan
   @Override
   public double scale() {
     return scale;
+  }
+
+  @Override
+  public Trainable trainedA() {
+    return a;
+  }
+
+  @Override
+  public Trainable trainedB() {
+    return b;
   }
 }

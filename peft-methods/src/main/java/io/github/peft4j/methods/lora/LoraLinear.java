@@ -53,7 +53,25 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   private final Kernel merge;
 
   LoraLinear(LinearSite site, LoraConfig config, Sites sites) {
-    this.factors = new Factors(site, config, sites, this::trainable, this::bufferBeside);
+    this(site, config, sites, null);
+  }
+
+  /**
+   * A layer of an output that shares its table.
+   *
+   * @param table the layer of the embedding that it shares it with, or null for an output of its
+   *     own
+   */
+  LoraLinear(LinearSite site, LoraConfig config, Sites sites, @Nullable TableFactors table) {
+    this.factors =
+        new Factors(
+            site,
+            config,
+            sites,
+            table == null
+                ? this::trainable
+                : new TiedFactors(table, this::view, sites.isFresh() && config.startsPlain()),
+            this::bufferBeside);
     this.beta =
         config.loraBias()
             ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures()))

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.TunerLayer;
@@ -25,5 +26,10 @@ public final class Oft implements LinearMethod<OftConfig> {
   @Override
   public TunerLayer<NDArray, NDArray> layer(LinearSite site, OftConfig config, Initial initial) {
     return new OftLinear(site, config, initial);
+  }
+
+  @Override
+  public TunerLayer<NDArray, NDArray> layer(EmbeddingSite site, OftConfig config, Initial initial) {
+    return new OftEmbedding(site, config, initial);
   }
 }

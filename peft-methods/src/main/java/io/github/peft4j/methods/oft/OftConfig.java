@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param r how many blocks there are, or 0 if their size is given; 0
  * @param oftBlockSize size of a block, or 0 if their number is given; 32
+ * @param moduleDropout part of a module's blocks that do not rotate in a training step, drawn anew
+ *     each time, in [0, 1); 0
  * @param targetModules which modules; null for queries and values
  * @param excludeModules which of those not, or null
  * @param bias which biases of the model are trained besides; {@code none}
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 public record OftConfig(
     int r,
     int oftBlockSize,
+    double moduleDropout,
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     Bias bias,
@@ -54,6 +57,11 @@ public record OftConfig(
         "oft_block_size",
         oftBlockSize,
         r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r);
+    require(
+        moduleDropout >= 0 && moduleDropout < 1,
+        "module_dropout",
+        moduleDropout,
+        "a value in [0, 1)");
     require(eps > 0, "eps", eps, "a number above 0");
     require(
         numCayleyNeumannTerms > 0,
@@ -79,6 +87,11 @@ public record OftConfig(
   /** On modules whose names end so. */
   public OftConfig targeting(String... suffixes) {
     return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** With this part of a module's blocks not rotating in a training step. */
+  public OftConfig dropout(double part) {
+    return Configs.with(this, "moduleDropout", part);
   }
 
   /** With rotations that stay near the identity: COFT. */

@@ -1,140 +1,42 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import org.jspecify.annotations.Nullable;
 
-/**
- * y = W x R + b for rows x, with R of in/k blocks [k, k]. The k (k-1)/2 elements above the diagonal
- * of each skew-symmetric Q are trained; R = (1 - Q)(1 + Q)⁻¹ (Cayley), or the first terms of its
- * series 1 + 2 Q + 2 Q² + … with Q for -Q, as PEFT has it.
- */
+/** y = W (R x) + b, with a rotation R of the input. */
 final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
-  private static final String ROTATE =
-      """
-      def rotation(q: Tensor, places: Tensor) -> Tensor:               # q (blocks, k (k-1) / 2)
-          zeros = torch.zeros([torch.size(q, 0), {k} * {k}], dtype=q.dtype, layout=None, device=q.device)
-          above = torch.reshape(torch.index_copy(zeros, 1, places, q), [-1, {k}, {k}])
-          skew = torch.sub(above, torch.transpose(above, 1, 2))
-          one = torch.expand_as(torch.eye({k}, dtype=q.dtype, layout=None, device=q.device), skew)
-      {cayley}
-      def rotate(x: Tensor, q: Tensor, places: Tensor) -> Tensor:      # x (…, in)
-          grid = torch.reshape(x, [-1, {blocks}, {k}])
-          r = torch.expand(rotation(q, places).to(x.dtype), [{blocks}, {k}, {k}])
-          return torch.reshape(torch.einsum("{product}", [grid, r]), torch.size(x))
-      """;
-  private static final String SOLVE =
-      "    return torch.linalg_solve(torch.add(one, skew), torch.sub(one, skew), left=False)";
-  private static final Kernel INPUT = Kernel.of(ROTATE).with("product", "nbk,bkc->nbc");
-  private static final Kernel ROWS = Kernel.of(ROTATE).with("product", "nbc,bkc->nbk");
-  private static final Kernel COLUMNS =
-      Kernel.of(
-              ROTATE
-                  + """
-                  def columns(w: Tensor, q: Tensor, places: Tensor) -> Tensor:
-                      return torch.contiguous(torch.t(rotate(torch.t(w), q, places)))
-                  """)
-          .with("product", "nbc,bkc->nbk");
-
-  private static final Kernel PROJECT =
-      Kernel.of(
-          """
-          def project(q: Tensor) -> Tensor:                            # ‖Q‖ ≤ eps / √blocks
-              norm = torch.mul(torch.linalg_vector_norm(q, 2, [1], True), {root2})
-              return torch.where(torch.le(norm, {limit}), q, torch.div(torch.mul(q, {limit}), norm))
-          """);
-
-  private final Trainable q;
-  private final NDArray places;
-  private final @Nullable Kernel project;
-  private final Kernel rotate;
-  private final Kernel merge;
+  private final Rotation rotation;
+  private final boolean transposed;
+  private final BlockDropout dropout;
 
   OftLinear(LinearSite site, OftConfig config, Initial initial) {
-    int k = config.blockSize(site.inFeatures());
-    long blocks = site.inFeatures() / k;
-    long own = config.blockShare() ? 1 : blocks;
-    int elements = k * (k - 1) / 2;
-    this.q =
-        trainable(
-            "oft_R.weight",
-            config.initWeights()
-                ? initial.zeros(own, elements)
-                : initial.normal(0.1, own, elements));
-    long[] above = new long[elements];
-    int next = 0;
-    for (int row = 0; row < k; row++) {
-      for (int column = row + 1; column < k; column++) {
-        above[next++] = (long) row * k + column;
-      }
-    }
-    this.places = Scope.release(q.value().getManager().create(above));
-    this.project =
-        config.coft()
-            ? PROJECT
-                .with("root2", Math.sqrt(2))
-                .with("limit", config.eps() / Math.sqrt((double) own))
-            : null;
-    String cayley = config.useCayleyNeumann() ? series(config.numCayleyNeumannTerms()) : SOLVE;
-    this.rotate = sized(INPUT, k, blocks, cayley);
-    this.merge = sized(site.isTransposed() ? COLUMNS : ROWS, k, blocks, cayley);
-  }
-
-  private static Kernel sized(Kernel kernel, int k, long blocks, String cayley) {
-    return kernel.with("cayley", cayley).with("k", k).with("blocks", blocks);
-  }
-
-  /** 1 + 2 Q + … + 2 Qⁿ⁻² + Qⁿ⁻¹, with at least three powers where there are three terms. */
-  private static String series(int terms) {
-    StringBuilder code = new StringBuilder("    r = one\n    p = skew\n");
-    int last = terms <= 2 ? terms - 1 : Math.max(terms - 1, 3);
-    for (int power = 1; power <= last; power++) {
-      if (power > 1) {
-        code.append("    p = torch.bmm(p, skew)\n");
-      }
-      int weight = power == last && terms > 2 ? 1 : 2;
-      code.append("    r = torch.add(r, p, alpha=").append(weight).append(")\n");
-    }
-    return code.append("    return r").toString();
+    this.rotation =
+        new Rotation(site.inFeatures(), config, initial, "oft_R.weight", this::trainable);
+    this.transposed = site.isTransposed();
+    this.dropout = new BlockDropout(config.moduleDropout(), 1, rotation.blocks());
   }
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return base.forward(rotate.call(x, skew(), places));
-  }
-
-  /** The elements of Q; COFT projects them onto their ball, and in training for good. */
-  private NDArray skew() {
-    Kernel ball = project;
-    if (ball == null) {
-      return q.value();
-    }
-    NDArray near = Autograd.without(() -> ball.call(q.value()));
-    if (!isTraining() || !trains()) {
-      return near;
-    }
-    Tensors.copy(q.value(), near);
-    return q.value();
+    NDArray skew = rotation.skew(isTraining());
+    NDArray kept = isTraining() && dropout.drops() ? dropout.drop(skew) : skew;
+    return base.forward(rotation.rotate(x, kept));
   }
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, skew(), places);
+    return rotation.turn(weight, transposed, rotation.skew(false));
   }
 
   @Override
   public void close() {
     super.close();
-    places.close();
+    rotation.close();
   }
 }

@@ -5,6 +5,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 
@@ -51,7 +52,7 @@ public final class Shira implements PeftMethod<ShiraConfig> {
   /** Named after the module, not after its weight. */
   @Override
   public String tensorName(Site<?, ?> site, String key) {
-    return key.isEmpty()
+    return key.isEmpty() || !(site instanceof ParameterSite)
         ? PeftMethod.super.tensorName(site, key)
         : modulePrefix() + site.name().replaceAll("weight$", key);
   }

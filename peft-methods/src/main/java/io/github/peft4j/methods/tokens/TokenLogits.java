@@ -3,10 +3,16 @@ package io.github.peft4j.methods.tokens;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
 
-/** The logits of an output that shares the token table: those of trained tokens from their rows. */
+/**
+ * The logits of an output without a bias: those of trained tokens from their rows, which are the
+ * token table's if the output shares it.
+ */
 final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final Kernel REPLACE =
@@ -16,19 +22,37 @@ final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeabl
               return torch.index_copy(y, -1, tokens, torch.linear(x, rows.to(x.dtype)))
           """);
 
-  private final TokenRows rows;
+  private final Rows rows;
+  private final boolean shared;
 
-  TokenLogits(TokenRows rows) {
-    this.rows = rows;
+  /** With rows that are the table's. */
+  TokenLogits(Rows shared) {
+    this.rows = shared;
+    this.shared = true;
+  }
+
+  /** With rows of its own. */
+  TokenLogits(LinearSite site, List<Integer> ids, boolean fromModel, Initial initial) {
+    this.rows = new Rows(site.weight(), ids, fromModel, initial, this::trainable);
+    this.shared = false;
   }
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, d)
-    return REPLACE.call(x, base.forward(x), rows.tokens(), rows.rows()); // (…, V)
+    NDArray weights = rows.trainable().value();
+    return REPLACE.call(x, base.forward(x), rows.tokens(), weights); // (…, V)
   }
 
   @Override
   public NDArray merge(NDArray table) {
     return rows.merge(table);
+  }
+
+  @Override
+  public void close() {
+    super.close();
+    if (!shared) {
+      rows.close();
+    }
   }
 }

@@ -2,14 +2,12 @@ package io.github.peft4j.methods.tokens;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.Arrays;
 import java.util.List;
@@ -25,81 +23,41 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
               ours = torch.embedding(rows, torch.clamp_min(torch.squeeze(place, -1), 0))
               return torch.where(torch.ge(place, 0), ours.to(y.dtype), y)
           """);
-  private static final Kernel SELECT =
-      Kernel.of(
-          """
-          def select(table: Tensor, tokens: Tensor) -> Tensor:
-              return torch.index_select(table, 0, tokens)
-          """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(table: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
-              return torch.index_copy(table, 0, tokens, rows.to(table.dtype))
-          """);
 
-  static final String KEY = "trainable_tokens_delta";
-
-  private final Trainable rows;
-  private final NDArray tokens;
+  private final Rows rows;
   private final NDArray places;
 
   TokenRows(EmbeddingSite site, List<Integer> ids, boolean fromModel, Initial initial) {
+    this.rows = new Rows(site.weight(), ids, fromModel, initial, this::trainable);
     long[] place = new long[Math.toIntExact(site.entries())];
     Arrays.fill(place, -1);
-    for (int id : ids) {
-      if (id < 0 || id >= place.length || place[id] >= 0) {
-        throw new IllegalArgumentException(
-            "the indices of trainable tokens are "
-                + ids
-                + "; expected ids below "
-                + place.length
-                + ", the number of vectors of "
-                + site.name()
-                + ", each once");
-      }
-      place[id] = ids.indexOf(id);
+    for (int i = 0; i < ids.size(); i++) {
+      place[ids.get(i)] = i;
     }
-    NDArray table = site.weight().frozen();
-    this.tokens =
-        Scope.release(
-            table.getManager().create(ids.stream().mapToLong(Integer::longValue).toArray()));
     // Not a view of an array that is closed: the engine's arrays lie in Java's buffers.
-    this.places = Scope.release(table.getManager().create(place, new Shape(place.length, 1)));
-    this.rows =
-        trainable(
-            KEY,
-            fromModel
-                ? initial.copy(Autograd.without(() -> SELECT.call(table, tokens)))
-                : initial.normal(1, ids.size(), site.dimension()));
+    this.places =
+        Scope.release(rows.tokens().getManager().create(place, new Shape(place.length, 1)));
   }
 
   @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) { // ids (B, T)
-    return REPLACE.call(ids, base.forward(ids), rows.value(), places); // (B, T, d)
+    NDArray vectors = rows.trainable().value();
+    return REPLACE.call(ids, base.forward(ids), vectors, places); // (B, T, d)
   }
 
   @Override
   public NDArray merge(NDArray table) {
-    return MERGE.call(table, tokens, rows.value());
+    return rows.merge(table);
   }
 
-  Trainable trainable() {
+  Rows rows() {
     return rows;
-  }
-
-  NDArray rows() {
-    return rows.value();
-  }
-
-  NDArray tokens() {
-    return tokens;
   }
 
   @Override
   public void close() {
     super.close();
-    tokens.close();
+    rows.close();
     places.close();
   }
 }

@@ -5,12 +5,15 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.WeightTying;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> {
 
   /** The rows' name in the file of another method. */
-  private static final String BESIDE = "base_model.model.%s.token_adapter." + TokenRows.KEY;
+  private static final String BESIDE = "base_model.model.%s.token_adapter." + Rows.KEY;
 
   @Override
   public String type() {
@@ -34,6 +37,11 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
   }
 
   @Override
+  public boolean storesTables(TrainableTokensConfig config) {
+    return false;
+  }
+
+  @Override
   public void inject(TrainableTokensConfig config, Sites sites) {
     Configs.require(
         !config.tokenIndices().isEmpty(),
@@ -41,65 +49,107 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
         "token_indices",
         config.tokenIndices(),
         "ids of tokens");
-    for (EmbeddingSite embedding : embeddings(config.targetModules(), sites)) {
-      TokenRows rows =
-          new TokenRows(embedding, config.tokenIndices(), config.initWeights(), sites.initial());
-      sites.rewrite(embedding, rows);
-      tie(rows, embedding, sites);
-      repeat(rows, embedding, sites);
-    }
+    rewrite(config.targetModules(), config.tokenIndices(), config.initWeights(), sites, n -> null);
+    tie(sites);
+    repeat(sites);
   }
 
   /**
    * Trains tokens besides what another method rewrites.
    *
-   * @throws IllegalArgumentException if a token or a module is not there
+   * @param tie whether a table and an output that shares it must have the same tokens
+   * @throws IllegalArgumentException if a token or a module is not there, or tokens of a table
+   *     differ that are to be the same
    */
-  public static void train(TokenIndices tokens, Sites sites) {
-    tokens
-        .byModule()
-        .forEach(
-            (module, ids) -> {
-              TargetModules targets =
-                  module.equals(TokenIndices.INPUT) ? null : TargetModules.of(List.of(module));
-              for (EmbeddingSite embedding : embeddings(targets, sites)) {
-                TokenRows rows = new TokenRows(embedding, ids, true, sites.initial());
-                sites.rewrite(embedding, rows, BESIDE.formatted(embedding.name()));
-                tie(rows, embedding, sites);
-              }
-            });
+  public static void train(TokenIndices tokens, boolean tie, Sites sites) {
+    WeightTying tying = new WeightTying(sites);
+    Map<String, List<Integer>> byModule = tokens.byModule();
+    Set<String> ofTable =
+        tying.outputs().isEmpty() ? Set.of() : tying.namesOfTable(byModule.keySet());
+    boolean alike = ofTable.stream().map(byModule::get).distinct().count() < 2;
+    if (tie && !alike) {
+      throw new IllegalArgumentException(
+          "field 'trainable_token_indices' is "
+              + byModule
+              + ", and 'ensure_weight_tying' is true; expected the same tokens for all modules that"
+              + " share the table "
+              + tying.embedding().name());
+    }
+    byModule.forEach(
+        (module, ids) -> {
+          boolean follows =
+              ofTable.size() > 1
+                  && alike
+                  && tying.outputs().stream().anyMatch(output -> output.name().equals(module));
+          if (!follows) {
+            TargetModules targets =
+                module.equals(TokenIndices.INPUT) ? null : TargetModules.of(List.of(module));
+            rewrite(targets, ids, true, sites, BESIDE::formatted);
+          }
+        });
+    if (alike) {
+      tie(sites);
+    }
   }
 
-  private static List<EmbeddingSite> embeddings(@Nullable TargetModules targets, Sites sites) {
-    return targets == null
-        ? sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList()
-        : sites.embeddings(targets).required();
+  /**
+   * Trains rows of tables: of the input's, or of those of embeddings and outputs by name.
+   *
+   * @param name of a site's rows in the file, or null for the method's
+   */
+  private static void rewrite(
+      @Nullable TargetModules targets,
+      List<Integer> ids,
+      boolean fromModel,
+      Sites sites,
+      Function<String, @Nullable String> name) {
+    List<LinearSite> outputs =
+        targets == null || targets.isAllLinear()
+            ? List.of()
+            : sites.linear(targets).list().stream().filter(s -> s.bias().isEmpty()).toList();
+    for (LinearSite site : outputs) {
+      TokenLogits logits = new TokenLogits(site, ids, fromModel, sites.initial());
+      sites.rewrite(site, logits, name.apply(site.name()));
+    }
+    for (EmbeddingSite site : embeddings(targets, !outputs.isEmpty(), sites)) {
+      TokenRows rows = new TokenRows(site, ids, fromModel, sites.initial());
+      sites.rewrite(site, rows, name.apply(site.name()));
+    }
   }
 
-  private static void tie(TokenRows rows, EmbeddingSite embedding, Sites sites) {
-    Set<ParameterSite> published = new HashSet<>(sites.all(ParameterSite.class));
-    for (LinearSite output : sites.all(LinearSite.class)) {
-      boolean shares =
-          !published.contains(output.weight())
-              && output.weight().shape().equals(embedding.weight().shape());
-      if (shares) {
-        sites.rewrite(output, new TokenLogits(rows));
+  private static List<EmbeddingSite> embeddings(
+      @Nullable TargetModules targets, boolean optional, Sites sites) {
+    if (targets == null) {
+      return sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList();
+    }
+    Sites.Selection<EmbeddingSite> meant = sites.embeddings(targets);
+    return optional ? meant.list() : meant.required();
+  }
+
+  /** Outputs that share the input's table take over its rows. */
+  private static void tie(Sites sites) {
+    WeightTying tying = new WeightTying(sites);
+    if (sites.layer(tying.embedding()) instanceof TokenRows table) {
+      for (LinearSite output : tying.outputs()) {
+        sites.rewrite(output, new TokenLogits(table.rows()));
       }
     }
   }
 
   /** PEFT stores the rows under the names of all modules that share the table. */
-  private void repeat(TokenRows rows, EmbeddingSite embedding, Sites sites) {
-    Stream<String> outputs =
-        sites.all(LinearSite.class).stream()
-            .filter(output -> sites.layer(output) instanceof TokenLogits)
-            .map(LinearSite::name);
+  private void repeat(Sites sites) {
+    WeightTying tying = new WeightTying(sites);
+    if (!(sites.layer(tying.embedding()) instanceof TokenRows table)) {
+      return;
+    }
+    Stream<String> outputs = tying.outputs().stream().map(Site::name);
     Stream<String> stacks =
         sites.all(InputSite.class).stream()
-            .filter(input -> input.embedding() == embedding)
+            .filter(input -> input.embedding() == tying.embedding())
             .flatMap(input -> Stream.ofNullable(input.alias()));
-    Stream.concat(outputs, stacks)
-        .map(module -> modulePrefix() + module + "." + TokenRows.KEY)
-        .forEach(name -> sites.alias(name, rows.trainable()));
+    new HashSet<>(Stream.concat(outputs, stacks).toList())
+        .forEach(
+            module ->
+                sites.alias(modulePrefix() + module + "." + Rows.KEY, table.rows().trainable()));
   }
 }

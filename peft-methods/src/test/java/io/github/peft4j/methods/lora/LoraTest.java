@@ -60,7 +60,7 @@ class LoraTest {
       Initial initial = new Initial(model.base().manager(), Precision.FLOAT32, 1);
       LoraConfig config =
           new Lora()
-              .complete(LoraConfig.ofRank(2), new Sites(Stream.of(conv), "a", initial, true, null));
+              .complete(LoraConfig.ofRank(2), new Sites(Stream.of(conv), "a", initial, null, null));
       assertThat(config.fanInFanOut()).isTrue();
       assertThat(config.targetModules()).isEqualTo(TargetModules.of(List.of("c_attn")));
     }
@@ -75,7 +75,7 @@ class LoraTest {
               model.base().sites(),
               "a",
               new Initial(model.base().manager(), Precision.FLOAT32, 1),
-              true,
+              null,
               null);
       Sites.Selection<LinearSite> some =
           sites.linear(TargetModules.of(List.of("layers.1.self_attn.q_proj")));

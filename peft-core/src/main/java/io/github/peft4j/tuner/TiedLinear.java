@@ -1,11 +1,7 @@
-package io.github.peft4j.methods.full;
+package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.TrainableCopy;
-import io.github.peft4j.tuner.TunerLayer;
 
 /** y = E x, where E [V, d] is the trained copy of the token table. */
 final class TiedLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {

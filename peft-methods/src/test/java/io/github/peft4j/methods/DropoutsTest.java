@@ -1,0 +1,263 @@
+package io.github.peft4j.methods;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.boft.BoftConfig;
+import io.github.peft4j.methods.linear.BlockDropout;
+import io.github.peft4j.methods.linear.RowDropout;
+import io.github.peft4j.methods.loha.LohaConfig;
+import io.github.peft4j.methods.lokr.LokrConfig;
+import io.github.peft4j.methods.miss.MissConfig;
+import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Dropouts inside methods: the distribution that PEFT has, and the same draw when run again. */
+class DropoutsTest {
+
+  private static final int DRAWS = 4000;
+
+  /** A method with dropout, and the same without. */
+  enum Case {
+    LOHA_ROWS(LohaConfig.ofRank(2), LohaConfig.ofRank(2).dropout(0.4, 0)),
+    LOHA_MODULE(LohaConfig.ofRank(2), LohaConfig.ofRank(2).dropout(0, 0.4)),
+    LOKR_ROWS(LokrConfig.ofRank(1), LokrConfig.ofRank(1).dropout(0.4, 0)),
+    LOKR_BOTH(
+        LokrConfig.ofRank(1),
+        Configs.with(LokrConfig.ofRank(1).dropout(0.4, 0.2), "rankDropoutScale", true)),
+    OFT(OftConfig.ofBlockSize(2), OftConfig.ofBlockSize(2).dropout(0.5)),
+    BOFT(
+        BoftConfig.ofBlockSize(2).butterflies(2),
+        BoftConfig.ofBlockSize(2).butterflies(2).dropout(0.5)),
+    MISS(MissConfig.ofRank(4), Configs.with(MissConfig.ofRank(4), "missDropout", 0.4));
+
+    private final PeftConfig plain;
+    private final PeftConfig dropping;
+
+    Case(PeftConfig plain, PeftConfig dropping) {
+      this.plain = plain;
+      this.dropping = dropping;
+    }
+
+    PeftModel load(PeftConfig config) {
+      PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT32).adapt(config);
+      Random random = new Random(11);
+      for (Trainable tensor : model.adapter(PeftModel.DEFAULT).trainables()) {
+        float[] values = Tensors.floats(tensor.value());
+        for (int i = 0; i < values.length; i++) {
+          values[i] += (float) (0.2 * random.nextGaussian());
+        }
+        try (NDArray moved =
+            tensor.value().getManager().create(values, tensor.value().getShape())) {
+          Tensors.copy(tensor.value(), moved);
+        }
+      }
+      return model;
+    }
+  }
+
+  private static double loss(PeftModel model, boolean recompute, long seed) {
+    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Targets targets = TinyModel.LLAMA.targets();
+    return backpropagation.run(TinyModel.LLAMA.input(model), targets, 1, seed);
+  }
+
+  private static List<float[]> takeGradients(PeftModel model) {
+    List<float[]> gradients = new ArrayList<>();
+    for (Trainable tensor : model.adapter(PeftModel.DEFAULT).trainables()) {
+      try (NDArray gradient = Autograd.gradient(tensor.value())) {
+        gradients.add(gradient == null ? new float[0] : Tensors.floats(gradient));
+      }
+      tensor.clearGradient();
+    }
+    return gradients;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aLayerThatRunsAgainDropsTheSame(Case method) {
+    try (PeftModel model = method.load(method.dropping)) {
+      List<Double> losses = new ArrayList<>();
+      for (int seed = 0; seed < 6; seed++) {
+        double recorded = loss(model, false, seed);
+        List<float[]> gradients = takeGradients(model);
+        assertThat(loss(model, true, seed)).isEqualTo(recorded);
+        List<float[]> again = takeGradients(model);
+        for (int i = 0; i < gradients.size(); i++) {
+          assertThat(again.get(i)).isNotEmpty().containsExactly(gradients.get(i), OFFSET);
+        }
+        losses.add(recorded);
+      }
+      assertThat(losses.stream().distinct()).as("losses of six draws").hasSizeGreaterThan(1);
+    }
+  }
+
+  private static final Offset<Float> OFFSET = Offset.offset(1e-5f);
+
+  @ParameterizedTest
+  @EnumSource
+  void nothingIsDroppedOutsideTraining(Case method) {
+    try (PeftModel with = method.load(method.dropping);
+        PeftModel without = method.load(method.plain);
+        NDArray dropping = with.base().logits(TinyModel.LLAMA.input(with));
+        NDArray plain = without.base().logits(TinyModel.LLAMA.input(without))) {
+      assertThat(Tensors.floats(dropping)).isEqualTo(Tensors.floats(plain));
+      with.merge();
+      without.merge();
+      try (NDArray mergedDropping = with.base().logits(TinyModel.LLAMA.input(with));
+          NDArray mergedPlain = without.base().logits(TinyModel.LLAMA.input(without))) {
+        assertThat(Tensors.floats(mergedDropping)).isEqualTo(Tensors.floats(mergedPlain));
+      }
+    }
+  }
+
+  /** y of a site's layer in training, drawn many times: mean and variance of each element. */
+  private static double[][] moments(PeftModel model, NDArray x, NDArray y) {
+    TunerLayer<NDArray, NDArray> layer = layer(model);
+    double[][] moments = new double[2][Math.toIntExact(y.getShape().size())];
+    model.base().setTraining(true);
+    for (int draw = 0; draw < DRAWS; draw++) {
+      Autograd.seed(draw);
+      try (Scope scope = new Scope()) {
+        float[] values = Tensors.floats(Autograd.without(() -> layer.forward(x, in -> y)));
+        for (int i = 0; i < values.length; i++) {
+          moments[0][i] += values[i] / DRAWS;
+          moments[1][i] += (double) values[i] * values[i] / DRAWS;
+        }
+      }
+    }
+    model.base().setTraining(false);
+    return moments;
+  }
+
+  @SuppressWarnings("unchecked") // the cases rewrite linear maps alone
+  private static TunerLayer<NDArray, NDArray> layer(PeftModel model) {
+    Adapter adapter = model.adapter(PeftModel.DEFAULT);
+    return (TunerLayer<NDArray, NDArray>) adapter.rewrites().get(0).layer();
+  }
+
+  /**
+   * A change Δ x of n outputs, each kept with probability k and then divided by the share of those
+   * kept: its mean is that of one draw, its second moment follows from the binomial distribution.
+   */
+  @ParameterizedTest
+  @EnumSource(names = {"LOHA_ROWS", "LOHA_MODULE", "LOKR_ROWS", "LOKR_BOTH"})
+  void rowsAndModulesAreDroppedAsOften(Case method) {
+    double rows = method == Case.LOHA_MODULE ? 0 : 0.4;
+    double module = method == Case.LOHA_MODULE ? 0.4 : method == Case.LOKR_BOTH ? 0.2 : 0;
+    boolean scaled = method != Case.LOKR_ROWS;
+    try (PeftModel model = method.load(method.dropping);
+        Scope scope = new Scope()) {
+      NDArray x =
+          model
+              .base()
+              .manager()
+              .create(new float[] {1, -2, 3, .5f, 1, 2, -1, 1, 2, 1, -3, 1, .5f, -1, 2, 1});
+      x = x.reshape(1, x.size());
+      NDArray y = model.base().manager().zeros(layerOutput(model, x));
+      TunerLayer<NDArray, NDArray> layer = layer(model);
+      NDArray input = x;
+      float[] change = Tensors.floats(Autograd.without(() -> layer.forward(input, in -> y)));
+      double[][] moments = moments(model, x, y);
+      int n = change.length;
+      double mean = 0;
+      double square = 0;
+      for (int k = 1; k <= n; k++) {
+        double probability = binomial(n, k, 1 - rows);
+        double value = scaled ? (double) n / k : 1;
+        mean += probability * k / n * value;
+        square += probability * k / n * value * value;
+      }
+      for (int i = 0; i < n; i++) {
+        double d = change[i];
+        double m = (1 - module) * mean * d;
+        double s = (1 - module) * square * d * d;
+        double deviation = Math.sqrt((s - m * m) / DRAWS);
+        assertThat(moments[0][i]).isCloseTo(m, Offset.offset(5 * deviation + 1e-6));
+        assertThat(moments[1][i]).isCloseTo(s, Offset.offset(0.1 * s + 1e-6));
+      }
+    }
+  }
+
+  private static Shape layerOutput(PeftModel model, NDArray x) {
+    var site = model.adapter(PeftModel.DEFAULT).rewrites().get(0).site();
+    return new Shape(x.getShape().get(0), ((io.github.peft4j.tuner.LinearSite) site).outFeatures());
+  }
+
+  private static double binomial(int n, int k, double p) {
+    double ways = 1;
+    for (int i = 1; i <= k; i++) {
+      ways *= (double) (n - k + i) / i;
+    }
+    return ways * Math.pow(p, k) * Math.pow(1 - p, n - k);
+  }
+
+  @Test
+  void noRowIsLeftOfNone() {
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        Scope scope = new Scope()) {
+      RowDropout dropout = new RowDropout(0.9, true, 0, 2);
+      NDArray like = manager.ones(new Shape(1));
+      boolean none = false;
+      for (int draw = 0; draw < 50; draw++) {
+        Autograd.seed(draw);
+        float[] keep = Tensors.floats(dropout.draw(like));
+        assertThat(keep).isIn(new float[] {0, 0}, new float[] {2, 0}, new float[] {0, 2}, ONES);
+        none |= keep[0] == 0 && keep[1] == 0;
+      }
+      assertThat(none).isTrue();
+    }
+  }
+
+  private static final float[] ONES = {1, 1};
+
+  @Test
+  void partOfTheBlocksOfOneLayerStandsStill() {
+    try (NDManager manager = Tensors.newManager(Device.cpu())) {
+      int[][] still = new int[2][5];
+      BlockDropout dropout = new BlockDropout(0.5, 2, 5);
+      for (int draw = 0; draw < DRAWS; draw++) {
+        Autograd.seed(draw);
+        try (Scope scope = new Scope()) {
+          float[] kept = Tensors.floats(dropout.drop(manager.ones(new Shape(2, 5, 3, 3))));
+          int[] counts = new int[2];
+          for (int i = 0; i < kept.length; i += 9) {
+            if (kept[i] == 0) {
+              counts[i / 45]++;
+              still[i / 45][i / 9 % 5]++;
+            }
+          }
+          assertThat(counts).isIn(new int[] {2, 0}, new int[] {0, 2}); // 0.5 · 5, rounded down
+        }
+      }
+      double expected = DRAWS * 0.5 * 2 / 5;
+      for (int[] layer : still) {
+        for (int count : layer) {
+          assertThat((double) count).isCloseTo(expected, Offset.offset(5 * Math.sqrt(expected)));
+        }
+      }
+      assertThat(new BlockDropout(0.1, 1, 5).drops()).as("a tenth of five blocks").isFalse();
+    }
+  }
+}
