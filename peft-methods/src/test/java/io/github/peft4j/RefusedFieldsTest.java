@@ -63,7 +63,13 @@ class RefusedFieldsTest {
 
   /** Of other libraries or of our own. */
   private static final Set<String> NOT_OF_PEFT =
-      Set.of("BOTTLENECK", "ADAPTER_FUSION", "ADAPTERHUB_PREFIX_TUNING", "BITFIT", "FULL");
+      Set.of(
+          "BOTTLENECK",
+          "ADAPTER_FUSION",
+          "ADAPTERHUB_PREFIX_TUNING",
+          "ADAPTERHUB_PROMPT_TUNING",
+          "BITFIT",
+          "FULL");
 
   private static Set<String> union(Set<String> some, Set<String> others) {
     Set<String> all = new TreeSet<>(some);

@@ -51,6 +51,14 @@ public final class AdamW implements AutoCloseable {
               return g[0]
           """);
 
+  /** Zeros in the parameter's own layout, a view's too, as fused calls want it on CUDA. */
+  private static final Kernel ZEROS =
+      Kernel.of(
+          """
+          def zeros(p: Tensor) -> Tensor:
+              return torch.zeros_like(torch.detach(p))
+          """);
+
   private final List<Slot> slots = new ArrayList<>();
   private @Nullable Reached reached;
 
@@ -70,8 +78,8 @@ public final class AdamW implements AutoCloseable {
       NDArray value = parameter.value();
       this.parameter = parameter;
       this.group = group;
-      this.mean = Scope.release(value.zerosLike());
-      this.square = Scope.release(value.zerosLike());
+      this.mean = Scope.release(ZEROS.call(value));
+      this.square = Scope.release(ZEROS.call(value));
       this.step = Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32));
     }
 

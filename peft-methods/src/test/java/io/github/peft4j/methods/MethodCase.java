@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.Arguments;
  * @param startsWithoutEffect whether a fresh adapter changes nothing
  * @param merges whether it is a change of weights
  * @param fits the models that it is tried on; tied tables concern those that train tables
+ * @param cached whether a token is computed alike with those before it in a cache, and beside them
  * @param hasWholeGradient the tensors whose gradient is that of the loss, and not a part of it by
  *     intention
  */
@@ -22,28 +23,35 @@ record MethodCase(
     boolean startsWithoutEffect,
     boolean merges,
     Predicate<TinyModel> fits,
+    boolean cached,
     Predicate<String> hasWholeGradient) {
 
   /** A method that promises all there is, on models whose tables are not tied. */
   static MethodCase of(String name, PeftConfig config) {
     return new MethodCase(
-        name, config, true, true, model -> model != TinyModel.TIED_LLAMA, tensor -> true);
+        name, config, true, true, model -> model != TinyModel.TIED_LLAMA, true, tensor -> true);
   }
 
   MethodCase hasEffectAtOnce() {
-    return new MethodCase(name, config, false, merges, fits, hasWholeGradient);
+    return new MethodCase(name, config, false, merges, fits, cached, hasWholeGradient);
   }
 
   MethodCase cannotMerge() {
-    return new MethodCase(name, config, startsWithoutEffect, false, fits, hasWholeGradient);
+    return new MethodCase(name, config, startsWithoutEffect, false, fits, cached, hasWholeGradient);
   }
 
   MethodCase fitting(Predicate<TinyModel> models) {
-    return new MethodCase(name, config, startsWithoutEffect, merges, models, hasWholeGradient);
+    return new MethodCase(
+        name, config, startsWithoutEffect, merges, models, cached, hasWholeGradient);
+  }
+
+  /** A mean over the tokens of a run, padding among them, decides what is added to each. */
+  MethodCase gatingRuns() {
+    return new MethodCase(name, config, startsWithoutEffect, merges, fits, false, hasWholeGradient);
   }
 
   MethodCase withWholeGradientOf(Predicate<String> tensors) {
-    return new MethodCase(name, config, startsWithoutEffect, merges, fits, tensors);
+    return new MethodCase(name, config, startsWithoutEffect, merges, fits, cached, tensors);
   }
 
   /** Each check's arguments: this and a model, for all models that it fits. */

@@ -307,6 +307,7 @@ abstract class MethodContract {
   @MethodSource("cases")
   void textsAreWrittenWithACacheAsWithout(MethodCase method, TinyModel tiny) {
     assumeTrue(tiny.writes(), "the model writes no texts");
+    assumeTrue(method.cached(), "the method promises no such thing");
     List<long[]> prompts = List.of(new long[] {9, 4}, new long[] {5, 6, 7, 8, 9});
     long[][] texts = {{7, 3, 21}, {30, 2, 11}};
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT64);

@@ -125,7 +125,8 @@ class MethodsTest extends MethodContract {
             .cannotMerge(),
         method("GatedBottleneck", BottleneckConfig.houlsby().reduction(4).gated())
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .gatingRuns(),
         method("Compacter", compacter(BottleneckConfig.compacter()))
             .hasEffectAtOnce()
             .cannotMerge(),
@@ -141,7 +142,8 @@ class MethodsTest extends MethodContract {
                 Configs.with(
                     HubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false))
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .gatingRuns(),
         method("HubPrompt", HubPromptConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("Prompt", PromptTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofTokens(3).hiddenSize(6))

@@ -58,10 +58,16 @@ class WritingTest {
     tokenizer.close();
   }
 
+  /** All but gates, which are means over the tokens of a run, padding among them. */
   static Stream<Arguments> methods() {
     return Stream.of(TinyModel.LLAMA, TinyModel.T5)
         .flatMap(
-            tiny -> CompositionTest.EVERYWHERE.stream().map(config -> Arguments.of(tiny, config)));
+            tiny ->
+                CompositionTest.EVERYWHERE.stream()
+                    .filter(
+                        config ->
+                            !(config instanceof BottleneckConfig adapter && adapter.useGating()))
+                    .map(config -> Arguments.of(tiny, config)));
   }
 
   private static PeftModel pair(TinyModel tiny, PeftConfig config) {

@@ -5,9 +5,12 @@ import com.google.gson.JsonPrimitive;
 import io.github.peft4j.UnsupportedMethodException;
 
 /** The kind of an invertible adapter. */
-public enum Invertible {
+public final class Invertible {
+
   /** Additive couplings (Dinh et al. 2014, arXiv:1410.8516). */
-  NICE;
+  public static final Invertible NICE = new Invertible();
+
+  private Invertible() {}
 
   /** From {@code inv_adapter}. */
   public static Invertible fromJson(JsonElement json) {
@@ -25,5 +28,10 @@ public enum Invertible {
   /** As it stands in adapter_config.json. */
   public JsonElement toJson() {
     return new JsonPrimitive("nice");
+  }
+
+  @Override
+  public String toString() {
+    return "nice";
   }
 }
