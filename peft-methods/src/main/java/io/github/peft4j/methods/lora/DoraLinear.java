@@ -89,10 +89,8 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
             site,
             config,
             sites,
-            table == null
-                ? this::trainable
-                : new TiedFactors(table, this::view, sites.isFresh() && config.startsPlain()),
-            this::bufferBeside);
+            table,
+            new Factors.Declarations(this::trainable, this::view, this::bufferBeside));
     this.magnitude = new Magnitude(site.weight(), transposed, factors.scale(), sites.initial());
     try (Scope scope = new Scope()) {
       this.m = trainable("lora_magnitude_vector", magnitude.length(factors.a(), factors.b()));

@@ -45,29 +45,44 @@ final class Factors {
   private record Removed(Trainable a, Trainable b, Kernel minus) {}
 
   /**
+   * How a layer declares its tensors.
+   *
+   * @param trainable one that is trained
+   * @param view one that is trained on another's memory
+   * @param beside one that is kept beside Hugging Face's file
+   */
+  record Declarations(
+      BiFunction<String, NDArray, Trainable> trainable,
+      BiFunction<String, NDArray, Trainable> view,
+      BiFunction<String, NDArray, Trainable> beside) {}
+
+  /**
    * The factors of a module.
    *
-   * @param trainable declares a tensor that is trained
-   * @param beside declares a tensor that is kept beside Hugging Face's file
+   * @param table the layer of the embedding that an output shares its table with, or null
    */
   Factors(
       LinearSite site,
       LoraConfig config,
       Sites sites,
-      BiFunction<String, NDArray, Trainable> trainable,
-      BiFunction<String, NDArray, Trainable> beside) {
+      @Nullable TableFactors table,
+      Declarations declare) {
     double scale = config.scaleOf(site.name());
     this.module = new Starts.Module(site, config.rankOf(site.name()), scale, sites.initial());
     this.initialization = config.initLoraWeights();
     try (Scope scope = new Scope()) {
       Start start = sites.isFresh() ? initialization.start(module) : Starts.zeros(module);
+      BiFunction<String, NDArray, Trainable> trainable =
+          table == null
+              ? declare.trainable
+              : new TiedFactors(table, declare.view, sites.isFresh() && config.startsPlain());
       this.a = trainable.apply("lora_A.weight", start.a());
       this.b = trainable.apply("lora_B.weight", start.b());
       this.removed =
           initialization.isTakenOff()
               ? new Removed(
-                  beside.apply("lora_A.start", start.a().duplicate()),
-                  beside.apply("lora_B.start", start.b().duplicate()),
+                  declare.beside.apply("lora_A.start", start.a().duplicate()),
+                  declare.beside.apply("lora_B.start", start.b().duplicate()),
                   LoraLinear.LORA.with("scale", -scale))
               : null;
     }

@@ -68,10 +68,8 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
             site,
             config,
             sites,
-            table == null
-                ? this::trainable
-                : new TiedFactors(table, this::view, sites.isFresh() && config.startsPlain()),
-            this::bufferBeside);
+            table,
+            new Factors.Declarations(this::trainable, this::view, this::bufferBeside));
     this.beta =
         config.loraBias()
             ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures()))
