@@ -47,6 +47,13 @@ public final class BoundKernel implements AutoCloseable {
     }
   }
 
+  /** Calls a kernel of lists alone that returns an {@code int}. */
+  long count() {
+    try (IValue result = kernel.run(lists.toArray(IValue[]::new))) {
+      return result.toLong();
+    }
+  }
+
   @Override
   public void close() {
     lists.forEach(IValue::close);

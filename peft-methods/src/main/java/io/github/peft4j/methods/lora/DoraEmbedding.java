@@ -2,6 +2,7 @@ package io.github.peft4j.methods.lora;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Remembered;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
@@ -35,6 +36,7 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Trainable b;
   private final Trainable m;
   private final Magnitude magnitude;
+  private final Remembered length;
   private final Kernel dora;
   private final Kernel merge;
 
@@ -43,26 +45,32 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
     this.a = trainable("lora_embedding_A", LoraEmbedding.firstA(site, config, sites.initial()));
     this.b = trainable("lora_embedding_B", LoraEmbedding.firstB(site, config, sites.initial()));
     this.magnitude = new Magnitude(site.weight(), true, scale, sites.initial());
-    this.m = trainable("lora_magnitude_vector", magnitude.length(a.value(), b.value()));
+    this.length =
+        new Remembered(() -> magnitude.length(a.value(), b.value()), a.value(), b.value());
+    this.m = trainable("lora_magnitude_vector", length.value().duplicate());
     this.dora = DORA.with("scale", scale);
     this.merge = MERGE.with("scale", scale);
   }
 
   @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) { // ids (B, T)
-    NDArray n = magnitude.length(a.value(), b.value());
-    return dora.call(ids, base.forward(ids), n, a.value(), b.value(), m.value());
+    return dora.call(ids, base.forward(ids), length.value(), a.value(), b.value(), m.value());
   }
 
   @Override
   public NDArray merge(NDArray present) {
-    NDArray n = magnitude.length(a.value(), b.value());
-    return merge.call(present, n, a.value(), b.value(), m.value());
+    return merge.call(present, length.value(), a.value(), b.value(), m.value());
+  }
+
+  @Override
+  protected void onTraining(boolean training) {
+    length.forget();
   }
 
   @Override
   public void close() {
     super.close();
+    length.close();
     magnitude.close();
   }
 

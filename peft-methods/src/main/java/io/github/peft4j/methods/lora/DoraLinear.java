@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Remembered;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
@@ -62,6 +63,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final @Nullable ParameterSite bias;
   private final Forward<NDArray, NDArray> frozen;
   private final Lengths.Module length;
+  private final Remembered lengthAtRest;
   private final ScaledWeight scaledWeight;
   private final double dropout;
   private final Kernel dora;
@@ -98,6 +100,11 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     this.bias = site.bias().orElse(null);
     this.frozen = site.base();
     this.length = lengths.add(magnitude, factors, transposed, m);
+    this.lengthAtRest =
+        new Remembered(
+            () -> magnitude.length(factors.a(), factors.b()),
+            factors.trainedA().value(),
+            factors.trainedB().value());
     this.scaledWeight = new ScaledWeight(site, factors, magnitude, length, m);
     this.dropout = config.loraDropout();
     this.dora = (bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", factors.scale());
@@ -124,7 +131,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b) {
-    NDArray n = isTraining() ? length.length() : magnitude.length(a, b);
+    NDArray n = isTraining() ? length.length() : lengthAtRest.value();
     NDArray zero = magnitude.zero();
     NDArray one = magnitude.one();
     return bias == null
@@ -134,9 +141,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray present) {
-    NDArray a = factors.a();
-    NDArray b = factors.b();
-    return merge.call(present, magnitude.length(a, b), a, b, m.value());
+    return merge.call(present, lengthAtRest.value(), factors.a(), factors.b(), m.value());
   }
 
   @Override
@@ -152,12 +157,14 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   protected void onTraining(boolean training) {
     length.forget();
+    lengthAtRest.forget();
   }
 
   @Override
   public void close() {
     super.close();
     length.close();
+    lengthAtRest.close();
     magnitude.close();
   }
 }
