@@ -60,10 +60,10 @@ public final class Configs {
    *
    * @param meant the modules that the method means
    */
-  public static <C extends PeftConfig> C name(C config, Sites sites, Sites.Selection<?> meant) {
-    boolean open = Records.value(config, "targetModules") == null;
-    return open && sites.isFresh() && !meant.isEmpty()
-        ? with(config, "targetModules", meant.targets())
+  public static <C extends TargetedConfig<C>> C name(
+      C config, Sites sites, Sites.Selection<?> meant) {
+    return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
+        ? config.targeting(meant.targets())
         : config;
   }
 

@@ -12,6 +12,7 @@ import io.github.peft4j.methods.lokr.LokrInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -34,6 +35,18 @@ class ConfigFieldsTest {
   void lokrsStartComesBack(LokrInitialization start) {
     String text = written(Configs.with(LokrConfig.ofRank(2), "initWeights", start), "init_weights");
     assertThat(read(LokrConfig.class, "init_weights", text).initWeights()).isSameAs(start);
+  }
+
+  @Test
+  void fieldsOfAPartStandAmongTheOthers() {
+    LokrConfig config =
+        read(LokrConfig.class, "layers_to_transform", "[1, 3]").excluding("lm_head");
+    assertThat(config.targets().layersToTransform()).containsExactly(1, 3);
+    assertThat(ConfigJson.fields(config)).doesNotContainKey("targets");
+    assertThat(written(config, "layers_to_transform")).isEqualTo("[1,3]");
+    assertThat(written(config, "exclude_modules")).isEqualTo("[\"lm_head\"]");
+    assertThatThrownBy(() -> Configs.with(config, "targets", null))
+        .hasMessageContaining("no component targets");
   }
 
   @ParameterizedTest

@@ -1,10 +1,9 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param rankPattern which ranks are kept, or null before training
  * @param loraAlpha the scale's numerator; 8
  * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initLoraWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record AdaLoraConfig(
@@ -46,15 +41,11 @@ public record AdaLoraConfig(
     @Nullable RankPattern rankPattern,
     double loraAlpha,
     double loraDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
     boolean initLoraWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements LinearConfig<AdaLoraConfig> {
 
   /** Checks the values. */
   public AdaLoraConfig {
@@ -98,11 +89,6 @@ public record AdaLoraConfig(
   /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
   public AdaLoraConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public AdaLoraConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With this dropout before A. */

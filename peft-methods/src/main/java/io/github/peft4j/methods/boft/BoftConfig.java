@@ -2,9 +2,8 @@ package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,13 +15,9 @@ import org.jspecify.annotations.Nullable;
  *     its CUDA extension is there
  * @param boftDropout part of the blocks of one butterfly layer that do not rotate in a training
  *     step, drawn anew each time, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record BoftConfig(
@@ -30,15 +25,11 @@ public record BoftConfig(
     int boftBlockNum,
     int boftNButterflyFactor,
     double boftDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
     boolean initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements LinearConfig {
+    implements LinearConfig<BoftConfig> {
 
   /** Checks the values. */
   public BoftConfig {
@@ -68,11 +59,6 @@ public record BoftConfig(
   /** With these biases of the model trained besides; {@code boft_only} for the modules' own. */
   public BoftConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public BoftConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With this part of the blocks of one butterfly layer not rotating in a training step. */
