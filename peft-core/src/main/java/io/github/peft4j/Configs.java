@@ -81,8 +81,13 @@ public final class Configs {
         .orElse(otherwise);
   }
 
+  /** Checks the values in a config's constructor. */
+  public static ConfigCheck check(Class<? extends PeftConfig> config) {
+    return new ConfigCheck(config);
+  }
+
   /**
-   * Checks a value in a config's constructor.
+   * Checks one value.
    *
    * @param field its name in adapter_config.json
    * @param expected what it should have been

@@ -61,7 +61,7 @@ class ConfigFieldsTest {
   @CsvSource({"true, BRANCH", "false, NORMALISED", "\"post_add\", SUM"})
   void aResidualIsReadAsAdapterHubWritesIt(String json, Residual residual) {
     BottleneckConfig config = read(BottleneckConfig.class, "residual_before_ln", json);
-    assertThat(config.residualBeforeLn()).isSameAs(residual);
+    assertThat(config.norms().residualBeforeLn()).isSameAs(residual);
     assertThat(written(config, "residual_before_ln")).isEqualTo(json);
   }
 

@@ -49,24 +49,21 @@ public record AdaLoraConfig(
 
   /** Checks the values. */
   public AdaLoraConfig {
-    require(initR > 0, "init_r", initR, "a rank above 0");
-    require(targetR > 0 && targetR <= initR, "target_r", targetR, "1 to init_r " + initR);
-    require(tinit >= 0, "tinit", tinit, "no negative number");
-    require(tfinal >= 0, "tfinal", tfinal, "no negative number");
-    require(deltaT > 0, "deltaT", deltaT, "a number above 0");
-    require(beta1 > 0 && beta1 < 1, "beta1", beta1, "a value in (0, 1)");
-    require(beta2 > 0 && beta2 < 1, "beta2", beta2, "a value in (0, 1)");
-    require(orthRegWeight >= 0, "orth_reg_weight", orthRegWeight, "no negative number");
-    require(
-        totalStep == null || tinit < totalStep - tfinal,
-        "total_step",
-        totalStep,
-        "more than tinit " + tinit + " + tfinal " + tfinal);
-    require(loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, AdaLoraConfig.class, field, value, expected);
+    Configs.check(AdaLoraConfig.class)
+        .rank("init_r", initR)
+        .that(targetR > 0 && targetR <= initR, "target_r", targetR, "1 to init_r " + initR)
+        .notNegative("tinit", tinit)
+        .notNegative("tfinal", tfinal)
+        .positive("deltaT", deltaT)
+        .that(beta1 > 0 && beta1 < 1, "beta1", beta1, "a value in (0, 1)")
+        .that(beta2 > 0 && beta2 < 1, "beta2", beta2, "a value in (0, 1)")
+        .notNegative("orth_reg_weight", orthRegWeight)
+        .that(
+            totalStep == null || tinit < totalStep - tfinal,
+            "total_step",
+            totalStep,
+            "more than tinit " + tinit + " + tfinal " + tfinal)
+        .probability("lora_dropout", loraDropout);
   }
 
   /** PEFT's defaults with these ranks. */

@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of BOFT, with the names and defaults of Hugging Face PEFT's BOFTConfig.
@@ -33,22 +32,17 @@ public record BoftConfig(
 
   /** Checks the values. */
   public BoftConfig {
-    require(boftBlockSize >= 0, "boft_block_size", boftBlockSize, "no negative number");
-    require(
-        (boftBlockNum == 0) != (boftBlockSize == 0) && boftBlockNum >= 0,
-        "boft_block_num",
-        boftBlockNum,
-        boftBlockSize == 0 ? "a number above 0" : "0, since boft_block_size is " + boftBlockSize);
-    require(
-        boftNButterflyFactor > 0,
-        "boft_n_butterfly_factor",
-        boftNButterflyFactor,
-        "a number above 0");
-    require(boftDropout >= 0 && boftDropout < 1, "boft_dropout", boftDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, BoftConfig.class, field, value, expected);
+    Configs.check(BoftConfig.class)
+        .notNegative("boft_block_size", boftBlockSize)
+        .that(
+            (boftBlockNum == 0) != (boftBlockSize == 0) && boftBlockNum >= 0,
+            "boft_block_num",
+            boftBlockNum,
+            boftBlockSize == 0
+                ? "a number above 0"
+                : "0, since boft_block_size is " + boftBlockSize)
+        .positive("boft_n_butterfly_factor", boftNButterflyFactor)
+        .probability("boft_dropout", boftDropout);
   }
 
   /** PEFT's defaults with blocks of this size. */
@@ -75,14 +69,20 @@ public record BoftConfig(
   int blockSize(String module, long in) {
     int divisor = boftBlockSize == 0 ? boftBlockNum : boftBlockSize;
     String field = boftBlockSize == 0 ? "boft_block_num" : "boft_block_size";
-    require(in % divisor == 0, field, divisor, "a divisor of " + in + ", the inputs of " + module);
     int size = boftBlockSize == 0 ? (int) (in / boftBlockNum) : boftBlockSize;
     long group = (long) size << (boftNButterflyFactor - 1);
-    require(
-        boftNButterflyFactor == 1 || (in % group == 0 && size % 2 == 0),
-        "boft_n_butterfly_factor",
-        boftNButterflyFactor,
-        "a number n with 2ⁿ⁻¹ · " + size + " dividing " + in + " and even blocks, for " + module);
+    Configs.check(BoftConfig.class)
+        .that(in % divisor == 0, field, divisor, "a divisor of " + in + ", the inputs of " + module)
+        .that(
+            boftNButterflyFactor == 1 || (in % group == 0 && size % 2 == 0),
+            "boft_n_butterfly_factor",
+            boftNButterflyFactor,
+            "a number n with 2ⁿ⁻¹ · "
+                + size
+                + " dividing "
+                + in
+                + " and even blocks, for "
+                + module);
     return size;
   }
 }

@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.fourierft;
 
+import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of FourierFT, with the names and defaults of Hugging Face PEFT's FourierFTConfig.
@@ -33,13 +33,8 @@ public record FourierFtConfig(
 
   /** Checks the values. */
   public FourierFtConfig {
-    require(nFrequency > 0, "n_frequency", nFrequency, "a number above 0");
-    nFrequencyPattern.forEach(
-        (name, n) -> require(n > 0, "n_frequency_pattern." + name, n, "a number above 0"));
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, FourierFtConfig.class, field, value, expected);
+    ConfigCheck check = Configs.check(FourierFtConfig.class).positive("n_frequency", nFrequency);
+    nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
   }
 
   /** PEFT's defaults with so many frequencies. */

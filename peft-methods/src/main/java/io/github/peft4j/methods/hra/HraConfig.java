@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of HRA, with the names and defaults of Hugging Face PEFT's HRAConfig.
@@ -22,11 +21,7 @@ public record HraConfig(int r, boolean applyGs, Targets targets, Bias bias, bool
 
   /** Checks the values. */
   public HraConfig {
-    require(r > 0, "r", r, "a number above 0");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, HraConfig.class, field, value, expected);
+    Configs.check(HraConfig.class).positive("r", r);
   }
 
   /** PEFT's defaults with this rank. */

@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of LoHa, with the names and defaults of Hugging Face PEFT's LoHaConfig.
@@ -35,19 +34,11 @@ public record LohaConfig(
 
   /** Checks the values. */
   public LohaConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LohaConfig.class, field, value, expected);
+    Configs.check(LohaConfig.class)
+        .rank("r", r)
+        .probability("rank_dropout", rankDropout)
+        .probability("module_dropout", moduleDropout)
+        .ranks("rank_pattern", rankPattern);
   }
 
   /** PEFT's defaults with this rank. */

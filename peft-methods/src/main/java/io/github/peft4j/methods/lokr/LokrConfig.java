@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of LoKr, with the names and defaults of Hugging Face PEFT's LoKrConfig.
@@ -41,24 +40,16 @@ public record LokrConfig(
 
   /** Checks the values. */
   public LokrConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    require(
-        decomposeFactor > 0 || decomposeFactor == -1,
-        "decompose_factor",
-        decomposeFactor,
-        "a number above 0, or -1");
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LokrConfig.class, field, value, expected);
+    Configs.check(LokrConfig.class)
+        .rank("r", r)
+        .probability("rank_dropout", rankDropout)
+        .probability("module_dropout", moduleDropout)
+        .that(
+            decomposeFactor > 0 || decomposeFactor == -1,
+            "decompose_factor",
+            decomposeFactor,
+            "a number above 0, or -1")
+        .ranks("rank_pattern", rankPattern);
   }
 
   /** PEFT's defaults with this rank. */

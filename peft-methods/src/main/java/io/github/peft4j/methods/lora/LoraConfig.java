@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.lora;
 
+import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
@@ -56,38 +57,36 @@ public record LoraConfig(
 
   /** Checks the values. */
   public LoraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
-    require(
-        targets.layersPattern() == null || targets.layersToTransform() != null,
-        "layers_pattern",
-        targets.layersPattern(),
-        "to be set together with layers_to_transform only");
-    require(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true");
+    ConfigCheck check =
+        Configs.check(LoraConfig.class)
+            .rank("r", r)
+            .probability("lora_dropout", loraDropout)
+            .that(
+                targets.layersPattern() == null || targets.layersToTransform() != null,
+                "layers_pattern",
+                targets.layersPattern(),
+                "to be set together with layers_to_transform only")
+            .that(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true")
+            .ranks("rank_pattern", rankPattern);
     if (targetParameters != null && !targetParameters.isEmpty()) {
       String why = ", since target_parameters are " + targetParameters;
-      require(loraDropout == 0, "lora_dropout", loraDropout, "0" + why);
-      require(!useDora, "use_dora", useDora, "false" + why);
-      require(!loraBias, "lora_bias", loraBias, "false" + why);
-      require(
-          List.of(
-                  LoraInitialization.DEFAULT,
-                  LoraInitialization.GAUSSIAN,
-                  LoraInitialization.RANDOM)
-              .contains(initLoraWeights),
-          "init_lora_weights",
-          initLoraWeights,
-          "true, \"gaussian\" or false" + why);
+      check
+          .that(loraDropout == 0, "lora_dropout", loraDropout, "0" + why)
+          .that(!useDora, "use_dora", useDora, "false" + why)
+          .that(!loraBias, "lora_bias", loraBias, "false" + why)
+          .that(
+              List.of(
+                      LoraInitialization.DEFAULT,
+                      LoraInitialization.GAUSSIAN,
+                      LoraInitialization.RANDOM)
+                  .contains(initLoraWeights),
+              "init_lora_weights",
+              initLoraWeights,
+              "true, \"gaussian\" or false" + why);
     }
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
       evaConfig = EvaConfig.DEFAULT;
     }
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LoraConfig.class, field, value, expected);
   }
 
   /** PEFT's defaults with this rank. */

@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of MiSS, with the names and defaults of Hugging Face PEFT's MissConfig.
@@ -27,13 +26,10 @@ public record MissConfig(
 
   /** Checks the values. */
   public MissConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(miniR > 0, "mini_r", miniR, "a number above 0");
-    require(missDropout >= 0 && missDropout < 1, "miss_dropout", missDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, MissConfig.class, field, value, expected);
+    Configs.check(MissConfig.class)
+        .rank("r", r)
+        .positive("mini_r", miniR)
+        .probability("miss_dropout", missDropout);
   }
 
   /** PEFT's defaults with this rank. */

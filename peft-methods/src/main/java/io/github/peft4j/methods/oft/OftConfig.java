@@ -4,7 +4,6 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of OFT, with the names and defaults of Hugging Face PEFT's OFTConfig.
@@ -41,28 +40,17 @@ public record OftConfig(
 
   /** Checks the values. */
   public OftConfig {
-    require(r >= 0, "r", r, "no negative number");
-    require(oftBlockSize >= 0, "oft_block_size", oftBlockSize, "no negative number");
-    require(
-        (r == 0) != (oftBlockSize == 0),
-        "oft_block_size",
-        oftBlockSize,
-        r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r);
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    require(eps > 0, "eps", eps, "a number above 0");
-    require(
-        numCayleyNeumannTerms > 0,
-        "num_cayley_neumann_terms",
-        numCayleyNeumannTerms,
-        "a number above 0");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, OftConfig.class, field, value, expected);
+    Configs.check(OftConfig.class)
+        .notNegative("r", r)
+        .notNegative("oft_block_size", oftBlockSize)
+        .that(
+            (r == 0) != (oftBlockSize == 0),
+            "oft_block_size",
+            oftBlockSize,
+            r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r)
+        .probability("module_dropout", moduleDropout)
+        .positive("eps", eps)
+        .positive("num_cayley_neumann_terms", numCayleyNeumannTerms);
   }
 
   /** PEFT's defaults with blocks of this size. */

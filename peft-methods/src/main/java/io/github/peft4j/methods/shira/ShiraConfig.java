@@ -27,11 +27,7 @@ public record ShiraConfig(
 
   /** Checks the values. */
   public ShiraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, ShiraConfig.class, field, value, expected);
+    Configs.check(ShiraConfig.class).rank("r", r);
   }
 
   /** PEFT's defaults with this rank. */

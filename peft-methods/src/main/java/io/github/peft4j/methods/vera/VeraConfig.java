@@ -40,12 +40,7 @@ public record VeraConfig(
 
   /** Checks the values. */
   public VeraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(veraDropout >= 0 && veraDropout < 1, "vera_dropout", veraDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, VeraConfig.class, field, value, expected);
+    Configs.check(VeraConfig.class).rank("r", r).probability("vera_dropout", veraDropout);
   }
 
   /** PEFT's defaults with this rank. */
