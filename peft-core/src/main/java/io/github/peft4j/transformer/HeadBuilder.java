@@ -79,10 +79,10 @@ final class HeadBuilder {
    */
   private BiFunction<NDArray, Pass, NDArray> lastToken() {
     if (!config.has(PADDING)) {
-      return (x, pass) -> pass.lastToken(x);
+      return (x, pass) -> LastToken.real(x, pass.mask());
     }
     long padding = config.integer(PADDING);
-    return (x, pass) -> pass.lastTokenBut(padding, x);
+    return (x, pass) -> LastToken.but(padding, x, pass.ids());
   }
 
   private double dropout() {
