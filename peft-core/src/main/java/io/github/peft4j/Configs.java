@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import com.google.gson.JsonObject;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -60,8 +61,7 @@ public final class Configs {
    *
    * @param meant the modules that the method means
    */
-  public static <C extends TargetedConfig<C>> C name(
-      C config, Sites sites, Sites.Selection<?> meant) {
+  public static <C extends TargetedConfig<C>> C name(C config, Sites sites, Selection<?> meant) {
     return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
         ? config.targeting(meant.targets())
         : config;

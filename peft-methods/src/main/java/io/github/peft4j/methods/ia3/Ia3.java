@@ -9,6 +9,7 @@ import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
@@ -48,14 +49,14 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config>, TargetedMethod<Ia
   public Ia3Config complete(Ia3Config config, Sites sites) {
     Ia3Config named = TargetedMethod.super.complete(config, sites);
     boolean open = config.targetModules() == null && config.feedforwardModules() == null;
-    Sites.Selection<LinearSite> down = sites.linear(null, Role.DOWN);
+    Selection<LinearSite> down = sites.linear(null, Role.DOWN);
     return open && sites.isFresh() && !down.isEmpty()
         ? Configs.with(named, "feedforwardModules", down.targets())
         : named;
   }
 
   @Override
-  public Sites.Selection<LinearSite> named(Ia3Config config, Sites sites) {
+  public Selection<LinearSite> named(Ia3Config config, Sites sites) {
     return sites.linear(
         config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN);
   }

@@ -5,6 +5,7 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.List;
@@ -28,7 +29,7 @@ public interface LinearMethod<C extends LinearConfig<C>> extends TargetedMethod<
 
   @Override
   default void inject(C config, Sites sites) {
-    Sites.Selection<LinearSite> linear = config.targets().linear(sites);
+    Selection<LinearSite> linear = config.targets().linear(sites);
     List<EmbeddingSite> embeddings = config.targets().embeddings(sites).list();
     List<LinearSite> maps = embeddings.isEmpty() ? linear.required() : linear.list();
     for (LinearSite site : maps) {

@@ -3,8 +3,8 @@ package io.github.peft4j.methods.linear;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.TargetedConfig;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.Sites.Selection;
 
 /**
  * A method whose config says which modules it changes: queries and values where it leaves that

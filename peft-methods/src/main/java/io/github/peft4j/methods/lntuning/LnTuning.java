@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lntuning;
 import io.github.peft4j.methods.linear.DefaultTargets;
 import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.tuner.NormSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 
 /** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
@@ -27,7 +28,7 @@ public final class LnTuning implements TargetedMethod<LnTuningConfig> {
   }
 
   @Override
-  public Sites.Selection<NormSite> named(LnTuningConfig config, Sites sites) {
+  public Selection<NormSite> named(LnTuningConfig config, Sites sites) {
     return sites.norms(config.targetModules());
   }
 

@@ -10,6 +10,7 @@ import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
@@ -38,7 +39,7 @@ public final class Lora
   /** What PEFT fills in: which modules, and whether their weights are transposed. */
   @Override
   public LoraConfig complete(LoraConfig config, Sites sites) {
-    Sites.Selection<LinearSite> linear = linear(config, sites);
+    Selection<LinearSite> linear = linear(config, sites);
     if (!sites.isFresh() || linear.isEmpty()) {
       return config;
     }
@@ -69,7 +70,7 @@ public final class Lora
   public void inject(LoraConfig config, Sites sites) {
     List<LinearSite> tied =
         tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
-    Sites.Selection<LinearSite> linear =
+    Selection<LinearSite> linear =
         linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings = config.modules().embeddings(sites).list();
     List<ParameterSite> tensors = tensors(config, sites);
@@ -160,7 +161,7 @@ public final class Lora
   }
 
   /** The linear modules that are meant. */
-  static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
+  static Selection<LinearSite> linear(LoraConfig config, Sites sites) {
     return config.modules().linear(sites);
   }
 
