@@ -141,9 +141,10 @@ record AdapterFactory(
       }
       C complete = method.complete(config, sites);
       method.inject(stored == null ? complete : method.asStored(complete, stored), sites);
-      if (method.storesTables(complete)
-          && Records.find(complete, "targetModules") instanceof TargetModules targets) {
-        StoredTables.store(targets, method.modulePrefix(), sites);
+      if (complete instanceof TargetedConfig<?> targeted
+          && targeted.targetModules() != null
+          && method.storesTables(complete)) {
+        StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
       }
       return new Adapter(name, complete, method, sites, common, saved);
     } catch (RuntimeException e) {

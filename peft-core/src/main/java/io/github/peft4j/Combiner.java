@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Makes one adapter of several: of what each does to every weight. */
@@ -164,12 +165,7 @@ final class Combiner {
     if (site instanceof LinearSite || site instanceof EmbeddingSite) {
       return site;
     }
-    return model
-        .sites()
-        .filter(s -> s instanceof LinearSite || s instanceof EmbeddingSite)
-        .filter(s -> s.weightSite() == site)
-        .findFirst()
-        .orElse(site);
+    return maps().filter(s -> s.weightSite() == site).findFirst().orElse(site);
   }
 
   private Factors factors(Change change) {
@@ -248,22 +244,12 @@ final class Combiner {
     return PeftMethods.lowRank();
   }
 
-  /** Endings of names where they mean these modules and no others, or else the names. */
   private TargetModules targets(Set<String> names) {
-    TargetModules endings =
-        TargetModules.of(
-            names.stream()
-                .map(name -> name.substring(name.lastIndexOf('.') + 1))
-                .distinct()
-                .toList());
-    Set<String> meant =
-        model
-            .sites()
-            .filter(s -> s instanceof LinearSite || s instanceof EmbeddingSite)
-            .map(Site::name)
-            .filter(endings::matches)
-            .collect(Collectors.toSet());
-    return meant.equals(names) ? endings : TargetModules.of(List.copyOf(names));
+    return TargetModules.naming(names, maps().map(Site::name).collect(Collectors.toSet()));
+  }
+
+  private Stream<Site<?, ?>> maps() {
+    return model.sites().filter(s -> s instanceof LinearSite || s instanceof EmbeddingSite);
   }
 
   /** The modules that are trained whole, each with all of its tensors. */
@@ -300,10 +286,7 @@ final class Combiner {
       throw new IllegalStateException("no trained copy of " + site.name());
     }
     List<NDArray> changes =
-        change.layers().stream()
-            .filter(layer -> layer != null)
-            .map(layer -> difference(site, (Mergeable) layer))
-            .toList();
+        change.present().stream().map(layer -> difference(site, (Mergeable) layer)).toList();
     NDArray combined =
         WeightChanges.combine(changes, WeightChanges.of(change.layers(), how.weights()), how);
     NDArray weight = Tensors.cast(site.original(), Merger.masters(model));

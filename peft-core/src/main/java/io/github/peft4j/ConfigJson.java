@@ -11,10 +11,8 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.lang.reflect.RecordComponent;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -65,11 +63,13 @@ final class ConfigJson {
     Map<String, JsonElement> fields = new LinkedHashMap<>();
     JsonObject defaults = defaults(config.getClass());
     defaults.entrySet().forEach(e -> fields.put(e.getKey(), e.getValue()));
-    for (RecordComponent component : config.getClass().getRecordComponents()) {
-      String field = snake(component.getName());
-      JsonElement value = ConfigValues.write(Records.value(config, component));
-      fields.put(field, ConfigValues.inStyleOf(defaults.get(field), value));
-    }
+    Records.values(config)
+        .forEach(
+            (component, value) -> {
+              String field = snake(component);
+              JsonElement written = ConfigValues.write(value);
+              fields.put(field, ConfigValues.inStyleOf(defaults.get(field), written));
+            });
     return fields;
   }
 
@@ -81,10 +81,9 @@ final class ConfigJson {
    */
   static Map<String, JsonElement> fields(PeftConfig config, Map<String, JsonElement> file) {
     Map<String, JsonElement> fields = fields(config);
+    Map<String, @Nullable Object> values = Records.values(config);
     Map<String, RecordComponent> components = new HashMap<>();
-    for (RecordComponent component : config.getClass().getRecordComponents()) {
-      components.put(snake(component.getName()), component);
-    }
+    Records.fields(config.getClass()).forEach(c -> components.put(snake(c.getName()), c));
     file.forEach(
         (field, element) -> {
           RecordComponent component = components.get(field);
@@ -93,7 +92,7 @@ final class ConfigJson {
                   ? fields.containsKey(field) || COMMON.contains(field)
                   : Objects.equals(
                       read(component, element, AdapterFiles.CONFIG),
-                      Records.value(config, component));
+                      values.get(component.getName()));
           if (unchanged) {
             fields.put(field, element);
           }
@@ -122,17 +121,16 @@ final class ConfigJson {
    */
   static <C extends PeftConfig> C read(Class<C> type, JsonObject json, String source) {
     JsonObject defaults = defaults(type);
-    RecordComponent[] components = type.getRecordComponents();
     Set<String> supported = new TreeSet<>();
-    List<Object> arguments = new ArrayList<>();
-    for (RecordComponent component : components) {
+    Map<String, @Nullable Object> values = new HashMap<>();
+    for (RecordComponent component : Records.fields(type)) {
       String field = snake(component.getName());
       supported.add(field);
       JsonElement value = json.has(field) ? json.get(field) : defaults.get(field);
       if (value == null) {
         throw new IllegalArgumentException(source + ": field '" + field + "' is missing");
       }
-      arguments.add(read(component, value, source));
+      values.put(component.getName(), read(component, value, source));
     }
     for (String field : json.keySet()) {
       if (supported.contains(field) || COMMON.contains(field)) {
@@ -153,7 +151,7 @@ final class ConfigJson {
                 + usual);
       }
     }
-    return Records.of(type, arguments);
+    return Records.of(type, values::get);
   }
 
   private static @Nullable Object read(

@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import com.google.gson.JsonObject;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -60,10 +61,9 @@ public final class Configs {
    *
    * @param meant the modules that the method means
    */
-  public static <C extends PeftConfig> C name(C config, Sites sites, Sites.Selection<?> meant) {
-    boolean open = Records.value(config, "targetModules") == null;
-    return open && sites.isFresh() && !meant.isEmpty()
-        ? with(config, "targetModules", meant.targets())
+  public static <C extends TargetedConfig<C>> C name(C config, Sites sites, Selection<?> meant) {
+    return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
+        ? config.targeting(meant.targets())
         : config;
   }
 
@@ -81,8 +81,13 @@ public final class Configs {
         .orElse(otherwise);
   }
 
+  /** Checks the values in a config's constructor. */
+  public static ConfigCheck check(Class<? extends PeftConfig> config) {
+    return new ConfigCheck(config);
+  }
+
   /**
-   * Checks a value in a config's constructor.
+   * Checks one value.
    *
    * @param field its name in adapter_config.json
    * @param expected what it should have been

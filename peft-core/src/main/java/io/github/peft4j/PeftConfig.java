@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Components may be numbers, booleans, strings, lists of strings or whole numbers, maps from
  * strings to numbers, {@link io.github.peft4j.tuner.TargetModules}, enums (written by name, or as
- * {@link JsonChoice} says) and whatever has {@code toJson} and a static {@code fromJson} of a JSON
- * element. Constructors check the values and name the field in their errors.
+ * {@link JsonChoice} says), {@link ConfigPart}s and whatever has {@code toJson} and a static {@code
+ * fromJson} of a JSON element. Constructors check the values and name the field in their errors.
  */
 public interface PeftConfig {
 

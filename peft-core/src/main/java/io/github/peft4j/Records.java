@@ -3,30 +3,43 @@ package io.github.peft4j;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Records by the names of their components. */
+/** Records by the names of their fields: components, or those of their {@link ConfigPart}s. */
 final class Records {
 
   private Records() {}
 
+  /** The fields of a record, in order. */
+  static List<RecordComponent> fields(Class<?> type) {
+    return Arrays.stream(type.getRecordComponents())
+        .flatMap(c -> isPart(c) ? fields(c.getType()).stream() : Stream.of(c))
+        .toList();
+  }
+
   /**
-   * A record of these values.
+   * A record whose fields have these values.
    *
    * @throws RuntimeException what its constructor throws
    */
-  static <C> C of(Class<C> type, List<Object> arguments) {
+  static <C> C of(Class<C> type, Function<String, @Nullable Object> values) {
+    RecordComponent[] components = type.getRecordComponents();
+    Object[] arguments =
+        Arrays.stream(components)
+            .map(c -> isPart(c) ? of(c.getType(), values) : values.apply(c.getName()))
+            .toArray();
     try {
       Class<?>[] types =
-          Arrays.stream(type.getRecordComponents())
-              .map(RecordComponent::getType)
-              .toArray(Class<?>[]::new);
+          Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
       Constructor<C> constructor = type.getDeclaredConstructor(types);
       constructor.setAccessible(true);
-      return constructor.newInstance(arguments.toArray());
+      return constructor.newInstance(arguments);
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;
@@ -37,34 +50,38 @@ final class Records {
     }
   }
 
-  /** A copy with one component changed. */
-  static <C> C with(C record, String component, @Nullable Object value) {
-    component(record, component);
-    List<Object> arguments = new ArrayList<>();
-    for (RecordComponent c : record.getClass().getRecordComponents()) {
-      arguments.add(c.getName().equals(component) ? value : value(record, c));
-    }
+  /** A copy with one field changed. */
+  static <C> C with(C record, String field, @Nullable Object value) {
+    Map<String, @Nullable Object> values = values(record);
+    require(record, values, field);
+    values.put(field, value);
     @SuppressWarnings("unchecked")
     Class<C> type = (Class<C>) record.getClass();
-    return of(type, arguments);
+    return of(type, values::get);
   }
 
-  /** The value of a component; null if there is none of this name. */
-  static @Nullable Object find(Object record, String component) {
-    return Arrays.stream(record.getClass().getRecordComponents())
-        .filter(each -> each.getName().equals(component))
-        .findFirst()
-        .map(each -> value(record, each))
-        .orElse(null);
+  /** The value of a field. */
+  static @Nullable Object value(Object record, String field) {
+    Map<String, @Nullable Object> values = values(record);
+    require(record, values, field);
+    return values.get(field);
   }
 
-  /** The value of a component. */
-  static @Nullable Object value(Object record, String component) {
-    return value(record, component(record, component));
+  /** The values of all fields. */
+  static Map<String, @Nullable Object> values(Object record) {
+    Map<String, @Nullable Object> values = new TreeMap<>();
+    for (RecordComponent component : record.getClass().getRecordComponents()) {
+      Object value = value(record, component);
+      if (value instanceof ConfigPart) {
+        values.putAll(values(value));
+      } else {
+        values.put(component.getName(), value);
+      }
+    }
+    return values;
   }
 
-  /** The value of a component. */
-  static @Nullable Object value(Object record, RecordComponent component) {
+  private static @Nullable Object value(Object record, RecordComponent component) {
     try {
       component.getAccessor().setAccessible(true);
       return component.getAccessor().invoke(record);
@@ -73,11 +90,13 @@ final class Records {
     }
   }
 
-  private static RecordComponent component(Object record, String name) {
-    return Arrays.stream(record.getClass().getRecordComponents())
-        .filter(component -> component.getName().equals(name))
-        .findFirst()
-        .orElseThrow(
-            () -> new IllegalArgumentException(record.getClass() + " has no component " + name));
+  private static boolean isPart(RecordComponent component) {
+    return ConfigPart.class.isAssignableFrom(component.getType());
+  }
+
+  private static void require(Object record, Map<String, ?> values, String field) {
+    if (!values.containsKey(field)) {
+      throw new IllegalArgumentException(record.getClass() + " has no component " + field);
+    }
   }
 }

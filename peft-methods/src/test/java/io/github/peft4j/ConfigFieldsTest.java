@@ -12,6 +12,7 @@ import io.github.peft4j.methods.lokr.LokrInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -36,6 +37,18 @@ class ConfigFieldsTest {
     assertThat(read(LokrConfig.class, "init_weights", text).initWeights()).isSameAs(start);
   }
 
+  @Test
+  void fieldsOfAPartStandAmongTheOthers() {
+    LokrConfig config =
+        read(LokrConfig.class, "layers_to_transform", "[1, 3]").excluding("lm_head");
+    assertThat(config.targets().layersToTransform()).containsExactly(1, 3);
+    assertThat(ConfigJson.fields(config)).doesNotContainKey("targets");
+    assertThat(written(config, "layers_to_transform")).isEqualTo("[1,3]");
+    assertThat(written(config, "exclude_modules")).isEqualTo("[\"lm_head\"]");
+    assertThatThrownBy(() -> Configs.with(config, "targets", null))
+        .hasMessageContaining("no component targets");
+  }
+
   @ParameterizedTest
   @EnumSource
   void missesStartComesBack(MissInitialization start) {
@@ -48,7 +61,7 @@ class ConfigFieldsTest {
   @CsvSource({"true, BRANCH", "false, NORMALISED", "\"post_add\", SUM"})
   void aResidualIsReadAsAdapterHubWritesIt(String json, Residual residual) {
     BottleneckConfig config = read(BottleneckConfig.class, "residual_before_ln", json);
-    assertThat(config.residualBeforeLn()).isSameAs(residual);
+    assertThat(config.norms().residualBeforeLn()).isSameAs(residual);
     assertThat(written(config, "residual_before_ln")).isEqualTo(json);
   }
 

@@ -6,7 +6,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import java.lang.reflect.RecordComponent;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.ServiceLoader;
@@ -92,7 +91,7 @@ class RefusedFieldsTest {
   private static <C extends PeftConfig> Set<String> refusedBy(Class<C> type) {
     Map<String, JsonElement> defaults = ConfigJson.fields(ConfigJson.withDefaults(type));
     Set<String> known =
-        Arrays.stream(type.getRecordComponents())
+        Records.fields(type).stream()
             .map(RecordComponent::getName)
             .map(ConfigJson::snake)
             .collect(Collectors.toSet());

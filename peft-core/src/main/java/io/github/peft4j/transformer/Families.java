@@ -1,6 +1,15 @@
 package io.github.peft4j.transformer;
 
 import io.github.peft4j.transformer.Family.Layout;
+import io.github.peft4j.transformer.StackSpec.AttentionSpec;
+import io.github.peft4j.transformer.StackSpec.BranchSpec;
+import io.github.peft4j.transformer.StackSpec.DropoutSpec;
+import io.github.peft4j.transformer.StackSpec.EmbeddingSpec;
+import io.github.peft4j.transformer.StackSpec.FeedForwardSpec;
+import io.github.peft4j.transformer.StackSpec.HeadSpec;
+import io.github.peft4j.transformer.StackSpec.NormSpec;
+import io.github.peft4j.transformer.StackSpec.PositionSpec;
+import io.github.peft4j.transformer.StackSpec.SizeSpec;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -13,85 +22,79 @@ final class Families {
   /** Llama 1 to 3.3 and what shares its layout (Touvron et al. 2023, arXiv:2302.13971). */
   static final Family LLAMA = Family.of("llama");
 
-  /** What BERT and GPT-2 share: norms with mean and bias, positions that rotate nothing. */
-  private static final Layout CLASSIC =
-      (spec, config) -> {
-        spec.rms = false;
-        spec.rotary = false;
-        spec.tokenClassifier = "classifier";
-      };
-
-  /** A feed-forward network without a gate. */
-  private static Layout plainFeedForward(String up, String down, String norm) {
-    return (spec, config) -> {
-      spec.gate = null;
-      spec.up = up;
-      spec.down = down;
-      spec.feedForwardNorms = List.of(norm);
-    };
-  }
-
   /** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
   static final Family BERT =
       Family.of(
           "bert",
-          CLASSIC,
-          plainFeedForward("intermediate.dense", "output.dense", "output.LayerNorm"),
           (spec, config) -> {
             spec.className = "Bert";
             spec.body = "bert";
             spec.causal = false;
-            spec.tokens = "embeddings.word_embeddings";
-            spec.positions = "embeddings.position_embeddings";
-            spec.types = "embeddings.token_type_embeddings";
-            spec.embeddingNorm = "embeddings.LayerNorm";
+            spec.embedding =
+                new EmbeddingSpec(
+                    "embeddings.word_embeddings",
+                    null,
+                    "embeddings.token_type_embeddings",
+                    "embeddings.LayerNorm");
+            spec.positions =
+                new PositionSpec.Learned(
+                    "embeddings.position_embeddings", "max_position_embeddings", 0);
             spec.layers = "encoder.layer";
-            spec.epsilon = "layer_norm_eps";
-            spec.placement = StackSpec.NormPlacement.POST;
-            spec.attention = "attention.self";
-            spec.projections = List.of("query", "key", "value");
-            spec.attentionOutput = "attention.output.dense";
-            spec.attentionNorms = List.of("attention.output.LayerNorm");
-            spec.attentionAdapters = "attention.output.adapters";
-            spec.feedForwardAdapters = "output.adapters";
-            spec.usualActivation = "gelu";
+            spec.norm = NormSpec.layerNorm("layer_norm_eps");
+            spec.attention =
+                new AttentionSpec(
+                    "attention.self",
+                    List.of("query", "key", "value"),
+                    "attention.output.dense",
+                    BranchSpec.normedAfter(
+                        "attention.output.LayerNorm", "attention.output.adapters"));
+            spec.feedForward =
+                FeedForwardSpec.plain(
+                    "intermediate.dense",
+                    "output.dense",
+                    BranchSpec.normedAfter("output.LayerNorm", "output.adapters"));
             spec.finalNorm = null;
-            spec.usualTask = Task.Type.SEQ_CLS;
-            spec.pooler = "pooler.dense";
-            spec.classifier = "classifier";
-            spec.hiddenDropout = "hidden_dropout_prob";
-            spec.attentionDropout = "attention_probs_dropout_prob";
+            spec.dropout =
+                new DropoutSpec(
+                    "hidden_dropout_prob",
+                    "attention_probs_dropout_prob",
+                    null,
+                    "hidden_dropout_prob",
+                    null);
+            spec.head =
+                HeadSpec.of(Task.Type.SEQ_CLS, "classifier", "classifier").pooledBy("pooler.dense");
           });
 
   /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
   static final Family GPT2 =
       Family.of(
           "gpt2",
-          CLASSIC,
-          plainFeedForward("mlp.c_fc", "mlp.c_proj", "ln_2"),
           (spec, config) -> {
             spec.className = "GPT2";
             spec.languageModelName = "LMHeadModel";
             spec.body = "transformer";
-            spec.hiddenSize = "n_embd";
-            spec.depth = "n_layer";
-            spec.heads = "n_head";
-            spec.intermediateSize = "n_inner";
-            spec.tokens = "wte";
-            spec.positions = "wpe";
+            spec.sizes = new SizeSpec("n_embd", "n_layer", "n_head", "head_dim", "n_inner");
+            spec.embedding = EmbeddingSpec.of("wte");
+            spec.positions = new PositionSpec.Learned("wpe", "n_positions", 0);
             spec.layers = "h";
-            spec.epsilon = "layer_norm_epsilon";
-            spec.attention = "attn";
-            spec.projections = List.of("c_attn");
-            spec.attentionOutput = "attn.c_proj";
-            spec.attentionNorms = List.of("ln_1");
-            spec.scale = gpt2Scale(config);
-            spec.transposed = true;
-            spec.activation = "activation_function";
-            spec.usualActivation = "gelu_new";
+            spec.norm = NormSpec.layerNorm("layer_norm_epsilon");
+            spec.attention =
+                new AttentionSpec(
+                        "attn",
+                        List.of("c_attn"),
+                        "attn.c_proj",
+                        BranchSpec.normedBefore("ln_1", "attention_adapters.adapters"))
+                    .scaled(gpt2Scale(config));
+            spec.feedForward =
+                FeedForwardSpec.plain(
+                        "mlp.c_fc",
+                        "mlp.c_proj",
+                        BranchSpec.normedBefore("ln_2", "output_adapters.adapters"))
+                    .activated("activation_function", "gelu_new");
             spec.finalNorm = "ln_f";
-            spec.hiddenDropout = "resid_pdrop";
-            spec.attentionDropout = "attn_pdrop";
+            spec.transposed = true;
+            spec.dropout = new DropoutSpec("resid_pdrop", "attn_pdrop", null, "resid_pdrop", null);
+            spec.head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "classifier");
           });
 
   /**
@@ -111,20 +114,19 @@ final class Families {
       Family.encoderDecoder(
           "t5",
           t5("encoder", "num_layers")
-              .then(t5FeedForward("layer.1."))
-              .then((spec, config) -> spec.causal = false),
-          t5("decoder", "num_decoder_layers")
-              .then(t5FeedForward("layer.2."))
               .then(
                   (spec, config) -> {
-                    spec.crossAttention = "layer.1.EncDecAttention";
-                    spec.crossAttentionOutput = "layer.1.EncDecAttention.o";
-                    spec.crossAttentionNorms = List.of("layer.1.layer_norm");
-                    spec.crossAttentionAdapters = "layer.1.adapters";
-                    spec.usualTask = Task.Type.SEQ_2_SEQ_LM;
+                    spec.causal = false;
+                    spec.feedForward = t5FeedForward("layer.1.", config);
+                  }),
+          t5("decoder", "num_decoder_layers")
+              .then(
+                  (spec, config) -> {
+                    spec.crossAttention = t5Attention("layer.1.", "EncDecAttention");
+                    spec.feedForward = t5FeedForward("layer.2.", config);
                     boolean tied = config.flag("tie_word_embeddings", true);
                     if (config.flag("scale_decoder_outputs", tied)) {
-                      spec.outputScale = 1 / Math.sqrt(config.size("d_model"));
+                      spec.head = spec.head.scaled(1 / Math.sqrt(config.size("d_model")));
                     }
                   }));
 
@@ -133,28 +135,19 @@ final class Families {
       spec.className = "T5";
       spec.body = "";
       spec.name = stack;
-      spec.hiddenSize = "d_model";
-      spec.depth = config.has(depth) ? depth : "num_layers";
-      spec.heads = "num_heads";
-      spec.headDimension = "d_kv";
-      spec.intermediateSize = "d_ff";
-      spec.tokens = "shared";
-      spec.ownTokens = stack + ".embed_tokens";
-      spec.rotary = false;
-      spec.relativePositions = stack + ".block.0.layer.0.SelfAttention.relative_attention_bias";
+      spec.sizes =
+          new SizeSpec(
+              "d_model", config.has(depth) ? depth : "num_layers", "num_heads", "d_kv", "d_ff");
+      spec.embedding = new EmbeddingSpec("shared", stack + ".embed_tokens", null, null);
+      spec.positions =
+          new PositionSpec.Relative(
+              stack + ".block.0.layer.0.SelfAttention.relative_attention_bias");
       spec.layers = stack + ".block";
-      spec.epsilon = "layer_norm_epsilon";
-      spec.attention = "layer.0.SelfAttention";
-      spec.projections = List.of("q", "k", "v");
-      spec.attentionOutput = "layer.0.SelfAttention.o";
-      spec.attentionNorms = List.of("layer.0.layer_norm");
-      spec.attentionAdapters = "layer.0.adapters";
-      spec.scale = layer -> 1.0;
+      spec.norm = NormSpec.rms("layer_norm_epsilon");
+      spec.attention = t5Attention("layer.0.", "SelfAttention");
       spec.finalNorm = stack + ".final_layer_norm";
-      spec.hiddenDropout = "dropout_rate";
-      spec.attentionDropout = "dropout_rate";
-      spec.feedForwardDropout = "dropout_rate";
-      spec.finalDropout = "dropout_rate";
+      spec.dropout = DropoutSpec.everywhere("dropout_rate");
+      spec.head = HeadSpec.of(Task.Type.SEQ_2_SEQ_LM, "classifier", "classifier");
       spec.superfluous =
           List.of(
               stack + ".embed_tokens.weight",
@@ -162,22 +155,25 @@ final class Families {
     };
   }
 
-  private static Layout t5FeedForward(String layer) {
+  private static AttentionSpec t5Attention(String layer, String name) {
+    String module = layer + name;
+    return new AttentionSpec(module, List.of("q", "k", "v"), module + ".o", t5Branch(layer))
+        .scaled(index -> 1.0);
+  }
+
+  private static FeedForwardSpec t5FeedForward(String layer, ModelConfig config) {
     String module = layer + "DenseReluDense.";
-    Layout plain = plainFeedForward(module + "wi", module + "wo", layer + "layer_norm");
-    Layout gates =
-        (spec, config) -> {
-          spec.gate = module + "wi_0";
-          spec.up = module + "wi_1";
-        };
-    return (spec, config) -> {
-      String kind = config.text("feed_forward_proj", "relu");
-      boolean gated = kind.startsWith("gated-");
-      (gated ? plain.then(gates) : plain).describe(spec, config);
-      spec.feedForwardAdapters = layer + "adapters";
-      spec.activation = "dense_act_fn";
-      spec.usualActivation = kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", "");
-    };
+    String kind = config.text("feed_forward_proj", "relu");
+    String down = module + "wo";
+    return (kind.startsWith("gated-")
+            ? FeedForwardSpec.gated(module + "wi_0", module + "wi_1", down, t5Branch(layer))
+            : FeedForwardSpec.plain(module + "wi", down, t5Branch(layer)))
+        .activated(
+            "dense_act_fn", kind.equals("gated-gelu") ? "gelu_new" : kind.replace("gated-", ""));
+  }
+
+  private static BranchSpec t5Branch(String layer) {
+    return BranchSpec.normedBefore(layer + "layer_norm", layer + "adapters");
   }
 
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();

@@ -1,10 +1,6 @@
 package io.github.peft4j.transformer;
 
-import ai.djl.ndarray.NDArray;
-import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.LinearSite.Role;
 import java.util.List;
-import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
 /**
@@ -12,15 +8,6 @@ import java.util.stream.Stream;
  * stacks. {@link Families} holds the values.
  */
 final class Family {
-
-  private static final Kernel FIRST_TOKEN =
-      Kernel.of(
-          """
-          def first_token(x: Tensor) -> Tensor:                  # (B, T, D) → (B, D)
-              return torch.select(x, 1, 0)
-          """);
-
-  private static final String PADDING = "pad_token_id";
 
   /** Describes a stack; most of it is the same whatever the config file says. */
   interface Layout {
@@ -92,7 +79,7 @@ final class Family {
   }
 
   Task task(ModelConfig config) {
-    return Task.of(config, last(config).usualTask);
+    return Task.of(config, last(config).head.usual());
   }
 
   /** The body, out of a checkpoint. */
@@ -114,69 +101,6 @@ final class Family {
       throw new IllegalArgumentException(
           "a model of type " + modelType + " has no head for " + task.type());
     }
-    return switch (task.type()) {
-      case CAUSAL_LM ->
-          new CausalLmHead(languageModel(spec, config, weights, body), 1, spec.outputScale);
-      case SEQ_2_SEQ_LM ->
-          new CausalLmHead(languageModel(spec, config, weights, body), 0, spec.outputScale);
-      case SEQ_CLS -> sequenceClassification(spec, config, task, weights);
-      case TOKEN_CLS ->
-          new ClassificationHead(
-              List.of(),
-              (x, pass) -> x,
-              weights.head(
-                  spec.tokenClassifier,
-                  Role.HEAD,
-                  config.size(spec.hiddenSize),
-                  task.labels().size(),
-                  true),
-              true,
-              classifierDropout(spec, config));
-    };
-  }
-
-  private static Linear languageModel(
-      StackSpec spec, ModelConfig config, Checkpoint weights, TransformerModel.Body body) {
-    if (config.flag("tie_word_embeddings", true) && !weights.has(spec.output + ".weight")) {
-      return Linear.tied(spec.output, Role.HEAD, body.stacks().get(0).tokens().site().weight());
-    }
-    return weights.linear(
-        spec.output, Role.HEAD, config.size(spec.hiddenSize), config.size("vocab_size"), false);
-  }
-
-  private static Head sequenceClassification(
-      StackSpec spec, ModelConfig config, Task task, Checkpoint weights) {
-    int classes = task.labels().size();
-    int hidden = config.size(spec.hiddenSize);
-    if (spec.pooler == null) {
-      Linear score = weights.head(spec.classifier, Role.HEAD, hidden, classes, false);
-      return new ClassificationHead(List.of(), lastToken(config), score, false, 0);
-    }
-    Linear pooler = weights.head(spec.named(spec.pooler), Role.POOLER, hidden, hidden, true);
-    return new ClassificationHead(
-        List.of(pooler),
-        (x, pass) -> Activation.TANH.apply(pooler.forward(FIRST_TOKEN.call(x))),
-        weights.head(spec.classifier, Role.HEAD, hidden, classes, true),
-        false,
-        classifierDropout(spec, config));
-  }
-
-  /**
-   * A decoder's state for a whole text: as in transformers that of the last token whose id is not
-   * {@code pad_token_id}, whatever the mask says; of the last that the mask counts if config.json
-   * has no such id, where transformers takes no more than one row. Behind virtual tokens, too:
-   * there PEFT gives transformers no ids, which then takes the last position, be it padding.
-   */
-  private static BiFunction<NDArray, Pass, NDArray> lastToken(ModelConfig config) {
-    if (!config.has(PADDING)) {
-      return (x, pass) -> pass.lastToken(x);
-    }
-    long padding = config.integer(PADDING);
-    return (x, pass) -> pass.lastTokenBut(padding, x);
-  }
-
-  private static double classifierDropout(StackSpec spec, ModelConfig config) {
-    double usual = spec.hiddenDropout == null ? 0 : config.number(spec.hiddenDropout, 0);
-    return config.number("classifier_dropout", usual);
+    return new HeadBuilder(spec, config, weights).build(task, body);
   }
 }

@@ -3,11 +3,8 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Dropout;
-import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.Shared;
@@ -23,73 +20,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Arrays that a pass holds are constants of the run and are freed when it is closed.
  */
 public final class Pass implements Run, AutoCloseable {
-
-  /** Padding of the keys, as a bias: (B, S) of ones and zeros → (B, 1, 1, S). */
-  private static final Kernel PADDING_BIAS =
-      Kernel.of(
-          """
-          def padding_bias(x: Tensor, mask: Tensor) -> Tensor:
-              blocked = torch.eq(mask, 0)
-              shape = [torch.size(mask, 0), 1, 1, torch.size(mask, 1)]
-              zeros = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
-              return torch.masked_fill(zeros, torch.reshape(blocked, shape), {lowest})
-          """);
-
-  /** Padding and causality: query t of T sees keys up to S - T + t: (B, 1, T, S). */
-  private static final Kernel CAUSAL_BIAS =
-      Kernel.of(
-          """
-          def causal_bias(x: Tensor, mask: Tensor) -> Tensor:
-              t = torch.size(x, 1)
-              s = torch.size(mask, 1)
-              future = torch.triu(torch.ones([t, s], dtype=11, layout=None, device=x.device), s - t + 1)
-              blocked = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
-              blocked = torch.logical_or(blocked, torch.reshape(future, [1, 1, t, s]))
-              zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
-              return torch.masked_fill(zeros, blocked, {lowest})
-          """);
-
-  /** Positions that count real tokens alone: of (B, S) of ones and zeros the last T columns. */
-  private static final Kernel REAL_POSITIONS =
-      Kernel.of(
-          """
-          def real_positions(x: Tensor, mask: Tensor, start: Tensor) -> Tensor:
-              counts = torch.clamp(torch.sub(torch.cumsum(mask.to(4), 1), 1), 0)
-              t = torch.size(x, 1)
-              last = torch.narrow(counts, 1, torch.size(mask, 1) - t, t)
-              return torch.add(last, start)
-          """);
-
-  private static final Kernel LAST =
-      Kernel.of(
-          """
-          def last(x: Tensor) -> Tensor:
-              return torch.select(x, 1, -1)
-          """);
-  private static final Kernel LAST_REAL =
-      Kernel.of(
-          """
-          def last_real(x: Tensor, mask: Tensor) -> Tensor:
-              width = torch.size(mask, 1)
-              places = torch.arange(width, dtype=4, layout=None, device=mask.device)
-              last = torch.argmax(torch.mul(mask.to(4), places), 1)
-              index = torch.expand(torch.reshape(last, [-1, 1, 1]), [-1, 1, torch.size(x, 2)])
-              return torch.squeeze(torch.gather(x, 1, index), 1)
-          """);
-
-  private static final Kernel LAST_BUT =
-      Kernel.of(
-          """
-          def last_but(x: Tensor, ids: Tensor, padding: Tensor) -> Tensor:   # x (B, n + T, D), ids (B, T)
-              places = torch.arange(torch.size(ids, 1), dtype=4, layout=None, device=ids.device)
-              last = torch.argmax(torch.mul(torch.ne(ids, int(padding)).to(4), places), 1)
-              last = torch.add(last, torch.size(x, 1) - torch.size(ids, 1))
-              index = torch.expand(torch.reshape(last, [-1, 1, 1]), [-1, 1, torch.size(x, 2)])
-              return torch.squeeze(torch.gather(x, 1, index), 1)
-          """);
-
-  private static final Kernel PADDING = PADDING_BIAS.with("lowest", Precision.lowest("x"));
-  private static final Kernel CAUSAL = CAUSAL_BIAS.with("lowest", Precision.lowest("x"));
 
   private final Tape tape;
   private final @Nullable KeyValueCache cache;
@@ -172,21 +102,6 @@ public final class Pass implements Run, AutoCloseable {
     return value;
   }
 
-  /** The state of the last token of each row that the mask counts: (B, n + T, D) → (B, D). */
-  NDArray lastToken(NDArray x) {
-    NDArray seen = mask;
-    return seen == null ? LAST.call(x) : LAST_REAL.call(x, seen);
-  }
-
-  /** The state of each row's last token whose id is another: (B, n + T, D) → (B, D). */
-  NDArray lastTokenBut(long padId, NDArray x) {
-    NDArray read = ids;
-    if (read == null) {
-      throw new IllegalStateException("there are no ids: nothing has entered a stack");
-    }
-    return LAST_BUT.call(x, read, Tensors.scalar(padId));
-  }
-
   /** Turns the model's own dropout on, as in training. */
   public Pass training() {
     training = true;
@@ -232,19 +147,27 @@ public final class Pass implements Run, AutoCloseable {
     NDArray mask = sequence.mask();
     this.positions =
         leftPadded && mask != null
-            ? hold(REAL_POSITIONS.call(sequence.vectors(), mask, Tensors.scalar(sequence.shift())))
+            ? hold(Masks.positions(sequence.vectors(), mask, sequence.shift()))
             : null;
     if (mask == null && causal && length > 1 && sequence.past() > 0) {
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
     }
     this.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
     if (mask != null) {
-      this.bias = hold((causal ? CAUSAL : PADDING).call(sequence.vectors(), mask));
+      this.bias = hold(Masks.bias(sequence.vectors(), mask, causal));
       this.causal = false;
     } else {
       this.bias = null;
       this.causal = causal && length > 1;
     }
+  }
+
+  /** The tokens (B, T) that entered. */
+  NDArray ids() {
+    if (ids == null) {
+      throw new IllegalStateException("there are no ids: nothing has entered a stack");
+    }
+    return ids;
   }
 
   /** Position of the first vector. */
@@ -303,7 +226,7 @@ public final class Pass implements Run, AutoCloseable {
       return present;
     }
     NDArray ones = x.getManager().ones(new Shape(1, past() + length));
-    return (causal ? CAUSAL : PADDING).call(x, ones);
+    return Masks.bias(x, ones, causal);
   }
 
   /** Sets a bias for all layers of the stack, with all masks in it: (B or 1, H or 1, T, P + S). */
@@ -315,7 +238,7 @@ public final class Pass implements Run, AutoCloseable {
   /** Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S). */
   void remember(NDArray memory, @Nullable NDArray mask) {
     this.memory = memory;
-    this.memoryBias = mask == null ? null : hold(PADDING.call(memory, mask));
+    this.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false));
   }
 
   /** Whether a gradient is wanted by something else that layers read than their input. */

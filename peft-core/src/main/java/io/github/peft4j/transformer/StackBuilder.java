@@ -1,6 +1,12 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.StackSpec.AttentionSpec;
+import io.github.peft4j.transformer.StackSpec.BranchSpec;
+import io.github.peft4j.transformer.StackSpec.EmbeddingSpec;
+import io.github.peft4j.transformer.StackSpec.FeedForwardSpec;
+import io.github.peft4j.transformer.StackSpec.PositionSpec;
+import io.github.peft4j.transformer.StackSpec.SizeSpec;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.SublayerSite.Kind;
@@ -13,8 +19,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Builds a {@link Stack} out of its spec, a config file and a checkpoint. */
 final class StackBuilder {
-
-  private static final List<Role> SEPARATE = List.of(Role.QUERY, Role.KEY, Role.VALUE);
 
   private final StackSpec spec;
   private final ModelConfig config;
@@ -30,20 +34,21 @@ final class StackBuilder {
     this.spec = spec;
     this.config = config;
     this.weights = weights;
-    this.hidden = config.size(spec.hiddenSize);
-    this.heads = config.size(spec.heads);
+    this.hidden = config.size(spec.sizes.hidden());
+    this.heads = config.size(spec.sizes.heads());
     this.keyValueHeads = config.integer("num_key_value_heads", heads);
     this.head = headDimension();
-    this.epsilon = config.number(spec.epsilon, 1e-6);
-    this.dropout = dropout(spec.hiddenDropout);
+    this.epsilon = config.number(spec.norm.epsilon(), 1e-6);
+    this.dropout = dropout(spec.dropout.branches());
   }
 
   private int headDimension() {
-    if (config.has(spec.headDimension)) {
-      return config.size(spec.headDimension);
+    SizeSpec sizes = spec.sizes;
+    if (config.has(sizes.head())) {
+      return config.size(sizes.head());
     }
     if (hidden % heads != 0) {
-      throw config.error(spec.heads, heads, "a divisor of " + spec.hiddenSize + " " + hidden);
+      throw config.error(sizes.heads(), heads, "a divisor of " + sizes.hidden() + " " + hidden);
     }
     return hidden / heads;
   }
@@ -56,36 +61,42 @@ final class StackBuilder {
   Stack build(@Nullable Embedding tokens) {
     spec.superfluous.forEach(weights::ignore);
     RotaryEmbedding rotary =
-        spec.rotary ? new RotaryEmbedding(RotaryEmbedding.frequencies(config, head), head) : null;
+        spec.positions instanceof PositionSpec.Rotary
+            ? new RotaryEmbedding(RotaryEmbedding.frequencies(config, head), head)
+            : null;
     InputEmbedding embedding = embedding(tokens);
     List<TransformerLayer> layers = new ArrayList<>();
-    for (int i = 0; i < config.size(spec.depth); i++) {
+    for (int i = 0; i < config.size(spec.sizes.depth()); i++) {
       layers.add(layer(i, rotary));
     }
     return new Stack(
         spec.name(),
         embedding,
-        spec.relativePositions == null ? null : relativePositions(spec.relativePositions),
+        spec.positions instanceof PositionSpec.Relative relative
+            ? relativePositions(relative.table())
+            : null,
         layers,
         spec.finalNorm == null ? null : norm(spec.named(spec.finalNorm), hidden),
         rotary,
         spec.causal,
-        dropout(spec.finalDropout));
+        dropout(spec.dropout.last()));
   }
 
   private InputEmbedding embedding(@Nullable Embedding tokens) {
-    String positions = config.has("n_positions") ? "n_positions" : "max_position_embeddings";
+    EmbeddingSpec tables = spec.embedding;
+    PositionSpec.Learned learned =
+        spec.positions instanceof PositionSpec.Learned positions ? positions : null;
     return new InputEmbedding(
         spec.name(),
-        tokens == null ? table(spec.tokens, "vocab_size") : tokens,
+        tokens == null ? table(tables.tokens(), "vocab_size") : tokens,
         tokens == null,
-        spec.ownTokens,
-        spec.relativePositions != null,
-        spec.positions == null ? null : table(spec.positions, positions),
-        spec.positionOffset,
-        spec.types == null ? null : table(spec.types, "type_vocab_size"),
-        spec.embeddingNorm == null ? null : norm(spec.named(spec.embeddingNorm), hidden),
-        spec.embeddingDropout == null ? dropout : dropout(spec.embeddingDropout));
+        tables.ownTokens(),
+        spec.positions instanceof PositionSpec.Relative,
+        learned == null ? null : table(learned.table(), learned.entries()),
+        learned == null ? 0 : learned.offset(),
+        tables.types() == null ? null : table(tables.types(), "type_vocab_size"),
+        tables.norm() == null ? null : norm(spec.named(tables.norm()), hidden),
+        dropout(spec.dropout.embeddings()));
   }
 
   private Embedding table(String name, String entries) {
@@ -101,120 +112,114 @@ final class StackBuilder {
   }
 
   private TransformerLayer layer(int index, @Nullable RotaryEmbedding rotary) {
-    String name = spec.named(spec.layers) + "." + index;
-    List<NamedBlock> parts = new ArrayList<>();
-    List<Sublayer> sublayers = new ArrayList<>();
-
-    Attention self =
-        attention(name, spec.attention, spec.attentionOutput, index, rotary, spec.queryKeyNorm);
-    List<Norm> selfNorms = norms(name, spec.attentionNorms);
-    parts.add(self);
-    parts.addAll(selfNorms);
-    sublayers.add(
-        sublayer(
-            site(self.name(), Kind.ATTENTION, index, name + "." + spec.attentionAdapters),
-            self::forward,
-            selfNorms));
-
+    LayerBuilder layer = new LayerBuilder(index);
+    layer.attention(Kind.ATTENTION, spec.attention, rotary);
     if (spec.crossAttention != null) {
-      Attention cross =
-          attention(name, spec.crossAttention, spec.crossAttentionOutput, index, null, List.of());
-      List<Norm> crossNorms = norms(name, spec.crossAttentionNorms);
-      parts.add(cross);
-      parts.addAll(crossNorms);
-      sublayers.add(
-          sublayer(
-              site(
-                  cross.name(),
-                  Kind.CROSS_ATTENTION,
+      layer.attention(Kind.CROSS_ATTENTION, spec.crossAttention, null);
+    }
+    layer.feedForward(spec.feedForward);
+    return new TransformerLayer(layer.name, layer.parts, layer.branches);
+  }
+
+  /** One layer, branch by branch. */
+  private final class LayerBuilder {
+    final int index;
+    final String name;
+
+    /** All blocks in the checkpoint's order. */
+    final List<NamedBlock> parts = new ArrayList<>();
+
+    final List<Sublayer> branches = new ArrayList<>();
+
+    LayerBuilder(int index) {
+      this.index = index;
+      this.name = spec.named(spec.layers) + "." + index;
+    }
+
+    void attention(Kind kind, AttentionSpec attention, @Nullable RotaryEmbedding rotary) {
+      String whole = name + "." + attention.module();
+      Attention block =
+          part(
+              new Attention(
+                  whole,
+                  spec.name(),
                   index,
-                  name + "." + spec.crossAttentionAdapters),
-              cross::forward,
-              crossNorms));
+                  new Attention.Shape(
+                      heads,
+                      keyValueHeads,
+                      head,
+                      attention.scale().apply(index),
+                      dropout(spec.dropout.attention())),
+                  projections(whole, attention.projections()),
+                  linear(
+                      name, attention.output(), Role.ATTENTION_OUTPUT, (long) heads * head, hidden),
+                  rotary,
+                  attention.queryKeyNorm().stream().map(n -> norm(whole + "." + n, head)).toList(),
+                  kind == Kind.CROSS_ATTENTION));
+      branch(whole, kind, attention.branch(), block::forward);
     }
 
-    int inner = config.integer(spec.intermediateSize, 4 * hidden);
-    Linear gate = spec.gate == null ? null : linear(name, spec.gate, Role.GATE, hidden, inner);
-    Linear up = linear(name, spec.up, Role.UP, hidden, spec.fusedGate ? 2L * inner : inner);
-    Linear down = linear(name, spec.down, Role.DOWN, inner, hidden);
-    FeedForward feedForward =
-        new FeedForward(
-            gate,
-            up,
-            down,
-            Activation.named(config.text(spec.activation, spec.usualActivation)),
-            spec.fusedGate,
-            dropout(spec.feedForwardDropout));
-    List<Norm> feedForwardNorms = norms(name, spec.feedForwardNorms);
-    parts.addAll(feedForwardNorms);
-    Stream.of(gate, up, down).filter(Objects::nonNull).forEach(parts::add);
-    sublayers.add(
-        sublayer(
-            site(
-                name + ".feed_forward",
-                Kind.FEED_FORWARD,
-                index,
-                name + "." + spec.feedForwardAdapters),
-            feedForward::forward,
-            feedForwardNorms));
-    return new TransformerLayer(name, parts, sublayers);
+    void feedForward(FeedForwardSpec network) {
+      int inner = config.integer(spec.sizes.inner(), 4 * hidden);
+      Linear gate =
+          network.gate() == null ? null : linear(name, network.gate(), Role.GATE, hidden, inner);
+      Linear up =
+          linear(name, network.up(), Role.UP, hidden, network.fusedGate() ? 2L * inner : inner);
+      Linear down = linear(name, network.down(), Role.DOWN, inner, hidden);
+      FeedForward function =
+          new FeedForward(
+              gate,
+              up,
+              down,
+              Activation.named(config.text(network.activation(), network.usualActivation())),
+              network.fusedGate(),
+              dropout(spec.dropout.feedForward()));
+      branch(name + ".feed_forward", Kind.FEED_FORWARD, network.branch(), function::forward);
+      Stream.of(gate, up, down).filter(Objects::nonNull).forEach(parts::add);
+    }
+
+    private void branch(
+        String site, Kind kind, BranchSpec branch, BiFunction<NDArray, Pass, NDArray> function) {
+      branches.add(
+          new Sublayer(
+              new SublayerSite(
+                  site, kind, spec.name(), index, hidden, name + "." + branch.adapters()),
+              function,
+              part(branch.before()),
+              part(branch.behind()),
+              part(branch.after()),
+              dropout));
+    }
+
+    private @Nullable Norm part(@Nullable String norm) {
+      return norm == null ? null : part(norm(name + "." + norm, hidden));
+    }
+
+    private <B extends NamedBlock> B part(B block) {
+      parts.add(block);
+      return block;
+    }
   }
 
-  /** Attention over the sequence itself, or over an encoder's output. */
-  private Attention attention(
-      String layer,
-      String name,
-      String output,
-      int index,
-      @Nullable RotaryEmbedding rotary,
-      List<String> queryKeyNorm) {
-    String whole = layer + "." + name;
-    List<Linear> projections = new ArrayList<>();
-    if (spec.projections.size() == 1) {
+  /** Queries, keys and values, each by itself or all in one. */
+  private List<Linear> projections(String attention, List<String> names) {
+    if (names.size() == 1) {
       long out = (heads + 2L * keyValueHeads) * head;
-      projections.add(linear(whole, spec.projections.get(0), Role.QUERY_KEY_VALUE, hidden, out));
-    } else {
-      for (int i = 0; i < SEPARATE.size(); i++) {
-        long out = (long) (i == 0 ? heads : keyValueHeads) * head;
-        projections.add(linear(whole, spec.projections.get(i), SEPARATE.get(i), hidden, out));
-      }
+      return List.of(linear(attention, names.get(0), Role.QUERY_KEY_VALUE, hidden, out));
     }
-    return new Attention(
-        whole,
-        spec.name(),
-        index,
-        new Attention.Shape(
-            heads, keyValueHeads, head, spec.scale.apply(index), dropout(spec.attentionDropout)),
-        projections,
-        linear(layer, output, Role.ATTENTION_OUTPUT, (long) heads * head, hidden),
-        rotary,
-        queryKeyNorm.stream().map(n -> norm(whole + "." + n, head)).toList(),
-        name.equals(spec.crossAttention));
-  }
-
-  private SublayerSite site(String name, Kind kind, int index, String adapterModule) {
-    return new SublayerSite(name, kind, spec.name(), index, hidden, adapterModule);
-  }
-
-  private Sublayer sublayer(
-      SublayerSite site, BiFunction<NDArray, Pass, NDArray> function, List<Norm> norms) {
-    return switch (spec.placement) {
-      case PRE -> new Sublayer(site, function, norms.get(0), null, null, dropout);
-      case POST -> new Sublayer(site, function, null, null, norms.get(0), dropout);
-      case SANDWICH -> new Sublayer(site, function, norms.get(0), norms.get(1), null, dropout);
-    };
+    long keys = (long) keyValueHeads * head;
+    return List.of(
+        linear(attention, names.get(0), Role.QUERY, hidden, (long) heads * head),
+        linear(attention, names.get(1), Role.KEY, hidden, keys),
+        linear(attention, names.get(2), Role.VALUE, hidden, keys));
   }
 
   private Linear linear(String owner, String name, Role role, long in, long out) {
     return weights.linear(owner + "." + name, role, in, out, spec.transposed);
   }
 
-  private List<Norm> norms(String layer, List<String> names) {
-    return names.stream().map(n -> norm(layer + "." + n, hidden)).toList();
-  }
-
   private Norm norm(String name, long dimension) {
-    return weights.norm(name, dimension, !spec.rms, epsilon);
+    return weights.norm(name, dimension, !spec.norm.rms(), epsilon);
   }
 
   private double dropout(@Nullable String field) {

@@ -5,23 +5,13 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One stack of a model family as data: names of modules and of config fields, and which parts there
- * are. The values that stand here are Llama's.
+ * One stack of a model family as data, part by part: names of modules and of config fields, and
+ * which parts there are. The values that stand here are Llama's; a family says what differs.
  *
  * <p>Names of modules in a layer are below the layer's, others below the body's. {@link
  * StackBuilder} makes the stack out of it.
  */
 final class StackSpec {
-
-  /** Where norms stand in a layer. */
-  enum NormPlacement {
-    /** Before each branch: Llama, GPT-2. */
-    PRE,
-    /** After each sum: BERT. */
-    POST,
-    /** Before and after each branch: Gemma 2. */
-    SANDWICH
-  }
 
   /** What the family's classes in transformers begin with. */
   String className = "Llama";
@@ -35,80 +25,50 @@ final class StackSpec {
   /** What the stack is called, if not as the body. */
   @Nullable String name;
 
+  SizeSpec sizes =
+      new SizeSpec(
+          "hidden_size",
+          "num_hidden_layers",
+          "num_attention_heads",
+          "head_dim",
+          "intermediate_size");
+
+  /** Whether a token sees only those before it. */
   boolean causal = true;
-  String hiddenSize = "hidden_size";
-  String depth = "num_hidden_layers";
-  String heads = "num_attention_heads";
-  String headDimension = "head_dim";
-  String intermediateSize = "intermediate_size";
 
-  String tokens = "embed_tokens";
+  EmbeddingSpec embedding = EmbeddingSpec.of("embed_tokens");
+  PositionSpec positions = new PositionSpec.Rotary();
 
-  /** The whole name of the same table below the stack, where transformers has it there as well. */
-  @Nullable String ownTokens;
-
-  @Nullable String positions;
-  int positionOffset;
-  @Nullable String types;
-  @Nullable String embeddingNorm;
-  boolean rotary = true;
-
-  /** The table of relative positions (T5). */
-  @Nullable String relativePositions;
-
+  /** The list of layers. */
   String layers = "layers";
-  boolean rms = true;
-  String epsilon = "rms_norm_eps";
-  NormPlacement placement = NormPlacement.PRE;
 
-  String attention = "self_attn";
-  List<String> projections = List.of("q_proj", "k_proj", "v_proj");
-  String attentionOutput = "self_attn.o_proj";
-  List<String> queryKeyNorm = List.of();
-  List<String> attentionNorms = List.of("input_layernorm");
+  NormSpec norm = NormSpec.rms("rms_norm_eps");
 
-  /** What a layer's scores are multiplied by; null for 1/√d. */
-  IntFunction<@Nullable Double> scale = layer -> null;
+  AttentionSpec attention =
+      new AttentionSpec(
+          "self_attn",
+          List.of("q_proj", "k_proj", "v_proj"),
+          "self_attn.o_proj",
+          BranchSpec.normedBefore("input_layernorm", "attention_adapters.adapters"));
 
-  /** Attention over an encoder's output, with projections named as those of self-attention. */
-  @Nullable String crossAttention;
+  /** Attention over an encoder's output, where there is one. */
+  @Nullable AttentionSpec crossAttention;
 
-  String crossAttentionOutput = "";
-  List<String> crossAttentionNorms = List.of();
+  FeedForwardSpec feedForward =
+      FeedForwardSpec.gated(
+          "mlp.gate_proj",
+          "mlp.up_proj",
+          "mlp.down_proj",
+          BranchSpec.normedBefore("post_attention_layernorm", "output_adapters.adapters"));
 
-  /** Whether linear weights are stored as [in, out]. */
-  boolean transposed;
-
-  @Nullable String gate = "mlp.gate_proj";
-  String up = "mlp.up_proj";
-  String down = "mlp.down_proj";
-  boolean fusedGate;
-  List<String> feedForwardNorms = List.of("post_attention_layernorm");
-
-  /** Where AdapterHub's library puts adapters: its mixins. */
-  String attentionAdapters = "attention_adapters.adapters";
-
-  String crossAttentionAdapters = "";
-  String feedForwardAdapters = "output_adapters.adapters";
-  String activation = "hidden_act";
-  String usualActivation = "silu";
   @Nullable String finalNorm = "norm";
 
-  String output = "lm_head";
+  /** Whether linear weights of the layers are stored as [in, out]. */
+  boolean transposed;
 
-  /** What hidden states are multiplied by before the output. */
-  double outputScale = 1;
+  DropoutSpec dropout = new DropoutSpec(null, "attention_dropout", null, null, null);
 
-  Task.Type usualTask = Task.Type.CAUSAL_LM;
-  @Nullable String pooler;
-  String classifier = "score";
-  String tokenClassifier = "score";
-
-  @Nullable String hiddenDropout;
-  @Nullable String embeddingDropout;
-  @Nullable String attentionDropout = "attention_dropout";
-  @Nullable String feedForwardDropout;
-  @Nullable String finalDropout;
+  HeadSpec head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "score");
 
   /** Tensors that older checkpoints hold besides and that the model does not need. */
   List<String> superfluous = List.of();
@@ -121,5 +81,188 @@ final class StackSpec {
   /** The stack's name. */
   String name() {
     return name == null ? body : name;
+  }
+
+  /**
+   * The config's fields of sizes.
+   *
+   * @param head of one head's vectors; where the config lacks it, hidden / heads
+   * @param inner of the feed-forward network; where the config lacks it, 4 · hidden
+   */
+  record SizeSpec(String hidden, String depth, String heads, String head, String inner) {}
+
+  /**
+   * Tables of the entrance.
+   *
+   * @param ownTokens the whole name of the token table below the stack, where transformers has it
+   *     there as well
+   * @param types of segments, if there are such
+   * @param norm behind the sum of all, if there is one
+   */
+  record EmbeddingSpec(
+      String tokens, @Nullable String ownTokens, @Nullable String types, @Nullable String norm) {
+
+    static EmbeddingSpec of(String tokens) {
+      return new EmbeddingSpec(tokens, null, null, null);
+    }
+  }
+
+  /** How the model knows of positions. */
+  sealed interface PositionSpec {
+
+    /** Queries and keys are turned. */
+    record Rotary() implements PositionSpec {}
+
+    /**
+     * A table's vectors are added to the tokens'.
+     *
+     * @param entries the config's field of the table's length
+     * @param offset the first token's entry
+     */
+    record Learned(String table, String entries, int offset) implements PositionSpec {}
+
+    /** A table of distances adds to the scores of attention (T5). */
+    record Relative(String table) implements PositionSpec {}
+  }
+
+  /**
+   * What all norms are.
+   *
+   * @param rms without mean and bias
+   * @param epsilon the config's field
+   */
+  record NormSpec(boolean rms, String epsilon) {
+
+    static NormSpec rms(String epsilon) {
+      return new NormSpec(true, epsilon);
+    }
+
+    static NormSpec layerNorm(String epsilon) {
+      return new NormSpec(false, epsilon);
+    }
+  }
+
+  /**
+   * What stands around a residual branch f: after(x + behind(f(before(x)))).
+   *
+   * @param adapters where AdapterHub's library puts adapters: its mixin
+   */
+  record BranchSpec(
+      @Nullable String before, @Nullable String behind, @Nullable String after, String adapters) {
+
+    /** Llama, GPT-2, T5. */
+    static BranchSpec normedBefore(String norm, String adapters) {
+      return new BranchSpec(norm, null, null, adapters);
+    }
+
+    /** BERT. */
+    static BranchSpec normedAfter(String norm, String adapters) {
+      return new BranchSpec(null, null, norm, adapters);
+    }
+  }
+
+  /**
+   * One attention of a layer.
+   *
+   * @param module what projections stand below
+   * @param projections of queries, keys and values, or one for all three
+   * @param output below the layer
+   * @param scale what a layer's scores are multiplied by; null for 1/√d
+   * @param queryKeyNorm norms of queries' and keys' heads below the module, or none
+   */
+  record AttentionSpec(
+      String module,
+      List<String> projections,
+      String output,
+      BranchSpec branch,
+      IntFunction<@Nullable Double> scale,
+      List<String> queryKeyNorm) {
+
+    AttentionSpec(String module, List<String> projections, String output, BranchSpec branch) {
+      this(module, projections, output, branch, layer -> null, List.of());
+    }
+
+    AttentionSpec scaled(IntFunction<@Nullable Double> scale) {
+      return new AttentionSpec(module, projections, output, branch, scale, queryKeyNorm);
+    }
+  }
+
+  /**
+   * The feed-forward network of a layer.
+   *
+   * @param gate null if there is none, or none of its own
+   * @param fusedGate whether {@code up} is gate and up in one
+   * @param activation the config's field
+   * @param usualActivation where the config lacks it
+   */
+  record FeedForwardSpec(
+      @Nullable String gate,
+      String up,
+      String down,
+      boolean fusedGate,
+      BranchSpec branch,
+      String activation,
+      String usualActivation) {
+
+    static FeedForwardSpec gated(String gate, String up, String down, BranchSpec branch) {
+      return new FeedForwardSpec(gate, up, down, false, branch, "hidden_act", "silu");
+    }
+
+    static FeedForwardSpec plain(String up, String down, BranchSpec branch) {
+      return new FeedForwardSpec(null, up, down, false, branch, "hidden_act", "gelu");
+    }
+
+    FeedForwardSpec activated(String field, String usual) {
+      return new FeedForwardSpec(gate, up, down, fusedGate, branch, field, usual);
+    }
+  }
+
+  /**
+   * The config's fields of dropout rates; null for no dropout.
+   *
+   * @param attention of the weights that scores become
+   * @param feedForward before the network's last map
+   * @param branches of what is added to the stream
+   * @param last behind the final norm
+   */
+  record DropoutSpec(
+      @Nullable String embeddings,
+      @Nullable String attention,
+      @Nullable String feedForward,
+      @Nullable String branches,
+      @Nullable String last) {
+
+    static DropoutSpec everywhere(String field) {
+      return new DropoutSpec(field, field, field, field, field);
+    }
+  }
+
+  /**
+   * What heads are made of.
+   *
+   * @param usual the task of a config that names none
+   * @param output a language model's map to tokens
+   * @param scale what hidden states are multiplied by before it
+   * @param pooler in front of a classifier, below the body; null if it reads the last token
+   */
+  record HeadSpec(
+      Task.Type usual,
+      String output,
+      double scale,
+      @Nullable String pooler,
+      String classifier,
+      String tokenClassifier) {
+
+    static HeadSpec of(Task.Type usual, String classifier, String tokenClassifier) {
+      return new HeadSpec(usual, "lm_head", 1, null, classifier, tokenClassifier);
+    }
+
+    HeadSpec scaled(double scale) {
+      return new HeadSpec(usual, output, scale, pooler, classifier, tokenClassifier);
+    }
+
+    HeadSpec pooledBy(String pooler) {
+      return new HeadSpec(usual, output, scale, pooler, classifier, tokenClassifier);
+    }
   }
 }

@@ -1,23 +1,38 @@
 package io.github.peft4j.tuner;
 
+import static java.util.Objects.requireNonNull;
+
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows of the batch the first dimension of an input stands for. It is the batch itself but
- * where the loss is computed: there the head sees tokens that have a label, each of some row.
+ * Which rows of the batch a thread computes: what part of each split it is in, and which row each
+ * item of an input stands for. Items are rows but where the loss is computed: there the head sees
+ * tokens that have a label, each of some row.
  */
 public final class BatchRows {
 
-  private static final ThreadLocal<@Nullable BatchRows> CURRENT = new ThreadLocal<>();
+  private static final ThreadLocal<BatchRows> CURRENT =
+      ThreadLocal.withInitial(() -> new BatchRows(null, 0, Map.of()));
 
-  private final long[] rowOf;
+  private final long @Nullable [] rowOf;
   private final long batch;
+  private final Map<RowWise, Integer> parts;
 
-  private BatchRows(long[] rowOf, long batch) {
+  /**
+   * Some rows.
+   *
+   * @param rowOf the row of each item, or null where items are rows
+   * @param batch how many rows there are; 0 where items are rows
+   * @param parts the part of each split that is computed
+   */
+  private BatchRows(long @Nullable [] rowOf, long batch, Map<RowWise, Integer> parts) {
     this.rowOf = rowOf;
     this.batch = batch;
+    this.parts = parts;
   }
 
   /**
@@ -27,12 +42,18 @@ public final class BatchRows {
    * @param batch how many rows the batch has
    */
   public static <T> T within(long[] rowOf, long batch, Supplier<T> code) {
-    return within(new BatchRows(rowOf, batch), code);
+    return new BatchRows(rowOf, batch, current().parts).run(code);
   }
 
-  static <T> T within(@Nullable BatchRows rows, Supplier<T> code) {
+  /** What the calling thread computes. */
+  static BatchRows current() {
+    return CURRENT.get();
+  }
+
+  /** Runs code that computes these rows. */
+  <T> T run(Supplier<T> code) {
     BatchRows before = CURRENT.get();
-    CURRENT.set(rows);
+    CURRENT.set(this);
     try {
       return code.get();
     } finally {
@@ -40,37 +61,49 @@ public final class BatchRows {
     }
   }
 
-  /** What the calling thread's items stand for, or null for the batch itself. */
-  static @Nullable BatchRows current() {
-    return CURRENT.get();
+  /** The part of a split that is computed, or null if the rows are still whole. */
+  @Nullable Integer partOf(RowWise split) {
+    return parts.get(split);
   }
 
-  /** What so many items stand for. */
-  static BatchRows of(long items) {
-    BatchRows current = CURRENT.get();
-    if (current == null) {
-      return new BatchRows(LongStream.range(0, items).toArray(), items);
+  /** The same with the row of each of so many items known: where items are rows, itself. */
+  BatchRows of(long items) {
+    if (rowOf == null) {
+      return new BatchRows(LongStream.range(0, items).toArray(), items, parts);
     }
-    if (current.rowOf.length != items) {
+    if (rowOf.length != items) {
       throw new IllegalStateException(
-          items + " items where " + current.rowOf.length + " were said to be computed");
+          items + " items where " + rowOf.length + " were said to be computed");
     }
-    return current;
+    return this;
   }
 
+  /** How many rows there are, once known. */
   long batch() {
     return batch;
   }
 
-  /** The items whose row is in this part of the batch. */
+  /** The items whose row is in this part of the batch, once known. */
   Rows items(int[] partOf, int part) {
-    return Rows.of(
-        LongStream.range(0, rowOf.length)
-            .filter(item -> partOf[Math.toIntExact(rowOf[Math.toIntExact(item)])] == part));
+    return Rows.of(items(requireNonNull(rowOf), partOf, part));
   }
 
-  /** What those items stand for within their part alone. */
-  BatchRows within(int[] partOf, int part) {
+  private static LongStream items(long[] rowOf, int[] partOf, int part) {
+    return LongStream.range(0, rowOf.length)
+        .filter(item -> partOf[Math.toIntExact(rowOf[Math.toIntExact(item)])] == part);
+  }
+
+  /**
+   * One part of these rows alone.
+   *
+   * @param partOf the part of each row
+   */
+  BatchRows in(RowWise split, int[] partOf, int part) {
+    Map<RowWise, Integer> inner = new HashMap<>(parts);
+    inner.put(split, part);
+    if (rowOf == null) {
+      return new BatchRows(null, 0, inner);
+    }
     long[] place = new long[partOf.length];
     int size = 0;
     for (int row = 0; row < partOf.length; row++) {
@@ -79,9 +112,9 @@ public final class BatchRows {
       }
     }
     long[] rows =
-        LongStream.of(items(partOf, part).numbers())
+        items(rowOf, partOf, part)
             .map(item -> place[Math.toIntExact(rowOf[Math.toIntExact(item)])])
             .toArray();
-    return new BatchRows(rows, size);
+    return new BatchRows(rows, size, inner);
   }
 }

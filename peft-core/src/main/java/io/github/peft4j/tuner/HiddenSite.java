@@ -1,12 +1,10 @@
 package io.github.peft4j.tuner;
 
-import ai.djl.ndarray.NDArray;
-
 /**
  * The hidden states at one of a model's two ends, (…, D) → (…, D). The frozen model passes them on
  * as they are; a rewrite may move them into another space at the entrance and back at the exit.
  */
-public final class HiddenSite extends Site<NDArray, NDArray> {
+public final class HiddenSite extends ArraySite {
 
   /** Which end. */
   public enum Kind {
@@ -46,15 +44,5 @@ public final class HiddenSite extends Site<NDArray, NDArray> {
   /** D. */
   public long dimension() {
     return dimension;
-  }
-
-  @Override
-  public Splitting<NDArray> inputs() {
-    return ArrayRows.INSTANCE;
-  }
-
-  @Override
-  public Joining<NDArray> outputs() {
-    return ArrayRows.INSTANCE;
   }
 }

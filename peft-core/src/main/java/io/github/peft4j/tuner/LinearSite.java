@@ -1,11 +1,10 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A linear map y = W x + b: input (…, in), output (…, out). */
-public final class LinearSite extends Site<NDArray, NDArray> {
+public final class LinearSite extends WeightedSite {
 
   /** What the map does in its model; methods choose their default targets by it. */
   public enum Role {
@@ -32,8 +31,6 @@ public final class LinearSite extends Site<NDArray, NDArray> {
   }
 
   private final Role role;
-  private final ParameterSite weight;
-  private final @Nullable ParameterSite bias;
   private final boolean transposed;
 
   /**
@@ -49,26 +46,14 @@ public final class LinearSite extends Site<NDArray, NDArray> {
       @Nullable ParameterSite bias,
       boolean transposed,
       Forward<NDArray, NDArray> base) {
-    super(name, base);
+    super(name, weight, bias, base);
     this.role = role;
-    this.weight = weight;
-    this.bias = bias;
     this.transposed = transposed;
   }
 
   /** What the map does in its model. */
   public Role role() {
     return role;
-  }
-
-  /** The weight as stored: [out, in], or [in, out] if {@link #isTransposed}. */
-  public ParameterSite weight() {
-    return weight;
-  }
-
-  /** The bias [out], if there is one. */
-  public Optional<ParameterSite> bias() {
-    return Optional.ofNullable(bias);
   }
 
   /** Whether the weight is stored as [in, out]: {@code fan_in_fan_out} in Hugging Face PEFT. */
@@ -78,31 +63,11 @@ public final class LinearSite extends Site<NDArray, NDArray> {
 
   /** Size of the input's last dimension. */
   public long inFeatures() {
-    return weight.shape().get(transposed ? 0 : 1);
+    return weight().shape().get(transposed ? 0 : 1);
   }
 
   /** Size of the output's last dimension. */
   public long outFeatures() {
-    return weight.shape().get(transposed ? 1 : 0);
-  }
-
-  @Override
-  public ParameterSite weightSite() {
-    return weight;
-  }
-
-  @Override
-  public boolean reads(String adapter) {
-    return weight.layer(adapter) != null || (bias != null && bias.layer(adapter) != null);
-  }
-
-  @Override
-  public Splitting<NDArray> inputs() {
-    return ArrayRows.INSTANCE;
-  }
-
-  @Override
-  public Joining<NDArray> outputs() {
-    return ArrayRows.INSTANCE;
+    return weight().shape().get(transposed ? 1 : 0);
   }
 }

@@ -2,9 +2,7 @@ package io.github.peft4j.tuner;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
 import java.util.stream.LongStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Rows of one batch go through different parts, each as if it were alone. What the frozen model
@@ -16,7 +14,6 @@ import org.jspecify.annotations.Nullable;
 abstract class RowWise implements Composition {
 
   private final List<Composition> parts;
-  private final ThreadLocal<@Nullable Integer> present = new ThreadLocal<>();
 
   RowWise(String name, List<Composition> parts) {
     this.parts = Parts.unreplicated(name, parts);
@@ -40,16 +37,15 @@ abstract class RowWise implements Composition {
   }
 
   private <I, O> O forward(Place<I, O> place, Forward<I, O> base, I input) {
-    Integer alone = present.get();
+    BatchRows around = BatchRows.current();
+    Integer alone = around.partOf(this);
     if (alone != null) {
       return parts.get(alone).over(place, base).forward(input);
     }
-    BatchRows items = BatchRows.of(place.inputs().rows(input));
+    BatchRows items = around.of(place.inputs().rows(input));
     int[] partOf = assign(items.batch());
-    BatchRows around = BatchRows.current();
     boolean separate = adapters().stream().anyMatch(place::reads);
-    Forward<I, O> whole =
-        new Once<>(input, x -> within(null, () -> BatchRows.within(around, () -> base.forward(x))));
+    Forward<I, O> whole = new Once<>(input, x -> around.run(() -> base.forward(x)));
     List<O> outputs = new ArrayList<>();
     List<Rows> order = new ArrayList<>();
     for (int part = 0; part < parts.size(); part++) {
@@ -62,12 +58,8 @@ abstract class RowWise implements Composition {
                     ? place.outputs().select(whole.forward(input), rows)
                     : base.forward(x);
         Forward<I, O> composed = parts.get(part).over(place, shared);
-        BatchRows inner = around == null ? null : around.within(partOf, part);
-        outputs.add(
-            checked(
-                place,
-                rows,
-                within(part, () -> BatchRows.within(inner, () -> composed.forward(own)))));
+        O output = around.in(this, partOf, part).run(() -> composed.forward(own));
+        outputs.add(checked(place, rows, output));
         order.add(rows);
       }
     }
@@ -86,16 +78,6 @@ abstract class RowWise implements Composition {
           place.name() + " gave " + present + " rows for " + rows.count());
     }
     return output;
-  }
-
-  private <T> T within(@Nullable Integer part, Supplier<T> code) {
-    Integer before = present.get();
-    present.set(part);
-    try {
-      return code.get();
-    } finally {
-      present.set(before);
-    }
   }
 
   @Override

@@ -227,7 +227,7 @@ public final class Sites {
         if (table
             && !followed.containsKey(output)
             && layer(embedding.weight()) instanceof TrainableCopy copy) {
-          rewrite(output, new TiedLinear(copy));
+          rewrite(output, new TrainableLinear(copy));
           followed.put(output, copy.value());
         }
       }
@@ -315,88 +315,5 @@ public final class Sites {
   /** The tensors stored under names of their own. */
   public Map<String, Trainable> stored() {
     return stored;
-  }
-
-  /** Some sites of one kind. */
-  public static final class Selection<S extends Site<?, ?>> {
-
-    private final List<S> chosen;
-    private final List<S> candidates;
-    private final String wanted;
-    private final @Nullable TargetModules targets;
-
-    Selection(List<S> chosen, List<S> candidates, String wanted, @Nullable TargetModules targets) {
-      this.chosen = chosen;
-      this.candidates = candidates;
-      this.wanted = wanted;
-      this.targets = targets;
-    }
-
-    /** Those among them whose name is accepted. */
-    public Selection<S> where(Predicate<String> names) {
-      return new Selection<>(
-          chosen.stream().filter(site -> names.test(site.name())).toList(),
-          candidates,
-          wanted,
-          targets);
-    }
-
-    /** Those whose name is not meant by these; all of them for null. */
-    public Selection<S> excluding(@Nullable TargetModules excluded) {
-      return excluded == null ? this : where(name -> !excluded.matches(name));
-    }
-
-    /**
-     * Those in some layers, see {@link TargetModules#inLayers}, and those whose whole names are
-     * listed, in whatever layer.
-     */
-    public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
-      Predicate<String> inLayers = TargetModules.inLayers(indices, patterns);
-      return where(name -> (targets != null && targets.isNamed(name)) || inLayers.test(name));
-    }
-
-    /** The sites. */
-    public List<S> list() {
-      return chosen;
-    }
-
-    /**
-     * Targets that mean just these sites, as Hugging Face PEFT writes them: the last parts of their
-     * names, or their whole names where the last parts would mean other sites as well.
-     */
-    public TargetModules targets() {
-      List<String> names = chosen.stream().map(Site::name).toList();
-      TargetModules suffixes =
-          TargetModules.of(
-              names.stream().map(n -> n.substring(n.lastIndexOf('.') + 1)).distinct().toList());
-      long meant = candidates.stream().filter(site -> suffixes.matches(site.name())).count();
-      return meant == names.size() ? suffixes : TargetModules.of(names);
-    }
-
-    /** Whether there is none. */
-    public boolean isEmpty() {
-      return chosen.isEmpty();
-    }
-
-    /**
-     * The sites, of which there must be one at least.
-     *
-     * @throws IllegalArgumentException naming modules whose names are near
-     */
-    public List<S> required() {
-      if (chosen.isEmpty()) {
-        throw new IllegalArgumentException(
-            NearNames.nothingMatches(wanted, candidates.stream().map(Site::name).toList()));
-      }
-      return chosen;
-    }
-  }
-
-  /** Rewrites every selected linear or embedding site. */
-  public <I, O, S extends Site<I, O>> void rewriteAll(
-      List<S> selected, Function<S, TunerLayer<I, O>> layer) {
-    for (S site : selected) {
-      rewrite(site, layer.apply(site));
-    }
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j.tuner;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
@@ -29,6 +30,20 @@ public final class TargetModules {
    */
   public static TargetModules of(List<String> suffixes) {
     return new TargetModules(List.copyOf(suffixes), null);
+  }
+
+  /**
+   * Targets that mean just these modules, as Hugging Face PEFT writes them: the last parts of their
+   * names, or their whole names where the last parts would mean other modules as well.
+   *
+   * @param modules some of the candidates
+   * @param candidates all that could be meant
+   */
+  public static TargetModules naming(Collection<String> modules, Collection<String> candidates) {
+    TargetModules endings =
+        of(modules.stream().map(n -> n.substring(n.lastIndexOf('.') + 1)).distinct().toList());
+    long meant = candidates.stream().filter(endings::matches).count();
+    return meant == modules.size() ? endings : of(List.copyOf(modules));
   }
 
   /** Modules whose whole name matches, or {@code "all-linear"}. */

@@ -4,8 +4,9 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
 /**
- * A linear map without a bias that is trained whole where its weight is another module's as well,
- * as a language model's output may be the token table: y = W x with a weight of its own.
+ * A linear map without a bias whose weight is another module's as well, as a language model's
+ * output may be the token table, and is trained whole: y = W x with a weight of its own, or with
+ * the copy of the table that is trained.
  */
 final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -18,8 +19,14 @@ final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Merg
 
   private final Trainable weight;
 
+  /** With a weight of its own. */
   TrainableLinear(NDArray initial) {
     this.weight = trainable("weight", initial);
+  }
+
+  /** With the trained table, which is the other module's to save. */
+  TrainableLinear(TrainableCopy table) {
+    this.weight = table.value();
   }
 
   @Override

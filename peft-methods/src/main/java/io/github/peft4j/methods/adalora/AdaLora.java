@@ -1,10 +1,9 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
 import io.github.peft4j.methods.linear.DefaultTargets;
+import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,7 +14,7 @@ import java.util.Map;
  * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. A budget of ranks shrinks during training,
  * and the triplets of least importance give theirs up, whatever module they belong to.
  */
-public final class AdaLora implements PeftMethod<AdaLoraConfig> {
+public final class AdaLora implements TargetedMethod<AdaLoraConfig> {
 
   private static final DefaultTargets DEFAULTS =
       DefaultTargets.beside(AdaLora.class, "target_modules");
@@ -31,26 +30,13 @@ public final class AdaLora implements PeftMethod<AdaLoraConfig> {
   }
 
   @Override
-  public AdaLoraConfig asRead(AdaLoraConfig config, String modelType) {
-    return DEFAULTS.complete(config, config.targetModules(), modelType);
-  }
-
-  @Override
-  public AdaLoraConfig complete(AdaLoraConfig config, Sites sites) {
-    return Configs.name(config, sites, meant(config, sites));
-  }
-
-  private static Sites.Selection<LinearSite> meant(AdaLoraConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  public DefaultTargets defaultTargets() {
+    return DEFAULTS;
   }
 
   @Override
   public void inject(AdaLoraConfig config, Sites sites) {
-    List<LinearSite> targets =
-        meant(config, sites)
-            .excluding(config.excludeModules())
-            .inLayers(config.layersToTransform(), config.layersPattern())
-            .required();
+    List<LinearSite> targets = config.targets().linear(sites).required();
     double penalty = config.orthRegWeight() / (2 * targets.size());
     List<AdaLoraLinear> layers = new ArrayList<>();
     for (LinearSite site : targets) {

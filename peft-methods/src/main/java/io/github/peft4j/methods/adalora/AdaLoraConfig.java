@@ -1,10 +1,9 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,13 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param rankPattern which ranks are kept, or null before training
  * @param loraAlpha the scale's numerator; 8
  * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initLoraWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record AdaLoraConfig(
@@ -46,36 +41,29 @@ public record AdaLoraConfig(
     @Nullable RankPattern rankPattern,
     double loraAlpha,
     double loraDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
     boolean initLoraWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements LinearConfig<AdaLoraConfig> {
 
   /** Checks the values. */
   public AdaLoraConfig {
-    require(initR > 0, "init_r", initR, "a rank above 0");
-    require(targetR > 0 && targetR <= initR, "target_r", targetR, "1 to init_r " + initR);
-    require(tinit >= 0, "tinit", tinit, "no negative number");
-    require(tfinal >= 0, "tfinal", tfinal, "no negative number");
-    require(deltaT > 0, "deltaT", deltaT, "a number above 0");
-    require(beta1 > 0 && beta1 < 1, "beta1", beta1, "a value in (0, 1)");
-    require(beta2 > 0 && beta2 < 1, "beta2", beta2, "a value in (0, 1)");
-    require(orthRegWeight >= 0, "orth_reg_weight", orthRegWeight, "no negative number");
-    require(
-        totalStep == null || tinit < totalStep - tfinal,
-        "total_step",
-        totalStep,
-        "more than tinit " + tinit + " + tfinal " + tfinal);
-    require(loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, AdaLoraConfig.class, field, value, expected);
+    Configs.check(AdaLoraConfig.class)
+        .rank("init_r", initR)
+        .that(targetR > 0 && targetR <= initR, "target_r", targetR, "1 to init_r " + initR)
+        .notNegative("tinit", tinit)
+        .notNegative("tfinal", tfinal)
+        .positive("deltaT", deltaT)
+        .that(beta1 > 0 && beta1 < 1, "beta1", beta1, "a value in (0, 1)")
+        .that(beta2 > 0 && beta2 < 1, "beta2", beta2, "a value in (0, 1)")
+        .notNegative("orth_reg_weight", orthRegWeight)
+        .that(
+            totalStep == null || tinit < totalStep - tfinal,
+            "total_step",
+            totalStep,
+            "more than tinit " + tinit + " + tfinal " + tfinal)
+        .probability("lora_dropout", loraDropout);
   }
 
   /** PEFT's defaults with these ranks. */
@@ -98,11 +86,6 @@ public record AdaLoraConfig(
   /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
   public AdaLoraConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public AdaLoraConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With this dropout before A. */

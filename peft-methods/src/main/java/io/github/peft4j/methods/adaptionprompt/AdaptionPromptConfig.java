@@ -17,14 +17,9 @@ public record AdaptionPromptConfig(
 
   /** Checks the values. */
   public AdaptionPromptConfig {
-    Configs.require(
-        adapterLen > 0, AdaptionPromptConfig.class, "adapter_len", adapterLen, "a number above 0");
-    Configs.require(
-        adapterLayers > 0,
-        AdaptionPromptConfig.class,
-        "adapter_layers",
-        adapterLayers,
-        "a number above 0");
+    Configs.check(AdaptionPromptConfig.class)
+        .positive("adapter_len", adapterLen)
+        .positive("adapter_layers", adapterLayers);
   }
 
   /** This many prompts in each of this many layers from the top. */

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.bitfit;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,16 +19,11 @@ public record BitFitConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements TargetedConfig<BitFitConfig> {
 
   /** The paper's main experiment: all biases. */
   public static BitFitConfig defaults() {
     return Configs.withDefaults(BitFitConfig.class);
-  }
-
-  /** The biases of modules whose names end so. */
-  public BitFitConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With these modules trained whole. */

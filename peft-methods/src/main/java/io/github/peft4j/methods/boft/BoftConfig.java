@@ -2,10 +2,8 @@ package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of BOFT, with the names and defaults of Hugging Face PEFT's BOFTConfig.
@@ -16,13 +14,9 @@ import org.jspecify.annotations.Nullable;
  *     its CUDA extension is there
  * @param boftDropout part of the blocks of one butterfly layer that do not rotate in a training
  *     step, drawn anew each time, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
 public record BoftConfig(
@@ -30,34 +24,25 @@ public record BoftConfig(
     int boftBlockNum,
     int boftNButterflyFactor,
     double boftDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
     boolean initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements LinearConfig {
+    implements LinearConfig<BoftConfig> {
 
   /** Checks the values. */
   public BoftConfig {
-    require(boftBlockSize >= 0, "boft_block_size", boftBlockSize, "no negative number");
-    require(
-        (boftBlockNum == 0) != (boftBlockSize == 0) && boftBlockNum >= 0,
-        "boft_block_num",
-        boftBlockNum,
-        boftBlockSize == 0 ? "a number above 0" : "0, since boft_block_size is " + boftBlockSize);
-    require(
-        boftNButterflyFactor > 0,
-        "boft_n_butterfly_factor",
-        boftNButterflyFactor,
-        "a number above 0");
-    require(boftDropout >= 0 && boftDropout < 1, "boft_dropout", boftDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, BoftConfig.class, field, value, expected);
+    Configs.check(BoftConfig.class)
+        .notNegative("boft_block_size", boftBlockSize)
+        .that(
+            (boftBlockNum == 0) != (boftBlockSize == 0) && boftBlockNum >= 0,
+            "boft_block_num",
+            boftBlockNum,
+            boftBlockSize == 0
+                ? "a number above 0"
+                : "0, since boft_block_size is " + boftBlockSize)
+        .positive("boft_n_butterfly_factor", boftNButterflyFactor)
+        .probability("boft_dropout", boftDropout);
   }
 
   /** PEFT's defaults with blocks of this size. */
@@ -68,11 +53,6 @@ public record BoftConfig(
   /** With these biases of the model trained besides; {@code boft_only} for the modules' own. */
   public BoftConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public BoftConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With this part of the blocks of one butterfly layer not rotating in a training step. */
@@ -89,14 +69,20 @@ public record BoftConfig(
   int blockSize(String module, long in) {
     int divisor = boftBlockSize == 0 ? boftBlockNum : boftBlockSize;
     String field = boftBlockSize == 0 ? "boft_block_num" : "boft_block_size";
-    require(in % divisor == 0, field, divisor, "a divisor of " + in + ", the inputs of " + module);
     int size = boftBlockSize == 0 ? (int) (in / boftBlockNum) : boftBlockSize;
     long group = (long) size << (boftNButterflyFactor - 1);
-    require(
-        boftNButterflyFactor == 1 || (in % group == 0 && size % 2 == 0),
-        "boft_n_butterfly_factor",
-        boftNButterflyFactor,
-        "a number n with 2ⁿ⁻¹ · " + size + " dividing " + in + " and even blocks, for " + module);
+    Configs.check(BoftConfig.class)
+        .that(in % divisor == 0, field, divisor, "a divisor of " + in + ", the inputs of " + module)
+        .that(
+            boftNButterflyFactor == 1 || (in % group == 0 && size % 2 == 0),
+            "boft_n_butterfly_factor",
+            boftNButterflyFactor,
+            "a number n with 2ⁿ⁻¹ · "
+                + size
+                + " dividing "
+                + in
+                + " and even blocks, for "
+                + module);
     return size;
   }
 }

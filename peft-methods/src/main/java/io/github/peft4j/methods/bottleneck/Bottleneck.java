@@ -59,17 +59,12 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
 
   /** Layers are counted through, an encoder's before a decoder's. */
   private static void adapt(BottleneckConfig config, Sites sites) {
-    Hypercomplex maps = config.phmLayer() ? new Hypercomplex(config, sites.initial()) : null;
+    Hypercomplex maps =
+        config.phm().phmLayer() ? new Hypercomplex(config.phm(), sites.initial()) : null;
     int layer = -1;
     for (SublayerSite site : sites.all(SublayerSite.class)) {
       layer += site.kind() == Kind.ATTENTION ? 1 : 0;
-      boolean wanted =
-          switch (site.kind()) {
-            case ATTENTION -> config.mhAdapter();
-            case CROSS_ATTENTION -> config.crossAdapter();
-            case FEED_FORWARD -> config.outputAdapter();
-          };
-      if (wanted && !config.leaveOut().contains(layer)) {
+      if (config.places().has(site.kind(), layer)) {
         sites.rewrite(site, new BottleneckAdapter(site, layer, config, maps, sites.initial()));
       }
     }

@@ -107,12 +107,12 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     long d = site.dimension();
     long m = config.reductionFactor().width(d, layer);
     this.parallel = config.isParallel();
-    this.normalised = config.originalLnBefore();
-    this.residual = config.residualBeforeLn();
-    this.residualBeforeNorm = config.adapterResidualBeforeLn();
+    this.normalised = config.norms().originalLnBefore();
+    this.residual = config.norms().residualBeforeLn();
+    this.residualBeforeNorm = config.norms().adapterResidualBeforeLn();
     this.dropout = config.dropout();
-    this.before = config.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
-    String down = config.lnBefore() ? "adapter_down.1" : "adapter_down.0";
+    this.before = config.norms().lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
+    String down = config.norms().lnBefore() ? "adapter_down.1" : "adapter_down.0";
     Start start = config.initWeights();
     if (maps != null) {
       this.first = maps.map(down, "down", m, d, this::declare, this::reads);
@@ -126,7 +126,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
         scaling.value() == null
             ? trainable("scaling", initial.filled(1, scaling.perChannel() ? d : 1))
             : null;
-    this.after = config.lnAfter() ? norm("adapter_norm_after", d, initial) : null;
+    this.after = config.norms().lnAfter() ? norm("adapter_norm_after", d, initial) : null;
     this.gate =
         config.useGating()
             ? new Gate(

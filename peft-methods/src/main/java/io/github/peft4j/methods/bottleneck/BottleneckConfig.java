@@ -11,106 +11,69 @@ import org.jspecify.annotations.Nullable;
  * of AdapterHub's BnConfig ({@code adapters} 1.3.0, configuration/adapter_config.py), and the
  * defaults of its SeqBnConfig.
  *
- * @param mhAdapter whether there is an adapter at self-attention
- * @param crossAdapter whether there is one at a decoder's attention over the encoder
- * @param outputAdapter whether there is one at the feed-forward network
+ * @param places where adapters stand
  * @param reductionFactor how many times smaller the bottleneck is than the hidden state; 16
  * @param nonLinearity f
- * @param originalLnBefore whether a serial adapter reads the normalised sum of its branch and the
- *     stream, and not the branch alone
- * @param residualBeforeLn what its output is added to then
- * @param lnBefore whether the adapter has a norm of its own in front
- * @param lnAfter whether it has one behind
- * @param adapterResidualBeforeLn whether a serial adapter's residual is added before that norm
+ * @param norms which norms there are, and what is added before them
  * @param isParallel whether it stands beside its branch, and not behind it
  * @param scaling a number s, "learned" or "channel"; 1
  * @param dropout probability of an element of the adapter's output to be dropped, in [0, 1); 0
- * @param leaveOut indices of layers without adapters, a decoder's counting on from its encoder's
  * @param initWeights how the matrices start
  * @param useGating whether each adapter's output is multiplied by a trained gate, one for each text
  * @param invAdapter the invertible adapter at the embeddings, or null for none
  * @param invAdapterReductionFactor how many times smaller its maps' inner width is than half of the
  *     hidden state, above 0; null without one
- * @param phmLayer whether both maps are sums of Kronecker products, as Compacter's; the fields that
- *     follow are about those
- * @param phmDim p, how many products, above 0; it divides the hidden state and the bottleneck; 4
- * @param phmRank r, above 0; 1
- * @param phmBias whether the maps have biases
- * @param learnPhm whether the Aᵢ are trained
- * @param sharedPhmRule whether all layers share the Aᵢ
- * @param factorizedPhmRule whether each Aᵢ is a product of rank 1
- * @param sharedWPhm whether all layers share the Bᵢ
- * @param factorizedPhmW whether each Bᵢ is a product of rank r
- * @param phmCInit how the Aᵢ start
- * @param phmInitRange deviation that shared ones start with, at least 0; 0.0001
+ * @param phm whether and how the maps are sums of Kronecker products
  * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
 public record BottleneckConfig(
-    boolean mhAdapter,
-    boolean crossAdapter,
-    boolean outputAdapter,
+    Places places,
     Reduction reductionFactor,
     NonLinearity nonLinearity,
-    boolean originalLnBefore,
-    Residual residualBeforeLn,
-    boolean lnBefore,
-    boolean lnAfter,
-    boolean adapterResidualBeforeLn,
+    Norms norms,
     boolean isParallel,
     Scaling scaling,
     double dropout,
-    List<Integer> leaveOut,
     Start initWeights,
     boolean useGating,
     @Nullable Invertible invAdapter,
     @Nullable Double invAdapterReductionFactor,
-    boolean phmLayer,
-    int phmDim,
-    int phmRank,
-    boolean phmBias,
-    boolean learnPhm,
-    boolean sharedPhmRule,
-    boolean factorizedPhmRule,
-    boolean sharedWPhm,
-    boolean factorizedPhmW,
-    RuleStart phmCInit,
-    double phmInitRange,
+    KroneckerSums phm,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
     implements PeftConfig {
 
   /** Checks the values. */
   public BottleneckConfig {
-    require(dropout >= 0 && dropout < 1, "dropout", dropout, "a value in [0, 1)");
-    require(
-        mhAdapter || crossAdapter || outputAdapter,
-        "output_adapter",
-        outputAdapter,
-        "true, or mh_adapter or cross_adapter to be");
-    require(
-        invAdapter == null || (invAdapterReductionFactor != null && invAdapterReductionFactor > 0),
-        "inv_adapter_reduction_factor",
-        invAdapterReductionFactor,
-        "a number above 0, since there is an inv_adapter");
-    require(phmDim > 0, "phm_dim", phmDim, "a number above 0");
-    require(phmRank > 0, "phm_rank", phmRank, "a number above 0");
-    require(phmInitRange >= 0, "phm_init_range", phmInitRange, "a number of at least 0");
-    require(
-        !phmLayer || initWeights == Start.bert,
-        "init_weights",
-        initWeights,
-        "\"bert\", since there is a phm_layer, which starts in a way of its own");
-    require(
-        !phmLayer || !sharedWPhm || reductionFactor.byLayer().isEmpty(),
-        "reduction_factor",
-        reductionFactor,
-        "one number, since layers share their maps by shared_W_phm");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, BottleneckConfig.class, field, value, expected);
+    Configs.check(BottleneckConfig.class)
+        .probability("dropout", dropout)
+        .that(
+            places.mhAdapter() || places.crossAdapter() || places.outputAdapter(),
+            "output_adapter",
+            places.outputAdapter(),
+            "true, or mh_adapter or cross_adapter to be")
+        .that(
+            invAdapter == null
+                || (invAdapterReductionFactor != null && invAdapterReductionFactor > 0),
+            "inv_adapter_reduction_factor",
+            invAdapterReductionFactor,
+            "a number above 0, since there is an inv_adapter")
+        .positive("phm_dim", phm.phmDim())
+        .positive("phm_rank", phm.phmRank())
+        .that(
+            phm.phmInitRange() >= 0, "phm_init_range", phm.phmInitRange(), "a number of at least 0")
+        .that(
+            !phm.phmLayer() || initWeights == Start.bert,
+            "init_weights",
+            initWeights,
+            "\"bert\", since there is a phm_layer, which starts in a way of its own")
+        .that(
+            !phm.phmLayer() || !phm.sharedWPhm() || reductionFactor.byLayer().isEmpty(),
+            "reduction_factor",
+            reductionFactor,
+            "one number, since layers share their maps by shared_W_phm");
   }
 
   /** Behind the feed-forward network alone (Pfeiffer et al. 2020, arXiv:2005.00247): seq_bn. */

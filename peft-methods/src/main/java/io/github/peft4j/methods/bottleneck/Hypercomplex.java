@@ -89,13 +89,13 @@ final class Hypercomplex {
     }
   }
 
-  private final BottleneckConfig config;
+  private final KroneckerSums config;
   private final Initial initial;
   private final long p;
   private final Map<String, Shared> shared = new HashMap<>();
 
   /** The maps of one adapter, in all layers. */
-  Hypercomplex(BottleneckConfig config, Initial initial) {
+  Hypercomplex(KroneckerSums config, Initial initial) {
     this.config = config;
     this.initial = initial;
     this.p = config.phmDim();

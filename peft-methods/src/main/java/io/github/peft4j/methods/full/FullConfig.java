@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.full;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -18,16 +18,11 @@ public record FullConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements TargetedConfig<FullConfig> {
 
   /** Everything is trained. */
   public static FullConfig defaults() {
     return Configs.withDefaults(FullConfig.class);
-  }
-
-  /** Modules whose names end so are trained. */
-  public FullConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** Modules whose names match as a whole are trained. */

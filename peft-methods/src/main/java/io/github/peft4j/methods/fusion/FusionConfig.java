@@ -30,16 +30,13 @@ public record FusionConfig(
 
   /** Checks the values. */
   public FusionConfig {
-    require(dropoutProb >= 0 && dropoutProb < 1, "dropout_prob", dropoutProb, "a value in [0, 1)");
-    require(
-        adapterNames.stream().distinct().count() == adapterNames.size(),
-        "adapter_names",
-        adapterNames,
-        "each name once");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, FusionConfig.class, field, value, expected);
+    Configs.check(FusionConfig.class)
+        .probability("dropout_prob", dropoutProb)
+        .that(
+            adapterNames.stream().distinct().count() == adapterNames.size(),
+            "adapter_names",
+            adapterNames,
+            "each name once");
   }
 
   /** A mixture of these adapters, with query, key and value. */

@@ -45,12 +45,12 @@ public record HubLoraConfig(
 
   /** Checks the values. */
   public HubLoraConfig {
-    Configs.require(
-        compositionMode.equals("add") || compositionMode.equals("scale"),
-        HubLoraConfig.class,
-        "composition_mode",
-        compositionMode,
-        "add or scale");
+    Configs.check(HubLoraConfig.class)
+        .that(
+            compositionMode.equals("add") || compositionMode.equals("scale"),
+            "composition_mode",
+            compositionMode,
+            "add or scale");
   }
 
   /** The modules that are trained whole are a head's, which has a file of its own. */

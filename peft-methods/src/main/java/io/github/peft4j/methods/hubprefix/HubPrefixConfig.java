@@ -40,18 +40,15 @@ public record HubPrefixConfig(
 
   /** Checks the values. */
   public HubPrefixConfig {
-    require(prefixLength > 0, "prefix_length", prefixLength, "a number above 0");
-    require(bottleneckSize > 0, "bottleneck_size", bottleneckSize, "a number above 0");
-    require(
-        List.of("tanh", "relu", "gelu", "silu").contains(nonLinearity),
-        "non_linearity",
-        nonLinearity,
-        "one of tanh, relu, gelu, silu");
-    require(dropout >= 0 && dropout < 1, "dropout", dropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, HubPrefixConfig.class, field, value, expected);
+    Configs.check(HubPrefixConfig.class)
+        .positive("prefix_length", prefixLength)
+        .positive("bottleneck_size", bottleneckSize)
+        .that(
+            List.of("tanh", "relu", "gelu", "silu").contains(nonLinearity),
+            "non_linearity",
+            nonLinearity,
+            "one of tanh, relu, gelu, silu")
+        .probability("dropout", dropout);
   }
 
   /** The library's defaults with this many virtual tokens. */

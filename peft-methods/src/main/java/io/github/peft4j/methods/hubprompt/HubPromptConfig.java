@@ -26,16 +26,13 @@ public record HubPromptConfig(
 
   /** Checks the values. */
   public HubPromptConfig {
-    require(promptLength > 0, "prompt_length", promptLength, "a number above 0");
-    require(
-        promptInit != HubPromptInit.from_string || promptInitText != null,
-        "prompt_init_text",
-        promptInitText,
-        "a text, since prompt_init is from_string");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, HubPromptConfig.class, field, value, expected);
+    Configs.check(HubPromptConfig.class)
+        .positive("prompt_length", promptLength)
+        .that(
+            promptInit != HubPromptInit.from_string || promptInitText != null,
+            "prompt_init_text",
+            promptInitText,
+            "a text, since prompt_init is from_string");
   }
 
   /** The library's defaults with this many virtual tokens. */

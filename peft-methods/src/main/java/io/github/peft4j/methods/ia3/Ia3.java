@@ -6,15 +6,17 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.methods.hublora.HubLoraConfig;
 import io.github.peft4j.methods.linear.DefaultTargets;
+import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 
 /** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
-public final class Ia3 implements AdapterHubMethod<Ia3Config> {
+public final class Ia3 implements AdapterHubMethod<Ia3Config>, TargetedMethod<Ia3Config> {
 
   private static final DefaultTargets DEFAULTS = DefaultTargets.beside(Ia3.class, "target_modules");
   private static final DefaultTargets FEED_FORWARD =
@@ -31,8 +33,13 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config> {
   }
 
   @Override
+  public DefaultTargets defaultTargets() {
+    return DEFAULTS;
+  }
+
+  @Override
   public Ia3Config asRead(Ia3Config config, String modelType) {
-    Ia3Config named = DEFAULTS.complete(config, config.targetModules(), modelType);
+    Ia3Config named = TargetedMethod.super.asRead(config, modelType);
     return named.feedforwardModules() == null
         ? named.feedForward(FEED_FORWARD.of(modelType))
         : named;
@@ -40,22 +47,23 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config> {
 
   @Override
   public Ia3Config complete(Ia3Config config, Sites sites) {
-    Ia3Config named = Configs.name(config, sites, meant(config, sites));
+    Ia3Config named = TargetedMethod.super.complete(config, sites);
     boolean open = config.targetModules() == null && config.feedforwardModules() == null;
-    Sites.Selection<LinearSite> down = sites.linear(null, Role.DOWN);
+    Selection<LinearSite> down = sites.linear(null, Role.DOWN);
     return open && sites.isFresh() && !down.isEmpty()
         ? Configs.with(named, "feedforwardModules", down.targets())
         : named;
   }
 
-  private static Sites.Selection<LinearSite> meant(Ia3Config config, Sites sites) {
+  @Override
+  public Selection<LinearSite> named(Ia3Config config, Sites sites) {
     return sites.linear(
         config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN);
   }
 
   @Override
   public void inject(Ia3Config config, Sites sites) {
-    for (LinearSite site : meant(config, sites).excluding(config.excludeModules()).required()) {
+    for (LinearSite site : named(config, sites).excluding(config.excludeModules()).required()) {
       sites.rewrite(
           site,
           config.scalesInput(site)
@@ -87,7 +95,7 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config> {
               + hub.alpha()
               + ", which peft4j does not support for (IA)³; expected 1 and 1");
     }
-    Ia3Config targeted = Configs.with(Ia3Config.defaults(), "targetModules", modules);
+    Ia3Config targeted = Ia3Config.defaults().targeting(modules);
     return Configs.with(targeted, "feedforwardModules", TargetModules.of(List.of()));
   }
 

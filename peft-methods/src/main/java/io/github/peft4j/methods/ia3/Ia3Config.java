@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.ia3;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -26,7 +26,7 @@ public record Ia3Config(
     @Nullable List<String> modulesToSave,
     boolean initIa3Weights,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements TargetedConfig<Ia3Config> {
 
   /** Checks the values. */
   public Ia3Config {
@@ -48,11 +48,6 @@ public record Ia3Config(
   /** PEFT's defaults. */
   public static Ia3Config defaults() {
     return Configs.withDefaults(Ia3Config.class);
-  }
-
-  /** On modules whose names end so. */
-  public Ia3Config targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With these of the targets scaled on their input. */

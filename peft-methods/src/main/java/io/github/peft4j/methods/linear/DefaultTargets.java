@@ -3,8 +3,6 @@ package io.github.peft4j.methods.linear;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,7 +10,6 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The modules that Hugging Face PEFT 0.21 takes where a file names none, by {@code model_type}: its
@@ -48,17 +45,6 @@ public final class DefaultTargets {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  /**
-   * The config with PEFT's modules where it names none.
-   *
-   * @param targets what the config names
-   * @throws IllegalArgumentException if it names none and PEFT has none for the type of model
-   */
-  public <C extends PeftConfig> C complete(
-      C config, @Nullable TargetModules targets, String modelType) {
-    return targets != null ? config : Configs.with(config, "targetModules", of(modelType));
   }
 
   /**

@@ -1,28 +1,60 @@
 package io.github.peft4j.methods.linear;
 
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.Configs;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Settings that say which linear maps are rewritten, with Hugging Face PEFT's names. */
-public interface LinearConfig extends PeftConfig {
+/**
+ * Settings that say which linear maps are rewritten, with Hugging Face PEFT's names.
+ *
+ * @param <C> the config itself
+ */
+public interface LinearConfig<C extends LinearConfig<C>> extends TargetedConfig<C> {
 
-  /** Which modules; null for queries and values. */
-  @Nullable TargetModules targetModules();
+  /** Which modules. */
+  Targets targets();
 
-  /** Which of those not, or null. */
-  @Nullable TargetModules excludeModules();
+  @Override
+  default @Nullable TargetModules targetModules() {
+    return targets().targetModules();
+  }
 
-  /** Indices of the layers that are meant, or null for all. */
-  @Nullable List<Integer> layersToTransform();
-
-  /** Name parts before a layer's index, or null for any. */
-  @Nullable List<String> layersPattern();
+  @Override
+  default @Nullable List<String> modulesToSave() {
+    return targets().modulesToSave();
+  }
 
   /** Which biases are trained besides; none for methods without the field. */
   default Bias bias() {
     return Bias.NONE;
+  }
+
+  /** On every linear module but the output layer. */
+  default C targetingAllLinear() {
+    return targeting(TargetModules.matching(TargetModules.ALL_LINEAR));
+  }
+
+  /** Not on modules whose names end so. */
+  default C excluding(String... suffixes) {
+    return with("excludeModules", TargetModules.of(List.of(suffixes)));
+  }
+
+  /** On these layers only. */
+  default C layers(Integer... indices) {
+    return with("layersToTransform", List.of(indices));
+  }
+
+  /** With these modules trained whole. */
+  default C saving(String... modules) {
+    return with("modulesToSave", List.of(modules));
+  }
+
+  /** A copy with one field changed, see {@link Configs#with}. */
+  @SuppressWarnings("unchecked") // C is the class of this
+  private C with(String field, Object value) {
+    return Configs.with((C) this, field, value);
   }
 }

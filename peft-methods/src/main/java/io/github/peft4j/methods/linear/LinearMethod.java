@@ -2,12 +2,10 @@ package io.github.peft4j.methods.linear;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
-import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.List;
@@ -18,20 +16,10 @@ import org.jspecify.annotations.Nullable;
  * A method that rewrites linear maps, each by a layer of its own: queries and values unless the
  * config names others.
  */
-public interface LinearMethod<C extends LinearConfig> extends PeftMethod<C> {
+public interface LinearMethod<C extends LinearConfig<C>> extends TargetedMethod<C> {
 
   /** The rewrite of one map. */
   TunerLayer<NDArray, NDArray> layer(LinearSite site, C config, Initial initial);
-
-  /** PEFT's table of modules by model type. */
-  default DefaultTargets defaultTargets() {
-    return DefaultTargets.COMMON;
-  }
-
-  @Override
-  default C asRead(C config, String modelType) {
-    return defaultTargets().complete(config, config.targetModules(), modelType);
-  }
 
   /** The rewrite of one embedding, or null if the method is for linear maps alone. */
   default @Nullable TunerLayer<NDArray, NDArray> layer(
@@ -40,17 +28,11 @@ public interface LinearMethod<C extends LinearConfig> extends PeftMethod<C> {
   }
 
   @Override
-  default C complete(C config, Sites sites) {
-    return Configs.name(config, sites, meant(config, sites));
-  }
-
-  @Override
   default void inject(C config, Sites sites) {
-    Sites.Selection<LinearSite> chosen = chosen(meant(config, sites), config);
-    List<EmbeddingSite> embeddings =
-        chosen(sites.embeddings(config.targetModules()), config).list();
-    List<LinearSite> targets = embeddings.isEmpty() ? chosen.required() : chosen.list();
-    for (LinearSite site : targets) {
+    Selection<LinearSite> linear = config.targets().linear(sites);
+    List<EmbeddingSite> embeddings = config.targets().embeddings(sites).list();
+    List<LinearSite> maps = embeddings.isEmpty() ? linear.required() : linear.list();
+    for (LinearSite site : maps) {
       sites.rewrite(site, layer(site, config, sites.initial()));
     }
     for (EmbeddingSite site : embeddings) {
@@ -63,16 +45,6 @@ public interface LinearMethod<C extends LinearConfig> extends PeftMethod<C> {
           "linear maps alone: " + type() + " is not for embeddings, such as " + site.name());
       sites.rewrite(site, Objects.requireNonNull(layer));
     }
-    config.bias().train(targets, sites);
-  }
-
-  private <S extends Site<?, ?>> Sites.Selection<S> chosen(Sites.Selection<S> meant, C config) {
-    return meant
-        .excluding(config.excludeModules())
-        .inLayers(config.layersToTransform(), config.layersPattern());
-  }
-
-  private Sites.Selection<LinearSite> meant(C config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+    config.bias().train(maps, sites);
   }
 }

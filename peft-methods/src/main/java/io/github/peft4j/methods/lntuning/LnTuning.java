@@ -1,13 +1,13 @@
 package io.github.peft4j.methods.lntuning;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
 import io.github.peft4j.methods.linear.DefaultTargets;
+import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.tuner.NormSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 
 /** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
-public final class LnTuning implements PeftMethod<LnTuningConfig> {
+public final class LnTuning implements TargetedMethod<LnTuningConfig> {
 
   private static final DefaultTargets DEFAULTS =
       DefaultTargets.beside(LnTuning.class, "target_modules");
@@ -23,19 +23,18 @@ public final class LnTuning implements PeftMethod<LnTuningConfig> {
   }
 
   @Override
-  public LnTuningConfig asRead(LnTuningConfig config, String modelType) {
-    return DEFAULTS.complete(config, config.targetModules(), modelType);
+  public DefaultTargets defaultTargets() {
+    return DEFAULTS;
   }
 
   @Override
-  public LnTuningConfig complete(LnTuningConfig config, Sites sites) {
-    return Configs.name(config, sites, sites.norms(config.targetModules()));
+  public Selection<NormSite> named(LnTuningConfig config, Sites sites) {
+    return sites.norms(config.targetModules());
   }
 
   @Override
   public void inject(LnTuningConfig config, Sites sites) {
-    for (NormSite norm :
-        sites.norms(config.targetModules()).excluding(config.excludeModules()).required()) {
+    for (NormSite norm : named(config, sites).excluding(config.excludeModules()).required()) {
       String name = modulePrefix() + norm.name() + ".ln_tuning_layers.";
       sites.train(norm.weight(), name + "weight");
       norm.bias().ifPresent(bias -> sites.train(bias, name + "bias"));

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.lntuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -17,15 +17,10 @@ public record LnTuningConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements TargetedConfig<LnTuningConfig> {
 
   /** PEFT's defaults. */
   public static LnTuningConfig defaults() {
     return Configs.withDefaults(LnTuningConfig.class);
-  }
-
-  /** On norms whose names end so. */
-  public LnTuningConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 }

@@ -2,10 +2,8 @@ package io.github.peft4j.methods.loha;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
+import io.github.peft4j.methods.linear.Targets;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of LoHa, with the names and defaults of Hugging Face PEFT's LoHaConfig.
@@ -17,12 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param moduleDropout probability of a module's change to be dropped in a training step, in [0,
  *     1); 0
  * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param targets which modules
  * @param initWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
  */
@@ -32,41 +26,24 @@ public record LohaConfig(
     double rankDropout,
     double moduleDropout,
     boolean useEffectiveConv2d,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
-    @Nullable List<String> modulesToSave,
+    Targets targets,
     boolean initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)
-    implements LinearConfig {
+    implements LinearConfig<LohaConfig> {
 
   /** Checks the values. */
   public LohaConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LohaConfig.class, field, value, expected);
+    Configs.check(LohaConfig.class)
+        .rank("r", r)
+        .probability("rank_dropout", rankDropout)
+        .probability("module_dropout", moduleDropout)
+        .ranks("rank_pattern", rankPattern);
   }
 
   /** PEFT's defaults with this rank. */
   public static LohaConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(LohaConfig.class), "r", r);
-  }
-
-  /** On modules whose names end so. */
-  public LohaConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With rows of the change dropped in training, and the whole of it, with these probabilities. */

@@ -2,10 +2,8 @@ package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
+import io.github.peft4j.methods.linear.Targets;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of LoKr, with the names and defaults of Hugging Face PEFT's LoKrConfig.
@@ -20,12 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param decomposeFactor about the size of the left factor; -1 for the square root of the dimension
  * @param rankDropoutScale whether the rows that are left are divided by their share; false
  * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param targets which modules
  * @param initWeights how the factors start
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
  */
@@ -38,46 +32,29 @@ public record LokrConfig(
     int decomposeFactor,
     boolean rankDropoutScale,
     boolean useEffectiveConv2d,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
-    @Nullable List<String> modulesToSave,
+    Targets targets,
     LokrInitialization initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)
-    implements LinearConfig {
+    implements LinearConfig<LokrConfig> {
 
   /** Checks the values. */
   public LokrConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(rankDropout >= 0 && rankDropout < 1, "rank_dropout", rankDropout, "a value in [0, 1)");
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    require(
-        decomposeFactor > 0 || decomposeFactor == -1,
-        "decompose_factor",
-        decomposeFactor,
-        "a number above 0, or -1");
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LokrConfig.class, field, value, expected);
+    Configs.check(LokrConfig.class)
+        .rank("r", r)
+        .probability("rank_dropout", rankDropout)
+        .probability("module_dropout", moduleDropout)
+        .that(
+            decomposeFactor > 0 || decomposeFactor == -1,
+            "decompose_factor",
+            decomposeFactor,
+            "a number above 0, or -1")
+        .ranks("rank_pattern", rankPattern);
   }
 
   /** PEFT's defaults with this rank. */
   public static LokrConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(LokrConfig.class), "r", r);
-  }
-
-  /** On modules whose names end so. */
-  public LokrConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With left factors of about this size. */

@@ -5,12 +5,12 @@ import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
 import io.github.peft4j.methods.hublora.HubLoraConfig;
-import io.github.peft4j.methods.linear.DefaultTargets;
+import io.github.peft4j.methods.linear.TargetedMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
@@ -20,7 +20,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
-public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig> {
+public final class Lora
+    implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig>, TargetedMethod<LoraConfig> {
 
   private static final String PREFIX = "base_model.model.";
   private static final String FIRST = ".lora_A.weight";
@@ -35,15 +36,10 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
     return LoraConfig.class;
   }
 
-  @Override
-  public LoraConfig asRead(LoraConfig config, String modelType) {
-    return DefaultTargets.COMMON.complete(config, config.targetModules(), modelType);
-  }
-
   /** What PEFT fills in: which modules, and whether their weights are transposed. */
   @Override
   public LoraConfig complete(LoraConfig config, Sites sites) {
-    Sites.Selection<LinearSite> linear = linear(config, sites);
+    Selection<LinearSite> linear = linear(config, sites);
     if (!sites.isFresh() || linear.isEmpty()) {
       return config;
     }
@@ -54,7 +50,7 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
       return complete.targeting(new WeightTying(sites).withTable(targets));
     }
     return targets == null || targets.isAllLinear()
-        ? complete.targeting(meant(config, sites).targets())
+        ? complete.targeting(config.modules().named(sites).targets())
         : complete;
   }
 
@@ -74,9 +70,9 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
   public void inject(LoraConfig config, Sites sites) {
     List<LinearSite> tied =
         tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
-    Sites.Selection<LinearSite> linear =
+    Selection<LinearSite> linear =
         linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
-    List<EmbeddingSite> embeddings = chosen(sites.embeddings(config.modules()), config).list();
+    List<EmbeddingSite> embeddings = config.modules().embeddings(sites).list();
     List<ParameterSite> tensors = tensors(config, sites);
     Lengths.Groups lengths = new Lengths.Groups();
     boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();
@@ -165,13 +161,8 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
   }
 
   /** The linear modules that are meant. */
-  static Sites.Selection<LinearSite> linear(LoraConfig config, Sites sites) {
-    return chosen(meant(config, sites), config);
-  }
-
-  /** Those of all layers. */
-  private static Sites.Selection<LinearSite> meant(LoraConfig config, Sites sites) {
-    return sites.linear(config.modules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  static Selection<LinearSite> linear(LoraConfig config, Sites sites) {
+    return config.modules().linear(sites);
   }
 
   @Override
@@ -198,12 +189,5 @@ public final class Lora implements LowRankMethod<LoraConfig>, AdapterHubMethod<L
   @Override
   public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
     return List.of(site.name() + ".loras." + adapter + "." + key.replace(".weight", ""));
-  }
-
-  private static <S extends Site<?, ?>> Sites.Selection<S> chosen(
-      Sites.Selection<S> meant, LoraConfig config) {
-    return meant
-        .excluding(config.excludeModules())
-        .inLayers(config.layersToTransform(), config.layersPattern());
   }
 }

@@ -1,7 +1,9 @@
 package io.github.peft4j.methods.lora;
 
+import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
@@ -17,14 +19,10 @@ import org.jspecify.annotations.Nullable;
  * @param r the rank, above 0; 8
  * @param loraAlpha the scale's numerator; 8
  * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases are trained besides
  * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initLoraWeights how A and B start
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
  * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
@@ -42,14 +40,10 @@ public record LoraConfig(
     int r,
     double loraAlpha,
     double loraDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
     boolean useRslora,
-    @Nullable List<String> modulesToSave,
     LoraInitialization initLoraWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern,
     boolean useDora,
@@ -59,42 +53,40 @@ public record LoraConfig(
     @Nullable TokenIndices trainableTokenIndices,
     @Nullable List<String> targetParameters,
     boolean ensureWeightTying)
-    implements PeftConfig {
+    implements LinearConfig<LoraConfig> {
 
   /** Checks the values. */
   public LoraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(loraDropout >= 0 && loraDropout < 1, "lora_dropout", loraDropout, "a value in [0, 1)");
-    require(
-        layersPattern == null || layersToTransform != null,
-        "layers_pattern",
-        layersPattern,
-        "to be set together with layers_to_transform only");
-    require(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true");
+    ConfigCheck check =
+        Configs.check(LoraConfig.class)
+            .rank("r", r)
+            .probability("lora_dropout", loraDropout)
+            .that(
+                targets.layersPattern() == null || targets.layersToTransform() != null,
+                "layers_pattern",
+                targets.layersPattern(),
+                "to be set together with layers_to_transform only")
+            .that(!(loraBias && useDora), "lora_bias", loraBias, "false, since use_dora is true")
+            .ranks("rank_pattern", rankPattern);
     if (targetParameters != null && !targetParameters.isEmpty()) {
       String why = ", since target_parameters are " + targetParameters;
-      require(loraDropout == 0, "lora_dropout", loraDropout, "0" + why);
-      require(!useDora, "use_dora", useDora, "false" + why);
-      require(!loraBias, "lora_bias", loraBias, "false" + why);
-      require(
-          List.of(
-                  LoraInitialization.DEFAULT,
-                  LoraInitialization.GAUSSIAN,
-                  LoraInitialization.RANDOM)
-              .contains(initLoraWeights),
-          "init_lora_weights",
-          initLoraWeights,
-          "true, \"gaussian\" or false" + why);
+      check
+          .that(loraDropout == 0, "lora_dropout", loraDropout, "0" + why)
+          .that(!useDora, "use_dora", useDora, "false" + why)
+          .that(!loraBias, "lora_bias", loraBias, "false" + why)
+          .that(
+              List.of(
+                      LoraInitialization.DEFAULT,
+                      LoraInitialization.GAUSSIAN,
+                      LoraInitialization.RANDOM)
+                  .contains(initLoraWeights),
+              "init_lora_weights",
+              initLoraWeights,
+              "true, \"gaussian\" or false" + why);
     }
-    rankPattern.forEach(
-        (name, rank) -> require(rank > 0, "rank_pattern." + name, rank, "a rank above 0"));
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
       evaConfig = EvaConfig.DEFAULT;
     }
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, LoraConfig.class, field, value, expected);
   }
 
   /** PEFT's defaults with this rank. */
@@ -128,26 +120,6 @@ public record LoraConfig(
     return Configs.with(this, "loraDropout", probability);
   }
 
-  /** On modules whose names end so. */
-  public LoraConfig targeting(String... suffixes) {
-    return targeting(TargetModules.of(List.of(suffixes)));
-  }
-
-  /** On these modules. */
-  public LoraConfig targeting(TargetModules targets) {
-    return Configs.with(this, "targetModules", targets);
-  }
-
-  /** On every linear module but the output layer. */
-  public LoraConfig targetingAllLinear() {
-    return targeting(TargetModules.matching(TargetModules.ALL_LINEAR));
-  }
-
-  /** Not on modules whose names end so. */
-  public LoraConfig excluding(String... suffixes) {
-    return Configs.with(this, "excludeModules", TargetModules.of(List.of(suffixes)));
-  }
-
   /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
   public LoraConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
@@ -166,11 +138,6 @@ public record LoraConfig(
   /** With magnitude and direction of the weights trained apart: DoRA. */
   public LoraConfig dora() {
     return Configs.with(this, "useDora", true);
-  }
-
-  /** With these modules trained whole. */
-  public LoraConfig saving(String... modules) {
-    return saving(List.of(modules));
   }
 
   /** With these modules trained whole; null for none. */
@@ -206,11 +173,6 @@ public record LoraConfig(
     return Configs.with(this, "ensureWeightTying", true);
   }
 
-  /** On these layers only. */
-  public LoraConfig layers(Integer... indices) {
-    return Configs.with(this, "layersToTransform", List.of(indices));
-  }
-
   /** With ranks of their own for some modules. */
   public LoraConfig ranks(Map<String, Integer> pattern) {
     return Configs.with(this, "rankPattern", Map.copyOf(pattern));
@@ -222,9 +184,9 @@ public record LoraConfig(
   }
 
   /** Which modules; none where tensors alone are meant. */
-  @Nullable TargetModules modules() {
+  Targets modules() {
     boolean tensors = targetParameters != null && !targetParameters.isEmpty();
-    return targetModules == null && tensors ? TargetModules.of(List.of()) : targetModules;
+    return targetModules() == null && tensors ? targets.of(TargetModules.of(List.of())) : targets;
   }
 
   /** Whether A and B start without regard to the frozen weight and to each other. */

@@ -2,10 +2,8 @@ package io.github.peft4j.methods.miss;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of MiSS, with the names and defaults of Hugging Face PEFT's MissConfig.
@@ -13,36 +11,25 @@ import org.jspecify.annotations.Nullable;
  * @param r the length of a shard of the input, above 0; 64
  * @param missDropout probability of an input element to be dropped, in [0, 1); 0
  * @param miniR with MINI, how many outputs there are until the matrix repeats; 1
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights the variant, and how the matrix starts
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  */
 public record MissConfig(
     int r,
     double missDropout,
     int miniR,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
-    MissInitialization initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern)
-    implements LinearConfig {
+    MissInitialization initWeights)
+    implements LinearConfig<MissConfig> {
 
   /** Checks the values. */
   public MissConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(miniR > 0, "mini_r", miniR, "a number above 0");
-    require(missDropout >= 0 && missDropout < 1, "miss_dropout", missDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, MissConfig.class, field, value, expected);
+    Configs.check(MissConfig.class)
+        .rank("r", r)
+        .positive("mini_r", miniR)
+        .probability("miss_dropout", missDropout);
   }
 
   /** PEFT's defaults with this rank. */
@@ -53,10 +40,5 @@ public record MissConfig(
   /** With these biases of the model trained besides; {@code MiSS_only} for the modules' own. */
   public MissConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public MissConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 }

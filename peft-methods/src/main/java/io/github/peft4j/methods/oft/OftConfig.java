@@ -2,10 +2,8 @@ package io.github.peft4j.methods.oft;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of OFT, with the names and defaults of Hugging Face PEFT's OFTConfig.
@@ -14,13 +12,9 @@ import org.jspecify.annotations.Nullable;
  * @param oftBlockSize size of a block, or 0 if their number is given; 32
  * @param moduleDropout part of a module's blocks that do not rotate in a training step, drawn anew
  *     each time, in [0, 1); 0
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
+ * @param targets which modules
  * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  * @param initWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
  * @param coft whether the rotations are kept near the identity: COFT
  * @param eps with COFT, how large the Frobenius norm of all Q of a module may be together; 6e-5
  * @param blockShare whether all blocks of a module rotate alike
@@ -33,45 +27,30 @@ public record OftConfig(
     int r,
     int oftBlockSize,
     double moduleDropout,
-    @Nullable TargetModules targetModules,
-    @Nullable TargetModules excludeModules,
+    Targets targets,
     Bias bias,
-    @Nullable List<String> modulesToSave,
     boolean initWeights,
-    @Nullable List<Integer> layersToTransform,
-    @Nullable List<String> layersPattern,
     boolean coft,
     double eps,
     boolean blockShare,
     boolean useCayleyNeumann,
     int numCayleyNeumannTerms,
     boolean fanInFanOut)
-    implements LinearConfig {
+    implements LinearConfig<OftConfig> {
 
   /** Checks the values. */
   public OftConfig {
-    require(r >= 0, "r", r, "no negative number");
-    require(oftBlockSize >= 0, "oft_block_size", oftBlockSize, "no negative number");
-    require(
-        (r == 0) != (oftBlockSize == 0),
-        "oft_block_size",
-        oftBlockSize,
-        r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r);
-    require(
-        moduleDropout >= 0 && moduleDropout < 1,
-        "module_dropout",
-        moduleDropout,
-        "a value in [0, 1)");
-    require(eps > 0, "eps", eps, "a number above 0");
-    require(
-        numCayleyNeumannTerms > 0,
-        "num_cayley_neumann_terms",
-        numCayleyNeumannTerms,
-        "a number above 0");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, OftConfig.class, field, value, expected);
+    Configs.check(OftConfig.class)
+        .notNegative("r", r)
+        .notNegative("oft_block_size", oftBlockSize)
+        .that(
+            (r == 0) != (oftBlockSize == 0),
+            "oft_block_size",
+            oftBlockSize,
+            r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r)
+        .probability("module_dropout", moduleDropout)
+        .positive("eps", eps)
+        .positive("num_cayley_neumann_terms", numCayleyNeumannTerms);
   }
 
   /** PEFT's defaults with blocks of this size. */
@@ -82,11 +61,6 @@ public record OftConfig(
   /** With these biases of the model trained besides; {@code oft_only} for the modules' own. */
   public OftConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public OftConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 
   /** With this part of a module's blocks not rotating in a training step. */

@@ -46,7 +46,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
   private final Shared slots;
 
   Prefix(PrefixTuningConfig config, ModelShape shape, Initial initial) {
-    this.n = config.numVirtualTokens();
+    this.n = config.tokens().numVirtualTokens();
     long in = (long) shape.headDimension() * shape.numKeyValueHeads();
     long out = 2L * shape.numLayers() * in;
     boolean zero = config.initWeights() != null;

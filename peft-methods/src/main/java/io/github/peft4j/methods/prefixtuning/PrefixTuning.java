@@ -40,7 +40,7 @@ public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
    * besides, and fails where the encoder's input is padded.
    */
   private static void requireBothStacks(PrefixTuningConfig config, ModelShape shape) {
-    Integer submodules = config.numTransformerSubmodules();
+    Integer submodules = config.tokens().numTransformerSubmodules();
     if (shape.numTransformerSubmodules() == 2 && submodules != null && submodules == 1) {
       throw new IllegalArgumentException(
           "PrefixTuningConfig: field 'num_transformer_submodules' is 1; expected 2, or nothing, as"

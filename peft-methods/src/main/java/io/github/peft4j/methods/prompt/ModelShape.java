@@ -1,12 +1,10 @@
 package io.github.peft4j.methods.prompt;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What configs of virtual tokens say about their model.
@@ -59,9 +57,10 @@ public record ModelShape(
    * This shape as a config of prompts counts it: those of the encoder alone, or with as many for
    * the decoder, which nothing reads.
    *
-   * @param submodules what the config says; null if it leaves it open
+   * @param tokens what the config says, or leaves open
    */
-  public ModelShape counting(@Nullable Integer submodules) {
+  public ModelShape counting(VirtualTokens tokens) {
+    Integer submodules = tokens.numTransformerSubmodules();
     return submodules == null || submodules != 1
         ? this
         : new ModelShape(
@@ -69,7 +68,7 @@ public record ModelShape(
   }
 
   /** A config with these facts in the components that it leaves open. */
-  public <C extends PeftConfig> C settle(C config, int tokenDim, int numAttentionHeads) {
+  public <C extends PromptConfig<C>> C settle(C config, int tokenDim, int numAttentionHeads) {
     C settled = Configs.settle(config, "tokenDim", tokenDim);
     settled = Configs.settle(settled, "numLayers", numLayers);
     settled = Configs.settle(settled, "numAttentionHeads", numAttentionHeads);

@@ -26,7 +26,7 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
 
   @Override
   public PromptTuningConfig complete(PromptTuningConfig config, Sites sites) {
-    ModelShape shape = ModelShape.of(sites).counting(config.numTransformerSubmodules());
+    ModelShape shape = ModelShape.of(sites).counting(config.tokens());
     PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
@@ -38,8 +38,8 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
   @Override
   public void inject(PromptTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
-    int n = config.numVirtualTokens();
-    int rows = n * Objects.requireNonNull(config.numTransformerSubmodules());
+    int n = config.tokens().numVirtualTokens();
+    int rows = config.tokens().rows();
     NDArray initial = initial(config, rows, input, sites);
     sites.rewrite(input, new Prompt(initial, n));
   }

@@ -1,49 +1,34 @@
 package io.github.peft4j.methods.prompttuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
-import java.util.List;
+import io.github.peft4j.methods.prompt.PromptConfig;
+import io.github.peft4j.methods.prompt.VirtualTokens;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of prompt tuning, with the names and defaults of Hugging Face PEFT's PromptTuningConfig.
  *
- * @param numVirtualTokens n, above 0; PEFT has no default, here it is 20
+ * @param tokens how many virtual tokens, and of what model
  * @param promptTuningInit how the vectors start
  * @param promptTuningInitText the text for {@link PromptTuningInit#TEXT}
  * @param tokenizerNameOrPath what PEFT is to read that text with; the model's if left open
- * @param tokenDim length of a token's vector; read off the model
- * @param numLayers depth; read off the model
- * @param numAttentionHeads heads; read off the model
- * @param numTransformerSubmodules 2 for an encoder and a decoder; read off the model
- * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
 public record PromptTuningConfig(
-    int numVirtualTokens,
+    VirtualTokens tokens,
     PromptTuningInit promptTuningInit,
     @Nullable String promptTuningInitText,
-    @Nullable String tokenizerNameOrPath,
-    @Nullable Integer tokenDim,
-    @Nullable Integer numLayers,
-    @Nullable Integer numAttentionHeads,
-    @Nullable Integer numTransformerSubmodules,
-    @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    @Nullable String tokenizerNameOrPath)
+    implements PromptConfig<PromptTuningConfig> {
 
   /** Checks the values. */
   public PromptTuningConfig {
-    Configs.require(
-        numVirtualTokens > 0,
-        PromptTuningConfig.class,
-        "num_virtual_tokens",
-        numVirtualTokens,
-        "a number above 0");
-    Configs.require(
-        promptTuningInit != PromptTuningInit.TEXT || promptTuningInitText != null,
-        PromptTuningConfig.class,
-        "prompt_tuning_init_text",
-        promptTuningInitText,
-        "a text, since prompt_tuning_init is TEXT");
+    Configs.check(PromptTuningConfig.class)
+        .positive("num_virtual_tokens", tokens.numVirtualTokens())
+        .that(
+            promptTuningInit != PromptTuningInit.TEXT || promptTuningInitText != null,
+            "prompt_tuning_init_text",
+            promptTuningInitText,
+            "a text, since prompt_tuning_init is TEXT");
   }
 
   /** PEFT's defaults with this many virtual tokens. */
@@ -62,10 +47,5 @@ public record PromptTuningConfig(
   /** Starting from the vectors of tokens drawn from the vocabulary. */
   public PromptTuningConfig startingFromVocabulary() {
     return Configs.with(this, "promptTuningInit", PromptTuningInit.SAMPLE_VOCAB);
-  }
-
-  /** With these modules trained whole. */
-  public PromptTuningConfig saving(String... modules) {
-    return Configs.with(this, "modulesToSave", List.of(modules));
   }
 }

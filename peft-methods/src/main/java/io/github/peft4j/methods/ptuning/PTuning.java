@@ -5,7 +5,6 @@ import io.github.peft4j.methods.prompt.ModelShape;
 import io.github.peft4j.methods.prompt.PromptMethod;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
-import java.util.Objects;
 
 /** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
 public final class PTuning implements PromptMethod<PTuningConfig> {
@@ -22,7 +21,7 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
 
   @Override
   public PTuningConfig complete(PTuningConfig config, Sites sites) {
-    ModelShape shape = ModelShape.of(sites).counting(config.numTransformerSubmodules());
+    ModelShape shape = ModelShape.of(sites).counting(config.tokens());
     PTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.encoderHiddenSize() == null
         ? Configs.with(complete, "encoderHiddenSize", shape.tokenDim())
@@ -32,8 +31,7 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
   @Override
   public void inject(PTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
-    int rows =
-        config.numVirtualTokens() * Objects.requireNonNull(config.numTransformerSubmodules());
+    int rows = config.tokens().rows();
     sites.rewrite(
         input, new PromptEncoder(config, rows, input.embedding().dimension(), sites.initial()));
   }

@@ -48,7 +48,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
             embedding,
             e -> head.forward(e, isTraining()),
             buffer("prompt_embeddings", initial.zeros(rows, d)));
-    this.n = config.numVirtualTokens();
+    this.n = config.tokens().numVirtualTokens();
     this.first = FIRST.with("n", n);
   }
 

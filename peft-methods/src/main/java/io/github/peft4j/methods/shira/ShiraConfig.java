@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.shira;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -23,24 +23,15 @@ public record ShiraConfig(
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements TargetedConfig<ShiraConfig> {
 
   /** Checks the values. */
   public ShiraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, ShiraConfig.class, field, value, expected);
+    Configs.check(ShiraConfig.class).rank("r", r);
   }
 
   /** PEFT's defaults with this rank. */
   public static ShiraConfig ofRank(int r) {
     return Configs.with(Configs.withDefaults(ShiraConfig.class), "r", r);
-  }
-
-  /** On modules whose names end so. */
-  public ShiraConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 }

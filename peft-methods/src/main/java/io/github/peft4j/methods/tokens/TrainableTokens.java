@@ -5,6 +5,7 @@ import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
@@ -122,7 +123,7 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
     if (targets == null) {
       return sites.all(InputSite.class).stream().map(InputSite::embedding).distinct().toList();
     }
-    Sites.Selection<EmbeddingSite> meant = sites.embeddings(targets);
+    Selection<EmbeddingSite> meant = sites.embeddings(targets);
     return optional ? meant.list() : meant.required();
   }
 

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.tokens;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record TrainableTokensConfig(
     List<Integer> tokenIndices, @Nullable TargetModules targetModules, boolean initWeights)
-    implements PeftConfig {
+    implements TargetedConfig<TrainableTokensConfig> {
 
   /** PEFT's defaults with these tokens. */
   public static TrainableTokensConfig of(int... tokens) {
@@ -25,10 +25,5 @@ public record TrainableTokensConfig(
         Configs.withDefaults(TrainableTokensConfig.class),
         "tokenIndices",
         IntStream.of(tokens).boxed().toList());
-  }
-
-  /** In embeddings whose names end so. */
-  public TrainableTokensConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 }

@@ -1,12 +1,11 @@
 package io.github.peft4j.methods.vera;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
 import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.linear.DefaultTargets;
+import io.github.peft4j.methods.linear.TargetedMethod;
+import io.github.peft4j.methods.linear.Targets;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
 
@@ -14,7 +13,7 @@ import java.util.List;
  * VeRA (Kopiczko et al. 2023): W x + b ∘ (B (d ∘ (A x))). A and B are random, frozen and shared by
  * all modules, each of which takes as many columns of A and rows of B as it needs.
  */
-public final class Vera implements PeftMethod<VeraConfig> {
+public final class Vera implements TargetedMethod<VeraConfig> {
 
   private static final DefaultTargets DEFAULTS =
       DefaultTargets.beside(Vera.class, "target_modules");
@@ -30,23 +29,14 @@ public final class Vera implements PeftMethod<VeraConfig> {
   }
 
   @Override
-  public VeraConfig asRead(VeraConfig config, String modelType) {
-    return DEFAULTS.complete(config, config.targetModules(), modelType);
-  }
-
-  @Override
-  public VeraConfig complete(VeraConfig config, Sites sites) {
-    return Configs.name(config, sites, meant(config, sites));
-  }
-
-  private static Sites.Selection<LinearSite> meant(VeraConfig config, Sites sites) {
-    return sites.linear(config.targetModules(), Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  public DefaultTargets defaultTargets() {
+    return DEFAULTS;
   }
 
   @Override
   public void inject(VeraConfig config, Sites sites) {
     List<LinearSite> targets =
-        meant(config, sites)
+        Targets.named(config.targetModules(), sites)
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();
     int in = (int) targets.stream().mapToLong(LinearSite::inFeatures).max().orElseThrow();

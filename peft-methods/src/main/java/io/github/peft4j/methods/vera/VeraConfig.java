@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.vera;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -36,16 +36,11 @@ public record VeraConfig(
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements PeftConfig {
+    implements TargetedConfig<VeraConfig> {
 
   /** Checks the values. */
   public VeraConfig {
-    require(r > 0, "r", r, "a rank above 0");
-    require(veraDropout >= 0 && veraDropout < 1, "vera_dropout", veraDropout, "a value in [0, 1)");
-  }
-
-  private static void require(boolean fine, String field, @Nullable Object value, String expected) {
-    Configs.require(fine, VeraConfig.class, field, value, expected);
+    Configs.check(VeraConfig.class).rank("r", r).probability("vera_dropout", veraDropout);
   }
 
   /** PEFT's defaults with this rank. */
@@ -56,10 +51,5 @@ public record VeraConfig(
   /** With these biases of the model trained besides; {@code vera_only} for the modules' own. */
   public VeraConfig bias(String biases) {
     return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** On modules whose names end so. */
-  public VeraConfig targeting(String... suffixes) {
-    return Configs.with(this, "targetModules", TargetModules.of(List.of(suffixes)));
   }
 }

@@ -13,6 +13,7 @@ import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.List;
@@ -77,7 +78,7 @@ class LoraTest {
               new Initial(model.base().manager(), Precision.FLOAT32, 1),
               null,
               null);
-      Sites.Selection<LinearSite> some =
+      Selection<LinearSite> some =
           sites.linear(TargetModules.of(List.of("layers.1.self_attn.q_proj")));
       assertThat(some.targets())
           .isEqualTo(TargetModules.of(List.of("model.layers.1.self_attn.q_proj")));

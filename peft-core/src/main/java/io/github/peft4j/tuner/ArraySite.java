@@ -1,0 +1,24 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * A computation from one array (B, …) to another, both split by rows along their first dimension.
+ */
+public abstract class ArraySite extends Site<NDArray, NDArray> {
+
+  /** Creates a site, see {@link Site}. */
+  protected ArraySite(String name, Forward<NDArray, NDArray> base) {
+    super(name, base);
+  }
+
+  @Override
+  public final Splitting<NDArray> inputs() {
+    return ArrayRows.INSTANCE;
+  }
+
+  @Override
+  public final Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+}

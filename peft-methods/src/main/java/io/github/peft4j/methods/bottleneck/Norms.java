@@ -1,0 +1,21 @@
+package io.github.peft4j.methods.bottleneck;
+
+import io.github.peft4j.ConfigPart;
+
+/**
+ * The fields of a bottleneck adapter about norms, and the residuals around them.
+ *
+ * @param originalLnBefore whether a serial adapter reads the normalised sum of its branch and the
+ *     stream, and not the branch alone
+ * @param residualBeforeLn what its output is added to then
+ * @param lnBefore whether the adapter has a norm of its own in front
+ * @param lnAfter whether it has one behind
+ * @param adapterResidualBeforeLn whether a serial adapter's residual is added before that norm
+ */
+public record Norms(
+    boolean originalLnBefore,
+    Residual residualBeforeLn,
+    boolean lnBefore,
+    boolean lnAfter,
+    boolean adapterResidualBeforeLn)
+    implements ConfigPart {}
