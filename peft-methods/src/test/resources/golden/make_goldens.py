@@ -108,6 +108,8 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["q"], layers_to_transform=1, layers_pattern="block", **task),
         "lora-shared-saved": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["q"], modules_to_save=["shared"], **task),
+        "dora-shared": lambda task: LoraConfig(
+            r=2, lora_alpha=4, use_dora=True, target_modules=["q", "shared"], **task),
         "lokr-named": lambda task: LoKrConfig(
             r=2, target_modules=["encoder.block.0.layer.0.SelfAttention.v", "k"], layers_to_transform=[1], **task),
         "fourierft-pattern": lambda task: FourierFTConfig(
@@ -143,6 +145,8 @@ CASES = {
         "lora-tokens-apart": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["o_proj"],
             trainable_token_indices={"embed_tokens": [7, 12], "lm_head": [5]}, **task),
+        "lora-output-tokens": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "lm_head"], trainable_token_indices=[7, 12], **task),
         "lora-parameters": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["v_proj"], target_parameters=["mlp.down_proj.weight"], **task),
         "lora-within-saved": lambda task: LoraConfig(
@@ -242,7 +246,7 @@ def start_from_data(model, folder):
 def shares_table(config):
     """Whether PEFT merges twice into one table."""
     tokens = getattr(config, "trainable_token_indices", None)
-    if "lm_head" in (getattr(config, "target_modules", None) or []):
+    if {"lm_head", "shared"} & set(getattr(config, "target_modules", None) or []):
         return True
     return isinstance(tokens, dict) or (getattr(config, "ensure_weight_tying", False) and not config.modules_to_save)
 

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
@@ -12,10 +14,12 @@ import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.UnsupportedModelException;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
 import java.util.regex.Matcher;
@@ -95,6 +99,50 @@ class ModelSettingsTest {
     if (first != 1 || second != 1) {
       assertThat(scaled).isNotEqualTo(plain);
     }
+  }
+
+  /** A model of the golden set whose config says something else of one field. */
+  private Path saying(String name, String field, String value) throws IOException {
+    Path model = TinyModels.copy(name, folder.resolve(field));
+    Path file = model.resolve("config.json");
+    JsonObject config = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    config.add(field, JsonParser.parseString(value));
+    Files.writeString(file, config.toString());
+    return model;
+  }
+
+  @Test
+  void aBertThatIsADecoderSeesNoLaterTokens() throws IOException {
+    Path decoder = saying("tiny-bert", "is_decoder", "true");
+    long[][] other = {{3, 4, 5, 6}, {7, 8, 9, 9}};
+    for (boolean causal : new boolean[] {false, true}) {
+      Path model = causal ? decoder : TinyModels.golden("tiny-bert");
+      try (PeftModel peft = Peft.load(model.toString());
+          var first = peft.base().logits(ModelInput.of(peft.base().manager(), IDS, null));
+          var second = peft.base().logits(ModelInput.of(peft.base().manager(), other, null))) {
+        assertThat(Arrays.equals(Tensors.floats(first), Tensors.floats(second)))
+            .as("the class is read off the first token, and the last one differs")
+            .isEqualTo(causal);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tiny-bert, add_cross_attention, true",
+    "tiny-bert, position_embedding_type, '\"relative_key\"'",
+    "tiny-bert, problem_type, '\"multi_label_classification\"'",
+    "tiny-bert, problem_type, '\"regression\"'",
+    "tiny-bert, id2label, '{\"0\": \"LABEL_0\"}'",
+    "tiny-llama-classifier, problem_type, '\"regression\"'",
+  })
+  void whatWouldBeComputedOtherwiseIsRefused(String name, String field, String value)
+      throws IOException {
+    Path model = saying(name, field, value);
+    assertThatThrownBy(() -> Peft.load(model.toString()))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining(field.equals("id2label") ? "problem_type" : field)
+        .hasMessageContaining("expected");
   }
 
   @ParameterizedTest

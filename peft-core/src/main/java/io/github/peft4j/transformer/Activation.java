@@ -9,16 +9,38 @@ import java.util.stream.Collectors;
 public enum Activation {
   /** x Φ(x) with the error function. */
   GELU("gelu", "torch.gelu(x)"),
+  /** GELU by another name. */
+  GELU_PYTHON("gelu_python", "torch.gelu(x)"),
+  /** GELU between -10 and 10. */
+  GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
   /** GELU by its tanh approximation, as GPT-2 names it. */
   GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation. */
   GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by its tanh approximation, another name. */
+  GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by its tanh approximation, another name. */
+  GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")"),
   /** GELU by a tanh approximation, an older name. */
   GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")"),
   /** x σ(1.702 x). */
   QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
   /** max(x, 0). */
   RELU("relu", "torch.relu(x)"),
+  /** max(x, 0)². */
+  RELU2("relu2", "torch.square(torch.relu(x))"),
+  /** max(x, 0), at most 6. */
+  RELU6("relu6", "torch.relu6(x)"),
+  /** x, or x / 100 below 0. */
+  LEAKY_RELU("leaky_relu", "torch.leaky_relu(x, 0.01)"),
+  /** σ(x). */
+  SIGMOID("sigmoid", "torch.sigmoid(x)"),
+  /** x tanh(log(1 + eˣ)). */
+  MISH("mish", "torch.mish(x)"),
+  /** x min(max(x + 3, 0), 6) / 6. */
+  HARDSWISH("hardswish", "torch.hardswish(x)"),
+  /** x. */
+  LINEAR("linear", "x"),
   /** x σ(x). */
   SILU("silu", "torch.silu(x)"),
   /** SiLU by another name. */

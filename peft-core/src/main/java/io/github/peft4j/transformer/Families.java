@@ -22,6 +22,8 @@ final class Families {
   /** Llama 1 to 3.3 and what shares its layout (Touvron et al. 2023, arXiv:2302.13971). */
   static final Family LLAMA = Family.of("llama");
 
+  private static final String ABSOLUTE = "absolute";
+
   /** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
   static final Family BERT =
       Family.of(
@@ -29,7 +31,12 @@ final class Families {
           (spec, config) -> {
             spec.className = "Bert";
             spec.body = "bert";
-            spec.causal = false;
+            spec.causal = config.flag("is_decoder", false);
+            config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
+            config.require(
+                "position_embedding_type",
+                config.text("position_embedding_type", ABSOLUTE),
+                ABSOLUTE);
             spec.embedding =
                 new EmbeddingSpec(
                     "embeddings.word_embeddings",
@@ -70,6 +77,7 @@ final class Families {
       Family.of(
           "gpt2",
           (spec, config) -> {
+            config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
             spec.className = "GPT2";
             spec.languageModelName = "LMHeadModel";
             spec.body = "transformer";

@@ -211,6 +211,17 @@ public final class ModelConfig {
         source + ": field '" + field + "' is " + value + "; expected " + expected);
   }
 
+  /**
+   * Checks a field of which one value is supported.
+   *
+   * @throws UnsupportedModelException if it has another
+   */
+  void require(String field, Object value, Object supported) {
+    if (!value.equals(supported)) {
+      throw new UnsupportedModelException(error(field, value, supported.toString()));
+    }
+  }
+
   private JsonElement required(String field) {
     if (!has(field)) {
       throw new IllegalArgumentException(

@@ -12,6 +12,8 @@ import java.util.List;
  */
 public record Task(Type type, List<String> labels) {
 
+  private static final String SINGLE_LABEL = "single_label_classification";
+
   /** The kinds of task. */
   public enum Type {
     /** The next token of a text. */
@@ -68,7 +70,12 @@ public record Task(Type type, List<String> labels) {
     return new Task(Type.TOKEN_CLS, labels);
   }
 
-  /** The task that a config's {@code architectures} field names, or the family's usual one. */
+  /**
+   * The task that a config's {@code architectures} field names, or the family's usual one.
+   *
+   * @throws UnsupportedModelException if its classifier tells no classes of which each text has
+   *     one, but a number or any of them: with a softmax it would say something else
+   */
   static Task of(ModelConfig config, Type usual) {
     String architecture =
         config.has("architectures") ? config.json().get("architectures").toString() : "";
@@ -80,6 +87,21 @@ public record Task(Type type, List<String> labels) {
         type == Type.SEQ_CLS || type == Type.TOKEN_CLS
             ? new ArrayList<>(config.labels().values())
             : Collections.emptyList();
+    if (type == Type.SEQ_CLS) {
+      requireClasses(config, labels);
+    }
     return new Task(type, labels);
+  }
+
+  private static void requireClasses(ModelConfig config, List<String> labels) {
+    String usual = labels.size() == 1 ? "regression" : SINGLE_LABEL;
+    String problem = config.text("problem_type", usual);
+    if (labels.size() == 1 || !problem.equals(SINGLE_LABEL)) {
+      throw new UnsupportedModelException(
+          config.error(
+              "problem_type",
+              problem + " of " + labels.size() + " labels",
+              SINGLE_LABEL + " of two or more; name labels of your own for a new classifier"));
+    }
   }
 }

@@ -67,6 +67,12 @@ public abstract class Site<I, O> implements Forward<I, O>, Place<I, O> {
     activate(composition);
   }
 
+  /** Adds a layer of one adapter below the one that it has here, which takes it for the base. */
+  final void nest(String adapter, TunerLayer<I, O> inner) {
+    layers.computeIfPresent(adapter, (name, outer) -> new Nested<>(inner, outer));
+    activate(composition);
+  }
+
   /** Calls an adapter otherwise; its layer keeps its place among those of others. */
   public final void rename(String adapter, String other) {
     Map<String, TunerLayer<I, O>> present = new LinkedHashMap<>(layers);

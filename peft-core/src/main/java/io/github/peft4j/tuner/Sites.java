@@ -270,6 +270,16 @@ public final class Sites {
     rewrites.add(new Rewrite(site, layer, name));
   }
 
+  /** Puts a layer into a site, below the one that this adapter may have there already. */
+  public <I, O> void rewriteBelow(Site<I, O> site, TunerLayer<I, O> layer) {
+    if (layer(site) == null) {
+      rewrite(site, layer);
+    } else {
+      site.nest(adapter, layer);
+      rewrites.add(new Rewrite(site, layer, null));
+    }
+  }
+
   /** The adapter's layer at a site, or null. */
   public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
     return site.layer(adapter);

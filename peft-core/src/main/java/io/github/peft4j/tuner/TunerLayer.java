@@ -103,6 +103,12 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
    */
   public void loaded(boolean all) {}
 
+  /** Declares that this layer computes with another, and so reads and trains what that does. */
+  final void includes(TunerLayer<?, ?> layer) {
+    trainables.addAll(layer.trainables);
+    shared.addAll(layer.shared);
+  }
+
   private Trainable add(Trainable trainable) {
     trainables.add(trainable);
     return trainable;

@@ -17,6 +17,7 @@ import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
@@ -133,16 +134,23 @@ final class GoldenCase {
         assertThat(rules.reason(Kind.UNREACHED, name))
             .as("PEFT has no gradient for %s; a rule that says why", name)
             .isPresent();
-        if (rewrite.layer() instanceof TrainableCopy) {
-          Tensors.copy(tensor.value(), ((ParameterSite) rewrite.site()).frozen());
-        } else {
-          try (NDArray zeros = tensor.value().zerosLike()) {
-            Tensors.copy(tensor.value(), zeros);
-          }
+        try (Scope scope = new Scope()) {
+          Tensors.copy(tensor.value(), withoutEffect(rewrite, tensor));
         }
         tensor.freeze(true);
       }
     }
+  }
+
+  /** The value of a tensor with which its site computes what it computes without it. */
+  private static NDArray withoutEffect(Sites.Rewrite rewrite, Trainable tensor) {
+    if (rewrite.layer() instanceof TrainableCopy) {
+      return ((ParameterSite) rewrite.site()).frozen();
+    }
+    if (tensor.key().equals("lora_magnitude_vector")) { // DoRA: the lengths that the columns have
+      return rewrite.site().weightSiteRequired().frozen().norm(new int[] {0}, false);
+    }
+    return tensor.value().zerosLike();
   }
 
   private void checkLogits(PeftModel model, GoldenBatch batch, TensorSource expected, String name) {

@@ -95,9 +95,22 @@ public final class Lora
       sites.rewrite(site, new LoraParameter(site, config, sites.initial()));
     }
     if (config.trainableTokenIndices() != null) {
+      requireUntied(config, linear.list(), sites);
       TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
     }
     config.bias().train(withTensors(linear.list(), tensors, sites), sites);
+  }
+
+  /** DoRA's gain is one of the frozen weight, and not of one with trained rows in it. */
+  private static void requireUntied(LoraConfig config, List<LinearSite> maps, Sites sites) {
+    List<LinearSite> outputs = new WeightTying(sites).outputs();
+    Configs.require(
+        !config.useDora() || maps.stream().noneMatch(outputs::contains),
+        LoraConfig.class,
+        "use_dora",
+        true,
+        "false with 'trainable_token_indices', where target_modules means an output that shares"
+            + " the token table");
   }
 
   /**

@@ -8,6 +8,7 @@ import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -173,14 +174,19 @@ public record LoraConfig(
     return Configs.with(this, "ensureWeightTying", true);
   }
 
-  /** With ranks of their own for some modules. */
-  public LoraConfig ranks(Map<String, Integer> pattern) {
-    return Configs.with(this, "rankPattern", Map.copyOf(pattern));
+  /** The first pattern that fits a module counts. */
+  private static <T> Map<String, T> inOrder(Map<String, T> pattern) {
+    return Collections.unmodifiableMap(new LinkedHashMap<>(pattern));
   }
 
-  /** With alphas of their own for some modules. */
+  /** With ranks of their own for some modules: of several patterns that fit, the first counts. */
+  public LoraConfig ranks(Map<String, Integer> pattern) {
+    return Configs.with(this, "rankPattern", inOrder(pattern));
+  }
+
+  /** With alphas of their own for some modules: of several patterns that fit, the first counts. */
   public LoraConfig alphas(Map<String, Double> pattern) {
-    return Configs.with(this, "alphaPattern", Map.copyOf(pattern));
+    return Configs.with(this, "alphaPattern", inOrder(pattern));
   }
 
   /** Which modules; none where tensors alone are meant. */

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.tokens;
 
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
@@ -85,12 +86,30 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
           if (!follows) {
             TargetModules targets =
                 module.equals(TokenIndices.INPUT) ? null : TargetModules.of(List.of(module));
+            requireFree(targets, sites);
             rewrite(targets, ids, true, sites, BESIDE::formatted);
           }
         });
     if (alike) {
       tie(sites);
     }
+  }
+
+  private static void requireFree(@Nullable TargetModules targets, Sites sites) {
+    Stream<Site<NDArray, NDArray>> meant =
+        Stream.concat(
+            embeddings(targets, true, sites).stream(),
+            targets == null ? Stream.of() : sites.linear(targets).list().stream());
+    meant
+        .filter(site -> sites.layer(site) != null)
+        .findFirst()
+        .ifPresent(
+            site -> {
+              throw new IllegalArgumentException(
+                  "field 'trainable_token_indices' means tokens of "
+                      + site.name()
+                      + ", which 'target_modules' means as well; leave it out of one of them");
+            });
   }
 
   /**
@@ -127,12 +146,15 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
     return optional ? meant.list() : meant.required();
   }
 
-  /** Outputs that share the input's table take over its rows. */
+  /**
+   * Outputs that share the input's table take over its rows, below what the adapter does there
+   * besides.
+   */
   private static void tie(Sites sites) {
     WeightTying tying = new WeightTying(sites);
     if (sites.layer(tying.embedding()) instanceof TokenRows table) {
       for (LinearSite output : tying.outputs()) {
-        sites.rewrite(output, new TokenLogits(table.rows()));
+        sites.rewriteBelow(output, new TokenLogits(table.rows()));
       }
     }
   }

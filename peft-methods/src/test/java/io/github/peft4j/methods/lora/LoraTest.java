@@ -16,7 +16,10 @@ import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.Trainable;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -44,6 +47,26 @@ class LoraTest {
       assertThat(all.targetModules())
           .isEqualTo(TargetModules.of(List.of("query", "key", "value", "dense")));
       assertThat(model.adapter("default").rewrites()).hasSize(2 * 6 + 1 + 2);
+    }
+  }
+
+  /** Of several patterns that fit a module the first counts, here and in what is saved. */
+  @Test
+  void patternsKeepTheirOrder() {
+    Map<String, Integer> ranks = new LinkedHashMap<>();
+    List<String> patterns = List.of("v_proj", ".*_proj", "q_proj", "self_attn.q_proj", "[a-z_]+");
+    patterns.forEach(pattern -> ranks.put(pattern, 1 + ranks.size()));
+    LoraConfig config = LoraConfig.ofRank(8).ranks(ranks);
+    assertThat(config.rankPattern().keySet()).containsExactlyElementsOf(patterns);
+    try (PeftModel model = load("tiny-llama")) {
+      model.adapt(config.targeting("q_proj", "v_proj"));
+      Map<String, Trainable> tensors = model.adapter("default").tensors();
+      String layer = "base_model.model.model.layers.0.self_attn.";
+      assertThat(tensors.get(layer + "v_proj.lora_A.weight").value().getShape().get(0)).isOne();
+      assertThat(tensors.get(layer + "q_proj.lora_A.weight").value().getShape().get(0))
+          .isEqualTo(2);
+      assertThat(model.adapter("default").configText())
+          .containsSubsequence(patterns.stream().map(pattern -> '"' + pattern + '"').toList());
     }
   }
 

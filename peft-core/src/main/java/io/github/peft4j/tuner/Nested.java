@@ -1,0 +1,54 @@
+package io.github.peft4j.tuner;
+
+import ai.djl.ndarray.NDArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Two layers of one adapter at one site: what the outer one takes for the frozen computation
+ * contains the inner one. Their tensors stay theirs.
+ */
+final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
+
+  private final TunerLayer<I, O> inner;
+  private final TunerLayer<I, O> outer;
+
+  Nested(TunerLayer<I, O> inner, TunerLayer<I, O> outer) {
+    this.inner = inner;
+    this.outer = outer;
+    includes(inner);
+    includes(outer);
+  }
+
+  @Override
+  public O forward(I input, Forward<I, O> base) {
+    return outer.forward(input, in -> inner.forward(in, base));
+  }
+
+  @Override
+  public NDArray merge(NDArray weight) {
+    return mergeable(outer).merge(mergeable(inner).merge(weight));
+  }
+
+  @Override
+  public @Nullable NDArray mergeBias(NDArray bias) {
+    NDArray first = mergeable(inner).mergeBias(bias);
+    NDArray second = mergeable(outer).mergeBias(first == null ? bias : first);
+    return second == null ? first : second;
+  }
+
+  private static Mergeable mergeable(TunerLayer<?, ?> layer) {
+    if (layer instanceof Mergeable mergeable) {
+      return mergeable;
+    }
+    throw new IllegalStateException(
+        "the adapter cannot be merged: "
+            + layer.getClass().getSimpleName()
+            + " is no change of weights; keep the adapter beside the model");
+  }
+
+  @Override
+  protected void onTraining(boolean training) {
+    inner.setTraining(training);
+    outer.setTraining(training);
+  }
+}
