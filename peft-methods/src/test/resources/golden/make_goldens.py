@@ -39,6 +39,7 @@ from transformers import (
     BertForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
@@ -74,6 +75,13 @@ MODELS = {
                     classifier_dropout=0.0),
         {"task_type": "TOKEN_CLS"},
     ),
+    # Padded on the left: what queries that see nothing send back.
+    "tiny-gpt2-left": (
+        GPT2LMHeadModel,
+        GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, bos_token_id=1, eos_token_id=2,
+                   attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0, attn_implementation="eager"),
+        {"task_type": "CAUSAL_LM"},
+    ),
     # Two decoders that classify texts: with padding that their ids tell, and that the mask alone tells.
     "tiny-llama-classifier": (
         LlamaForSequenceClassification,
@@ -83,12 +91,17 @@ MODELS = {
     ),
     "tiny-gpt2-classifier": (
         GPT2ForSequenceClassification,
+    GPT2LMHeadModel,
         GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, num_labels=3, pad_token_id=0,
                    bos_token_id=1, eos_token_id=2, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0),
         {"task_type": "SEQ_CLS"},
     ),
 }
 CASES = {
+    "tiny-gpt2-left": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
+        "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
+    },
     "tiny-llama-classifier": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
         "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
@@ -202,6 +215,8 @@ def batch(model, task):
     ids = torch.randint(3, 40, (3, 7), generator=generator)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
+    if isinstance(model, GPT2LMHeadModel):
+        mask = mask.flip(1)
     if isinstance(model, LlamaForSequenceClassification):
         mask[0, :2] = 0
         ids[mask == 0] = 0

@@ -34,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** An adapter's folder as Hugging Face PEFT writes and reads it. */
 final class AdapterFiles {
@@ -82,23 +83,9 @@ final class AdapterFiles {
    * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
-    Path file = folder.resolve(WEIGHTS);
-    if (Files.isRegularFile(file)) {
-      try (TensorSource source = Safetensors.open(file)) {
-        read(file, source, tensors(adapter, false), adapter.frozen(), manager);
-      }
-    } else if (Files.isRegularFile(folder.resolve(PICKLED_WEIGHTS))) {
-      try (TensorSource source = TorchFile.open(folder.resolve(PICKLED_WEIGHTS))) {
-        read(
-            folder.resolve(PICKLED_WEIGHTS),
-            source,
-            tensors(adapter, false),
-            adapter.frozen(),
-            manager);
-      }
-    } else {
-      throw new IllegalArgumentException(
-          folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS);
+    Path file = weights(folder);
+    try (TensorSource source = open(file)) {
+      read(file, source, tensors(adapter, false), adapter.frozen(), manager);
     }
     Map<String, Trainable> beside = tensors(adapter, true);
     Path second = folder.resolve(BESIDE);
@@ -112,16 +99,31 @@ final class AdapterFiles {
     adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
   }
 
+  private static Path weights(Path folder) {
+    return Stream.of(WEIGHTS, PICKLED_WEIGHTS)
+        .map(folder::resolve)
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS));
+  }
+
+  private static TensorSource open(Path weights) {
+    return weights.endsWith(PICKLED_WEIGHTS) ? TorchFile.open(weights) : Safetensors.open(weights);
+  }
+
   private static void requireBelongsTo(Path beside, Path weights) {
     try (Safetensors second = Safetensors.open(beside);
-        Safetensors first = Safetensors.open(weights)) {
+        TensorSource first = open(weights)) {
       String expected = second.metadata().get(BELONGS_TO);
       String present = TensorHash.of(first);
       if (expected != null && !present.equals(expected)) { // null: no file of peft4j's
         throw new IllegalArgumentException(
             beside
                 + " belongs to an "
-                + WEIGHTS
+                + weights.getFileName()
                 + " whose tensors have the SHA-256 "
                 + expected
                 + ", but those of "
@@ -135,14 +137,15 @@ final class AdapterFiles {
     }
   }
 
-  /** The shapes of the tensors of an adapter's file; none if there is no file. */
+  /**
+   * The shapes of the tensors of an adapter's file.
+   *
+   * @throws IllegalArgumentException if there is no file
+   */
   static Map<String, long[]> shapes(Path folder) {
-    Path file = folder.resolve(WEIGHTS);
     Map<String, long[]> shapes = new LinkedHashMap<>();
-    if (Files.isRegularFile(file)) {
-      try (TensorSource source = Safetensors.open(file)) {
-        source.names().forEach(name -> shapes.put(name, source.info(name).shape()));
-      }
+    try (TensorSource source = open(weights(folder))) {
+      source.names().forEach(name -> shapes.put(name, source.info(name).shape()));
     }
     return shapes;
   }

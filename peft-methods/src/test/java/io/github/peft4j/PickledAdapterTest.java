@@ -12,24 +12,28 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Hugging Face PEFT's older form of the same tensors. */
 class PickledAdapterTest {
 
   @TempDir Path temporary;
 
-  private static Path pickled() throws URISyntaxException {
+  private static Path pickled(String adapter) throws URISyntaxException {
     return Path.of(
         Objects.requireNonNull(
-                PickledAdapterTest.class.getResource("/golden-pickled/tiny-llama-lora"))
+                PickledAdapterTest.class.getResource("/golden-pickled/tiny-llama-" + adapter))
             .toURI());
   }
 
-  @Test
-  void holdsTheSameTensors() throws URISyntaxException {
+  /** BOFT's file tells how many butterflies there are, against its config. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lora", "boft-one-butterfly"})
+  void holdsTheSameTensors(String adapter) throws URISyntaxException {
     try (PeftModel model = Peft.load(TinyModels.golden("tiny-llama").toString())) {
-      model.loadAdapter("pickled", pickled());
-      model.loadAdapter("safe", TinyModels.golden("tiny-llama/lora"));
+      model.loadAdapter("pickled", pickled(adapter));
+      model.loadAdapter("safe", TinyModels.golden("tiny-llama/" + adapter));
       var safe = model.adapter("safe").tensors();
       var read = model.adapter("pickled").tensors();
       assertThat(read.keySet()).isEqualTo(safe.keySet()).isNotEmpty();
@@ -43,8 +47,9 @@ class PickledAdapterTest {
 
   @Test
   void isRefusedWhenDamaged() throws IOException, URISyntaxException {
-    byte[] whole = Files.readAllBytes(pickled().resolve("adapter_model.bin"));
-    Files.copy(pickled().resolve("adapter_config.json"), temporary.resolve("adapter_config.json"));
+    byte[] whole = Files.readAllBytes(pickled("lora").resolve("adapter_model.bin"));
+    Files.copy(
+        pickled("lora").resolve("adapter_config.json"), temporary.resolve("adapter_config.json"));
     Path file = temporary.resolve("adapter_model.bin");
     Files.write(file, Arrays.copyOf(whole, whole.length / 2));
     try (PeftModel model = Peft.load(TinyModels.golden("tiny-llama").toString())) {

@@ -43,6 +43,24 @@ final class Attention extends NamedBlock {
               o = torch.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), {dropout}, False, scale={scale}, enable_gqa={grouped})
               return merge_heads(o)
           """);
+
+  /**
+   * The formula itself. Where a query sees nothing, all its scores are the lowest number, and its
+   * weights alike; PyTorch's fused attention has the same outputs, but takes each weight for 1 on
+   * the way back.
+   */
+  private static final Kernel ATTEND_PLAINLY =
+      Kernel.of(
+          """
+          def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+              s = torch.size(k, 2)
+              bias = torch.narrow(bias, 3, torch.size(bias, 3) - s, s)
+              scores = torch.mul(torch.matmul(q, torch.transpose(k, 2, 3)), {scale})
+              weights = torch.softmax(torch.add(scores, bias.to(q.dtype)), -1)
+              y = torch.transpose(torch.matmul(torch.dropout(weights, {dropout}, True), v), 1, 2)
+              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])   # (B, T, H·d)
+          """);
+
   private static final Kernel SPLIT_LAST =
       Kernel.of(
           """
@@ -59,6 +77,7 @@ final class Attention extends NamedBlock {
     private final Kernel causal;
     private final Kernel all;
     private final Kernel biased;
+    private final Kernel blind;
 
     Kernels(Shape shape, double dropout) {
       Object scale = shape.scale() == null ? "None" : shape.scale();
@@ -67,12 +86,16 @@ final class Attention extends NamedBlock {
       causal = attend.with("causal", true);
       all = attend.with("causal", false);
       biased = ATTEND_BIAS.with("scale", scale).with("grouped", grouped).with("dropout", dropout);
+      double factor = shape.scale() == null ? 1 / Math.sqrt(shape.headDimension()) : shape.scale();
+      blind = // PyTorch does not fuse grouped queries that have a bias
+          grouped ? biased : ATTEND_PLAINLY.with("scale", factor).with("dropout", dropout);
     }
 
     NDArray attend(AttentionSite.Input in) {
       NDArray bias = in.bias();
       if (bias != null) {
-        return biased.call(in.query(), in.key(), in.value(), bias);
+        Kernel kernel = in.run().isBlind() ? blind : biased;
+        return kernel.call(in.query(), in.key(), in.value(), bias);
       }
       return (in.causal() ? causal : all).call(in.query(), in.key(), in.value());
     }

@@ -46,7 +46,21 @@ final class Masks {
               return torch.add(last, start)
           """);
 
+  private static final Kernel BLINDS =
+      Kernel.of(
+          """
+          def blinds(mask: Tensor) -> Tensor:
+              return torch.any(torch.eq(torch.select(mask, 1, 0), 0)).to(4)
+          """);
+
   private Masks() {}
+
+  /** Whether the first query of a causal row sees nothing: a mask (B, S) is padded on the left. */
+  static boolean blinds(NDArray mask) {
+    try (NDArray any = BLINDS.call(mask)) {
+      return any.getLong() != 0;
+    }
+  }
 
   /**
    * The bias of a sequence x (B, T, D).

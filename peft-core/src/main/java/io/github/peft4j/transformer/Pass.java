@@ -32,6 +32,7 @@ public final class Pass implements Run, AutoCloseable {
   private boolean training;
   private boolean leftPadded;
   private boolean causal;
+  private boolean blind;
   private long start;
   private long length;
   private long virtual;
@@ -153,6 +154,7 @@ public final class Pass implements Run, AutoCloseable {
       mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
     }
     this.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
+    this.blind = training && causal && mask != null && Masks.blinds(mask);
     if (mask != null) {
       this.bias = hold(Masks.bias(sequence.vectors(), mask, causal));
       this.causal = false;
@@ -168,6 +170,11 @@ public final class Pass implements Run, AutoCloseable {
       throw new IllegalStateException("there are no ids: nothing has entered a stack");
     }
     return ids;
+  }
+
+  @Override
+  public boolean isBlind() {
+    return blind;
   }
 
   /** Position of the first vector. */

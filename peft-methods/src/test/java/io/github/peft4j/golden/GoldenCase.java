@@ -89,6 +89,10 @@ final class GoldenCase {
           checkLogits(model, batch, expected, "logits");
         }
       }
+      if (lacksStart(expected)) {
+        System.out.println("golden: no training of " + adapter + ", whose encoder is in no file");
+        return;
+      }
       checkTraining(batch, expected, false);
       checkTraining(batch, expected, true);
     }
@@ -96,6 +100,18 @@ final class GoldenCase {
 
   private PeftModel load(Precision precision) {
     return Peft.from(base).device(device).precision(precision).load();
+  }
+
+  /** Whether an encoder was trained whose first values the case has not, nor has PEFT's file. */
+  private static boolean lacksStart(TensorSource expected) {
+    boolean encoder =
+        expected.names().stream()
+            .anyMatch(
+                n ->
+                    n.startsWith("grad.prompt_encoder.")
+                        && !n.equals("grad.prompt_encoder.default.embedding.weight"));
+    return encoder
+        && expected.names().stream().noneMatch(n -> n.startsWith("init.prompt_encoder."));
   }
 
   /**
