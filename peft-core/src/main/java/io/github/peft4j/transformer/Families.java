@@ -38,11 +38,9 @@ final class Families {
                 config.text("position_embedding_type", ABSOLUTE),
                 ABSOLUTE);
             spec.embedding =
-                new EmbeddingSpec(
-                    "embeddings.word_embeddings",
-                    null,
-                    "embeddings.token_type_embeddings",
-                    "embeddings.LayerNorm");
+                EmbeddingSpec.of("embeddings.word_embeddings")
+                    .withTypes("embeddings.token_type_embeddings")
+                    .normed("embeddings.LayerNorm");
             spec.positions =
                 new PositionSpec.Learned(
                     "embeddings.position_embeddings", "max_position_embeddings", 0);
@@ -61,13 +59,7 @@ final class Families {
                     "output.dense",
                     BranchSpec.normedAfter("output.LayerNorm", "output.adapters"));
             spec.finalNorm = null;
-            spec.dropout =
-                new DropoutSpec(
-                    "hidden_dropout_prob",
-                    "attention_probs_dropout_prob",
-                    null,
-                    "hidden_dropout_prob",
-                    null);
+            spec.dropout = DropoutSpec.of("hidden_dropout_prob", "attention_probs_dropout_prob");
             spec.head =
                 HeadSpec.of(Task.Type.SEQ_CLS, "classifier", "classifier").pooledBy("pooler.dense");
           });
@@ -101,7 +93,7 @@ final class Families {
                     .activated("activation_function", "gelu_new");
             spec.finalNorm = "ln_f";
             spec.transposed = true;
-            spec.dropout = new DropoutSpec("resid_pdrop", "attn_pdrop", null, "resid_pdrop", null);
+            spec.dropout = DropoutSpec.of("resid_pdrop", "attn_pdrop");
             spec.head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "classifier");
           });
 
@@ -146,7 +138,7 @@ final class Families {
       spec.sizes =
           new SizeSpec(
               "d_model", config.has(depth) ? depth : "num_layers", "num_heads", "d_kv", "d_ff");
-      spec.embedding = new EmbeddingSpec("shared", stack + ".embed_tokens", null, null);
+      spec.embedding = EmbeddingSpec.of("shared").alsoNamed(stack + ".embed_tokens");
       spec.positions =
           new PositionSpec.Relative(
               stack + ".block.0.layer.0.SelfAttention.relative_attention_bias");

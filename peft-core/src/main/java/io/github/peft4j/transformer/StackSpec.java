@@ -66,7 +66,7 @@ final class StackSpec {
   /** Whether linear weights of the layers are stored as [in, out]. */
   boolean transposed;
 
-  DropoutSpec dropout = new DropoutSpec(null, "attention_dropout", null, null, null);
+  DropoutSpec dropout = DropoutSpec.of(null, "attention_dropout");
 
   HeadSpec head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "score");
 
@@ -104,6 +104,18 @@ final class StackSpec {
 
     static EmbeddingSpec of(String tokens) {
       return new EmbeddingSpec(tokens, null, null, null);
+    }
+
+    EmbeddingSpec alsoNamed(String ownTokens) {
+      return new EmbeddingSpec(tokens, ownTokens, types, norm);
+    }
+
+    EmbeddingSpec withTypes(String types) {
+      return new EmbeddingSpec(tokens, ownTokens, types, norm);
+    }
+
+    EmbeddingSpec normed(String norm) {
+      return new EmbeddingSpec(tokens, ownTokens, types, norm);
     }
   }
 
@@ -231,6 +243,11 @@ final class StackSpec {
       @Nullable String feedForward,
       @Nullable String branches,
       @Nullable String last) {
+
+    /** Of the stream, at its entrance and of what branches add, and of attention. */
+    static DropoutSpec of(@Nullable String stream, String attention) {
+      return new DropoutSpec(stream, attention, null, stream, null);
+    }
 
     static DropoutSpec everywhere(String field) {
       return new DropoutSpec(field, field, field, field, field);
