@@ -6,6 +6,8 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.NearNames;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
@@ -15,6 +17,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,10 +53,7 @@ record AdapterFactory(
       return readAdapterHub(name, AdapterHubConfig.method(json), folder, json);
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    if (!json.has("peft_type")) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
-    }
-    PeftMethod<?> method = PeftMethods.ofType(json.get("peft_type").getAsString());
+    PeftMethod<?> method = PeftMethods.ofType(type(json, source));
     Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
     try {
       AdapterFiles.readTensors(folder, adapter, base.manager());
@@ -61,6 +61,29 @@ record AdapterFactory(
     } catch (RuntimeException e) {
       adapter.detach();
       throw e;
+    }
+  }
+
+  private static String type(JsonObject json, String source) {
+    JsonElement type = json.get("peft_type");
+    if (type == null) {
+      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+    }
+    if (!type.isJsonPrimitive()) {
+      throw new IllegalArgumentException(
+          source + ": field 'peft_type' is " + type + "; expected a method's name, such as LORA");
+    }
+    return type.getAsString();
+  }
+
+  /** Says of what is wrong with a config which file it stands in. */
+  private static <T> T naming(String source, Supplier<T> code) {
+    try {
+      return code.get();
+    } catch (UnsupportedMethodException e) {
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
     }
   }
 
@@ -82,7 +105,7 @@ record AdapterFactory(
             : classifies(json.get("task_type"))
                 ? withClassifiers(config.modulesToSave())
                 : config.modulesToSave();
-    return inject(name, config, method, file, modules, shapes);
+    return naming(source, () -> inject(name, config, method, file, modules, shapes));
   }
 
   private <C extends PeftConfig> Adapter readAdapterHub(
@@ -95,7 +118,10 @@ record AdapterFactory(
         AdapterHubFiles.head(folder, base)
             .map(own -> own.modules().stream().map(Site::name).toList())
             .orElse(null);
-    Adapter adapter = inject(name, config, method, common(method), withClassifiers(head), Map.of());
+    Adapter adapter =
+        naming(
+            source,
+            () -> inject(name, config, method, common(method), withClassifiers(head), Map.of()));
     try {
       AdapterHubFiles.readTensors(folder, json, adapter, base);
       return adapter;
@@ -147,7 +173,7 @@ record AdapterFactory(
         StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
       }
       return new Adapter(name, complete, method, sites, common, saved);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       Adapter.detach(name, sites.rewrites());
       throw e;
     }
@@ -193,9 +219,17 @@ record AdapterFactory(
     for (String module : modules) {
       boolean found = sites.trainModules(name -> isIn(module, name));
       if (!found && !CLASSIFIERS.contains(module)) {
-        sites.parameters(name -> false).required();
+        throw new IllegalArgumentException(
+            NearNames.nothingMatches(
+                "modules_to_save",
+                module,
+                sites.all(ParameterSite.class).stream().map(s -> moduleOf(s.name())).toList()));
       }
     }
+  }
+
+  private static String moduleOf(String parameter) {
+    return parameter.substring(0, parameter.lastIndexOf('.'));
   }
 
   /** Whether a parameter is one of a module whose name ends so, in the midst of a word or not. */

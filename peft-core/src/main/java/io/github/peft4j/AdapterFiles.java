@@ -204,11 +204,28 @@ final class AdapterFiles {
           Shape shape = new Shape(source.info(name).shape());
           try (NDArray value =
               source.info(name).dtype().isFloating()
-                  ? manager.create(source.floats(name), shape)
+                  ? manager.create(finite(file, name, source.floats(name)), shape)
                   : manager.create(source.longs(name), shape)) {
             Tensors.copy(tensor.value(), value);
           }
         });
+  }
+
+  private static float[] finite(Path file, String name, float... values) {
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new IllegalArgumentException(
+            file
+                + ": "
+                + name
+                + " holds "
+                + values[i]
+                + " at element "
+                + i
+                + "; expected finite numbers: its training diverged, take an earlier checkpoint");
+      }
+    }
+    return values;
   }
 
   private static void check(

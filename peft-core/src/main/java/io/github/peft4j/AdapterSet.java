@@ -33,6 +33,7 @@ final class AdapterSet {
   }
 
   Adapter get(String name) {
+    base.requireOpen();
     Adapter adapter = adapters.get(name);
     if (adapter == null) {
       throw new IllegalArgumentException(
@@ -58,9 +59,13 @@ final class AdapterSet {
   /** Refuses a name that a new adapter cannot have. */
   void requireFree(String name) {
     requireUnmerged();
-    if (name.equals(Composition.BASE)) {
+    if (name.isBlank() || name.equals(Composition.BASE)) {
       throw new IllegalArgumentException(
-          "'" + name + "' means the frozen model alone; take another name");
+          "an adapter cannot be called '"
+              + name
+              + "': "
+              + (name.isBlank() ? "a name is needed" : "this means the frozen model alone")
+              + "; take another name");
     }
     if (adapters.containsKey(name)) {
       throw new IllegalArgumentException(
@@ -73,6 +78,7 @@ final class AdapterSet {
   }
 
   private void requireUnmerged() {
+    base.requireOpen();
     if (merged) {
       throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
     }
@@ -182,6 +188,7 @@ final class AdapterSet {
   }
 
   void unmerge() {
+    base.requireOpen();
     merger.unmerge();
     merged = false;
     base.activate(active());

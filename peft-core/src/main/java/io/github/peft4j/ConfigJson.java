@@ -151,12 +151,22 @@ final class ConfigJson {
                 + usual);
       }
     }
-    return Records.of(type, values::get);
+    try {
+      return Records.of(type, values::get);
+    } catch (UnsupportedMethodException e) {
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
+    }
   }
 
   private static @Nullable Object read(
       RecordComponent component, JsonElement value, String source) {
-    return ConfigValues.read(component.getGenericType(), value, source, snake(component.getName()));
+    String field = snake(component.getName());
+    if (value.isJsonNull() && !component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
+      return ConfigValues.none(component.getType(), source, field);
+    }
+    return ConfigValues.read(component.getGenericType(), value, source, field);
   }
 
   private static JsonObject defaults(Class<?> type) {

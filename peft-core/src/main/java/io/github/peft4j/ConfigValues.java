@@ -31,9 +31,6 @@ final class ConfigValues {
    */
   static @Nullable Object read(Type type, JsonElement value, String source, String field) {
     if (value.isJsonNull()) {
-      if (type instanceof Class<?> raw && raw.isPrimitive()) {
-        throw wrong(source, field, value, "a value");
-      }
       return null;
     }
     try {
@@ -80,6 +77,18 @@ final class ConfigValues {
       throw wrong(source, field, value, "a " + type.getTypeName());
     }
     throw new IllegalStateException("config components cannot be of " + type);
+  }
+
+  /**
+   * What null means where a component is never null: a pattern that no module fits.
+   *
+   * @throws IllegalArgumentException for all other types
+   */
+  static Object none(Class<?> type, String source, String field) {
+    if (type == Map.class) {
+      return Map.of();
+    }
+    throw wrong(source, field, JsonNull.INSTANCE, "a value");
   }
 
   private static double finite(JsonElement value) {

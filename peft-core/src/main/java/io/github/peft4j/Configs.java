@@ -3,6 +3,7 @@ package io.github.peft4j;
 import com.google.gson.JsonObject;
 import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -75,7 +76,11 @@ public final class Configs {
    */
   public static <T> T ofModule(Map<String, T> pattern, String module, T otherwise) {
     return pattern.entrySet().stream()
-        .filter(entry -> module.matches("(.*\\.)?(" + entry.getKey() + ")"))
+        .filter(
+            entry ->
+                TargetModules.pattern("the pattern", "(.*\\.)?(", entry.getKey(), ")")
+                    .matcher(module)
+                    .matches())
         .findFirst()
         .map(Map.Entry::getValue)
         .orElse(otherwise);

@@ -5,8 +5,8 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
@@ -14,13 +14,10 @@ import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.ParameterSite;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 
 /** A plain model's folder as Hugging Face has it. */
@@ -41,26 +38,24 @@ final class ModelFiles {
   private ModelFiles() {}
 
   /**
-   * Writes config.json and model.safetensors, and copies the tokenizer's files.
+   * Writes config.json and model.safetensors, and copies the tokenizer's files: all or none.
    *
    * @param origin the folder that the model came from, if it came from one
    */
   static void write(TransformerModel model, Path origin, Path folder) {
-    try {
-      Files.createDirectories(folder);
-      SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-      model.parameters().forEach(parameter -> add(writer, parameter, model.precision()));
-      model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
-      writer.write(folder.resolve("model.safetensors"));
-      AtomicFiles.writeText(folder.resolve("config.json"), PRETTY.toJson(config(model)));
-      for (String file : TOKENIZER) {
-        if (Files.isRegularFile(origin.resolve(file))) {
-          Files.copy(
-              origin.resolve(file), folder.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    model.parameters().forEach(parameter -> add(writer, parameter, model.precision()));
+    model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
+    try (FileGroup files = new FileGroup(folder)) {
+      files.write("model.safetensors", writer.content());
+      files.writeText("config.json", PRETTY.toJson(config(model)));
+      for (String name : TOKENIZER) {
+        Path file = origin.resolve(name);
+        if (Files.isRegularFile(file)) {
+          files.write(name, out -> out.write(ByteBuffer.wrap(Files.readAllBytes(file))));
         }
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot write the model to " + folder, e);
+      files.commit();
     }
   }
 

@@ -276,6 +276,7 @@ public final class PeftModel extends LoadedModel {
 
   /** The adapters with what they do at present, as a table. */
   public ModelStatus status() {
+    base.requireOpen();
     return ModelStatus.of(this);
   }
 

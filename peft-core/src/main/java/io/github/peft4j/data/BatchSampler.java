@@ -77,7 +77,7 @@ public final class BatchSampler {
    * @return the number of batches, the last short one included
    */
   public int batchesPerEpoch() {
-    return (examples + batchSize - 1) / batchSize;
+    return (int) ((batchSize - 1L + examples) / batchSize);
   }
 
   /**
@@ -126,8 +126,10 @@ public final class BatchSampler {
 
   private List<int[]> cut(int[] positions) {
     List<int[]> batches = new ArrayList<>(batchesPerEpoch());
-    for (int start = 0; start < examples; start += batchSize) {
-      batches.add(Arrays.copyOfRange(positions, start, Math.min(start + batchSize, examples)));
+    for (int i = 0; i < batchesPerEpoch(); i++) {
+      int start = i * batchSize;
+      int end = start + Math.min(batchSize, examples - start);
+      batches.add(Arrays.copyOfRange(positions, start, end));
     }
     return Collections.unmodifiableList(batches);
   }

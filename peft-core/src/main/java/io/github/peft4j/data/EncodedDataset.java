@@ -32,11 +32,24 @@ public record EncodedDataset(List<EncodedExample> examples) {
   public static <E extends Example> EncodedDataset of(
       Examples<E> examples, Encoder<? super E> encoder) {
     Dataset<E> dataset = examples.dataset();
-    return new EncodedDataset(
-        IntStream.range(0, dataset.size())
-            .parallel()
-            .mapToObj(i -> encode(dataset.get(i), i, encoder))
-            .toList());
+    try {
+      return new EncodedDataset(
+          IntStream.range(0, dataset.size())
+              .parallel()
+              .mapToObj(i -> encode(dataset.get(i), i, encoder))
+              .toList());
+    } catch (RuntimeException e) {
+      throw asThrown(e);
+    }
+  }
+
+  /**
+   * What another thread throws, Java's pool throws as a copy that has the original as its cause.
+   */
+  private static RuntimeException asThrown(RuntimeException e) {
+    return e.getCause() instanceof RuntimeException cause && cause.toString().equals(e.getMessage())
+        ? cause
+        : e;
   }
 
   private static <E extends Example> EncodedExample encode(

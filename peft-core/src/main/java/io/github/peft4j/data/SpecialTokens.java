@@ -61,7 +61,10 @@ final class SpecialTokens {
                   Stream.of(role == Role.PAD ? vocabulary.padId() : null),
                   role.customaryNames().stream().map(vocabulary::addedId))
               .flatMap(ids -> ids);
-      candidates.filter(Objects::nonNull).findFirst().ifPresent(id -> ids.put(role, id));
+      candidates
+          .filter(id -> id != null && id < vocabulary.size()) // configs name ids beyond it
+          .findFirst()
+          .ifPresent(id -> ids.put(role, id));
     }
   }
 

@@ -128,6 +128,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its ids
    */
   public long[] encode(String text, boolean specialTokens) {
+    requireText(text);
     return guarded(
         handle -> {
           long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
@@ -158,10 +159,12 @@ public final class Tokenizer implements AutoCloseable {
    * @return the ids of both
    */
   public long[] encode(String text, String pair) {
+    requireText(pair);
     return encoding(text, pair).ids();
   }
 
   Encoding encoding(String text, @Nullable String pair) {
+    requireText(text);
     return guarded(
         handle -> {
           long encoding =
@@ -193,12 +196,34 @@ public final class Tokenizer implements AutoCloseable {
   /**
    * The text of some ids.
    *
-   * @param ids the ids
+   * @param ids the ids, from 0 on; those that the vocabulary lacks give no text
    * @param skipSpecialTokens whether to leave special tokens out
    * @return the text
    */
   public String decode(long[] ids, boolean skipSpecialTokens) {
+    requireIds(ids);
     return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+  }
+
+  // Null would take the JVM down.
+  private static void requireText(String text) {
+    if (text == null) {
+      throw new IllegalArgumentException("the text is null; expected a text, which may be empty");
+    }
+  }
+
+  private static void requireIds(long[] ids) {
+    if (ids == null) {
+      throw new IllegalArgumentException("the ids are null; expected an array, which may be empty");
+    }
+    for (long id : ids) {
+      if (id < 0) {
+        throw new IllegalArgumentException(
+            "the ids hold "
+                + id
+                + "; expected ids from 0 on: take out what marks labels that do not count");
+      }
+    }
   }
 
   // A call into a tokenizer already freed would take the JVM down.

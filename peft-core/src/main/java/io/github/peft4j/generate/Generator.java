@@ -102,7 +102,7 @@ public final class Generator {
       List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
     long start = System.nanoTime();
     List<long[]> begun = prompts.stream().map(this::begun).toList();
-    try (Decoding texts = model.decode(begun, tokenizer.padId())) {
+    try (Decoding texts = model.decode(begun, model.padId(tokenizer.padId()))) {
       List<Row> rows = new ArrayList<>();
       for (int i = 0; i < texts.rows(); i++) {
         rows.add(row(begun.get(i % begun.size()), texts.opening(i), config, listener));
@@ -148,10 +148,10 @@ public final class Generator {
       throw new IllegalArgumentException(
           "the prompt is empty and the tokenizer has no beginning-of-text token; give it a word");
     }
-    if (ids.length > model.maxPositions()) {
+    if (ids.length > model.room()) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, but the model has positions for %d; shorten the prompt"
-              .formatted(ids.length, model.maxPositions()));
+              .formatted(ids.length, model.room()));
     }
     for (long id : ids) {
       if (id < 0 || id >= model.head().classes()) {

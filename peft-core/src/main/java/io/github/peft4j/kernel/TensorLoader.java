@@ -93,7 +93,13 @@ public final class TensorLoader implements AutoCloseable {
 
   private NDArray map(FileRegion region, Precision stored, long count, Shape shape) {
     String path =
-        region.path().toAbsolutePath().toString().replace("\\", "\\\\").replace("\"", "\\\"");
+        region
+            .path()
+            .toAbsolutePath()
+            .toString()
+            .replace("\\", "\\\\")
+            .replace("\"", "\\\"")
+            .replace("\n", "\\n");
     Kernel load = LOAD.with("dtype", stored.scalarType()).with("path", path);
     try (Scope scope = new Scope()) {
       NDArray start = host(region.offset() / stored.bytes());

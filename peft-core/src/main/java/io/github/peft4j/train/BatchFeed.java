@@ -27,8 +27,13 @@ public final class BatchFeed {
 
   private BatchFeed() {}
 
-  /** Encodes examples for the model's task. */
-  public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxLength) {
+  /**
+   * Encodes examples for the model's task.
+   *
+   * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
+   */
+  public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxTokens) {
+    int maxLength = (int) Math.min(maxTokens, model.base().room());
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
     Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
@@ -66,10 +71,16 @@ public final class BatchFeed {
               + task.type()
               + " cannot be trained on a "
               + example.getClass().getSimpleName()
-              + "; give it "
-              + (task.type() == Task.Type.SEQ_CLS
-                  ? "texts with labels: .text(column).label(column)"
-                  : "prompts with answers, .prompt(column).answer(column), or plain texts"));
+              + "; it takes "
+              + switch (task.type()) {
+                case SEQ_CLS -> "texts with labels: .text(column).label(column)";
+                case CAUSAL_LM ->
+                    "prompts with answers, .prompt(column).answer(column), or plain texts";
+                case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
+                case TOKEN_CLS ->
+                    "a loop of your own over TransformerModel: FineTuner has no labels of tokens"
+                        + " yet";
+              });
     }
     return (Encoder<Example>) encoder;
   }

@@ -33,7 +33,7 @@ final class BatchPlan {
 
   /** Optimizer steps that go through all examples once. */
   long stepsPerEpoch() {
-    return (long) (sampler.batchesPerEpoch() + accumulation - 1) / accumulation;
+    return (sampler.batchesPerEpoch() + accumulation - 1L) / accumulation;
   }
 
   /** The examples of a step's batches. */
@@ -44,7 +44,7 @@ final class BatchPlan {
       sampled = sampler.epoch(epoch);
       sampledEpoch = epoch;
     }
-    return sampled.subList(first, Math.min(first + accumulation, sampled.size()));
+    return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
   }
 
   /** The batches of those examples. */

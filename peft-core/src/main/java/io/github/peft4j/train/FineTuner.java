@@ -82,7 +82,7 @@ public final class FineTuner {
 
   /** How many optimizer steps to make, instead of epochs. */
   public FineTuner steps(long steps) {
-    this.steps = positive("steps", (int) steps);
+    this.steps = positive("steps", steps);
     return this;
   }
 
@@ -98,7 +98,10 @@ public final class FineTuner {
     return this;
   }
 
-  /** Tokens that an example may have; the model's positions, but at most 512, unless said. */
+  /**
+   * Tokens that an example may have; the model's positions, but at most 512, unless said. Where the
+   * adapter puts virtual tokens in front, examples have as many fewer positions.
+   */
   public FineTuner maxLength(int tokens) {
     this.maxLength = positive("maxLength", tokens);
     return this;
@@ -106,10 +109,7 @@ public final class FineTuner {
 
   /** The highest learning rate; 2e-4 unless said otherwise. */
   public FineTuner learningRate(double rate) {
-    if (!(rate > 0)) {
-      throw new IllegalArgumentException("learningRate is " + rate + ", expected above 0");
-    }
-    this.learningRate = rate;
+    this.learningRate = finite("learningRate", rate, rate > 0, "above 0");
     return this;
   }
 
@@ -145,7 +145,7 @@ public final class FineTuner {
 
   /** AdamW's weight decay; 0.01, PyTorch's default, unless said otherwise. */
   public FineTuner weightDecay(double decay) {
-    this.weightDecay = decay;
+    this.weightDecay = finite("weightDecay", decay, decay >= 0, "from 0 on");
     return this;
   }
 
@@ -160,7 +160,7 @@ public final class FineTuner {
 
   /** The largest norm of all gradients together; 1 unless said otherwise, 0 for any. */
   public FineTuner clip(double norm) {
-    this.clipNorm = norm;
+    this.clipNorm = finite("clip", norm, norm >= 0, "from 0 on");
     return this;
   }
 
@@ -221,7 +221,11 @@ public final class FineTuner {
     return this;
   }
 
-  /** Which metric is to get better; accuracy of classifiers, loss otherwise, unless said. */
+  /**
+   * Which metric of {@link #validateOn} is to get better: {@code loss}, {@code accuracy} or {@code
+   * macro_f1} of classifiers, {@code loss} or {@code perplexity} of language models; accuracy and
+   * loss unless said.
+   */
   public FineTuner metric(String name) {
     this.metric = name;
     return this;
@@ -250,9 +254,18 @@ public final class FineTuner {
     return new TrainingRun(this).run();
   }
 
-  private static int positive(String name, int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(name + " is " + value + ", expected 1 or more");
+  private static int positive(String name, long value) {
+    if (value < 1 || value > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          name + " is " + value + ", expected 1 or more, but at most " + Integer.MAX_VALUE);
+    }
+    return (int) value;
+  }
+
+  private static double finite(String name, double value, boolean fine, String expected) {
+    if (!fine || !Double.isFinite(value)) {
+      throw new IllegalArgumentException(
+          name + " is " + value + ", expected a finite number " + expected);
     }
     return value;
   }

@@ -1,7 +1,9 @@
 package io.github.peft4j.train;
 
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -24,6 +26,25 @@ public record Metrics(Map<String, Double> values) {
 
   /** The exponential of the loss. */
   public static final String PERPLEXITY = "perplexity";
+
+  /**
+   * Checks the name of a metric before there are values.
+   *
+   * @param classifies whether the model is a classifier
+   * @return the name
+   */
+  static String requireName(String name, boolean classifies) {
+    List<String> names = classifies ? List.of(LOSS, ACCURACY, MACRO_F1) : List.of(LOSS, PERPLEXITY);
+    if (!names.contains(name)) {
+      throw noMetric(name, names);
+    }
+    return name;
+  }
+
+  private static IllegalArgumentException noMetric(String name, Collection<String> names) {
+    return new IllegalArgumentException(
+        "no metric '" + name + "': there are " + String.join(", ", names));
+  }
 
   /**
    * Results by name.
@@ -81,8 +102,7 @@ public record Metrics(Map<String, Double> values) {
   public double get(String name) {
     Double value = values.get(name);
     if (value == null) {
-      throw new IllegalArgumentException(
-          "no metric '" + name + "': there are " + String.join(", ", values.keySet()));
+      throw noMetric(name, values.keySet());
     }
     return value;
   }

@@ -51,6 +51,7 @@ final class TrainingRun {
   TrainingRun(FineTuner settings) {
     this.settings = settings;
     this.model = settings.model;
+    requireParts(settings);
     this.adapter = theAdapter(model);
     this.earlier = adapter.trainings();
     Examples<?> examples = settings.training;
@@ -94,12 +95,34 @@ final class TrainingRun {
     this.listeners = new Listeners(told);
     boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
     this.metric =
-        settings.metric != null ? settings.metric : classifies ? Metrics.ACCURACY : Metrics.LOSS;
+        settings.metric != null
+            ? Metrics.requireName(settings.metric, classifies)
+            : classifies ? Metrics.ACCURACY : Metrics.LOSS;
     this.groups = groups();
     state.settings = describe(examples, maxLength);
   }
 
+  /** Refuses settings that would do nothing, or only fail after hours. */
+  private static void requireParts(FineTuner settings) {
+    boolean measured = settings.validation != null;
+    require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
+    require(measured || settings.metric == null, "metric", "validateOn(examples)");
+    require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
+    boolean saved = settings.folder != null;
+    require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
+  }
+
+  private static void require(boolean fine, String setting, String other) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          setting + " does nothing without " + other + ": call that too");
+    }
+  }
+
   private static Adapter theAdapter(PeftModel model) {
+    if (model.isMerged()) {
+      throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
+    }
     List<Adapter> trained =
         model.active().adapters().stream()
             .map(model::adapter)
@@ -124,7 +147,11 @@ final class TrainingRun {
 
   private static LearningRateSchedule scheduleOf(FineTuner settings, long total) {
     if (settings.schedule != null) {
-      return settings.schedule.apply(total);
+      LearningRateSchedule own = settings.schedule.apply(total);
+      if (own == null) {
+        throw new IllegalArgumentException("schedule gives null for " + total + " steps");
+      }
+      return own;
     }
     long warmup = LearningRateSchedule.warmupSteps(settings.warmup, total);
     return switch (settings.scheduleName) {
@@ -184,6 +211,7 @@ final class TrainingRun {
       listeners.onStart(begin);
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
       while (state.step < totalSteps && !stoppedEarly()) {
+        requireStillThere();
         step(backpropagation, optimizer, correction);
         boolean epochEnds = state.step % stepsPerEpoch == 0;
         boolean last = state.step == totalSteps;
@@ -222,6 +250,17 @@ final class TrainingRun {
         tokens,
         seconds,
         tokens / Math.max(1e-9, trainingSeconds));
+  }
+
+  private void requireStillThere() {
+    if (model.isMerged() || model.adapters().get(adapter.name()) != adapter) {
+      throw new IllegalStateException(
+          "adapter '"
+              + adapter.name()
+              + "' was removed or merged at step "
+              + state.step
+              + ", while it was being trained; change a model's adapters when the run has ended");
+    }
   }
 
   /** Notes with the adapter that it has been trained so, up to a step. */
@@ -303,6 +342,15 @@ final class TrainingRun {
     return model.base().count(BatchFeed.targets(model.base(), batch));
   }
 
+  private double rate(long step) {
+    double rate = schedule.rate(step);
+    if (!(rate >= 0) || rate == Double.POSITIVE_INFINITY) {
+      throw new IllegalArgumentException(
+          "schedule gives the rate " + rate + " for step " + step + "; expected 0 or above");
+    }
+    return rate;
+  }
+
   private void step(
       Backpropagation backpropagation, AdamW optimizer, TrainingRule.Correction correction) {
     long start = System.nanoTime();
@@ -313,7 +361,7 @@ final class TrainingRun {
     double sum = 0;
     double penalty;
     double norm;
-    double rate = schedule.rate(state.step);
+    double rate = rate(state.step);
     try (Scope scope = new Scope()) {
       for (int i = 0; i < batches.size(); i++) {
         Batch batch = batches.get(i);

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.tuner.LinearSite.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -23,6 +24,10 @@ final class Checkpoint {
 
   private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
 
+  private static final long LARGEST_PLACEHOLDER = 1 << 24;
+  private static final int MOST_PROBLEMS = 100;
+
+  private final String what;
   private final TensorSource source;
   private final TensorLoader loader;
   private final String root;
@@ -36,12 +41,19 @@ final class Checkpoint {
   /**
    * Opens a checkpoint for a family.
    *
+   * @param what errors call the model
    * @param root the family's prefix of the body's names, {@code "bert."}; a checkpoint of the body
    *     alone lacks it, which is accepted
    * @param seed of the tensors that a new head starts with
    */
   Checkpoint(
-      TensorSource source, TensorLoader loader, String root, double initializerRange, long seed) {
+      String what,
+      TensorSource source,
+      TensorLoader loader,
+      String root,
+      double initializerRange,
+      long seed) {
+    this.what = what;
     this.source = source;
     this.loader = loader;
     this.root = root;
@@ -64,7 +76,7 @@ final class Checkpoint {
     used.add(stored);
     if (!source.names().contains(stored)) {
       problems.add("missing " + stored + " " + Arrays.toString(shape));
-      return loader.create(new float[(int) new Shape(shape).size()], new Shape(shape));
+      return placeholder(shape);
     }
     long[] found = source.info(stored).shape();
     if (!Arrays.equals(found, shape)) {
@@ -75,9 +87,18 @@ final class Checkpoint {
               + Arrays.toString(found)
               + ", expected "
               + Arrays.toString(shape));
-      return loader.create(new float[(int) new Shape(shape).size()], new Shape(shape));
+      return placeholder(shape);
     }
     return loader.load(source, stored);
+  }
+
+  /** Stands in for a tensor that does not fit, so that others that do not are found as well. */
+  private NDArray placeholder(long... shape) {
+    long elements = new Shape(shape).size();
+    if (elements > LARGEST_PLACEHOLDER || problems.size() > MOST_PROBLEMS) {
+      finish();
+    }
+    return loader.create(new float[(int) elements], new Shape(shape));
   }
 
   /** A tensor, or null if the checkpoint has none of this name. */
@@ -140,7 +161,7 @@ final class Checkpoint {
    * @throws IllegalArgumentException listing every tensor that is missing or misshapen, and those
    *     left over, among which a misnamed one may be
    */
-  void finish(String what) {
+  void finish() {
     Set<String> unexpected = new TreeSet<>(source.names());
     unexpected.removeAll(used);
     unexpected.removeIf(
@@ -156,7 +177,7 @@ final class Checkpoint {
       throw new IllegalArgumentException(
           what
               + ": the weights do not fit config.json:\n  "
-              + String.join("\n  ", problems)
+              + String.join("\n  ", head(problems, 40))
               + (unexpected.isEmpty()
                   ? ""
                   : "\n  unexpected " + String.join(", ", head(unexpected, 20)))
@@ -170,7 +191,7 @@ final class Checkpoint {
     }
   }
 
-  private static List<String> head(Set<String> names, int most) {
+  private static List<String> head(Collection<String> names, int most) {
     List<String> head = names.stream().limit(most).toList();
     if (names.size() <= most) {
       return head;

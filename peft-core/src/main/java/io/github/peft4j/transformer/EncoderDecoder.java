@@ -58,6 +58,10 @@ record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.
             .findFirst()
             .orElseThrow(
                 () -> config.error("decoder_start_token_id", null, "the id that texts start with"));
+    if (start < 0 || start >= config.size("vocab_size")) {
+      throw config.error(
+          "decoder_start_token_id", start, "an id below vocab_size, " + config.size("vocab_size"));
+    }
     return new Decoding.Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
   }
 

@@ -45,7 +45,8 @@ final class Families {
                 new PositionSpec.Learned(
                     "embeddings.position_embeddings", "max_position_embeddings", 0);
             spec.layers = "encoder.layer";
-            spec.norm = NormSpec.layerNorm("layer_norm_eps");
+            spec.norm = NormSpec.layerNorm("layer_norm_eps", 1e-12);
+            requireEncoder(config);
             spec.attention =
                 new AttentionSpec(
                     "attention.self",
@@ -64,6 +65,17 @@ final class Families {
                 HeadSpec.of(Task.Type.SEQ_CLS, "classifier", "classifier").pooledBy("pooler.dense");
           });
 
+  /** Refuses what would be computed otherwise, as encoders with learned positions never do. */
+  private static void requireEncoder(ModelConfig config) {
+    String positions = config.text("position_embedding_type", "absolute");
+    if (!positions.equals("absolute")) {
+      throw config.error("position_embedding_type", positions, "absolute");
+    }
+    if (config.flag("is_decoder", false)) {
+      throw config.error("is_decoder", true, "false: BERT is supported as an encoder");
+    }
+  }
+
   /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
   static final Family GPT2 =
       Family.of(
@@ -77,7 +89,7 @@ final class Families {
             spec.embedding = EmbeddingSpec.of("wte");
             spec.positions = new PositionSpec.Learned("wpe", "n_positions", 0);
             spec.layers = "h";
-            spec.norm = NormSpec.layerNorm("layer_norm_epsilon");
+            spec.norm = NormSpec.layerNorm("layer_norm_epsilon", 1e-5);
             spec.attention =
                 new AttentionSpec(
                         "attn",
@@ -93,7 +105,7 @@ final class Families {
                     .activated("activation_function", "gelu_new");
             spec.finalNorm = "ln_f";
             spec.transposed = true;
-            spec.dropout = DropoutSpec.of("resid_pdrop", "attn_pdrop");
+            spec.dropout = new DropoutSpec("embd_pdrop", "attn_pdrop", null, "resid_pdrop", null);
             spec.head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "classifier");
           });
 

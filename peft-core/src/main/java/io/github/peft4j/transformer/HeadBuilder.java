@@ -87,7 +87,7 @@ final class HeadBuilder {
 
   private double dropout() {
     String branches = spec.dropout.branches();
-    double usual = branches == null ? 0 : config.number(branches, 0);
-    return config.number("classifier_dropout", usual);
+    String own = "classifier_dropout";
+    return config.dropout(config.has(own) || branches == null ? own : branches);
   }
 }

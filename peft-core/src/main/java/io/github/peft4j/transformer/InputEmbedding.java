@@ -125,6 +125,11 @@ final class InputEmbedding extends NamedBlock {
     return site.virtualTokens();
   }
 
+  /** How many positions active adapters take from every sequence. */
+  long positionsTaken() {
+    return site.positionsTaken();
+  }
+
   Embedding tokens() {
     return tokens;
   }

@@ -10,8 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -133,6 +131,15 @@ public final class ModelConfig {
     return has(field) ? integer(field) : otherwise;
   }
 
+  /** The id of a token, which the vocabulary has. */
+  long tokenId(String field) {
+    int id = integer(field);
+    if (id < 0 || id >= size("vocab_size")) {
+      throw error(field, id, "an id from 0 to " + (size("vocab_size") - 1));
+    }
+    return id;
+  }
+
   /** A whole number above zero: a dimension or a count. */
   public int size(String field) {
     int value = integer(field);
@@ -148,12 +155,39 @@ public final class ModelConfig {
     if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
       throw error(field, value, "a number");
     }
-    return value.getAsDouble();
+    double number = value.getAsDouble();
+    if (!Double.isFinite(number)) {
+      throw error(field, value, "a finite number");
+    }
+    return number;
   }
 
   /** A number, or a default. */
   public double number(String field, double otherwise) {
     return has(field) ? number(field) : otherwise;
+  }
+
+  /** A number above zero. */
+  double positive(String field) {
+    double value = number(field);
+    if (!(value > 0)) {
+      throw error(field, value, "a number above 0");
+    }
+    return value;
+  }
+
+  /** A number above zero, or a default. */
+  double positive(String field, double otherwise) {
+    return has(field) ? positive(field) : otherwise;
+  }
+
+  /** The probability that something is dropped, in [0, 1); 0 if the field is missing. */
+  double dropout(String field) {
+    double value = number(field, 0);
+    if (!(value >= 0 && value < 1)) {
+      throw error(field, value, "a probability, 0 or above and below 1");
+    }
+    return value;
   }
 
   /** A string, or a default. */
@@ -180,17 +214,25 @@ public final class ModelConfig {
     return value.getAsBoolean();
   }
 
-  /** The label names of {@code id2label} by id, or LABEL_0 … when there are none. */
-  public Map<Integer, String> labels() {
-    Map<Integer, String> labels = new TreeMap<>();
-    if (has("id2label") && json.get("id2label").isJsonObject()) {
-      json.getAsJsonObject("id2label")
-          .entrySet()
-          .forEach(e -> labels.put(Integer.valueOf(e.getKey()), e.getValue().getAsString()));
-    } else {
-      for (int i = 0; i < integer("num_labels", 2); i++) {
-        labels.put(i, "LABEL_" + i);
+  /** The names of the classes by id: those of {@code id2label}, or else LABEL_0 …. */
+  public List<String> labels() {
+    List<String> labels = new ArrayList<>();
+    if (!has("id2label") || !json.get("id2label").isJsonObject()) {
+      for (int i = 0; i < (has("num_labels") ? size("num_labels") : 2); i++) {
+        labels.add("LABEL_" + i);
       }
+      return labels;
+    }
+    JsonObject names = json.getAsJsonObject("id2label");
+    for (int i = 0; i < names.size(); i++) {
+      JsonElement name = names.get(String.valueOf(i));
+      if (name == null || !name.isJsonPrimitive()) {
+        throw error("id2label", names, "a name for each id from 0 to " + (names.size() - 1));
+      }
+      labels.add(name.getAsString());
+    }
+    if (labels.isEmpty()) {
+      throw error("id2label", names, "a name for one id at least");
     }
     return labels;
   }
@@ -198,11 +240,19 @@ public final class ModelConfig {
   /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if there is neither. */
   ModelConfig ropeParameters() {
     for (String field : new String[] {"rope_parameters", "rope_scaling"}) {
-      if (has(field) && json.get(field).isJsonObject()) {
+      if (has(field)) {
+        if (!json.get(field).isJsonObject()) {
+          throw error(field, json.get(field), "an object, or null");
+        }
         return new ModelConfig(json.getAsJsonObject(field), source + ": " + field);
       }
     }
     return new ModelConfig(new JsonObject(), source);
+  }
+
+  /** What errors call this config: a file, if it was read from one. */
+  public String source() {
+    return source;
   }
 
   /** The error for a field whose value cannot be used. */

@@ -29,6 +29,101 @@ public record ModelInput(
               return torch.repeat(x, [int(n), 1])
           """);
 
+  private static final Kernel BOUNDS =
+      Kernel.of(
+          """
+          def bounds(ids: Tensor) -> Tensor:                     # → (2)
+              return torch.stack([torch.min(ids), torch.max(ids)]).to(4)
+          """);
+
+  /**
+   * Checks the shapes.
+   *
+   * @throws IllegalArgumentException naming what does not fit
+   */
+  public ModelInput {
+    requireIds("ids", ids, "(B, T)");
+    Shape shape = ids.getShape();
+    if (mask != null) {
+      Shape masked = mask.getShape();
+      require(
+          masked.dimension() == 2 && masked.get(0) == shape.get(0) && masked.get(1) >= shape.get(1),
+          "mask",
+          mask,
+          "an element for each of the ids " + shape);
+    }
+    if (types != null) {
+      require(
+          types.getShape().equals(shape),
+          "types",
+          types,
+          "an element for each of the ids " + shape);
+    }
+    if (decoderIds != null) {
+      requireIds("decoderIds", decoderIds, "(B, U)");
+      require(
+          decoderIds.getShape().get(0) == shape.get(0),
+          "decoderIds",
+          decoderIds,
+          "a row for each of the ids " + shape);
+    }
+  }
+
+  private static void requireIds(String name, NDArray ids, String shape) {
+    require(
+        ids.getDataType().isInteger() && ids.getShape().dimension() == 2 && ids.size() > 0,
+        name,
+        ids,
+        "whole numbers of shape " + shape + ", one at least");
+  }
+
+  private static void require(boolean fine, String name, NDArray array, String expected) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          name
+              + " are of type "
+              + array.getDataType()
+              + " and shape "
+              + array.getShape()
+              + "; expected "
+              + expected);
+    }
+  }
+
+  /**
+   * Checks the values, beyond which there is no vector: on a GPU the whole process would be lost.
+   *
+   * @throws IllegalArgumentException naming the id that is none of the model's
+   */
+  void requireKnownIds(ModelConfig config) {
+    requireBelow("ids", ids, "vocab_size", config);
+    requireBelow("decoderIds", decoderIds, "vocab_size", config);
+    requireBelow("types", types, "type_vocab_size", config);
+  }
+
+  private static void requireBelow(
+      String name, @Nullable NDArray ids, String field, ModelConfig config) {
+    if (ids == null || !config.has(field)) {
+      return;
+    }
+    int size = config.size(field);
+    try (NDArray bounds = BOUNDS.call(ids)) {
+      for (long id : bounds.toLongArray()) {
+        if (id < 0 || id >= size) {
+          throw new IllegalArgumentException(
+              name
+                  + " hold "
+                  + id
+                  + "; expected 0 to "
+                  + (size - 1)
+                  + ", by the model's "
+                  + field
+                  + ": take the ids of the model's own tokenizer");
+        }
+      }
+    }
+  }
+
   /** Token ids without padding. */
   public static ModelInput of(NDArray ids) {
     return new ModelInput(ids, null, null, null);
@@ -94,7 +189,14 @@ public record ModelInput(
    * @return (B, T), int64
    */
   public static NDArray array(NDManager manager, long[][] rows) {
-    int width = rows[0].length;
+    int width = rows.length == 0 ? 0 : rows[0].length;
+    if (width == 0 || Stream.of(rows).anyMatch(row -> row.length != width)) {
+      throw new IllegalArgumentException(
+          "rows have "
+              + Stream.of(rows).map(row -> row.length).toList()
+              + " ids; expected one row at least, all of one length above 0: pad the shorter ones"
+              + " and mask the padding");
+    }
     long[] flat = new long[rows.length * width];
     for (int i = 0; i < rows.length; i++) {
       System.arraycopy(rows[i], 0, flat, i * width, width);

@@ -39,12 +39,17 @@ public final class Models {
     try (TensorLoader loader = new TensorLoader(manager, precision)) {
       Checkpoint weights =
           new Checkpoint(
-              source, loader, family.root(config), config.number("initializer_range", 0.02), seed);
+              config.source(),
+              source,
+              loader,
+              family.root(config),
+              config.number("initializer_range", 0.02),
+              seed);
       TransformerModel.Body body = family.body(config, weights);
       Head head = family.head(config, chosen, weights, body);
-      weights.finish(family.modelType);
+      weights.finish();
       return new TransformerModel(config, chosen, manager, precision, body, head);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       manager.close();
       throw e;
     }

@@ -107,9 +107,11 @@ final class RotaryEmbedding implements AutoCloseable {
         values[(t * 2 * half) + half + i] = value;
       }
     }
-    NDArray table = manager.create(values, new Shape(rows, 2L * half));
-    table.detach();
-    return table;
+    try (NDArray java = manager.create(values, new Shape(rows, 2L * half))) {
+      NDArray table = java.duplicate(); // PyTorch's own memory, which views of it keep
+      table.detach();
+      return table;
+    }
   }
 
   @Override
@@ -130,7 +132,7 @@ final class RotaryEmbedding implements AutoCloseable {
    */
   static float[] frequencies(ModelConfig config, int dimensions) {
     ModelConfig rope = config.ropeParameters();
-    double theta = rope.number("rope_theta", config.number("rope_theta", 10000.0));
+    double theta = (rope.has("rope_theta") ? rope : config).positive("rope_theta", 10000.0);
     float[] frequencies = new float[dimensions / 2];
     for (int i = 0; i < frequencies.length; i++) {
       frequencies[i] = (float) (1.0 / Math.pow(theta, 2.0 * i / dimensions));
@@ -138,7 +140,7 @@ final class RotaryEmbedding implements AutoCloseable {
     String type = rope.text("rope_type", rope.text("type", "default"));
     return switch (type) {
       case "default" -> frequencies;
-      case "linear" -> linear(frequencies, rope.number("factor"));
+      case "linear" -> linear(frequencies, rope.positive("factor"));
       case "llama3" -> llama3(frequencies, rope);
       default ->
           throw config.error("rope_parameters.rope_type", type, "one of default, linear, llama3");
@@ -154,10 +156,10 @@ final class RotaryEmbedding implements AutoCloseable {
 
   /** Llama 3.1's scaling: long waves are stretched, short ones kept, those between blended. */
   private static float[] llama3(float[] frequencies, ModelConfig rope) {
-    double factor = rope.number("factor");
-    double low = rope.number("low_freq_factor");
-    double high = rope.number("high_freq_factor");
-    double original = rope.number("original_max_position_embeddings");
+    double factor = rope.positive("factor");
+    double low = rope.positive("low_freq_factor");
+    double high = rope.positive("high_freq_factor");
+    double original = rope.positive("original_max_position_embeddings");
     for (int i = 0; i < frequencies.length; i++) {
       double wave = 2 * Math.PI / frequencies[i];
       if (wave > original / low) {

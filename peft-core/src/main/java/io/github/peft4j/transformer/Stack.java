@@ -94,6 +94,11 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     return embedding.virtualTokens();
   }
 
+  /** How many positions active adapters take from every sequence. */
+  long positionsTaken() {
+    return embedding.positionsTaken();
+  }
+
   Embedding tokens() {
     return embedding.tokens();
   }

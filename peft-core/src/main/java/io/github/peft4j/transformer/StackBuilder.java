@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
 /** Builds a {@link Stack} out of its spec, a config file and a checkpoint. */
 final class StackBuilder {
 
+  private static final String GROUPS = "num_key_value_heads";
+
+  /** Of what heads make together: beyond it there is no model, but a mistake in a file. */
+  private static final int WIDEST = 1 << 20;
+
   private final StackSpec spec;
   private final ModelConfig config;
   private final Checkpoint weights;
@@ -36,16 +41,24 @@ final class StackBuilder {
     this.weights = weights;
     this.hidden = config.size(spec.sizes.hidden());
     this.heads = config.size(spec.sizes.heads());
-    this.keyValueHeads = config.integer("num_key_value_heads", heads);
+    this.keyValueHeads = config.has(GROUPS) ? config.size(GROUPS) : heads;
+    if (heads % keyValueHeads != 0) {
+      throw config.error(
+          GROUPS, keyValueHeads, "a divisor of " + spec.sizes.heads() + " " + heads);
+    }
     this.head = headDimension();
-    this.epsilon = config.number(spec.norm.epsilon(), 1e-6);
+    this.epsilon = config.positive(spec.norm.epsilon(), spec.norm.usual());
     this.dropout = dropout(spec.dropout.branches());
   }
 
   private int headDimension() {
     SizeSpec sizes = spec.sizes;
     if (config.has(sizes.head())) {
-      return config.size(sizes.head());
+      int size = config.size(sizes.head());
+      if ((long) size * heads > WIDEST) {
+        throw config.error(sizes.head(), size, "at most " + WIDEST / heads);
+      }
+      return size;
     }
     if (hidden % heads != 0) {
       throw config.error(sizes.heads(), heads, "a divisor of " + sizes.hidden() + " " + hidden);
@@ -105,10 +118,16 @@ final class StackBuilder {
 
   private RelativePositions relativePositions(String name) {
     int buckets = config.integer("relative_attention_num_buckets", 32);
+    if (buckets < 4) {
+      throw config.error("relative_attention_num_buckets", buckets, "4 or more");
+    }
+    String field = "relative_attention_max_distance";
+    int farthest = config.integer(field, 128);
+    if (farthest <= buckets / (spec.causal ? 2 : 4)) {
+      throw config.error(field, farthest, "more than half the buckets of a direction");
+    }
     return new RelativePositions(
-        weights.embedding(spec.named(name), buckets, heads),
-        config.integer("relative_attention_max_distance", 128),
-        !spec.causal);
+        weights.embedding(spec.named(name), buckets, heads), farthest, !spec.causal);
   }
 
   private TransformerLayer layer(int index, @Nullable RotaryEmbedding rotary) {
@@ -160,7 +179,8 @@ final class StackBuilder {
     }
 
     void feedForward(FeedForwardSpec network) {
-      int inner = config.integer(spec.sizes.inner(), 4 * hidden);
+      String field = spec.sizes.inner();
+      int inner = config.has(field) ? config.size(field) : 4 * hidden;
       Linear gate =
           network.gate() == null ? null : linear(name, network.gate(), Role.GATE, hidden, inner);
       Linear up =
@@ -171,7 +191,7 @@ final class StackBuilder {
               gate,
               up,
               down,
-              Activation.named(config.text(network.activation(), network.usualActivation())),
+              activation(network),
               network.fusedGate(),
               dropout(spec.dropout.feedForward()));
       branch(name + ".feed_forward", Kind.FEED_FORWARD, network.branch(), function::forward);
@@ -222,7 +242,17 @@ final class StackBuilder {
     return weights.norm(name, dimension, !spec.norm.rms(), epsilon);
   }
 
+  private Activation activation(FeedForwardSpec network) {
+    String name = config.text(network.activation(), network.usualActivation());
+    try {
+      return Activation.named(name);
+    } catch (IllegalArgumentException e) {
+      throw new UnsupportedModelException(
+          config.error(network.activation(), name, String.valueOf(e.getMessage())));
+    }
+  }
+
   private double dropout(@Nullable String field) {
-    return field == null ? 0 : config.number(field, 0);
+    return field == null ? 0 : config.dropout(field);
   }
 }

@@ -142,15 +142,16 @@ final class StackSpec {
    *
    * @param rms without mean and bias
    * @param epsilon the config's field
+   * @param usual where the config lacks it, as transformers has it
    */
-  record NormSpec(boolean rms, String epsilon) {
+  record NormSpec(boolean rms, String epsilon, double usual) {
 
     static NormSpec rms(String epsilon) {
-      return new NormSpec(true, epsilon);
+      return new NormSpec(true, epsilon, 1e-6);
     }
 
-    static NormSpec layerNorm(String epsilon) {
-      return new NormSpec(false, epsilon);
+    static NormSpec layerNorm(String epsilon, double usual) {
+      return new NormSpec(false, epsilon, usual);
     }
   }
 

@@ -1,6 +1,5 @@
 package io.github.peft4j.transformer;
 
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
@@ -84,9 +83,7 @@ public record Task(Type type, List<String> labels) {
             ? Type.SEQ_CLS
             : architecture.contains("ForTokenClassification") ? Type.TOKEN_CLS : usual;
     List<String> labels =
-        type == Type.SEQ_CLS || type == Type.TOKEN_CLS
-            ? new ArrayList<>(config.labels().values())
-            : Collections.emptyList();
+        type == Type.SEQ_CLS || type == Type.TOKEN_CLS ? config.labels() : Collections.emptyList();
     if (type == Type.SEQ_CLS) {
       requireClasses(config, labels);
     }

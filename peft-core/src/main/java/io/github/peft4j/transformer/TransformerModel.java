@@ -18,6 +18,7 @@ import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -88,6 +89,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   private NDArray hiddenOfReplicas(ModelInput input, Pass pass) {
+    requireOpen();
     pass.compute(shared);
     return body.forward(input, pass);
   }
@@ -99,11 +101,17 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     }
   }
 
-  /** Logits of a pass of inference. */
+  /**
+   * Logits of a pass of inference.
+   *
+   * @throws IllegalArgumentException if an id is none of the model's, or if there are more tokens
+   *     than positions
+   */
   public NDArray logits(ModelInput input, Pass pass) {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
+            input.requireKnownIds(config);
             return scope.keep(head.logits(hidden(input, pass), pass));
           }
         });
@@ -154,6 +162,17 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return new Decoding(this, body.open(rows, config), padId);
   }
 
+  /**
+   * Refuses what a closed model cannot do.
+   *
+   * @throws IllegalStateException if the model is closed
+   */
+  public void requireOpen() {
+    if (!manager.isOpen()) {
+      throw new IllegalStateException("the model is closed; load it again");
+    }
+  }
+
   /** The head. */
   public Head head() {
     return head;
@@ -195,14 +214,37 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
+   * How many tokens a text may have: the positions that active adapters leave.
+   *
+   * @throws IllegalArgumentException if their virtual tokens leave none
+   */
+  public long room() {
+    long virtual = body.stacks().stream().mapToLong(Stack::positionsTaken).max().orElse(0);
+    long room = maxPositions() - virtual;
+    if (room < 1) {
+      throw new IllegalArgumentException(
+          "the virtual tokens of the active adapters take "
+              + virtual
+              + " positions, but the model has "
+              + maxPositions()
+              + " in all; take fewer virtual tokens");
+    }
+    return room;
+  }
+
+  /**
    * The id to pad texts with: {@code pad_token_id} of config.json, by which a decoder that
    * classifies texts finds their ends.
    *
-   * @param otherwise the id if config.json has none, or none of the vocabulary: the tokenizer's
+   * @param otherwise the id if config.json has none, or none of the vocabulary: the tokenizer's. If
+   *     that is none of the vocabulary either, 0 is taken, as what is masked may be anything
    */
   public long padId(long otherwise) {
-    long id = config.integer("pad_token_id", -1);
-    return 0 <= id && id < config.size("vocab_size") ? id : otherwise;
+    long size = config.size("vocab_size");
+    return LongStream.of(config.integer("pad_token_id", -1), otherwise)
+        .filter(id -> 0 <= id && id < size)
+        .findFirst()
+        .orElse(0);
   }
 
   /**
@@ -212,8 +254,8 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * @param labels [B][U], {@link Targets#IGNORED} where none counts
    */
   public long[][] shiftRight(long[][] labels) {
-    long start = config.integer("decoder_start_token_id");
-    long pad = config.integer("pad_token_id");
+    long start = config.tokenId("decoder_start_token_id");
+    long pad = config.tokenId("pad_token_id");
     long[][] shifted = new long[labels.length][labels[0].length];
     for (int b = 0; b < labels.length; b++) {
       shifted[b][0] = start;
@@ -312,6 +354,10 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   @Override
   protected NDList forwardInternal(
       ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    if (inputs.isEmpty() || inputs.size() > 3) {
+      throw new IllegalArgumentException(
+          inputs.size() + " arrays given; expected ids (B, T), and after them mask and segments");
+    }
     NDArray ids = inputs.get(0);
     NDArray mask = inputs.size() > 1 ? inputs.get(1) : null;
     NDArray third = inputs.size() > 2 ? inputs.get(2) : null;

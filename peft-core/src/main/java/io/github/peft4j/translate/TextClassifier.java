@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
 
 /**
  * Classifies texts. Many texts go through the model in batches of similar length, so that little is
- * computed for padding. A text that is longer than the model's positions loses its end.
+ * computed for padding. A text that is longer than the positions that the model has, and active
+ * adapters leave, loses its end.
  *
  * <p>A classifier has no state of its own; several threads may use one.
  */
@@ -41,7 +42,8 @@ public final class TextClassifier {
 
   private final TransformerModel model;
   private final List<String> labels;
-  private final Encoder<ClassificationExample> encoder;
+  private final Tokenizer tokenizer;
+  private final Labels classes;
   private final Collator collator;
 
   /**
@@ -60,8 +62,8 @@ public final class TextClassifier {
     }
     this.model = model;
     this.labels = model.task().labels();
-    this.encoder =
-        Encoder.classification(tokenizer, Labels.of(labels), Math.toIntExact(model.maxPositions()));
+    this.tokenizer = tokenizer;
+    this.classes = Labels.of(labels);
     this.collator = new Collator(model.padId(tokenizer.padId()));
   }
 
@@ -111,7 +113,9 @@ public final class TextClassifier {
   }
 
   EncodedExample encode(String text) {
-    return encoder.encode(new ClassificationExample(text, labels.get(0)));
+    int room = Math.toIntExact(model.room());
+    return Encoder.classification(tokenizer, classes, room)
+        .encode(new ClassificationExample(text, labels.get(0)));
   }
 
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {

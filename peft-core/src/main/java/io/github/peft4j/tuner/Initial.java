@@ -10,6 +10,9 @@ import java.util.Random;
 /** Makes the tensors that adapters start with: on the model's device, in the masters' precision. */
 public final class Initial {
 
+  /** What a Java array holds. */
+  private static final int MOST = Integer.MAX_VALUE - 8;
+
   private final NDManager manager;
   private final Precision precision;
   private final Random random;
@@ -28,19 +31,36 @@ public final class Initial {
 
   /** All zeros. */
   public NDArray zeros(long... shape) {
-    return of(new float[Math.toIntExact(new Shape(shape).size())], shape);
+    return of(new float[count(shape)], shape);
   }
 
   /** All the same value. */
   public NDArray filled(double value, long... shape) {
-    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    float[] values = new float[count(shape)];
     java.util.Arrays.fill(values, (float) value);
     return of(values, shape);
   }
 
+  private static int count(long... shape) {
+    double count = 1;
+    for (long size : shape) {
+      count *= size;
+    }
+    if (count > MOST) {
+      throw new IllegalArgumentException(
+          "a tensor of shape "
+              + new Shape(shape)
+              + " is beyond what a Java array holds; expected "
+              + MOST
+              + " numbers at most: lower the rank, the number of virtual tokens or the width that"
+              + " the config asks for");
+    }
+    return (int) count;
+  }
+
   /** Normal with mean 0. */
   public NDArray normal(double deviation, long... shape) {
-    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) (random.nextGaussian() * deviation);
     }
@@ -56,7 +76,7 @@ public final class Initial {
 
   /** Normal with mean 0, drawn again beyond two deviations. */
   public NDArray truncatedNormal(double deviation, long... shape) {
-    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
       double x;
       do {
@@ -69,7 +89,7 @@ public final class Initial {
 
   /** Uniform between -bound and bound. */
   public NDArray uniform(double bound, long... shape) {
-    float[] values = new float[Math.toIntExact(new Shape(shape).size())];
+    float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) ((2 * random.nextDouble() - 1) * bound);
     }

@@ -67,6 +67,26 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     long virtualTokens();
   }
 
+  /** A layer that counts positions on. */
+  public interface Shifting {
+    /** By how many. */
+    long shift();
+  }
+
+  /** How many positions active layers take from a sequence, at most. */
+  public long positionsTaken() {
+    return composition().lineups().stream()
+        .mapToLong(lineup -> lineup.stream().map(this::layer).mapToLong(InputSite::taken).sum())
+        .max()
+        .orElse(0);
+  }
+
+  private static long taken(@Nullable TunerLayer<?, ?> layer) {
+    return layer instanceof Prepending prompt
+        ? prompt.virtualTokens()
+        : layer instanceof Shifting prefix ? prefix.shift() : 0;
+  }
+
   /**
    * How many vectors the active layers put in front of the sequence.
    *

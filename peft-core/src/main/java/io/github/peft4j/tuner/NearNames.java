@@ -11,10 +11,16 @@ public final class NearNames {
 
   /** The message for a wish that no name fulfils, with the nearest names there are. */
   public static String nothingMatches(String wanted, Collection<String> names) {
+    return nothingMatches("target modules", wanted, names);
+  }
+
+  /** The same for wishes called otherwise. */
+  public static String nothingMatches(String what, String wanted, Collection<String> names) {
     List<String> kinds =
         names.stream().map(name -> name.replaceAll("\\d+", "*")).distinct().toList();
     List<String> near = nearest(wanted.replaceAll("[\\[\\]]", ""), kinds, 8);
-    return "target modules "
+    return what
+        + " "
         + wanted
         + " match no module of this model. Nearest of its "
         + kinds.size()

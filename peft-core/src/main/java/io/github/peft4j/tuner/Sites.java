@@ -119,7 +119,9 @@ public final class Sites {
   public void reserve(List<String> modules) {
     saved = List.copyOf(modules);
     List<Pattern> names =
-        modules.stream().map(m -> Pattern.compile("(^|.*\\.)" + m + "($|\\..*)")).toList();
+        modules.stream()
+            .map(m -> TargetModules.pattern("modules_to_save", "(^|.*\\.)", m, "($|\\..*)"))
+            .toList();
     reserved = name -> names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
   }
 

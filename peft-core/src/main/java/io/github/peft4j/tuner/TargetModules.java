@@ -64,6 +64,23 @@ public final class TargetModules {
     return new TargetModules(null, expression);
   }
 
+  /**
+   * A regular expression of a config.
+   *
+   * @param field whose value it is
+   * @param before put before it
+   * @param after put behind it
+   * @throws IllegalArgumentException naming both, if it is none
+   */
+  public static Pattern pattern(String field, String before, String expression, String after) {
+    try {
+      return Pattern.compile(before + expression + after);
+    } catch (PatternSyntaxException e) {
+      throw new IllegalArgumentException(
+          field + " \"" + expression + "\" is not a regular expression: " + e.getDescription(), e);
+    }
+  }
+
   /** Whether this is {@code all-linear}. */
   public boolean isAllLinear() {
     return ALL_LINEAR.equals(expression);
@@ -108,7 +125,7 @@ public final class TargetModules {
         patterns == null || patterns.isEmpty()
             ? List.of(Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\."))
             : patterns.stream()
-                .map(part -> Pattern.compile("(?:^|.*?\\.)" + part + "\\.(\\d+)\\."))
+                .map(part -> pattern("layers_pattern", "(?:^|.*?\\.)", part, "\\.(\\d+)\\."))
                 .toList();
     return name ->
         compiled.stream()

@@ -142,6 +142,8 @@ record Recipe(PeftConfig config, double learningRate) {
   /** Rises from the first step on over 6 % of all steps, and falls to 0. */
   private LearningRateSchedule schedule(long steps) {
     double warmup = 0.06 * steps;
-    return step -> learningRate * Math.min((step + 1) / warmup, (steps - step) / (steps - warmup));
+    return step ->
+        learningRate
+            * Math.min(1, Math.min((step + 1) / warmup, (steps - step) / (steps - warmup)));
   }
 }

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * The prefix of all layers: P [n, 2 L · K · d], trained itself or W₂ tanh(W₁ E + b₁) + b₂ of a
  * trained table E. Positions of the sequence count on behind it.
  */
-final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+    implements InputSite.Shifting {
 
   private static final String NAME = "prompt_encoder.";
   private static final String RESULT = "prompt_embeddings";
@@ -88,6 +89,11 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
     return encoded != null
         ? encoded.value(isTraining() && trains())
         : Objects.requireNonNull(table).value();
+  }
+
+  @Override
+  public long shift() {
+    return n;
   }
 
   /** Keys and values (2 L, K, n, d), computed once a run. */

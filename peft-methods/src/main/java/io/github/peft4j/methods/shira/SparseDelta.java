@@ -28,15 +28,19 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private static final Kernel PLAIN = ADD.with("first", "columns").with("second", "rows");
   private static final Kernel TRANSPOSED = ADD.with("first", "rows").with("second", "columns");
 
+  private final String module;
+  private final long in;
+  private final long out;
   private final Trainable values;
   private final Trainable places;
   private final Kernel add;
 
   SparseDelta(LinearSite site, ShiraConfig config, Initial initial) {
-    long in = site.inFeatures();
-    long out = site.outFeatures();
-    int count = Math.toIntExact(config.r() * (in + out));
-    if (count > in * out) {
+    this.module = site.name();
+    this.in = site.inFeatures();
+    this.out = site.outFeatures();
+    long wanted = config.r() * (in + out);
+    if (wanted > in * out) {
       throw new IllegalArgumentException(
           "ShiraConfig: field 'r' is "
               + config.r()
@@ -45,8 +49,9 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
               + " of "
               + site.name()
               + ", but that would be "
-              + count);
+              + wanted);
     }
+    int count = Math.toIntExact(wanted);
     this.values =
         trainable(
             "shira_weight", config.initWeights() ? initial.zeros(count) : initial.normal(1, count));
@@ -62,6 +67,31 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
     this.places =
         buffer("shira_indices", values.value().getManager().create(pairs, new Shape(2, count)));
     this.add = site.isTransposed() ? TRANSPOSED : PLAIN;
+  }
+
+  /** Beyond the weight's end a GPU would be lost to the whole process. */
+  @Override
+  public void loaded(boolean all) {
+    int[] pairs = places.value().toIntArray();
+    int count = pairs.length / 2;
+    for (int i = 0; i < count; i++) {
+      int row = pairs[i];
+      int column = pairs[count + i];
+      if (row < 0 || row >= out || column < 0 || column >= in) {
+        throw new IllegalArgumentException(
+            "shira_indices of "
+                + module
+                + " hold row "
+                + row
+                + ", column "
+                + column
+                + "; expected places of a weight of "
+                + out
+                + " rows and "
+                + in
+                + " columns: the adapter's file is damaged, or for another base model");
+      }
+    }
   }
 
   @Override
