@@ -34,6 +34,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** An adapter's folder as Hugging Face PEFT writes and reads it. */
@@ -233,13 +235,14 @@ final class AdapterFiles {
       TensorSource source,
       Map<String, Trainable> tensors,
       Map<String, ParameterSite> frozen) {
-    List<String> problems = new ArrayList<>();
+    List<Supplier<String>> problems = new ArrayList<>(); // finding near names takes long
     Set<String> homeless = new TreeSet<>(source.names());
     homeless.removeAll(tensors.keySet());
     homeless.removeAll(frozen.keySet());
     for (String name : homeless) {
       problems.add(
-          name
+          () ->
+              name
               + " finds no place in the model; near: "
               + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
     }
@@ -247,12 +250,14 @@ final class AdapterFiles {
         (name, tensor) -> {
           if (!source.names().contains(name)) {
             problems.add(
+                () ->
                 name
                     + " is missing; near: "
                     + String.join(", ", NearNames.nearest(name, source.names(), 3)));
           } else if (!Arrays.equals(
               source.info(name).shape(), tensor.value().getShape().getShape())) {
             problems.add(
+                () ->
                 name
                     + " has shape "
                     + Arrays.toString(source.info(name).shape())
@@ -261,6 +266,7 @@ final class AdapterFiles {
           } else if (source.info(name).dtype().isFloating()
               == (tensor.value().getDataType() == DataType.INT32)) {
             problems.add(
+                () ->
                 name
                     + " is of type "
                     + source.info(name).dtype()
@@ -271,7 +277,7 @@ final class AdapterFiles {
     frozen.forEach(
         (name, parameter) -> {
           if (source.names().contains(name) && !isSame(source, name, parameter.frozen())) {
-            problems.add(name + " holds another table than the model's " + parameter.name());
+            problems.add(() -> name + " holds another table than the model's " + parameter.name());
           }
         });
     if (!problems.isEmpty()) {
@@ -281,7 +287,7 @@ final class AdapterFiles {
               + " does not fit this model and "
               + CONFIG
               + ":\n  "
-              + String.join("\n  ", problems.subList(0, Math.min(most, problems.size())))
+              + problems.stream().limit(most).map(Supplier::get).collect(Collectors.joining("\n  "))
               + (problems.size() > most ? "\n  … " + (problems.size() - most) + " more" : "")
               + "\nIs it an adapter for another base model?");
     }

@@ -10,11 +10,13 @@ import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.transformer.ModelInput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -112,12 +114,75 @@ class DamagedAdapterTest {
     "'\"lora_dropout\": 0.0', '\"lora_dropout\": -Infinity', 'lora_dropout'",
     "'\"lora_dropout\": 0.0', '\"lora_dropout\": 1.0', 'lora_dropout'",
     "'\"use_dora\": false', '\"use_dora\": \"no\"', 'use_dora'",
+    "'\"bias\": \"none\"', '\"bias\": null', 'bias'",
+    "'\"peft_type\": \"LORA\"', '\"peft_type\": {}', 'peft_type'",
   })
   void valuesOfTheConfigThatMakeNoSense(String from, String to, String field) throws IOException {
     String text = Files.readString(config);
     assertThat(text).contains(from);
     Files.writeString(config, text.replace(from, to));
     assertRefused("'" + field + "'", "expected");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'\"modules_to_save\": null', '\"modules_to_save\": [\"(\"]', 'modules_to_save'",
+    "'\"rank_pattern\": {}', '\"rank_pattern\": {\"(\": 3}', 'pattern'",
+    "'\"layers_pattern\": null', '\"layers_pattern\": \"(\", \"layers_to_transform\": [0]', 'layers_pattern'",
+  })
+  void whatIsNoRegularExpression(String from, String to, String field) throws IOException {
+    String text = Files.readString(config).replaceAll("\\s*\"layers_to_transform\": null,", "");
+    assertThat(text).contains(from);
+    Files.writeString(config, text.replace(from, to));
+    assertRefused(config.toString(), field + " \"(\" is not a regular expression");
+  }
+
+  @Test
+  void noPatternMeansNone() throws IOException {
+    String text = Files.readString(config);
+    Files.writeString(config, text.replace("\"rank_pattern\": {}", "\"rank_pattern\": null"));
+    try (PeftModel model = llama()) {
+      assertThat(model.loadAdapter(folder.toString()).adapters()).hasSize(1);
+    }
+  }
+
+  @Test
+  void numbersThatAreNone() throws IOException {
+    rewrite(
+        (source, writer) ->
+            source
+                .names()
+                .forEach(
+                    name -> {
+                      float[] values = source.floats(name);
+                      values[1] = name.equals(A) ? Float.NaN : values[1];
+                      writer.add(name, source.info(name).shape(), values);
+                    }));
+    assertRefused(weights.toString(), A, "NaN at element 1");
+  }
+
+  @Test
+  void placesBeyondTheWeight() throws IOException {
+    try (PeftModel model = llama()) {
+      model.adapt(ShiraConfig.ofRank(1).targeting("q_proj")).save(folder.toString());
+    }
+    rewrite(
+        (source, writer) ->
+            source
+                .names()
+                .forEach(
+                    name -> {
+                      if (name.endsWith("shira_indices")) {
+                        long count = source.info(name).elementCount();
+                        writer.add(
+                            source.info(name),
+                            sink ->
+                                sink.accept(ByteBuffer.allocate(4 * (int) count).put(3, (byte) 1)));
+                      } else {
+                        writer.add(name, source.info(name).shape(), source.floats(name));
+                      }
+                    }));
+    assertRefused("shira_indices", "row 16777216");
   }
 
   @Test

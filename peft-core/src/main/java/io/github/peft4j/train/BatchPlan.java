@@ -33,7 +33,7 @@ final class BatchPlan {
 
   /** Optimizer steps that go through all examples once. */
   long stepsPerEpoch() {
-    return (sampler.batchesPerEpoch() + accumulation - 1L) / accumulation;
+    return (accumulation - 1L + sampler.batchesPerEpoch()) / accumulation;
   }
 
   /** The examples of a step's batches. */

@@ -108,6 +108,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    *     than positions
    */
   public NDArray logits(ModelInput input, Pass pass) {
+    requireOpen();
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {

@@ -11,7 +11,7 @@ public final class NearNames {
 
   /** The message for a wish that no name fulfils, with the nearest names there are. */
   public static String nothingMatches(String wanted, Collection<String> names) {
-    return nothingMatches("target modules", wanted, names);
+    return nothingMatches("target_modules", wanted, names);
   }
 
   /** The same for wishes called otherwise. */

@@ -27,8 +27,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -292,6 +295,55 @@ class FineTunerTest {
       assertThatThrownBy(() -> FineTuner.of(model).on(prompts(3)).run())
           .hasMessageContaining("none is active");
     }
+  }
+
+  @Test
+  void saysWhatIsWrongWithTheSettings() {
+    try (PeftModel model = llama()) {
+      Map<Consumer<FineTuner>, String> refused = new LinkedHashMap<>();
+      refused.put(t -> t.steps((1L << 32) + 5), "steps is 4294967301");
+      refused.put(t -> t.learningRate(Double.POSITIVE_INFINITY), "learningRate is Infinity");
+      refused.put(t -> t.weightDecay(Double.NaN), "weightDecay is NaN");
+      refused.put(t -> t.clip(-1), "clip is -1.0");
+      refused.put(t -> t.schedule(steps -> step -> Double.NaN), "the rate NaN for step 0");
+      refused.put(t -> t.stopEarly(1), "stopEarly does nothing without validateOn");
+      refused.put(t -> t.evaluateEvery(1), "evaluateEvery does nothing without validateOn");
+      refused.put(t -> t.checkpointEvery(1), "checkpointEvery does nothing without checkpointTo");
+      refused.put(t -> t.validateOn(prompts(2)).metric("f7"), "'f7': there are loss, perplexity");
+      refused.put(
+          t -> t.listener(onStep(() -> model.merge())).steps(2), "removed or merged at step 1");
+      refused.put(t -> {}, "unmerge() first");
+      refused.forEach(
+          (settings, message) ->
+              assertThatThrownBy(
+                      () -> {
+                        FineTuner tuner = FineTuner.of(model).on(prompts(4)).steps(1).quiet();
+                        settings.accept(tuner);
+                        tuner.run();
+                      })
+                  .hasMessageContaining(message));
+      model.unmerge();
+      int most = Integer.MAX_VALUE; // of what is counted, sums may be more
+      assertThat(
+              FineTuner.of(model)
+                  .on(prompts(4))
+                  .epochs(1)
+                  .batchSize(most)
+                  .accumulate(most)
+                  .quiet()
+                  .run()
+                  .steps())
+          .isEqualTo(1);
+    }
+  }
+
+  private static TrainingListener onStep(Runnable code) {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepEvent event) {
+        code.run();
+      }
+    };
   }
 
   @Test
