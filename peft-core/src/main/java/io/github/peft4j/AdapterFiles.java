@@ -243,35 +243,35 @@ final class AdapterFiles {
       problems.add(
           () ->
               name
-              + " finds no place in the model; near: "
-              + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
+                  + " finds no place in the model; near: "
+                  + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
     }
     tensors.forEach(
         (name, tensor) -> {
           if (!source.names().contains(name)) {
             problems.add(
                 () ->
-                name
-                    + " is missing; near: "
-                    + String.join(", ", NearNames.nearest(name, source.names(), 3)));
+                    name
+                        + " is missing; near: "
+                        + String.join(", ", NearNames.nearest(name, source.names(), 3)));
           } else if (!Arrays.equals(
               source.info(name).shape(), tensor.value().getShape().getShape())) {
             problems.add(
                 () ->
-                name
-                    + " has shape "
-                    + Arrays.toString(source.info(name).shape())
-                    + ", the model needs "
-                    + tensor.value().getShape());
+                    name
+                        + " has shape "
+                        + Arrays.toString(source.info(name).shape())
+                        + ", the model needs "
+                        + tensor.value().getShape());
           } else if (source.info(name).dtype().isFloating()
               == (tensor.value().getDataType() == DataType.INT32)) {
             problems.add(
                 () ->
-                name
-                    + " is of type "
-                    + source.info(name).dtype()
-                    + ", the model needs "
-                    + tensor.value().getDataType());
+                    name
+                        + " is of type "
+                        + source.info(name).dtype()
+                        + ", the model needs "
+                        + tensor.value().getDataType());
           }
         });
     frozen.forEach(

@@ -18,6 +18,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -104,11 +106,13 @@ final class Checkpoints {
     try {
       JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
       RunState state = GSON.fromJson(json, RunState.class);
-      if (state.settings == null || state.losses == null) {
-        throw new IllegalArgumentException(file + " is no state of a training");
+      if (!state.isWhole()) {
+        throw new IllegalArgumentException(
+            file + " is no state of a training; delete its folder to go on from the one before");
       }
+      Instant.parse(state.started);
       return state;
-    } catch (JsonParseException | IllegalStateException e) {
+    } catch (JsonParseException | IllegalStateException | DateTimeParseException e) {
       throw new IllegalArgumentException(file + " is no state of a training: " + e.getMessage(), e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);

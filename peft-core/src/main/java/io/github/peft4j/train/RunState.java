@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /** How far a run has come; written to and read from checkpoints as JSON. */
@@ -34,6 +35,17 @@ final class RunState {
 
   /** Evaluations since the best. */
   int sinceBest;
+
+  /** Whether nothing is missing, and there is a loss for each step: a file may hold anything. */
+  boolean isWhole() {
+    return settings != null
+        && started != null
+        && losses != null
+        && evaluations != null
+        && losses.size() == step
+        && losses.stream().allMatch(Objects::nonNull)
+        && evaluations.stream().allMatch(e -> e != null && e.metrics != null);
+  }
 
   /**
    * Notes an evaluation after the last step, and whether it is the best so far.

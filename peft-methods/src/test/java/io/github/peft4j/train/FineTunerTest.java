@@ -172,6 +172,24 @@ class FineTunerTest {
   }
 
   @Test
+  void aDamagedStateIsRefusedByName() throws IOException {
+    Path run = folder.resolve("run");
+    try (PeftModel model = llama()) {
+      FineTuner tuner = FineTuner.of(model).on(prompts(4)).steps(2).checkpointTo(run).quiet();
+      tuner.run();
+      Path state = run.resolve("checkpoint-2/trainer_state.json");
+      String whole = Files.readString(state);
+      for (String damage :
+          new String[] {"\"step\": 1,", "\"started\": \"x\",", "\"losses\": null,"}) {
+        String field = damage.substring(0, damage.indexOf(':'));
+        String rest = whole.replace(field, "\"former\"");
+        Files.writeString(state, rest.replaceFirst("\\{", "{" + damage));
+        assertThatThrownBy(tuner::run).hasMessageContainingAll(state.toString(), "no state");
+      }
+    }
+  }
+
+  @Test
   void threeHundredStepsLeaveNoArraysBehind() {
     try (PeftModel model = llama()) {
       List<Long> live = new ArrayList<>();
