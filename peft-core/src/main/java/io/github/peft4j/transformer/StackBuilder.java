@@ -43,8 +43,7 @@ final class StackBuilder {
     this.heads = config.size(spec.sizes.heads());
     this.keyValueHeads = config.has(GROUPS) ? config.size(GROUPS) : heads;
     if (heads % keyValueHeads != 0) {
-      throw config.error(
-          GROUPS, keyValueHeads, "a divisor of " + spec.sizes.heads() + " " + heads);
+      throw config.error(GROUPS, keyValueHeads, "a divisor of " + spec.sizes.heads() + " " + heads);
     }
     this.head = headDimension();
     this.epsilon = config.positive(spec.norm.epsilon(), spec.norm.usual());
