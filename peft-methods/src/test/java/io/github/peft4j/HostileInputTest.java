@@ -40,7 +40,6 @@ class HostileInputTest {
     "tiny-llama, rope_parameters, '\"yarn\"', object",
     "tiny-bert, hidden_dropout_prob, 1, probability",
     "tiny-bert, position_embedding_type, '\"relative_key\"', absolute",
-    "tiny-bert, is_decoder, true, encoder",
     "tiny-bert, id2label, '{\"a\": \"b\"}', id",
     "tiny-bert, id2label, '{\"0\": null}', id",
     "tiny-bert, id2label, {}, one id at least",

@@ -46,7 +46,6 @@ final class Families {
                     "embeddings.position_embeddings", "max_position_embeddings", 0);
             spec.layers = "encoder.layer";
             spec.norm = NormSpec.layerNorm("layer_norm_eps", 1e-12);
-            requireEncoder(config);
             spec.attention =
                 new AttentionSpec(
                     "attention.self",
@@ -64,17 +63,6 @@ final class Families {
             spec.head =
                 HeadSpec.of(Task.Type.SEQ_CLS, "classifier", "classifier").pooledBy("pooler.dense");
           });
-
-  /** Refuses what would be computed otherwise, as encoders with learned positions never do. */
-  private static void requireEncoder(ModelConfig config) {
-    String positions = config.text("position_embedding_type", "absolute");
-    if (!positions.equals("absolute")) {
-      throw config.error("position_embedding_type", positions, "absolute");
-    }
-    if (config.flag("is_decoder", false)) {
-      throw config.error("is_decoder", true, "false: BERT is supported as an encoder");
-    }
-  }
 
   /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
   static final Family GPT2 =
