@@ -28,6 +28,25 @@ record GoldenBatch(TensorSource tensors) {
     };
   }
 
+  /**
+   * Sets to 0 what (B, T, N) holds at positions before a row's first real token, which mean
+   * nothing: to a query that sees no key PyTorch's fused attention gives 0 on CUDA and the mean of
+   * all values on a CPU.
+   */
+  void clearUnseeing(float[] logits) {
+    long[][] mask = rows("attention_mask");
+    int width = mask[0].length;
+    int classes = logits.length / (mask.length * width);
+    for (int row = 0; row < mask.length; row++) {
+      int start = row * width * classes;
+      int blank = 0;
+      while (blank < width && mask[row][blank] == 0) {
+        blank++;
+      }
+      Arrays.fill(logits, start, start + blank * classes, 0);
+    }
+  }
+
   private long[][] rows(String name) {
     long[] flat = tensors.longs(name);
     int width = (int) tensors.info(name).shape()[1];

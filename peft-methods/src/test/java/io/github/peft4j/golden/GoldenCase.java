@@ -171,8 +171,15 @@ final class GoldenCase {
 
   private void checkLogits(PeftModel model, GoldenBatch batch, TensorSource expected, String name) {
     try (NDArray logits = model.base().logits(batch.input(model))) {
-      assertThat(logits.getShape().getShape()).as(name).isEqualTo(expected.info(name).shape());
-      assertClose(name, Tensors.floats(logits), expected.floats(name), tolerance);
+      long[] shape = expected.info(name).shape();
+      assertThat(logits.getShape().getShape()).as(name).isEqualTo(shape);
+      float[] actual = Tensors.floats(logits);
+      float[] wanted = expected.floats(name);
+      if (device.isGpu() && shape.length == 3) {
+        batch.clearUnseeing(actual);
+        batch.clearUnseeing(wanted);
+      }
+      assertClose(name, actual, wanted, tolerance);
     }
   }
 
