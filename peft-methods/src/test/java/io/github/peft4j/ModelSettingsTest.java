@@ -112,6 +112,18 @@ class ModelSettingsTest {
   }
 
   @Test
+  void gpt2TakesTransformersCommonNameOfItsLength() throws IOException {
+    Path model = saying("tiny-gpt2-left", "max_position_embeddings", "32");
+    Path file = model.resolve("config.json");
+    JsonObject config = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+    config.remove("n_positions");
+    Files.writeString(file, config.toString());
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThat(peft.base().maxPositions()).isEqualTo(32);
+    }
+  }
+
+  @Test
   void aBertThatIsADecoderSeesNoLaterTokens() throws IOException {
     Path decoder = saying("tiny-bert", "is_decoder", "true");
     long[][] other = {{3, 4, 5, 6}, {7, 8, 9, 9}};

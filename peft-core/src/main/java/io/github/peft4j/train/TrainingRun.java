@@ -5,13 +5,9 @@ import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.Provenance;
 import io.github.peft4j.data.Batch;
-import io.github.peft4j.data.BatchSampler;
-import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
-import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -32,18 +28,12 @@ final class TrainingRun {
 
   private final FineTuner settings;
   private final PeftModel model;
+  private final TrainingSetup setup;
   private final Adapter adapter;
-  private final @Nullable EncodedDataset validation;
-  private final BatchPlan plan;
-  private final long stepsPerEpoch;
-  private final long totalSteps;
-  private final LearningRateSchedule schedule;
   private final Evaluator evaluator;
   private final @Nullable Checkpoints checkpoints;
   private final Listeners listeners;
-  private final String metric;
   private final List<Provenance.Training> earlier;
-  private final Map<Trainable, ParameterGroup> groups;
   private RunState state = new RunState();
   private long tokens;
   private double trainingSeconds;
@@ -51,170 +41,40 @@ final class TrainingRun {
   TrainingRun(FineTuner settings) {
     this.settings = settings;
     this.model = settings.model;
-    requireParts(settings);
-    this.adapter = theAdapter(model);
+    this.setup = TrainingSetup.of(settings);
+    this.adapter = setup.adapter();
     this.earlier = adapter.trainings();
-    Examples<?> examples = settings.training;
-    if (examples == null) {
-      throw new IllegalArgumentException("nothing to train on: call on(examples)");
-    }
-    int maxLength =
-        settings.maxLength > 0
-            ? settings.maxLength
-            : (int) Math.min(512, model.base().maxPositions());
-    if (maxLength > model.base().maxPositions()) {
-      throw new IllegalArgumentException(
-          "maxLength is "
-              + maxLength
-              + ", but the model has "
-              + model.base().maxPositions()
-              + " positions");
-    }
-    EncodedDataset training = encode(examples, maxLength, "training");
-    Examples<?> held = settings.validation;
-    this.validation = held == null ? null : encode(held, maxLength, "validation");
-    BatchSampler sampler =
-        settings.bucketing
-            ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
-            : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
-    this.plan =
-        new BatchPlan(
-            training,
-            sampler,
-            new Collator(model.base().padId(model.tokenizer().padId())),
-            settings.accumulation);
-    this.stepsPerEpoch = plan.stepsPerEpoch();
-    this.totalSteps = settings.steps > 0 ? settings.steps : stepsPerEpoch * (long) settings.epochs;
-    this.schedule = scheduleOf(settings, totalSteps);
-    this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), maxLength);
+    this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), setup.maxLength());
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
     List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
       told.add(0, new ProgressBar());
     }
     this.listeners = new Listeners(told);
-    boolean classifies = model.base().task().type() == Task.Type.SEQ_CLS;
-    this.metric =
-        settings.metric != null
-            ? Metrics.requireName(settings.metric, classifies)
-            : classifies ? Metrics.ACCURACY : Metrics.LOSS;
-    this.groups = groups();
-    state.settings = describe(examples, maxLength);
-  }
-
-  /** Refuses settings that would do nothing, or only fail after hours. */
-  private static void requireParts(FineTuner settings) {
-    boolean measured = settings.validation != null;
-    require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
-    require(measured || settings.metric == null, "metric", "validateOn(examples)");
-    require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
-    boolean saved = settings.folder != null;
-    require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
-  }
-
-  private static void require(boolean fine, String setting, String other) {
-    if (!fine) {
-      throw new IllegalArgumentException(
-          setting + " does nothing without " + other + ": call that too");
-    }
-  }
-
-  private static Adapter theAdapter(PeftModel model) {
-    if (model.isMerged()) {
-      throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
-    }
-    List<Adapter> trained =
-        model.active().adapters().stream()
-            .map(model::adapter)
-            .filter(adapter -> !adapter.isFrozen())
-            .toList();
-    if (trained.size() != 1) {
-      throw new IllegalArgumentException(
-          "one adapter is trained at a time, but "
-              + (trained.isEmpty()
-                  ? "none is active that is not frozen: call adapt(config) or unfreeze(name)"
-                  : trained + " are active: freeze(name) the others"));
-    }
-    return trained.get(0);
-  }
-
-  private EncodedDataset encode(Examples<?> examples, int maxLength, String what) {
-    if (examples.dataset().size() == 0) {
-      throw new IllegalArgumentException("the " + what + " data is empty");
-    }
-    return BatchFeed.encode(model, examples, maxLength);
-  }
-
-  private static LearningRateSchedule scheduleOf(FineTuner settings, long total) {
-    if (settings.schedule != null) {
-      LearningRateSchedule own = settings.schedule.apply(total);
-      if (own == null) {
-        throw new IllegalArgumentException("schedule gives null for " + total + " steps");
-      }
-      return own;
-    }
-    long warmup = LearningRateSchedule.warmupSteps(settings.warmup, total);
-    return switch (settings.scheduleName) {
-      case "cosine" -> LearningRateSchedule.cosine(settings.learningRate, warmup, total);
-      case "constant" -> LearningRateSchedule.constant(settings.learningRate, warmup);
-      default -> LearningRateSchedule.linear(settings.learningRate, warmup, total);
-    };
-  }
-
-  /** The tensors that are trained, and how. */
-  private Map<Trainable, ParameterGroup> groups() {
-    ParameterGroup usual = new ParameterGroup(settings.learningRate, settings.weightDecay);
-    return settings.rule.groups(adapter, usual);
-  }
-
-  /** How many tensors are trained in which way. */
-  private Map<String, Integer> counted() {
-    Map<String, Integer> counts = new TreeMap<>();
-    groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
-    return counts;
-  }
-
-  /** All that the losses depend on, so that a run is only ever continued as it was begun. */
-  private Map<String, String> describe(Examples<?> examples, int maxLength) {
-    Map<String, String> facts = new TreeMap<>();
-    facts.put("adapter", adapter.configText());
-    facts.put("base_model", model.origin());
-    facts.put("precision", model.base().precision().toString());
-    facts.put("data_sha256", examples.dataset().sha256());
-    facts.put("batch_size", "" + settings.batchSize);
-    facts.put("accumulation", "" + settings.accumulation);
-    facts.put("max_length", "" + maxLength);
-    facts.put("total_steps", "" + totalSteps);
-    facts.put("learning_rate", "" + settings.learningRate);
-    facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
-    facts.put("weight_decay", "" + settings.weightDecay);
-    facts.put("parameter_groups", counted().toString());
-    facts.put("clip_norm", "" + settings.clipNorm);
-    facts.put("bucket_by_length", "" + settings.bucketing);
-    facts.put("seed", "" + settings.seed);
-    return facts;
+    state.settings = setup.facts();
   }
 
   TrainingReport run() {
     long start = System.nanoTime();
     List<Trainable> resting =
         adapter.trainables().stream()
-            .filter(t -> !groups.containsKey(t) && t.value().hasGradient())
+            .filter(t -> !setup.groups().containsKey(t) && t.value().hasGradient())
             .toList();
     resting.forEach(tensor -> tensor.freeze(true));
-    try (AdamW optimizer = new AdamW(groups, settings.learningRate);
+    try (AdamW optimizer = new AdamW(setup.groups(), settings.learningRate);
         TrainingRule.Correction correction = settings.rule.correction(adapter)) {
       Map<String, NDArray> tensors = tensors(optimizer);
       resume(tensors);
       double before = state.seconds;
-      StartEvent begin = new StartEvent(state.step, totalSteps, epochs());
+      StartEvent begin = new StartEvent(state.step, setup.totalSteps(), setup.epochs());
       listeners.onStart(begin);
       Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
-      while (state.step < totalSteps && !stoppedEarly()) {
+      while (state.step < setup.totalSteps() && !stoppedEarly()) {
         requireStillThere();
         step(backpropagation, optimizer, correction);
-        boolean epochEnds = state.step % stepsPerEpoch == 0;
-        boolean last = state.step == totalSteps;
+        boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
+        boolean last = state.step == setup.totalSteps();
+        EncodedDataset validation = setup.validation();
         if (validation != null && (last || due(settings.evaluateEvery, epochEnds))) {
           evaluate(validation);
         }
@@ -273,7 +133,7 @@ final class TrainingRun {
             settings.seed,
             facts,
             step,
-            totalSteps,
+            setup.totalSteps(),
             step > 0 ? state.losses.get((int) step - 1) : Double.NaN,
             state.evaluations.stream()
                 .filter(evaluation -> evaluation.step == step)
@@ -283,10 +143,6 @@ final class TrainingRun {
             Instant.parse(state.started),
             seconds);
     adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
-  }
-
-  private int epochs() {
-    return (int) ((totalSteps + stepsPerEpoch - 1) / stepsPerEpoch);
   }
 
   private boolean due(int every, boolean epochEnds) {
@@ -335,33 +191,24 @@ final class TrainingRun {
 
   private void restore(Path checkpoint, Map<String, NDArray> tensors, long step) {
     Checkpoints.read(checkpoint, tensors);
-    adapter.resumed((int) step, (int) totalSteps);
+    adapter.resumed((int) step, (int) setup.totalSteps());
   }
 
   private long labels(Batch batch) {
     return model.base().count(BatchFeed.targets(model.base(), batch));
   }
 
-  private double rate(long step) {
-    double rate = schedule.rate(step);
-    if (!(rate >= 0) || rate == Double.POSITIVE_INFINITY) {
-      throw new IllegalArgumentException(
-          "schedule gives the rate " + rate + " for step " + step + "; expected 0 or above");
-    }
-    return rate;
-  }
-
   private void step(
       Backpropagation backpropagation, AdamW optimizer, TrainingRule.Correction correction) {
     long start = System.nanoTime();
-    List<int[]> examples = plan.examples(state.step);
-    List<Batch> batches = plan.batches(examples);
+    List<int[]> examples = setup.plan().examples(state.step);
+    List<Batch> batches = setup.plan().batches(examples);
     long[] counts = batches.stream().mapToLong(this::labels).toArray();
     long labels = Arrays.stream(counts).sum();
     double sum = 0;
     double penalty;
     double norm;
-    double rate = rate(state.step);
+    double rate = setup.rate(state.step);
     try (Scope scope = new Scope()) {
       for (int i = 0; i < batches.size(); i++) {
         Batch batch = batches.get(i);
@@ -379,7 +226,7 @@ final class TrainingRun {
       requireFinite(sum + penalty, norm, examples);
       correction.correct();
       optimizer.update(rate);
-      adapter.afterStep((int) state.step + 1, (int) totalSteps);
+      adapter.afterStep((int) state.step + 1, (int) setup.totalSteps());
       optimizer.clear();
     }
     state.step++;
@@ -391,8 +238,8 @@ final class TrainingRun {
     StepEvent event =
         new StepEvent(
             state.step,
-            totalSteps,
-            (double) state.step / stepsPerEpoch,
+            setup.totalSteps(),
+            (double) state.step / setup.plan().stepsPerEpoch(),
             loss,
             rate,
             norm,
@@ -424,7 +271,7 @@ final class TrainingRun {
 
   private void evaluate(EncodedDataset data) {
     Metrics metrics = evaluator.evaluate(data);
-    state.evaluated(metrics, metric);
+    state.evaluated(metrics, setup.metric());
     listeners.onEvaluation(new EvaluationEvent(state.step, metrics));
   }
 }

@@ -75,7 +75,8 @@ final class Families {
             spec.body = "transformer";
             spec.sizes = new SizeSpec("n_embd", "n_layer", "n_head", "head_dim", "n_inner");
             spec.embedding = EmbeddingSpec.of("wte");
-            spec.positions = new PositionSpec.Learned("wpe", "n_positions", 0);
+            String entries = config.has("n_positions") ? "n_positions" : "max_position_embeddings";
+            spec.positions = new PositionSpec.Learned("wpe", entries, 0);
             spec.layers = "h";
             spec.norm = NormSpec.layerNorm("layer_norm_epsilon", 1e-5);
             spec.attention =
