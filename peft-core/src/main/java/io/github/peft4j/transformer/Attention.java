@@ -21,28 +21,31 @@ final class Attention extends NamedBlock {
               shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
               return torch.transpose(torch.reshape(x, shape), 1, 2)
           """);
+  private static final String HELPERS =
+      """
+      def merge_heads(x: Tensor) -> Tensor:                       # (B, H, T, d) → (B, T, H·d)
+          y = torch.transpose(x, 1, 2)
+          return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+      def of_keys(bias: Tensor, k: Tensor) -> Tensor:             # (…, P + S) → (…, S)
+          s = torch.size(k, 2)
+          return torch.narrow(bias, 3, torch.size(bias, 3) - s, s).to(k.dtype)
+      """;
   private static final Kernel ATTEND =
       Kernel.of(
-          """
-          def merge_heads(x: Tensor) -> Tensor:                       # (B, H, T, d) → (B, T, H·d)
-              y = torch.transpose(x, 1, 2)
-              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
-          def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-              o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
-              return merge_heads(o)
-          """);
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+                  return merge_heads(o)
+              """);
   private static final Kernel ATTEND_BIAS =
       Kernel.of(
-          """
-          def merge_heads(x: Tensor) -> Tensor:
-              y = torch.transpose(x, 1, 2)
-              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
-          def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-              s = torch.size(k, 2)
-              bias = torch.narrow(bias, 3, torch.size(bias, 3) - s, s)
-              o = torch.scaled_dot_product_attention(q, k, v, bias.to(q.dtype), {dropout}, False, scale={scale}, enable_gqa={grouped})
-              return merge_heads(o)
-          """);
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+                  o = torch.scaled_dot_product_attention(q, k, v, of_keys(bias, k), {dropout}, False, scale={scale}, enable_gqa={grouped})
+                  return merge_heads(o)
+              """);
 
   /**
    * The formula itself. Where a query sees nothing, all its scores are the lowest number, and its
@@ -51,15 +54,13 @@ final class Attention extends NamedBlock {
    */
   private static final Kernel ATTEND_PLAINLY =
       Kernel.of(
-          """
-          def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-              s = torch.size(k, 2)
-              bias = torch.narrow(bias, 3, torch.size(bias, 3) - s, s)
-              scores = torch.mul(torch.matmul(q, torch.transpose(k, 2, 3)), {scale})
-              weights = torch.softmax(torch.add(scores, bias.to(q.dtype)), -1)
-              y = torch.transpose(torch.matmul(torch.dropout(weights, {dropout}, True), v), 1, 2)
-              return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])   # (B, T, H·d)
-          """);
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+                  scores = torch.mul(torch.matmul(q, torch.transpose(k, 2, 3)), {scale})
+                  weights = torch.softmax(torch.add(scores, of_keys(bias, k)), -1)
+                  return merge_heads(torch.matmul(torch.dropout(weights, {dropout}, True), v))
+              """);
 
   private static final Kernel SPLIT_LAST =
       Kernel.of(
