@@ -21,4 +21,9 @@ public record RocoftConfig(int r, Targets targets) implements LinearConfig<Rocof
   public static RocoftConfig ofRows(int r) {
     return new RocoftConfig(r, Configs.withDefaults(RocoftConfig.class).targets());
   }
+
+  /** A copy on other modules. */
+  public RocoftConfig targets(Targets targets) {
+    return new RocoftConfig(r, targets);
+  }
 }
