@@ -75,6 +75,7 @@ class TutorialTest extends MethodContract {
             .takeWhile(isHead)
             .filter(line -> line.startsWith("import io.github.peft4j.methods."))
             .collect(joining("\n", "", "\n\n"));
-    return imports + source.lines().dropWhile(isHead).collect(joining("\n", "", "\n"));
+    String code = source.lines().dropWhile(isHead).collect(joining("\n", "", "\n"));
+    return (imports + code).stripLeading();
   }
 }
