@@ -7,7 +7,7 @@ import io.github.peft4j.methods.lora.*;
 import io.github.peft4j.train.*;
 
 var sentences = LanguageToolExamples.load();
-var model = MiniLm.load("acceptable", "unacceptable").adapt(LoraConfig.ofRank(8).alpha(16).targeting("query", "value").saving("pooler"));
+var model = MiniLm.load("acceptable", "unacceptable").adapt(LoraConfig.ofRank(8).loraAlpha(16).targetModules("query", "value").modulesToSave("pooler"));
 System.out.println(model.trainableParameters());
 var report = FineTuner.of(model).on(sentences.train().shuffle(1).take(128)).validateOn(sentences.test().take(64)).epochs(1).batchSize(32).learningRate(1e-3).run();
 System.out.println(report);

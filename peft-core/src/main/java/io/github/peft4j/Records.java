@@ -65,23 +65,6 @@ final class Records {
     return value;
   }
 
-  /** A copy with one field changed. */
-  static <C> C with(C record, String field, @Nullable Object value) {
-    Map<String, @Nullable Object> values = values(record);
-    require(record, values, field);
-    values.put(field, value);
-    @SuppressWarnings("unchecked")
-    Class<C> type = (Class<C>) record.getClass();
-    return of(type, values::get);
-  }
-
-  /** The value of a field. */
-  static @Nullable Object value(Object record, String field) {
-    Map<String, @Nullable Object> values = values(record);
-    require(record, values, field);
-    return values.get(field);
-  }
-
   /** The values of all fields. */
   static Map<String, @Nullable Object> values(Object record) {
     Map<String, @Nullable Object> values = new TreeMap<>();
@@ -107,11 +90,5 @@ final class Records {
 
   private static boolean isPart(RecordComponent component) {
     return ConfigPart.class.isAssignableFrom(component.getType());
-  }
-
-  private static void require(Object record, Map<String, ?> values, String field) {
-    if (!values.containsKey(field)) {
-      throw new IllegalArgumentException(record.getClass() + " has no component " + field);
-    }
   }
 }

@@ -175,7 +175,7 @@ class ProvenanceTest {
     Path other = folder.resolve("bert-adapter");
     try (PeftModel bert =
         Peft.load(TinyModels.copy("tiny-bert", folder.resolve("bert")).toString())
-            .adapt(LoraConfig.ofRank(2).targeting("query"))) {
+            .adapt(LoraConfig.ofRank(2).targetModules("query"))) {
       bert.save(other.toString());
     }
     try (PeftModel model = load()) {

@@ -50,7 +50,7 @@ public final class Bench {
       Map.of(
           "lora", new Method(lora(), TrainingRule.ALIKE),
           "lora-fa", new Method(lora(), new LoraFa()),
-          "dora", new Method(lora().dora(), TrainingRule.ALIKE));
+          "dora", new Method(lora().useDora(true), TrainingRule.ALIKE));
 
   /** What is trained, and how. */
   private record Method(PeftConfig config, TrainingRule rule) {}
@@ -68,7 +68,7 @@ public final class Bench {
   }
 
   private static LoraConfig lora() {
-    return LoraConfig.ofRank(16).alpha(32).targetingAllLinear();
+    return LoraConfig.ofRank(16).loraAlpha(32).targetModules("all-linear");
   }
 
   /** Runs it. */

@@ -51,7 +51,7 @@ public final class CausalLm {
 
     int batch = arguments.integer("batch", 32);
     int rank = arguments.integer("rank", 8);
-    LoraConfig lora = LoraConfig.ofRank(rank).alpha(2.0 * rank).targetingAllLinear();
+    LoraConfig lora = LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear");
     try (PeftModel model =
         Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
       System.out.println(model.trainableParameters());

@@ -1,6 +1,5 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
@@ -41,6 +40,10 @@ import java.util.function.LongFunction;
 record Recipe(PeftConfig config, double learningRate) {
 
   private static final String[] HEAD = {"pooler.dense", "classifier"};
+
+  /** What is trained along with an adapter. */
+  private static final String[] TRAINED = {"pooler", "classifier"};
+
   private static final String[] ATTENTION = {"query", "value"};
 
   /** [CLS], [SEP], full stop, comma and question mark of BERT's vocabulary. */
@@ -50,58 +53,66 @@ record Recipe(PeftConfig config, double learningRate) {
   private static final Map<String, LongFunction<Recipe>> RECIPES = new LinkedHashMap<>();
 
   static {
-    add("head", 1e-3, FullConfig.defaults().targeting(HEAD));
+    add("head", 1e-3, FullConfig.defaults().targetModules(HEAD));
     add("full", 5e-5, FullConfig.defaults());
-    add("bitfit", 1e-3, BitFitConfig.defaults());
-    add("ln-tuning", 1e-3, LnTuningConfig.defaults());
-    add("lora", 1e-3, lora().targeting(ATTENTION));
-    add("lora-all", 1e-3, lora().targetingAllLinear().excluding(HEAD));
-    add("dora", 1e-3, lora().targeting(ATTENTION).dora());
-    RECIPES.put("adalora", steps -> new Recipe(withHead(adaLora(steps)), 2e-3));
-    add("ia3", 5e-3, ia3());
-    add("prefix", 5e-3, PrefixTuningConfig.ofTokens(20));
-    add("prompt", 5e-3, PromptTuningConfig.ofTokens(20));
-    add("p-tuning", 2e-3, PTuningConfig.ofTokens(20).hiddenSize(128));
-    add("pfeiffer", 1e-3, BottleneckConfig.pfeiffer());
-    add("houlsby", 1e-3, BottleneckConfig.houlsby());
-    add("parallel", 1e-3, BottleneckConfig.parallel());
-    add("scaled-parallel", 1e-3, BottleneckConfig.scaledParallel());
-    add("vera", 5e-3, VeraConfig.ofRank(256).targeting(ATTENTION));
-    add("loha", 1e-3, LohaConfig.ofRank(8).targeting(ATTENTION));
-    add("lokr", 1e-3, LokrConfig.ofRank(8).targeting(ATTENTION));
-    add("oft", 1e-3, OftConfig.ofBlockSize(32).targeting(ATTENTION));
-    add("boft", 1e-3, BoftConfig.ofBlockSize(4).targeting(ATTENTION));
-    add("hra", 1e-3, HraConfig.ofRank(8).targeting(ATTENTION));
-    add("miss", 1e-3, MissConfig.ofRank(16).targeting(ATTENTION));
-    add("fourierft", 1e-2, FourierFtConfig.ofFrequencies(1000).targeting(ATTENTION));
-    add("shira", 1e-3, ShiraConfig.ofRank(8).targeting(ATTENTION));
+    add("bitfit", 1e-3, BitFitConfig.defaults().modulesToSave(TRAINED));
+    add("ln-tuning", 1e-3, LnTuningConfig.defaults().modulesToSave(TRAINED));
+    add("lora", 1e-3, lora().targetModules(ATTENTION).modulesToSave(TRAINED));
+    add(
+        "lora-all",
+        1e-3,
+        lora().targetModules("all-linear").excludeModules(HEAD).modulesToSave(TRAINED));
+    add("dora", 1e-3, lora().targetModules(ATTENTION).useDora(true).modulesToSave(TRAINED));
+    RECIPES.put("adalora", steps -> new Recipe(adaLora(steps).modulesToSave(TRAINED), 2e-3));
+    add("ia3", 5e-3, ia3().modulesToSave(TRAINED));
+    add("prefix", 5e-3, PrefixTuningConfig.ofVirtualTokens(20).modulesToSave(TRAINED));
+    add("prompt", 5e-3, PromptTuningConfig.ofVirtualTokens(20).modulesToSave(TRAINED));
+    add(
+        "p-tuning",
+        2e-3,
+        PTuningConfig.ofVirtualTokens(20).encoderHiddenSize(128).modulesToSave(TRAINED));
+    add("pfeiffer", 1e-3, BottleneckConfig.pfeiffer().modulesToSave(TRAINED));
+    add("houlsby", 1e-3, BottleneckConfig.houlsby().modulesToSave(TRAINED));
+    add("parallel", 1e-3, BottleneckConfig.parallel().modulesToSave(TRAINED));
+    add("scaled-parallel", 1e-3, BottleneckConfig.scaledParallel().modulesToSave(TRAINED));
+    add("vera", 5e-3, VeraConfig.ofRank(256).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("loha", 1e-3, LohaConfig.ofRank(8).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("lokr", 1e-3, LokrConfig.ofRank(8).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("oft", 1e-3, OftConfig.ofBlockSize(32).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("boft", 1e-3, BoftConfig.ofBlockSize(4).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("hra", 1e-3, HraConfig.ofRank(8).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("miss", 1e-3, MissConfig.ofRank(16).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add(
+        "fourierft",
+        1e-2,
+        FourierFtConfig.ofFrequencies(1000).targetModules(ATTENTION).modulesToSave(TRAINED));
+    add("shira", 1e-3, ShiraConfig.ofRank(8).targetModules(ATTENTION).modulesToSave(TRAINED));
     RECIPES.put("tokens", steps -> new Recipe(TrainableTokensConfig.of(MARKS), 1e-3));
     RECIPES.put("adaption-prompt", steps -> new Recipe(AdaptionPromptConfig.of(10, 4), 5e-3));
   }
 
   private static void add(String method, double learningRate, PeftConfig config) {
-    PeftConfig complete = config instanceof FullConfig ? config : withHead(config);
-    RECIPES.put(method, steps -> new Recipe(complete, learningRate));
-  }
-
-  private static <C extends PeftConfig> C withHead(C config) {
-    return Configs.with(config, "modulesToSave", List.of("pooler", "classifier"));
+    RECIPES.put(method, steps -> new Recipe(config, learningRate));
   }
 
   private static LoraConfig lora() {
-    return LoraConfig.ofRank(8).alpha(16).dropout(0.1);
+    return LoraConfig.ofRank(8).loraAlpha(16).loraDropout(0.1);
   }
 
   private static Ia3Config ia3() {
     return Ia3Config.defaults()
-        .targeting("key", "value", "output.dense")
-        .feedForward("output.dense");
+        .targetModules("key", "value", "output.dense")
+        .feedforwardModules("output.dense");
   }
 
   /** Prunes from step 100 until 200 before the end; a short run, in proportion. */
   private static AdaLoraConfig adaLora(long steps) {
     int before = steps > 350 ? 100 : (int) (steps / 8);
-    return AdaLoraConfig.ofRanks(12, 8).alpha(16).warmup(before, 2 * before).targeting(ATTENTION);
+    return AdaLoraConfig.ofRanks(12, 8)
+        .loraAlpha(16)
+        .tinit(before)
+        .tfinal(2 * before)
+        .targetModules(ATTENTION);
   }
 
   /** The names of all recipes. */

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.bottleneck;
 
 import io.github.peft4j.ConfigPart;
+import io.github.peft4j.withers.Withers;
 
 /**
  * The fields of a bottleneck adapter whose maps are sums of Kronecker products, as Compacter's.
@@ -17,6 +18,7 @@ import io.github.peft4j.ConfigPart;
  * @param phmCInit how the Aᵢ start
  * @param phmInitRange deviation that shared ones start with, at least 0; 0.0001
  */
+@Withers
 public record KroneckerSums(
     boolean phmLayer,
     int phmDim,
@@ -29,4 +31,4 @@ public record KroneckerSums(
     boolean factorizedPhmW,
     RuleStart phmCInit,
     double phmInitRange)
-    implements ConfigPart {}
+    implements ConfigPart, KroneckerSumsWithers {}
