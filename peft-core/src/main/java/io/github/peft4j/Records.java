@@ -32,7 +32,7 @@ final class Records {
     RecordComponent[] components = type.getRecordComponents();
     Object[] arguments =
         Arrays.stream(components)
-            .map(c -> isPart(c) ? of(c.getType(), values) : finite(type, c, values))
+            .map(c -> isPart(c) ? of(c.getType(), values) : values.apply(c.getName()))
             .toArray();
     try {
       Class<?>[] types =
@@ -48,21 +48,6 @@ final class Records {
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static @Nullable Object finite(
-      Class<?> type, RecordComponent component, Function<String, @Nullable Object> values) {
-    Object value = values.apply(component.getName());
-    if (value instanceof Double number && !Double.isFinite(number)) {
-      throw new IllegalArgumentException(
-          type.getSimpleName()
-              + ": field '"
-              + ConfigJson.snake(component.getName())
-              + "' is "
-              + number
-              + "; expected a finite number");
-    }
-    return value;
   }
 
   /** The values of all fields. */

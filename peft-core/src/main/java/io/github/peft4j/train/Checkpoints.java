@@ -6,9 +6,9 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
@@ -104,7 +104,7 @@ final class Checkpoints {
   static RunState state(Path checkpoint) {
     Path file = checkpoint.resolve(STATE);
     try {
-      JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+      JsonObject json = JsonFile.read(file);
       RunState state = GSON.fromJson(json, RunState.class);
       if (!state.isWhole()) {
         throw new IllegalArgumentException(
@@ -114,8 +114,6 @@ final class Checkpoints {
       return state;
     } catch (JsonParseException | IllegalStateException | DateTimeParseException e) {
       throw new IllegalArgumentException(file + " is no state of a training: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
     }
   }
 

@@ -2,10 +2,7 @@ package io.github.peft4j.transformer;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -53,25 +50,11 @@ public final class ModelConfig {
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
-        object(file),
+        JsonFile.read(file),
         file.toString(),
         Files.isRegularFile(generation)
-            ? new ModelConfig(object(generation), generation.toString())
+            ? new ModelConfig(JsonFile.read(generation), generation.toString())
             : null);
-  }
-
-  private static JsonObject object(Path file) {
-    try {
-      JsonElement root = JsonParser.parseString(Files.readString(file));
-      if (!root.isJsonObject()) {
-        throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
-      }
-      return root.getAsJsonObject();
-    } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
-    }
   }
 
   /**
@@ -278,10 +261,6 @@ public final class ModelConfig {
           source + ": field '" + field + "' is missing; there are " + json.keySet());
     }
     return json.get(field);
-  }
-
-  private static String kind(JsonElement element) {
-    return element.isJsonArray() ? "an array" : element.isJsonNull() ? "null" : "a value";
   }
 
   @Override

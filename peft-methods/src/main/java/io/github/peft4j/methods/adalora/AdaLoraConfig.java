@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.adalora;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
@@ -35,7 +36,7 @@ public record AdaLoraConfig(
     int targetR,
     int tinit,
     int tfinal,
-    int deltaT,
+    @SerializedName("deltaT") int deltaT,
     double beta1,
     double beta2,
     double orthRegWeight,
@@ -65,6 +66,9 @@ public record AdaLoraConfig(
             "total_step",
             totalStep,
             "more than tinit " + tinit + " + tfinal " + tfinal)
+        .finite("lora_alpha", loraAlpha)
+        .finite("beta1", beta1)
+        .finite("beta2", beta2)
         .probability("lora_dropout", loraDropout);
   }
 

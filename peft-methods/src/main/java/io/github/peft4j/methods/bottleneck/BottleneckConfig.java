@@ -50,6 +50,8 @@ public record BottleneckConfig(
   public BottleneckConfig {
     Configs.check(BottleneckConfig.class)
         .probability("dropout", dropout)
+        .finite("inv_adapter_reduction_factor", invAdapterReductionFactor)
+        .finite("phm_init_range", phm.phmInitRange())
         .that(
             places.mhAdapter() || places.crossAdapter() || places.outputAdapter(),
             "output_adapter",

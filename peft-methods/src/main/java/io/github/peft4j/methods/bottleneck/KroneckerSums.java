@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.bottleneck;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.ConfigPart;
 import io.github.peft4j.withers.Withers;
 
@@ -27,8 +28,8 @@ public record KroneckerSums(
     boolean learnPhm,
     boolean sharedPhmRule,
     boolean factorizedPhmRule,
-    boolean sharedWPhm,
-    boolean factorizedPhmW,
+    @SerializedName("shared_W_phm") boolean sharedWPhm,
+    @SerializedName("factorized_phm_W") boolean factorizedPhmW,
     RuleStart phmCInit,
     double phmInitRange)
     implements ConfigPart, KroneckerSumsWithers {}

@@ -35,7 +35,10 @@ public record FourierFtConfig(
 
   /** Checks the values. */
   public FourierFtConfig {
-    ConfigCheck check = Configs.check(FourierFtConfig.class).positive("n_frequency", nFrequency);
+    ConfigCheck check =
+        Configs.check(FourierFtConfig.class)
+            .positive("n_frequency", nFrequency)
+            .finite("scaling", scaling);
     nFrequencyPattern = Configs.inOrder(nFrequencyPattern);
     nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
   }

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.hra;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.Configs;
 import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.linear.Targets;
@@ -18,7 +19,12 @@ import io.github.peft4j.withers.Withers;
  *     is even
  */
 @Withers
-public record HraConfig(int r, boolean applyGs, Targets targets, Bias bias, boolean initWeights)
+public record HraConfig(
+    int r,
+    @SerializedName("apply_GS") boolean applyGs,
+    Targets targets,
+    Bias bias,
+    boolean initWeights)
     implements LinearConfig<HraConfig>, HraConfigWithers {
 
   /** Checks the values. */

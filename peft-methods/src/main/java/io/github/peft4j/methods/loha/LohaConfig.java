@@ -38,6 +38,8 @@ public record LohaConfig(
   public LohaConfig {
     Configs.check(LohaConfig.class)
         .rank("r", r)
+        .finite("alpha", alpha)
+        .finite("alpha_pattern", alphaPattern)
         .probability("rank_dropout", rankDropout)
         .probability("module_dropout", moduleDropout)
         .ranks("rank_pattern", rankPattern);

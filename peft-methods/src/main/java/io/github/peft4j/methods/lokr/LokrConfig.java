@@ -44,6 +44,8 @@ public record LokrConfig(
   public LokrConfig {
     Configs.check(LokrConfig.class)
         .rank("r", r)
+        .finite("alpha", alpha)
+        .finite("alpha_pattern", alphaPattern)
         .probability("rank_dropout", rankDropout)
         .probability("module_dropout", moduleDropout)
         .that(

@@ -40,7 +40,7 @@ public record EvaConfig(
 
   /** Checks the values. */
   public EvaConfig {
-    if (!(rho >= 1)) {
+    if (!(rho >= 1 && Double.isFinite(rho))) {
       throw new IllegalArgumentException("eva_config.rho is " + rho + "; expected 1 or more");
     }
     if (!(tau >= 0 && tau <= 1)) {

@@ -61,6 +61,8 @@ public record LoraConfig(
     ConfigCheck check =
         Configs.check(LoraConfig.class)
             .rank("r", r)
+            .finite("lora_alpha", loraAlpha)
+            .finite("alpha_pattern", alphaPattern)
             .probability("lora_dropout", loraDropout)
             .that(
                 targets.layersPattern() == null || targets.layersToTransform() != null,

@@ -42,7 +42,10 @@ public record VeraConfig(
 
   /** Checks the values. */
   public VeraConfig {
-    Configs.check(VeraConfig.class).rank("r", r).probability("vera_dropout", veraDropout);
+    Configs.check(VeraConfig.class)
+        .rank("r", r)
+        .finite("d_initial", dInitial)
+        .probability("vera_dropout", veraDropout);
   }
 
   /** Every field as the method's {@code adapter_config.json} has it. */
