@@ -44,7 +44,7 @@ public final class Bench {
       new Program(
           "Bench",
           "measures tokens a second, in training and inference",
-"""
+          """
           [--shape NAME,...]  tiny (the default), thin, minilm, 160m or 1b
           [--cases NAME,...]  some of recompute, train and inference; all by default
           [--method NAME]     lora (the default), lora-fa or dora
@@ -53,7 +53,7 @@ public final class Bench {
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16 or float64
           [--busy N]          threads that compute meanwhile, as other processes would
-""");
+          """);
   private static final int WARM_UP = 10;
   private static final double RATE = 1e-4;
 

@@ -29,7 +29,7 @@ public final class CausalLm {
       new Program(
           "CausalLm",
           "teaches a language model to answer the prompts of a file, with LoRA",
-"""
+          """
           --model DIR           a Hugging Face folder of a decoder or of T5
           --data FILE           rows in .jsonl, .csv or .tsv
           --prompt TEMPLATE     a column's name, or a text with {columns}
@@ -43,7 +43,7 @@ public final class CausalLm {
           [--seed N]            42 by default
           [--bucket-by-length]  makes batches of rows of similar length
           [--out DIR]           saves the adapter and a chart there
-""");
+          """);
 
   private CausalLm() {}
 

@@ -30,7 +30,7 @@ public final class Classify {
       new Program(
           "Classify",
           "teaches a model to classify the texts of a file",
-"""
+          """
           --model DIR|minilm        a Hugging Face folder; minilm is the model out of a jar
           --data FILE           rows to learn from, in .jsonl, .csv or .tsv
           --test FILE           rows to measure with
@@ -45,7 +45,7 @@ public final class Classify {
           [--seed N]            42 by default
           [--bucket-by-length]      makes batches of rows of similar length
           [--out DIR]           for the adapter and a chart, target/classify by default
-""");
+          """);
 
   private static final String MINILM = "minilm";
   private static final String TASK = "classify";

@@ -39,7 +39,7 @@ public final class LanguageTool {
       new Program(
           "LanguageTool",
           "teaches a sentence encoder to find English sentences with a mistake",
-"""
+          """
           [--full]              three epochs on all sentences; by default one on some
           [--method NAME]           lora by default
           [--compare NAME,...|all]  trains several methods, prints and plots a table
@@ -49,7 +49,7 @@ public final class LanguageTool {
           [--seed N]            42 by default
           [--bucket-by-length]      makes batches of sentences of similar length
           [--out DIR]           target/languagetool by default
-""");
+          """);
   private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;
 
