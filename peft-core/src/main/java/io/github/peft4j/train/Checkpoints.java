@@ -44,6 +44,7 @@ import org.slf4j.LoggerFactory;
 final class Checkpoints {
 
   private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
+  private static final Pattern HALF = Pattern.compile("\\.checkpoint-\\d{1,18}\\.tmp");
   private static final String TENSORS = "trainer.safetensors";
   private static final String STATE = "trainer_state.json";
   private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
@@ -68,7 +69,9 @@ final class Checkpoints {
     Path part = folder.resolve(".checkpoint-" + state.step + ".tmp");
     try {
       Files.createDirectories(folder);
-      delete(part);
+      for (Path left : named(HALF)) { // a process was killed while it wrote
+        delete(left);
+      }
       Files.createDirectories(part);
       model.save(adapter, part);
       SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
@@ -223,14 +226,15 @@ final class Checkpoints {
   }
 
   private List<Path> all() {
+    return named(NAME).stream().sorted(Comparator.comparingLong(Checkpoints::step)).toList();
+  }
+
+  private List<Path> named(Pattern pattern) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
     try (Stream<Path> children = Files.list(folder)) {
-      return children
-          .filter(p -> NAME.matcher(p.getFileName().toString()).matches())
-          .sorted(Comparator.comparingLong(Checkpoints::step))
-          .toList();
+      return children.filter(p -> pattern.matcher(p.getFileName().toString()).matches()).toList();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot list " + folder, e);
     }

@@ -144,7 +144,7 @@ public final class Evaluator {
   }
 
   /** Examples of like length together: there is less padding, and the order does not matter. */
-  private List<int[]> batches(EncodedDataset data) {
+  List<int[]> batches(EncodedDataset data) {
     int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
     int[] order =
         IntStream.range(0, sizes.length)
