@@ -1,51 +1,58 @@
 package io.github.peft4j.train;
 
-import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.Provenance;
-import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.EncodedDataset;
-import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.tuner.Trainable;
-import java.nio.file.Path;
-import java.time.Instant;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One run of a {@link FineTuner}: the loop over steps, and what happens between them. */
 final class TrainingRun {
 
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingRun.class);
+  private static final String ADVICE =
+      ". Lower the learning rate, add a warm-up, or clip gradients";
+
   private final FineTuner settings;
+  private final StopSignal stop;
   private final PeftModel model;
   private final TrainingSetup setup;
   private final Adapter adapter;
   private final Evaluator evaluator;
   private final @Nullable Checkpoints checkpoints;
   private final Listeners listeners;
-  private final List<Provenance.Training> earlier;
+  private final History history;
   private RunState state = new RunState();
+  private final Clock clock = new Clock();
   private long tokens;
-  private double trainingSeconds;
 
-  TrainingRun(FineTuner settings) {
+  /** Whether something has happened since the last checkpoint. */
+  private boolean unsaved;
+
+  /** Whether the thread was interrupted, which files could not be written with. */
+  private boolean wasInterrupted;
+
+  /** The tensors of the best evaluation, where no checkpoint holds them. */
+  private @Nullable Map<String, float[]> best;
+
+  TrainingRun(FineTuner settings, StopSignal stop) {
     this.settings = settings;
+    this.stop = stop;
     this.model = settings.model;
     this.setup = TrainingSetup.of(settings);
     this.adapter = setup.adapter();
-    this.earlier = adapter.trainings();
-    this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), setup.maxLength());
+    this.evaluator = setup.evaluator(settings);
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
+    this.history = new History(settings.seed, setup);
     List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
       told.add(0, new ProgressBar());
@@ -55,51 +62,60 @@ final class TrainingRun {
   }
 
   TrainingReport run() {
-    long start = System.nanoTime();
+    try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait)) {
+      return report(train());
+    } finally {
+      if (wasInterrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Trains, and says of which step the adapter is afterwards. */
+  private long train() {
+    List<Trainable> trainables = adapter.trainables();
     List<Trainable> resting =
-        adapter.trainables().stream()
+        trainables.stream()
             .filter(t -> !setup.groups().containsKey(t) && t.value().hasGradient())
             .toList();
+    boolean begun = false;
+    long kept = -1;
     resting.forEach(tensor -> tensor.freeze(true));
+    trainables.forEach(Trainable::clearGradient); // another's loop may have left some
     try (AdamW optimizer = new AdamW(setup.groups(), settings.learningRate);
-        TrainingRule.Correction correction = settings.rule.correction(adapter)) {
-      Map<String, NDArray> tensors = tensors(optimizer);
+        TrainingRule.Correction correction = settings.rule.correction(adapter);
+        TrainedTensors tensors = new TrainedTensors(adapter, optimizer)) {
       resume(tensors);
-      double before = state.seconds;
-      StartEvent begin = new StartEvent(state.step, setup.totalSteps(), setup.epochs());
-      listeners.onStart(begin);
-      Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
-      while (state.step < setup.totalSteps() && !stoppedEarly()) {
+      clock.start(state.seconds);
+      listeners.onStart(new StartEvent(state.step, setup.totalSteps(), setup.epochs()));
+      begun = true;
+      Stepper stepper = new Stepper(settings, setup, optimizer, correction);
+      betweenSteps(tensors); // an evaluation that was due when the former process ended
+      while (!isOver()) {
         requireStillThere();
-        step(backpropagation, optimizer, correction);
-        boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
-        boolean last = state.step == setup.totalSteps();
-        EncodedDataset validation = setup.validation();
-        if (validation != null && (last || due(settings.evaluateEvery, epochEnds))) {
-          evaluate(validation);
+        step(stepper, tensors);
+        if (Thread.interrupted()) {
+          wasInterrupted = true;
+          stop.give();
         }
-        if (checkpoints != null
-            && (last
-                || stoppedEarly()
-                || due(settings.checkpointEvery, epochEnds)
-                || state.bestStep == state.step)) {
-          state.seconds = before + (System.nanoTime() - start) / 1e9;
-          record(state.step, state.seconds);
-          checkpoints.write(model, adapter.name(), tensors, state);
-        }
+        betweenSteps(tensors);
       }
-      long kept = state.step;
-      if (settings.patience > 0 && checkpoints != null && state.bestStep > 0) {
-        restore(checkpoints.at(state.bestStep), tensors, state.bestStep);
-        kept = state.bestStep;
-      }
-      record(kept, before + (System.nanoTime() - start) / 1e9);
+      kept = giveBack(tensors);
     } finally {
+      if (state.step > 0) {
+        history.record(adapter, state, kept < 0 ? state.step : kept, clock.total());
+      }
       resting.forEach(tensor -> tensor.freeze(false));
+      trainables.forEach(Trainable::clearGradient);
       adapter.afterTraining();
-      listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
+      if (begun) {
+        listeners.onEnd(new EndEvent(state.step, tokens, clock.seconds()));
+      }
     }
-    double seconds = (System.nanoTime() - start) / 1e9;
+    return kept;
+  }
+
+  private TrainingReport report(long kept) {
     return new TrainingReport(
         state.step,
         state.losses,
@@ -107,9 +123,34 @@ final class TrainingRun {
             .map(e -> new EvaluationEvent(e.step, new Metrics(e.metrics)))
             .toList(),
         state.bestStep,
+        kept,
+        ending(),
+        state.skipped,
+        setup.truncated(),
+        setup.validationTruncated(),
         tokens,
-        seconds,
-        tokens / Math.max(1e-9, trainingSeconds));
+        clock.seconds(),
+        tokens / Math.max(1e-9, clock.trainingSeconds()));
+  }
+
+  private boolean isOver() {
+    return isComplete() || isNoLongerBetter() || stop.isGiven();
+  }
+
+  private boolean isComplete() {
+    return state.step >= setup.totalSteps();
+  }
+
+  private Ending ending() {
+    return isComplete() ? Ending.COMPLETED : isNoLongerBetter() ? Ending.EARLY : Ending.STOPPED;
+  }
+
+  private boolean isNoLongerBetter() {
+    return settings.patience > 0 && state.sinceBest >= settings.patience;
+  }
+
+  private boolean keepsBest() {
+    return settings.keepBest || settings.patience > 0;
   }
 
   private void requireStillThere() {
@@ -123,155 +164,241 @@ final class TrainingRun {
     }
   }
 
-  /** Notes with the adapter that it has been trained so, up to a step. */
-  private void record(long step, double seconds) {
-    Map<String, String> facts = new TreeMap<>(state.settings);
-    facts.keySet().removeAll(Set.of("adapter", "base_model", "data_sha256", "seed"));
-    Provenance.Training now =
-        new Provenance.Training(
-            Objects.requireNonNull(state.settings.get("data_sha256")),
-            settings.seed,
-            facts,
-            step,
+  private void resume(TrainedTensors tensors) {
+    Optional<Checkpoints.Whole> newest =
+        checkpoints == null ? Optional.empty() : checkpoints.newestWhole();
+    if (newest.isEmpty()) {
+      return;
+    }
+    Checkpoints.Whole last = newest.get();
+    SettingsCheck.requireSame(last, setup.facts(), setup.totalSteps());
+    history.goOnFrom(last.folder());
+    restore(last, tensors);
+    state = last.state();
+    state.settings = setup.facts();
+    if (keepsBest() && state.bestStep > 0 && state.bestStep != state.step) {
+      requireBest();
+    }
+  }
+
+  /** Forgets the best evaluation if its checkpoint is damaged. */
+  private void requireBest() {
+    try {
+      Checkpoints.whole(checkpoints().at(state.bestStep));
+    } catch (IllegalArgumentException | UncheckedIOException e) {
+      LOG.warn(
+          "the checkpoint of the best evaluation, at step {}, is damaged: {}; the best one from"
+              + " here on is kept",
+          state.bestStep,
+          e.getMessage());
+      state.forgetBest();
+    }
+  }
+
+  private Checkpoints checkpoints() {
+    return Objects.requireNonNull(checkpoints);
+  }
+
+  private void restore(Checkpoints.Whole checkpoint, TrainedTensors tensors) {
+    Checkpoints.read(checkpoint.folder(), tensors.all());
+    adapter.resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+  }
+
+  private void step(Stepper stepper, TrainedTensors tensors) {
+    long start = System.nanoTime();
+    Stepper.Result result = stepper.step(state.step);
+    if (!result.isFinite()) {
+      skip(stepper, result, tensors);
+    }
+    state.step++;
+    state.losses.add(result.loss());
+    unsaved = true;
+    if (result.isFinite() && !tensors.areFinite()) {
+      throw diverged(tensors, "tensors that are not finite", "");
+    }
+    tokens += result.tokens();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    clock.trained(seconds);
+    listeners.onStep(
+        new StepEvent(
+            state.step,
             setup.totalSteps(),
-            step > 0 ? state.losses.get((int) step - 1) : Double.NaN,
-            state.evaluations.stream()
-                .filter(evaluation -> evaluation.step == step)
-                .findFirst()
-                .map(evaluation -> evaluation.metrics)
-                .orElse(Map.of()),
-            Instant.parse(state.started),
-            seconds);
-    adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
+            (double) state.step / setup.plan().stepsPerEpoch(),
+            result.loss(),
+            result.rate(),
+            result.norm(),
+            tokens,
+            result.tokens() / seconds));
+  }
+
+  /** Passes over a step whose gradient is not finite, if that is allowed. */
+  private void skip(Stepper stepper, Stepper.Result result, TrainedTensors tensors) {
+    long step = state.step + 1;
+    String what =
+        "step %d: the loss is %s and the norm of its gradient %s"
+            .formatted(step, result.loss(), result.norm());
+    ruin(tensors)
+        .ifPresent(
+            ruin -> {
+              throw diverged(tensors, ruin, what + ". ");
+            });
+    String examples =
+        "The batches are made of examples "
+            + setup.plan().positions(setup.plan().examples(step - 1));
+    if (state.skipped.size() >= settings.skipNonFinite) {
+      throw new TrainingException(
+          what
+              + ". "
+              + examples
+              + ". The tensors are those before the step; "
+              + saved()
+              + ". Look at those examples; skipNonFinite(atMost) passes over such steps, and a lower"
+              + " learning rate or a warm-up may prevent them"
+              + (settings.skipNonFinite == 0
+                  ? ""
+                  : "; skipNonFinite allows %d, and there were as many: %s"
+                      .formatted(settings.skipNonFinite, state.skipped)));
+    }
+    LOG.warn("{}. {}. The step is skipped; skipped so far: {}", what, examples, state.skipped);
+    stepper.skip(step - 1);
+    state.skipped.add(step);
+  }
+
+  /** In which way the last update ruined the tensors, if it did. */
+  private Optional<String> ruin(TrainedTensors tensors) {
+    if (!tensors.areFinite()) {
+      return Optional.of("tensors that are not finite");
+    }
+    long last = state.lastUpdate();
+    if (last == 0) {
+      return Optional.empty();
+    }
+    boolean computes = evaluator.isFinite(setup.plan().firstBatch(last - 1));
+    return computes ? Optional.empty() : Optional.of("tensors whose loss is not finite");
+  }
+
+  /** The last update ruined the tensors: the adapter goes back to the last checkpoint. */
+  private TrainingException diverged(TrainedTensors tensors, String ruin, String seen) {
+    long step = state.lastUpdate();
+    String reason =
+        "%sThe training diverged: the update of step %d, at learning rate %s, left %s. Its batches are made of examples %s. "
+            .formatted(
+                seen,
+                step,
+                setup.rate(step - 1),
+                ruin,
+                setup.plan().positions(setup.plan().examples(step - 1)));
+    Optional<Checkpoints.Whole> good = lastGood();
+    if (good.isEmpty()) {
+      return new TrainingException(
+          reason + "The adapter holds these tensors: load it or adapt again; " + saved() + ADVICE);
+    }
+    restore(good.get(), tensors);
+    state = good.get().state();
+    return new TrainingException(
+        reason
+            + "The adapter is back at "
+            + good.get().folder()
+            + ADVICE
+            + ". To go on from there with other settings, loadAdapter(\""
+            + good.get().folder()
+            + "\") and train it with another folder");
+  }
+
+  private Optional<Checkpoints.Whole> lastGood() {
+    if (checkpoints == null || checkpoints.newest().isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return checkpoints.newestWhole();
+    } catch (IllegalArgumentException damaged) {
+      LOG.warn(damaged.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private String saved() {
+    if (checkpoints == null) {
+      return "nothing was saved, since checkpointTo(folder) was not called";
+    }
+    return "the last checkpoint is "
+        + checkpoints.newest().map(Object::toString).orElse("not yet written");
+  }
+
+  /** Evaluates and saves, where that is due. */
+  private void betweenSteps(TrainedTensors tensors) {
+    boolean last = state.step == setup.totalSteps();
+    boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
+    EncodedDataset validation = setup.validation();
+    boolean evaluates =
+        validation != null
+            && state.step > 0
+            && !state.isEvaluated()
+            && (last || due(settings.evaluateEvery, epochEnds));
+    boolean saves = checkpoints != null && due(settings.checkpointEvery, epochEnds);
+    if (unsaved && (evaluates || saves || last || stop.isGiven())) {
+      ruin(tensors)
+          .ifPresent(
+              ruin -> {
+                throw diverged(tensors, ruin, "");
+              });
+    }
+    if (evaluates && validation != null) {
+      evaluate(validation, tensors);
+    }
+    if (checkpoints != null && unsaved && (saves || isOver() || state.bestStep == state.step)) {
+      save(checkpoints, tensors);
+    }
   }
 
   private boolean due(int every, boolean epochEnds) {
     return every > 0 ? state.step % every == 0 : epochEnds;
   }
 
-  private boolean stoppedEarly() {
-    return settings.patience > 0 && state.sinceBest >= settings.patience;
-  }
-
-  /** All that a step changes, by name. */
-  private Map<String, NDArray> tensors(AdamW optimizer) {
-    Map<String, NDArray> tensors = new LinkedHashMap<>();
-    List<Trainable> trainables = adapter.trainables();
-    for (int i = 0; i < trainables.size(); i++) {
-      tensors.put(i + ".parameter", trainables.get(i).value());
-    }
-    tensors.putAll(optimizer.state());
-    tensors.putAll(adapter.methodState());
-    return tensors;
-  }
-
-  private void resume(Map<String, NDArray> tensors) {
-    Optional<Path> last = checkpoints == null ? Optional.empty() : checkpoints.last();
-    if (last.isEmpty()) {
+  private void evaluate(EncodedDataset data, TrainedTensors tensors) {
+    Optional<Metrics> measured = evaluator.evaluate(data, stop::isByShutdown);
+    if (measured.isEmpty()) {
       return;
     }
-    RunState saved = Checkpoints.state(last.get());
-    state.settings.forEach(
-        (name, value) -> {
-          if (!value.equals(saved.settings.get(name))) {
-            throw new IllegalArgumentException(
-                last.get()
-                    + " belongs to a run with another "
-                    + name
-                    + ": "
-                    + saved.settings.get(name)
-                    + ", now "
-                    + value
-                    + ". To go on, take the same settings; for a new run, take another folder");
-          }
-        });
-    restore(last.get(), tensors, saved.step);
-    state = saved;
-  }
-
-  private void restore(Path checkpoint, Map<String, NDArray> tensors, long step) {
-    Checkpoints.read(checkpoint, tensors);
-    adapter.resumed((int) step, (int) setup.totalSteps());
-  }
-
-  private long labels(Batch batch) {
-    return model.base().count(BatchFeed.targets(model.base(), batch));
-  }
-
-  private void step(
-      Backpropagation backpropagation, AdamW optimizer, TrainingRule.Correction correction) {
-    long start = System.nanoTime();
-    List<int[]> examples = setup.plan().examples(state.step);
-    List<Batch> batches = setup.plan().batches(examples);
-    long[] counts = batches.stream().mapToLong(this::labels).toArray();
-    long labels = Arrays.stream(counts).sum();
-    double sum = 0;
-    double penalty;
-    double norm;
-    double rate = setup.rate(state.step);
-    try (Scope scope = new Scope()) {
-      for (int i = 0; i < batches.size(); i++) {
-        Batch batch = batches.get(i);
-        Targets targets = BatchFeed.targets(model.base(), batch);
-        if (counts[i] > 0) {
-          long seed = (settings.seed * 1_000_003 + state.step) * 1_000_003 + i;
-          sum +=
-              backpropagation.run(
-                  BatchFeed.input(model.base(), batch), targets, 1.0 / labels, seed);
-        }
-        tokens += batch.tokens();
-      }
-      penalty = backpropagation.penalty();
-      norm = optimizer.clip(settings.clipNorm);
-      requireFinite(sum + penalty, norm, examples);
-      correction.correct();
-      optimizer.update(rate);
-      adapter.afterStep((int) state.step + 1, (int) setup.totalSteps());
-      optimizer.clear();
-    }
-    state.step++;
-    double loss = sum / Math.max(1, labels) + penalty;
-    state.losses.add(loss);
-    double seconds = (System.nanoTime() - start) / 1e9;
-    trainingSeconds += seconds;
-    long stepTokens = batches.stream().mapToLong(Batch::tokens).sum();
-    StepEvent event =
-        new StepEvent(
-            state.step,
-            setup.totalSteps(),
-            (double) state.step / setup.plan().stepsPerEpoch(),
-            loss,
-            rate,
-            norm,
-            stepTokens,
-            stepTokens / seconds);
-    listeners.onStep(event);
-  }
-
-  private void requireFinite(double loss, double norm, List<int[]> examples) {
-    if (Double.isFinite(loss) && Double.isFinite(norm)) {
-      return;
-    }
-    throw new TrainingException(
-        "step "
-            + (state.step + 1)
-            + ": the loss is "
-            + loss
-            + " and the norm of its gradient "
-            + norm
-            + ". The batch is made of examples "
-            + examples.stream().map(Arrays::toString).toList()
-            + ". The tensors are those before the step; "
-            + (checkpoints == null
-                ? "nothing was saved, since checkpointTo(folder) was not called"
-                : "the last checkpoint is "
-                    + checkpoints.last().map(Path::toString).orElse("not yet written"))
-            + ". Try a lower learning rate, a warm-up, or look at those examples");
-  }
-
-  private void evaluate(EncodedDataset data) {
-    Metrics metrics = evaluator.evaluate(data);
+    Metrics metrics = measured.get();
     state.evaluated(metrics, setup.metric());
+    unsaved = true;
+    if (checkpoints == null && keepsBest() && state.bestStep == state.step) {
+      best = tensors.copy();
+    }
     listeners.onEvaluation(new EvaluationEvent(state.step, metrics));
+  }
+
+  private void save(Checkpoints checkpoints, TrainedTensors tensors) {
+    state.seconds = clock.total();
+    history.record(adapter, state, state.step, state.seconds);
+    checkpoints.write(model, adapter.name(), tensors.all(), state);
+    unsaved = false;
+  }
+
+  /**
+   * Sets the adapter to what the run gives back.
+   *
+   * @return the step that it is of
+   */
+  private long giveBack(TrainedTensors tensors) {
+    if (state.step < setup.totalSteps() && stop.isGiven()) {
+      LOG.warn(
+          "the training was stopped{} after step {} of {}; {}",
+          stop.isByShutdown() ? " by the JVM's shutdown" : "",
+          state.step,
+          setup.totalSteps(),
+          saved() + (checkpoints == null ? "" : ": the same lines go on from there"));
+    }
+    if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
+      return state.step;
+    }
+    if (checkpoints != null) {
+      Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());
+    } else if (best != null) {
+      tensors.set(best);
+    }
+    adapter.resumed((int) state.bestStep, (int) setup.totalSteps());
+    return state.bestStep;
   }
 }
