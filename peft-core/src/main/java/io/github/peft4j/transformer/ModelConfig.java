@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -98,6 +99,24 @@ public final class ModelConfig {
       numbers.add(item.getAsLong());
     }
     return numbers;
+  }
+
+  /** A list of strings; empty if the field is missing. */
+  List<String> texts(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<String> texts = new ArrayList<>();
+    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
+      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isString()) {
+        texts.add(item.getAsString());
+      }
+    }
+    if (!value.isJsonArray() || texts.size() < value.getAsJsonArray().size()) {
+      throw error(field, value, "a list of strings");
+    }
+    return texts;
   }
 
   /** The whole object, a copy. */
