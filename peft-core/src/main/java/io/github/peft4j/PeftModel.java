@@ -199,7 +199,7 @@ public final class PeftModel extends LoadedModel {
    *
    * <pre>{@code
    * List<Classifications> verdicts =
-   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(first, second));
+   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(texts));
    * }</pre>
    */
   public <T> T with(Composition composition, Supplier<T> code) {
