@@ -67,7 +67,17 @@ record AdapterFactory(
   private static String type(JsonObject json, String source) {
     JsonElement type = json.get("peft_type");
     if (type == null) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+      throw new IllegalArgumentException(
+          source
+              + ": field 'peft_type' is missing"
+              + (json.has("fine_tune_type") || json.has("lora_parameters")
+                  ? ": this is an adapter of mlx-lm. Fuse it into its model (mlx_lm.fuse --model …"
+                      + " --adapter-path … --dequantize) and load that as a model"
+                  : json.has("model_type")
+                      ? ": this is the config of a whole model. Load it with Peft.load(folder)"
+                      : "; expected the config of a Hugging Face PEFT or AdapterHub adapter, there"
+                          + " are "
+                          + json.keySet()));
     }
     if (!type.isJsonPrimitive()) {
       throw new IllegalArgumentException(

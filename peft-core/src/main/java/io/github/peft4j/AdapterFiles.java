@@ -10,6 +10,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
@@ -59,7 +60,11 @@ final class AdapterFiles {
     Path file = folder.resolve(CONFIG);
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
+          folder
+              + (Files.exists(folder) ? " is no adapter: it has no " + CONFIG : " does not exist")
+              + ForeignFiles.insteadOfAdapter(folder)
+              + ". Pass the folder that holds "
+              + CONFIG);
     }
     return readJson(file);
   }
@@ -67,7 +72,9 @@ final class AdapterFiles {
   /** The object in a file. */
   static JsonObject readJson(Path file) {
     try {
-      JsonElement json = JsonParser.parseString(Files.readString(file));
+      String text = Files.readString(file);
+      ForeignFiles.requireJsonText(file, text);
+      JsonElement json = JsonParser.parseString(text);
       if (!json.isJsonObject()) {
         throw new IllegalArgumentException(file + ": expected a JSON object");
       }
@@ -109,7 +116,12 @@ final class AdapterFiles {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS));
+                    folder
+                        + " has neither "
+                        + WEIGHTS
+                        + " nor "
+                        + PICKLED_WEIGHTS
+                        + ForeignFiles.insteadOfAdapter(folder)));
   }
 
   private static TensorSource open(Path weights) {

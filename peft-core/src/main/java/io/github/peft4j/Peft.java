@@ -145,25 +145,36 @@ public final class Peft {
           device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
       Precision in =
           precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
+      Models.check(config);
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
         model = Models.build(config, source, task, where, in, seed);
       }
       try {
         Tokenizer words = tokenizer.get();
-        if (words != null && words.vocabularySize() > config.size("vocab_size")) {
-          throw config.error(
-              "vocab_size",
-              config.size("vocab_size"),
-              "at least the tokenizer's "
-                  + words.vocabularySize()
-                  + ": tokenizer.json belongs to another model");
+        if (words != null) {
+          limit(words);
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(model, words, origin, seed, this::fingerprint);
       } catch (RuntimeException e) {
         model.close();
         throw e;
+      }
+    }
+
+    /** A token beyond the model's table is no mistake until a text has it: padding is masked. */
+    private void limit(Tokenizer words) {
+      int known = config.size("vocab_size");
+      int more = words.vocabularySize() - known;
+      if (more > 0) {
+        LOG.warn(
+            "{}: the tokenizer has {} tokens more than the model's {} (vocab_size): texts that have"
+                + " one of them are refused",
+            origin,
+            more,
+            known);
+        words.limitTo(known);
       }
     }
 

@@ -3,10 +3,12 @@ package io.github.peft4j.data;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.SpecialTokens.Role;
+import io.github.peft4j.io.ForeignFiles;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -49,6 +51,7 @@ public final class Tokenizer implements AutoCloseable {
   private final SpecialTokens special;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
+  private volatile int known = Integer.MAX_VALUE;
 
   private Tokenizer(byte[] json, SpecialTokens special, String source) {
     Map<String, String> options =
@@ -89,9 +92,18 @@ public final class Tokenizer implements AutoCloseable {
     }
     try {
       byte[] json = Files.readAllBytes(file);
+      requireContent(file, json);
       return new Tokenizer(json, SpecialTokens.read(json, file), file.toString());
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  private static void requireContent(Path file, byte... json) {
+    String begin = new String(json, 0, Math.min(json.length, 64), StandardCharsets.UTF_8);
+    if (json.length == 0 || ForeignFiles.isLfsPointer(begin)) {
+      throw new DataException(
+          json.length == 0 ? file + " is empty: fetch it again" : ForeignFiles.lfsPointer(file));
     }
   }
 
@@ -111,10 +123,21 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * Refuses texts with tokens that a model does not know, for whose table of vectors they are too
+   * many. Special tokens among them count as absent.
+   *
+   * @param tokens how many tokens the model knows, those with the first ids
+   */
+  public void limitTo(int tokens) {
+    known = tokens;
+  }
+
+  /**
    * The ids of a text, with the special tokens that the model expects around it.
    *
    * @param text the text
    * @return its ids
+   * @throws DataException if the model does not know a token of it: see {@link #limitTo}
    */
   public long[] encode(String text) {
     return encode(text, true);
@@ -133,7 +156,7 @@ public final class Tokenizer implements AutoCloseable {
         handle -> {
           long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
           try {
-            return TokenizersLibrary.LIB.getTokenIds(encoding);
+            return requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding));
           } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
           }
@@ -173,7 +196,7 @@ public final class Tokenizer implements AutoCloseable {
                   : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
           try {
             return new Encoding(
-                TokenizersLibrary.LIB.getTokenIds(encoding),
+                requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding)),
                 TokenizersLibrary.LIB.getTypeIds(encoding),
                 TokenizersLibrary.LIB.getSequenceIds(encoding),
                 TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
@@ -181,6 +204,20 @@ public final class Tokenizer implements AutoCloseable {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
           }
         });
+  }
+
+  private long[] requireKnown(long handle, long... ids) {
+    for (long id : ids) {
+      if (id >= known) {
+        throw new DataException(
+            ("the text has the token '%s' with the id %d, which the model does not know: it has"
+                    + " vectors for the ids 0 to %d. Take the token out of the text, or the"
+                    + " tokenizer that belongs to the model")
+                .formatted(
+                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false), id, known - 1));
+      }
+    }
+    return ids;
   }
 
   /**
@@ -256,7 +293,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return the id
    */
   public long padId() {
-    return special.id(Role.PAD).orElse(eosId().orElse(0));
+    return id(Role.PAD).orElse(eosId().orElse(0));
   }
 
   /**
@@ -265,7 +302,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong eosId() {
-    return special.id(Role.EOS);
+    return id(Role.EOS);
   }
 
   /**
@@ -274,7 +311,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong bosId() {
-    return special.id(Role.BOS);
+    return id(Role.BOS);
   }
 
   /**
@@ -283,7 +320,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong clsId() {
-    return special.id(Role.CLS);
+    return id(Role.CLS);
   }
 
   /**
@@ -292,7 +329,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong sepId() {
-    return special.id(Role.SEP);
+    return id(Role.SEP);
   }
 
   /**
@@ -301,7 +338,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong maskId() {
-    return special.id(Role.MASK);
+    return id(Role.MASK);
   }
 
   /**
@@ -310,7 +347,12 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong unknownId() {
-    return special.id(Role.UNK);
+    return id(Role.UNK);
+  }
+
+  private OptionalLong id(Role role) {
+    OptionalLong id = special.id(role);
+    return id.isPresent() && id.getAsLong() < known ? id : OptionalLong.empty();
   }
 
   @Override

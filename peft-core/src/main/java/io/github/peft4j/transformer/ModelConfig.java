@@ -5,6 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import io.github.peft4j.io.ForeignFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -48,9 +49,11 @@ public final class ModelConfig {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          (Files.isDirectory(folder) ? folder + " has no config.json" : folder + " is not a folder")
-              + ": expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json; pass the folder that holds them");
+          (Files.isDirectory(folder)
+                  ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
+                  : folder + (Files.exists(folder) ? " is not a folder" : " does not exist"))
+              + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
+              + " tokenizer.json: pass the folder that holds them");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
@@ -63,7 +66,9 @@ public final class ModelConfig {
 
   private static JsonObject object(Path file) {
     try {
-      JsonElement root = JsonParser.parseString(Files.readString(file));
+      String text = Files.readString(file);
+      ForeignFiles.requireJsonText(file, text);
+      JsonElement root = JsonParser.parseString(text);
       if (!root.isJsonObject()) {
         throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
       }
