@@ -54,9 +54,13 @@ record AdapterFactory(
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
+    Map<String, long[]> shapes = AdapterFiles.shapes(folder);
+    Adapter adapter = read(name, method, json, source, shapes);
     try {
+      HeadLabels labels = HeadLabels.of(folder, base);
+      labels.require(adapter, shapes);
       AdapterFiles.readTensors(folder, adapter, base.manager());
+      labels.align(adapter);
       return adapter;
     } catch (RuntimeException e) {
       adapter.detach();

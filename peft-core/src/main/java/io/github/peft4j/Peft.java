@@ -64,7 +64,8 @@ public final class Peft {
         config,
         () -> Safetensors.openFolder(folder),
         () -> Files.isRegularFile(folder.resolve("tokenizer.json")) ? Tokenizer.load(folder) : null,
-        folder.toString());
+        folder.toString(),
+        folder);
   }
 
   /**
@@ -81,7 +82,7 @@ public final class Peft {
       Supplier<TensorSource> tensors,
       Supplier<@Nullable Tokenizer> tokenizer,
       String origin) {
-    return new Loader(config, tensors, tokenizer, origin);
+    return new Loader(config, tensors, tokenizer, origin, null);
   }
 
   /** Settings of a model to be loaded. */
@@ -91,6 +92,7 @@ public final class Peft {
     private final Supplier<? extends TensorSource> tensors;
     private final Supplier<@Nullable Tokenizer> tokenizer;
     private final String origin;
+    private final @Nullable Path folder;
     private @Nullable Task task;
     private @Nullable Device device;
     private @Nullable Precision precision;
@@ -100,7 +102,9 @@ public final class Peft {
         ModelConfig config,
         Supplier<? extends TensorSource> tensors,
         Supplier<@Nullable Tokenizer> tokenizer,
-        String origin) {
+        String origin,
+        @Nullable Path folder) {
+      this.folder = folder;
       this.config = config;
       this.tensors = tensors;
       this.tokenizer = tokenizer;
@@ -156,7 +160,7 @@ public final class Peft {
           limit(words);
         }
         LOG.debug("loaded {}: {}", origin, model);
-        return new PeftModel(model, words, origin, seed, this::fingerprint);
+        return new PeftModel(model, words, new Origin(origin, folder, this::fingerprint), seed);
       } catch (RuntimeException e) {
         model.close();
         throw e;

@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -47,13 +49,18 @@ public final class Tokenizer implements AutoCloseable {
   @SuppressWarnings("ArrayRecordComponent") // Read once.
   record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
 
+  private static final String TOKENIZER = "tokenizer.json";
+
   private final HuggingFaceTokenizer delegate;
   private final SpecialTokens special;
+  private final @Nullable Path file;
+  private final byte @Nullable [] json;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
 
-  private Tokenizer(byte[] json, SpecialTokens special, String source) {
+  private Tokenizer(byte[] json, SpecialTokens special, @Nullable Path file) {
+    String source = file == null ? TOKENIZER : file.toString();
     Map<String, String> options =
         Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
     try {
@@ -64,6 +71,8 @@ public final class Tokenizer implements AutoCloseable {
       throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
     }
     this.special = special;
+    this.file = file;
+    this.json = file == null ? json : null; // a file can be read again
   }
 
   /**
@@ -83,7 +92,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return the tokenizer
    */
   public static Tokenizer load(Path path) {
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    Path file = Files.isDirectory(path) ? path.resolve(TOKENIZER) : path;
     if (!Files.isRegularFile(file)) {
       throw new DataException(
           file
@@ -93,7 +102,7 @@ public final class Tokenizer implements AutoCloseable {
     try {
       byte[] json = Files.readAllBytes(file);
       requireContent(file, json);
-      return new Tokenizer(json, SpecialTokens.read(json, file), file.toString());
+      return new Tokenizer(json, SpecialTokens.read(json, file), file);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
@@ -116,9 +125,34 @@ public final class Tokenizer implements AutoCloseable {
   public static Tokenizer load(InputStream tokenizerJson) {
     try {
       byte[] json = tokenizerJson.readAllBytes();
-      return new Tokenizer(json, SpecialTokens.read(json, null), "tokenizer.json");
+      return new Tokenizer(json, SpecialTokens.read(json, null), null);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
+    }
+  }
+
+  /**
+   * Where it was loaded from: its tokenizer.json and what lies beside it.
+   *
+   * @return the folder, or nothing if it came from a stream
+   */
+  public Optional<Path> folder() {
+    return Optional.ofNullable(file).map(path -> path.toAbsolutePath().getParent());
+  }
+
+  /**
+   * The tokenizer.json that it was made of.
+   *
+   * @return its bytes
+   */
+  public byte[] json() {
+    if (json != null) {
+      return json.clone();
+    }
+    try {
+      return Files.readAllBytes(Objects.requireNonNull(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
   }
 

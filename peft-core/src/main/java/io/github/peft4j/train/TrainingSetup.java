@@ -181,6 +181,7 @@ record TrainingSetup(
     Map<String, String> facts = new TreeMap<>();
     facts.put("adapter", adapter.configText());
     facts.put("base_model", settings.model.origin());
+    facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
     facts.put("data_sha256", examples.dataset().sha256());
     facts.put("batch_size", "" + settings.batchSize);

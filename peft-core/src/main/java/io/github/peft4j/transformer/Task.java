@@ -11,7 +11,8 @@ import java.util.List;
  */
 public record Task(Type type, List<String> labels) {
 
-  private static final String SINGLE_LABEL = "single_label_classification";
+  /** What {@code problem_type} calls a text that has one class of several. */
+  public static final String SINGLE_LABEL = "single_label_classification";
 
   /** The kinds of task. */
   public enum Type {
