@@ -54,9 +54,13 @@ record AdapterFactory(
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
+    Map<String, long[]> shapes = AdapterFiles.shapes(folder);
+    Adapter adapter = read(name, method, json, source, shapes);
     try {
+      HeadLabels labels = HeadLabels.of(folder, base);
+      labels.require(adapter, shapes);
       AdapterFiles.readTensors(folder, adapter, base.manager());
+      labels.align(adapter);
       return adapter;
     } catch (RuntimeException e) {
       adapter.detach();
@@ -67,7 +71,17 @@ record AdapterFactory(
   private static String type(JsonObject json, String source) {
     JsonElement type = json.get("peft_type");
     if (type == null) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+      throw new IllegalArgumentException(
+          source
+              + ": field 'peft_type' is missing"
+              + (json.has("fine_tune_type") || json.has("lora_parameters")
+                  ? ": this is an adapter of mlx-lm. Fuse it into its model (mlx_lm.fuse --model …"
+                      + " --adapter-path … --dequantize) and load that as a model"
+                  : json.has("model_type")
+                      ? ": this is the config of a whole model. Load it with Peft.load(folder)"
+                      : "; expected the config of a Hugging Face PEFT or AdapterHub adapter, there"
+                          + " are "
+                          + json.keySet()));
     }
     if (!type.isJsonPrimitive()) {
       throw new IllegalArgumentException(

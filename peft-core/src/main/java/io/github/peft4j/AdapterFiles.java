@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
@@ -55,7 +56,11 @@ final class AdapterFiles {
     Path file = folder.resolve(CONFIG);
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
+          folder
+              + (Files.exists(folder) ? " is no adapter: it has no " + CONFIG : " does not exist")
+              + ForeignFiles.insteadOfAdapter(folder)
+              + ". Pass the folder that holds "
+              + CONFIG);
     }
     return JsonFile.read(file);
   }
@@ -90,7 +95,12 @@ final class AdapterFiles {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS));
+                    folder
+                        + " has neither "
+                        + WEIGHTS
+                        + " nor "
+                        + PICKLED_WEIGHTS
+                        + ForeignFiles.insteadOfAdapter(folder)));
   }
 
   private static TensorSource open(Path weights) {

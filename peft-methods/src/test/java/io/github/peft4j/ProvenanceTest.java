@@ -71,7 +71,7 @@ class ProvenanceTest {
     Files.write(file, bytes);
   }
 
-  private static String logged(Runnable code) {
+  static String logged(Runnable code) {
     PrintStream before = System.err;
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));

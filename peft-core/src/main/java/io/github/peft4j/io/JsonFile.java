@@ -38,7 +38,9 @@ public final class JsonFile {
    */
   public static JsonObject read(Path file) {
     try {
-      return object(JsonParser.parseString(Files.readString(file)), file.toString());
+      String text = Files.readString(file);
+      ForeignFiles.requireJsonText(file, text);
+      return object(JsonParser.parseString(text), file.toString());
     } catch (JsonParseException e) {
       throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
     } catch (NoSuchFileException e) {

@@ -260,6 +260,7 @@ record TrainingSetup(
       String sha256 = settings.model.baseSha256();
       facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
     }
+    facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
     facts.put(DATA, examples.dataset().sha256());
     facts.put("batch_size", "" + settings.batchSize);
