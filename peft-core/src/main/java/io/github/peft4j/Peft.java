@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>{@code
  * try (PeftModel model = Peft.load("models/llama-3.2-1b")
- *     .adapt(LoraConfig.ofRank(16).targeting("q_proj", "v_proj"))) {
+ *     .adapt(LoraConfig.ofRank(16).targetModules("q_proj", "v_proj"))) {
  *   System.out.println(model.trainableParameters());
  * }
  * }</pre>

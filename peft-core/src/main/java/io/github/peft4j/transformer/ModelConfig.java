@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -112,8 +112,8 @@ class BestAdapterTest {
   void aMethodThatRemembersIsGivenBackAsItWasAtTheBest() {
     try (PeftModel model = llama();
         PeftModel other = Peft.load(folder.resolve("llama").toString())) {
-      model.remove("default").adapt(AdaLoraConfig.ofRanks(6, 2).warmup(2, 3));
-      other.adapt(AdaLoraConfig.ofRanks(6, 2).warmup(2, 3));
+      model.remove("default").adapt(AdaLoraConfig.ofRanks(6, 2).tinit(2).tfinal(3));
+      other.adapt(AdaLoraConfig.ofRanks(6, 2).tinit(2).tfinal(3));
       TrainingReport memory = tuner(model).keepBest().run();
       tuner(other).keepBest().checkpointTo(folder.resolve("run")).run();
       assertThat(memory.keptStep()).isLessThan(40);

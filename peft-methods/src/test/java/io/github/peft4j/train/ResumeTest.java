@@ -35,7 +35,7 @@ class ResumeTest {
   }
 
   private static PeftModel load(Path from, int rank) {
-    return Peft.load(from.toString()).adapt(LoraConfig.ofRank(rank).alpha(8).dropout(0.1));
+    return Peft.load(from.toString()).adapt(LoraConfig.ofRank(rank).loraAlpha(8).loraDropout(0.1));
   }
 
   private FineTuner tuner(PeftModel model) {

@@ -29,7 +29,7 @@ final class Trainings {
       TinyModels.copy("tiny-llama", folder);
     }
     return Peft.load(folder.toString())
-        .adapt(LoraConfig.ofRank(4).alpha(8).dropout(0.1).targetingAllLinear());
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
   }
 
   /** Prompts of a few words, all with the same answer. */
