@@ -13,6 +13,7 @@ import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.WeightTying;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -54,8 +55,12 @@ record AdapterFactory(
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Map<String, long[]> shapes = AdapterFiles.shapes(folder);
+    Map<String, long[]> inFile = AdapterFiles.shapes(folder);
+    BareNames names = BareNames.of(inFile.keySet(), base);
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
     Adapter adapter = read(name, method, json, source, shapes);
+    adapter.names(names);
     try {
       HeadLabels labels = HeadLabels.of(folder, base);
       labels.require(adapter, shapes);
@@ -185,6 +190,9 @@ record AdapterFactory(
           && targeted.targetModules() != null
           && method.storesTables(complete)) {
         StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
+      }
+      if (stored != null) {
+        BroughtTables.use(method, sites, stored);
       }
       return new Adapter(name, complete, method, sites, common, saved);
     } catch (RuntimeException | OutOfMemoryError e) {
