@@ -36,10 +36,10 @@ final class History {
   /** Notes with the adapter that this run has trained it up to a step. */
   void record(Adapter adapter, RunState state, long step, double seconds) {
     Map<String, String> settings = new TreeMap<>(state.settings);
-    settings.keySet().removeIf(TrainingSetup::isSaidElsewhere);
+    settings.keySet().removeIf(RunFacts::isSaidElsewhere);
     Provenance.Training now =
         new Provenance.Training(
-            Objects.requireNonNull(state.settings.get(TrainingSetup.DATA)),
+            Objects.requireNonNull(state.settings.get(RunFacts.DATA)),
             seed,
             settings,
             step,

@@ -26,7 +26,7 @@ final class SettingsCheck {
     RunState saved = checkpoint.state();
     TreeSet<String> names = new TreeSet<>(saved.settings.keySet());
     names.addAll(now.keySet());
-    names.remove(TrainingSetup.TOTAL_STEPS);
+    names.remove(RunFacts.TOTAL_STEPS);
     List<String> differences =
         names.stream()
             .filter(name -> !Objects.equals(saved.settings.get(name), now.get(name)))
@@ -43,9 +43,9 @@ final class SettingsCheck {
               .formatted(
                   checkpoint.folder(),
                   String.join("; ", differences),
-                  names.contains(TrainingSetup.DATA)
+                  names.contains(RunFacts.DATA)
                           && !Objects.equals(
-                              saved.settings.get(TrainingSetup.DATA), now.get(TrainingSetup.DATA))
+                              saved.settings.get(RunFacts.DATA), now.get(RunFacts.DATA))
                       ? " and the very same examples in the same order"
                       : "",
                   checkpoint.folder()));
@@ -55,7 +55,7 @@ final class SettingsCheck {
           "%s has %d steps already, but the run is to have %d. Raise epochs or steps; for a new run, take another folder"
               .formatted(checkpoint.folder(), saved.step, totalSteps));
     }
-    String planned = saved.settings.get(TrainingSetup.TOTAL_STEPS);
+    String planned = saved.settings.get(RunFacts.TOTAL_STEPS);
     if (planned != null && !planned.equals("" + totalSteps)) {
       LOG.info(
           "{} was begun with {} steps and goes on with {}: from step {} on the learning rate is"

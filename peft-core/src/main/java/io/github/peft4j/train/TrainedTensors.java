@@ -17,23 +17,23 @@ import java.util.Objects;
 /** The tensors that a step of a training changes, by name. */
 final class TrainedTensors implements AutoCloseable {
 
-  private static final Kernel LARGEST =
+  private static final Kernel LARGEST_NORM =
       Kernel.of(
           """
-          def largest(p: List[Tensor], order: float) -> Tensor:
+          def largest_norm(p: List[Tensor], order: float) -> Tensor:
               return torch.max(torch.stack(torch._foreach_norm(p, order)))
           """);
 
   private final Map<String, NDArray> adapter = new LinkedHashMap<>();
   private final Map<String, NDArray> all;
-  private final BoundKernel largest;
+  private final BoundKernel largestNorm;
 
   TrainedTensors(Adapter trained, AdamW optimizer) {
     List<Trainable> trainables = trained.trainables();
     for (int i = 0; i < trainables.size(); i++) {
       adapter.put(i + ".parameter", trainables.get(i).value());
     }
-    largest = LARGEST.bind(new NDList(adapter.values()));
+    largestNorm = LARGEST_NORM.bind(new NDList(adapter.values()));
     all = new LinkedHashMap<>(adapter);
     all.putAll(optimizer.state());
     Map<String, NDArray> method = trained.methodState();
@@ -46,10 +46,17 @@ final class TrainedTensors implements AutoCloseable {
     return Collections.unmodifiableMap(all);
   }
 
-  /** Whether every element of the adapter's trained tensors is a finite number. */
+  /**
+   * Whether every element of the adapter's trained tensors is a finite number. The second norm is
+   * much the faster one, but squares may overflow.
+   */
   boolean areFinite() {
+    return isFinite(2) || isFinite(Double.POSITIVE_INFINITY);
+  }
+
+  private boolean isFinite(double order) {
     try (Scope scope = new Scope()) {
-      return Double.isFinite(Tensors.floats(largest.call(Double.POSITIVE_INFINITY))[0]);
+      return Double.isFinite(Tensors.floats(largestNorm.call(order))[0]);
     }
   }
 
@@ -74,6 +81,6 @@ final class TrainedTensors implements AutoCloseable {
 
   @Override
   public void close() {
-    largest.close();
+    largestNorm.close();
   }
 }

@@ -198,6 +198,21 @@ class DivergenceTest {
   }
 
   @Test
+  void tensorsThatWereNotFiniteBeforeTheFirstStepAreNoStepsFault() {
+    try (PeftModel model = llama()) {
+      NDArray tensor = model.trainables().get(0).value();
+      try (NDArray nan = tensor.getManager().create(Float.NaN);
+          NDArray all = nan.broadcast(tensor.getShape())) {
+        Tensors.copy(tensor, all);
+      }
+      assertThatThrownBy(() -> tuner(model).run())
+          .isInstanceOf(TrainingException.class)
+          .hasMessageContaining("step 1: the loss is NaN")
+          .hasMessageNotContaining("diverged");
+    }
+  }
+
+  @Test
   void theBaseStaysAsItWas() {
     try (PeftModel model = llama();
         PeftModel plain = Peft.load(folder.resolve("llama").toString())) {

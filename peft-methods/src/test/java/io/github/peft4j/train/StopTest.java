@@ -194,6 +194,20 @@ class StopTest {
   }
 
   @Test
+  void anAdapterThatAListenerRemovesEndsTheRunByName() {
+    try (PeftModel model = llama()) {
+      tuner(model).steps(1).run();
+      long live = Tensors.live();
+      assertThatThrownBy(
+              () -> tuner(model).listener(Trainings.onStep(s -> model.remove("default"))).run())
+          .hasMessageContaining("'default' was removed or merged at step 1");
+      model.adapt(io.github.peft4j.methods.lora.LoraConfig.ofRank(4).targetingAllLinear());
+      assertThat(tuner(model).steps(1).run().steps()).isEqualTo(1);
+      assertThat(Tensors.live()).isEqualTo(live);
+    }
+  }
+
+  @Test
   void aRunThatNeverBeganTellsNoListener() {
     List<String> told = new ArrayList<>();
     TrainingListener listener =

@@ -3,8 +3,10 @@ package io.github.peft4j.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
+import io.github.peft4j.methods.lora.LoraConfig;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,7 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Processes that are told to end in the middle of a training. */
 class StoppedProcessTest {
 
-  private static final int STEPS = 300;
+  private static final int STEPS = 120;
 
   @TempDir Path folder;
 
@@ -70,11 +72,14 @@ class StoppedProcessTest {
     List<String> a = run("two", "whole", "", Integer.MAX_VALUE).losses("a");
     Ended stopped = run("two", "stopped", "TERM", 30);
     assertThat(stopped.status()).as(stopped.errors()).isEqualTo(143);
+    for (String run : List.of("a", "b")) {
+      int steps = stopped.losses(run).size();
+      assertThat(steps).isBetween(1, STEPS - 1);
+      assertThat(folder.resolve("stopped-" + run + "/checkpoint-" + steps)).isDirectory();
+    }
     Ended resumed = run("two", "stopped", "", Integer.MAX_VALUE);
     for (String run : List.of("a", "b")) {
       List<String> all = new ArrayList<>(stopped.losses(run));
-      assertThat(all).isNotEmpty().hasSizeLessThan(STEPS);
-      assertThat(folder.resolve("stopped-" + run + "/checkpoint-" + all.size())).isDirectory();
       all.addAll(resumed.losses(run));
       assertThat(all).isEqualTo(a.stream().map(line -> run + line.substring(1)).toList());
     }
@@ -133,7 +138,7 @@ class StoppedProcessTest {
   /** Starts a process, and sends it a signal when it has said so many losses. */
   private Ended run(String mode, String run, String signal, int losses) throws Exception {
     Path errors = folder.resolve("errors");
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
@@ -144,8 +149,9 @@ class StoppedProcessTest {
                 folder.resolve("model").toString(),
                 folder.resolve(run).toString())
             .directory(folder.toFile())
-            .redirectError(errors.toFile())
-            .start();
+            .redirectError(errors.toFile());
+    builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE"); // the host may be busy
+    Process process = builder.start();
     List<String> output = new ArrayList<>();
     long signalled = System.nanoTime();
     try (BufferedReader lines = process.inputReader()) {
@@ -179,7 +185,9 @@ class StoppedProcessTest {
     }
 
     private static void train(String mode, String name, String base, String run) {
-      try (PeftModel model = Trainings.llama(Path.of(base))) {
+      // Two runs of one process share the generator of dropout.
+      LoraConfig lora = LoraConfig.ofRank(4).targetingAllLinear();
+      try (PeftModel model = Peft.load(base).adapt(mode.equals("two") ? lora : lora.dropout(0.1))) {
         FineTuner.of(model)
             .on(Trainings.prompts(60, "w5"))
             .steps(STEPS)
@@ -201,7 +209,7 @@ class StoppedProcessTest {
                     }))
             .run();
         // Computing on: not while PyTorch's destructors run.
-        IntStream.range(0, 200).forEach(i -> model.generate("w3 w4"));
+        IntStream.range(0, 20).forEach(i -> model.generate("w3 w4"));
         System.out.println("the program goes on");
       }
     }
