@@ -3,11 +3,10 @@ package io.github.peft4j.examples;
 import java.awt.Color;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.math.BigDecimal;
-import java.math.MathContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
@@ -23,7 +22,6 @@ import org.knowm.xchart.style.Styler.LegendPosition;
  */
 final class ComparisonChart {
 
-  private static final String UNITS = " kMG";
   private static final double MARGIN = 0.08;
 
   private ComparisonChart() {}
@@ -50,7 +48,8 @@ final class ComparisonChart {
     Range xs = Range.around(results, x, 0.1);
     Range ys = Range.around(results, y, 1);
     chart.getStyler().setXAxisMin(xs.min()).setXAxisMax(xs.max());
-    chart.getStyler().setYAxisMin(ys.min()).setYAxisMax(ys.max());
+    chart.getStyler().setYAxisMin(Math.floor(ys.min())).setYAxisMax(Math.ceil(ys.max()));
+    chart.getStyler().setYAxisDecimalPattern("0.##");
     for (Comparison.Result result : results) {
       chart.addSeries(
           result.method(),
@@ -65,13 +64,9 @@ final class ComparisonChart {
     }
   }
 
-  /** The label of a decimal logarithm: three significant digits, as 157k, 1.2M. */
+  /** The label of a decimal logarithm: the number of parameters, to the last digit. */
   static String parameters(double logarithm) {
-    BigDecimal number = BigDecimal.valueOf(Math.pow(10, logarithm)).round(new MathContext(3));
-    int unit =
-        Math.min(UNITS.length() - 1, Math.max(0, number.precision() - number.scale() - 1) / 3);
-    String digits = number.movePointLeft(3 * unit).stripTrailingZeros().toPlainString();
-    return (digits + UNITS.charAt(unit)).strip();
+    return String.format(Locale.ROOT, "%,d", Math.round(Math.pow(10, logarithm)));
   }
 
   /** What an axis shows: all values and some room, so that no marker lies on the frame. */

@@ -8,13 +8,9 @@ class ComparisonChartTest {
 
   @Test
   void labelsSayTheNumberAtTheTick() {
-    assertThat(ComparisonChart.parameters(Math.log10(156_675))).isEqualTo("157k");
-    assertThat(ComparisonChart.parameters(Math.log10(262_035))).isEqualTo("262k");
-    assertThat(ComparisonChart.parameters(5)).isEqualTo("100k");
-    assertThat(ComparisonChart.parameters(6)).isEqualTo("1M");
-    assertThat(ComparisonChart.parameters(5.9999999)).isEqualTo("1M");
-    assertThat(ComparisonChart.parameters(6.2)).isEqualTo("1.58M");
-    assertThat(ComparisonChart.parameters(2.5)).isEqualTo("316");
-    assertThat(ComparisonChart.parameters(9.5)).isEqualTo("3.16G");
+    assertThat(ComparisonChart.parameters(Math.log10(156_675))).isEqualTo("156,675");
+    assertThat(ComparisonChart.parameters(Math.log10(22_713_986))).isEqualTo("22,713,986");
+    assertThat(ComparisonChart.parameters(5)).isEqualTo("100,000");
+    assertThat(ComparisonChart.parameters(5.1)).isEqualTo("125,893");
   }
 }
