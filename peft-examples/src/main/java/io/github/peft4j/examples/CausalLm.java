@@ -37,7 +37,7 @@ public final class CausalLm {
           [--held-out N]        rows to measure with, a tenth by default
           [--rank N]            of LoRA, 8 by default
           [--epochs N]          passes over the data, 2 by default
-          [--lr X]          learning rate, 2e-4 by default
+          [--lr X]              learning rate, 2e-4 by default
           [--batch N]           rows a step, 32 by default
           [--max-length N]      tokens of a row, at most 512 by default
           [--seed N]            42 by default

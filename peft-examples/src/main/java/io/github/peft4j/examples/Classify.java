@@ -32,19 +32,19 @@ public final class Classify {
           "teaches a model to classify the texts of a file",
           """
           --model DIR|minilm        a Hugging Face folder; minilm is the model out of a jar
-          --data FILE           rows to learn from, in .jsonl, .csv or .tsv
-          --test FILE           rows to measure with
+          --data FILE               rows to learn from, in .jsonl, .csv or .tsv
+          --test FILE               rows to measure with
           [--text COLUMN]           text by default
           [--label COLUMN]          label by default
           [--method NAME]           lora by default
           [--compare NAME,...|all]  trains several methods, prints and plots a table
-          [--epochs N]          passes over the data, 3 by default
-          [--lr X]              learning rate, the method's recipe's by default
-          [--batch N]           rows a step, 32 by default
+          [--epochs N]              passes over the data, 3 by default
+          [--lr X]                  learning rate, the method's recipe's by default
+          [--batch N]               rows a step, 32 by default
           [--max-length N]          tokens of a row, 128 by default
-          [--seed N]            42 by default
+          [--seed N]                42 by default
           [--bucket-by-length]      makes batches of rows of similar length
-          [--out DIR]           for the adapter and a chart, target/classify by default
+          [--out DIR]               for the adapter and a chart, target/classify by default
           """);
 
   private static final String MINILM = "minilm";

@@ -147,6 +147,12 @@ record Comparison(
                         r.bytes() / 1000,
                         r.report().tokensPerSecond(),
                         r.peakMemory().isEmpty() ? "" : r.peakMemory().getAsLong() + " MiB")));
+    if (results.stream().anyMatch(r -> r.peakMemory().isPresent())) {
+      table.append(
+          String.format(
+              "memory is the peak of the whole process; PyTorch keeps what earlier methods of this"
+                  + " run used.%nFor a method's own peak, run it alone.%n"));
+    }
     return table.toString();
   }
 

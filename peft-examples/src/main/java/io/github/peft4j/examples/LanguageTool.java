@@ -40,15 +40,15 @@ public final class LanguageTool {
           "LanguageTool",
           "teaches a sentence encoder to find English sentences with a mistake",
           """
-          [--full]              three epochs on all sentences; by default one on some
+          [--full]                  three epochs on all sentences; by default one on some
           [--method NAME]           lora by default
           [--compare NAME,...|all]  trains several methods, prints and plots a table
           [--examples N]            sentences to learn from
-          [--tests N]           sentences to measure with
-          [--epochs N]          passes over the sentences
-          [--seed N]            42 by default
+          [--tests N]               sentences to measure with
+          [--epochs N]              passes over the sentences
+          [--seed N]                42 by default
           [--bucket-by-length]      makes batches of sentences of similar length
-          [--out DIR]           target/languagetool by default
+          [--out DIR]               target/languagetool by default
           """);
   private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;

@@ -52,6 +52,10 @@ record Program(String name, String purpose, String options) {
   }
 
   private String help() {
+    List<String[]> lines = options.lines().map(line -> line.split(" {2,}", 2)).toList();
+    int width = lines.stream().mapToInt(line -> line[0].length()).max().orElse(0);
+    StringBuilder table = new StringBuilder();
+    lines.forEach(line -> table.append(("  %-" + width + "s  %s%n").formatted((Object[]) line)));
     return """
         %s: %s
 
@@ -60,7 +64,7 @@ record Program(String name, String purpose, String options) {
 
           mvn -q compile exec:java -Dexec.mainClass=%s.%s -Dexec.args="…"
         """
-        .formatted(name, purpose, options.indent(2), Program.class.getPackageName(), name)
+        .formatted(name, purpose, table, Program.class.getPackageName(), name)
         .strip();
   }
 }
