@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class TutorialTest extends MethodContract {
   @ParameterizedTest
   @ValueSource(strings = {"RocoftConfig", "Rocoft", "RowsLinear"})
   void thePageShowsTheSource(String type) throws IOException {
-    assertThat(blocks("java")).contains(withoutHead(Files.readString(source(type))));
+    assertThat(blocks("java")).contains(shown(Files.readString(source(type))));
   }
 
   private static Path source(String type) {
@@ -64,12 +65,17 @@ class TutorialTest extends MethodContract {
         .toList();
   }
 
-  /** A file without its package and its imports. */
-  private static String withoutHead(String source) {
-    return source
-        .lines()
-        .dropWhile(
-            line -> line.isEmpty() || line.startsWith("package") || line.startsWith("import"))
-        .collect(joining("\n", "", "\n"));
+  /** A file as the page shows it: of its head, only the imports from this module. */
+  private static String shown(String source) {
+    Predicate<String> isHead =
+        line -> line.isEmpty() || line.startsWith("package") || line.startsWith("import");
+    String imports =
+        source
+            .lines()
+            .takeWhile(isHead)
+            .filter(line -> line.startsWith("import io.github.peft4j.methods."))
+            .collect(joining("\n", "", "\n\n"));
+    String code = source.lines().dropWhile(isHead).collect(joining("\n", "", "\n"));
+    return (imports + code).stripLeading();
   }
 }
