@@ -68,10 +68,10 @@ class AdaptersOfPeftTest {
 
   /** An adapter with random tensors, and what the model computes with it. */
   private float[] save(String model, String... targets) {
-    LoraConfig config = LoraConfig.ofRank(2).initialization(LoraInitialization.RANDOM);
+    LoraConfig config = LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.RANDOM);
     try (PeftModel peft =
         Peft.load(TinyModels.golden(model).toString())
-            .adapt(targets.length == 0 ? config : config.targeting(targets))) {
+            .adapt(targets.length == 0 ? config : config.targetModules(targets))) {
       peft.save(folder.toString());
       return logits(peft);
     }

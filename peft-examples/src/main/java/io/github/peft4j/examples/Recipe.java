@@ -11,6 +11,7 @@ import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -26,7 +27,6 @@ import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.LearningRateSchedule;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.methods.linear.LinearConfig;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -76,7 +76,10 @@ record Recipe(PeftConfig config, double learningRate) {
     add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
     add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));
     add("scaled-parallel", 1e-3, m -> BottleneckConfig.scaledParallel().modulesToSave(saved(m)));
-    add("vera", 5e-3, m -> VeraConfig.ofRank(256).targetModules(attention(m)).modulesToSave(saved(m)));
+    add(
+        "vera",
+        5e-3,
+        m -> VeraConfig.ofRank(256).targetModules(attention(m)).modulesToSave(saved(m)));
     add("loha", 1e-3, m -> on(m, LohaConfig.ofRank(8)));
     add("lokr", 1e-3, m -> on(m, LokrConfig.ofRank(8)));
     add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
@@ -84,7 +87,10 @@ record Recipe(PeftConfig config, double learningRate) {
     add("hra", 1e-3, m -> on(m, HraConfig.ofRank(8)));
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
     add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
-    add("shira", 1e-3, m -> ShiraConfig.ofRank(8).targetModules(attention(m)).modulesToSave(saved(m)));
+    add(
+        "shira",
+        1e-3,
+        m -> ShiraConfig.ofRank(8).targetModules(attention(m)).modulesToSave(saved(m)));
     add("tokens", 1e-3, m -> TrainableTokensConfig.of(MARKS));
     add("adaption-prompt", 5e-3, m -> AdaptionPromptConfig.of(10, 4));
   }
@@ -108,15 +114,13 @@ record Recipe(PeftConfig config, double learningRate) {
   /** Prunes from step 100 until 200 before the end; a short run, in proportion. */
   private static AdaLoraConfig adaLora(ModelModules modules, long steps) {
     int before = steps > 350 ? 100 : (int) (steps / 8);
-    return on(
-        modules, AdaLoraConfig.ofRanks(12, 8).loraAlpha(16).tinit(before).tfinal(2 * before));
+    return on(modules, AdaLoraConfig.ofRanks(12, 8).loraAlpha(16).tinit(before).tfinal(2 * before));
   }
 
   /** On queries and values, with the model's head trained along. */
   private static <C extends LinearConfig<C>> C on(ModelModules modules, C config) {
     TargetModules attention = TargetModules.of(attention(modules));
-    return config.targets(
-        config.targets().targetModules(attention).modulesToSave(saved(modules)));
+    return config.targets(config.targets().targetModules(attention).modulesToSave(saved(modules)));
   }
 
   private static String[] attention(ModelModules modules) {

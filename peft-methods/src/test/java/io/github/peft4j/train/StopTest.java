@@ -201,7 +201,7 @@ class StopTest {
       assertThatThrownBy(
               () -> tuner(model).listener(Trainings.onStep(s -> model.remove("default"))).run())
           .hasMessageContaining("'default' was removed or merged at step 1");
-      model.adapt(io.github.peft4j.methods.lora.LoraConfig.ofRank(4).targetingAllLinear());
+      model.adapt(io.github.peft4j.methods.lora.LoraConfig.ofRank(4).targetModules("all-linear"));
       assertThat(tuner(model).steps(1).run().steps()).isEqualTo(1);
       assertThat(Tensors.live()).isEqualTo(live);
     }

@@ -186,8 +186,9 @@ class StoppedProcessTest {
 
     private static void train(String mode, String name, String base, String run) {
       // Two runs of one process share the generator of dropout.
-      LoraConfig lora = LoraConfig.ofRank(4).targetingAllLinear();
-      try (PeftModel model = Peft.load(base).adapt(mode.equals("two") ? lora : lora.dropout(0.1))) {
+      LoraConfig lora = LoraConfig.ofRank(4).targetModules("all-linear");
+      try (PeftModel model =
+          Peft.load(base).adapt(mode.equals("two") ? lora : lora.loraDropout(0.1))) {
         FineTuner.of(model)
             .on(Trainings.prompts(60, "w5"))
             .steps(STEPS)

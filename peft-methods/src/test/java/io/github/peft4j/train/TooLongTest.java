@@ -125,7 +125,8 @@ class TooLongTest {
   @Test
   void virtualTokensLeaveFewerAndTheMessageSaysHowMany() {
     Path base = TinyModels.copy("tiny-llama", folder.resolve("base"));
-    try (PeftModel model = Peft.load(base.toString()).adapt(PromptTuningConfig.ofVirtualTokens(20))) {
+    try (PeftModel model =
+        Peft.load(base.toString()).adapt(PromptTuningConfig.ofVirtualTokens(20))) {
       String log =
           Trainings.logged(() -> tuner(model, new TextExample(words(20))).maxLength(32).run());
       assertThat(log).contains("maxLength is 12. The model reads 12 at most");
