@@ -4,12 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
@@ -22,8 +20,6 @@ import io.github.peft4j.torchfile.TorchFile;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -71,24 +67,7 @@ final class AdapterFiles {
               + ". Pass the folder that holds "
               + CONFIG);
     }
-    return readJson(file);
-  }
-
-  /** The object in a file. */
-  static JsonObject readJson(Path file) {
-    try {
-      String text = Files.readString(file);
-      ForeignFiles.requireJsonText(file, text);
-      JsonElement json = JsonParser.parseString(text);
-      if (!json.isJsonObject()) {
-        throw new IllegalArgumentException(file + ": expected a JSON object");
-      }
-      return json.getAsJsonObject();
-    } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
-    }
+    return JsonFile.read(file);
   }
 
   /**

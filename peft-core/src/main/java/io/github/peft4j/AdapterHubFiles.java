@@ -1,12 +1,11 @@
 package io.github.peft4j;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
@@ -52,9 +51,6 @@ final class AdapterHubFiles {
 
   /** What stands in the names of LoRA's tensors behind their module. */
   private static final String LORAS = ".loras.";
-
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   private AdapterHubFiles() {}
 
@@ -110,7 +106,7 @@ final class AdapterHubFiles {
   /** The head of a folder, if it is one of the library's own that the model has too. */
   static Optional<AdapterHubHead> head(Path folder, TransformerModel model) {
     return Files.exists(folder.resolve(HEAD_CONFIG))
-        ? AdapterHubHead.read(AdapterFiles.readJson(folder.resolve(HEAD_CONFIG)), model)
+        ? AdapterHubHead.read(JsonFile.read(folder.resolve(HEAD_CONFIG)), model)
         : Optional.empty();
   }
 
@@ -183,12 +179,12 @@ final class AdapterHubFiles {
       files.remove(HEAD_CONFIG);
     } else {
       files.write(HEAD, writer(adapter, head).content());
-      files.writeText(HEAD_CONFIG, PRETTY.toJson(describe(own, model, provenance)));
+      files.writeText(HEAD_CONFIG, JsonFile.text(describe(own, model, provenance)));
     }
     files.remove(PICKLED_HEAD);
     files.writeText(
         AdapterFiles.CONFIG,
-        PRETTY.toJson(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
+        JsonFile.text(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
     files.writeText(Provenance.FILE, provenance.text());
     files.commit();
   }

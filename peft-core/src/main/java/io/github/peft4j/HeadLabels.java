@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.TransformerModel;
@@ -58,7 +59,7 @@ record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
     if (!Files.isRegularFile(file)) {
       return List.of();
     }
-    JsonObject json = AdapterFiles.readJson(file);
+    JsonObject json = JsonFile.read(file);
     JsonElement within = json.get("config");
     JsonObject head =
         within != null && within.isJsonObject() && within.getAsJsonObject().has("label2id")

@@ -1,12 +1,11 @@
 package io.github.peft4j;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
@@ -21,9 +20,6 @@ import java.util.List;
 
 /** A plain model's folder as Hugging Face has it. */
 final class ModelFiles {
-
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   /** The field that says what the tensors are, as releases of transformers have called it. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
@@ -41,7 +37,7 @@ final class ModelFiles {
     model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
     try (FileGroup files = new FileGroup(folder)) {
       files.write("model.safetensors", writer.content());
-      files.writeText("config.json", PRETTY.toJson(config(model)));
+      files.writeText("config.json", JsonFile.text(config(model)));
       companions.copyTo(files);
       files.commit();
     }

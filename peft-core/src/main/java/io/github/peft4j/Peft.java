@@ -6,6 +6,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.Models;
@@ -22,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * The way in: loads a frozen model.
  *
  * <pre>{@code
- * try (PeftModel model = Peft.load("models/qwen2.5-0.5b")
- *     .adapt(LoraConfig.ofRank(16).targeting("q_proj", "v_proj"))) {
+ * try (PeftModel model = Peft.load("models/llama-3.2-1b")
+ *     .adapt(LoraConfig.ofRank(16).targetModules("q_proj", "v_proj"))) {
  *   System.out.println(model.trainableParameters());
  * }
  * }</pre>
@@ -144,7 +145,7 @@ public final class Peft {
      *     supported, naming those that are
      */
     public PeftModel load() {
-      Engine engine = Engine.getEngine("PyTorch");
+      Engine engine = PyTorch.engine();
       Device where =
           device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
       Precision in =

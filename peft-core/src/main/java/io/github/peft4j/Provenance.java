@@ -1,14 +1,10 @@
 package io.github.peft4j;
 
 import ai.djl.engine.Engine;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
@@ -44,13 +40,6 @@ public record Provenance(
 
   /** The file's name. */
   public static final String FILE = "peft4j.json";
-
-  private static final Gson PRETTY =
-      new GsonBuilder()
-          .setPrettyPrinting()
-          .disableHtmlEscaping()
-          .serializeSpecialFloatingPointValues()
-          .create();
 
   /** Copies the collections. */
   public Provenance {
@@ -94,13 +83,13 @@ public record Provenance(
       JsonObject json = new JsonObject();
       json.addProperty("data_sha256", dataSha256);
       json.addProperty("seed", seed);
-      json.add("settings", PRETTY.toJsonTree(new TreeMap<>(settings)));
+      json.add("settings", JsonFile.sortedObject(settings));
       json.addProperty("steps", steps);
       json.addProperty("total_steps", totalSteps);
       if (Double.isFinite(loss)) {
         json.addProperty("loss", loss);
       }
-      json.add("metrics", PRETTY.toJsonTree(new TreeMap<>(metrics)));
+      json.add("metrics", JsonFile.sortedObject(metrics));
       json.addProperty("started", started.toString());
       json.addProperty("seconds", seconds);
       return json;
@@ -153,11 +142,10 @@ public record Provenance(
       return Optional.empty();
     }
     try {
-      return Optional.of(of(JsonParser.parseString(Files.readString(file)).getAsJsonObject()));
-    } catch (JsonParseException
+      return Optional.of(of(JsonFile.read(file)));
+    } catch (IllegalArgumentException
         | IllegalStateException
         | UnsupportedOperationException
-        | NumberFormatException
         | ClassCastException
         | DateTimeException e) {
       throw new IllegalArgumentException(
@@ -166,8 +154,6 @@ public record Provenance(
               + e.getMessage()
               + "; fetch the folder again, or delete this file to use the adapter without it",
           e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
     }
   }
 
@@ -213,13 +199,17 @@ public record Provenance(
       base.addProperty("sha256", baseSha256);
     }
     json.add("base_model", base);
-    json.add("trainings", PRETTY.toJsonTree(trainings.stream().map(Training::json).toList()));
+    JsonArray all = new JsonArray();
+    trainings.forEach(training -> all.add(training.json()));
+    json.add("trainings", all);
     if (!labels.isEmpty()) {
-      json.add("labels", PRETTY.toJsonTree(labels));
+      JsonArray names = new JsonArray();
+      labels.forEach(names::add);
+      json.add("labels", names);
     }
-    json.add("versions", PRETTY.toJsonTree(new TreeMap<>(versions)));
+    json.add("versions", JsonFile.sortedObject(versions));
     json.addProperty("saved", saved.toString());
-    return PRETTY.toJson(json) + "\n";
+    return JsonFile.text(json) + "\n";
   }
 
   /**

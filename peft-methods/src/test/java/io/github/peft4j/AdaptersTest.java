@@ -37,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class AdaptersTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2).targetModules("all-linear").initLoraWeights(LoraInitialization.RANDOM);
 
   @TempDir Path folder;
 
@@ -70,9 +70,9 @@ class AdaptersTest {
       List<PeftConfig> configs =
           List.of(
               RANDOM,
-              RANDOM.dora(),
-              BottleneckConfig.houlsby().reduction(4),
-              PrefixTuningConfig.ofTokens(3).projection(6));
+              RANDOM.useDora(true),
+              BottleneckConfig.houlsby().reductionFactor(4),
+              PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6));
       for (int i = 0; i < configs.size(); i++) {
         model.adapt("a" + i, configs.get(i)).save("a" + i, folder.resolve("a" + i)).remove("a" + i);
       }
@@ -129,7 +129,7 @@ class AdaptersTest {
   @Test
   void theStatusSaysWhatEachAdapterDoes() {
     try (PeftModel model = llama()) {
-      model.adapt("a", RANDOM).adapt("b", PromptTuningConfig.ofTokens(3));
+      model.adapt("a", RANDOM).adapt("b", PromptTuningConfig.ofVirtualTokens(3));
       model.freeze("b").activate("a");
       ModelStatus status = model.status();
       assertThat(status.adapters())
@@ -179,7 +179,9 @@ class AdaptersTest {
   @Test
   void whatCannotBeComposedLeavesTheModelAsItWas() {
     try (PeftModel model = llama()) {
-      model.adapt("p", PromptTuningConfig.ofTokens(3)).adapt("q", PromptTuningConfig.ofTokens(4));
+      model
+          .adapt("p", PromptTuningConfig.ofVirtualTokens(3))
+          .adapt("q", PromptTuningConfig.ofVirtualTokens(4));
       float[] q = logits(model);
       assertThatThrownBy(() -> model.activate(Composition.perRow("p", "q")))
           .hasMessageContaining("{[p]=3, [q]=4}");
@@ -282,7 +284,7 @@ class AdaptersTest {
   @Test
   void whatAFusionIsMadeOfKeepsItsName() {
     try (PeftModel model = llama()) {
-      BottleneckConfig config = BottleneckConfig.pfeiffer().reduction(4);
+      BottleneckConfig config = BottleneckConfig.pfeiffer().reductionFactor(4);
       model.adapt("a", config).adapt("b", config).adapt("mix", FusionConfig.of("a", "b"));
       float[] before = logits(model);
       assertThatThrownBy(() -> model.rename("a", "c"))

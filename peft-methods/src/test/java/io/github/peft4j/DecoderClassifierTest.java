@@ -30,7 +30,7 @@ class DecoderClassifierTest {
   @TempDir Path folder;
 
   static Stream<PeftConfig> virtualTokens() {
-    return Stream.of(PromptTuningConfig.ofTokens(3), PrefixTuningConfig.ofTokens(3));
+    return Stream.of(PromptTuningConfig.ofVirtualTokens(3), PrefixTuningConfig.ofVirtualTokens(3));
   }
 
   /** The model with another padding in its config, or none. */

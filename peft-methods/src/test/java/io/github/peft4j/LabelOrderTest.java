@@ -53,7 +53,7 @@ class LabelOrderTest {
     return switch (method) {
       case "full" -> FullConfig.defaults();
       case "bottleneck" -> BottleneckConfig.pfeiffer();
-      default -> LoraConfig.ofRank(2).initialization(LoraInitialization.RANDOM);
+      default -> LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.RANDOM);
     };
   }
 

@@ -212,7 +212,7 @@ class ModelSettingsTest {
       float[][] both = new float[2][];
       PeftModel[] models = {half, single};
       for (int i = 0; i < 2; i++) {
-        models[i].adapt(PrefixTuningConfig.ofTokens(2));
+        models[i].adapt(PrefixTuningConfig.ofVirtualTokens(2));
         try (var logits =
             models[i].base().logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
           both[i] = Tensors.floats(logits);

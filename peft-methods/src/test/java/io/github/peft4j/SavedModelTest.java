@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SavedModelTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2).initialization(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.RANDOM);
 
   /** What a model's folder may have for its use. */
   private static final List<String> KEPT =

@@ -34,6 +34,17 @@ public final class BatchFeed {
    * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
    */
   public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxTokens) {
+    return encode(model, examples, maxTokens, false);
+  }
+
+  /**
+   * Encodes examples for the model's task.
+   *
+   * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
+   * @param skipTooLong whether examples whose answers do not fit are left out
+   */
+  static EncodedDataset encode(
+      PeftModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
     int maxLength = (int) Math.min(maxTokens, model.base().room());
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
@@ -45,7 +56,8 @@ public final class BatchFeed {
                 .computeIfAbsent(
                     example.getClass(),
                     kind -> encoder(task, tokenizer, maxLength, example, examples.dataset()))
-                .encode(example));
+                .encode(example),
+        skipTooLong);
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class

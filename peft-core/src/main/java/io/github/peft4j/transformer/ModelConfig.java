@@ -3,11 +3,8 @@ package io.github.peft4j.transformer;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.peft4j.io.ForeignFiles;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,27 +56,11 @@ public final class ModelConfig {
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
-        object(file),
+        JsonFile.read(file),
         file.toString(),
         Files.isRegularFile(generation)
-            ? new ModelConfig(object(generation), generation.toString())
+            ? new ModelConfig(JsonFile.read(generation), generation.toString())
             : null);
-  }
-
-  private static JsonObject object(Path file) {
-    try {
-      String text = Files.readString(file);
-      ForeignFiles.requireJsonText(file, text);
-      JsonElement root = JsonParser.parseString(text);
-      if (!root.isJsonObject()) {
-        throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
-      }
-      return root.getAsJsonObject();
-    } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
-    }
   }
 
   /**
@@ -304,10 +285,6 @@ public final class ModelConfig {
           source + ": field '" + field + "' is missing; there are " + json.keySet());
     }
     return json.get(field);
-  }
-
-  private static String kind(JsonElement element) {
-    return element.isJsonArray() ? "an array" : element.isJsonNull() ? "null" : "a value";
   }
 
   @Override

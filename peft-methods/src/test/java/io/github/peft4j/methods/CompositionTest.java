@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
@@ -18,6 +17,7 @@ import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.bottleneck.Invertible;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
@@ -58,30 +58,33 @@ class CompositionTest {
 
   static final List<PeftConfig> EVERYWHERE =
       List.of(
-          LoraConfig.ofRank(2).targetingAllLinear(),
-          LoraConfig.ofRank(2).targetingAllLinear().dora(),
-          AdaLoraConfig.ofRanks(4, 2).warmup(0, 1),
+          LoraConfig.ofRank(2).targetModules("all-linear"),
+          LoraConfig.ofRank(2).targetModules("all-linear").useDora(true),
+          AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1),
           Ia3Config.defaults(),
           LnTuningConfig.defaults(),
           VeraConfig.ofRank(4),
           LohaConfig.ofRank(2),
-          LokrConfig.ofRank(1).factor(2),
+          LokrConfig.ofRank(1).decomposeFactor(2),
           OftConfig.ofBlockSize(4),
           BoftConfig.ofBlockSize(4),
           HraConfig.ofRank(4),
           MissConfig.ofRank(5),
           FourierFtConfig.ofFrequencies(12),
           ShiraConfig.ofRank(1),
-          BottleneckConfig.pfeiffer().reduction(4),
-          BottleneckConfig.houlsby().reduction(4),
-          BottleneckConfig.scaledParallel().reduction(4),
-          BottleneckConfig.pfeiffer().reduction(4).invertible(2),
-          BottleneckConfig.houlsby().reduction(4).gated(),
-          Configs.with(BottleneckConfig.compacter().reduction(2), "phmDim", 2),
-          HubPromptConfig.ofTokens(3),
-          PromptTuningConfig.ofTokens(3),
-          PTuningConfig.ofTokens(3).hiddenSize(6),
-          PrefixTuningConfig.ofTokens(3),
+          BottleneckConfig.pfeiffer().reductionFactor(4),
+          BottleneckConfig.houlsby().reductionFactor(4),
+          BottleneckConfig.scaledParallel().reductionFactor(4),
+          BottleneckConfig.pfeiffer()
+              .reductionFactor(4)
+              .invAdapterReductionFactor(2)
+              .invAdapter(Invertible.NICE),
+          BottleneckConfig.houlsby().reductionFactor(4).useGating(true),
+          BottleneckConfig.compacter().reductionFactor(2).phmDim(2),
+          HubPromptConfig.ofVirtualTokens(3),
+          PromptTuningConfig.ofVirtualTokens(3),
+          PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          PrefixTuningConfig.ofVirtualTokens(3),
           AdaptionPromptConfig.of(3, 2));
 
   static Stream<Arguments> methods() {
@@ -91,9 +94,12 @@ class CompositionTest {
         Stream.of(
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
-            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofTokens(3).bottleneck(5)),
-            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
-            Arguments.of(TinyModel.T5, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
+            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5)),
+            Arguments.of(
+                TinyModel.BERT,
+                HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
+            Arguments.of(
+                TinyModel.T5, HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
@@ -219,8 +225,8 @@ class CompositionTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void compositionsAreNested(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetingAllLinear())) {
-      add(model, "c", BottleneckConfig.houlsby().reduction(4), 3);
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("all-linear"))) {
+      add(model, "c", BottleneckConfig.houlsby().reductionFactor(4), 3);
       double[] ac = logits(tiny, model, Composition.stack(List.of("a", "c")));
       double[] bc = logits(tiny, model, Composition.stack(List.of("b", "c")));
       Composition split = Composition.batchSplit(List.of(1, 1), "a", "b");
@@ -247,7 +253,7 @@ class CompositionTest {
   @Test
   void anAverageIsTheMeanOfLinearOutputs() {
     TinyModel tiny = TinyModel.LLAMA;
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targeting("lm_head"))) {
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("lm_head"))) {
       double[] a = alone(tiny, model, "a");
       double[] b = alone(tiny, model, "b");
       double[] mean = logits(tiny, model, Composition.average("a", "b").weights(1, 3));
@@ -272,7 +278,7 @@ class CompositionTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void anAverageIsMergedAsItComputes(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetingAllLinear())) {
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("all-linear"))) {
       double[] mean = logits(tiny, model, Composition.average("a", "b").weights(1, 3));
       model.merge();
       try (NDArray merged = model.base().logits(tiny.input(model))) {
@@ -289,7 +295,7 @@ class CompositionTest {
   @EnumSource
   void tensorsAreMergedBeforeWhatIsComputedWithThem(TinyModel tiny) {
     try (PeftModel model = tiny.load(Precision.FLOAT64)) {
-      add(model, "low", LoraConfig.ofRank(2).targetingAllLinear(), 1);
+      add(model, "low", LoraConfig.ofRank(2).targetModules("all-linear"), 1);
       add(model, "whole", FullConfig.defaults(), 2);
       for (List<String> order : List.of(List.of("low", "whole"), List.of("whole", "low"))) {
         double[] unmerged = logits(tiny, model, Composition.stack(order));

@@ -31,7 +31,7 @@ public final class Boft implements LinearMethod<BoftConfig> {
     return shapes.entrySet().stream()
         .filter(tensor -> tensor.getKey().endsWith(".boft_R"))
         .findFirst()
-        .map(tensor -> config.butterflies((int) tensor.getValue()[0]))
+        .map(tensor -> config.boftNButterflyFactor((int) tensor.getValue()[0]))
         .orElse(config);
   }
 

@@ -46,6 +46,8 @@ public record HubLoraConfig(
   /** Checks the values. */
   public HubLoraConfig {
     Configs.check(HubLoraConfig.class)
+        .finite("alpha", alpha)
+        .finite("dropout", dropout)
         .that(
             compositionMode.equals("add") || compositionMode.equals("scale"),
             "composition_mode",

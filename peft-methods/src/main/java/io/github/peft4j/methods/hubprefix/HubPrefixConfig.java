@@ -2,6 +2,7 @@ package io.github.peft4j.methods.hubprefix;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record HubPrefixConfig(
     int prefixLength,
     boolean flat,
@@ -36,7 +38,7 @@ public record HubPrefixConfig(
     boolean sharedGating,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, HubPrefixConfigWithers {
 
   /** Checks the values. */
   public HubPrefixConfig {
@@ -51,33 +53,13 @@ public record HubPrefixConfig(
         .probability("dropout", dropout);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static HubPrefixConfig defaults() {
+    return Configs.withDefaults(HubPrefixConfig.class);
+  }
+
   /** The library's defaults with this many virtual tokens. */
-  public static HubPrefixConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(HubPrefixConfig.class), "prefixLength", n);
-  }
-
-  /** With keys and values that are trained themselves. */
-  public HubPrefixConfig flattened() {
-    return Configs.with(this, "flat", true);
-  }
-
-  /** With a network of this inner width. */
-  public HubPrefixConfig bottleneck(int size) {
-    return Configs.with(this, "bottleneckSize", size);
-  }
-
-  /** With one gate for each layer and text (Mao et al. 2021, arXiv:2110.07577). */
-  public HubPrefixConfig gated() {
-    return Configs.with(this, "useGating", true);
-  }
-
-  /** With this dropout of the keys and values. */
-  public HubPrefixConfig dropout(double probability) {
-    return Configs.with(this, "dropout", probability);
-  }
-
-  /** Without a prefix in these layers. */
-  public HubPrefixConfig leavingOut(Integer... layers) {
-    return Configs.with(this, "leaveOut", List.of(layers));
+  public static HubPrefixConfig ofVirtualTokens(int n) {
+    return defaults().prefixLength(n);
   }
 }

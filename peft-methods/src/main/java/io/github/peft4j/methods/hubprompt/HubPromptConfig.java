@@ -2,6 +2,7 @@ package io.github.peft4j.methods.hubprompt;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -16,33 +17,33 @@ import org.jspecify.annotations.Nullable;
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record HubPromptConfig(
     int promptLength,
     HubPromptInit promptInit,
     @Nullable String promptInitText,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, HubPromptConfigWithers {
 
   /** Checks the values. */
   public HubPromptConfig {
     Configs.check(HubPromptConfig.class)
         .positive("prompt_length", promptLength)
         .that(
-            promptInit != HubPromptInit.from_string || promptInitText != null,
+            promptInit != HubPromptInit.FROM_STRING || promptInitText != null,
             "prompt_init_text",
             promptInitText,
             "a text, since prompt_init is from_string");
   }
 
-  /** The library's defaults with this many virtual tokens. */
-  public static HubPromptConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(HubPromptConfig.class), "promptLength", n);
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static HubPromptConfig defaults() {
+    return Configs.withDefaults(HubPromptConfig.class);
   }
 
-  /** Starting from a text, which is repeated or cut. */
-  public HubPromptConfig startingFrom(String text) {
-    HubPromptConfig named = Configs.with(this, "promptInitText", text);
-    return Configs.with(named, "promptInit", HubPromptInit.from_string);
+  /** The library's defaults with this many virtual tokens. */
+  public static HubPromptConfig ofVirtualTokens(int n) {
+    return defaults().promptLength(n);
   }
 }

@@ -40,7 +40,7 @@ public final class HubPromptTuning implements AdapterHubMethod<HubPromptConfig> 
 
   private static NDArray initial(HubPromptConfig config, InputSite input, Sites sites) {
     int n = config.promptLength();
-    return config.promptInit() == HubPromptInit.random_uniform || !sites.isFresh()
+    return config.promptInit() == HubPromptInit.RANDOM_UNIFORM || !sites.isFresh()
         ? sites.initial().uniform(0.5, n, input.embedding().dimension())
         : WordVectors.of(
             Objects.requireNonNull(config.promptInitText()),

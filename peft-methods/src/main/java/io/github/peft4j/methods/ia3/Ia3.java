@@ -2,7 +2,6 @@ package io.github.peft4j.methods.ia3;
 
 import com.google.gson.JsonObject;
 import io.github.peft4j.AdapterHubMethod;
-import io.github.peft4j.Configs;
 import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.methods.hublora.HubLoraConfig;
 import io.github.peft4j.methods.linear.DefaultTargets;
@@ -51,7 +50,7 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config>, TargetedMethod<Ia
     boolean open = config.targetModules() == null && config.feedforwardModules() == null;
     Selection<LinearSite> down = sites.linear(null, Role.DOWN);
     return open && sites.isFresh() && !down.isEmpty()
-        ? Configs.with(named, "feedforwardModules", down.targets())
+        ? named.feedforwardModules(down.targets())
         : named;
   }
 
@@ -95,8 +94,8 @@ public final class Ia3 implements AdapterHubMethod<Ia3Config>, TargetedMethod<Ia
               + hub.alpha()
               + ", which peft4j does not support for (IA)³; expected 1 and 1");
     }
-    Ia3Config targeted = Ia3Config.defaults().targeting(modules);
-    return Configs.with(targeted, "feedforwardModules", TargetModules.of(List.of()));
+    Ia3Config targeted = Ia3Config.defaults().targetModules(modules);
+    return targeted.feedforwardModules(List.of());
   }
 
   @Override

@@ -2,14 +2,8 @@ package io.github.peft4j.methods.linear;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.tuner.TargetModules;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.util.Objects;
 
 /**
  * The modules that Hugging Face PEFT 0.21 takes where a file names none, by {@code model_type}: its
@@ -37,14 +31,7 @@ public final class DefaultTargets {
    *     or a regular expression, for each model type
    */
   public static DefaultTargets beside(Class<?> type, String field) {
-    try (InputStream file =
-            Objects.requireNonNull(
-                type.getResourceAsStream(field + ".json"), "no table beside " + type);
-        InputStreamReader json = new InputStreamReader(file, StandardCharsets.UTF_8)) {
-      return new DefaultTargets(field, JsonParser.parseReader(json).getAsJsonObject());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new DefaultTargets(field, JsonFile.resource(type, field + ".json"));
   }
 
   /**

@@ -27,7 +27,7 @@ public interface TargetedMethod<C extends TargetedConfig<C>> extends PeftMethod<
   default C asRead(C config, String modelType) {
     return config.targetModules() != null
         ? config
-        : config.targeting(defaultTargets().of(modelType));
+        : config.targetModules(defaultTargets().of(modelType));
   }
 
   /** With the modules that are meant by name. */

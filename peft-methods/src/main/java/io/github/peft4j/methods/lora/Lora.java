@@ -44,20 +44,20 @@ public final class Lora
       return config;
     }
     boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
-    LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
+    LoraConfig complete = config.fanInFanOut(transposed);
     TargetModules targets = config.targetModules();
     if (targets != null && tiesTargets(config, sites)) {
-      return complete.targeting(new WeightTying(sites).withTable(targets));
+      return complete.targetModules(new WeightTying(sites).withTable(targets));
     }
     return targets == null || targets.isAllLinear()
-        ? complete.targeting(config.modules().named(sites).targets())
+        ? complete.targetModules(config.modules().named(sites).targets())
         : complete;
   }
 
   @Override
   public LoraConfig ofRanks(
       TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave) {
-    return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
+    return LoraConfig.ofRanks(ranks).targetModules(targets).modulesToSave(modulesToSave);
   }
 
   /** Who trains single tokens wants small files. */
@@ -191,7 +191,10 @@ public final class Lora
   @Override
   public LoraConfig fromAdapterHub(JsonObject config, TargetModules modules, String source) {
     HubLoraConfig hub = HubLoraConfig.of(config, source);
-    return LoraConfig.ofRank(hub.r()).alpha(hub.alpha()).dropout(hub.dropout()).targeting(modules);
+    return LoraConfig.ofRank(hub.r())
+        .loraAlpha(hub.alpha())
+        .loraDropout(hub.dropout())
+        .targetModules(modules);
   }
 
   @Override

@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.prompttuning;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.prompt.ModelShape;
 import io.github.peft4j.methods.prompt.PromptMethod;
 import io.github.peft4j.methods.prompt.WordVectors;
@@ -30,7 +29,7 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
     PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
-        ? Configs.with(complete, "tokenizerNameOrPath", sites.words().name())
+        ? complete.tokenizerNameOrPath(sites.words().name())
         : complete;
   }
 

@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.ptuning;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.prompt.ModelShape;
 import io.github.peft4j.methods.prompt.PromptMethod;
 import io.github.peft4j.tuner.InputSite;
@@ -24,7 +23,7 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
     ModelShape shape = ModelShape.of(sites).counting(config.tokens());
     PTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.encoderHiddenSize() == null
-        ? Configs.with(complete, "encoderHiddenSize", shape.tokenDim())
+        ? complete.encoderHiddenSize(shape.tokenDim())
         : complete;
   }
 
