@@ -91,8 +91,7 @@ final class ConfigJson {
               component == null
                   ? fields.containsKey(field) || COMMON.contains(field)
                   : Objects.equals(
-                      read(component, element, AdapterFiles.CONFIG),
-                      values.get(component.getName()));
+                      read(component, element, PeftFolder.CONFIG), values.get(component.getName()));
           if (unchanged) {
             fields.put(field, element);
           }

@@ -18,10 +18,11 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   /**
    * Creates a copy.
    *
+   * @param key of the tensor; empty if it is called as the frozen one
    * @param initial its first value, usually the frozen one's
    */
-  public TrainableCopy(NDArray initial) {
-    this.copy = trainable("", initial);
+  public TrainableCopy(String key, NDArray initial) {
+    this.copy = trainable(key, initial);
   }
 
   @Override

@@ -14,6 +14,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
@@ -21,8 +23,6 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -77,7 +77,7 @@ class CompositionTest {
           BottleneckConfig.pfeiffer().reduction(4).invertible(2),
           BottleneckConfig.houlsby().reduction(4).gated(),
           Configs.with(BottleneckConfig.compacter().reduction(2), "phmDim", 2),
-          HubPromptConfig.ofTokens(3),
+          AdapterHubPromptConfig.ofTokens(3),
           PromptTuningConfig.ofTokens(3),
           PTuningConfig.ofTokens(3).hiddenSize(6),
           PrefixTuningConfig.ofTokens(3),
@@ -90,9 +90,9 @@ class CompositionTest {
         Stream.of(
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
-            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofTokens(3).bottleneck(5)),
-            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
-            Arguments.of(TinyModel.T5, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
+            Arguments.of(TinyModel.LLAMA, AdapterHubPrefixConfig.ofTokens(3).bottleneck(5)),
+            Arguments.of(TinyModel.BERT, AdapterHubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
+            Arguments.of(TinyModel.T5, AdapterHubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
@@ -171,13 +171,13 @@ class CompositionTest {
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
           || config instanceof PTuningConfig
-          || config instanceof HubPromptConfig) {
+          || config instanceof AdapterHubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("one length")
             .hasMessageContaining("[a]=3");
       } else if (config instanceof PrefixTuningConfig
-          || (config instanceof HubPrefixConfig && tiny == TinyModel.T5)) {
+          || (config instanceof AdapterHubPrefixConfig && tiny == TinyModel.T5)) {
         assertThatThrownBy(() -> logits(tiny, model, mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("0 and 3");

@@ -3,6 +3,8 @@ package io.github.peft4j.methods;
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
@@ -13,8 +15,6 @@ import io.github.peft4j.methods.bottleneck.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -134,17 +134,19 @@ class MethodsTest extends MethodContract {
         method("CompacterThatSharesNothing", compacterThatSharesNothing())
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("HubPrefix", HubPrefixConfig.ofTokens(3).bottleneck(5))
+        method("AdapterHubPrefix", AdapterHubPrefixConfig.ofTokens(3).bottleneck(5))
             .hasEffectAtOnce()
             .cannotMerge(),
         method(
                 "GatedHubPrefix",
                 Configs.with(
-                    HubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false))
+                    AdapterHubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
-        method("HubPrompt", HubPromptConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("AdapterHubPrompt", AdapterHubPromptConfig.ofTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("Prompt", PromptTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofTokens(3).hiddenSize(6))
             .hasEffectAtOnce()

@@ -15,8 +15,8 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -49,7 +49,7 @@ class VirtualTokensTest {
     return Stream.of(
         PromptTuningConfig.ofTokens(3),
         PTuningConfig.ofTokens(3).hiddenSize(6),
-        HubPromptConfig.ofTokens(3),
+        AdapterHubPromptConfig.ofTokens(3),
         PrefixTuningConfig.ofTokens(3),
         PrefixTuningConfig.ofTokens(3).projection(6),
         AdaptionPromptConfig.of(3, 2));
@@ -135,7 +135,7 @@ class VirtualTokensTest {
           .isEqualTo(copy.toString());
     }
     try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
-      model.adapt(HubPromptConfig.ofTokens(5).startingFrom("w3 w4"));
+      model.adapt(AdapterHubPromptConfig.ofTokens(5).startingFrom("w3 w4"));
       assertStartsFromWords3And4(model);
     }
   }

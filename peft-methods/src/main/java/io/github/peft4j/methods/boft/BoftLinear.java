@@ -3,7 +3,7 @@ package io.github.peft4j.methods.boft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.methods.linear.BlockDropout;
+import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.loha;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;

@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * LoRA that starts from data: A holds the directions in which a module's inputs vary most, and
@@ -121,7 +120,7 @@ public final class Eva {
 
   private List<LinearSite> targets(PeftModel model) {
     Initial none = new Initial(model.base().manager(), Precision.FLOAT32, 0);
-    Sites sites = new Sites(model.base().sites(), PROBE, none, Set.of(), null);
+    Sites sites = new Sites(model.base().sites(), PROBE, none, (site, key) -> false, null);
     return Lora.linear(config, sites).required();
   }
 

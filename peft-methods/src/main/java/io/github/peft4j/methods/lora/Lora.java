@@ -1,17 +1,13 @@
 package io.github.peft4j.methods.lora;
 
-import com.google.gson.JsonObject;
-import io.github.peft4j.AdapterHubMethod;
 import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
-import io.github.peft4j.methods.hublora.HubLoraConfig;
-import io.github.peft4j.methods.linear.TargetedMethod;
+import io.github.peft4j.methods.common.linear.TargetedMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.WeightTying;
@@ -20,20 +16,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
-public final class Lora
-    implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig>, TargetedMethod<LoraConfig> {
+public final class Lora extends TargetedMethod<LoraConfig> implements LowRankMethod<LoraConfig> {
 
-  private static final String PREFIX = "base_model.model.";
-  private static final String FIRST = ".lora_A.weight";
-
-  @Override
-  public String type() {
-    return "LORA";
-  }
-
-  @Override
-  public Class<LoraConfig> configType() {
-    return LoraConfig.class;
+  /** The method. */
+  public Lora() {
+    super("LORA", LoraConfig.class);
   }
 
   /** What PEFT fills in: which modules, and whether their weights are transposed. */
@@ -58,12 +45,6 @@ public final class Lora
   public LoraConfig ofRanks(
       TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave) {
     return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
-  }
-
-  /** Who trains single tokens wants small files. */
-  @Override
-  public boolean storesTables(LoraConfig config) {
-    return config.trainableTokenIndices() == null;
   }
 
   @Override
@@ -126,7 +107,7 @@ public final class Lora
     WeightTying tying = new WeightTying(sites);
     boolean isRead =
         targets.matches(tying.embedding().name())
-            && tying.outputs().stream().anyMatch(o -> sites.isRead(PREFIX + o.name() + FIRST));
+            && tying.outputs().stream().anyMatch(o -> sites.isStored(o, "lora_A.weight"));
     return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isRead);
   }
 
@@ -144,15 +125,6 @@ public final class Lora
     return sites.all(LinearSite.class).stream()
         .filter(map -> maps.contains(map) || tensors.contains(map.weight()))
         .toList();
-  }
-
-  /** A tensor's factors are named after its module. */
-  @Override
-  public String tensorName(Site<?, ?> site, String key) {
-    boolean ofTensor = site instanceof ParameterSite && !key.isEmpty();
-    return ofTensor
-        ? PREFIX + site.name().substring(0, site.name().lastIndexOf('.')) + "." + key
-        : LowRankMethod.super.tensorName(site, key);
   }
 
   private static void tie(
@@ -176,31 +148,5 @@ public final class Lora
   /** The linear modules that are meant. */
   static Selection<LinearSite> linear(LoraConfig config, Sites sites) {
     return config.modules().linear(sites);
-  }
-
-  @Override
-  public String architecture() {
-    return HubLoraConfig.ARCHITECTURE;
-  }
-
-  @Override
-  public boolean means(JsonObject config) {
-    return !HubLoraConfig.scales(config);
-  }
-
-  @Override
-  public LoraConfig fromAdapterHub(JsonObject config, TargetModules modules, String source) {
-    HubLoraConfig hub = HubLoraConfig.of(config, source);
-    return LoraConfig.ofRank(hub.r()).alpha(hub.alpha()).dropout(hub.dropout()).targeting(modules);
-  }
-
-  @Override
-  public boolean writesAdapterHub() {
-    return false;
-  }
-
-  @Override
-  public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
-    return List.of(site.name() + ".loras." + adapter + "." + key.replace(".weight", ""));
   }
 }

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.BlockDropout;
+import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;

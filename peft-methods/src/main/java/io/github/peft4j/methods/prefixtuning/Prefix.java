@@ -2,8 +2,8 @@ package io.github.peft4j.methods.prefixtuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.prompt.EncodedPrompt;
-import io.github.peft4j.methods.prompt.ModelShape;
+import io.github.peft4j.methods.common.prompt.EncodedPrompt;
+import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.InputSite;

@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.prefixtuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.ModelShape;
-import io.github.peft4j.methods.prompt.PromptMethod;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
@@ -11,16 +11,11 @@ import java.util.List;
 /**
  * Prefix tuning: n trained keys and values for each layer of the last stack (Li and Liang 2021).
  */
-public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
+public final class PrefixTuning extends BaseMethod<PrefixTuningConfig> {
 
-  @Override
-  public String type() {
-    return "PREFIX_TUNING";
-  }
-
-  @Override
-  public Class<PrefixTuningConfig> configType() {
-    return PrefixTuningConfig.class;
+  /** The method. */
+  public PrefixTuning() {
+    super("PREFIX_TUNING", PrefixTuningConfig.class);
   }
 
   @Override

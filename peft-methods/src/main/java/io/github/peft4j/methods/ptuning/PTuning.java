@@ -1,22 +1,17 @@
 package io.github.peft4j.methods.ptuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.ModelShape;
-import io.github.peft4j.methods.prompt.PromptMethod;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 
 /** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
-public final class PTuning implements PromptMethod<PTuningConfig> {
+public final class PTuning extends BaseMethod<PTuningConfig> {
 
-  @Override
-  public String type() {
-    return "P_TUNING";
-  }
-
-  @Override
-  public Class<PTuningConfig> configType() {
-    return PTuningConfig.class;
+  /** The method. */
+  public PTuning() {
+    super("P_TUNING", PTuningConfig.class);
   }
 
   @Override
