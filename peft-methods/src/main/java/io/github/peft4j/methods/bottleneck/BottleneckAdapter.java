@@ -3,6 +3,7 @@ package io.github.peft4j.methods.bottleneck;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Run;
@@ -36,12 +37,6 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
               x = torch.linear(z, w1.to(z.dtype), b1.to(z.dtype))
               low = {f}                                                # (B, T, m)
               return torch.linear(low, w2.to(z.dtype), b2.to(z.dtype)) # (B, T, D)
-          """);
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
           """);
   private static final Kernel SCALE =
       Kernel.of(
@@ -155,9 +150,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     NDArray h = base.forward(in);
     if (parallel) {
       NDArray u = up(in.residual(), in.run());
-      return ADD.call(after == null ? u : after.of(u), h);
+      return Ops.add(after == null ? u : after.of(u), h);
     }
-    NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
+    NDArray sum = normalised ? Ops.add(h, in.residual()) : h;
     NDArray z = normalised ? in.norm().forward(sum) : h;
     NDArray r =
         switch (residual) {
@@ -167,9 +162,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
         };
     NDArray u = up(z, in.run());
     if (after == null) {
-      return ADD.call(u, r);
+      return Ops.add(u, r);
     }
-    return residualBeforeNorm ? after.of(ADD.call(u, r)) : ADD.call(after.of(u), r);
+    return residualBeforeNorm ? after.of(Ops.add(u, r)) : Ops.add(after.of(u), r);
   }
 
   /** u(z), (B, T, D). */

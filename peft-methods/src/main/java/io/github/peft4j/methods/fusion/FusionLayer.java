@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Fusing;
 import io.github.peft4j.tuner.Initial;
@@ -21,18 +22,6 @@ import org.jspecify.annotations.Nullable;
 final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
     implements Fusing<SublayerSite.Input, NDArray> {
 
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
-          """);
-  private static final Kernel SUBTRACT =
-      Kernel.of(
-          """
-          def subtract(y: Tensor, h: Tensor) -> Tensor:
-              return torch.sub(y, h)
-          """);
   private static final Kernel STACK =
       Kernel.of(
           """
@@ -110,9 +99,9 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       Forward<SublayerSite.Input, NDArray> base,
       List<Forward<SublayerSite.Input, NDArray>> parts) {
     NDArray h = base.forward(input); // (B, T, D)
-    NDArray z = queryBeforeNorm ? h : input.norm().forward(ADD.call(h, input.residual()));
+    NDArray z = queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()));
     NDList changes = new NDList();
-    parts.forEach(part -> changes.add(SUBTRACT.call(part.forward(input), h)));
+    parts.forEach(part -> changes.add(Ops.subtract(part.forward(input), h)));
     NDArray u = STACK.callWithLists(changes).singletonOrThrow(); // (B, T, n, D)
     NDArray scores =
         SCORES.call(

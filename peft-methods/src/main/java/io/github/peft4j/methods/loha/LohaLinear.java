@@ -49,7 +49,7 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Kernel merge;
 
   LohaLinear(LinearSite site, LohaConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
+    int r = config.ranks().of(site.name());
     long in = site.inFeatures();
     long out = site.outFeatures();
     this.p1 = trainable("hada_w1_a", initial.kaimingUniform(out, r));
@@ -60,7 +60,7 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
             "hada_w2_b",
             config.initWeights() ? initial.zeros(r, in) : initial.kaimingUniform(r, in));
     this.dropout = new RowDropout(config.rankDropout(), true, config.moduleDropout(), out);
-    double scale = config.scaleOf(site.name());
+    double scale = config.ranks().scaleOf(site.name());
     this.loha = LOHA.with("scale", scale);
     this.merge =
         MERGE.with("scale", scale).with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");

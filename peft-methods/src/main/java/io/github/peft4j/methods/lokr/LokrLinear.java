@@ -46,7 +46,7 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Kernel merge;
 
   LokrLinear(LinearSite site, LokrConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
+    int r = config.ranks().of(site.name());
     long m = divisor(site.inFeatures(), config.decomposeFactor());
     long n = site.inFeatures() / m;
     long l = divisor(site.outFeatures(), config.decomposeFactor());
@@ -72,7 +72,7 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
         (wholeC ? "c: Tensor" : "c1: Tensor, c2: Tensor")
             + (wholeD ? ", d: Tensor" : ", d1: Tensor, d2: Tensor");
     String c = wholeC ? "c" : "torch.mm(c1, c2)";
-    double scale = config.scaleOf(site.name());
+    double scale = config.ranks().scaleOf(site.name());
     Kernel sized =
         LOKR.with("m", m)
             .with("n", n)

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
@@ -8,6 +8,8 @@ import io.github.peft4j.data.EncodedExample.Alignment;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.train.BatchFeed;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.TransformerModel;
@@ -44,7 +46,7 @@ final class EvaInputs implements AutoCloseable {
               return torch.index_select(flat, 0, chosen).to(6)
           """);
 
-  private final LoraConfig config;
+  private final Ranks ranksBefore;
   private final EvaConfig eva;
   private final List<LinearSite> sites;
   private final Map<LinearSite, Probe> probes = new LinkedHashMap<>();
@@ -60,8 +62,8 @@ final class EvaInputs implements AutoCloseable {
   private @Nullable NDArray chosen;
   private @Nullable NDArray chosenOfAnswers;
 
-  EvaInputs(LoraConfig config, EvaConfig eva, List<LinearSite> sites, TransformerModel model) {
-    this.config = config;
+  EvaInputs(Ranks ranksBefore, EvaConfig eva, List<LinearSite> sites, TransformerModel model) {
+    this.ranksBefore = ranksBefore;
     this.eva = eva;
     this.sites = sites;
     this.readAnswers = readAnswers(model, sites);
@@ -236,7 +238,7 @@ final class EvaInputs implements AutoCloseable {
   }
 
   private int most(LinearSite site) {
-    return (int) Math.rint(config.rankOf(site.name()) * eva.rho());
+    return (int) Math.rint(ranksBefore.of(site.name()) * eva.rho());
   }
 
   /** The budget of ranks, spent where most variance is explained. */
@@ -253,7 +255,7 @@ final class EvaInputs implements AutoCloseable {
           }
         });
     directions.sort((x, y) -> Double.compare(y.explained(), x.explained())); // stable
-    int budget = sites.stream().mapToInt(site -> config.rankOf(site.name())).sum();
+    int budget = sites.stream().mapToInt(site -> ranksBefore.of(site.name())).sum();
     directions
         .subList(0, Math.min(budget, directions.size()))
         .forEach(direction -> counts.merge(direction.site(), 1, Integer::sum));

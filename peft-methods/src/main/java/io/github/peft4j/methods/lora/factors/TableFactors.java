@@ -1,9 +1,9 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.factors;
 
 import io.github.peft4j.tuner.Trainable;
 
 /** A layer of a table [V, d] with the change s Aᵀ Bᵀ. */
-interface TableFactors {
+public interface TableFactors {
 
   /** A [r, V]. */
   Trainable trainedA();

@@ -1,9 +1,10 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.dora;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
@@ -60,22 +61,19 @@ final class ScaledWeight {
 
   private final LinearSite site;
   private final Factors factors;
-  private final Magnitude magnitude;
-  private final Lengths.Module length;
+  private final WeightNorms.Member norm;
   private final Trainable m;
   private final @Nullable ParameterSite bias;
   private final Kernel dora;
 
-  ScaledWeight(
-      LinearSite site, Factors factors, Magnitude magnitude, Lengths.Module length, Trainable m) {
+  ScaledWeight(LinearSite site, Factors factors, WeightNorms.Member norm, Trainable m) {
     this.site = site;
     this.factors = factors;
-    this.magnitude = magnitude;
-    this.length = length;
+    this.norm = norm;
     this.m = m;
     this.bias = site.bias().orElse(null);
     this.dora =
-        magnitude.bind(bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", factors.scale());
+        norm.own().bind(bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", factors.scale());
   }
 
   /** Whether m is being trained, and scaling W costs less than scaling y. */
@@ -86,21 +84,21 @@ final class ScaledWeight {
 
   /** x (…, in) → (…, out). */
   NDArray forward(NDArray x) {
-    NDArray w = magnitude.weight();
+    NDArray w = norm.own().weight();
     NDArray a = factors.a();
     NDArray b = factors.b();
-    NDArray g = length.gain();
+    NDArray g = norm.gain();
     NDList both =
         bias == null
             ? dora.callForAll(x, w, g, a, b)
             : dora.callForAll(x, w, g, a, b, bias.value());
     Tape.watch(both.get(1), this::addGradient);
-    length.expectGradient();
+    norm.expectGradient();
     return both.get(0);
   }
 
   private void addGradient(NDArray y, NDArray dy) {
-    NDArray mean = bias == null ? magnitude.zero() : bias.value();
-    length.addGradient(SUM.call(y, dy, mean, magnitude.one()));
+    NDArray mean = bias == null ? norm.own().zero() : bias.value();
+    norm.addGradient(SUM.call(y, dy, mean, norm.own().one()));
   }
 }

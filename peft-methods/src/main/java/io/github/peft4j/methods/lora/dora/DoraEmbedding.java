@@ -1,12 +1,11 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.dora;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Remembered;
+import io.github.peft4j.methods.lora.factors.TableFactors;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
@@ -14,7 +13,8 @@ import io.github.peft4j.tuner.TunerLayer;
  * DoRA of a table E [V, d], whose columns are scaled as if it were a weight (d, V): y = g ∘ (E[ids]
  * + s (Aᵀ)[ids] Bᵀ), with g (d).
  */
-final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable, TableFactors {
+public final class DoraEmbedding extends TunerLayer<NDArray, NDArray>
+    implements Mergeable, TableFactors {
 
   private static final Kernel DORA =
       Kernel.of(
@@ -35,43 +35,45 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Trainable a;
   private final Trainable b;
   private final Trainable m;
-  private final Magnitude magnitude;
-  private final Remembered length;
+  private final WeightNorm norm;
   private final Kernel dora;
   private final Kernel merge;
 
-  DoraEmbedding(EmbeddingSite site, LoraConfig config, Sites sites) {
-    double scale = config.scaleOf(site.name());
-    this.a = trainable("lora_embedding_A", LoraEmbedding.firstA(site, config, sites.initial()));
-    this.b = trainable("lora_embedding_B", LoraEmbedding.firstB(site, config, sites.initial()));
-    this.magnitude = new Magnitude(site.weight(), true, scale, sites.initial());
-    this.length =
-        new Remembered(() -> magnitude.length(a.value(), b.value()), a.value(), b.value());
-    this.m = trainable("lora_magnitude_vector", length.value().duplicate());
+  /**
+   * A layer.
+   *
+   * @param a first value of A [r, V]
+   * @param b first value of B [d, r]
+   * @param norms those of the adapter
+   */
+  public DoraEmbedding(EmbeddingSite site, NDArray a, NDArray b, double scale, WeightNorms norms) {
+    this.a = trainable("lora_embedding_A", a);
+    this.b = trainable("lora_embedding_B", b);
+    this.norm = norms.ofTable(site, scale, this.a, this.b);
+    this.m = trainable("lora_magnitude_vector", norm.value().duplicate());
     this.dora = DORA.with("scale", scale);
     this.merge = MERGE.with("scale", scale);
   }
 
   @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) { // ids (B, T)
-    return dora.call(ids, base.forward(ids), length.value(), a.value(), b.value(), m.value());
+    return dora.call(ids, base.forward(ids), norm.value(), a.value(), b.value(), m.value());
   }
 
   @Override
   public NDArray merge(NDArray present) {
-    return merge.call(present, length.value(), a.value(), b.value(), m.value());
+    return merge.call(present, norm.value(), a.value(), b.value(), m.value());
   }
 
   @Override
   protected void onTraining(boolean training) {
-    length.forget();
+    norm.forget();
   }
 
   @Override
   public void close() {
     super.close();
-    length.close();
-    magnitude.close();
+    norm.close();
   }
 
   @Override

@@ -1,24 +1,23 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.dora;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Remembered;
-import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /** DoRA: y = g ∘ (W + s B A) x + b, with g = m / ‖W + s B A‖ and m = ‖W‖ at the start. */
-final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, Factored {
+public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable, Factored {
 
   private static final String DORA =
-      Magnitude.SCALED
+      WeightNorm.SCALED
           + """
           def sum(x: Tensor, y: Tensor, a: Tensor, b: Tensor, g: Tensor, c: Tensor, zero: Tensor, one: Tensor) -> Tensor:
               low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
@@ -58,59 +57,36 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
           """);
 
   private final Factors factors;
-  private final Magnitude magnitude;
   private final Trainable m;
   private final @Nullable ParameterSite bias;
   private final Forward<NDArray, NDArray> frozen;
-  private final Lengths.Module length;
-  private final Remembered lengthAtRest;
+  private final WeightNorms.Member norm;
   private final ScaledWeight scaledWeight;
   private final double dropout;
   private final Kernel dora;
   private final Kernel merge;
 
-  DoraLinear(LinearSite site, LoraConfig config, Sites sites, Lengths.Groups lengths) {
-    this(site, config, sites, lengths, null);
-  }
-
   /**
-   * A layer of an output that shares its table.
+   * A layer.
    *
-   * @param table the layer of the embedding that it shares it with, or null for an output of its
-   *     own
+   * @param factors declares A and B
+   * @param norms those of the adapter
+   * @param dropout probability of an input element to be dropped before A, in [0, 1)
    */
-  DoraLinear(
-      LinearSite site,
-      LoraConfig config,
-      Sites sites,
-      Lengths.Groups lengths,
-      @Nullable TableFactors table) {
+  public DoraLinear(LinearSite site, Factors.Source factors, WeightNorms norms, double dropout) {
     boolean transposed = site.isTransposed();
-    this.factors =
-        new Factors(
-            site,
-            config,
-            sites,
-            table,
-            new Factors.Declarations(this::trainable, this::view, this::bufferBeside));
-    this.magnitude = new Magnitude(site.weight(), transposed, factors.scale(), sites.initial());
-    try (Scope scope = new Scope()) {
-      this.m = trainable("lora_magnitude_vector", magnitude.length(factors.a(), factors.b()));
-    }
+    this.factors = factors.declare(declarations());
+    WeightNorm own = norms.ofMap(site, this.factors);
+    this.m = trainable("lora_magnitude_vector", own.value().duplicate());
+    this.norm = norms.add(site, own, this.factors, m);
     this.bias = site.bias().orElse(null);
     this.frozen = site.base();
-    this.length = lengths.add(magnitude, factors, transposed, m);
-    this.lengthAtRest =
-        new Remembered(
-            () -> magnitude.length(factors.a(), factors.b()),
-            factors.trainedA().value(),
-            factors.trainedB().value());
-    this.scaledWeight = new ScaledWeight(site, factors, magnitude, length, m);
-    this.dropout = config.loraDropout();
-    this.dora = (bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", factors.scale());
+    this.scaledWeight = new ScaledWeight(site, this.factors, norm, m);
+    this.dropout = dropout;
+    this.dora = (bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", this.factors.scale());
     this.merge =
         MERGE
-            .with("scale", factors.scale())
+            .with("scale", this.factors.scale())
             .with("present", transposed ? "torch.t(present)" : "present")
             .with("rows", transposed ? "torch.t(rows)" : "rows");
   }
@@ -131,9 +107,9 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b) {
-    NDArray n = isTraining() ? length.length() : lengthAtRest.value();
-    NDArray zero = magnitude.zero();
-    NDArray one = magnitude.one();
+    NDArray n = norm.norm(isTraining());
+    NDArray zero = norm.own().zero();
+    NDArray one = norm.own().one();
     return bias == null
         ? dora.call(x, y, n, a, b, m.value(), zero, one)
         : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value());
@@ -141,7 +117,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray present) {
-    return merge.call(present, lengthAtRest.value(), factors.a(), factors.b(), m.value());
+    return merge.call(present, norm.own().value(), factors.a(), factors.b(), m.value());
   }
 
   @Override
@@ -156,15 +132,12 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   protected void onTraining(boolean training) {
-    length.forget();
-    lengthAtRest.forget();
+    norm.forget();
   }
 
   @Override
   public void close() {
     super.close();
-    length.close();
-    lengthAtRest.close();
-    magnitude.close();
+    norm.close();
   }
 }

@@ -1,16 +1,15 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.init;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.lora.LoraInitialization.Start;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import java.util.Random;
 
 /** The first values of A [r, in] and B [out, r], each as Hugging Face PEFT computes them. */
-final class Starts {
+final class LoraInitializers {
 
   /** √(S/s) Vᵀ and U √(S/s) of W = U S Vᵀ, cut to rank r: s B A is W's best approximation. */
   private static final Kernel PISSA =
@@ -24,33 +23,9 @@ final class Starts {
               return [torch.contiguous(a), torch.contiguous(b)]
           """);
 
-  /**
-   * U, S, Vᵀ of W, with U out of the range of W (Wᵀ W)ⁿ times a random matrix (Halko et al. 2011,
-   * arXiv:0909.4061, algorithms 4.4 and 5.1), as torch.svd_lowrank.
-   */
-  static final String LOW_RANK =
-      """
-      def basis(x: Tensor) -> Tensor:
-          q, r = torch.linalg_qr(x, "reduced")
-          return q
-      def tall(w: Tensor, random: Tensor) -> List[Tensor]:                 # w (m, n), m ≥ n; random (n, q)
-          q = basis(torch.mm(w, random))
-          for i in range({iterations}):
-              q = basis(torch.mm(w, basis(torch.mm(torch.t(w), q))))
-          u, s, vt = torch.linalg_svd(torch.mm(torch.t(q), w), False)
-          return [torch.mm(q, u), s, vt]
-      def low_rank(w: Tensor, random: Tensor) -> List[Tensor]:             # random (min(m, n), q)
-          if torch.size(w, 0) >= torch.size(w, 1):
-              found = tall(w, random)
-          else:
-              turned = tall(torch.t(w), random)
-              found = [torch.t(turned[2]), turned[1], torch.t(turned[0])]
-          return found
-      """;
-
   private static final Kernel FAST_PISSA =
       Kernel.of(
-          LOW_RANK
+          RandomizedSvd.SOURCE
               + """
               def pissa(w: Tensor, random: Tensor) -> List[Tensor]:        # w (out, in)
                   u, s, vt = low_rank(w, random)
@@ -92,7 +67,7 @@ final class Starts {
   /** Random matrices of {@link #fastPissa} come from here, so that loading finds them again. */
   private static final long SEED = 42;
 
-  private Starts() {}
+  private LoraInitializers() {}
 
   /** One linear module and what it gets. */
   record Module(LinearSite site, int r, double scale, Initial initial) {
@@ -115,41 +90,36 @@ final class Starts {
       return this;
     }
 
-    private Start start(Kernel kernel, NDArray... arguments) {
+    private InitialFactors start(Kernel kernel, NDArray... arguments) {
       NDList both = Autograd.without(() -> kernel.callForAll(arguments));
-      return new Start(both.get(0), both.get(1));
+      return new InitialFactors(both.get(0), both.get(1));
     }
   }
 
-  static Start kaiming(Module m) {
-    return new Start(
+  static InitialFactors kaiming(Module m) {
+    return new InitialFactors(
         m.initial.kaimingUniform(m.r, m.site.inFeatures()),
         m.initial.zeros(m.site.outFeatures(), m.r));
   }
 
-  static Start gaussian(Module m) {
-    return new Start(
+  static InitialFactors gaussian(Module m) {
+    return new InitialFactors(
         m.initial.normal(1.0 / m.r, m.r, m.site.inFeatures()),
         m.initial.zeros(m.site.outFeatures(), m.r));
   }
 
-  static Start random(Module m) {
-    return new Start(
+  static InitialFactors random(Module m) {
+    return new InitialFactors(
         m.initial.kaimingUniform(m.r, m.site.inFeatures()),
         m.initial.kaimingUniform(m.site.outFeatures(), m.r));
   }
 
-  static Start zeros(Module m) {
-    return new Start(
-        m.initial.zeros(m.r, m.site.inFeatures()), m.initial.zeros(m.site.outFeatures(), m.r));
-  }
-
-  static Start pissa(Module m) {
+  static InitialFactors pissa(Module m) {
     m.requireFullRank("pissa");
     return m.start(PISSA.with("r", m.r).with("scale", m.scale), m.weight());
   }
 
-  static Start fastPissa(Module m, int iterations) {
+  static InitialFactors fastPissa(Module m, int iterations) {
     m.requireFullRank("pissa_niter_" + iterations);
     int n = Math.toIntExact(Math.min(m.site.inFeatures(), m.site.outFeatures()));
     Random random = new Random(SEED);
@@ -163,12 +133,12 @@ final class Starts {
         m.initial.of(values, n, m.r));
   }
 
-  static Start olora(Module m) {
+  static InitialFactors olora(Module m) {
     m.requireFullRank("olora");
     return m.start(OLORA.with("r", m.r), m.weight());
   }
 
-  static Start orthogonal(Module m) {
+  static InitialFactors orthogonal(Module m) {
     if (m.r % 2 != 0) {
       throw new IllegalArgumentException(
           "LoraConfig: field 'r' is "

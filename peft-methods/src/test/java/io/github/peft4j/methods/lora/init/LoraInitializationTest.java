@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.init;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -13,6 +13,8 @@ import io.github.peft4j.TinyModels;
 import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.PlainLora;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Trainable;

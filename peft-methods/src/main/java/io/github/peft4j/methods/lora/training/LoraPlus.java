@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.training;
 
 import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;

@@ -1,26 +1,29 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.dora;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Remembered;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.ParameterSite;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
- * What DoRA scales a module's outputs with: g = m / ‖W + s B A‖, the length taken of each row and
- * constant in the gradient (Liu et al. 2024, arXiv:2402.09353, eq. 5 and section 4.3).
+ * The norm n = ‖W + s B A‖ of one module, taken of each row, as long as A and B stay what they are:
+ * outside of training (within, {@link WeightNorms} computes those of many modules together). It
+ * takes part in no gradient.
  *
  * <p>B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘ B), and ‖W‖² is
  * computed once.
  */
-final class Magnitude implements AutoCloseable {
+final class WeightNorm implements AutoCloseable {
 
-  private static final Kernel LENGTH =
+  private static final Kernel NORM =
       Kernel.of(
           """
-          def length(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:
+          def norm(w: Tensor, square: Tensor, a: Tensor, b: Tensor) -> Tensor:
               product = torch.mm({weight}, torch.t(a.to(w.dtype))).to(b.dtype)     # W Aᵀ (out, r)
               own = torch.mm(a, torch.t(a))                                        # A Aᵀ (r, r)
               sum = torch.addmm(product, b, own, beta=2, alpha={scale})
@@ -49,30 +52,48 @@ final class Magnitude implements AutoCloseable {
           """);
   private final ParameterSite weight;
   private final String rows;
-  private final Kernel length;
+  private final Kernel norm;
   private final NDArray square;
   private final NDArray zero;
   private final NDArray one;
+  private final Remembered value;
 
   /**
-   * The magnitudes of a module.
+   * The norm of a module.
    *
    * @param transposed whether the weight is stored as (in, out)
+   * @param a A (r, in)
+   * @param b B (out, r)
+   * @param sources the tensors that those are made of
    */
-  Magnitude(ParameterSite weight, boolean transposed, double scale, Initial initial) {
+  WeightNorm(
+      ParameterSite weight,
+      boolean transposed,
+      double scale,
+      Initial initial,
+      Supplier<NDArray> a,
+      Supplier<NDArray> b,
+      NDArray... sources) {
     long out = weight.shape().get(transposed ? 1 : 0);
     this.weight = weight;
     this.rows = transposed ? "torch.t(w)" : "w";
-    this.length = LENGTH.with("weight", rows).with("scale", scale);
+    this.norm = NORM.with("weight", rows).with("scale", scale);
     this.zero = Scope.release(initial.zeros(out));
     this.one = Scope.release(initial.filled(1, out));
     Kernel kernel = SQUARE.with("weight", rows);
     this.square = Scope.release(Autograd.without(() -> kernel.call(weight.original(), one)));
+    this.value =
+        new Remembered(() -> norm.call(weight.original(), square, a.get(), b.get()), sources);
   }
 
-  /** n = ‖W + s B A‖ (out), without a gradient. */
-  NDArray length(NDArray a, NDArray b) {
-    return Autograd.without(() -> length.call(weight.original(), square, a, b));
+  /** n (out). */
+  NDArray value() {
+    return value.value();
+  }
+
+  /** Has it computed again when it is asked for: A and B have changed. */
+  void forget() {
+    value.forget();
   }
 
   /** The weight (out, in) as an expression of kernels over w as it is stored. */
@@ -102,6 +123,7 @@ final class Magnitude implements AutoCloseable {
 
   @Override
   public void close() {
+    value.close();
     List.of(square, zero, one).forEach(NDArray::close);
   }
 }

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.init;
 
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Settings of {@link Eva}: PEFT's {@code eva_config}, with its defaults.
+ * Settings of EVA: PEFT's {@code eva_config}, with its defaults.
  *
  * @param rho how many times its rank a module may get when ranks go to where the inputs' variance
  *     is best explained; 1 leaves them as they are. At least 1; 2

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -8,6 +8,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.lora.init.RandomizedSvd;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 final class PrincipalComponents implements AutoCloseable {
 
   private static final String FOUND =
-      Starts.LOW_RANK
+      RandomizedSvd.SOURCE
           + """
           def found(x: Tensor, random: Tensor, mean: Tensor, variance: Tensor, rows: int) -> List[Tensor]:
               u, s, vt = low_rank(x, random)

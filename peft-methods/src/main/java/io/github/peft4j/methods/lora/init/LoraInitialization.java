@@ -1,9 +1,10 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.init;
 
-import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -21,34 +22,34 @@ public final class LoraInitialization {
 
   /** A Kaiming-uniform, B zero: no effect at first. */
   public static final LoraInitialization DEFAULT =
-      new LoraInitialization(new JsonPrimitive(true), false, Starts::kaiming);
+      new LoraInitialization(new JsonPrimitive(true), false, LoraInitializers::kaiming);
 
   /** A normal with deviation 1/r, B zero: no effect at first. */
   public static final LoraInitialization GAUSSIAN =
-      new LoraInitialization(new JsonPrimitive("gaussian"), false, Starts::gaussian);
+      new LoraInitialization(new JsonPrimitive("gaussian"), false, LoraInitializers::gaussian);
 
   /** Both random: an effect from the start; for tests. */
   public static final LoraInitialization RANDOM =
-      new LoraInitialization(new JsonPrimitive(false), false, Starts::random);
+      new LoraInitialization(new JsonPrimitive(false), false, LoraInitializers::random);
 
   /** The largest r singular values and vectors of W (Meng et al. 2024, arXiv:2404.02948, eq. 2). */
   public static final LoraInitialization PISSA =
-      new LoraInitialization(new JsonPrimitive("pissa"), true, Starts::pissa);
+      new LoraInitialization(new JsonPrimitive("pissa"), true, LoraInitializers::pissa);
 
   /** The first r columns of Q and rows of R of W = Q R (Büyükakyüz 2024, arXiv:2406.01775). */
   public static final LoraInitialization OLORA =
-      new LoraInitialization(new JsonPrimitive("olora"), true, Starts::olora);
+      new LoraInitialization(new JsonPrimitive("olora"), true, LoraInitializers::olora);
 
   /** Both random with B A = 0, out of the even and the odd rows of an orthogonal matrix; r even. */
   public static final LoraInitialization ORTHOGONAL =
-      new LoraInitialization(new JsonPrimitive("orthogonal"), false, Starts::orthogonal);
+      new LoraInitialization(new JsonPrimitive("orthogonal"), false, LoraInitializers::orthogonal);
 
   /**
    * A holds the directions in which a module's inputs vary most, B is zero (Paischer et al. 2024,
-   * arXiv:2410.07170). It takes data: see {@link Eva}. Without, A is Kaiming-uniform.
+   * arXiv:2410.07170). It takes data: see {@code lora.eva.Eva}. Without, A is Kaiming-uniform.
    */
   public static final LoraInitialization EVA =
-      new LoraInitialization(new JsonPrimitive("eva"), false, Starts::kaiming);
+      new LoraInitialization(new JsonPrimitive("eva"), false, LoraInitializers::kaiming);
 
   private static final Pattern FAST_PISSA = Pattern.compile("pissa_niter_(\\d{1,4})");
   private static final List<LoraInitialization> FIXED =
@@ -61,16 +62,8 @@ public final class LoraInitialization {
   /** First values of A and B. */
   @FunctionalInterface
   interface Rule {
-    Start of(Starts.Module module);
+    InitialFactors of(LoraInitializers.Module module);
   }
-
-  /**
-   * First values.
-   *
-   * @param a [r, in]
-   * @param b [out, r]
-   */
-  record Start(NDArray a, NDArray b) {}
 
   private LoraInitialization(JsonElement json, boolean takenOff, Rule rule) {
     this.json = json;
@@ -92,17 +85,33 @@ public final class LoraInitialization {
     return new LoraInitialization(
         new JsonPrimitive("pissa_niter_" + iterations),
         true,
-        module -> Starts.fastPissa(module, iterations));
+        module -> LoraInitializers.fastPissa(module, iterations));
   }
 
   /** Whether s B₀ A₀ is taken off the frozen weight. */
-  boolean isTakenOff() {
+  public boolean isTakenOff() {
     return takenOff;
   }
 
-  /** A and B at the start. */
-  Start start(Starts.Module module) {
-    return rule.of(module);
+  /** Whether A and B start without regard to the frozen weight and to each other. */
+  public boolean isPlain() {
+    return !takenOff && !equals(RANDOM);
+  }
+
+  /**
+   * A and B of a linear map at the start.
+   *
+   * @param r the rank
+   * @param scale s
+   */
+  public InitialFactors start(LinearSite site, int r, double scale, Initial initial) {
+    return rule.of(new LoraInitializers.Module(site, r, scale, initial));
+  }
+
+  /** A and B that are about to be read from a file. */
+  public static InitialFactors zeros(LinearSite site, int r, Initial initial) {
+    return new InitialFactors(
+        initial.zeros(r, site.inFeatures()), initial.zeros(site.outFeatures(), r));
   }
 
   /** As it stands in adapter_config.json. */

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
@@ -9,6 +9,11 @@ import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.BatchFeed;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
@@ -105,7 +110,7 @@ public final class Eva {
     List<LinearSite> targets = targets(model);
     Map<LinearSite, Integer> ranks;
     Map<LinearSite, float[]> directions = new LinkedHashMap<>();
-    try (EvaInputs inputs = new EvaInputs(config, eva, targets, model.base())) {
+    try (EvaInputs inputs = new EvaInputs(config.ranks(), eva, targets, model.base())) {
       targets.forEach(site -> site.rewrite(PROBE, inputs.probe(site)));
       model.base().activate(Composition.of(PROBE));
       ranks = inputs.explain(model, batches);
@@ -121,19 +126,20 @@ public final class Eva {
   private List<LinearSite> targets(PeftModel model) {
     Initial none = new Initial(model.base().manager(), Precision.FLOAT32, 0);
     Sites sites = new Sites(model.base().sites(), PROBE, none, (site, key) -> false, null);
-    return Lora.linear(config, sites).required();
+    return config.targets().linear(sites).required();
   }
 
   /** The config with the ranks as they are to be, and alphas that keep each module's scale. */
   private LoraConfig redistributed(Map<LinearSite, Integer> ranks) {
+    Ranks before = config.ranks();
     Map<String, Integer> rankPattern = new LinkedHashMap<>();
     Map<String, Double> alphaPattern = new LinkedHashMap<>();
     List<String> kept = new ArrayList<>();
     ranks.forEach(
         (site, rank) -> {
           String name = site.name();
-          double alpha = config.alphaOf(name);
-          double adjusted = eva.adjustScalingFactors() ? alpha * rank / config.rankOf(name) : alpha;
+          double alpha = before.alphaOf(name);
+          double adjusted = eva.adjustScalingFactors() ? alpha * rank / before.of(name) : alpha;
           if (rank == 0) {
             return;
           }

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.lora;
+package io.github.peft4j.methods.lora.eva;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -14,6 +14,8 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
@@ -112,7 +114,7 @@ class EvaTest {
               });
       assertThat(reached)
           .hasSize((int) source.names().stream().filter(n -> n.contains("lora_A")).count());
-      double scale = ((LoraConfig) model.adapter("default").config()).scaleOf(module);
+      double scale = ((LoraConfig) model.adapter("default").config()).ranks().scaleOf(module);
       assertThat(scale).isEqualTo(2);
     }
   }
