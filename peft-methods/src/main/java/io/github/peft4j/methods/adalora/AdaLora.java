@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.methods.common.linear.TargetedMethod;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.ArrayList;
@@ -23,11 +24,26 @@ public final class AdaLora extends TargetedMethod<AdaLoraConfig> {
     double penalty = config.orthRegWeight() / (2 * targets.size());
     List<AdaLoraLinear> layers = new ArrayList<>();
     for (LinearSite site : targets) {
-      AdaLoraLinear layer = new AdaLoraLinear(site, config, penalty, sites.initial());
+      AdaLoraLinear layer = layer(site, config, penalty, sites.initial());
       sites.rewrite(site, layer);
       layers.add(layer);
     }
     config.bias().train(targets, sites);
     sites.afterStep(new RankAllocator(config, layers));
+  }
+
+  private static AdaLoraLinear layer(
+      LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
+    boolean plain = config.initLoraWeights();
+    int r = config.rankOf(site.name());
+    double deviation = plain ? 0.02 : 1;
+    return new AdaLoraLinear(
+        initial.normal(deviation, r, site.inFeatures()),
+        plain ? initial.zeros(r, 1) : initial.normal(1, r, 1),
+        initial.normal(deviation, site.outFeatures(), r),
+        config.scale(),
+        config.loraDropout(),
+        penalty,
+        site.isTransposed());
   }
 }

@@ -1,6 +1,8 @@
 package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 
 /**
  * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
@@ -10,7 +12,19 @@ public final class Boft extends LinearMethod<BoftConfig> {
 
   /** The method. */
   public Boft() {
-    super(
-        "BOFT", BoftConfig.class, (site, config, initial) -> new BoftLinear(site, config, initial));
+    super("BOFT", BoftConfig.class, Boft::layer);
+  }
+
+  private static BoftLinear layer(LinearSite site, BoftConfig config, Initial initial) {
+    long in = site.inFeatures();
+    long out = site.outFeatures();
+    int k = config.blockSize(site.name(), in);
+    boolean plain = config.initWeights();
+    long[] shape = {config.boftNButterflyFactor(), in / k, k, k};
+    return new BoftLinear(
+        site,
+        plain ? initial.zeros(shape) : initial.normal(0.1, shape),
+        plain ? initial.filled(1, out, 1) : initial.normalAround(1, 0.1, out, 1),
+        config.boftDropout());
   }
 }

@@ -1,6 +1,11 @@
 package io.github.peft4j.methods.fourierft;
 
+import io.github.peft4j.Configs;
+import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import java.util.Arrays;
 
 /**
  * FourierFT (Gao et al. 2024): W x + s Re(F⁻¹(S)) x, where the spectrum S is zero but for some
@@ -10,9 +15,23 @@ public final class FourierFt extends LinearMethod<FourierFtConfig> {
 
   /** The method. */
   public FourierFt() {
-    super(
-        "FOURIERFT",
+    super("FOURIERFT", FourierFtConfig.class, FourierFt::layer);
+  }
+
+  private static FourierFtLinear layer(LinearSite site, FourierFtConfig config, Initial initial) {
+    long elements = site.inFeatures() * site.outFeatures();
+    int n = config.frequenciesOf(site.name());
+    Configs.require(
+        n <= elements,
         FourierFtConfig.class,
-        (site, config, initial) -> new FourierFtLinear(site, config, initial));
+        "n_frequency",
+        n,
+        "at most " + elements + ", the elements of " + site.name());
+    long[] order = new TorchRandom(config.randomLocSeed()).permutation(elements);
+    return new FourierFtLinear(
+        site,
+        config.initWeights() ? initial.zeros(n) : initial.normal(1, n),
+        Arrays.copyOf(order, n),
+        config.scaling());
   }
 }

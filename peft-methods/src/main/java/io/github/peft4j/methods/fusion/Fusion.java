@@ -37,7 +37,15 @@ public final class Fusion extends BaseMethod<FusionConfig> {
         names,
         "bottleneck adapters that are on the model already: add or load them first");
     for (SublayerSite site : places) {
-      sites.rewrite(site, new FusionLayer(site, config, sites.initial()));
+      sites.rewrite(
+          site,
+          new FusionLayer(
+              site.dimension(),
+              config.value(),
+              config.queryBeforeLn(),
+              config.regularization(),
+              config.dropoutProb(),
+              sites.initial()));
     }
   }
 

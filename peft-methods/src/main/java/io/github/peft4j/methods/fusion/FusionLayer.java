@@ -66,16 +66,30 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
   private final boolean regularized;
   private final double dropout;
 
-  FusionLayer(SublayerSite site, FusionConfig config, Initial initial) {
-    long d = site.dimension();
+  /**
+   * A layer.
+   *
+   * @param d D
+   * @param hasValue whether there is a V
+   * @param queryBeforeNorm whether z is h itself
+   * @param regularized whether V is kept near the identity
+   * @param dropout probability of a score to be dropped, in [0, 1)
+   */
+  FusionLayer(
+      long d,
+      boolean hasValue,
+      boolean queryBeforeNorm,
+      boolean regularized,
+      double dropout,
+      Initial initial) {
     this.queryWeight = trainable("query.weight", initial.normal(0.02, d, d));
     this.queryBias = trainable("query.bias", initial.zeros(d));
     this.keyWeight = trainable("key.weight", initial.normal(0.02, d, d));
     this.keyBias = trainable("key.bias", initial.zeros(d));
-    this.value = config.value() ? trainable("value.weight", nearIdentity(d, initial)) : null;
-    this.queryBeforeNorm = config.queryBeforeLn();
-    this.regularized = config.regularization();
-    this.dropout = config.dropoutProb();
+    this.value = hasValue ? trainable("value.weight", nearIdentity(d, initial)) : null;
+    this.queryBeforeNorm = queryBeforeNorm;
+    this.regularized = regularized;
+    this.dropout = dropout;
   }
 
   /** Ones on the diagonal and a millionth elsewhere, as AdapterHub starts. */

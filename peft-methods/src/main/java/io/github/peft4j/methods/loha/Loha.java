@@ -1,6 +1,9 @@
 package io.github.peft4j.methods.loha;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.RowDropout;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 
 /**
  * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, a product of rank r² out of factors of rank r (Hyeon-Woo et
@@ -10,7 +13,20 @@ public final class Loha extends LinearMethod<LohaConfig> {
 
   /** The method. */
   public Loha() {
-    super(
-        "LOHA", LohaConfig.class, (site, config, initial) -> new LohaLinear(site, config, initial));
+    super("LOHA", LohaConfig.class, Loha::layer);
+  }
+
+  private static LohaLinear layer(LinearSite site, LohaConfig config, Initial initial) {
+    int r = config.ranks().of(site.name());
+    long in = site.inFeatures();
+    long out = site.outFeatures();
+    return new LohaLinear(
+        initial.kaimingUniform(out, r),
+        initial.kaimingUniform(r, in),
+        initial.kaimingUniform(out, r),
+        config.initWeights() ? initial.zeros(r, in) : initial.kaimingUniform(r, in),
+        config.ranks().scaleOf(site.name()),
+        new RowDropout(config.rankDropout(), true, config.moduleDropout(), out),
+        site.isTransposed());
   }
 }

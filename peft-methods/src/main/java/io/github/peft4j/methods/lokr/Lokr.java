@@ -1,6 +1,9 @@
 package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.RowDropout;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 
 /**
  * LoKr: W x + s (C ⊗ D) x, with the Kronecker product of a small matrix C and a larger one D, which
@@ -10,7 +13,21 @@ public final class Lokr extends LinearMethod<LokrConfig> {
 
   /** The method. */
   public Lokr() {
-    super(
-        "LOKR", LokrConfig.class, (site, config, initial) -> new LokrLinear(site, config, initial));
+    super("LOKR", LokrConfig.class, Lokr::layer);
+  }
+
+  private static LokrLinear layer(LinearSite site, LokrConfig config, Initial initial) {
+    int r = config.ranks().of(site.name());
+    return new LokrLinear(
+        LokrLinear.Sizes.of(site, r, config.decomposeFactor(), config.decomposeBoth()),
+        config.ranks().scaleOf(site.name()),
+        config.initWeights(),
+        new RowDropout(
+            config.rankDropout(),
+            config.rankDropoutScale(),
+            config.moduleDropout(),
+            site.outFeatures()),
+        site.isTransposed(),
+        initial);
   }
 }

@@ -1,9 +1,14 @@
 package io.github.peft4j.methods.shira;
 
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Configs;
+import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
 import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Sites;
+import java.util.Arrays;
 
 /**
  * SHiRA (Bhardwaj et al. 2024): W + S, where S is zero but for r (in + out) trained elements at
@@ -19,7 +24,30 @@ public final class Shira extends TargetedMethod<ShiraConfig> {
   @Override
   public void inject(ShiraConfig config, Sites sites) {
     for (LinearSite site : Targets.named(config.targetModules(), sites).required()) {
-      sites.rewrite(site.weight(), new SparseDelta(site, config, sites.initial()));
+      sites.rewrite(site.weight(), layer(site, config, sites.initial()));
     }
+  }
+
+  private static SparseDelta layer(LinearSite site, ShiraConfig config, Initial initial) {
+    long elements = site.inFeatures() * site.outFeatures();
+    long wanted = config.r() * (site.inFeatures() + site.outFeatures());
+    Configs.require(
+        wanted <= elements,
+        ShiraConfig.class,
+        "r",
+        config.r(),
+        "fewer elements than the "
+            + elements
+            + " of "
+            + site.name()
+            + ", but that would be "
+            + wanted);
+    int count = Math.toIntExact(wanted);
+    NDArray values = config.initWeights() ? initial.zeros(count) : initial.normal(1, count);
+    Integer said = config.randomSeed();
+    long seed = said == null ? initial.random().nextLong() >>> 1 : said;
+    long[] chosen = Arrays.copyOf(new TorchRandom(seed).permutation(elements), count);
+    Arrays.sort(chosen);
+    return new SparseDelta(site, values, chosen);
   }
 }

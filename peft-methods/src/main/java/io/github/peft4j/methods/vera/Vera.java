@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
 import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
@@ -35,8 +36,13 @@ public final class Vera extends TargetedMethod<VeraConfig> {
       sites.store("vera_A", a);
       sites.store("vera_B", b);
     }
+    boolean plain = config.initWeights();
+    Initial initial = sites.initial();
     for (LinearSite site : targets) {
-      sites.rewrite(site, new VeraLinear(site, config, a, b, sites.initial()));
+      long rows = site.outFeatures();
+      NDArray scale = plain ? initial.zeros(rows) : initial.filled(1, rows);
+      NDArray d = plain ? initial.filled(config.dInitial(), r) : initial.normal(1, r);
+      sites.rewrite(site, new VeraLinear(site, a, b, d, scale, config.veraDropout()));
     }
     config.bias().train(targets, sites);
   }
