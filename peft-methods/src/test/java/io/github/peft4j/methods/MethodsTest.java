@@ -9,9 +9,9 @@ import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Residual;
-import io.github.peft4j.methods.bottleneck.RuleStart;
-import io.github.peft4j.methods.bottleneck.Scaling;
+import io.github.peft4j.methods.bottleneck.fields.PhmInit;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
@@ -194,7 +194,7 @@ class MethodsTest extends MethodContract {
   private static BottleneckConfig compacterThatSharesAll() {
     BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
     config = Configs.with(Configs.with(config, "sharedWPhm", true), "factorizedPhmRule", true);
-    config = Configs.with(config, "phmCInit", RuleStart.uniform);
+    config = Configs.with(config, "phmCInit", PhmInit.uniform);
     return Configs.with(config, "phmBias", false);
   }
 

@@ -46,13 +46,23 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
 
   /** Layers are counted through, an encoder's before a decoder's. */
   private static void adapt(BottleneckConfig config, Sites sites) {
-    Hypercomplex maps =
-        config.phm().phmLayer() ? new Hypercomplex(config.phm(), sites.initial()) : null;
+    PhmLinears phm = config.phm().phmLayer() ? new PhmLinears(config.phm(), sites.initial()) : null;
+    BottleneckAdapter.Settings settings =
+        new BottleneckAdapter.Settings(
+            config.isParallel(),
+            config.norms(),
+            config.nonLinearity(),
+            config.scaling(),
+            config.dropout(),
+            config.useGating(),
+            config.initWeights());
     int layer = -1;
     for (SublayerSite site : sites.all(SublayerSite.class)) {
       layer += site.kind() == Kind.ATTENTION ? 1 : 0;
       if (config.places().has(site.kind(), layer)) {
-        sites.rewrite(site, new BottleneckAdapter(site, layer, config, maps, sites.initial()));
+        long d = site.dimension();
+        long m = config.reductionFactor().width(d, layer);
+        sites.rewrite(site, new BottleneckAdapter(d, m, settings, phm, sites.initial()));
       }
     }
   }

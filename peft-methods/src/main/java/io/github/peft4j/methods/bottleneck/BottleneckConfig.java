@@ -2,6 +2,14 @@ package io.github.peft4j.methods.bottleneck;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.bottleneck.fields.InitWeights;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
+import io.github.peft4j.methods.bottleneck.fields.Norms;
+import io.github.peft4j.methods.bottleneck.fields.Phm;
+import io.github.peft4j.methods.bottleneck.fields.Places;
+import io.github.peft4j.methods.bottleneck.fields.Reduction;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -36,11 +44,11 @@ public record BottleneckConfig(
     boolean isParallel,
     Scaling scaling,
     double dropout,
-    Start initWeights,
+    InitWeights initWeights,
     boolean useGating,
     @Nullable Invertible invAdapter,
     @Nullable Double invAdapterReductionFactor,
-    KroneckerSums phm,
+    Phm phm,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
     implements PeftConfig {
@@ -65,7 +73,7 @@ public record BottleneckConfig(
         .that(
             phm.phmInitRange() >= 0, "phm_init_range", phm.phmInitRange(), "a number of at least 0")
         .that(
-            !phm.phmLayer() || initWeights == Start.bert,
+            !phm.phmLayer() || initWeights == InitWeights.bert,
             "init_weights",
             initWeights,
             "\"bert\", since there is a phm_layer, which starts in a way of its own")
@@ -95,7 +103,7 @@ public record BottleneckConfig(
   public static BottleneckConfig parallel() {
     BottleneckConfig beside = Configs.with(pfeiffer(), "isParallel", true);
     BottleneckConfig wide = Configs.with(beside.reduction(2), "originalLnBefore", false);
-    return Configs.with(wide, "initWeights", Start.mam_adapter).scaling(4);
+    return Configs.with(wide, "initWeights", InitWeights.mam_adapter).scaling(4);
   }
 
   /** Beside the feed-forward network, with a learned scale that starts at 1: scaled_par_bn. */

@@ -3,7 +3,7 @@ package io.github.peft4j.methods.adapterhub.prefixtuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.prefixtuning.PrefixSlots;
+import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
@@ -35,21 +35,24 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
   /** One trained map to the gate of both, or to that of the keys and that of the values. */
   private record Gates(Trainable weight, Trainable bias, Kernel ofKeys, Kernel ofValues) {}
 
-  private final PrefixSlots prefix;
+  private final PastKeyValues prefix;
   private final @Nullable Gates gates;
   private final double dropout;
 
   /**
    * Creates the attention of one layer.
    *
-   * @param slot of the keys; the values' is the next one
+   * @param prefix that of all layers
+   * @param layer the index of the layer in it
+   * @param gates how many gates there are: 0, one for keys and values, or 2
    * @param d D
+   * @param dropout probability of a number of the keys and values to be dropped, in [0, 1)
    */
   AdapterHubPrefixAttention(
-      AdapterHubPrefixConfig config, Shared slots, int slot, long d, Initial initial) {
-    this.prefix = new PrefixSlots(reads(slots), slot);
-    this.gates = config.useGating() ? gates(config.sharedGating() ? 1 : 2, d, initial) : null;
-    this.dropout = config.dropout();
+      Shared prefix, int layer, int gates, long d, double dropout, Initial initial) {
+    this.prefix = new PastKeyValues(reads(prefix), layer);
+    this.gates = gates > 0 ? gates(gates, d, initial) : null;
+    this.dropout = dropout;
   }
 
   private Gates gates(long count, long d, Initial initial) {

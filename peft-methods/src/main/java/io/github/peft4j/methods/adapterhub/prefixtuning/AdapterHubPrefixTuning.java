@@ -40,7 +40,15 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
                 + " expected all layers of a stack or none");
       }
       if (!layers.isEmpty() && (config.encoderPrefix() || !encoder)) {
-        AdapterHubPrefixes prefixes = new AdapterHubPrefixes(config, input, sites.initial());
+        AdapterHubPrefixes prefixes =
+            new AdapterHubPrefixes(
+                config.prefixLength(),
+                config.flat()
+                    ? null
+                    : new AdapterHubPrefixes.Network(
+                        config.bottleneckSize(), config.nonLinearity()),
+                input,
+                sites.initial());
         sites.rewrite(input, prefixes);
         attend(encoder ? "encoder_prefix" : "self_prefix", layers, prefixes, config, sites);
         if (config.crossPrefix()) {
@@ -74,11 +82,13 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
     if (layers.isEmpty()) {
       return;
     }
-    Shared slots = prefixes.add(name, layers.size(), layers.get(0).heads());
+    Shared prefix = prefixes.add(name, layers.size(), layers.get(0).heads());
     long d = sites.all(InputSite.class).get(0).embedding().dimension();
+    int gates = !config.useGating() ? 0 : config.sharedGating() ? 1 : 2;
     for (int l = 0; l < layers.size(); l++) {
       sites.rewrite(
-          layers.get(l), new AdapterHubPrefixAttention(config, slots, 2 * l, d, sites.initial()));
+          layers.get(l),
+          new AdapterHubPrefixAttention(prefix, l, gates, d, config.dropout(), sites.initial()));
     }
   }
 }

@@ -2,13 +2,14 @@ package io.github.peft4j.methods.ptuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;
 
 /** W₂ relu(W₁ relu(W₀ e + b₀) + b₁) + b₂. */
-final class MlpHead implements Head {
+final class MlpNetwork implements PromptNetwork {
 
   private static final Kernel MLP =
       Kernel.of(
@@ -21,14 +22,14 @@ final class MlpHead implements Head {
 
   private final List<Trainable> tensors = new ArrayList<>();
 
-  MlpHead(long d, long hidden, Initial initial, Declaration declare) {
+  MlpNetwork(long d, long hidden, Initial initial, Declarations layer) {
     long[] widths = {d, hidden, hidden, d};
     for (int i = 0; i < 3; i++) {
       String name = "mlp_head." + 2 * i;
       double bound = 1 / Math.sqrt((double) widths[i]);
       tensors.add(
-          declare.tensor(name + ".weight", initial.kaimingUniform(widths[i + 1], widths[i])));
-      tensors.add(declare.tensor(name + ".bias", initial.uniform(bound, widths[i + 1])));
+          layer.beside(KEY + name + ".weight", initial.kaimingUniform(widths[i + 1], widths[i])));
+      tensors.add(layer.beside(KEY + name + ".bias", initial.uniform(bound, widths[i + 1])));
     }
   }
 

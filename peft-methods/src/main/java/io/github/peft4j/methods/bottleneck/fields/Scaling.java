@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;

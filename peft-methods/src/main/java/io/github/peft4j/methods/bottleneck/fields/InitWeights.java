@@ -1,10 +1,10 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Initial;
 
 /** How the two matrices start; biases start at zero. */
-public enum Start {
+public enum InitWeights {
   /** Normal with deviation 0.02: nearly no effect at first. */
   bert,
   /** The first Kaiming-uniform, the second zero: no effect at first. */
@@ -13,22 +13,22 @@ public enum Start {
   houlsby;
 
   /** W₁ [m, d]. */
-  NDArray down(Initial initial, long m, long d) {
+  public NDArray down(Initial initial, long m, long d) {
     return this == mam_adapter ? initial.kaimingUniform(m, d) : small(initial, m, d);
   }
 
   /** W₂ [d, m]. */
-  NDArray up(Initial initial, long d, long m) {
+  public NDArray up(Initial initial, long d, long m) {
     return this == mam_adapter ? initial.zeros(d, m) : small(initial, d, m);
   }
 
   /** A gate's weight [1, d]; the library leaves Houlsby's as PyTorch starts a Linear. */
-  NDArray gate(Initial initial, long d) {
+  public NDArray gate(Initial initial, long d) {
     return this == houlsby ? initial.kaimingUniform(1, d) : initial.normal(0.02, 1, d);
   }
 
   /** A gate's bias [1]. */
-  NDArray gateBias(Initial initial, long d) {
+  public NDArray gateBias(Initial initial, long d) {
     return this == houlsby ? initial.uniform(1 / Math.sqrt((double) d), 1) : initial.zeros(1);
   }
 

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.ConfigPart;
 import io.github.peft4j.tuner.SublayerSite;
@@ -20,7 +20,7 @@ public record Places(
    *
    * @param layer the layer's index, a decoder's counting on from its encoder's
    */
-  boolean has(SublayerSite.Kind branch, int layer) {
+  public boolean has(SublayerSite.Kind branch, int layer) {
     boolean wanted =
         switch (branch) {
           case ATTENTION -> mhAdapter;

@@ -2,6 +2,8 @@ package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.bottleneck.fields.Phm;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.Shared;
@@ -24,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * <p>where all layers share the Aᵢ, or have their own, and may share the Bᵢ. AdapterHub's {@code
  * methods/modeling.py}: PHMLayer and init_shared_parameters.
  */
-final class Hypercomplex {
+final class PhmLinears {
 
   /** What stands before the keys of tensors that layers share; the first layer holds them. */
   static final String SHARED = "shared_parameters.";
@@ -75,7 +77,8 @@ final class Hypercomplex {
   }
 
   /** One map. */
-  private record Sum(Function<Run, NDArray> a, Function<Run, NDArray> b, @Nullable Trainable added)
+  private record PhmLinear(
+      Function<Run, NDArray> a, Function<Run, NDArray> b, @Nullable Trainable added)
       implements Affine {
 
     @Override
@@ -89,13 +92,13 @@ final class Hypercomplex {
     }
   }
 
-  private final KroneckerSums config;
+  private final Phm config;
   private final Initial initial;
   private final long p;
   private final Map<String, Shared> shared = new HashMap<>();
 
   /** The maps of one adapter, in all layers. */
-  Hypercomplex(KroneckerSums config, Initial initial) {
+  PhmLinears(Phm config, Initial initial) {
     this.config = config;
     this.initial = initial;
     this.p = config.phmDim();
@@ -106,25 +109,18 @@ final class Hypercomplex {
    *
    * @param module its name in the layer
    * @param position "down" or "up", by which shared tensors are called
-   * @param layer declares the tensors
-   * @param reads notes what the layer reads that others declared
+   * @param layer declares the tensors, and reads what others have declared
    */
-  Affine map(
-      String module,
-      String position,
-      long out,
-      long in,
-      Affine.Declaring layer,
-      Function<Shared, Shared> reads) {
+  Affine map(String module, String position, long out, long in, Declarations layer) {
     divides(in);
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
     String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
-    Function<Run, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), reads);
+    Function<Run, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
     Function<Run, NDArray> b =
-        matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), reads);
-    return new Sum(
-        a, b, config.phmBias() ? layer.declare(module + ".b", initial.zeros(out), true) : null);
+        matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), layer);
+    return new PhmLinear(
+        a, b, config.phmBias() ? layer.trainable(module + ".b", initial.zeros(out)) : null);
   }
 
   private void divides(long width) {
@@ -139,9 +135,9 @@ final class Hypercomplex {
   }
 
   private Function<Run, NDArray> matrices(
-      String key, boolean common, Supplier<Matrices> fresh, Function<Shared, Shared> reads) {
+      String key, boolean common, Supplier<Matrices> fresh, Declarations layer) {
     if (common) {
-      Shared value = reads.apply(shared.computeIfAbsent(key, k -> fresh.get().shared()));
+      Shared value = layer.reads(shared.computeIfAbsent(key, k -> fresh.get().shared()));
       return run -> run.value(value);
     }
     Matrices own = fresh.get();
@@ -149,12 +145,15 @@ final class Hypercomplex {
   }
 
   /** The Aᵢ, which start small. */
-  private Matrices a(String key, Affine.Declaring layer) {
+  private Matrices a(String key, Declarations layer) {
     return config.factorizedPhmRule()
         ? new Matrices(
-            layer.declare(key + "_left", rule(p, p, 1), config.learnPhm()),
-            layer.declare(key + "_right", rule(p, 1, p), config.learnPhm()))
-        : new Matrices(layer.declare(key, rule(p, p, p), config.learnPhm()), null);
+            rule(layer, key + "_left", rule(p, p, 1)), rule(layer, key + "_right", rule(p, 1, p)))
+        : new Matrices(rule(layer, key, rule(p, p, p)), null);
+  }
+
+  private Trainable rule(Declarations layer, String key, NDArray first) {
+    return config.learnPhm() ? layer.trainable(key, first) : layer.buffer(key, first);
   }
 
   private NDArray rule(long... shape) {
@@ -166,13 +165,13 @@ final class Hypercomplex {
   }
 
   /** The Bᵢ. */
-  private Matrices b(String key, long m, long n, Affine.Declaring layer) {
+  private Matrices b(String key, long m, long n, Declarations layer) {
     long r = config.phmRank();
     return config.factorizedPhmW()
         ? new Matrices(
-            layer.declare(key + "_left", xavier(m, r), true),
-            layer.declare(key + "_right", xavier(r, n), true))
-        : new Matrices(layer.declare(key, xavier(m, n), true), null);
+            layer.trainable(key + "_left", xavier(m, r)),
+            layer.trainable(key + "_right", xavier(r, n)))
+        : new Matrices(layer.trainable(key, xavier(m, n)), null);
   }
 
   /** Whatever {@code hypercomplex_nonlinearity} says, the library starts by Xavier's normal. */

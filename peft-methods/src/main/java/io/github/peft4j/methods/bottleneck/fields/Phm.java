@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.ConfigPart;
 
@@ -17,7 +17,7 @@ import io.github.peft4j.ConfigPart;
  * @param phmCInit how the Aᵢ start
  * @param phmInitRange deviation that shared ones start with, at least 0; 0.0001
  */
-public record KroneckerSums(
+public record Phm(
     boolean phmLayer,
     int phmDim,
     int phmRank,
@@ -27,6 +27,6 @@ public record KroneckerSums(
     boolean factorizedPhmRule,
     boolean sharedWPhm,
     boolean factorizedPhmW,
-    RuleStart phmCInit,
+    PhmInit phmCInit,
     double phmInitRange)
     implements ConfigPart {}

@@ -3,13 +3,14 @@ package io.github.peft4j.methods.ptuning;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;
 
 /** W₁ relu(W₀ BiLSTM(e) + b₀) + b₁, over the virtual tokens as a sequence. */
-final class LstmHead implements Head {
+final class LstmNetwork implements PromptNetwork {
 
   private static final Kernel LSTM =
       Kernel.of(
@@ -27,26 +28,31 @@ final class LstmHead implements Head {
   private final Kernel kernel;
   private final Kernel trainingKernel;
 
-  LstmHead(long d, long hidden, int layers, double dropout, Initial initial, Declaration declare) {
+  LstmNetwork(
+      long d, long hidden, int layers, double dropout, Initial initial, Declarations declare) {
     double bound = 1 / Math.sqrt((double) hidden);
     for (int layer = 0; layer < layers; layer++) {
       long in = layer == 0 ? d : 2 * hidden;
       for (String direction : List.of("", "_reverse")) {
         String suffix = "_l" + layer + direction;
         lstm.add(
-            declare.tensor("lstm_head.weight_ih" + suffix, initial.uniform(bound, 4 * hidden, in)));
+            declare.beside(
+                KEY + "lstm_head.weight_ih" + suffix, initial.uniform(bound, 4 * hidden, in)));
         lstm.add(
-            declare.tensor(
-                "lstm_head.weight_hh" + suffix, initial.uniform(bound, 4 * hidden, hidden)));
-        lstm.add(declare.tensor("lstm_head.bias_ih" + suffix, initial.uniform(bound, 4 * hidden)));
-        lstm.add(declare.tensor("lstm_head.bias_hh" + suffix, initial.uniform(bound, 4 * hidden)));
+            declare.beside(
+                KEY + "lstm_head.weight_hh" + suffix, initial.uniform(bound, 4 * hidden, hidden)));
+        lstm.add(
+            declare.beside(KEY + "lstm_head.bias_ih" + suffix, initial.uniform(bound, 4 * hidden)));
+        lstm.add(
+            declare.beside(KEY + "lstm_head.bias_hh" + suffix, initial.uniform(bound, 4 * hidden)));
       }
     }
     double outer = 1 / Math.sqrt(2.0 * hidden);
-    mlp.add(declare.tensor("mlp_head.0.weight", initial.kaimingUniform(2 * hidden, 2 * hidden)));
-    mlp.add(declare.tensor("mlp_head.0.bias", initial.uniform(outer, 2 * hidden)));
-    mlp.add(declare.tensor("mlp_head.2.weight", initial.kaimingUniform(d, 2 * hidden)));
-    mlp.add(declare.tensor("mlp_head.2.bias", initial.uniform(outer, d)));
+    mlp.add(
+        declare.beside(KEY + "mlp_head.0.weight", initial.kaimingUniform(2 * hidden, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.0.bias", initial.uniform(outer, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.2.weight", initial.kaimingUniform(d, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.2.bias", initial.uniform(outer, d)));
     Kernel sized = LSTM.with("layers", layers).with("hidden", hidden).with("dropout", dropout);
     this.kernel = sized.with("training", false);
     this.trainingKernel = sized.with("training", true);

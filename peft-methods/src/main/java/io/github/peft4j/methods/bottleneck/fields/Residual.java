@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.JsonChoice;
 

@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 /** What stands between the two maps; the names are those of Hugging Face transformers. */
 public enum NonLinearity {
@@ -21,10 +21,14 @@ public enum NonLinearity {
   /** x itself. */
   linear("x");
 
-  /** The function of {@code x} in a kernel. */
-  final String expression;
+  private final String expression;
 
   NonLinearity(String expression) {
     this.expression = expression;
+  }
+
+  /** The function of {@code x} in a kernel. */
+  public String expression() {
+    return expression;
   }
 }

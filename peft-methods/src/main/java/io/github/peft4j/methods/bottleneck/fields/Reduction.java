@@ -1,4 +1,4 @@
-package io.github.peft4j.methods.bottleneck;
+package io.github.peft4j.methods.bottleneck.fields;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -28,7 +28,7 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
   }
 
   /** The width of a layer's bottleneck, 1 at least. */
-  long width(long dimension, int layer) {
+  public long width(long dimension, int layer) {
     Double factor = byLayer.getOrDefault(layer, usual);
     if (factor == null) {
       throw new IllegalArgumentException(
