@@ -2,11 +2,9 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.BiPredicate;
 import java.util.function.Function;
 import java.util.function.Predicate;
@@ -223,23 +221,25 @@ public final class Sites {
   public Map<LinearSite, Trainable> followTables() {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
     for (LinearSite output : tied()) {
-      for (EmbeddingSite embedding : all(EmbeddingSite.class)) {
-        boolean table = embedding.weight().shape().equals(output.weight().shape());
-        if (table
-            && !followed.containsKey(output)
-            && layer(embedding.weight()) instanceof TrainableCopy copy) {
-          rewrite(output, new TrainableLinear(copy));
-          followed.put(output, copy.value());
-        }
+      EmbeddingSite embedding = output.table().orElseThrow();
+      if (layer(embedding.weight()) instanceof TrainableCopy copy) {
+        rewrite(output, new TrainableLinear(copy));
+        followed.put(output, copy.value());
       }
     }
     return followed;
   }
 
-  /** The linear maps whose weight is another module's parameter. */
-  public List<LinearSite> tied() {
-    Set<ParameterSite> published = new HashSet<>(all(ParameterSite.class));
-    return all(LinearSite.class).stream().filter(l -> !published.contains(l.weight())).toList();
+  /** The linear maps that share the table of an embedding. */
+  private List<LinearSite> tied() {
+    return all(LinearSite.class).stream().filter(l -> l.table().isPresent()).toList();
+  }
+
+  /** The token table and the outputs that share it. */
+  public TiedTable tokenTable() {
+    EmbeddingSite embedding = all(InputSite.class).get(0).embedding();
+    return new TiedTable(
+        embedding, tied().stream().filter(l -> l.table().orElseThrow() == embedding).toList());
   }
 
   /** The tensors of the model whose name is accepted. */

@@ -21,7 +21,6 @@ import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.tuner.WeightTying;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -51,7 +50,7 @@ final class LoraLayers {
 
   /** The layer of an output that shares the factors of an embedding's layer, which is there. */
   TunerLayer<NDArray, NDArray> tied(LinearSite output) {
-    EmbeddingSite embedding = new WeightTying(sites).embedding();
+    EmbeddingSite embedding = output.table().orElseThrow();
     if (sites.layer(embedding) instanceof TableFactors table) {
       return linear(output, table);
     }

@@ -33,7 +33,7 @@ record LoraTargets(
    */
   static LoraTargets of(LoraConfig config, Sites sites) {
     Targets modules = modules(config);
-    List<LinearSite> tied = isTied(config, sites) ? new WeightTying(sites).outputs() : List.of();
+    List<LinearSite> tied = isTied(config, sites) ? sites.tokenTable().outputs() : List.of();
     Selection<LinearSite> linear =
         modules.linear(sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings = modules.embeddings(sites).list();
@@ -87,7 +87,7 @@ record LoraTargets(
 
   /** DoRA's gain is one of the frozen weight, and not of one with trained rows in it. */
   void requireFreeOfTokens(LoraConfig config, Sites sites) {
-    List<LinearSite> outputs = new WeightTying(sites).outputs();
+    List<LinearSite> outputs = sites.tokenTable().outputs();
     Configs.require(
         !config.useDora() || linear.stream().noneMatch(outputs::contains),
         LoraConfig.class,

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.TiedTable;
 import io.github.peft4j.tuner.WeightTying;
 import java.util.List;
 import java.util.Map;
@@ -136,9 +137,9 @@ public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
    * besides.
    */
   private static void tie(Sites sites) {
-    WeightTying tying = new WeightTying(sites);
-    if (sites.layer(tying.embedding()) instanceof TokenRows table) {
-      for (LinearSite output : tying.outputs()) {
+    TiedTable shared = sites.tokenTable();
+    if (sites.layer(shared.embedding()) instanceof TokenRows table) {
+      for (LinearSite output : shared.outputs()) {
         sites.rewriteBelow(output, new TokenLogits(table.rows()));
       }
     }

@@ -4,8 +4,8 @@ import io.github.peft4j.PeftLayout;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TiedTable;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.WeightTying;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -27,13 +27,13 @@ public final class TrainableTokensLayout implements PeftLayout<TrainableTokensCo
   /** PEFT stores the rows under the names of all modules that share the table. */
   @Override
   public Map<String, Trainable> repeated(TrainableTokensConfig config, Sites sites) {
-    WeightTying tying = new WeightTying(sites);
+    TiedTable shared = sites.tokenTable();
     Map<String, Trainable> repeated = new HashMap<>();
-    if (sites.layer(tying.embedding()) instanceof TokenRows table) {
-      Stream<String> outputs = tying.outputs().stream().map(Site::name);
+    if (sites.layer(shared.embedding()) instanceof TokenRows table) {
+      Stream<String> outputs = shared.outputs().stream().map(Site::name);
       Stream<String> stacks =
           sites.all(InputSite.class).stream()
-              .filter(input -> input.embedding() == tying.embedding())
+              .filter(input -> input.embedding() == shared.embedding())
               .flatMap(input -> Stream.ofNullable(input.alias()));
       Stream.concat(outputs, stacks)
           .forEach(
