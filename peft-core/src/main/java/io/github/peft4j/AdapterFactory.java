@@ -13,6 +13,7 @@ import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.WeightTying;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -119,16 +120,17 @@ record AdapterFactory(
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
       List<String> saved = injection.modulesToSave();
-      Map<LinearSite, Trainable> followed = Map.of();
+      Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
       if (saved != null && tiesModules(config, saved, sites)) {
         saved = new WeightTying(sites).withTable(saved);
         saveModules(sites, saved);
-        followed = sites.followTables();
+        followed.putAll(sites.followTables());
       } else {
         saveModules(sites, saved);
       }
       C complete = method.complete(config, sites);
       method.inject(names.asStored(complete), sites);
+      followed.putAll(BroughtTables.use(names, sites));
       return new Adapter(
           name,
           complete,

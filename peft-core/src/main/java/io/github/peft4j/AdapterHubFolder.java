@@ -1,12 +1,11 @@
 package io.github.peft4j;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
@@ -46,15 +45,12 @@ final class AdapterHubFolder implements AdapterFormat {
 
   private static final String WEIGHTS = "adapter.safetensors";
   private static final String PICKLED_WEIGHTS = "pytorch_adapter.bin";
-  private static final String HEAD_CONFIG = "head_config.json";
+  static final String HEAD_CONFIG = "head_config.json";
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 
   /** What stands in the names of LoRA's tensors behind their module. */
   private static final String LORAS = ".loras.";
-
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
 
   @Override
   public boolean isFormatOf(Path folder) {
@@ -144,14 +140,15 @@ final class AdapterHubFolder implements AdapterFormat {
   /** The head of a folder, if it is one of the library's own that the model has too. */
   static Optional<AdapterHubHead> head(Path folder, TransformerModel model) {
     return Files.exists(folder.resolve(HEAD_CONFIG))
-        ? AdapterHubHead.read(PeftFolder.readJson(folder.resolve(HEAD_CONFIG)), model)
+        ? AdapterHubHead.read(JsonFile.read(folder.resolve(HEAD_CONFIG)), model)
         : Optional.empty();
   }
 
   /**
    * Sets an adapter's tensors to those of a folder.
    *
-   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place;
+   *     or if the head has other classes than the model's
    */
   static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
     AdapterHubMapping<?> mapping = AdapterHubConfig.mapping(json);
@@ -172,8 +169,11 @@ final class AdapterHubFolder implements AdapterFormat {
       try (TensorSource source = open(folder, HEAD, PICKLED_HEAD)) {
         RenamedTensorSource renamed = new RenamedTensorSource(source, head);
         if (renamed.names().containsAll(head.keySet())) {
+          HeadLabels labels = HeadLabels.of(folder, model);
+          labels.require(adapter, Map.of());
           PeftFolder.read(
               folder, renamed, adapter.tensors(head.keySet()), Map.of(), model.manager());
+          labels.align(adapter);
         } else {
           LOG.warn(
               "{}: the head is another one ({}) than the model's ({}): it is not loaded",
@@ -213,12 +213,12 @@ final class AdapterHubFolder implements AdapterFormat {
       files.remove(HEAD_CONFIG);
     } else {
       files.write(HEAD, writer(adapter, head).content());
-      files.writeText(HEAD_CONFIG, PRETTY.toJson(describe(own, model, provenance)));
+      files.writeText(HEAD_CONFIG, JsonFile.text(describe(own, model, provenance)));
     }
     files.remove(PICKLED_HEAD);
     files.writeText(
         PeftFolder.CONFIG,
-        PRETTY.toJson(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
+        JsonFile.text(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
     files.writeText(Provenance.FILE, provenance.text());
     files.commit();
   }

@@ -6,10 +6,10 @@ import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
@@ -23,8 +23,6 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -37,6 +35,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +55,10 @@ final class PeftFolder implements AdapterFormat {
   /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
   private static final String BELONGS_TO = "adapter_model_sha256";
 
+  /** A token table of the input or the output, as the families call it. */
+  private static final Pattern TABLE =
+      Pattern.compile("\\.(embed_tokens|lm_head|wte|shared|word_embeddings)\\.weight$");
+
   /** Whatever is of no other format: {@link #read} says what is wrong with it. */
   @Override
   public boolean isFormatOf(Path folder) {
@@ -67,18 +70,38 @@ final class PeftFolder implements AdapterFormat {
     JsonObject json = readConfig(folder);
     String source = folder.resolve(CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Map<String, long[]> shapes = shapes(folder);
+    TransformerModel model = factory.base();
+    Map<String, long[]> inFile = shapes(folder);
+    BareNames names = BareNames.of(inFile.keySet(), model);
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
     return factory.load(
         injection(method, json, source, shapes, factory),
         name,
         source,
-        adapter -> readTensors(folder, adapter, factory.base().manager()));
+        adapter -> {
+          adapter.names(names);
+          HeadLabels labels = HeadLabels.of(folder, model);
+          labels.require(adapter, shapes);
+          readTensors(folder, adapter, model.manager());
+          labels.align(adapter);
+        });
   }
 
   private static String type(JsonObject json, String source) {
     JsonElement type = json.get("peft_type");
     if (type == null) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+      throw new IllegalArgumentException(
+          source
+              + ": field 'peft_type' is missing"
+              + (json.has("fine_tune_type") || json.has("lora_parameters")
+                  ? ": this is an adapter of mlx-lm. Fuse it into its model (mlx_lm.fuse --model …"
+                      + " --adapter-path … --dequantize) and load that as a model"
+                  : json.has("model_type")
+                      ? ": this is the config of a whole model. Load it with Peft.load(folder)"
+                      : "; expected the config of a Hugging Face PEFT or AdapterHub adapter, there"
+                          + " are "
+                          + json.keySet()));
     }
     if (!type.isJsonPrimitive()) {
       throw new IllegalArgumentException(
@@ -121,24 +144,13 @@ final class PeftFolder implements AdapterFormat {
     Path file = folder.resolve(CONFIG);
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
+          folder
+              + (Files.exists(folder) ? " is no adapter: it has no " + CONFIG : " does not exist")
+              + ForeignFiles.insteadOfAdapter(folder)
+              + ". Pass the folder that holds "
+              + CONFIG);
     }
-    return readJson(file);
-  }
-
-  /** The object in a file. */
-  static JsonObject readJson(Path file) {
-    try {
-      JsonElement json = JsonParser.parseString(Files.readString(file));
-      if (!json.isJsonObject()) {
-        throw new IllegalArgumentException(file + ": expected a JSON object");
-      }
-      return json.getAsJsonObject();
-    } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
-    }
+    return JsonFile.read(file);
   }
 
   /**
@@ -148,7 +160,7 @@ final class PeftFolder implements AdapterFormat {
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
     Path file = weights(folder);
-    try (TensorSource source = open(file)) {
+    try (TensorSource source = adapter.names().over(open(file))) {
       read(file, source, tensors(adapter, false), adapter.frozen(), manager);
     }
     Map<String, Trainable> beside = tensors(adapter, true);
@@ -171,7 +183,12 @@ final class PeftFolder implements AdapterFormat {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS));
+                    folder
+                        + " has neither "
+                        + WEIGHTS
+                        + " nor "
+                        + PICKLED_WEIGHTS
+                        + ForeignFiles.insteadOfAdapter(folder)));
   }
 
   private static TensorSource open(Path weights) {
@@ -305,8 +322,13 @@ final class PeftFolder implements AdapterFormat {
       problems.add(
           () ->
               name
-                  + " finds no place in the model; near: "
-                  + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
+                  + " finds no place in the model"
+                  + (TABLE.matcher(name).find()
+                      ? ", whose token table is of another size or kind than this "
+                          + Arrays.toString(source.info(name).shape())
+                          + ": tokens were added before the adapter was trained"
+                      : "; near: "
+                          + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3))));
     }
     tensors.forEach(
         (name, tensor) -> {
@@ -358,13 +380,15 @@ final class PeftFolder implements AdapterFormat {
   @Override
   public void write(
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
-    SafetensorsWriter weights = writer(adapter, tensors(adapter, false));
+    SafetensorsWriter weights = named(adapter);
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
                 weights.add(
-                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+                    adapter.names().inFile(name),
+                    parameter.shape().getShape(),
+                    Tensors.floats(parameter.frozen())));
     files.write(WEIGHTS, weights.content());
     Map<String, Trainable> beside = tensors(adapter, true);
     if (beside.isEmpty()) {
@@ -381,6 +405,13 @@ final class PeftFolder implements AdapterFormat {
   private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
+    return writer;
+  }
+
+  private static SafetensorsWriter named(Adapter adapter) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    tensors(adapter, false)
+        .forEach((name, tensor) -> add(writer, adapter.names().inFile(name), adapter, tensor));
     return writer;
   }
 

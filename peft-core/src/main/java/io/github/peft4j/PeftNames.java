@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -24,6 +25,11 @@ record PeftNames<C extends PeftConfig>(PeftLayout<C> layout, @Nullable Map<Strin
   /** Whether the file holds a site's tensor of this key. */
   boolean isStored(Site<?, ?> site, String key) {
     return inFile().contains(layout.tensorName(site, key));
+  }
+
+  /** Whether the file holds a tensor of the model in this shape. */
+  boolean isStored(ParameterSite site, long... shape) {
+    return stored != null && Arrays.equals(stored.get(layout.tensorName(site, "")), shape);
   }
 
   private Set<String> inFile() {

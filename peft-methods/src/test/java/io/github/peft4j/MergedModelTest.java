@@ -37,8 +37,8 @@ class MergedModelTest {
     Path origin = TinyModels.copy("tiny-llama", folder.resolve("origin"));
     LoraConfig config =
         LoraConfig.ofRank(2)
-            .targeting("q_proj", "down_proj", "embed_tokens")
-            .initialization(LoraInitialization.RANDOM);
+            .targetModules("q_proj", "down_proj", "embed_tokens")
+            .initLoraWeights(LoraInitialization.RANDOM);
     try (PeftModel model = Peft.load(origin.toString())) {
       float[] plain = logits(model);
       model.adapt(config);

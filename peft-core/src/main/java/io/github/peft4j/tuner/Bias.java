@@ -32,6 +32,11 @@ public record Bias(String value) {
     }
   }
 
+  /** The biases that this word of adapter_config.json means. */
+  public static Bias of(String value) {
+    return new Bias(value);
+  }
+
   /** As it stands in adapter_config.json. */
   public JsonElement toJson() {
     return new JsonPrimitive(value);

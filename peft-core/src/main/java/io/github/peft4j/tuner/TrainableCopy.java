@@ -22,7 +22,16 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
    * @param initial its first value, usually the frozen one's
    */
   public TrainableCopy(String key, NDArray initial) {
-    this.copy = trainable(key, initial);
+    this(key, initial, true);
+  }
+
+  /**
+   * Creates a copy.
+   *
+   * @param trained whether it is trained; a file's value is used either way
+   */
+  TrainableCopy(String key, NDArray initial, boolean trained) {
+    this.copy = trained ? trainable(key, initial) : buffer(key, initial);
   }
 
   @Override

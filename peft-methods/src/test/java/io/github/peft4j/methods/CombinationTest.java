@@ -47,9 +47,15 @@ class CombinationTest {
   /** Three adapters of unlike ranks, scales and targets, a table among them. */
   private static PeftModel three() {
     PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT64);
-    add(model, "a", LoraConfig.ofRank(2).alpha(6).targeting("q_proj", "v_proj", "embed_tokens"));
-    add(model, "b", LoraConfig.ofRank(3).alpha(5).rankStabilized().targeting("v_proj", "q_proj"));
-    add(model, "c", LoraConfig.ofRank(4).targeting("v_proj", "lm_head", "embed_tokens"));
+    add(
+        model,
+        "a",
+        LoraConfig.ofRank(2).loraAlpha(6).targetModules("q_proj", "v_proj", "embed_tokens"));
+    add(
+        model,
+        "b",
+        LoraConfig.ofRank(3).loraAlpha(5).useRslora(true).targetModules("v_proj", "q_proj"));
+    add(model, "c", LoraConfig.ofRank(4).targetModules("v_proj", "lm_head", "embed_tokens"));
     return model;
   }
 
@@ -242,7 +248,7 @@ class CombinationTest {
     try (PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT64)) {
       add(model, "a", LohaConfig.ofRank(2));
       add(model, "b", OftConfig.ofBlockSize(4));
-      add(model, "c", LoraConfig.ofRank(2).dora());
+      add(model, "c", LoraConfig.ofRank(2).useDora(true));
       assertThatThrownBy(() -> model.combine("new", all()))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("field 'rank'");
@@ -288,7 +294,7 @@ class CombinationTest {
   void whatIsNoChangeOfWeightsIsRefused() {
     try (PeftModel model = TinyModel.BERT.load(Precision.FLOAT64)) {
       add(model, "a", LoraConfig.ofRank(2));
-      add(model, "p", PrefixTuningConfig.ofTokens(3));
+      add(model, "p", PrefixTuningConfig.ofVirtualTokens(3));
       add(model, "i", Ia3Config.defaults());
       add(model, "o", LoraConfig.ofRank(2).bias("lora_only"));
       assertThatThrownBy(() -> model.combine("new", Combination.of("a", "p")))

@@ -49,7 +49,10 @@ class DoraTest {
 
   private static void gradientsOfABatchAreTheSumsOfThoseOfItsRows(String name, boolean recompute) {
     LoraConfig config =
-        LoraConfig.ofRank(2).dora().initialization(LoraInitialization.RANDOM).targetingAllLinear();
+        LoraConfig.ofRank(2)
+            .useDora(true)
+            .initLoraWeights(LoraInitialization.RANDOM)
+            .targetModules("all-linear");
     Peft.Loader loader = Peft.from(TinyModels.golden(name)).precision(Precision.FLOAT64);
     try (PeftModel model = loader.load().adapt(config)) {
       perturb(model);
@@ -71,7 +74,7 @@ class DoraTest {
   @ParameterizedTest
   @CsvSource({"LLAMA, false", "BERT, true"})
   void batchesLeaveNoArraysBehind(TinyModel tiny, boolean recompute) {
-    LoraConfig config = LoraConfig.ofRank(2).dora().targetingAllLinear();
+    LoraConfig config = LoraConfig.ofRank(2).useDora(true).targetModules("all-linear");
     try (PeftModel model = tiny.load(Precision.FLOAT32).adapt(config)) {
       gradients(model, recompute, IDS);
       long before = Tensors.live();

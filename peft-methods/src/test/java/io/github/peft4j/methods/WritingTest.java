@@ -161,7 +161,7 @@ class WritingTest {
 
   @Test
   void adaptersInParallelAreAskedForAList() {
-    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3))) {
+    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofVirtualTokens(3))) {
       Generator generator = new Generator(model.base(), tokenizer);
       model.activate("a");
       long[] a = generator.generate(PROMPT, ENDLESS).ids();
@@ -181,7 +181,7 @@ class WritingTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "T5"})
   void aBatchIsSplit(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, PrefixTuningConfig.ofTokens(3))) {
+    try (PeftModel model = pair(tiny, PrefixTuningConfig.ofVirtualTokens(3))) {
       assertClose(
           model.with(Composition.batchSplit(List.of(2, 1), "a", "b"), () -> write(model, PROMPTS)),
           List.of(
@@ -194,7 +194,7 @@ class WritingTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "T5"})
   void aFusionWrites(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, BottleneckConfig.houlsby().reduction(4))) {
+    try (PeftModel model = pair(tiny, BottleneckConfig.houlsby().reductionFactor(4))) {
       model.adapt("mix", FusionConfig.of("a", "b"));
       CompositionTest.perturb(model.adapter("mix"), 5);
       Composition mix = model.active();
@@ -263,7 +263,10 @@ class WritingTest {
 
   @Test
   void nothingIsLeftBehind() {
-    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3).projection(6))) {
+    try (PeftModel model =
+        pair(
+            TinyModel.T5,
+            PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))) {
       write(model, PROMPTS);
       long before = Tensors.live();
       write(model, PROMPTS);

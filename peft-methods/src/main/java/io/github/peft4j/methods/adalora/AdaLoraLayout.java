@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.adalora;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 import io.github.peft4j.tuner.Sites;
 import java.util.LinkedHashMap;
@@ -29,9 +28,7 @@ public final class AdaLoraLayout extends TargetedLayout<AdaLoraConfig> {
       }
     }
     AdaLoraConfig loadable = // PEFT does not load a config without total_step
-        config.totalStep() == null ? Configs.with(config, "totalStep", steps) : config;
-    return pattern.isEmpty()
-        ? loadable
-        : Configs.with(loadable, "rankPattern", new RankPattern(pattern));
+        config.totalStep() == null ? config.totalStep(steps) : config;
+    return pattern.isEmpty() ? loadable : loadable.rankPattern(new RankPattern(pattern));
   }
 }

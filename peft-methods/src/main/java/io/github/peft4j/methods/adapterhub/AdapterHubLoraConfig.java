@@ -46,6 +46,8 @@ public record AdapterHubLoraConfig(
   /** Checks the values. */
   public AdapterHubLoraConfig {
     Configs.check(AdapterHubLoraConfig.class)
+        .finite("alpha", alpha)
+        .finite("dropout", dropout)
         .that(
             compositionMode.equals("add") || compositionMode.equals("scale"),
             "composition_mode",

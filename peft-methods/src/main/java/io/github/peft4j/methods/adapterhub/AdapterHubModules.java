@@ -2,18 +2,12 @@ package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.tuner.HiddenSite;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.SublayerSite;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Locale;
-import java.util.Objects;
 
 /**
  * The modules that AdapterHub's library adds to models. Where it keeps the adapters of a layer's
@@ -22,20 +16,10 @@ import java.util.Objects;
  */
 final class AdapterHubModules {
 
-  private static final JsonObject BY_MODEL_TYPE = read();
+  private static final JsonObject BY_MODEL_TYPE =
+      JsonFile.resource(AdapterHubModules.class, "adapter_modules.json");
 
   private AdapterHubModules() {}
-
-  private static JsonObject read() {
-    try (InputStream file =
-            Objects.requireNonNull(
-                AdapterHubModules.class.getResourceAsStream("adapter_modules.json"));
-        InputStreamReader json = new InputStreamReader(file, StandardCharsets.UTF_8)) {
-      return JsonParser.parseReader(json).getAsJsonObject();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
 
   /**
    * The module of a site's bottleneck adapters.

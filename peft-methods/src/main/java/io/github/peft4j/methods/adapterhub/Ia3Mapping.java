@@ -2,7 +2,6 @@ package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonObject;
 import io.github.peft4j.AdapterHubMapping;
-import io.github.peft4j.Configs;
 import io.github.peft4j.UnsupportedMethodException;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.tuner.Site;
@@ -40,8 +39,8 @@ public final class Ia3Mapping implements AdapterHubMapping<Ia3Config> {
               + theirs.alpha()
               + ", which peft4j does not support for (IA)³; expected 1 and 1");
     }
-    Ia3Config targeted = Ia3Config.defaults().targeting(modules);
-    return Configs.with(targeted, "feedforwardModules", TargetModules.of(List.of()));
+    Ia3Config targeted = Ia3Config.defaults().targetModules(modules);
+    return targeted.feedforwardModules(List.of());
   }
 
   @Override

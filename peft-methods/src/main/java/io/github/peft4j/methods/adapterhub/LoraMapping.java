@@ -29,9 +29,9 @@ public final class LoraMapping implements AdapterHubMapping<LoraConfig> {
   public LoraConfig read(JsonObject config, TargetModules modules, String source) {
     AdapterHubLoraConfig theirs = AdapterHubLoraConfig.of(config, source);
     return LoraConfig.ofRank(theirs.r())
-        .alpha(theirs.alpha())
-        .dropout(theirs.dropout())
-        .targeting(modules);
+        .loraAlpha(theirs.alpha())
+        .loraDropout(theirs.dropout())
+        .targetModules(modules);
   }
 
   @Override

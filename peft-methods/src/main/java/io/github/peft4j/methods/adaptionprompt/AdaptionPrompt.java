@@ -28,7 +28,9 @@ public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
   @Override
   public AdaptionPromptConfig complete(AdaptionPromptConfig config, Sites sites) {
     String module = lastPart(attentions(sites).get(0).name());
-    return Configs.settle(config, "targetModules", module);
+    return config.targetModules(
+        Configs.settle(
+            AdaptionPromptConfig.class, "target_modules", config.targetModules(), module));
   }
 
   private static String lastPart(String name) {

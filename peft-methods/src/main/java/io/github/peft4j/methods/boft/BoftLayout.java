@@ -19,7 +19,7 @@ public final class BoftLayout extends TargetedLayout<BoftConfig> {
     return shapes.entrySet().stream()
         .filter(tensor -> tensor.getKey().endsWith(".boft_R"))
         .findFirst()
-        .map(tensor -> config.butterflies((int) tensor.getValue()[0]))
+        .map(tensor -> config.boftNButterflyFactor((int) tensor.getValue()[0]))
         .orElse(config);
   }
 }

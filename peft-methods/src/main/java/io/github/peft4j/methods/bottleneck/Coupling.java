@@ -82,9 +82,9 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
               + in
               + ", half of the model's vectors");
     }
-    subnets.add(trainable(name + ".0.weight", InitWeights.bert.down(initial, m, in)));
+    subnets.add(trainable(name + ".0.weight", InitWeights.BERT.down(initial, m, in)));
     subnets.add(trainable(name + ".0.bias", initial.zeros(m)));
-    subnets.add(trainable(name + ".2.weight", InitWeights.bert.up(initial, out, m)));
+    subnets.add(trainable(name + ".2.weight", InitWeights.BERT.up(initial, out, m)));
     subnets.add(trainable(name + ".2.bias", initial.zeros(out)));
   }
 

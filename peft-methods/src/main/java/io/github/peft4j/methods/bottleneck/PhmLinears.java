@@ -159,8 +159,8 @@ final class PhmLinears {
   private NDArray rule(long... shape) {
     boolean common = config.sharedPhmRule();
     return switch (config.phmCInit()) {
-      case normal -> initial.normal(common ? config.phmInitRange() : 0.01, shape);
-      case uniform -> initial.uniform(common ? 1 : 0.01, shape);
+      case NORMAL -> initial.normal(common ? config.phmInitRange() : 0.01, shape);
+      case UNIFORM -> initial.uniform(common ? 1 : 0.01, shape);
     };
   }
 

@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.ia3;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -47,7 +46,7 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
     boolean open = config.targetModules() == null && config.feedforwardModules() == null;
     Selection<LinearSite> down = sites.linear(null, Role.DOWN);
     return open && sites.isFresh() && !down.isEmpty()
-        ? Configs.with(named, "feedforwardModules", down.targets())
+        ? named.feedforwardModules(down.targets())
         : named;
   }
 }

@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
@@ -44,19 +43,19 @@ public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<
       return config;
     }
     boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
-    LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
+    LoraConfig complete = config.fanInFanOut(transposed);
     TargetModules targets = config.targetModules();
     if (targets != null && LoraTargets.isTied(config, sites)) {
-      return complete.targeting(new WeightTying(sites).withTable(targets));
+      return complete.targetModules(new WeightTying(sites).withTable(targets));
     }
     return targets == null || targets.isAllLinear()
-        ? complete.targeting(LoraTargets.modules(config).named(sites).targets())
+        ? complete.targetModules(LoraTargets.modules(config).named(sites).targets())
         : complete;
   }
 
   @Override
   public LoraConfig ofRanks(
       TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave) {
-    return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
+    return LoraConfig.ofRanks(ranks).targetModules(targets).modulesToSave(modulesToSave);
   }
 }

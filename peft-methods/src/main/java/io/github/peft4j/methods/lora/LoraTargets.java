@@ -45,7 +45,7 @@ record LoraTargets(
   /** Which modules; none where tensors alone are meant. */
   static Targets modules(LoraConfig config) {
     return config.targetModules() == null && targetsTensors(config)
-        ? config.targets().of(TargetModules.of(List.of()))
+        ? config.targets().targetModules(TargetModules.of(List.of()))
         : config.targets();
   }
 

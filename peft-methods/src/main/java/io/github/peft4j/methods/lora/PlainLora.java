@@ -67,11 +67,11 @@ public final class PlainLora {
     config.rankPattern().forEach((name, rank) -> ranks.put(name, 2 * rank));
     config.alphaPattern().forEach((name, alpha) -> alphas.put(name, factor * alpha));
     return config
-        .rank(2 * config.r())
-        .alpha(factor * config.loraAlpha())
-        .ranks(ranks)
-        .alphas(alphas)
-        .initialization(LoraInitialization.DEFAULT);
+        .r(2 * config.r())
+        .loraAlpha(factor * config.loraAlpha())
+        .rankPattern(ranks)
+        .alphaPattern(alphas)
+        .initLoraWeights(LoraInitialization.DEFAULT);
   }
 
   private static void copy(@Nullable Trainable from, Trainable to) {

@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.prefixtuning;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
@@ -45,9 +44,7 @@ public final class PrefixTuning extends BaseMethod<PrefixTuningConfig> {
     requireBothStacks(config, shape);
     int keyDimension = shape.headDimension() * shape.numKeyValueHeads();
     PrefixTuningConfig complete = shape.settle(config, keyDimension, shape.numKeyValueHeads());
-    return config.encoderHiddenSize() == null
-        ? Configs.with(complete, "encoderHiddenSize", keyDimension)
-        : complete;
+    return config.encoderHiddenSize() == null ? complete.encoderHiddenSize(keyDimension) : complete;
   }
 
   /**

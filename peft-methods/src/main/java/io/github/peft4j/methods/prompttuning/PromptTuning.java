@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.prompttuning;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.WordVectors;
@@ -25,7 +24,7 @@ public final class PromptTuning extends BaseMethod<PromptTuningConfig> {
     PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
-        ? Configs.with(complete, "tokenizerNameOrPath", sites.words().name())
+        ? complete.tokenizerNameOrPath(sites.words().name())
         : complete;
   }
 

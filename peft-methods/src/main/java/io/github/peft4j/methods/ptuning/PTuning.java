@@ -1,7 +1,6 @@
 package io.github.peft4j.methods.ptuning;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.Declarations;
@@ -23,7 +22,7 @@ public final class PTuning extends BaseMethod<PTuningConfig> {
     ModelShape shape = ModelShape.of(sites).counting(config.tokens());
     PTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.encoderHiddenSize() == null
-        ? Configs.with(complete, "encoderHiddenSize", shape.tokenDim())
+        ? complete.encoderHiddenSize(shape.tokenDim())
         : complete;
   }
 

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.adapterhub.prefixtuning;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record AdapterHubPrefixConfig(
     int prefixLength,
     boolean flat,
@@ -36,7 +38,7 @@ public record AdapterHubPrefixConfig(
     boolean sharedGating,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, AdapterHubPrefixConfigWithers {
 
   /** Checks the values. */
   public AdapterHubPrefixConfig {
@@ -51,33 +53,13 @@ public record AdapterHubPrefixConfig(
         .probability("dropout", dropout);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static AdapterHubPrefixConfig defaults() {
+    return Configs.withDefaults(AdapterHubPrefixConfig.class);
+  }
+
   /** The library's defaults with this many virtual tokens. */
-  public static AdapterHubPrefixConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(AdapterHubPrefixConfig.class), "prefixLength", n);
-  }
-
-  /** With keys and values that are trained themselves. */
-  public AdapterHubPrefixConfig flattened() {
-    return Configs.with(this, "flat", true);
-  }
-
-  /** With a network of this inner width. */
-  public AdapterHubPrefixConfig bottleneck(int size) {
-    return Configs.with(this, "bottleneckSize", size);
-  }
-
-  /** With one gate for each layer and text (Mao et al. 2021, arXiv:2110.07577). */
-  public AdapterHubPrefixConfig gated() {
-    return Configs.with(this, "useGating", true);
-  }
-
-  /** With this dropout of the keys and values. */
-  public AdapterHubPrefixConfig dropout(double probability) {
-    return Configs.with(this, "dropout", probability);
-  }
-
-  /** Without a prefix in these layers. */
-  public AdapterHubPrefixConfig leavingOut(Integer... layers) {
-    return Configs.with(this, "leaveOut", List.of(layers));
+  public static AdapterHubPrefixConfig ofVirtualTokens(int n) {
+    return defaults().prefixLength(n);
   }
 }

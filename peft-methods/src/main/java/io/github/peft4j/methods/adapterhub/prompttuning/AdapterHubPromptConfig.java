@@ -2,6 +2,7 @@ package io.github.peft4j.methods.adapterhub.prompttuning;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -16,33 +17,33 @@ import org.jspecify.annotations.Nullable;
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record AdapterHubPromptConfig(
     int promptLength,
     AdapterHubPromptInit promptInit,
     @Nullable String promptInitText,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, AdapterHubPromptConfigWithers {
 
   /** Checks the values. */
   public AdapterHubPromptConfig {
     Configs.check(AdapterHubPromptConfig.class)
         .positive("prompt_length", promptLength)
         .that(
-            promptInit != AdapterHubPromptInit.from_string || promptInitText != null,
+            promptInit != AdapterHubPromptInit.FROM_STRING || promptInitText != null,
             "prompt_init_text",
             promptInitText,
             "a text, since prompt_init is from_string");
   }
 
-  /** The library's defaults with this many virtual tokens. */
-  public static AdapterHubPromptConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(AdapterHubPromptConfig.class), "promptLength", n);
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static AdapterHubPromptConfig defaults() {
+    return Configs.withDefaults(AdapterHubPromptConfig.class);
   }
 
-  /** Starting from a text, which is repeated or cut. */
-  public AdapterHubPromptConfig startingFrom(String text) {
-    AdapterHubPromptConfig named = Configs.with(this, "promptInitText", text);
-    return Configs.with(named, "promptInit", AdapterHubPromptInit.from_string);
+  /** The library's defaults with this many virtual tokens. */
+  public static AdapterHubPromptConfig ofVirtualTokens(int n) {
+    return defaults().promptLength(n);
   }
 }

@@ -28,7 +28,7 @@ public final class AdapterHubPromptTuning extends BaseMethod<AdapterHubPromptCon
 
   private static NDArray initial(AdapterHubPromptConfig config, InputSite input, Sites sites) {
     int n = config.promptLength();
-    return config.promptInit() == AdapterHubPromptInit.random_uniform || !sites.isFresh()
+    return config.promptInit() == AdapterHubPromptInit.RANDOM_UNIFORM || !sites.isFresh()
         ? sites.initial().uniform(0.5, n, input.embedding().dimension())
         : WordVectors.of(
             Objects.requireNonNull(config.promptInitText()),

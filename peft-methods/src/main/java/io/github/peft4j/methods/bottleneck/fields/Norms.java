@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.ConfigPart;
+import io.github.peft4j.withers.Withers;
 
 /**
  * The fields of a bottleneck adapter about norms, and the residuals around them.
@@ -12,10 +13,11 @@ import io.github.peft4j.ConfigPart;
  * @param lnAfter whether it has one behind
  * @param adapterResidualBeforeLn whether a serial adapter's residual is added before that norm
  */
+@Withers
 public record Norms(
     boolean originalLnBefore,
     Residual residualBeforeLn,
     boolean lnBefore,
     boolean lnAfter,
     boolean adapterResidualBeforeLn)
-    implements ConfigPart {}
+    implements ConfigPart, NormsWithers {}

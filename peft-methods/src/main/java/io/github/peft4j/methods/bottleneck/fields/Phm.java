@@ -1,6 +1,8 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.ConfigPart;
+import io.github.peft4j.withers.Withers;
 
 /**
  * The fields of a bottleneck adapter whose maps are sums of Kronecker products, as Compacter's.
@@ -17,6 +19,7 @@ import io.github.peft4j.ConfigPart;
  * @param phmCInit how the Aᵢ start
  * @param phmInitRange deviation that shared ones start with, at least 0; 0.0001
  */
+@Withers
 public record Phm(
     boolean phmLayer,
     int phmDim,
@@ -25,8 +28,8 @@ public record Phm(
     boolean learnPhm,
     boolean sharedPhmRule,
     boolean factorizedPhmRule,
-    boolean sharedWPhm,
-    boolean factorizedPhmW,
+    @SerializedName("shared_W_phm") boolean sharedWPhm,
+    @SerializedName("factorized_phm_W") boolean factorizedPhmW,
     PhmInit phmCInit,
     double phmInitRange)
-    implements ConfigPart {}
+    implements ConfigPart, PhmWithers {}

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.ConfigPart;
 import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 
 /**
@@ -12,9 +13,10 @@ import java.util.List;
  * @param outputAdapter whether there is one at the feed-forward network
  * @param leaveOut indices of layers without adapters, a decoder's counting on from its encoder's
  */
+@Withers
 public record Places(
     boolean mhAdapter, boolean crossAdapter, boolean outputAdapter, List<Integer> leaveOut)
-    implements ConfigPart {
+    implements ConfigPart, PlacesWithers {
   /**
    * Whether there is an adapter.
    *

@@ -23,6 +23,11 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
     }
   }
 
+  /** The same factor in every layer. */
+  public static Reduction of(double factor) {
+    return new Reduction(factor, Map.of());
+  }
+
   private static boolean fine(double factor) {
     return factor > 0 && Double.isFinite(factor);
   }

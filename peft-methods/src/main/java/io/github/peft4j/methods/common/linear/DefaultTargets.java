@@ -2,13 +2,8 @@ package io.github.peft4j.methods.common.linear;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.tuner.TargetModules;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /**
@@ -43,17 +38,10 @@ public final class DefaultTargets {
    *     module names, or a regular expression, for each model type
    */
   public static Optional<DefaultTargets> beside(Class<?> config, String field) {
-    try (InputStream file = config.getResourceAsStream(field + ".json")) {
-      if (file == null) {
-        return Optional.empty();
-      }
-      try (InputStreamReader json = new InputStreamReader(file, StandardCharsets.UTF_8)) {
-        return Optional.of(
-            new DefaultTargets(field, JsonParser.parseReader(json).getAsJsonObject()));
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    String name = field + ".json";
+    return config.getResource(name) == null
+        ? Optional.empty()
+        : Optional.of(new DefaultTargets(field, JsonFile.resource(config, name)));
   }
 
   /**

@@ -31,6 +31,6 @@ public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C
   public C asRead(C config, String modelType) {
     return config.targetModules() != null
         ? config
-        : config.targeting(DefaultTargets.of(config.getClass()).of(modelType));
+        : config.targetModules(DefaultTargets.of(config.getClass()).of(modelType));
   }
 }

@@ -8,6 +8,7 @@ import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -20,18 +21,14 @@ import org.jspecify.annotations.Nullable;
  * @param layersToTransform indices of the layers that are meant, or null for all
  * @param layersPattern name parts before a layer's index, or null for any
  */
+@Withers
 public record Targets(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave,
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern)
-    implements ConfigPart {
-
-  /** The same of these modules. */
-  public Targets of(TargetModules modules) {
-    return new Targets(modules, excludeModules, modulesToSave, layersToTransform, layersPattern);
-  }
+    implements ConfigPart, TargetsWithers {
 
   /** The linear maps that are named, or meant where none are, in all layers. */
   public Selection<LinearSite> named(Sites sites) {

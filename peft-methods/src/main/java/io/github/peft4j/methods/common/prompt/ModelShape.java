@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.common.prompt;
 
 import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
@@ -69,9 +70,20 @@ public record ModelShape(
 
   /** A config with these facts in the components that it leaves open. */
   public <C extends PromptConfig<C>> C settle(C config, int tokenDim, int numAttentionHeads) {
-    C settled = Configs.settle(config, "tokenDim", tokenDim);
-    settled = Configs.settle(settled, "numLayers", numLayers);
-    settled = Configs.settle(settled, "numAttentionHeads", numAttentionHeads);
-    return Configs.settle(settled, "numTransformerSubmodules", numTransformerSubmodules);
+    Class<? extends PeftConfig> type = config.getClass();
+    VirtualTokens tokens = config.tokens();
+    return config.tokens(
+        tokens
+            .tokenDim(Configs.settle(type, "token_dim", tokens.tokenDim(), tokenDim))
+            .numLayers(Configs.settle(type, "num_layers", tokens.numLayers(), numLayers))
+            .numAttentionHeads(
+                Configs.settle(
+                    type, "num_attention_heads", tokens.numAttentionHeads(), numAttentionHeads))
+            .numTransformerSubmodules(
+                Configs.settle(
+                    type,
+                    "num_transformer_submodules",
+                    tokens.numTransformerSubmodules(),
+                    numTransformerSubmodules)));
   }
 }

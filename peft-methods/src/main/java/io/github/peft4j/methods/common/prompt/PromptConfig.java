@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.common.prompt;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -15,14 +14,11 @@ public interface PromptConfig<C extends PromptConfig<C>> extends PeftConfig {
   /** How many, and of what model. */
   VirtualTokens tokens();
 
+  /** A copy with other virtual tokens. */
+  C tokens(VirtualTokens tokens);
+
   @Override
   default @Nullable List<String> modulesToSave() {
     return tokens().modulesToSave();
-  }
-
-  /** With these modules trained whole. */
-  @SuppressWarnings("unchecked") // C is the class of this
-  default C saving(String... modules) {
-    return Configs.with((C) this, "modulesToSave", List.of(modules));
   }
 }

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.common.prompt;
 
 import io.github.peft4j.ConfigPart;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param numTransformerSubmodules 2 for an encoder and a decoder; read off the model
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record VirtualTokens(
     int numVirtualTokens,
     @Nullable Integer tokenDim,
@@ -24,7 +26,7 @@ public record VirtualTokens(
     @Nullable Integer numAttentionHeads,
     @Nullable Integer numTransformerSubmodules,
     @Nullable List<String> modulesToSave)
-    implements ConfigPart {
+    implements ConfigPart, VirtualTokensWithers {
 
   /** How many vectors there are: n for each submodule, once those are known. */
   public int rows() {

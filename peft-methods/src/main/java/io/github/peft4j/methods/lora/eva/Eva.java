@@ -54,9 +54,9 @@ public final class Eva {
   private long seed = 42;
 
   private Eva(LoraConfig config) {
-    this.config = config.initialization(LoraInitialization.EVA);
+    this.config = config.initLoraWeights(LoraInitialization.EVA);
     EvaConfig settings = this.config.evaConfig();
-    this.eva = settings == null ? EvaConfig.DEFAULT : settings;
+    this.eva = settings == null ? EvaConfig.defaults() : settings;
   }
 
   /** An adapter of this config, whose {@code init_lora_weights} becomes {@code eva}. */
@@ -151,8 +151,10 @@ public final class Eva {
             alphaPattern.put(name, adjusted);
           }
         });
-    LoraConfig changed = config.ranks(rankPattern).alphas(alphaPattern);
-    return kept.size() == ranks.size() ? changed : changed.targeting(kept.toArray(String[]::new));
+    LoraConfig changed = config.rankPattern(rankPattern).alphaPattern(alphaPattern);
+    return kept.size() == ranks.size()
+        ? changed
+        : changed.targetModules(kept.toArray(String[]::new));
   }
 
   private static void start(PeftModel model, String name, Map<LinearSite, float[]> directions) {

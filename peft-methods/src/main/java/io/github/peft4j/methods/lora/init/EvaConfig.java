@@ -5,6 +5,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.withers.Withers;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -20,25 +21,26 @@ import java.util.TreeMap;
  * @param whiten whether each direction is divided by the root of its singular value
  * @param adjustScalingFactors whether a module's alpha follows its rank
  */
+@Withers
 public record EvaConfig(
     double rho,
     double tau,
     boolean useLabelMask,
     long labelMaskValue,
     boolean whiten,
-    boolean adjustScalingFactors) {
+    boolean adjustScalingFactors)
+    implements EvaConfigWithers {
 
   private static final Gson GSON =
       new GsonBuilder()
           .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
           .create();
 
-  /** PEFT's defaults. */
-  public static final EvaConfig DEFAULT = new EvaConfig(2, 0.99, true, -100, false, true);
+  private static final EvaConfig DEFAULTS = new EvaConfig(2, 0.99, true, -100, false, true);
 
   /** Checks the values. */
   public EvaConfig {
-    if (!(rho >= 1)) {
+    if (!(rho >= 1 && Double.isFinite(rho))) {
       throw new IllegalArgumentException("eva_config.rho is " + rho + "; expected 1 or more");
     }
     if (!(tau >= 0 && tau <= 1)) {
@@ -46,9 +48,9 @@ public record EvaConfig(
     }
   }
 
-  /** With ranks that may grow to this multiple. */
-  public EvaConfig rho(double factor) {
-    return new EvaConfig(factor, tau, useLabelMask, labelMaskValue, whiten, adjustScalingFactors);
+  /** PEFT's defaults. */
+  public static EvaConfig defaults() {
+    return DEFAULTS;
   }
 
   /** As it stands in adapter_config.json. */
@@ -62,7 +64,7 @@ public record EvaConfig(
 
   /** From adapter_config.json; fields that are missing have their defaults. */
   public static EvaConfig fromJson(JsonElement json) {
-    JsonObject fields = GSON.toJsonTree(DEFAULT).getAsJsonObject();
+    JsonObject fields = GSON.toJsonTree(DEFAULTS).getAsJsonObject();
     json.getAsJsonObject()
         .entrySet()
         .forEach(

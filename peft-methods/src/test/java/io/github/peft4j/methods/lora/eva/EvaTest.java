@@ -38,9 +38,9 @@ class EvaTest {
 
   private static final LoraConfig CONFIG =
       LoraConfig.ofRank(4)
-          .alpha(8)
-          .targetingAllLinear()
-          .eva(new EvaConfig(2, 0.9, true, -100, false, true));
+          .loraAlpha(8)
+          .targetModules("all-linear")
+          .evaConfig(new EvaConfig(2, 0.9, true, -100, false, true));
 
   @TempDir Path folder;
 

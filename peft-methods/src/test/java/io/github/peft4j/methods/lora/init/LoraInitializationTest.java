@@ -40,9 +40,9 @@ class LoraInitializationTest {
 
   private static LoraConfig config(int r, LoraInitialization initialization) {
     return LoraConfig.ofRank(r)
-        .alpha(2 * r)
-        .targeting("down_proj", "q_proj")
-        .initialization(initialization);
+        .loraAlpha(2 * r)
+        .targetModules("down_proj", "q_proj")
+        .initLoraWeights(initialization);
   }
 
   private static double[][] matrix(float[] values, int columns) {
@@ -270,8 +270,8 @@ class LoraInitializationTest {
   void aPlainCopyComputesTheSame() {
     LoraConfig[] configs = {
       config(3, LoraInitialization.PISSA),
-      config(3, LoraInitialization.OLORA).rankStabilized(),
-      config(2, LoraInitialization.PISSA).dora().ranks(java.util.Map.of("q_proj", 4)),
+      config(3, LoraInitialization.OLORA).useRslora(true),
+      config(2, LoraInitialization.PISSA).useDora(true).rankPattern(java.util.Map.of("q_proj", 4)),
       config(2, LoraInitialization.DEFAULT)
     };
     for (LoraConfig config : configs) {

@@ -50,7 +50,7 @@ class TrainingRulesTest {
   }
 
   private static LoraConfig everything() {
-    return LoraConfig.ofRank(2).targeting("query", "word_embeddings").bias("lora_only");
+    return LoraConfig.ofRank(2).targetModules("query", "word_embeddings").bias("lora_only");
   }
 
   private static Map<Trainable, ParameterGroup> groups(Adapter adapter, TrainingRule rule) {
@@ -103,7 +103,7 @@ class TrainingRulesTest {
   /** One optimizer of two groups does what two optimizers do. */
   @Test
   void groupsAreTrainedAsIfEachHadAnOptimizer() {
-    LoraConfig config = LoraConfig.ofRank(2).targeting("query");
+    LoraConfig config = LoraConfig.ofRank(2).targetModules("query");
     Map<String, float[]> together;
     try (PeftModel model = model(config);
         AdamW optimizer =
@@ -144,7 +144,7 @@ class TrainingRulesTest {
   /** 1/s² · g (A Aᵀ)⁻¹ times A Aᵀ is g / s² again. */
   @Test
   void loraFaCorrectsTheGradientOfB() {
-    try (PeftModel model = model(LoraConfig.ofRank(3).alpha(6).targeting("query"));
+    try (PeftModel model = model(LoraConfig.ofRank(3).loraAlpha(6).targetModules("query"));
         TrainingRule.Correction correction = new LoraFa().correction(model.adapter("default"))) {
       gradients(model);
       Factored layer =
@@ -192,8 +192,8 @@ class TrainingRulesTest {
   @Test
   void loraFaDoesNotKeepTheInput() {
     for (boolean dora : new boolean[] {false, true}) {
-      LoraConfig config = LoraConfig.ofRank(2).targeting("query");
-      try (PeftModel model = model(dora ? config.dora() : config)) {
+      LoraConfig config = LoraConfig.ofRank(2).targetModules("query");
+      try (PeftModel model = model(dora ? config.useDora(true) : config)) {
         Consumer<Boolean> wayBack = resting -> wayBack(model, resting);
         assertThatThrownBy(() -> wayBack.accept(false))
             .isInstanceOf(EngineException.class)
@@ -241,7 +241,7 @@ class TrainingRulesTest {
   @Test
   void fineTunerFollowsRules() {
     Path base = TinyModels.copy("tiny-llama", folder.resolve("llama"));
-    LoraConfig config = LoraConfig.ofRank(4).targetingAllLinear();
+    LoraConfig config = LoraConfig.ofRank(4).targetModules("all-linear");
     for (TrainingRule rule : new TrainingRule[] {new LoraFa(), LoraPlus.ofRatio(4)}) {
       try (PeftModel model = Peft.load(base.toString()).adapt(config)) {
         Map<String, float[]> before = trained(model);
