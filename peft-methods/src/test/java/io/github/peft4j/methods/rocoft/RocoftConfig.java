@@ -23,6 +23,7 @@ public record RocoftConfig(int r, Targets targets) implements LinearConfig<Rocof
   }
 
   /** A copy on other modules. */
+  @Override
   public RocoftConfig targets(Targets targets) {
     return new RocoftConfig(r, targets);
   }
