@@ -43,6 +43,7 @@ public final class Adapter {
   private List<Provenance.Training> trainings = List.of();
   private final Function<String, Composition> composition;
   private boolean isFrozen;
+  private BareNames names = BareNames.NONE;
 
   <C extends PeftConfig> Adapter(
       String name,
@@ -154,6 +155,16 @@ public final class Adapter {
   /** Sets what it was trained on: whoever trains it says so, and it is saved with it. */
   public void trainings(List<Provenance.Training> trainings) {
     this.trainings = List.copyOf(trainings);
+  }
+
+  /** To be called when its file has other names than its tensors, as it is to have again. */
+  void names(BareNames inFile) {
+    names = inFile;
+  }
+
+  /** What tensors are called in its file. */
+  BareNames names() {
+    return names;
   }
 
   /** A tensor as its file holds it. */

@@ -13,6 +13,7 @@ import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.WeightTying;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -54,9 +55,17 @@ record AdapterFactory(
     }
     String source = folder.resolve(AdapterFiles.CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
+    Map<String, long[]> inFile = AdapterFiles.shapes(folder);
+    BareNames names = BareNames.of(inFile.keySet(), base);
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
+    Adapter adapter = read(name, method, json, source, shapes);
+    adapter.names(names);
     try {
+      HeadLabels labels = HeadLabels.of(folder, base);
+      labels.require(adapter, shapes);
       AdapterFiles.readTensors(folder, adapter, base.manager());
+      labels.align(adapter);
       return adapter;
     } catch (RuntimeException e) {
       adapter.detach();
@@ -67,7 +76,17 @@ record AdapterFactory(
   private static String type(JsonObject json, String source) {
     JsonElement type = json.get("peft_type");
     if (type == null) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
+      throw new IllegalArgumentException(
+          source
+              + ": field 'peft_type' is missing"
+              + (json.has("fine_tune_type") || json.has("lora_parameters")
+                  ? ": this is an adapter of mlx-lm. Fuse it into its model (mlx_lm.fuse --model …"
+                      + " --adapter-path … --dequantize) and load that as a model"
+                  : json.has("model_type")
+                      ? ": this is the config of a whole model. Load it with Peft.load(folder)"
+                      : "; expected the config of a Hugging Face PEFT or AdapterHub adapter, there"
+                          + " are "
+                          + json.keySet()));
     }
     if (!type.isJsonPrimitive()) {
       throw new IllegalArgumentException(
@@ -171,6 +190,9 @@ record AdapterFactory(
           && targeted.targetModules() != null
           && method.storesTables(complete)) {
         StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
+      }
+      if (stored != null) {
+        BroughtTables.use(method, sites, stored);
       }
       return new Adapter(name, complete, method, sites, common, saved);
     } catch (RuntimeException | OutOfMemoryError e) {

@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonObject;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorInfo;
@@ -31,6 +32,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -49,13 +51,21 @@ final class AdapterFiles {
   /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
   private static final String BELONGS_TO = "adapter_model_sha256";
 
+  /** A token table of the input or the output, as the families call it. */
+  private static final Pattern TABLE =
+      Pattern.compile("\\.(embed_tokens|lm_head|wte|shared|word_embeddings)\\.weight$");
+
   private AdapterFiles() {}
 
   static JsonObject readConfig(Path folder) {
     Path file = folder.resolve(CONFIG);
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          folder + " is no adapter: it has no " + CONFIG + "; pass the folder that holds it");
+          folder
+              + (Files.exists(folder) ? " is no adapter: it has no " + CONFIG : " does not exist")
+              + ForeignFiles.insteadOfAdapter(folder)
+              + ". Pass the folder that holds "
+              + CONFIG);
     }
     return JsonFile.read(file);
   }
@@ -67,7 +77,7 @@ final class AdapterFiles {
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
     Path file = weights(folder);
-    try (TensorSource source = open(file)) {
+    try (TensorSource source = adapter.names().over(open(file))) {
       read(file, source, tensors(adapter, false), adapter.frozen(), manager);
     }
     Map<String, Trainable> beside = tensors(adapter, true);
@@ -90,7 +100,12 @@ final class AdapterFiles {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    folder + " has neither " + WEIGHTS + " nor " + PICKLED_WEIGHTS));
+                    folder
+                        + " has neither "
+                        + WEIGHTS
+                        + " nor "
+                        + PICKLED_WEIGHTS
+                        + ForeignFiles.insteadOfAdapter(folder)));
   }
 
   private static TensorSource open(Path weights) {
@@ -224,8 +239,13 @@ final class AdapterFiles {
       problems.add(
           () ->
               name
-                  + " finds no place in the model; near: "
-                  + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3)));
+                  + " finds no place in the model"
+                  + (TABLE.matcher(name).find()
+                      ? ", whose token table is of another size or kind than this "
+                          + Arrays.toString(source.info(name).shape())
+                          + ": tokens were added before the adapter was trained"
+                      : "; near: "
+                          + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3))));
     }
     tensors.forEach(
         (name, tensor) -> {
@@ -276,13 +296,15 @@ final class AdapterFiles {
 
   /** Writes the files of an adapter, all of them or none. */
   static void write(FileGroup files, Adapter adapter, Provenance provenance) {
-    SafetensorsWriter weights = writer(adapter, tensors(adapter, false));
+    SafetensorsWriter weights = named(adapter);
     adapter
         .frozen()
         .forEach(
             (name, parameter) ->
                 weights.add(
-                    name, parameter.shape().getShape(), Tensors.floats(parameter.frozen())));
+                    adapter.names().inFile(name),
+                    parameter.shape().getShape(),
+                    Tensors.floats(parameter.frozen())));
     files.write(WEIGHTS, weights.content());
     Map<String, Trainable> beside = tensors(adapter, true);
     if (beside.isEmpty()) {
@@ -299,6 +321,13 @@ final class AdapterFiles {
   private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
+    return writer;
+  }
+
+  private static SafetensorsWriter named(Adapter adapter) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    tensors(adapter, false)
+        .forEach((name, tensor) -> add(writer, adapter.names().inFile(name), adapter, tensor));
     return writer;
   }
 

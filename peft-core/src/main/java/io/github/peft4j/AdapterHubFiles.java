@@ -45,7 +45,7 @@ final class AdapterHubFiles {
 
   private static final String WEIGHTS = "adapter.safetensors";
   private static final String PICKLED_WEIGHTS = "pytorch_adapter.bin";
-  private static final String HEAD_CONFIG = "head_config.json";
+  static final String HEAD_CONFIG = "head_config.json";
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 
@@ -113,7 +113,8 @@ final class AdapterHubFiles {
   /**
    * Sets an adapter's tensors to those of a folder.
    *
-   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place;
+   *     or if the head has other classes than the model's
    */
   static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
     AdapterHubMethod<?> method = AdapterHubConfig.method(json);
@@ -134,8 +135,11 @@ final class AdapterHubFiles {
       try (TensorSource source = open(folder, HEAD, PICKLED_HEAD)) {
         Renamed renamed = new Renamed(source, head);
         if (renamed.names().containsAll(head.keySet())) {
+          HeadLabels labels = HeadLabels.of(folder, model);
+          labels.require(adapter, Map.of());
           AdapterFiles.read(
               folder, renamed, adapter.tensors(head.keySet()), Map.of(), model.manager());
+          labels.align(adapter);
         } else {
           LOG.warn(
               "{}: the head is another one ({}) than the model's ({}): it is not loaded",

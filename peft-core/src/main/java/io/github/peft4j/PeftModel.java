@@ -37,6 +37,7 @@ public final class PeftModel extends LoadedModel {
 
   private final TransformerModel base;
   private final Origin origin;
+  private final CompanionFiles companions;
   private final AdapterFactory factory;
   private final AdapterSet adapters;
 
@@ -55,14 +56,15 @@ public final class PeftModel extends LoadedModel {
       String origin,
       long seed,
       Supplier<String> hash) {
-    this(base, tokenizer, new Origin(origin, hash), seed);
+    this(base, tokenizer, new Origin(origin, null, hash), seed);
   }
 
-  private PeftModel(
-      TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
+  /** Wraps a model, as the public constructor does. */
+  PeftModel(TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
     super(base, tokenizer, origin);
     this.base = base;
     this.origin = origin;
+    this.companions = new CompanionFiles(origin.folder(), tokenizer);
     this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed);
     this.adapters = new AdapterSet(base);
   }
@@ -102,14 +104,16 @@ public final class PeftModel extends LoadedModel {
   /**
    * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved and makes it the
    * active one. If its {@link Provenance} names another base model than this one by hash, a warning
-   * is logged.
+   * is logged. If it has a classifier, the rows are put into the order of this model's labels;
+   * where its files name no labels, the order is taken on trust, with a warning if it was named by
+   * {@link io.github.peft4j.transformer.Task} and not by config.json.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
    *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
    * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
-   *     what does not
+   *     what does not; or if its classifier has other classes than the model's, naming both
    * @throws UnsupportedMethodException if its method or a setting of it is not supported
    * @throws IllegalStateException if adapters are merged at present
    */
@@ -199,7 +203,7 @@ public final class PeftModel extends LoadedModel {
    *
    * <pre>{@code
    * List<Classifications> verdicts =
-   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(first, second));
+   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(texts));
    * }</pre>
    */
   public <T> T with(Composition composition, Supplier<T> code) {
@@ -339,18 +343,19 @@ public final class PeftModel extends LoadedModel {
 
   /** Where an adapter comes from, as it would be saved now. */
   public Provenance provenance(String name) {
-    return origin.provenance(adapter(name));
+    return origin.provenance(adapter(name), base.task().labels());
   }
 
   /**
    * Saves the model with the active adapters merged into its weights as a plain Hugging Face
-   * folder: config.json, model.safetensors and the tokenizer's files. The model itself stays as it
-   * is.
+   * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
+   * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
+   * modules of sentence-transformers, licences. The model itself stays as it is.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    adapters.whileMerged(() -> ModelFiles.write(base, Path.of(origin()), Path.of(folder)));
+    adapters.whileMerged(() -> ModelFiles.write(base, companions, Path.of(folder)));
     return this;
   }
 

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param baseSha256 the fingerprint of its weights, see {@link io.github.peft4j.io.TensorHash};
  *     null if it is not known, as after merging
  * @param trainings what the adapter was trained on, in order; none for an untrained one
+ * @param labels names of the model's classes by id, and so of the rows of a classifier that the
+ *     adapter has; empty where the model has none
  * @param versions of peft4j, DJL, PyTorch and Java when it was saved, by name
  * @param saved when it was saved
  */
@@ -32,6 +34,7 @@ public record Provenance(
     String baseModel,
     @Nullable String baseSha256,
     List<Training> trainings,
+    List<String> labels,
     Map<String, String> versions,
     Instant saved) {
 
@@ -41,6 +44,7 @@ public record Provenance(
   /** Copies the collections. */
   public Provenance {
     trainings = List.copyOf(trainings);
+    labels = List.copyOf(labels);
     versions = Map.copyOf(versions);
   }
 
@@ -110,7 +114,11 @@ public record Provenance(
   }
 
   /** Now, with the versions at work. */
-  static Provenance now(String baseModel, @Nullable String baseSha256, List<Training> trainings) {
+  static Provenance now(
+      String baseModel,
+      @Nullable String baseSha256,
+      List<Training> trainings,
+      List<String> labels) {
     String own = Provenance.class.getPackage().getImplementationVersion();
     Map<String, String> versions =
         Map.of(
@@ -119,7 +127,7 @@ public record Provenance(
             "pytorch", Engine.getEngine("PyTorch").getVersion(),
             "java", Runtime.version().toString());
     Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-    return new Provenance(baseModel, baseSha256, trainings, versions, saved);
+    return new Provenance(baseModel, baseSha256, trainings, labels, versions, saved);
   }
 
   /**
@@ -155,12 +163,17 @@ public record Provenance(
     field(json, "trainings")
         .getAsJsonArray()
         .forEach(training -> trainings.add(Training.of(training.getAsJsonObject())));
+    List<String> labels = new ArrayList<>();
+    if (json.has("labels")) {
+      json.getAsJsonArray("labels").forEach(label -> labels.add(label.getAsString()));
+    }
     Map<String, String> versions = new TreeMap<>();
     object(json, "versions").asMap().forEach((name, v) -> versions.put(name, v.getAsString()));
     return new Provenance(
         field(base, "name").getAsString(),
         base.has("sha256") ? base.get("sha256").getAsString() : null,
         trainings,
+        labels,
         versions,
         Instant.parse(field(json, "saved").getAsString()));
   }
@@ -189,6 +202,11 @@ public record Provenance(
     JsonArray all = new JsonArray();
     trainings.forEach(training -> all.add(training.json()));
     json.add("trainings", all);
+    if (!labels.isEmpty()) {
+      JsonArray names = new JsonArray();
+      labels.forEach(names::add);
+      json.add("labels", names);
+    }
     json.add("versions", JsonFile.sortedObject(versions));
     json.addProperty("saved", saved.toString());
     return JsonFile.text(json) + "\n";

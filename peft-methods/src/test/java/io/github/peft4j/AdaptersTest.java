@@ -9,6 +9,7 @@ import ai.djl.modality.Classifications;
 import ai.djl.ndarray.BaseNDManager;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
@@ -223,7 +224,7 @@ class AdaptersTest {
       Classifications b = model.classify(first);
       Classifications a = model.activate("a").classify(second);
       List<Classifications> both =
-          model.with(Composition.perRow("b", "a"), () -> model.classify(first, second));
+          model.with(Composition.perRow("b", "a"), () -> model.classify(List.of(first, second)));
       assertThat(both.get(0).get("LABEL_1").getProbability())
           .isCloseTo(b.get("LABEL_1").getProbability(), within(1e-5));
       assertThat(both.get(1).get("LABEL_1").getProbability())
@@ -231,6 +232,11 @@ class AdaptersTest {
       List<Classifications> each =
           model.with(Composition.parallel("b", "a"), () -> model.classify(List.of(second)));
       assertThat(each).hasSize(2);
+      model.activate(Composition.parallel(List.of("b", "a")));
+      assertThatThrownBy(() -> model.classify(second))
+          .hasMessageContaining("parallel(b, a) gives several answers for a text");
+      assertThatThrownBy(() -> model.classify(new TextPair(first, second)))
+          .hasMessageContaining("parallel(b, a) gives several answers for a text");
       assertThat(each.get(1).get("LABEL_1").getProbability())
           .isCloseTo(a.get("LABEL_1").getProbability(), within(1e-5));
     }

@@ -83,13 +83,22 @@ public final class Generator {
   }
 
   private Generation one(long[] prompt, GenerationConfig config, Consumer<String> listener) {
+    requireOneAnswer();
+    return generate(List.of(prompt), config, listener).get(0);
+  }
+
+  /**
+   * Refuses adapters in parallel, of which a caller with room for one text would see one.
+   *
+   * @throws IllegalStateException saying how to get all texts
+   */
+  public void requireOneAnswer() {
     if (model.composition().replicas() > 1) {
       throw new IllegalStateException(
           model.composition()
               + " writes several texts for a prompt; take them from generate(List.of(prompt),"
               + " config)");
     }
-    return generate(List.of(prompt), config, listener).get(0);
   }
 
   private long[] encode(String prompt) {

@@ -12,6 +12,7 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,14 +33,18 @@ public final class JsonFile {
   /**
    * The object in a file.
    *
-   * @throws IllegalArgumentException naming the file, if it is not JSON or not an object
+   * @throws IllegalArgumentException naming the file, if it is missing, not JSON or not an object
    * @throws UncheckedIOException naming the file, if it cannot be read
    */
   public static JsonObject read(Path file) {
     try {
-      return object(JsonParser.parseString(Files.readString(file)), file.toString());
+      String text = Files.readString(file);
+      ForeignFiles.requireJsonText(file, text);
+      return object(JsonParser.parseString(text), file.toString());
     } catch (JsonParseException e) {
       throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException("the file " + file + " is missing", e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }

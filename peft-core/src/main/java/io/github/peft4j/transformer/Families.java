@@ -197,7 +197,14 @@ final class Families {
     Family family = BY_TYPE.get(type);
     if (family == null) {
       throw new UnsupportedModelException(
-          config.error("model_type", "'" + type + "'", "one of " + BY_TYPE.keySet()));
+          config.error(
+              "model_type",
+              "'" + type + "'",
+              "one of "
+                  + BY_TYPE.keySet()
+                  + (config.has("auto_map")
+                      ? "; the model has code of its own (auto_map), which is not run"
+                      : "")));
     }
     return family;
   }

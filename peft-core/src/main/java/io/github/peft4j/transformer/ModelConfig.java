@@ -1,7 +1,9 @@
 package io.github.peft4j.transformer;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,9 +46,11 @@ public final class ModelConfig {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          (Files.isDirectory(folder) ? folder + " has no config.json" : folder + " is not a folder")
-              + ": expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json; pass the folder that holds them");
+          (Files.isDirectory(folder)
+                  ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
+                  : folder + (Files.exists(folder) ? " is not a folder" : " does not exist"))
+              + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
+              + " tokenizer.json: pass the folder that holds them");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
@@ -81,6 +85,24 @@ public final class ModelConfig {
       numbers.add(item.getAsLong());
     }
     return numbers;
+  }
+
+  /** A list of strings; empty if the field is missing. */
+  List<String> texts(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<String> texts = new ArrayList<>();
+    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
+      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isString()) {
+        texts.add(item.getAsString());
+      }
+    }
+    if (!value.isJsonArray() || texts.size() < value.getAsJsonArray().size()) {
+      throw error(field, value, "a list of strings");
+    }
+    return texts;
   }
 
   /** The whole object, a copy. */

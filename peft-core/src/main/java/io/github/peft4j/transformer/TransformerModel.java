@@ -337,6 +337,11 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return Families.of(config).architecture(config, task.type());
   }
 
+  /** What the names of the body's modules begin with, {@code "model."}; empty for some families. */
+  public String bodyPrefix() {
+    return Families.of(config).root(config);
+  }
+
   /** Number of elements of the frozen tensors, shared ones counted once. */
   public long size() {
     return parameters().mapToLong(parameter -> parameter.shape().size()).sum();

@@ -9,6 +9,7 @@ import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Encoder;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -23,9 +24,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Classifies texts. Many texts go through the model in batches of similar length, so that little is
- * computed for padding. A text that is longer than the positions that the model has, and active
- * adapters leave, loses its end.
+ * Classifies texts, or pairs of texts. Many texts go through the model in batches of similar
+ * length, so that little is computed for padding. A text that is longer than the positions that the
+ * model has, and active adapters leave, loses its end.
  *
  * <p>A classifier has no state of its own; several threads may use one.
  */
@@ -73,6 +74,24 @@ public final class TextClassifier {
   }
 
   /**
+   * Classifies a text.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
+  public Classifications classify(String text) {
+    return one(encode(text));
+  }
+
+  /**
+   * Classifies a pair of texts.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
+  public Classifications classify(TextPair pair) {
+    return one(encode(pair));
+  }
+
+  /**
    * Classifies texts. Where the active composition sends rows of a batch to different adapters, the
    * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
    * the second, …
@@ -80,8 +99,35 @@ public final class TextClassifier {
    * @return each text's classes with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
-    List<EncodedExample> encoded = texts.stream().map(this::encode).toList();
-    if (model.composition().isByRow() && !texts.isEmpty()) {
+    return all(texts.stream().map(this::encode).toList());
+  }
+
+  /**
+   * Classifies pairs of texts: those that a training has as {@code .text(column).pair(column)}.
+   * Otherwise as {@link #classify(List)}.
+   *
+   * @return each pair's classes with their probabilities, in the order of the pairs
+   */
+  public List<Classifications> classifyPairs(List<TextPair> pairs) {
+    return all(pairs.stream().map(this::encode).toList());
+  }
+
+  private Classifications one(EncodedExample text) {
+    requireOneAnswer();
+    return all(List.of(text)).get(0);
+  }
+
+  /** Refuses adapters in parallel, of which a caller with room for one answer would see one. */
+  void requireOneAnswer() {
+    if (model.composition().replicas() > 1) {
+      throw new IllegalStateException(
+          model.composition()
+              + " gives several answers for a text; take them from classify(List.of(text))");
+    }
+  }
+
+  private List<Classifications> all(List<EncodedExample> encoded) {
+    if (model.composition().isByRow() && !encoded.isEmpty()) {
       return classifyTogether(encoded);
     }
     int[] byLength =
@@ -113,14 +159,24 @@ public final class TextClassifier {
   }
 
   EncodedExample encode(String text) {
-    int room = Math.toIntExact(model.room());
-    return Encoder.classification(tokenizer, classes, room)
-        .encode(new ClassificationExample(text, labels.get(0)));
+    return encode(new ClassificationExample(text, labels.get(0)));
   }
 
+  EncodedExample encode(TextPair pair) {
+    return encode(new ClassificationExample(pair.first(), pair.second(), labels.get(0)));
+  }
+
+  private EncodedExample encode(ClassificationExample example) {
+    int room = Math.toIntExact(model.room());
+    return Encoder.classification(tokenizer, classes, room).encode(example);
+  }
+
+  /** Ids, their mask if texts differ in length, and their segments, as in training. */
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {
     Batch batch = collator.collate(examples);
-    return ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    long[][] types = batch.tokenTypeIds();
+    return types == null ? input : input.withTypes(ModelInput.array(manager, types));
   }
 
   /** The classes of each row of logits (B, C). */

@@ -202,6 +202,11 @@ public final class Sites {
     }
   }
 
+  /** Has the adapter bring a tensor of its own in place of one of the model's, and not train it. */
+  public void bring(ParameterSite site) {
+    rewrite(site, new TrainableCopy(initial.copy(site.frozen()), false));
+  }
+
   /**
    * Trains modules whole.
    *

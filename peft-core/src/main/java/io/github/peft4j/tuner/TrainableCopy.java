@@ -21,7 +21,16 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
    * @param initial its first value, usually the frozen one's
    */
   public TrainableCopy(NDArray initial) {
-    this.copy = trainable("", initial);
+    this(initial, true);
+  }
+
+  /**
+   * Creates a copy.
+   *
+   * @param trained whether it is trained; a file's value is used either way
+   */
+  TrainableCopy(NDArray initial, boolean trained) {
+    this.copy = trained ? trainable("", initial) : buffer("", initial);
   }
 
   @Override

@@ -33,6 +33,7 @@ import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;

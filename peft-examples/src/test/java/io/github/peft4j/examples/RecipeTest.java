@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.tuner.Trainable;
 import org.junit.jupiter.api.Test;
 
@@ -28,7 +29,7 @@ class RecipeTest {
   }
 
   private static long trained(PeftModel model, String method) {
-    model.adapt(method, Recipe.of(method, 400).config());
+    model.adapt(method, Recipe.of(method, model.base(), 400).config());
     long count = model.trainables().stream().mapToLong(Trainable::size).sum();
     model.remove(method);
     return count;
@@ -37,7 +38,7 @@ class RecipeTest {
   @Test
   void namesTheRecipesThereAre() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Recipe.of("lara", 1))
+        .isThrownBy(() -> Recipe.requireKnown("lara"))
         .withMessageContaining("'lara'")
         .withMessageContaining("lora-all");
   }

@@ -38,6 +38,7 @@ import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.Average;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;
@@ -361,5 +362,30 @@ class CompositionTest {
               });
     }
     return gradients;
+  }
+
+  @Test
+  void everyCompositionTakesNamesAListAndCompositions() {
+    Composition a = Composition.of("a");
+    Composition b = Composition.of("b");
+    List<String> names = List.of("a", "b");
+    List<Integer> sizes = List.of(1, 2);
+    assertThat(
+            List.of(Composition.stack("a", "b"), Composition.stack(names), Composition.stack(a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.stack(a, b).toString());
+    assertThat(List.of(Composition.average(names), Composition.average(a, b)))
+        .extracting(Average::toString)
+        .containsOnly(Composition.average("a", "b").toString());
+    assertThat(List.of(Composition.parallel(names), Composition.parallel(a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.parallel("a", "b").toString());
+    assertThat(List.of(Composition.fuse("f", names), Composition.fuse("f", a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.fuse("f", "a", "b").toString());
+    assertThat(List.of(Composition.batchSplit(sizes, names), Composition.batchSplit(sizes, a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.batchSplit(sizes, "a", "b").toString());
+    assertThat(Composition.perRow(names)).hasToString(Composition.perRow("a", "b").toString());
   }
 }

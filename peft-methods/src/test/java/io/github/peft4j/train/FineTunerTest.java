@@ -175,7 +175,8 @@ class FineTunerTest {
   void aDamagedStateIsRefusedByName() throws IOException {
     Path run = folder.resolve("run");
     try (PeftModel model = llama()) {
-      FineTuner tuner = FineTuner.of(model).on(prompts(4)).steps(2).checkpointTo(run).quiet();
+      FineTuner tuner =
+          FineTuner.of(model).on(prompts(4)).steps(2).checkpointTo(run).checkpointEvery(2).quiet();
       tuner.run();
       Path state = run.resolve("checkpoint-2/trainer_state.json");
       String whole = Files.readString(state);
