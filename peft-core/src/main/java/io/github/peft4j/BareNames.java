@@ -25,7 +25,7 @@ record BareNames(String full, String bare) {
   /** Names that lack nothing. */
   static final BareNames NONE = new BareNames("", "");
 
-  private static final String PEFT = "base_model.model.";
+  private static final String PEFT = PeftLayout.PREFIX;
 
   /** Whether the names of a file lack the body's name. */
   static BareNames of(Collection<String> names, TransformerModel model) {

@@ -5,7 +5,7 @@ import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
-import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -23,9 +23,15 @@ final class BroughtTables {
   /**
    * Uses the tables of a file that are as large as the model's.
    *
-   * @param stored shapes of the tensors that the file holds, by name
+   * @param names of the file's tensors; none for a fresh adapter
+   * @return those of them that outputs follow and that are stored under the output's name too: a
+   *     model whose output shares the table of its input has one, whatever name it is stored under
    */
-  static void use(PeftMethod<?> method, Sites sites, Map<String, long[]> stored) {
+  static Map<LinearSite, Trainable> use(PeftNames<?> names, Sites sites) {
+    Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
+    if (names.stored() == null) {
+      return followed;
+    }
     Stream<LinearSite> outputs =
         sites.all(LinearSite.class).stream().filter(s -> s.role() == LinearSite.Role.HEAD);
     Stream<ParameterSite> tables =
@@ -39,27 +45,13 @@ final class BroughtTables {
         Stream.concat(
                 tables, outputs.filter(site -> sites.layer(site) == null).map(LinearSite::weight))
             .filter(table -> published.contains(table) && sites.layer(table) == null)
-            .filter(table -> isStored(table, method, stored))
+            .filter(table -> names.isStored(table, table.shape().getShape()))
             .toList();
     brought.forEach(sites::bring);
     if (!brought.isEmpty()) {
-      sites
-          .followTables()
-          .forEach((map, table) -> alias(method.tensorName(map, "weight"), table, sites, stored));
+      followed.putAll(sites.followTables());
+      followed.keySet().removeIf(output -> !names.isStored(output, "weight"));
     }
-  }
-
-  private static boolean isStored(
-      ParameterSite table, PeftMethod<?> method, Map<String, long[]> stored) {
-    return Arrays.equals(stored.get(method.tensorName(table, "")), table.shape().getShape());
-  }
-
-  /**
-   * A model whose output shares the table of its input has one, whatever name it is stored under.
-   */
-  private static void alias(String name, Trainable table, Sites sites, Map<String, long[]> stored) {
-    if (stored.containsKey(name)) {
-      sites.alias(name, table);
-    }
+    return followed;
   }
 }

@@ -78,8 +78,7 @@ final class ConfigJson {
               component == null
                   ? fields.containsKey(field) || COMMON.contains(field)
                   : Objects.equals(
-                      read(component, element, AdapterFiles.CONFIG),
-                      values.get(component.getName()));
+                      read(component, element, PeftFolder.CONFIG), values.get(component.getName()));
           if (unchanged) {
             fields.put(field, element);
           }
@@ -157,7 +156,7 @@ final class ConfigJson {
   }
 
   private static JsonObject defaults(Class<?> type) {
-    return JsonFile.resource(type, AdapterFiles.CONFIG);
+    return JsonFile.resource(type, PeftFolder.CONFIG);
   }
 
   private static boolean same(JsonElement a, JsonElement b) {

@@ -103,14 +103,19 @@ public final class Configs {
       @Nullable Object value,
       String expected) {
     if (!fine) {
-      throw new IllegalArgumentException(
-          config.getSimpleName()
-              + ": field '"
-              + field
-              + "' is "
-              + value
-              + "; expected "
-              + expected);
+      throw error(config, field, value, expected);
     }
+  }
+
+  /**
+   * The error of a wrong value.
+   *
+   * @param field its name in adapter_config.json
+   * @param expected what it should have been
+   */
+  public static IllegalArgumentException error(
+      Class<? extends PeftConfig> config, String field, @Nullable Object value, String expected) {
+    return new IllegalArgumentException(
+        config.getSimpleName() + ": field '" + field + "' is " + value + "; expected " + expected);
   }
 }

@@ -46,7 +46,7 @@ record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
     }
     List<String> labels = Provenance.read(folder).map(Provenance::labels).orElse(List.of());
     if (labels.isEmpty()) {
-      labels = ofAdapterHub(folder.resolve(AdapterHubFiles.HEAD_CONFIG));
+      labels = ofAdapterHub(folder.resolve(AdapterHubFolder.HEAD_CONFIG));
     }
     if (labels.isEmpty() && Files.isRegularFile(folder.resolve("config.json"))) {
       ModelConfig config = ModelConfig.read(folder);

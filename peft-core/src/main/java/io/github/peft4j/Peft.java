@@ -168,13 +168,24 @@ public final class Peft {
       }
     }
 
-    /** A token beyond the model's table is no mistake until a text has it: padding is masked. */
+    /**
+     * A token that was added beyond the model's table is no mistake until a text has it: padding is
+     * masked.
+     */
     private void limit(Tokenizer words) {
       int known = config.size("vocab_size");
+      if (words.trainedVocabularySize() > known) {
+        throw config.error(
+            "vocab_size",
+            known,
+            "at least the tokenizer's "
+                + words.trainedVocabularySize()
+                + ": tokenizer.json belongs to another model");
+      }
       int more = words.vocabularySize() - known;
       if (more > 0) {
         LOG.warn(
-            "{}: the tokenizer has {} tokens more than the model's {} (vocab_size): texts that have"
+            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that have"
                 + " one of them are refused",
             origin,
             more,

@@ -321,7 +321,7 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel save(String name, Path folder) {
     try (FileGroup files = new FileGroup(folder)) {
-      AdapterFiles.write(files, adapter(name), provenance(name));
+      new PeftFolder().write(files, adapter(name), base, provenance(name));
     }
     return this;
   }
@@ -336,7 +336,7 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel saveAdapterHub(String name, Path folder) {
     try (FileGroup files = new FileGroup(folder)) {
-      AdapterHubFiles.write(files, adapter(name), base, provenance(name));
+      new AdapterHubFolder().write(files, adapter(name), base, provenance(name));
     }
     return this;
   }

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lokr.LokrInitialization;
 import io.github.peft4j.methods.miss.MissConfig;

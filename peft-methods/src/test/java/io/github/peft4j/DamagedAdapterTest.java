@@ -278,8 +278,12 @@ class DamagedAdapterTest {
         try (FileGroup files = FullDisk.with(free, folder)) {
           assertThatThrownBy(
                   () ->
-                      AdapterFiles.write(
-                          files, model.adapter("default"), model.provenance("default")))
+                      new PeftFolder()
+                          .write(
+                              files,
+                              model.adapter("default"),
+                              model.base(),
+                              model.provenance("default")))
               .isInstanceOf(UncheckedIOException.class)
               .hasMessageContainingAll(folder.toString(), "No space left", "unchanged");
         }

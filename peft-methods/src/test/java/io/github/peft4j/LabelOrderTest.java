@@ -11,7 +11,7 @@ import com.google.gson.JsonParser;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.Task;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.ModelInput;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

@@ -195,6 +195,8 @@ class ModelSettingsTest {
     try (PeftModel peft = Peft.load(model.toString(), Task.classification("a", "b", "c"))) {
       assertThat(peft.base().architecture()).isEqualTo("BertForSequenceClassification");
     }
+    assertThatThrownBy(() -> Task.classification("one"))
+        .hasMessageContainingAll("two labels or more", "[one]");
     assertThatThrownBy(() -> Peft.load(model.toString(), Task.causalLm()))
         .hasMessageContaining("bert has no head for CAUSAL_LM")
         .hasMessageContaining("[SEQ_CLS, TOKEN_CLS]");

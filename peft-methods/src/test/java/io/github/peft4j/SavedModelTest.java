@@ -9,7 +9,7 @@ import com.google.gson.JsonParser;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.Task;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.methods.boft.BoftConfig;
-import io.github.peft4j.methods.lora.EvaConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.rocoft.RocoftConfig;
 import io.github.peft4j.methods.vera.VeraConfig;

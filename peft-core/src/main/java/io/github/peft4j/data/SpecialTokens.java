@@ -119,6 +119,10 @@ final class SpecialTokens {
     return id == null ? OptionalLong.empty() : OptionalLong.of(id);
   }
 
+  int modelVocabularySize() {
+    return vocabulary.modelSize();
+  }
+
   int vocabularySize() {
     return vocabulary.size();
   }

@@ -321,6 +321,16 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * The size of the vocabulary that the tokenizer was trained with: the largest id and one, without
+   * the tokens that were added later.
+   *
+   * @return the size
+   */
+  public int trainedVocabularySize() {
+    return special.modelVocabularySize();
+  }
+
+  /**
    * The id that fills short rows of a batch: the padding token's, or else the end-of-text token's,
    * or else 0. What stands there is masked, so that any id will do.
    *

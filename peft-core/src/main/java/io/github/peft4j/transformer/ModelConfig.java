@@ -48,7 +48,9 @@ public final class ModelConfig {
       throw new IllegalArgumentException(
           (Files.isDirectory(folder)
                   ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
-                  : folder + (Files.exists(folder) ? " is not a folder" : " does not exist"))
+                  : folder
+                      + " is not a folder"
+                      + (Files.exists(folder) ? "" : ": it does not exist"))
               + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
               + " tokenizer.json: pass the folder that holds them");
     }

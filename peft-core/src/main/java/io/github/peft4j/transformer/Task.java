@@ -43,6 +43,13 @@ public record Task(Type type, List<String> labels) {
     if (classifies && labels.isEmpty()) {
       throw new IllegalArgumentException(type + " needs at least one label");
     }
+    if (type == Type.SEQ_CLS && labels.size() == 1) {
+      throw new IllegalArgumentException(
+          "classification of texts needs two labels or more, and there is "
+              + labels
+              + ": every text would be of that class. A single number for each text (num_labels 1)"
+              + " is not supported");
+    }
   }
 
   /** Language modelling. */

@@ -320,16 +320,15 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * to be stored apart from now on.
    */
   public Stream<ParameterSite> untied() {
-    List<ParameterSite> published = parameters().toList();
     return sites()
         .filter(LinearSite.class::isInstance)
-        .map(site -> ((LinearSite) site).weight())
-        .filter(weight -> !published.contains(weight))
+        .map(LinearSite.class::cast)
         .filter(
-            weight ->
-                weight.hasChanged()
-                    || published.stream()
-                        .anyMatch(p -> p.shape().equals(weight.shape()) && p.hasChanged()));
+            map ->
+                map.table()
+                    .filter(table -> map.weight().hasChanged() || table.weight().hasChanged())
+                    .isPresent())
+        .map(LinearSite::weight);
   }
 
   /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */

@@ -18,10 +18,11 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   /**
    * Creates a copy.
    *
+   * @param key of the tensor; empty if it is called as the frozen one
    * @param initial its first value, usually the frozen one's
    */
-  public TrainableCopy(NDArray initial) {
-    this(initial, true);
+  public TrainableCopy(String key, NDArray initial) {
+    this(key, initial, true);
   }
 
   /**
@@ -29,8 +30,8 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
    *
    * @param trained whether it is trained; a file's value is used either way
    */
-  TrainableCopy(NDArray initial, boolean trained) {
-    this.copy = trained ? trainable("", initial) : buffer("", initial);
+  TrainableCopy(String key, NDArray initial, boolean trained) {
+    this.copy = trained ? trainable(key, initial) : buffer(key, initial);
   }
 
   @Override

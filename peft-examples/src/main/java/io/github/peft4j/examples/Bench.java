@@ -8,7 +8,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraFa;
+import io.github.peft4j.methods.lora.training.LoraFa;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.ParameterGroup;

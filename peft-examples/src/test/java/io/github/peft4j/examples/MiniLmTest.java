@@ -7,6 +7,7 @@ import ai.djl.modality.Classifications;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.pretrained.MiniLm;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;

@@ -3,9 +3,13 @@ package io.github.peft4j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RecipeTest {
@@ -25,6 +29,24 @@ class RecipeTest {
       assertThat(trained(model, "prefix")).isEqualTo(240_770);
       assertThat(trained(model, "prompt")).isEqualTo(156_290);
       assertThat(trained(model, "p-tuning")).isEqualTo(271_618);
+    }
+  }
+
+  /** A Llama classifier: its head is {@code score}, its attention {@code q_proj} and so on. */
+  @Test
+  void takeTheModulesOfTheModelAtHand() {
+    Path llama = Path.of("..", "peft-methods", "src", "test", "resources", "golden", "tiny-llama");
+    Task task = Task.classification("no", "yes");
+    try (PeftModel model = Peft.from(llama).task(task).load()) {
+      for (String method : List.of("head", "lora", "lora-all", "ia3", "adalora", "vera")) {
+        assertThat(trained(model, method)).as(method).isPositive();
+      }
+      model.adapt("lora", Recipe.of("lora", model.base(), 400).config());
+      assertThat(model.trainableParameters().toString())
+          .contains("score")
+          .contains("q_proj")
+          .contains("v_proj")
+          .doesNotContain("k_proj");
     }
   }
 

@@ -13,16 +13,16 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -81,7 +81,7 @@ class CompositionTest {
               .invAdapter(Invertible.NICE),
           BottleneckConfig.houlsby().reductionFactor(4).useGating(true),
           BottleneckConfig.compacter().reductionFactor(2).phmDim(2),
-          HubPromptConfig.ofVirtualTokens(3),
+          AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           PrefixTuningConfig.ofVirtualTokens(3),
@@ -94,12 +94,14 @@ class CompositionTest {
         Stream.of(
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
-            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5)),
+            Arguments.of(
+                TinyModel.LLAMA, AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5)),
             Arguments.of(
                 TinyModel.BERT,
-                HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
+                AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
             Arguments.of(
-                TinyModel.T5, HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
+                TinyModel.T5,
+                AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
@@ -178,13 +180,13 @@ class CompositionTest {
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
           || config instanceof PTuningConfig
-          || config instanceof HubPromptConfig) {
+          || config instanceof AdapterHubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("one length")
             .hasMessageContaining("[a]=3");
       } else if (config instanceof PrefixTuningConfig
-          || (config instanceof HubPrefixConfig && tiny == TinyModel.T5)) {
+          || (config instanceof AdapterHubPrefixConfig && tiny == TinyModel.T5)) {
         assertThatThrownBy(() -> logits(tiny, model, mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("0 and 3");

@@ -13,7 +13,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;

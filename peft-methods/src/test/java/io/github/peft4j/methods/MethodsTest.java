@@ -2,25 +2,25 @@ package io.github.peft4j.methods;
 
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Invertible;
-import io.github.peft4j.methods.bottleneck.Residual;
-import io.github.peft4j.methods.bottleneck.RuleStart;
-import io.github.peft4j.methods.bottleneck.Scaling;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.PhmInit;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -152,16 +152,21 @@ class MethodsTest extends MethodContract {
         method("CompacterThatSharesNothing", compacterThatSharesNothing())
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("HubPrefix", HubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5))
+        method("AdapterHubPrefix", AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5))
             .hasEffectAtOnce()
             .cannotMerge(),
         method(
                 "GatedHubPrefix",
-                HubPrefixConfig.ofVirtualTokens(3).flat(true).useGating(true).sharedGating(false))
+                AdapterHubPrefixConfig.ofVirtualTokens(3)
+                    .flat(true)
+                    .useGating(true)
+                    .sharedGating(false))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
-        method("HubPrompt", HubPromptConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("AdapterHubPrompt", AdapterHubPromptConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("Prompt", PromptTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6))
             .hasEffectAtOnce()
@@ -212,7 +217,7 @@ class MethodsTest extends MethodContract {
   private static BottleneckConfig compacterThatSharesAll() {
     BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
     config = config.sharedWPhm(true).factorizedPhmRule(true);
-    config = config.phmCInit(RuleStart.UNIFORM);
+    config = config.phmCInit(PhmInit.UNIFORM);
     return config.phmBias(false);
   }
 

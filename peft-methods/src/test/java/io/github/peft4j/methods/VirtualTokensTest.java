@@ -14,9 +14,9 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptInit;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptInit;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningInit;
@@ -50,7 +50,7 @@ class VirtualTokensTest {
     return Stream.of(
         PromptTuningConfig.ofVirtualTokens(3),
         PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
-        HubPromptConfig.ofVirtualTokens(3),
+        AdapterHubPromptConfig.ofVirtualTokens(3),
         PrefixTuningConfig.ofVirtualTokens(3),
         PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6),
         AdaptionPromptConfig.of(3, 2));
@@ -140,9 +140,9 @@ class VirtualTokensTest {
     }
     try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
       model.adapt(
-          HubPromptConfig.ofVirtualTokens(5)
+          AdapterHubPromptConfig.ofVirtualTokens(5)
               .promptInitText("w3 w4")
-              .promptInit(HubPromptInit.FROM_STRING));
+              .promptInit(AdapterHubPromptInit.FROM_STRING));
       assertStartsFromWords3And4(model);
     }
   }

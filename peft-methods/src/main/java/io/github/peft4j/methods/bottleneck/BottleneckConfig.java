@@ -2,6 +2,14 @@ package io.github.peft4j.methods.bottleneck;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.bottleneck.fields.InitWeights;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
+import io.github.peft4j.methods.bottleneck.fields.Norms;
+import io.github.peft4j.methods.bottleneck.fields.Phm;
+import io.github.peft4j.methods.bottleneck.fields.Places;
+import io.github.peft4j.methods.bottleneck.fields.Reduction;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -37,11 +45,11 @@ public record BottleneckConfig(
     boolean isParallel,
     Scaling scaling,
     double dropout,
-    Start initWeights,
+    InitWeights initWeights,
     boolean useGating,
     @Nullable Invertible invAdapter,
     @Nullable Double invAdapterReductionFactor,
-    KroneckerSums phm,
+    Phm phm,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
     implements PeftConfig, BottleneckConfigWithers {
@@ -68,7 +76,7 @@ public record BottleneckConfig(
         .that(
             phm.phmInitRange() >= 0, "phm_init_range", phm.phmInitRange(), "a number of at least 0")
         .that(
-            !phm.phmLayer() || initWeights == Start.BERT,
+            !phm.phmLayer() || initWeights == InitWeights.BERT,
             "init_weights",
             initWeights,
             "\"bert\", since there is a phm_layer, which starts in a way of its own")
@@ -103,7 +111,7 @@ public record BottleneckConfig(
         .isParallel(true)
         .originalLnBefore(false)
         .reductionFactor(2)
-        .initWeights(Start.MAM_ADAPTER)
+        .initWeights(InitWeights.MAM_ADAPTER)
         .scaling(4);
   }
 

@@ -2,8 +2,8 @@ package io.github.peft4j.methods.fourierft;
 
 import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.withers.Withers;
 import java.util.Map;

@@ -1,8 +1,9 @@
 package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
@@ -68,13 +69,8 @@ public record LokrConfig(
     return defaults().r(r);
   }
 
-  /** The rank of a module. */
-  int rankOf(String module) {
-    return Configs.ofModule(rankPattern, module, r);
-  }
-
-  /** The scale s of a module: α/r. */
-  double scaleOf(String module) {
-    return Configs.ofModule(alphaPattern, module, alpha) / rankOf(module);
+  /** The ranks and scales of the modules. */
+  Ranks ranks() {
+    return new Ranks(r, alpha, rankPattern, alphaPattern, false);
   }
 }

@@ -2,8 +2,11 @@ package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.withers.Withers;
@@ -24,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *     lora_only} for those of the changed modules; {@code none}
  * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r;
  *     false
- * @param initLoraWeights how A and B start; {@link LoraInitialization#DEFAULT}
+ * @param initLoraWeights how A and B start; {@code DEFAULT}
  * @param rankPattern ranks of some modules, by regular expression over name endings; of several
  *     that fit, the first counts; empty
  * @param alphaPattern alphas of some modules, in the same way; empty
@@ -32,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  *     2024, arXiv:2402.09353); false
  * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA; false
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
- * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
+ * @param evaConfig settings of EVA, or null; with EVA, null stands for its defaults
  * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
  *     or null
  * @param targetParameters tensors that are changed in place of modules, by the last parts of their
@@ -118,31 +121,8 @@ public record LoraConfig(
     return ofRank(most).loraAlpha(most).rankPattern(others).alphaPattern(alphas);
   }
 
-  /** Which modules; none where tensors alone are meant. */
-  Targets modules() {
-    boolean tensors = targetParameters != null && !targetParameters.isEmpty();
-    return targetModules() == null && tensors ? targets.targetModules(List.of()) : targets;
-  }
-
-  /** Whether A and B start without regard to the frozen weight and to each other. */
-  boolean startsPlain() {
-    return !initLoraWeights.isTakenOff() && !initLoraWeights.equals(LoraInitialization.RANDOM);
-  }
-
-  /** The rank of a module. */
-  int rankOf(String module) {
-    return Configs.ofModule(rankPattern, module, r);
-  }
-
-  /** The alpha of a module. */
-  double alphaOf(String module) {
-    return Configs.ofModule(alphaPattern, module, loraAlpha);
-  }
-
-  /** The scale s of a module: α/r, or α/√r. */
-  double scaleOf(String module) {
-    double alpha = alphaOf(module);
-    int rank = rankOf(module);
-    return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
+  /** The ranks and scales of the modules. */
+  public Ranks ranks() {
+    return new Ranks(r, loraAlpha, rankPattern, alphaPattern, useRslora);
   }
 }

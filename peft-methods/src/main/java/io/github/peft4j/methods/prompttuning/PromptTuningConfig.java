@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.prompttuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.PromptConfig;
-import io.github.peft4j.methods.prompt.VirtualTokens;
+import io.github.peft4j.methods.common.prompt.PromptConfig;
+import io.github.peft4j.methods.common.prompt.VirtualTokens;
 import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 

@@ -7,6 +7,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;

@@ -1,27 +1,19 @@
 package io.github.peft4j.methods.rocoft;
 
-import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
 
 /** RoCoFT (Kowsher et al. 2025, arXiv:2410.10075), row version: the first r rows are trained. */
-public final class Rocoft implements LinearMethod<RocoftConfig> {
+public final class Rocoft extends LinearMethod<RocoftConfig> {
 
-  @Override
-  public String type() {
-    return "ROCOFT";
+  /** The method. */
+  public Rocoft() {
+    super("ROCOFT", RocoftConfig.class, Rocoft::layer);
   }
 
-  @Override
-  public Class<RocoftConfig> configType() {
-    return RocoftConfig.class;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, RocoftConfig config, Initial initial) {
+  private static RowsLinear layer(LinearSite site, RocoftConfig config, Initial initial) {
     boolean fits = config.r() <= site.outFeatures();
     String expected = "at most " + site.outFeatures() + ", the outputs of " + site.name();
     Configs.require(fits, RocoftConfig.class, "r", config.r(), expected);

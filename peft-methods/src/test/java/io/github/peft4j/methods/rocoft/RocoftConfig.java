@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.rocoft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 
 /**
  * Settings of RoCoFT.
@@ -22,7 +22,6 @@ public record RocoftConfig(int r, Targets targets) implements LinearConfig<Rocof
     return new RocoftConfig(r, Configs.withDefaults(RocoftConfig.class).targets());
   }
 
-  /** A copy on other modules. */
   @Override
   public RocoftConfig targets(Targets targets) {
     return new RocoftConfig(r, targets);
