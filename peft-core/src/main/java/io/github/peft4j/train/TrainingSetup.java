@@ -55,7 +55,6 @@ record TrainingSetup(
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
-    requireClasses(model.base().task());
     int maxLength = maxLength(settings);
     EncodedDataset training = encode(settings, examples, maxLength, "training");
     BatchPlan plan = plan(settings, training);
@@ -144,16 +143,6 @@ record TrainingSetup(
                   : trained + " are active: freeze(name) the others"));
     }
     return trained.get(0);
-  }
-
-  private static void requireClasses(Task task) {
-    if (task.type() == Task.Type.SEQ_CLS && task.labels().size() < 2) {
-      throw new IllegalArgumentException(
-          "the model has one class, "
-              + task.labels()
-              + ": there is nothing to learn, and its loss is 0. Load it with two labels or more:"
-              + " Task.classification(\"no\", \"yes\")");
-    }
   }
 
   private static int maxLength(FineTuner settings) {
