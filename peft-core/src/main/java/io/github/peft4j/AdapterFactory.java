@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
@@ -26,9 +27,14 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer of the model, or null
  * @param origin where the model came from
  * @param seed of new adapters' random tensors
+ * @param present the layers of the adapters that are on the model, by name
  */
 record AdapterFactory(
-    TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+    TransformerModel base,
+    @Nullable Tokenizer tokenizer,
+    String origin,
+    long seed,
+    Supplier<Map<String, AdapterLayers>> present) {
 
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
@@ -59,7 +65,7 @@ record AdapterFactory(
       AdapterFiles.readTensors(folder, adapter, base.manager());
       return adapter;
     } catch (RuntimeException e) {
-      adapter.detach();
+      adapter.free();
       throw e;
     }
   }
@@ -126,7 +132,7 @@ record AdapterFactory(
       AdapterHubFiles.readTensors(folder, json, adapter, base);
       return adapter;
     } catch (RuntimeException e) {
-      adapter.detach();
+      adapter.free();
       throw e;
     }
   }
@@ -150,7 +156,7 @@ record AdapterFactory(
     Sites sites =
         new Sites(
             base.sites(),
-            name,
+            present.get(),
             new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
             stored == null ? null : stored.keySet(),
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
@@ -172,9 +178,9 @@ record AdapterFactory(
           && method.storesTables(complete)) {
         StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
       }
-      return new Adapter(name, complete, method, sites, common, saved);
+      return new Adapter(name, complete, method, sites, base.calls(), common, saved);
     } catch (RuntimeException | OutOfMemoryError e) {
-      Adapter.detach(name, sites.rewrites());
+      Adapter.free(sites.rewrites());
       throw e;
     }
   }

@@ -40,15 +40,18 @@ final class ModelFiles {
   /**
    * Writes config.json and model.safetensors, and copies the tokenizer's files: all or none.
    *
+   * @param merger makes the weights, one after the other while they are written
    * @param origin the folder that the model came from, if it came from one
    */
-  static void write(TransformerModel model, Path origin, Path folder) {
+  static void write(TransformerModel model, Merger merger, Path origin, Path folder) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    model.parameters().forEach(parameter -> add(writer, parameter, model.precision()));
-    model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
+    model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
+    model
+        .untied(merger::changes)
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger));
     try (FileGroup files = new FileGroup(folder)) {
       files.write("model.safetensors", writer.content());
-      files.writeText("config.json", PRETTY.toJson(config(model)));
+      files.writeText("config.json", PRETTY.toJson(config(model, merger)));
       for (String name : TOKENIZER) {
         Path file = origin.resolve(name);
         if (Files.isRegularFile(file)) {
@@ -59,10 +62,10 @@ final class ModelFiles {
     }
   }
 
-  private static JsonObject config(TransformerModel model) {
+  private static JsonObject config(TransformerModel model, Merger merger) {
     JsonObject config = model.config().json();
     config.addProperty("dtype", model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32");
-    if (model.untied().findAny().isPresent()) {
+    if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }
     Task task = model.task();
@@ -82,22 +85,34 @@ final class ModelFiles {
     return config;
   }
 
-  private static void add(SafetensorsWriter writer, ParameterSite parameter, Precision precision) {
+  private static void add(
+      SafetensorsWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
+    boolean half = precision == Precision.BFLOAT16;
     long[] shape = parameter.shape().getShape();
-    if (precision != Precision.BFLOAT16) {
-      writer.add(parameter.name(), shape, Tensors.floats(parameter.frozen()));
-      return;
-    }
+    TensorInfo info = new TensorInfo(parameter.name(), half ? DType.BF16 : DType.F32, shape);
     writer.add(
-        new TensorInfo(parameter.name(), DType.BF16, shape),
+        info,
         sink -> {
-          float[] values = Tensors.floats(parameter.frozen());
-          ByteBuffer bytes = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-          for (float value : values) {
-            bytes.putShort(
-                (short) (Float.floatToRawIntBits(value) >>> 16)); // exact: it was 16 bits
+          float[] values = merger.read(parameter, Tensors::floats);
+          int slice = 1 << 16;
+          for (int at = 0; at < values.length; at += slice) {
+            int end = Math.min(values.length, at + slice);
+            sink.accept(half ? halves(values, at, end) : floats(values, at, end));
           }
-          sink.accept(bytes.flip());
         });
+  }
+
+  private static ByteBuffer floats(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values, from, to - from);
+    return bytes;
+  }
+
+  private static ByteBuffer halves(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(2 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = from; i < to; i++) {
+      bytes.putShort((short) (Float.floatToRawIntBits(values[i]) >>> 16)); // exact: it was 16 bits
+    }
+    return bytes.flip();
   }
 }

@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDManager;
-import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.EncodedDataset;
@@ -12,6 +12,7 @@ import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
@@ -30,10 +31,13 @@ public final class BatchFeed {
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
    */
-  public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxTokens) {
-    int maxLength = (int) Math.min(maxTokens, model.base().room());
+  public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
+    int maxLength;
+    try (ModelCall call = model.newCall()) {
+      maxLength = (int) Math.min(maxTokens, call.room());
+    }
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
     Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();

@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
@@ -10,6 +10,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
@@ -24,7 +25,7 @@ import java.util.List;
  */
 public final class Evaluator {
 
-  private final PeftModel model;
+  private final TextModel model;
   private final int batchSize;
   private final int maxLength;
 
@@ -34,18 +35,24 @@ public final class Evaluator {
    * @param batchSize rows of a batch
    * @param maxLength tokens that an example may have
    */
-  public Evaluator(PeftModel model, int batchSize, int maxLength) {
+  public Evaluator(TextModel model, int batchSize, int maxLength) {
     this.model = model;
     this.batchSize = batchSize;
     this.maxLength = maxLength;
   }
 
-  /** Measures the model, with its active adapters, on examples. */
+  /** Measures the model, with its adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     return evaluate(BatchFeed.encode(model, examples, maxLength));
   }
 
   Metrics evaluate(EncodedDataset data) {
+    try (ModelCall call = model.newCall()) {
+      return evaluate(data, call);
+    }
+  }
+
+  private Metrics evaluate(EncodedDataset data, ModelCall call) {
     // Sorted by length there is less padding; the order of evaluation does not matter.
     List<Integer> order = new ArrayList<>();
     for (int i = 0; i < data.size(); i++) {
@@ -64,12 +71,12 @@ public final class Evaluator {
       int[] chosen = java.util.Arrays.stream(rows).map(order::get).toArray();
       Batch batch = collator.collate(data.select(chosen));
       Targets targets = BatchFeed.targets(base, batch);
-      long labels = base.count(targets);
+      long labels = base.count(targets, call.adapters());
       if (labels == 0) {
         continue;
       }
       try (Scope scope = new Scope();
-          Pass pass = Pass.inference()) {
+          Pass pass = call.pass()) {
         NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
         loss +=
             Autograd.without(

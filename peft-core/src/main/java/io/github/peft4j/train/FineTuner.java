@@ -251,7 +251,7 @@ public final class FineTuner {
    * @throws IllegalArgumentException if settings, data and model do not fit together
    */
   public TrainingReport run() {
-    return new TrainingRun(this).run();
+    return TrainingRun.run(this);
   }
 
   private static int positive(String name, long value) {

@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.Provenance;
 import io.github.peft4j.data.Batch;
@@ -30,6 +32,7 @@ final class TrainingRun {
   private final PeftModel model;
   private final TrainingSetup setup;
   private final Adapter adapter;
+  private final AdapterTraining training;
   private final Evaluator evaluator;
   private final @Nullable Checkpoints checkpoints;
   private final Listeners listeners;
@@ -38,13 +41,14 @@ final class TrainingRun {
   private long tokens;
   private double trainingSeconds;
 
-  TrainingRun(FineTuner settings) {
+  private TrainingRun(FineTuner settings, AdapterTraining training) {
     this.settings = settings;
     this.model = settings.model;
-    this.setup = TrainingSetup.of(settings);
-    this.adapter = setup.adapter();
+    this.training = training;
+    this.adapter = training.adapter();
+    this.setup = TrainingSetup.of(settings, training);
     this.earlier = adapter.trainings();
-    this.evaluator = new Evaluator(model, Math.max(32, settings.batchSize), setup.maxLength());
+    this.evaluator = new Evaluator(training, Math.max(32, settings.batchSize), setup.maxLength());
     this.checkpoints = settings.folder == null ? null : new Checkpoints(settings.folder);
     List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
@@ -54,7 +58,14 @@ final class TrainingRun {
     state.settings = setup.facts();
   }
 
-  TrainingReport run() {
+  static TrainingReport run(FineTuner settings) {
+    Adapter adapter = TrainingSetup.theAdapter(settings.model);
+    try (AdapterTraining training = settings.model.train(adapter.name())) {
+      return new TrainingRun(settings, training).run();
+    }
+  }
+
+  private TrainingReport run() {
     long start = System.nanoTime();
     List<Trainable> resting =
         adapter.trainables().stream()
@@ -68,9 +79,8 @@ final class TrainingRun {
       double before = state.seconds;
       StartEvent begin = new StartEvent(state.step, setup.totalSteps(), setup.epochs());
       listeners.onStart(begin);
-      Backpropagation backpropagation = new Backpropagation(model.base(), settings.recompute);
+      Backpropagation backpropagation = new Backpropagation(training, settings.recompute);
       while (state.step < setup.totalSteps() && !stoppedEarly()) {
-        requireStillThere();
         step(backpropagation, optimizer, correction);
         boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
         boolean last = state.step == setup.totalSteps();
@@ -96,7 +106,6 @@ final class TrainingRun {
       record(kept, before + (System.nanoTime() - start) / 1e9);
     } finally {
       resting.forEach(tensor -> tensor.freeze(false));
-      adapter.afterTraining();
       listeners.onEnd(new EndEvent(state.step, tokens, (System.nanoTime() - start) / 1e9));
     }
     double seconds = (System.nanoTime() - start) / 1e9;
@@ -110,17 +119,6 @@ final class TrainingRun {
         tokens,
         seconds,
         tokens / Math.max(1e-9, trainingSeconds));
-  }
-
-  private void requireStillThere() {
-    if (model.isMerged() || model.adapters().get(adapter.name()) != adapter) {
-      throw new IllegalStateException(
-          "adapter '"
-              + adapter.name()
-              + "' was removed or merged at step "
-              + state.step
-              + ", while it was being trained; change a model's adapters when the run has ended");
-    }
   }
 
   /** Notes with the adapter that it has been trained so, up to a step. */
@@ -142,7 +140,7 @@ final class TrainingRun {
                 .orElse(Map.of()),
             Instant.parse(state.started),
             seconds);
-    adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
+    training.record(Stream.concat(earlier.stream(), Stream.of(now)).toList());
   }
 
   private boolean due(int every, boolean epochEnds) {
@@ -161,7 +159,7 @@ final class TrainingRun {
       tensors.put(i + ".parameter", trainables.get(i).value());
     }
     tensors.putAll(optimizer.state());
-    tensors.putAll(adapter.methodState());
+    tensors.putAll(training.methodState());
     return tensors;
   }
 
@@ -190,12 +188,14 @@ final class TrainingRun {
   }
 
   private void restore(Path checkpoint, Map<String, NDArray> tensors, long step) {
-    Checkpoints.read(checkpoint, tensors);
-    adapter.resumed((int) step, (int) setup.totalSteps());
+    try (Calls.Call alone = training.step()) {
+      Checkpoints.read(checkpoint, tensors);
+      training.resumed((int) step, (int) setup.totalSteps());
+    }
   }
 
   private long labels(Batch batch) {
-    return model.base().count(BatchFeed.targets(model.base(), batch));
+    return model.base().count(BatchFeed.targets(model.base(), batch), training.active());
   }
 
   private void step(
@@ -209,7 +209,8 @@ final class TrainingRun {
     double penalty;
     double norm;
     double rate = setup.rate(state.step);
-    try (Scope scope = new Scope()) {
+    try (Calls.Call alone = training.step();
+        Scope scope = new Scope()) {
       for (int i = 0; i < batches.size(); i++) {
         Batch batch = batches.get(i);
         Targets targets = BatchFeed.targets(model.base(), batch);
@@ -226,7 +227,7 @@ final class TrainingRun {
       requireFinite(sum + penalty, norm, examples);
       correction.correct();
       optimizer.update(rate);
-      adapter.afterStep((int) state.step + 1, (int) setup.totalSteps());
+      training.afterStep((int) state.step + 1, (int) setup.totalSteps());
       optimizer.clear();
     }
     state.step++;

@@ -1,7 +1,9 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
@@ -40,16 +42,15 @@ record TrainingSetup(
    *
    * @throws IllegalArgumentException if they do not fit together, or not with model and data
    */
-  static TrainingSetup of(FineTuner settings) {
+  static TrainingSetup of(FineTuner settings, AdapterTraining training) {
     requireParts(settings);
-    PeftModel model = settings.model;
-    Adapter adapter = theAdapter(model);
+    Adapter adapter = training.adapter();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     int maxLength = maxLength(settings);
-    BatchPlan plan = plan(settings, encode(model, examples, maxLength, "training"));
+    BatchPlan plan = plan(settings, encode(training, examples, maxLength, "training"));
     Examples<?> held = settings.validation;
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
@@ -59,7 +60,7 @@ record TrainingSetup(
     return new TrainingSetup(
         adapter,
         plan,
-        held == null ? null : encode(model, held, maxLength, "validation"),
+        held == null ? null : encode(training, held, maxLength, "validation"),
         maxLength,
         steps,
         schedule(settings, steps),
@@ -100,7 +101,8 @@ record TrainingSetup(
     }
   }
 
-  private static Adapter theAdapter(PeftModel model) {
+  /** The one that is to be trained. */
+  static Adapter theAdapter(PeftModel model) {
     if (model.isMerged()) {
       throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
     }
@@ -130,7 +132,7 @@ record TrainingSetup(
   }
 
   private static EncodedDataset encode(
-      PeftModel model, Examples<?> examples, int maxLength, String what) {
+      TextModel model, Examples<?> examples, int maxLength, String what) {
     if (examples.dataset().size() == 0) {
       throw new IllegalArgumentException("the " + what + " data is empty");
     }

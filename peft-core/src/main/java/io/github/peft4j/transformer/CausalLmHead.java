@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer;
 
+import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
@@ -42,8 +43,8 @@ final class CausalLmHead extends Head {
   }
 
   @Override
-  protected NDArray project(NDArray features) {
-    return output.forward(last.forward(features));
+  protected NDArray project(NDArray features, ForwardContext context) {
+    return output.forward(last.forward(features, context), context);
   }
 
   @Override

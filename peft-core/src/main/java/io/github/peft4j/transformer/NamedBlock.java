@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer;
 
+import io.github.peft4j.tuner.ActiveAdapters;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -53,9 +54,9 @@ public abstract class NamedBlock extends AbstractBlock {
     return Stream.concat(sites.stream(), parts.stream().flatMap(NamedBlock::sites));
   }
 
-  /** Whether an active adapter has something to train within this block. */
-  public final boolean trains() {
-    return sites().anyMatch(Site::trains);
+  /** Whether adapters have something to train within this block. */
+  public final boolean trains(ActiveAdapters active) {
+    return active.trains(sites());
   }
 
   /** The frozen tensors of this block alone, under the last part of their names. */

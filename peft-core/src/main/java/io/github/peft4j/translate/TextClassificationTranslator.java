@@ -9,7 +9,7 @@ import ai.djl.translate.TranslatorContext;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 import java.util.List;
 
 /**
@@ -18,17 +18,17 @@ import java.util.List;
  */
 public final class TextClassificationTranslator implements Translator<String, Classifications> {
 
-  private final TransformerModel model;
+  private final AdaptedModel model;
   private final TextClassifier classifier;
 
   /**
    * Creates a translator.
    *
-   * @param model that the predictor's block is, or has as its base
+   * @param model the predictor's block
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model does not classify texts
    */
-  public TextClassificationTranslator(TransformerModel model, Tokenizer tokenizer) {
+  public TextClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
     this.model = model;
     this.classifier = new TextClassifier(model, tokenizer);
   }

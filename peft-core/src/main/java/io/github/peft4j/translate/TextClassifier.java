@@ -13,6 +13,8 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
@@ -24,8 +26,8 @@ import java.util.stream.IntStream;
 
 /**
  * Classifies texts. Many texts go through the model in batches of similar length, so that little is
- * computed for padding. A text that is longer than the positions that the model has, and active
- * adapters leave, loses its end.
+ * computed for padding. A text that is longer than the positions that the model has, and adapters
+ * leave, loses its end.
  *
  * <p>A classifier has no state of its own; several threads may use one.
  */
@@ -40,6 +42,7 @@ public final class TextClassifier {
               return torch.softmax(logits.to(6), -1)
           """);
 
+  private final AdaptedModel adapted;
   private final TransformerModel model;
   private final List<String> labels;
   private final Tokenizer tokenizer;
@@ -49,11 +52,13 @@ public final class TextClassifier {
   /**
    * Creates a classifier.
    *
-   * @param model for classification of texts
+   * @param adapted a model for classification of texts, and its adapters
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model is for another task
    */
-  public TextClassifier(TransformerModel model, Tokenizer tokenizer) {
+  public TextClassifier(AdaptedModel adapted, Tokenizer tokenizer) {
+    this.adapted = adapted;
+    TransformerModel model = adapted.base();
     if (model.task().type() != Task.Type.SEQ_CLS) {
       throw new IllegalArgumentException(
           "a model for "
@@ -73,17 +78,22 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies texts. Where the active composition sends rows of a batch to different adapters, the
+   * Classifies texts. Where the composition sends rows of a batch to different adapters, the
    * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
    * the second, …
    *
    * @return each text's classes with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
-    List<EncodedExample> encoded = texts.stream().map(this::encode).toList();
-    if (model.composition().isByRow() && !texts.isEmpty()) {
-      return classifyTogether(encoded);
+    try (ModelCall call = adapted.newCall()) {
+      List<EncodedExample> encoded = texts.stream().map(text -> encode(text, call)).toList();
+      return call.adapters().composition().isByRow() && !texts.isEmpty()
+          ? classifyTogether(encoded, call)
+          : classifyByLength(encoded, call);
     }
+  }
+
+  private List<Classifications> classifyByLength(List<EncodedExample> encoded, ModelCall call) {
     int[] byLength =
         IntStream.range(0, encoded.size())
             .boxed()
@@ -97,7 +107,7 @@ public final class TextClassifier {
       try (Scope scope = new Scope()) {
         ModelInput input =
             collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
-        List<Classifications> batch = classifications(model.logits(input));
+        List<Classifications> batch = classifications(call.logits(input));
         for (int i = 0; i < places.length; i++) {
           results[places[i]] = batch.get(i);
         }
@@ -106,14 +116,20 @@ public final class TextClassifier {
     return List.of(results);
   }
 
-  private List<Classifications> classifyTogether(List<EncodedExample> texts) {
+  private List<Classifications> classifyTogether(List<EncodedExample> texts, ModelCall call) {
     try (Scope scope = new Scope()) {
-      return classifications(model.logits(collate(model.manager(), texts)));
+      return classifications(call.logits(collate(model.manager(), texts)));
     }
   }
 
   EncodedExample encode(String text) {
-    int room = Math.toIntExact(model.room());
+    try (ModelCall call = adapted.newCall()) {
+      return encode(text, call);
+    }
+  }
+
+  private EncodedExample encode(String text, ModelCall call) {
+    int room = Math.toIntExact(call.room());
     return Encoder.classification(tokenizer, classes, room)
         .encode(new ClassificationExample(text, labels.get(0)));
   }

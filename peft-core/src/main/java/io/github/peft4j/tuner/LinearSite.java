@@ -45,7 +45,7 @@ public final class LinearSite extends WeightedSite {
       ParameterSite weight,
       @Nullable ParameterSite bias,
       boolean transposed,
-      Forward<NDArray, NDArray> base) {
+      Computation<NDArray, NDArray> base) {
     super(name, weight, bias, base);
     this.role = role;
     this.transposed = transposed;

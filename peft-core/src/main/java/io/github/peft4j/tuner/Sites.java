@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
 public final class Sites {
 
   private final List<Site<?, ?>> all;
-  private final String adapter;
+  private final AdapterLayers layers = new AdapterLayers();
+  private final Map<String, AdapterLayers> others;
   private final Initial initial;
   private final @Nullable Set<String> file;
   private final @Nullable Words words;
@@ -55,7 +56,7 @@ public final class Sites {
   /**
    * The sites of a model, for one adapter.
    *
-   * @param adapter the adapter's name
+   * @param others the adapters that are on the model already, by name
    * @param initial makes its tensors
    * @param file names of the tensors that a file holds for it, or null if they are to be trained
    *     from their first values on
@@ -63,12 +64,12 @@ public final class Sites {
    */
   public Sites(
       Stream<Site<?, ?>> all,
-      String adapter,
+      Map<String, AdapterLayers> others,
       Initial initial,
       @Nullable Set<String> file,
       @Nullable Words words) {
     this.all = all.toList();
-    this.adapter = adapter;
+    this.others = others;
     this.initial = initial;
     this.file = file;
     this.words = words;
@@ -197,7 +198,7 @@ public final class Sites {
    * @param name of the copy in the adapter file, or null for the usual one
    */
   public void train(ParameterSite site, @Nullable String name) {
-    if (site.layer(adapter) == null) {
+    if (layers.at(site) == null) {
       rewrite(site, new TrainableCopy(initial.copy(site.frozen())), name);
     }
   }
@@ -268,7 +269,7 @@ public final class Sites {
 
   /** Puts a layer of one tensor into a site; in the adapter file the tensor has this name. */
   public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer, @Nullable String name) {
-    site.rewrite(adapter, layer);
+    layers.put(site, layer);
     rewrites.add(new Rewrite(site, layer, name));
   }
 
@@ -277,14 +278,25 @@ public final class Sites {
     if (layer(site) == null) {
       rewrite(site, layer);
     } else {
-      site.nest(adapter, layer);
+      layers.nest(site, layer);
       rewrites.add(new Rewrite(site, layer, null));
     }
   }
 
+  /** The layers that were put into sites. */
+  public AdapterLayers layers() {
+    return layers;
+  }
+
+  /** Whether an adapter that is on the model already has a layer at a site. */
+  public boolean isRewritten(Site<?, ?> site, String other) {
+    AdapterLayers layers = others.get(other);
+    return layers != null && layers.at(site) != null;
+  }
+
   /** The adapter's layer at a site, or null. */
   public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
-    return site.layer(adapter);
+    return layers.at(site);
   }
 
   /** Stores a layer's tensor under a second name. */

@@ -15,6 +15,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.transformer.Targets;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,7 +78,7 @@ class StoriesTest {
   void theLossIsThatOfTheReference() {
     long[] ids = model.tokenizer().encode(expected.get("loss_of").getAsString());
     try (Scope scope = new Scope();
-        Pass pass = Pass.inference()) {
+        Pass pass = Pass.inference(ActiveAdapters.NONE)) {
       long[][] rows = {ids};
       float sum =
           Autograd.without(

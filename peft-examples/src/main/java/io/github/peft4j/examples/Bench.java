@@ -130,10 +130,10 @@ public final class Bench {
 
   private double train(
       PeftModel model, AdamW optimizer, TrainingRule.Correction correction, boolean recompute) {
-    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Backpropagation backpropagation = new Backpropagation(model, recompute);
     long[][] ids = ids(model);
     Targets targets = targets(model, ids);
-    long labels = model.base().count(targets);
+    long labels = model.count(targets);
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
       double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
@@ -148,7 +148,7 @@ public final class Bench {
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids(model), null);
       // Fetching a number waits for the device.
-      Tensors.floats(model.base().logits(input).get("0:1").flatten().get("0:1"));
+      Tensors.floats(model.logits(input).get("0:1").flatten().get("0:1"));
       return Double.NaN;
     }
   }

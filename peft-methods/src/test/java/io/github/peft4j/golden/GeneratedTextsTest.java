@@ -1,5 +1,6 @@
 package io.github.peft4j.golden;
 
+import io.github.peft4j.transformer.ModelCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -118,7 +119,8 @@ class GeneratedTextsTest {
     List<Text> texts = expected.texts();
     int steps = texts.stream().mapToInt(text -> text.ids().length).max().orElseThrow();
     try (PeftModel model = load(test);
-        Decoding decoding = model.base().decode(expected.prompts(), 0)) {
+        ModelCall call = model.newCall();
+        Decoding decoding = call.decode(expected.prompts(), 0)) {
       for (int step = 0; step < steps; step++) {
         long[] next = new long[texts.size()];
         boolean[] open = new boolean[texts.size()];

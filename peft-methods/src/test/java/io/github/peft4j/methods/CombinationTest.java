@@ -84,7 +84,7 @@ class CombinationTest {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            NDArray frozen = weight.original();
+            NDArray frozen = weight.frozen();
             return layer.merge(frozen).sub(frozen).toDoubleArray();
           }
         });

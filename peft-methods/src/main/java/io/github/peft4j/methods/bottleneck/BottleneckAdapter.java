@@ -5,7 +5,7 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Run;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -154,18 +154,18 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {
-      NDArray u = up(in.residual(), in.run());
+      NDArray u = up(in.residual(), base.context());
       return ADD.call(after == null ? u : after.of(u), h);
     }
     NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
-    NDArray z = normalised ? in.norm().forward(sum) : h;
+    NDArray z = normalised ? in.norm().forward(sum, base.context()) : h;
     NDArray r =
         switch (residual) {
           case BRANCH -> h;
           case NORMALISED -> z;
           case SUM -> sum;
         };
-    NDArray u = up(z, in.run());
+    NDArray u = up(z, base.context());
     if (after == null) {
       return ADD.call(u, r);
     }
@@ -173,14 +173,14 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   }
 
   /** u(z), (B, T, D). */
-  private NDArray up(NDArray z, Run run) {
+  private NDArray up(NDArray z, ForwardContext context) {
     NDArray x = before == null ? z : before.of(z);
     NDArray u =
-        up.call(x, first.weight(run), first.bias(run), second.weight(run), second.bias(run));
+        up.call(x, first.weight(context), first.bias(context), second.weight(context), second.bias(context));
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }
-    u = isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    u = isTraining(context) && dropout > 0 ? Dropout.of(dropout).call(u) : u;
     return gate == null ? u : gate.of(u, z);
   }
 }

@@ -3,7 +3,7 @@ package io.github.peft4j.methods.bottleneck;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Run;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Trainable;
 import java.util.HashMap;
@@ -69,23 +69,23 @@ final class Hypercomplex {
 
     Shared shared() {
       return second == null
-          ? new Shared(List.of(first), () -> COPY.call(first.value()))
-          : new Shared(List.of(first, second), this::value);
+          ? new Shared(List.of(first), context -> COPY.call(first.value()))
+          : new Shared(List.of(first, second), context -> value());
     }
   }
 
   /** One map. */
-  private record Sum(Function<Run, NDArray> a, Function<Run, NDArray> b, @Nullable Trainable added)
+  private record Sum(Function<ForwardContext, NDArray> a, Function<ForwardContext, NDArray> b, @Nullable Trainable added)
       implements Affine {
 
     @Override
-    public NDArray weight(Run run) {
-      return WEIGHT.call(a.apply(run), b.apply(run));
+    public NDArray weight(ForwardContext context) {
+      return WEIGHT.call(a.apply(context), b.apply(context));
     }
 
     @Override
-    public NDArray bias(Run run) {
-      return added == null ? NO_BIAS.call(b.apply(run)) : added.value();
+    public NDArray bias(ForwardContext context) {
+      return added == null ? NO_BIAS.call(b.apply(context)) : added.value();
     }
   }
 
@@ -120,8 +120,8 @@ final class Hypercomplex {
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
     String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
-    Function<Run, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), reads);
-    Function<Run, NDArray> b =
+    Function<ForwardContext, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), reads);
+    Function<ForwardContext, NDArray> b =
         matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), reads);
     return new Sum(
         a, b, config.phmBias() ? layer.declare(module + ".b", initial.zeros(out), true) : null);
@@ -138,11 +138,11 @@ final class Hypercomplex {
     }
   }
 
-  private Function<Run, NDArray> matrices(
+  private Function<ForwardContext, NDArray> matrices(
       String key, boolean common, Supplier<Matrices> fresh, Function<Shared, Shared> reads) {
     if (common) {
       Shared value = reads.apply(shared.computeIfAbsent(key, k -> fresh.get().shared()));
-      return run -> run.value(value);
+      return context -> context.value(value);
     }
     Matrices own = fresh.get();
     return run -> own.value();

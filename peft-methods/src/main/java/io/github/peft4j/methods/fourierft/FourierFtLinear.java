@@ -61,7 +61,10 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
     this.coefficients =
         trainable(
             "fourierft_spectrum", config.initWeights() ? initial.zeros(n) : initial.normal(1, n));
-    long[] order = new TorchRandom(config.randomLocSeed()).permutation(in * out);
+    long[] order;
+    try (TorchRandom random = new TorchRandom(config.randomLocSeed())) {
+      order = random.permutation(in * out);
+    }
     this.places = Scope.release(coefficients.value().getManager().create(Arrays.copyOf(order, n)));
     this.fourier = sized(FOURIER, in, out, config.scaling());
     this.merge =

@@ -70,7 +70,7 @@ final class HubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
             .with("heads", heads.keyValues())
             .with("d", heads.dimension());
     List<Trainable> own = trainables().subList(before, trainables().size());
-    return reads(new Shared(own, () -> split.call(values.get())));
+    return reads(new Shared(own, context -> split.call(values.get())));
   }
 
   /** As PyTorch starts an Embedding and two Linears. */

@@ -63,7 +63,7 @@ final class DoraEmbedding extends TunerLayer<NDArray, NDArray> implements Mergea
   }
 
   @Override
-  protected void onTraining(boolean training) {
+  public void onTraining(boolean training) {
     length.forget();
   }
 

@@ -5,7 +5,9 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Remembered;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
@@ -61,7 +63,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Magnitude magnitude;
   private final Trainable m;
   private final @Nullable ParameterSite bias;
-  private final Forward<NDArray, NDArray> frozen;
+  private final Computation<NDArray, NDArray> frozen;
   private final Lengths.Module length;
   private final Remembered lengthAtRest;
   private final ScaledWeight scaledWeight;
@@ -117,26 +119,26 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    if (!isTraining() || dropout == 0) {
-      if (base == frozen && scaledWeight.pays(x)) {
-        return scaledWeight.forward(x);
+    if (!isTraining(base.context()) || dropout == 0) {
+      if (base.computation() == frozen && scaledWeight.pays(x, base.context())) {
+        return scaledWeight.forward(x, base.context());
       }
-      return dora(x, base.forward(x), factors.a(), factors.b()); // (…, out)
+      return dora(x, base.forward(x), factors.a(), factors.b(), base.context()); // (…, out)
     }
-    Forward<NDArray, NDArray> remaining = factors.remaining(base);
     NDArray dropped = Dropout.of(dropout).call(x);
-    NDArray old = remaining.forward(dropped);
-    NDArray changed = dora(dropped, old, factors.trainedA().value(), factors.trainedB().value());
-    return REPLACE.call(remaining.forward(x), old, changed);
+    NDArray old = factors.remaining(dropped, base);
+    NDArray changed = dora(dropped, old, factors.trainedA().value(), factors.trainedB().value(), base.context());
+    return REPLACE.call(factors.remaining(x, base), old, changed);
   }
 
-  private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b) {
-    NDArray n = isTraining() ? length.length() : lengthAtRest.value();
+  private NDArray dora(
+      NDArray x, NDArray y, NDArray a, NDArray b, ForwardContext context) {
+    NDArray n = isTraining(context) ? length.length() : lengthAtRest.value();
     NDArray zero = magnitude.zero();
     NDArray one = magnitude.one();
     return bias == null
         ? dora.call(x, y, n, a, b, m.value(), zero, one)
-        : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value());
+        : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value(context));
   }
 
   @Override
@@ -155,7 +157,7 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
-  protected void onTraining(boolean training) {
+  public void onTraining(boolean training) {
     length.forget();
     lengthAtRest.forget();
   }

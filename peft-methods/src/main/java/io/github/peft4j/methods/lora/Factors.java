@@ -119,12 +119,11 @@ final class Factors {
     return removed == null ? b.value() : APPEND.call(b.value(), removed.b.value());
   }
 
-  /** The base without what is taken off it: x ↦ (W − s B₀ A₀) x. */
-  Forward<NDArray, NDArray> remaining(Forward<NDArray, NDArray> base) {
+  /** The base without what is taken off it: (W − s B₀ A₀) x. */
+  NDArray remaining(NDArray x, Forward<NDArray, NDArray> base) {
     Removed part = removed;
-    return part == null
-        ? base
-        : x -> part.minus.call(x, base.forward(x), part.a.value(), part.b.value());
+    NDArray y = base.forward(x);
+    return part == null ? y : part.minus.call(x, y, part.a.value(), part.b.value());
   }
 
   /** The number of rows of {@link #a}. */

@@ -128,8 +128,8 @@ final class Lengths {
     }
 
     /** Asks the tape for the way of these gradients into those of m. */
-    void expectGradient() {
-      Tape.afterwards(sendGradients);
+    void expectGradient(Tape tape) {
+      tape.afterwards(sendGradients);
     }
 
     /** Says that a run begins or ends, so that what was computed holds no longer. */

@@ -84,10 +84,10 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
-    if (!isTraining() || dropout == 0) {
+    if (!isTraining(base.context()) || dropout == 0) {
       return shifted(lora.call(x, base.forward(x), factors.a(), factors.b()));
     }
-    NDArray y = factors.remaining(base).forward(x);
+    NDArray y = factors.remaining(x, base);
     NDArray dropped = Dropout.of(dropout).call(x);
     return shifted(lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value()));
   }

@@ -67,12 +67,12 @@ final class Magnitude implements AutoCloseable {
     this.zero = Scope.release(initial.zeros(out));
     this.one = Scope.release(initial.filled(1, out));
     Kernel kernel = SQUARE.with("weight", rows);
-    this.square = Scope.release(Autograd.without(() -> kernel.call(weight.original(), one)));
+    this.square = Scope.release(Autograd.without(() -> kernel.call(weight.frozen(), one)));
   }
 
   /** n = ‖W + s B A‖ (out), without a gradient. */
   NDArray length(NDArray a, NDArray b) {
-    return Autograd.without(() -> length.call(weight.original(), square, a, b));
+    return Autograd.without(() -> length.call(weight.frozen(), square, a, b));
   }
 
   /** The weight (out, in) as an expression of kernels over w as it is stored. */
@@ -80,9 +80,9 @@ final class Magnitude implements AutoCloseable {
     return kernel.with("weight", rows);
   }
 
-  /** The frozen weight as stored, whatever is merged into it at present. */
+  /** The frozen weight as stored. */
   NDArray weight() {
-    return weight.original();
+    return weight.frozen();
   }
 
   /** ‖W‖² (out). */

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.prefixtuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.Run;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Shared;
 
 /** One layer's keys and values (1, K, n, d) out of those of all layers, (S, K, n, d). */
@@ -31,13 +31,13 @@ public final class PrefixSlots {
     this.value = SLOT.with("slot", slot + 1);
   }
 
-  /** The keys of a run. */
-  public NDArray keys(Run run) {
-    return key.call(run.value(slots));
+  /** The keys of a pass. */
+  public NDArray keys(ForwardContext context) {
+    return key.call(context.value(slots));
   }
 
-  /** The values of a run. */
-  public NDArray values(Run run) {
-    return value.call(run.value(slots));
+  /** The values of a pass. */
+  public NDArray values(ForwardContext context) {
+    return value.call(context.value(slots));
   }
 }

@@ -46,7 +46,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
     this.prompt =
         new EncodedPrompt(
             embedding,
-            e -> head.forward(e, isTraining()),
+            head::forward,
             buffer("prompt_embeddings", initial.zeros(rows, d)));
     this.n = config.tokens().numVirtualTokens();
     this.first = FIRST.with("n", n);
@@ -60,7 +60,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
   @Override
   public InputSite.Sequence forward(
       InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
-    NDArray vectors = prompt.value(isTraining() && trains());
+    NDArray vectors = prompt.value(isTraining(base.context()));
     return base.forward(tokens).prepend(first.call(vectors));
   }
 

@@ -57,7 +57,10 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
             "shira_weight", config.initWeights() ? initial.zeros(count) : initial.normal(1, count));
     Integer said = config.randomSeed();
     long seed = said == null ? initial.random().nextLong() >>> 1 : said;
-    long[] chosen = Arrays.copyOf(new TorchRandom(seed).permutation(in * out), count);
+    long[] chosen;
+    try (TorchRandom random = new TorchRandom(seed)) {
+      chosen = Arrays.copyOf(random.permutation(in * out), count);
+    }
     Arrays.sort(chosen);
     int[] pairs = new int[2 * count];
     for (int i = 0; i < count; i++) {
