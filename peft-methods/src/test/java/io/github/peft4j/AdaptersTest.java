@@ -268,8 +268,11 @@ class AdaptersTest {
           .hasMessageContaining("there is no adapter 'x'; there are [a, b]");
       assertThatThrownBy(() -> model.rename("a", Composition.BASE))
           .hasMessageContaining("means the frozen model alone");
-      model.activate("a").merge();
-      assertThatThrownBy(() -> model.rename("a", "y")).hasMessageContaining("unmerge() first");
+      float[] adapted = logits(model.activate("a"));
+      float[] merged = logits(model.merge());
+      assertThat(logits(model.rename("a", "y"))).isEqualTo(merged);
+      assertThat(logits(model.unmerge())).isEqualTo(adapted);
+      assertThat(model.active().toString()).isEqualTo("y");
     }
   }
 
