@@ -151,6 +151,7 @@ final class AdapterSet {
 
   /** The one that a call without a name means. */
   Adapter only() {
+    base.requireOpen();
     State now = state;
     Set<String> names =
         now.chosen.adapters().isEmpty() ? now.adapters.keySet() : now.chosen.adapters();

@@ -19,7 +19,6 @@ import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
@@ -84,8 +83,9 @@ abstract class MethodContract {
   static double sumOfLosses(TinyModel tiny, PeftModel model) {
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope();
-              Pass pass = Pass.inference(ActiveAdapters.NONE)) {
+          try (ModelCall call = model.newCall();
+              Scope scope = new Scope();
+              Pass pass = call.pass()) {
             NDArray hidden = model.base().hidden(tiny.input(model), pass);
             return model
                 .base()
@@ -335,7 +335,8 @@ abstract class MethodContract {
   }
 
   private static float[] uncached(TinyModel tiny, PeftModel model, long[] prompt, long[] text) {
-    try (Pass pass = Pass.inference(ActiveAdapters.NONE)) {
+    try (ModelCall call = model.newCall();
+        Pass pass = call.pass()) {
       return Tensors.floats(model.base().nextLogits(tiny.input(model, prompt, text), pass));
     }
   }

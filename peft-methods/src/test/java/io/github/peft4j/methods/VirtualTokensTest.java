@@ -24,7 +24,7 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.KeyValueCache;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.EmbeddingSite;
@@ -219,8 +219,9 @@ class VirtualTokensTest {
 
   private static float[] next(PeftModel model, @Nullable KeyValueCache cache, ModelInput input) {
     TransformerModel base = model.base();
-    try (Scope scope = new Scope();
-        Pass pass = new Pass(Tape.inference(), cache, ActiveAdapters.NONE).leftPadded()) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = new Pass(Tape.inference(), cache, call.adapters()).leftPadded()) {
       return Tensors.floats(base.nextLogits(input, pass));
     }
   }

@@ -166,7 +166,7 @@ class WritingTest {
   @Test
   void adaptersInParallelAreAskedForAList() {
     try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3))) {
-      Generator generator = new Generator(model.base(), tokenizer);
+      Generator generator = new Generator(model, tokenizer);
       model.activate("a");
       long[] a = generator.generate(PROMPT, ENDLESS).ids();
       model.activate("b");
@@ -214,7 +214,7 @@ class WritingTest {
     try (PeftModel model = pair(TinyModel.T5, LoraConfig.ofRank(2))) {
       List<String> pieces = new ArrayList<>();
       Generation text =
-          new Generator(model.base(), tokenizer).generate(PROMPT, ENDLESS, pieces::add);
+          new Generator(model, tokenizer).generate(PROMPT, ENDLESS, pieces::add);
 
       assertThat(pieces).hasSizeGreaterThan(1);
       assertThat(String.join("", pieces)).isEqualTo(text.text());
@@ -229,7 +229,7 @@ class WritingTest {
     GenerationConfig drawing =
         GenerationConfig.sampling(1.5).topK(20).topP(0.95).maxNewTokens(12).stopAtIds();
     try (PeftModel model = pair(TinyModel.T5, LoraConfig.ofRank(2))) {
-      Generator generator = new Generator(model.base(), tokenizer);
+      Generator generator = new Generator(model, tokenizer);
       assertThat(generator.generate(PROMPT, drawing.seed(7)).ids())
           .isEqualTo(generator.generate(List.of(PROMPT, "w9"), drawing.seed(7)).get(0).ids())
           .isNotEqualTo(generator.generate(PROMPT, drawing.seed(8)).ids());
@@ -241,7 +241,7 @@ class WritingTest {
   void relativePositionsDoNotRunOut() {
     try (PeftModel model = TinyModel.T5.load(Precision.FLOAT32)) {
       Generation text =
-          new Generator(model.base(), tokenizer)
+          new Generator(model, tokenizer)
               .generate("w5 ".repeat(100).strip(), ENDLESS.maxNewTokens(150));
       assertThat(text.newTokens()).isEqualTo(150);
     }
