@@ -21,10 +21,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The adapters on a model: which there are, and what calls compute with that name none. All of it is
- * one immutable state, which a change replaces: a call resolves its adapters in the state that it
- * finds, and holds them until it ends. Who waits for calls does not keep others from changes: the
- * monitor is held only while a state is replaced.
+ * The adapters on a model: which there are, and what calls compute with that name none. All of it
+ * is one immutable state, which a change replaces: a call resolves its adapters in the state that
+ * it finds, and holds them until it ends. Who waits for calls does not keep others from changes:
+ * the monitor is held only while a state is replaced.
  */
 final class AdapterSet {
 
@@ -428,8 +428,7 @@ final class AdapterSet {
       last = state;
       state = new State(Map.of(), Composition.NONE, true, null);
     }
-    Stream<Calls.Resource> merged =
-        Stream.ofNullable(last.merged).map(Merged::resource);
+    Stream<Calls.Resource> merged = Stream.ofNullable(last.merged).map(Merged::resource);
     Stream.concat(last.adapters.values().stream().map(Adapter::resource), merged)
         .filter(Predicate.not(Calls.Resource::isRetired))
         .forEach(base.calls()::retire);

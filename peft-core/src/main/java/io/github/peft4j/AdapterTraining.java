@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The training of one adapter, from its begin to its end: what a trainer may do to it. Meanwhile the
- * adapter is not removed, merged or trained by another; what is active may change, and the training
- * goes on with what was active at its begin.
+ * The training of one adapter, from its begin to its end: what a trainer may do to it. Meanwhile
+ * the adapter is not removed, merged or trained by another; what is active may change, and the
+ * training goes on with what was active at its begin.
  *
  * <p>A {@link #step} has the adapter for itself: calls that compute with it run between steps, and
  * see the tensors as they are after one. Calls with other adapters run at any time.
@@ -28,8 +28,7 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   private final AdapterSet.Resolved resolved;
   private final Calls.Hold hold;
 
-  AdapterTraining(
-      PeftModel model, Adapter adapter, AdapterSet.Resolved resolved, Calls.Hold hold) {
+  AdapterTraining(PeftModel model, Adapter adapter, AdapterSet.Resolved resolved, Calls.Hold hold) {
     this.model = model;
     this.adapter = adapter;
     this.resolved = resolved;

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * PeftModel#using}. Any number of threads may use one view, or several of one model, at a time.
  *
  * <p>Names are looked up at each call: a view fails when one of its adapters has been removed or
- * renamed, and computes with the new one when there is another of that name. It also is a DJL block.
+ * renamed, and computes with the new one when there is another of that name. It also is a DJL
+ * block.
  */
 public final class AdapterView extends AbstractBlock implements TextModel {
 

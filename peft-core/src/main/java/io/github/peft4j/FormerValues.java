@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Weights as they were, in a temporary file, until a change of many is complete: in memory they would
- * be a second model.
+ * Weights as they were, in a temporary file, until a change of many is complete: in memory they
+ * would be a second model.
  */
 final class FormerValues implements AutoCloseable {
 
@@ -123,7 +123,8 @@ final class FormerValues implements AutoCloseable {
             : manager.create(floats, each.parameter().shape());
     try (java) {
       NDArray value = Tensors.cast(java, model.precision());
-      each.parameter().replace(value == java ? java.duplicate() : value.duplicate(), each.changed());
+      each.parameter()
+          .replace(value == java ? java.duplicate() : value.duplicate(), each.changed());
       value.close();
     }
   }

@@ -5,6 +5,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.AdapterLayers;
@@ -20,7 +21,6 @@ import io.github.peft4j.tuner.Place;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Splitting;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.transformer.Pass;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -158,8 +158,7 @@ final class Merger {
             NDArray weight = parameter.frozen();
             for (Tensor place : places) {
               NDArray wide = Tensors.cast(weight, masters(model));
-              NDArray merged =
-                  new Forward<>(composition.over(place, same), pass).forward(wide);
+              NDArray merged = new Forward<>(composition.over(place, same), pass).forward(wide);
               weight = merged == wide ? weight : Tensors.cast(merged, model.precision());
             }
             return weight == parameter.frozen() ? null : scope.keep(weight);

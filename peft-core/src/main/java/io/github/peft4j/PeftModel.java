@@ -98,8 +98,9 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging Face
-   * PEFT's {@code PeftModel.from_pretrained} does; in all else as {@link #loadAdapter(String, Path)}.
+   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging
+   * Face PEFT's {@code PeftModel.from_pretrained} does; in all else as {@link #loadAdapter(String,
+   * Path)}.
    *
    * @throws IllegalStateException if adapters are merged at present
    */
@@ -109,10 +110,10 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved. The first adapter
-   * of a model becomes active; later ones change nothing about what is active, as Hugging Face PEFT's
-   * {@code load_adapter}. If its {@link Provenance} names another base model than this one by hash, a warning
-   * is logged.
+   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved. The first
+   * adapter of a model becomes active; later ones change nothing about what is active, as Hugging
+   * Face PEFT's {@code load_adapter}. If its {@link Provenance} names another base model than this
+   * one by hash, a warning is logged.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
@@ -309,8 +310,9 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
-   * stay beside them, so that unmerging is exact. All merged weights are computed before one is used;
-   * if one cannot be, nothing changes. Calls that run go on with the weights that they began with.
+   * stay beside them, so that unmerging is exact. All merged weights are computed before one is
+   * used; if one cannot be, nothing changes. Calls that run go on with the weights that they began
+   * with.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged, if one is being
    *     trained, or if adapters are merged already
@@ -345,8 +347,8 @@ public final class PeftModel extends LoadedModel {
    * back if one fails.
    *
    * @return the plain model, which is this model's base and closes with it
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if an adapter is
-   *     being trained, or within a call of this thread
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if an adapter
+   *     is being trained, or within a call of this thread
    */
   public TransformerModel mergeAndUnload() {
     adapters.settle();

@@ -1,7 +1,5 @@
 package io.github.peft4j;
 
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.ModelCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -18,7 +16,9 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.torchfile.TorchFile;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.HiddenSite;
 import java.io.IOException;
@@ -312,7 +312,8 @@ class AdapterHubTest {
           ModelCall call = model.newCall();
           Pass pass = call.pass()) {
         NDArray x = manager.randomNormal(new Shape(2, 3, first.dimension()));
-        float[] back = Autograd.without(() -> Tensors.floats(last.forward(first.forward(x, pass), pass)));
+        float[] back =
+            Autograd.without(() -> Tensors.floats(last.forward(first.forward(x, pass), pass)));
         float[] there = Autograd.without(() -> Tensors.floats(first.forward(x, pass)));
         assertThat(there).isNotEqualTo(Tensors.floats(x));
         assertThat(back).usingComparatorWithPrecision(1e-5f).containsExactly(Tensors.floats(x));

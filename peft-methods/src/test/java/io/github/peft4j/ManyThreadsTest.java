@@ -24,16 +24,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Eight threads on two models: six compute with adapters and compositions of them, two load, rename,
- * remove, activate and merge. Every row is compared with what one thread computed before. {@code
- * -Dpeft4j.stress.seconds=300} makes it longer.
+ * Eight threads on two models: six compute with adapters and compositions of them, two load,
+ * rename, remove, activate and merge. Every row is compared with what one thread computed before.
+ * {@code -Dpeft4j.stress.seconds=300} makes it longer.
  */
 class ManyThreadsTest {
 
@@ -81,8 +81,7 @@ class ManyThreadsTest {
       for (int i = 0; i < values.length; i++) {
         values[i] += (float) (0.3 * random.nextGaussian());
       }
-      try (var changed =
-          tensor.value().getManager().create(values, tensor.value().getShape())) {
+      try (var changed = tensor.value().getManager().create(values, tensor.value().getShape())) {
         Tensors.copy(tensor.value(), changed);
       }
     }
@@ -235,7 +234,9 @@ class ManyThreadsTest {
     double[] actual = probabilities(result);
     for (int i = 0; i < wanted.length; i++) {
       if (!(Math.abs(wanted[i] - actual[i]) <= TOLERANCE)) {
-        wrong.add("%s of %s in %s: %s, not %s".formatted(adapter, text, composition, actual[i], wanted[i]));
+        wrong.add(
+            "%s of %s in %s: %s, not %s"
+                .formatted(adapter, text, composition, actual[i], wanted[i]));
         return;
       }
     }
@@ -260,7 +261,9 @@ class ManyThreadsTest {
   private void compare(Map<String, String> expected, Object adapter, String text, String actual) {
     count("written");
     if (!actual.equals(expected.get(adapter + text))) {
-      wrong.add("%s of %s: '%s', not '%s'".formatted(adapter, text, actual, expected.get(adapter + text)));
+      wrong.add(
+          "%s of %s: '%s', not '%s'"
+              .formatted(adapter, text, actual, expected.get(adapter + text)));
     }
   }
 
@@ -304,8 +307,6 @@ class ManyThreadsTest {
   private static long resident() throws IOException {
     System.gc();
     Path status = Path.of("/proc/self/statm");
-    return Files.exists(status)
-        ? Long.parseLong(Files.readString(status).split(" ")[1]) * 4096
-        : 0;
+    return Files.exists(status) ? Long.parseLong(Files.readString(status).split(" ")[1]) * 4096 : 0;
   }
 }

@@ -31,9 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ViewsTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2)
-          .targeting("q_proj", "v_proj")
-          .initialization(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2).targeting("q_proj", "v_proj").initialization(LoraInitialization.RANDOM);
   private static final GenerationConfig TWO = GenerationConfig.greedy().maxNewTokens(2);
 
   @TempDir Path folder;

@@ -2,8 +2,8 @@ package io.github.peft4j.generate;
 
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Composition;
@@ -19,8 +19,9 @@ import java.util.function.Consumer;
  * alone, with the keys and values of all before it in a cache. A decoder continues its prompt; an
  * encoder-decoder reads it once and answers it.
  *
- * <p>A whole generation computes with the adapters that its model has at the begin, also a different
- * one for each prompt of a batch. A generator has no state of its own; several threads may use one.
+ * <p>A whole generation computes with the adapters that its model has at the begin, also a
+ * different one for each prompt of a batch. A generator has no state of its own; several threads
+ * may use one.
  */
 public final class Generator {
 

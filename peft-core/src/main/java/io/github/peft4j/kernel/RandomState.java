@@ -3,8 +3,8 @@ package io.github.peft4j.kernel;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * PyTorch's random generator, of which a process has one for each device: whoever draws numbers from
- * a seed holds it until he is done, so that threads do not draw between each other's numbers.
+ * PyTorch's random generator, of which a process has one for each device: whoever draws numbers
+ * from a seed holds it until he is done, so that threads do not draw between each other's numbers.
  */
 public final class RandomState implements AutoCloseable {
 

@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer;
 
 /**
- * A model and the adapters that it computes with: what generators, classifiers and evaluations take.
- * Which adapters those are is settled anew at the begin of each call.
+ * A model and the adapters that it computes with: what generators, classifiers and evaluations
+ * take. Which adapters those are is settled anew at the begin of each call.
  */
 public interface AdaptedModel {
 

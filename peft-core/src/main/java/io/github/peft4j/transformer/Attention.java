@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -174,7 +174,8 @@ final class Attention extends NamedBlock {
   }
 
   NDArray forward(NDArray x, Pass pass) {
-    return output.forward(site.forward(cross ? overMemory(x, pass) : overItself(x, pass), pass), pass);
+    return output.forward(
+        site.forward(cross ? overMemory(x, pass) : overItself(x, pass), pass), pass);
   }
 
   private AttentionSite.Input overItself(NDArray x, Pass pass) {
@@ -193,8 +194,12 @@ final class Attention extends NamedBlock {
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
     NDArray memory = pass.memory();
     KeyValueCache cache = pass.cache();
-    NDArray k = cache == null ? key(memory, pass) : cache.once(name() + ".key", () -> key(memory, pass));
-    NDArray v = cache == null ? value(memory, pass) : cache.once(name() + ".value", () -> value(memory, pass));
+    NDArray k =
+        cache == null ? key(memory, pass) : cache.once(name() + ".key", () -> key(memory, pass));
+    NDArray v =
+        cache == null
+            ? value(memory, pass)
+            : cache.once(name() + ".value", () -> value(memory, pass));
     return new AttentionSite.Input(x, query(x, pass), k, v, pass.memoryBias(), false);
   }
 
@@ -222,8 +227,7 @@ final class Attention extends NamedBlock {
     return splitHeads.call(require(value).forward(x, context));
   }
 
-  private static NDArray normed(
-      NDArray heads, @Nullable Norm norm, ForwardContext context) {
+  private static NDArray normed(NDArray heads, @Nullable Norm norm, ForwardContext context) {
     return norm == null ? heads : norm.forward(heads, context);
   }
 

@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.HiddenSite;
 import org.jspecify.annotations.Nullable;
 

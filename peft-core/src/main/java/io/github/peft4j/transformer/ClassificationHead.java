@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import java.util.function.BiFunction;
 

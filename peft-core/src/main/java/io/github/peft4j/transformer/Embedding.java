@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.ParameterSite;
 
 /** A table of vectors: ids (B, T) → (B, T, d). */
@@ -29,7 +29,9 @@ public final class Embedding extends NamedBlock {
     this.weight = new ParameterSite(name + ".weight", weight);
     this.site =
         publish(
-            new EmbeddingSite(name, this.weight,
+            new EmbeddingSite(
+                name,
+                this.weight,
                 (ids, context) -> EMBEDDING.call(ids, this.weight.value(context))));
     publish(this.weight);
   }

@@ -1,6 +1,5 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -8,6 +7,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.Arrays;
 
 /**
@@ -143,7 +143,8 @@ public abstract class Head extends NamedBlock {
               train,
               () ->
                   CROSS_ENTROPY.call(
-                      project(SLICE.call(leaf, from, number), context), SLICE.call(classes, from, number)));
+                      project(SLICE.call(leaf, from, number), context),
+                      SLICE.call(classes, from, number)));
       if (train && Autograd.requiresGradient(loss)) {
         Autograd.backward(loss, SCALE_LIKE.call(loss, manager.create((float) scale)));
       }

@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ActiveAdapters;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.HiddenSite;
 import io.github.peft4j.tuner.InputSite;
 import org.jspecify.annotations.Nullable;
@@ -80,7 +80,8 @@ final class InputEmbedding extends NamedBlock {
   /** The first hidden state; the pass learns of masks and positions. */
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     InputSite.Sequence entered =
-        site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
+        site.forward(
+            new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
     NDArray x = embed(input.ids(), entered.embedding(), pass, causal);
     if (entered.embedded() == null) {
       return x;

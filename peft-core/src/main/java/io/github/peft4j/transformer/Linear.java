@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.ParameterSite;

@@ -1,6 +1,5 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ActiveAdapters;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -10,6 +9,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ForwardContext;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.NormSite;
 import io.github.peft4j.tuner.ParameterSite;
 import org.jspecify.annotations.Nullable;

@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer;
 
-import io.github.peft4j.tuner.ActiveAdapters;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -60,7 +60,8 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     Norm norm = finalNorm;
     return norm == null
         ? h
-        : tape.segment(h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
+        : tape.segment(
+            h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
   }
 
   /** Frees what was computed besides the weights. */

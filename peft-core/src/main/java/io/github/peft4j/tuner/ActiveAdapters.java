@@ -52,7 +52,8 @@ public final class ActiveAdapters {
       Composition composition, Map<String, AdapterLayers> layers, List<Site<?, ?>> sites) {
     Map<String, AdapterLayers> named =
         composition.adapters().stream()
-            .collect(Collectors.toMap(name -> name, name -> Objects.requireNonNull(layers.get(name))));
+            .collect(
+                Collectors.toMap(name -> name, name -> Objects.requireNonNull(layers.get(name))));
     return composition == Composition.NONE
         ? NONE
         : new ActiveAdapters(composition, named, sites, Map.of());
@@ -100,7 +101,10 @@ public final class ActiveAdapters {
 
   /** The layers at a site, the innermost first. */
   public <I, O> List<TunerLayer<I, O>> at(Site<I, O> site) {
-    return composition.adapters().stream().map(name -> layer(name, site)).filter(Objects::nonNull).toList();
+    return composition.adapters().stream()
+        .map(name -> layer(name, site))
+        .filter(Objects::nonNull)
+        .toList();
   }
 
   /** The layers that one row of a batch goes through at a site, for every way there is. */

@@ -9,7 +9,9 @@ record Alone(String adapter) implements Composition {
   @Override
   public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
     Change<I, O> change = place.change(adapter);
-    return change == null ? base : (input, context) -> change.forward(input, new Forward<>(base, context));
+    return change == null
+        ? base
+        : (input, context) -> change.forward(input, new Forward<>(base, context));
   }
 
   @Override

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which rows of the batch are computed: what part of each split they are, and which row each item
- * of an input stands for. Items are rows but where the loss is computed: there the head sees
- * tokens that have a label, each of some row.
+ * of an input stands for. Items are rows but where the loss is computed: there the head sees tokens
+ * that have a label, each of some row.
  */
 public final class BatchRows {
 

@@ -185,8 +185,7 @@ public final class Calls {
 
   private boolean mustWait(Call call, boolean nested) {
     return running.stream().anyMatch(other -> !other.isOfThisThread() && call.excludes(other))
-        || (!nested
-            && waiting.stream().takeWhile(other -> other != call).anyMatch(call::excludes));
+        || (!nested && waiting.stream().takeWhile(other -> other != call).anyMatch(call::excludes));
   }
 
   /** What this thread owns it may use within; what it uses it cannot own. */
@@ -205,8 +204,8 @@ public final class Calls {
   }
 
   /**
-   * Has no new call use a resource, and frees it when the last of those that do has ended. Waits for
-   * nobody.
+   * Has no new call use a resource, and frees it when the last of those that do has ended. Waits
+   * for nobody.
    */
   public void retire(Resource resource) {
     boolean free;

@@ -8,8 +8,9 @@ import java.util.stream.LongStream;
  * Rows of one batch go through different parts, each as if it were alone. What the frozen model
  * computes is computed once for the whole batch wherever a part asks for it with its own input.
  *
- * <p>A site's computation may contain other sites (a branch contains its linear maps). The context that
- * a part computes in says which part it is, so that all sites that it reaches are that part's alone.
+ * <p>A site's computation may contain other sites (a branch contains its linear maps). The context
+ * that a part computes in says which part it is, so that all sites that it reaches are that part's
+ * alone.
  */
 abstract class RowWise implements Composition {
 

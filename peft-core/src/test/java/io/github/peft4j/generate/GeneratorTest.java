@@ -1,7 +1,5 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.AdaptedModel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -14,12 +12,14 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.KeyValueCache;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Forward;

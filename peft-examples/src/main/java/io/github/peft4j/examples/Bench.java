@@ -36,7 +36,8 @@ import java.util.Set;
  * <p>A training step is that of {@code FineTuner}: forwards, backwards, clipping, AdamW; times are
  * medians, of all steps but the first ten, in which the JVM compiles. Cases are {@code recompute},
  * {@code train} and {@code inference}, in this order if none are named, since PyTorch keeps the
- * memory that it once had.
+ * memory that it once had. {@code serve} is four threads against four threads with a lock, each for
+ * as many seconds as there are steps.
  */
 public final class Bench {
 
@@ -98,6 +99,10 @@ public final class Bench {
       try (AdamW optimizer = new AdamW(groups, RATE);
           TrainingRule.Correction correction = chosen.rule.correction(adapter)) {
         for (String name : arguments.list("cases", "recompute,train,inference")) {
+          if (name.equals("serve")) {
+            System.out.println(new Serving(model, ids(model), steps).measure(shape));
+            continue;
+          }
           Result result = measure(name, model, optimizer, correction);
           System.out.println(json(shape, method, name, model, groups.keySet(), result));
         }

@@ -1,6 +1,5 @@
 package io.github.peft4j.golden;
 
-import io.github.peft4j.transformer.ModelCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -16,6 +15,7 @@ import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;

@@ -1,6 +1,5 @@
 package io.github.peft4j.golden;
 
-import io.github.peft4j.AdapterTraining;
 import static io.github.peft4j.Closeness.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -10,6 +9,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.golden.GoldenRules.Kind;

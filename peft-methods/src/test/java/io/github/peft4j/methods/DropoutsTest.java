@@ -1,9 +1,5 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.ActiveAdapters;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.kernel.Tape;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.Device;
@@ -17,6 +13,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.linear.BlockDropout;
@@ -26,7 +23,10 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.ArrayList;
@@ -142,16 +142,16 @@ class DropoutsTest {
     double[][] moments = new double[2][Math.toIntExact(y.getShape().size())];
     try (Pass pass = new Pass(Tape.inference(), null, ActiveAdapters.NONE).training()) {
       Forward<NDArray, NDArray> base = new Forward<>((in, context) -> y, pass);
-    for (int draw = 0; draw < DRAWS; draw++) {
-      Autograd.seed(draw);
-      try (Scope scope = new Scope()) {
-        float[] values = Tensors.floats(Autograd.without(() -> layer.forward(x, base)));
-        for (int i = 0; i < values.length; i++) {
-          moments[0][i] += values[i] / DRAWS;
-          moments[1][i] += (double) values[i] * values[i] / DRAWS;
+      for (int draw = 0; draw < DRAWS; draw++) {
+        Autograd.seed(draw);
+        try (Scope scope = new Scope()) {
+          float[] values = Tensors.floats(Autograd.without(() -> layer.forward(x, base)));
+          for (int i = 0; i < values.length; i++) {
+            moments[0][i] += values[i] / DRAWS;
+            moments[1][i] += (double) values[i] * values[i] / DRAWS;
+          }
         }
       }
-    }
     }
     return moments;
   }

@@ -1,7 +1,5 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Computation;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -21,9 +19,11 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Fusing;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;

@@ -1,7 +1,5 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.AdapterTraining;
-import io.github.peft4j.transformer.ModelCall;
 import static io.github.peft4j.Closeness.assertClose;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -10,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
@@ -18,6 +17,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.ParameterSite;

@@ -1,6 +1,5 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.tuner.ActiveAdapters;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -23,6 +22,7 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.Composition;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
@@ -151,8 +151,7 @@ class WritingTest {
   @MethodSource("methods")
   void adaptersInParallelWriteATextEachOfEveryPrompt(TinyModel tiny, PeftConfig config) {
     try (PeftModel model = pair(tiny, config)) {
-      List<double[]> texts =
-          write(model.using(Composition.parallel("a", "b")), PROMPTS);
+      List<double[]> texts = write(model.using(Composition.parallel("a", "b")), PROMPTS);
 
       List<double[]> expected = new ArrayList<>();
       for (String adapter : List.of("a", "b")) {
@@ -213,8 +212,7 @@ class WritingTest {
   void anEncoderDecodersTextComesInPieces() {
     try (PeftModel model = pair(TinyModel.T5, LoraConfig.ofRank(2))) {
       List<String> pieces = new ArrayList<>();
-      Generation text =
-          new Generator(model, tokenizer).generate(PROMPT, ENDLESS, pieces::add);
+      Generation text = new Generator(model, tokenizer).generate(PROMPT, ENDLESS, pieces::add);
 
       assertThat(pieces).hasSizeGreaterThan(1);
       assertThat(String.join("", pieces)).isEqualTo(text.text());
@@ -262,7 +260,8 @@ class WritingTest {
       }
       assertThatThrownBy(() -> model.base().decode(List.of(new long[0]), 0, ActiveAdapters.NONE))
           .hasMessageContaining("[0] ids");
-      assertThatThrownBy(() -> model.base().decode(List.of(), 0, ActiveAdapters.NONE)).hasMessageContaining("[] ids");
+      assertThatThrownBy(() -> model.base().decode(List.of(), 0, ActiveAdapters.NONE))
+          .hasMessageContaining("[] ids");
     }
   }
 

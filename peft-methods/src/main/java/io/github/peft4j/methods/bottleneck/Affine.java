@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
 
 /** One of an adapter's two maps, x → W x + b. */

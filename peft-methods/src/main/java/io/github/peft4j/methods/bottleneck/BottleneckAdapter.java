@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -176,7 +176,12 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private NDArray up(NDArray z, ForwardContext context) {
     NDArray x = before == null ? z : before.of(z);
     NDArray u =
-        up.call(x, first.weight(context), first.bias(context), second.weight(context), second.bias(context));
+        up.call(
+            x,
+            first.weight(context),
+            first.bias(context),
+            second.weight(context),
+            second.bias(context));
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }

@@ -2,8 +2,8 @@ package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Trainable;
 import java.util.HashMap;
@@ -75,7 +75,10 @@ final class Hypercomplex {
   }
 
   /** One map. */
-  private record Sum(Function<ForwardContext, NDArray> a, Function<ForwardContext, NDArray> b, @Nullable Trainable added)
+  private record Sum(
+      Function<ForwardContext, NDArray> a,
+      Function<ForwardContext, NDArray> b,
+      @Nullable Trainable added)
       implements Affine {
 
     @Override
@@ -120,7 +123,8 @@ final class Hypercomplex {
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
     String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
-    Function<ForwardContext, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), reads);
+    Function<ForwardContext, NDArray> a =
+        matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), reads);
     Function<ForwardContext, NDArray> b =
         matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), reads);
     return new Sum(

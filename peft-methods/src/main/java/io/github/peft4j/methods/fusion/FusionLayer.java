@@ -110,14 +110,16 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       Forward<SublayerSite.Input, NDArray> base,
       List<Forward<SublayerSite.Input, NDArray>> parts) {
     NDArray h = base.forward(input); // (B, T, D)
-    NDArray z = queryBeforeNorm ? h : input.norm().forward(ADD.call(h, input.residual()), base.context());
+    NDArray z =
+        queryBeforeNorm ? h : input.norm().forward(ADD.call(h, input.residual()), base.context());
     NDList changes = new NDList();
     parts.forEach(part -> changes.add(SUBTRACT.call(part.forward(input), h)));
     NDArray u = STACK.callWithLists(changes).singletonOrThrow(); // (B, T, n, D)
     NDArray scores =
         SCORES.call(
             z, u, queryWeight.value(), queryBias.value(), keyWeight.value(), keyBias.value());
-    NDArray kept = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(scores) : scores;
+    NDArray kept =
+        isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(scores) : scores;
     return MIX.call(h, kept, value == null ? u : VALUES.call(u, value.value()));
   }
 

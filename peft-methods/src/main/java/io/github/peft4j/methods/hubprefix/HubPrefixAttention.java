@@ -74,6 +74,8 @@ final class HubPrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> 
   }
 
   private NDArray drop(NDArray p, NDArray x, ForwardContext context) {
-    return isTraining(context) && dropout > 0 ? Dropout.of(dropout).call(FOR_EACH_ROW.call(p, x)) : p;
+    return isTraining(context) && dropout > 0
+        ? Dropout.of(dropout).call(FOR_EACH_ROW.call(p, x))
+        : p;
   }
 }

@@ -127,12 +127,12 @@ final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
     }
     NDArray dropped = Dropout.of(dropout).call(x);
     NDArray old = factors.remaining(dropped, base);
-    NDArray changed = dora(dropped, old, factors.trainedA().value(), factors.trainedB().value(), base.context());
+    NDArray changed =
+        dora(dropped, old, factors.trainedA().value(), factors.trainedB().value(), base.context());
     return REPLACE.call(factors.remaining(x, base), old, changed);
   }
 
-  private NDArray dora(
-      NDArray x, NDArray y, NDArray a, NDArray b, ForwardContext context) {
+  private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b, ForwardContext context) {
     NDArray n = isTraining(context) ? length.length() : lengthAtRest.value();
     NDArray zero = magnitude.zero();
     NDArray one = magnitude.one();

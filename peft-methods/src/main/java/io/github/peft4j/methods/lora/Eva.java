@@ -111,8 +111,7 @@ public final class Eva {
     try (EvaInputs inputs = new EvaInputs(config, eva, targets, model.base())) {
       AdapterLayers probes = new AdapterLayers();
       targets.forEach(site -> probes.put(site, inputs.probe(site)));
-      ActiveAdapters active =
-          model.base().resolve(Composition.of(PROBE), Map.of(PROBE, probes));
+      ActiveAdapters active = model.base().resolve(Composition.of(PROBE), Map.of(PROBE, probes));
       ranks = inputs.explain(model.base(), active, batches);
       ranks.forEach((site, rank) -> directions.put(site, inputs.directions(site, rank)));
     }

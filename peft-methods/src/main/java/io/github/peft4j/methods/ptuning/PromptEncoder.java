@@ -45,9 +45,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
         };
     this.prompt =
         new EncodedPrompt(
-            embedding,
-            head::forward,
-            buffer("prompt_embeddings", initial.zeros(rows, d)));
+            embedding, head::forward, buffer("prompt_embeddings", initial.zeros(rows, d)));
     this.n = config.tokens().numVirtualTokens();
     this.first = FIRST.with("n", n);
   }

@@ -83,11 +83,17 @@ class LoraTest {
               .weight();
       LinearSite conv =
           new LinearSite(
-              "h.0.attn.c_attn", LinearSite.Role.QUERY_KEY_VALUE, weight, null, true, (x, context) -> x);
+              "h.0.attn.c_attn",
+              LinearSite.Role.QUERY_KEY_VALUE,
+              weight,
+              null,
+              true,
+              (x, context) -> x);
       Initial initial = new Initial(model.base().manager(), Precision.FLOAT32, 1);
       LoraConfig config =
           new Lora()
-              .complete(LoraConfig.ofRank(2), new Sites(Stream.of(conv), Map.of(), initial, null, null));
+              .complete(
+                  LoraConfig.ofRank(2), new Sites(Stream.of(conv), Map.of(), initial, null, null));
       assertThat(config.fanInFanOut()).isTrue();
       assertThat(config.targetModules()).isEqualTo(TargetModules.of(List.of("c_attn")));
     }

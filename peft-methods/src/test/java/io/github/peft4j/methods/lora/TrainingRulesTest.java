@@ -1,7 +1,5 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.ModelCall;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -23,7 +21,9 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Trainable;
@@ -87,8 +87,7 @@ class TrainingRulesTest {
 
   private static void gradients(PeftModel model) {
     ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
-    new Backpropagation(model, false)
-        .run(input, new Targets.Classes(new long[] {0, 2}), 0.5, 7);
+    new Backpropagation(model, false).run(input, new Targets.Classes(new long[] {0, 2}), 0.5, 7);
   }
 
   private static Map<String, float[]> trained(PeftModel model) {
