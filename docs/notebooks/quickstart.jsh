@@ -2,18 +2,27 @@
 //   jshell --class-path "peft-examples/target/classes:$(cat peft-examples/target/classpath.txt)" docs/notebooks/quickstart.jsh
 import io.github.peft4j.*;
 import io.github.peft4j.data.*;
-import io.github.peft4j.examples.*;
 import io.github.peft4j.methods.lora.*;
+import io.github.peft4j.pretrained.*;
 import io.github.peft4j.train.*;
 
-var sentences = LanguageToolExamples.load();
-var model = MiniLm.load("acceptable", "unacceptable").adapt(LoraConfig.ofRank(8).alpha(16).targeting("query", "value").saving("pooler"));
-System.out.println(model.trainableParameters());
-var report = FineTuner.of(model).on(sentences.train().shuffle(1).take(128)).validateOn(sentences.test().take(64)).epochs(1).batchSize(32).learningRate(1e-3).run();
-System.out.println(report);
-model.save("target/quickstart");
+var tickets = "docs/notebooks/";
+var saved = "target/quickstart";
 
-var again = MiniLm.load("acceptable", "unacceptable").loadAdapter("target/quickstart");
-System.out.println(again.classify("She have lived here for years."));
+var train = Csv.read(tickets + "tickets-train.csv").text("text").label("label");
+var test = Csv.read(tickets + "tickets-test.csv").text("text").label("label");
+var model = MiniLm.load("billing", "shipping", "technical").adapt(LoraConfig.ofRank(8).loraAlpha(16).targetModules("query", "value").modulesToSave("pooler"));
+System.out.println(model.trainableParameters());
+
+var report = FineTuner.of(model).on(train).validateOn(test).epochs(8).batchSize(16).learningRate(1e-3).run();
+System.out.println(report);
+
+model.save(saved);
+var again = MiniLm.load("billing", "shipping", "technical").loadAdapter(saved);
+var answer = again.classify("My package still has not come");
+System.out.println(answer);
+
+var accuracy = report.finalMetrics().orElseThrow().get(Metrics.ACCURACY);
+if (accuracy < 0.85 || !answer.best().getClassName().equals("shipping")) throw new AssertionError("accuracy " + accuracy + ", " + answer);
 System.out.println("quickstart: ok");
 /exit

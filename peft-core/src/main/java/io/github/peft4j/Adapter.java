@@ -49,42 +49,35 @@ public final class Adapter {
   private final Calls.Resource resource;
   private final AtomicBoolean training = new AtomicBoolean();
   private volatile boolean isFrozen;
+  private BareNames names = BareNames.NONE;
 
   <C extends PeftConfig> Adapter(
       String name,
       C config,
       PeftMethod<C> method,
+      PeftLayout<C> layout,
       Sites sites,
       Calls calls,
+      Map<String, Trainable> tensors,
+      Map<String, ParameterSite> frozen,
       Map<String, JsonElement> file,
       @Nullable List<String> modulesToSave) {
     this.name = name;
     this.layers = sites.layers();
     this.resource = calls.resource("adapter '" + name + "'", this::free);
     this.config = config;
-    this.trained = () -> method.trained(config, rewrites());
+    this.trained = () -> layout.trained(config, rewrites());
     this.method = method;
     this.composition = called -> method.composition(called, config);
     this.listeners = List.copyOf(sites.listeners());
     this.rewrites = List.copyOf(sites.rewrites());
-    this.frozen = Map.copyOf(sites.frozen());
+    this.frozen = Map.copyOf(frozen);
     this.file = file;
     this.modulesToSave = modulesToSave;
-    this.tensors = new LinkedHashMap<>();
+    this.tensors = tensors;
     for (Sites.Rewrite rewrite : rewrites) {
-      for (Trainable trainable : rewrite.layer().trainables()) {
-        String key =
-            rewrite.name() != null
-                ? rewrite.name()
-                : method.tensorName(rewrite.site(), trainable.key());
-        Trainable other = tensors.put(key, trainable);
-        owners.put(trainable, rewrite.layer());
-        if (other != null && other != trainable) {
-          throw new IllegalStateException("two tensors are called " + key);
-        }
-      }
+      rewrite.layer().trainables().forEach(tensor -> owners.put(tensor, rewrite.layer()));
     }
-    tensors.putAll(sites.stored());
   }
 
   /** The fields that every new adapter's file has. */
@@ -167,6 +160,16 @@ public final class Adapter {
     this.trainings = List.copyOf(trainings);
   }
 
+  /** To be called when its file has other names than its tensors, as it is to have again. */
+  void names(BareNames inFile) {
+    names = inFile;
+  }
+
+  /** What tensors are called in its file. */
+  BareNames names() {
+    return names;
+  }
+
   /** A tensor as its file holds it. */
   NDArray stored(Trainable tensor) {
     TunerLayer<?, ?> owner = owners.get(tensor);
@@ -233,21 +236,6 @@ public final class Adapter {
     Map<String, Trainable> some = new LinkedHashMap<>(tensors);
     some.keySet().retainAll(names);
     return some;
-  }
-
-  /**
-   * Its method, if AdapterHub's library has it in this form.
-   *
-   * @throws UnsupportedMethodException if the library has not
-   */
-  AdapterHubMethod<?> adapterHubMethod() {
-    if (method instanceof AdapterHubMethod<?> hub && hub.writesAdapterHub()) {
-      return hub;
-    }
-    throw new UnsupportedMethodException(
-        "AdapterHub's files of "
-            + type()
-            + " are not supported; save the adapter as Hugging Face PEFT does, by save(folder)");
   }
 
   /** Its config with what training has decided. */

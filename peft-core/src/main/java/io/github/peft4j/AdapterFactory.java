@@ -1,23 +1,25 @@
 package io.github.peft4j;
 
 import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.NearNames;
 import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.WeightTying;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,48 +40,61 @@ record AdapterFactory(
 
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
+  /**
+   * An adapter that is about to be put into the model.
+   *
+   * @param fields of its adapter_config.json that its config's record lacks, or has as defaults
+   * @param modulesToSave modules that are trained whole, classifiers included; null for none
+   * @param stored shapes of the tensors that a file holds for it, by name; null for a fresh one
+   */
+  record Injection<C extends PeftConfig>(
+      PeftMethod<C> method,
+      C config,
+      Map<String, JsonElement> fields,
+      @Nullable List<String> modulesToSave,
+      @Nullable Map<String, long[]> stored) {}
+
   /** A fresh adapter. */
   <C extends PeftConfig> Adapter fresh(String name, C config) {
-    PeftMethod<C> method = PeftMethods.of(config);
-    return inject(
-        name, config, method, common(method), withClassifiers(config.modulesToSave()), null);
+    return inject(name, ofConfig(config, null));
   }
 
   /** An adapter whose tensors are about to be set. */
   <C extends PeftConfig> Adapter blank(String name, C config) {
-    PeftMethod<C> method = PeftMethods.of(config);
-    return inject(
-        name, config, method, common(method), withClassifiers(config.modulesToSave()), Map.of());
+    return inject(name, ofConfig(config, Map.of()));
   }
 
-  /** An adapter out of a folder. */
+  private <C extends PeftConfig> Injection<C> ofConfig(
+      C config, @Nullable Map<String, long[]> stored) {
+    PeftMethod<C> method = PeftMethods.of(config);
+    return new Injection<>(
+        method, config, commonFields(method), withClassifiers(config.modulesToSave()), stored);
+  }
+
+  /** An adapter out of a folder of any format. */
   Adapter read(String name, Path folder) {
-    JsonObject json = AdapterFiles.readConfig(folder);
-    if (AdapterHubConfig.isOne(json)) {
-      return readAdapterHub(name, AdapterHubConfig.method(json), folder, json);
-    }
-    String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    PeftMethod<?> method = PeftMethods.ofType(type(json, source));
-    Adapter adapter = read(name, method, json, source, AdapterFiles.shapes(folder));
+    return AdapterFormat.ALL.stream()
+        .filter(format -> format.isFormatOf(folder))
+        .findFirst()
+        .orElseThrow()
+        .read(name, folder, this);
+  }
+
+  /**
+   * Puts an adapter into the model and sets its tensors; if either fails, the model is as before.
+   *
+   * @param source the file of its config, for errors
+   * @param tensors sets the tensors
+   */
+  Adapter load(Injection<?> injection, String name, String source, Consumer<Adapter> tensors) {
+    Adapter adapter = naming(source, () -> inject(name, injection));
     try {
-      AdapterFiles.readTensors(folder, adapter, base.manager());
+      tensors.accept(adapter);
       return adapter;
     } catch (RuntimeException e) {
       adapter.free();
       throw e;
     }
-  }
-
-  private static String type(JsonObject json, String source) {
-    JsonElement type = json.get("peft_type");
-    if (type == null) {
-      throw new IllegalArgumentException(source + ": field 'peft_type' is missing");
-    }
-    if (!type.isJsonPrimitive()) {
-      throw new IllegalArgumentException(
-          source + ": field 'peft_type' is " + type + "; expected a method's name, such as LORA");
-    }
-    return type.getAsString();
   }
 
   /** Says of what is wrong with a config which file it stands in. */
@@ -93,92 +108,46 @@ record AdapterFactory(
     }
   }
 
-  private <C extends PeftConfig> Adapter read(
-      String name,
-      PeftMethod<C> method,
-      JsonObject json,
-      String source,
-      Map<String, long[]> shapes) {
-    C config =
-        method.asRead(
-            ConfigJson.read(method.configType(), json, source),
-            base.config().text("model_type", ""));
-    Map<String, JsonElement> file = common(method);
-    file.putAll(json.asMap());
-    List<String> modules =
-        !ConfigJson.savesModules(json, config)
-            ? null
-            : classifies(json.get("task_type"))
-                ? withClassifiers(config.modulesToSave())
-                : config.modulesToSave();
-    return naming(source, () -> inject(name, config, method, file, modules, shapes));
-  }
-
-  private <C extends PeftConfig> Adapter readAdapterHub(
-      String name, AdapterHubMethod<C> method, Path folder, JsonObject json) {
-    String source = folder.resolve(AdapterFiles.CONFIG).toString();
-    C config =
-        method.fromAdapterHub(
-            AdapterHubConfig.of(json), AdapterHubFiles.modules(folder, base), source);
-    List<String> head =
-        AdapterHubFiles.head(folder, base)
-            .map(own -> own.modules().stream().map(Site::name).toList())
-            .orElse(null);
-    Adapter adapter =
-        naming(
-            source,
-            () -> inject(name, config, method, common(method), withClassifiers(head), Map.of()));
-    try {
-      AdapterHubFiles.readTensors(folder, json, adapter, base);
-      return adapter;
-    } catch (RuntimeException e) {
-      adapter.free();
-      throw e;
-    }
-  }
-
-  private Map<String, JsonElement> common(PeftMethod<?> method) {
+  /** The fields that every new adapter's file has. */
+  Map<String, JsonElement> commonFields(PeftMethod<?> method) {
     return Adapter.common(method, base.task(), origin);
   }
 
-  /**
-   * Injects an adapter.
-   *
-   * @param stored shapes of the tensors that a file holds for it, by name; null for a fresh one
-   */
-  private <C extends PeftConfig> Adapter inject(
-      String name,
-      C config,
-      PeftMethod<C> method,
-      Map<String, JsonElement> common,
-      @Nullable List<String> modulesToSave,
-      @Nullable Map<String, long[]> stored) {
+  private <C extends PeftConfig> Adapter inject(String name, Injection<C> injection) {
+    PeftMethod<C> method = injection.method();
+    C config = injection.config();
+    PeftNames<C> names = new PeftNames<>(PeftLayouts.of(method), injection.stored());
     Sites sites =
         new Sites(
             base.sites(),
             present.get(),
             new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
-            stored == null ? null : stored.keySet(),
+            injection.stored() == null ? null : names::isStored,
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
-      List<String> saved = modulesToSave;
-      if (modulesToSave != null && tiesModules(config, modulesToSave, method, sites)) {
-        saved = new WeightTying(sites).withTable(modulesToSave);
+      List<String> saved = injection.modulesToSave();
+      Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
+      if (saved != null && tiesModules(config, saved, sites)) {
+        saved = new WeightTying(sites).withTable(saved);
         saveModules(sites, saved);
-        sites
-            .followTables()
-            .forEach((map, table) -> sites.alias(method.tensorName(map, "weight"), table));
+        followed.putAll(sites.followTables());
       } else {
         saveModules(sites, saved);
       }
       C complete = method.complete(config, sites);
-      method.inject(stored == null ? complete : method.asStored(complete, stored), sites);
-      if (complete instanceof TargetedConfig<?> targeted
-          && targeted.targetModules() != null
-          && method.storesTables(complete)) {
-        StoredTables.store(targeted.targetModules(), method.modulePrefix(), sites);
-      }
-      return new Adapter(name, complete, method, sites, base.calls(), common, saved);
+      method.inject(names.asStored(complete), sites);
+      followed.putAll(BroughtTables.use(names, sites));
+      return new Adapter(
+          name,
+          complete,
+          method,
+          names.layout(),
+          sites,
+          base.calls(),
+          names.tensors(complete, sites, followed),
+          names.frozen(complete, sites),
+          injection.fields(),
+          saved);
     } catch (RuntimeException | OutOfMemoryError e) {
       Adapter.free(sites.rewrites());
       throw e;
@@ -186,28 +155,18 @@ record AdapterFactory(
   }
 
   /** Whether outputs are to follow the table: a file tells where its names do not. */
-  private static boolean tiesModules(
-      PeftConfig config, List<String> modulesToSave, PeftMethod<?> method, Sites sites) {
+  private static boolean tiesModules(PeftConfig config, List<String> modulesToSave, Sites sites) {
     if (!config.ensureWeightTying()) {
       return false;
     }
     WeightTying tying = new WeightTying(sites);
     return tying.concerns(modulesToSave)
         || (TargetModules.of(modulesToSave).matches(tying.embedding().name())
-            && tying.outputs().stream()
-                .anyMatch(output -> sites.isRead(method.tensorName(output, "weight"))));
-  }
-
-  /** Whether a file is one of classification; without a task PEFT trains no classifier. */
-  private static boolean classifies(@Nullable JsonElement taskType) {
-    return taskType != null
-        && taskType.isJsonPrimitive()
-        && Set.of(Task.Type.SEQ_CLS.name(), Task.Type.TOKEN_CLS.name())
-            .contains(taskType.getAsString());
+            && tying.outputs().stream().anyMatch(output -> sites.isStored(output, "weight")));
   }
 
   /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
-  private @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
+  @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
     Task.Type type = base.task().type();
     if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
       return modules;

@@ -25,10 +25,10 @@ final class AdapterHubConfig {
     return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
   }
 
-  /** The method of a config. */
-  static AdapterHubMethod<?> method(JsonObject json) {
+  /** The mapping of a config. */
+  static AdapterHubMapping<?> mapping(JsonObject json) {
     JsonObject config = of(json);
-    return PeftMethods.ofAdapterHub(text(config, "architecture"), config);
+    return AdapterHubMappings.of(text(config, "architecture"), config);
   }
 
   /** The config proper. */

@@ -5,6 +5,7 @@ import io.github.peft4j.WeightChanges.Factors;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.RandomState;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
@@ -32,25 +33,12 @@ import org.jspecify.annotations.Nullable;
 /** Makes one adapter of several: of what each does to every weight. */
 final class Combiner {
 
-  private static final Kernel DIFFERENCE =
-      Kernel.of(
-          """
-          def difference(merged: Tensor, weight: Tensor) -> Tensor:
-              return torch.sub(merged, weight)
-          """);
   private static final Kernel TRANSPOSE =
       Kernel.of(
           """
           def transpose(x: Tensor) -> Tensor:
               return torch.contiguous(torch.t(x))
           """);
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(weight: Tensor, change: Tensor) -> Tensor:
-              return torch.add(weight, change)
-          """);
-
   private final TransformerModel model;
   private final List<Adapter> sources;
   private final Combination how;
@@ -204,7 +192,7 @@ final class Combiner {
   /** ΔW as the weight is stored. */
   private NDArray difference(Site<?, ?> site, Mergeable layer) {
     NDArray weight = Tensors.cast(site.weightSiteRequired().frozen(), Merger.masters(model));
-    return DIFFERENCE.call(layer.merge(weight), weight);
+    return Ops.subtract(layer.merge(weight), weight);
   }
 
   /** A table is stored as the transpose of a map from tokens to vectors. */
@@ -291,6 +279,6 @@ final class Combiner {
     NDArray combined =
         WeightChanges.combine(changes, WeightChanges.of(change.layers(), how.weights()), how);
     NDArray weight = Tensors.cast(site.frozen(), Merger.masters(model));
-    Tensors.copy(copy.value().value(), ADD.call(weight, combined));
+    Tensors.copy(copy.value().value(), Ops.add(weight, combined));
   }
 }

@@ -42,18 +42,31 @@ public final class ConfigCheck {
     return this;
   }
 
-  /** Above 0, if it is there. */
-  public ConfigCheck positive(String field, @Nullable Number value) {
-    return that(value == null || value.doubleValue() > 0, field, value, "a number above 0");
+  /** Neither infinite nor NaN, if it is there. */
+  public ConfigCheck finite(String field, @Nullable Number value) {
+    return that(
+        value == null || Double.isFinite(value.doubleValue()), field, value, "a finite number");
   }
 
-  /** At least 0. */
+  /** Finite numbers of some modules. */
+  public ConfigCheck finite(String field, Map<String, ? extends Number> values) {
+    values.forEach((name, value) -> finite(field + "." + name, value));
+    return this;
+  }
+
+  /** Above 0 and finite, if it is there. */
+  public ConfigCheck positive(String field, @Nullable Number value) {
+    return finite(field, value)
+        .that(value == null || value.doubleValue() > 0, field, value, "a number above 0");
+  }
+
+  /** At least 0 and finite. */
   public ConfigCheck notNegative(String field, Number value) {
-    return that(value.doubleValue() >= 0, field, value, "no negative number");
+    return finite(field, value).that(value.doubleValue() >= 0, field, value, "no negative number");
   }
 
   /** The probability of a dropout: at least 0 and below 1. */
   public ConfigCheck probability(String field, double value) {
-    return that(value >= 0 && value < 1, field, value, "a value in [0, 1)");
+    return finite(field, value).that(value >= 0 && value < 1, field, value, "a value in [0, 1)");
   }
 }

@@ -1,23 +1,16 @@
 package io.github.peft4j;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
+import com.google.gson.annotations.SerializedName;
+import io.github.peft4j.io.JsonFile;
 import java.lang.reflect.RecordComponent;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,16 +39,11 @@ final class ConfigJson {
           "revision",
           "task_type");
 
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
-
   private ConfigJson() {}
 
   /** PEFT's text: sorted keys, two spaces. */
   static String text(Map<String, JsonElement> fields) {
-    JsonObject sorted = new JsonObject();
-    new TreeMap<>(fields).forEach(sorted::add);
-    return PRETTY.toJson(sorted);
+    return JsonFile.sorted(fields);
   }
 
   /** All fields of a config, with the defaults of those that the record lacks. */
@@ -63,13 +51,12 @@ final class ConfigJson {
     Map<String, JsonElement> fields = new LinkedHashMap<>();
     JsonObject defaults = defaults(config.getClass());
     defaults.entrySet().forEach(e -> fields.put(e.getKey(), e.getValue()));
-    Records.values(config)
-        .forEach(
-            (component, value) -> {
-              String field = snake(component);
-              JsonElement written = ConfigValues.write(value);
-              fields.put(field, ConfigValues.inStyleOf(defaults.get(field), written));
-            });
+    Map<String, @Nullable Object> values = Records.values(config);
+    for (RecordComponent component : Records.fields(config.getClass())) {
+      String field = field(component);
+      JsonElement written = ConfigValues.write(values.get(component.getName()));
+      fields.put(field, ConfigValues.inStyleOf(defaults.get(field), written));
+    }
     return fields;
   }
 
@@ -83,7 +70,7 @@ final class ConfigJson {
     Map<String, JsonElement> fields = fields(config);
     Map<String, @Nullable Object> values = Records.values(config);
     Map<String, RecordComponent> components = new HashMap<>();
-    Records.fields(config.getClass()).forEach(c -> components.put(snake(c.getName()), c));
+    Records.fields(config.getClass()).forEach(c -> components.put(field(c), c));
     file.forEach(
         (field, element) -> {
           RecordComponent component = components.get(field);
@@ -91,8 +78,7 @@ final class ConfigJson {
               component == null
                   ? fields.containsKey(field) || COMMON.contains(field)
                   : Objects.equals(
-                      read(component, element, AdapterFiles.CONFIG),
-                      values.get(component.getName()));
+                      read(component, element, PeftFolder.CONFIG), values.get(component.getName()));
           if (unchanged) {
             fields.put(field, element);
           }
@@ -124,7 +110,7 @@ final class ConfigJson {
     Set<String> supported = new TreeSet<>();
     Map<String, @Nullable Object> values = new HashMap<>();
     for (RecordComponent component : Records.fields(type)) {
-      String field = snake(component.getName());
+      String field = field(component);
       supported.add(field);
       JsonElement value = json.has(field) ? json.get(field) : defaults.get(field);
       if (value == null) {
@@ -162,7 +148,7 @@ final class ConfigJson {
 
   private static @Nullable Object read(
       RecordComponent component, JsonElement value, String source) {
-    String field = snake(component.getName());
+    String field = field(component);
     if (value.isJsonNull() && !component.getAnnotatedType().isAnnotationPresent(Nullable.class)) {
       return ConfigValues.none(component.getType(), source, field);
     }
@@ -170,16 +156,7 @@ final class ConfigJson {
   }
 
   private static JsonObject defaults(Class<?> type) {
-    try (InputStream in = type.getResourceAsStream("adapter_config.json")) {
-      if (in == null) {
-        throw new IllegalStateException(
-            type.getPackageName() + " lacks the resource adapter_config.json with the defaults");
-      }
-      return JsonParser.parseReader(new InputStreamReader(in, StandardCharsets.UTF_8))
-          .getAsJsonObject();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return JsonFile.resource(type, PeftFolder.CONFIG);
   }
 
   private static boolean same(JsonElement a, JsonElement b) {
@@ -188,18 +165,15 @@ final class ConfigJson {
     return a.equals(b) || (emptyA && emptyB);
   }
 
-  /** {@code loraAlpha} to {@code lora_alpha}; capitals of names in the file stay: deltaT. */
-  static String snake(String camel) {
-    return switch (camel) {
-      case "deltaT" -> "deltaT";
-      case "applyGs" -> "apply_GS";
-      case "factorizedPhmW" -> "factorized_phm_W";
-      case "sharedWPhm" -> "shared_W_phm";
-      default ->
-          camel
-              .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")
-              .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
-              .toLowerCase(Locale.ROOT);
-    };
+  /** A component's name in the file: Gson's {@code SerializedName}, or its own in snake case. */
+  static String field(RecordComponent component) {
+    SerializedName given = component.getAccessor().getAnnotation(SerializedName.class);
+    return given != null
+        ? given.value()
+        : component
+            .getName()
+            .replaceAll("([A-Z])([A-Z][a-z])", "$1_$2")
+            .replaceAll("([a-z0-9])([A-Z])", "$1_$2")
+            .toLowerCase(Locale.ROOT);
   }
 }

@@ -127,7 +127,8 @@ final class ConfigValues {
     List<JsonElement> choices = new ArrayList<>();
     for (Object constant : type.getEnumConstants()) {
       JsonElement written = write(constant);
-      boolean named = value.isJsonPrimitive() && !(constant instanceof JsonChoice);
+      boolean anyCase = !(constant instanceof JsonChoice choice) || choice.ignoresCase();
+      boolean named = value.isJsonPrimitive() && anyCase;
       if (written.equals(value)
           || (named && written.getAsString().equalsIgnoreCase(value.getAsString()))) {
         return constant;

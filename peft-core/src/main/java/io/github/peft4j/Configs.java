@@ -4,10 +4,12 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** For authors of configs: records with PEFT's defaults, and copies of them. */
+/** For authors of configs: PEFT's defaults, reading, and checks. */
 public final class Configs {
 
   private Configs() {}
@@ -15,15 +17,6 @@ public final class Configs {
   /** A config whose every field has the default that {@code adapter_config.json} beside it says. */
   public static <C extends PeftConfig> C withDefaults(Class<C> type) {
     return ConfigJson.withDefaults(type);
-  }
-
-  /**
-   * A copy with one component changed, checked by the record's constructor.
-   *
-   * @param component its name
-   */
-  public static <C extends PeftConfig> C with(C config, String component, @Nullable Object value) {
-    return Records.with(config, component, value);
   }
 
   /**
@@ -37,23 +30,28 @@ public final class Configs {
   }
 
   /**
-   * A copy with a component that was left open set to what the model says.
+   * A value that a config may leave open and the model knows.
    *
-   * @param component its name; null in configs that leave it open
-   * @throws IllegalArgumentException if the config says something else
+   * @param field its name in adapter_config.json
+   * @param present what the config has; null where it leaves the value open
+   * @param value what the model has
+   * @return the model's value
+   * @throws IllegalArgumentException if the config has another
    */
-  public static <C extends PeftConfig> C settle(C config, String component, Object value) {
-    Object present = Records.value(config, component);
-    if (present == null) {
-      return with(config, component, value);
-    }
+  public static <T> T settle(
+      Class<? extends PeftConfig> config, String field, @Nullable T present, T value) {
     require(
-        present.equals(value),
-        config.getClass(),
-        ConfigJson.snake(component),
+        present == null || present.equals(value),
+        config,
+        field,
         present,
         value + ", as the model has it");
-    return config;
+    return value;
+  }
+
+  /** A pattern's copy, which keeps the order: the first pattern that fits a module counts. */
+  public static <T> Map<String, T> inOrder(Map<String, T> pattern) {
+    return Collections.unmodifiableMap(new LinkedHashMap<>(pattern));
   }
 
   /**
@@ -64,7 +62,7 @@ public final class Configs {
    */
   public static <C extends TargetedConfig<C>> C name(C config, Sites sites, Selection<?> meant) {
     return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
-        ? config.targeting(meant.targets())
+        ? config.targetModules(meant.targets())
         : config;
   }
 
@@ -105,14 +103,19 @@ public final class Configs {
       @Nullable Object value,
       String expected) {
     if (!fine) {
-      throw new IllegalArgumentException(
-          config.getSimpleName()
-              + ": field '"
-              + field
-              + "' is "
-              + value
-              + "; expected "
-              + expected);
+      throw error(config, field, value, expected);
     }
+  }
+
+  /**
+   * The error of a wrong value.
+   *
+   * @param field its name in adapter_config.json
+   * @param expected what it should have been
+   */
+  public static IllegalArgumentException error(
+      Class<? extends PeftConfig> config, String field, @Nullable Object value, String expected) {
+    return new IllegalArgumentException(
+        config.getSimpleName() + ": field '" + field + "' is " + value + "; expected " + expected);
   }
 }

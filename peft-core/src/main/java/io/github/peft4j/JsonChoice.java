@@ -9,4 +9,9 @@ public interface JsonChoice {
 
   /** The constant as it stands in the file: a {@code Boolean}, {@code String} or {@code Number}. */
   Object json();
+
+  /** Whether a file may write a text in upper or lower case. */
+  default boolean ignoresCase() {
+    return false;
+  }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * A method whose layers on linear maps and embeddings are {@link io.github.peft4j.tuner.LowRank}:
  * it can hold any change of weights, up to its rank, and so a combination of adapters.
  */
-public interface LowRankMethod<C extends PeftConfig> extends PeftMethod<C> {
+public interface LowRankMethod<C extends PeftConfig> {
 
   /**
    * A config of layers with scale 1 and nothing besides.

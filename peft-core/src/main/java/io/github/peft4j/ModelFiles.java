@@ -1,12 +1,11 @@
 package io.github.peft4j;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
@@ -16,34 +15,25 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.ParameterSite;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
 /** A plain model's folder as Hugging Face has it. */
 final class ModelFiles {
 
-  private static final Gson PRETTY =
-      new GsonBuilder().setPrettyPrinting().serializeNulls().disableHtmlEscaping().create();
-  private static final List<String> TOKENIZER =
-      List.of(
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "vocab.txt",
-          "vocab.json",
-          "merges.txt",
-          "generation_config.json");
+  /** The field that says what the tensors are, as releases of transformers have called it. */
+  private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
 
   private ModelFiles() {}
 
   /**
-   * Writes config.json and model.safetensors, and copies the tokenizer's files: all or none.
+   * Writes config.json and model.safetensors, and copies what belongs to them: all or none.
    *
    * @param merger makes the weights, one after the other while they are written
-   * @param origin the folder that the model came from, if it came from one
+   * @param companions the tokenizer's files, and whatever a copy of the model needs besides
    */
-  static void write(TransformerModel model, Merger merger, Path origin, Path folder) {
+  static void write(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
     model
@@ -51,20 +41,19 @@ final class ModelFiles {
         .forEach(parameter -> add(writer, parameter, model.precision(), merger));
     try (FileGroup files = new FileGroup(folder)) {
       files.write("model.safetensors", writer.content());
-      files.writeText("config.json", PRETTY.toJson(config(model, merger)));
-      for (String name : TOKENIZER) {
-        Path file = origin.resolve(name);
-        if (Files.isRegularFile(file)) {
-          files.write(name, out -> out.write(ByteBuffer.wrap(Files.readAllBytes(file))));
-        }
-      }
+      files.writeText("config.json", JsonFile.text(config(model, merger)));
+      companions.copyTo(files);
       files.commit();
     }
   }
 
   private static JsonObject config(TransformerModel model, Merger merger) {
     JsonObject config = model.config().json();
-    config.addProperty("dtype", model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32");
+    String type = model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32";
+    List<String> there =
+        DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
+    (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
+    config.remove("auto_map"); // its code is neither run nor copied
     if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }
@@ -78,6 +67,14 @@ final class ModelFiles {
       }
       config.add("id2label", names);
       config.add("label2id", ids);
+      for (String count : List.of("num_labels", "_num_labels")) {
+        if (config.has(count)) {
+          config.addProperty(count, task.labels().size());
+        }
+      }
+      if (config.has("problem_type")) {
+        config.addProperty("problem_type", Task.SINGLE_LABEL);
+      }
     }
     JsonArray architectures = new JsonArray();
     architectures.add(model.architecture());

@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ final class Origin {
   private static final Logger LOG = LoggerFactory.getLogger(Origin.class);
 
   private final String name;
+  private final @Nullable Path folder;
   private final Supplier<String> hash;
   private @Nullable String sha256;
   private boolean changed;
@@ -21,15 +23,22 @@ final class Origin {
    * An origin.
    *
    * @param name a folder, or {@code base_model_name_or_path} in adapter files
+   * @param folder that the model was loaded from, or null
    * @param hash computes the fingerprint of the weights, once, when it is first asked for
    */
-  Origin(String name, Supplier<String> hash) {
+  Origin(String name, @Nullable Path folder, Supplier<String> hash) {
     this.name = name;
+    this.folder = folder;
     this.hash = hash;
   }
 
   String name() {
     return name;
+  }
+
+  /** The folder that the model was loaded from; null if it came from none. */
+  @Nullable Path folder() {
+    return folder;
   }
 
   /** The fingerprint of the weights; null once they are no longer those that were loaded. */
@@ -45,9 +54,13 @@ final class Origin {
     changed = true;
   }
 
-  /** Where an adapter on this model comes from, if it is saved now. */
-  Provenance provenance(Adapter adapter) {
-    return Provenance.now(name, sha256(), adapter.trainings());
+  /**
+   * Where an adapter on this model comes from, if it is saved now.
+   *
+   * @param labels the model's classes by id
+   */
+  Provenance provenance(Adapter adapter, List<String> labels) {
+    return Provenance.now(name, sha256(), adapter.trainings(), labels);
   }
 
   /** Logs a warning if an adapter's folder names a model of other weights. */

@@ -6,6 +6,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.Models;
@@ -22,8 +23,8 @@ import org.slf4j.LoggerFactory;
  * The way in: loads a frozen model.
  *
  * <pre>{@code
- * try (PeftModel model = Peft.load("models/qwen2.5-0.5b")
- *     .adapt(LoraConfig.ofRank(16).targeting("q_proj", "v_proj"))) {
+ * try (PeftModel model = Peft.load("models/llama-3.2-1b")
+ *     .adapt(LoraConfig.ofRank(16).targetModules("q_proj", "v_proj"))) {
  *   System.out.println(model.trainableParameters());
  * }
  * }</pre>
@@ -64,7 +65,8 @@ public final class Peft {
         config,
         () -> Safetensors.openFolder(folder),
         () -> Files.isRegularFile(folder.resolve("tokenizer.json")) ? Tokenizer.load(folder) : null,
-        folder.toString());
+        folder.toString(),
+        folder);
   }
 
   /**
@@ -81,7 +83,7 @@ public final class Peft {
       Supplier<TensorSource> tensors,
       Supplier<@Nullable Tokenizer> tokenizer,
       String origin) {
-    return new Loader(config, tensors, tokenizer, origin);
+    return new Loader(config, tensors, tokenizer, origin, null);
   }
 
   /** Settings of a model to be loaded. */
@@ -91,6 +93,7 @@ public final class Peft {
     private final Supplier<? extends TensorSource> tensors;
     private final Supplier<@Nullable Tokenizer> tokenizer;
     private final String origin;
+    private final @Nullable Path folder;
     private @Nullable Task task;
     private @Nullable Device device;
     private @Nullable Precision precision;
@@ -100,7 +103,9 @@ public final class Peft {
         ModelConfig config,
         Supplier<? extends TensorSource> tensors,
         Supplier<@Nullable Tokenizer> tokenizer,
-        String origin) {
+        String origin,
+        @Nullable Path folder) {
+      this.folder = folder;
       this.config = config;
       this.tensors = tensors;
       this.tokenizer = tokenizer;
@@ -140,30 +145,52 @@ public final class Peft {
      *     supported, naming those that are
      */
     public PeftModel load() {
-      Engine engine = Engine.getEngine("PyTorch");
+      Engine engine = PyTorch.engine();
       Device where =
           device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
       Precision in =
           precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
+      Models.check(config);
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
         model = Models.build(config, source, task, where, in, seed);
       }
       try {
         Tokenizer words = tokenizer.get();
-        if (words != null && words.vocabularySize() > config.size("vocab_size")) {
-          throw config.error(
-              "vocab_size",
-              config.size("vocab_size"),
-              "at least the tokenizer's "
-                  + words.vocabularySize()
-                  + ": tokenizer.json belongs to another model");
+        if (words != null) {
+          limit(words);
         }
         LOG.debug("loaded {}: {}", origin, model);
-        return new PeftModel(model, words, origin, seed, this::fingerprint);
+        return new PeftModel(model, words, new Origin(origin, folder, this::fingerprint), seed);
       } catch (RuntimeException e) {
         model.close();
         throw e;
+      }
+    }
+
+    /**
+     * A token that was added beyond the model's table is no mistake until a text has it: padding is
+     * masked.
+     */
+    private void limit(Tokenizer words) {
+      int known = config.size("vocab_size");
+      if (words.trainedVocabularySize() > known) {
+        throw config.error(
+            "vocab_size",
+            known,
+            "at least the tokenizer's "
+                + words.trainedVocabularySize()
+                + ": tokenizer.json belongs to another model");
+      }
+      int more = words.vocabularySize() - known;
+      if (more > 0) {
+        LOG.warn(
+            "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that have"
+                + " one of them are refused",
+            origin,
+            more,
+            known);
+        words.limitTo(known);
       }
     }
 

@@ -1,16 +1,16 @@
 package io.github.peft4j;
 
-import com.google.gson.JsonObject;
 import java.util.Map;
 import java.util.ServiceLoader;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 
 /** The methods on the class path. */
 final class PeftMethods {
 
   private static final Map<String, PeftMethod<?>> BY_TYPE = load();
+
+  /** The type of combinations of adapters that are not of low rank themselves. */
+  private static final String LOW_RANK = "LORA";
 
   private PeftMethods() {}
 
@@ -42,31 +42,6 @@ final class PeftMethods {
     return method;
   }
 
-  /**
-   * The method of an adapter that AdapterHub's library wrote.
-   *
-   * @param architecture of its config, which may be empty
-   */
-  static AdapterHubMethod<?> ofAdapterHub(String architecture, JsonObject config) {
-    Set<String> architectures = new TreeSet<>();
-    AdapterHubMethod<?> meant = null;
-    for (PeftMethod<?> method : BY_TYPE.values()) {
-      if (method instanceof AdapterHubMethod<?> hub) {
-        architectures.add(hub.architecture());
-        meant = hub.architecture().equals(architecture) && hub.means(config) ? hub : meant;
-      }
-    }
-    if (meant == null) {
-      throw new UnsupportedMethodException(
-          "AdapterHub's architecture '"
-              + architecture
-              + "' is not supported; supported: "
-              + architectures
-              + hint());
-    }
-    return meant;
-  }
-
   @SuppressWarnings("unchecked")
   static <C extends PeftConfig> PeftMethod<C> of(C config) {
     return (PeftMethod<C>)
@@ -85,14 +60,11 @@ final class PeftMethods {
 
   /** A method that holds any change of weights up to a rank. */
   static LowRankMethod<?> lowRank() {
-    return BY_TYPE.values().stream()
-        .filter(LowRankMethod.class::isInstance)
-        .findFirst()
-        .map(method -> (LowRankMethod<?>) method)
-        .orElseThrow(
-            () ->
-                new UnsupportedMethodException(
-                    "no method of " + BY_TYPE.keySet() + " holds a change of low rank" + hint()));
+    if (BY_TYPE.get(LOW_RANK) instanceof LowRankMethod<?> method) {
+      return method;
+    }
+    throw new UnsupportedMethodException(
+        "no method of " + BY_TYPE.keySet() + " holds a change of low rank" + hint());
   }
 
   private static String hint() {

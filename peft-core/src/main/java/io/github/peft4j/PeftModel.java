@@ -41,6 +41,7 @@ public final class PeftModel extends LoadedModel {
 
   private final TransformerModel base;
   private final Origin origin;
+  private final CompanionFiles companions;
   private final AdapterFactory factory;
   private final AdapterSet adapters;
 
@@ -59,14 +60,15 @@ public final class PeftModel extends LoadedModel {
       String origin,
       long seed,
       Supplier<String> hash) {
-    this(base, tokenizer, new Origin(origin, hash), seed);
+    this(base, tokenizer, new Origin(origin, null, hash), seed);
   }
 
-  private PeftModel(
-      TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
+  /** Wraps a model, as the public constructor does. */
+  PeftModel(TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
     super(base, tokenizer, origin);
     this.base = base;
     this.origin = origin;
+    this.companions = new CompanionFiles(origin.folder(), tokenizer);
     AdapterSet set = new AdapterSet(base);
     this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed, set::layers);
     this.adapters = set;
@@ -113,14 +115,16 @@ public final class PeftModel extends LoadedModel {
    * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved. The first
    * adapter of a model becomes active; later ones change nothing about what is active, as Hugging
    * Face PEFT's {@code load_adapter}. If its {@link Provenance} names another base model than this
-   * one by hash, a warning is logged.
+   * one by hash, a warning is logged. If it has a classifier, the rows are put into the order of
+   * this model's labels; where its files name no labels, the order is taken on trust, with a
+   * warning if it was named by {@link io.github.peft4j.transformer.Task} and not by config.json.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
    *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
    * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
-   *     what does not
+   *     what does not; or if its classifier has other classes than the model's, naming both
    * @throws UnsupportedMethodException if its method or a setting of it is not supported
    */
   public PeftModel loadAdapter(String name, Path folder) {
@@ -221,7 +225,7 @@ public final class PeftModel extends LoadedModel {
    *
    * <pre>{@code
    * List<Classifications> verdicts =
-   *     model.using(Composition.perRow("news", "reviews")).classify(first, second);
+   *     model.using(Composition.perRow("news", "reviews")).classify(texts);
    * }</pre>
    *
    * <p>Names are looked up at each call of the view. While adapters are merged, a view still
@@ -378,7 +382,7 @@ public final class PeftModel extends LoadedModel {
     try (FileGroup files = new FileGroup(folder)) {
       Adapter adapter = adapter(name);
       try (ModelCall reading = adapters.reading(List.of(adapter))) {
-        AdapterFiles.write(files, adapter, origin.provenance(adapter));
+        new PeftFolder().write(files, adapter, base, provenance(adapter));
       }
     }
     return this;
@@ -396,7 +400,7 @@ public final class PeftModel extends LoadedModel {
     try (FileGroup files = new FileGroup(folder)) {
       Adapter adapter = adapter(name);
       try (ModelCall reading = adapters.reading(List.of(adapter))) {
-        AdapterHubFiles.write(files, adapter, base, origin.provenance(adapter));
+        new AdapterHubFolder().write(files, adapter, base, provenance(adapter));
       }
     }
     return this;
@@ -404,19 +408,25 @@ public final class PeftModel extends LoadedModel {
 
   /** Where an adapter comes from, as it would be saved now. */
   public Provenance provenance(String name) {
-    return origin.provenance(adapter(name));
+    return provenance(adapter(name));
+  }
+
+  private Provenance provenance(Adapter adapter) {
+    return origin.provenance(adapter, base.task().labels());
   }
 
   /**
    * Saves the model with the active adapters merged into its weights as a plain Hugging Face
-   * folder: config.json, model.safetensors and the tokenizer's files. The model is not changed:
-   * weights are merged one after the other while they are written.
+   * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
+   * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
+   * modules of sentence-transformers, licences. The model is not
+   * changed: weights are merged one after the other while they are written.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
     adapters.whileReading(
-        merger -> ModelFiles.write(base, merger, Path.of(origin()), Path.of(folder)));
+        merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
     return this;
   }
 

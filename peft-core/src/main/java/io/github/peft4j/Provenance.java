@@ -1,14 +1,10 @@
 package io.github.peft4j;
 
 import ai.djl.engine.Engine;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
@@ -29,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param baseSha256 the fingerprint of its weights, see {@link io.github.peft4j.io.TensorHash};
  *     null if it is not known, as after merging
  * @param trainings what the adapter was trained on, in order; none for an untrained one
+ * @param labels names of the model's classes by id, and so of the rows of a classifier that the
+ *     adapter has; empty where the model has none
  * @param versions of peft4j, DJL, PyTorch and Java when it was saved, by name
  * @param saved when it was saved
  */
@@ -36,22 +34,17 @@ public record Provenance(
     String baseModel,
     @Nullable String baseSha256,
     List<Training> trainings,
+    List<String> labels,
     Map<String, String> versions,
     Instant saved) {
 
   /** The file's name. */
   public static final String FILE = "peft4j.json";
 
-  private static final Gson PRETTY =
-      new GsonBuilder()
-          .setPrettyPrinting()
-          .disableHtmlEscaping()
-          .serializeSpecialFloatingPointValues()
-          .create();
-
   /** Copies the collections. */
   public Provenance {
     trainings = List.copyOf(trainings);
+    labels = List.copyOf(labels);
     versions = Map.copyOf(versions);
   }
 
@@ -90,13 +83,13 @@ public record Provenance(
       JsonObject json = new JsonObject();
       json.addProperty("data_sha256", dataSha256);
       json.addProperty("seed", seed);
-      json.add("settings", PRETTY.toJsonTree(new TreeMap<>(settings)));
+      json.add("settings", JsonFile.sortedObject(settings));
       json.addProperty("steps", steps);
       json.addProperty("total_steps", totalSteps);
       if (Double.isFinite(loss)) {
         json.addProperty("loss", loss);
       }
-      json.add("metrics", PRETTY.toJsonTree(new TreeMap<>(metrics)));
+      json.add("metrics", JsonFile.sortedObject(metrics));
       json.addProperty("started", started.toString());
       json.addProperty("seconds", seconds);
       return json;
@@ -121,7 +114,11 @@ public record Provenance(
   }
 
   /** Now, with the versions at work. */
-  static Provenance now(String baseModel, @Nullable String baseSha256, List<Training> trainings) {
+  static Provenance now(
+      String baseModel,
+      @Nullable String baseSha256,
+      List<Training> trainings,
+      List<String> labels) {
     String own = Provenance.class.getPackage().getImplementationVersion();
     Map<String, String> versions =
         Map.of(
@@ -130,7 +127,7 @@ public record Provenance(
             "pytorch", Engine.getEngine("PyTorch").getVersion(),
             "java", Runtime.version().toString());
     Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-    return new Provenance(baseModel, baseSha256, trainings, versions, saved);
+    return new Provenance(baseModel, baseSha256, trainings, labels, versions, saved);
   }
 
   /**
@@ -145,11 +142,10 @@ public record Provenance(
       return Optional.empty();
     }
     try {
-      return Optional.of(of(JsonParser.parseString(Files.readString(file)).getAsJsonObject()));
-    } catch (JsonParseException
+      return Optional.of(of(JsonFile.read(file)));
+    } catch (IllegalArgumentException
         | IllegalStateException
         | UnsupportedOperationException
-        | NumberFormatException
         | ClassCastException
         | DateTimeException e) {
       throw new IllegalArgumentException(
@@ -158,8 +154,6 @@ public record Provenance(
               + e.getMessage()
               + "; fetch the folder again, or delete this file to use the adapter without it",
           e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
     }
   }
 
@@ -169,12 +163,17 @@ public record Provenance(
     field(json, "trainings")
         .getAsJsonArray()
         .forEach(training -> trainings.add(Training.of(training.getAsJsonObject())));
+    List<String> labels = new ArrayList<>();
+    if (json.has("labels")) {
+      json.getAsJsonArray("labels").forEach(label -> labels.add(label.getAsString()));
+    }
     Map<String, String> versions = new TreeMap<>();
     object(json, "versions").asMap().forEach((name, v) -> versions.put(name, v.getAsString()));
     return new Provenance(
         field(base, "name").getAsString(),
         base.has("sha256") ? base.get("sha256").getAsString() : null,
         trainings,
+        labels,
         versions,
         Instant.parse(field(json, "saved").getAsString()));
   }
@@ -200,10 +199,17 @@ public record Provenance(
       base.addProperty("sha256", baseSha256);
     }
     json.add("base_model", base);
-    json.add("trainings", PRETTY.toJsonTree(trainings.stream().map(Training::json).toList()));
-    json.add("versions", PRETTY.toJsonTree(new TreeMap<>(versions)));
+    JsonArray all = new JsonArray();
+    trainings.forEach(training -> all.add(training.json()));
+    json.add("trainings", all);
+    if (!labels.isEmpty()) {
+      JsonArray names = new JsonArray();
+      labels.forEach(names::add);
+      json.add("labels", names);
+    }
+    json.add("versions", JsonFile.sortedObject(versions));
     json.addProperty("saved", saved.toString());
-    return PRETTY.toJson(json) + "\n";
+    return JsonFile.text(json) + "\n";
   }
 
   /**

@@ -32,7 +32,7 @@ final class Records {
     RecordComponent[] components = type.getRecordComponents();
     Object[] arguments =
         Arrays.stream(components)
-            .map(c -> isPart(c) ? of(c.getType(), values) : finite(type, c, values))
+            .map(c -> isPart(c) ? of(c.getType(), values) : values.apply(c.getName()))
             .toArray();
     try {
       Class<?>[] types =
@@ -48,38 +48,6 @@ final class Records {
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  private static @Nullable Object finite(
-      Class<?> type, RecordComponent component, Function<String, @Nullable Object> values) {
-    Object value = values.apply(component.getName());
-    if (value instanceof Double number && !Double.isFinite(number)) {
-      throw new IllegalArgumentException(
-          type.getSimpleName()
-              + ": field '"
-              + ConfigJson.snake(component.getName())
-              + "' is "
-              + number
-              + "; expected a finite number");
-    }
-    return value;
-  }
-
-  /** A copy with one field changed. */
-  static <C> C with(C record, String field, @Nullable Object value) {
-    Map<String, @Nullable Object> values = values(record);
-    require(record, values, field);
-    values.put(field, value);
-    @SuppressWarnings("unchecked")
-    Class<C> type = (Class<C>) record.getClass();
-    return of(type, values::get);
-  }
-
-  /** The value of a field. */
-  static @Nullable Object value(Object record, String field) {
-    Map<String, @Nullable Object> values = values(record);
-    require(record, values, field);
-    return values.get(field);
   }
 
   /** The values of all fields. */
@@ -107,11 +75,5 @@ final class Records {
 
   private static boolean isPart(RecordComponent component) {
     return ConfigPart.class.isAssignableFrom(component.getType());
-  }
-
-  private static void require(Object record, Map<String, ?> values, String field) {
-    if (!values.containsKey(field)) {
-      throw new IllegalArgumentException(record.getClass() + " has no component " + field);
-    }
   }
 }

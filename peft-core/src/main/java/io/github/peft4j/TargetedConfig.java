@@ -1,7 +1,6 @@
 package io.github.peft4j;
 
 import io.github.peft4j.tuner.TargetModules;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,19 +13,15 @@ public interface TargetedConfig<C extends TargetedConfig<C>> extends PeftConfig 
   /** Which modules; null to leave it to the method. */
   @Nullable TargetModules targetModules();
 
-  /** On modules whose names end so. */
-  default C targeting(String... suffixes) {
-    return targeting(TargetModules.of(List.of(suffixes)));
-  }
+  /** A copy on these modules; null to leave them to the method. */
+  C targetModules(@Nullable TargetModules targetModules);
 
-  /** On these modules. */
-  default C targeting(TargetModules targets) {
-    return with("targetModules", targets);
-  }
-
-  /** A copy with one field changed, see {@link Configs#with}. */
-  @SuppressWarnings("unchecked") // C is the class of this
-  private C with(String field, Object value) {
-    return Configs.with((C) this, field, value);
+  /**
+   * A copy on the modules whose names end so, or on every linear module but the output layer.
+   *
+   * @param modules name suffixes such as {@code q_proj}, or the one word {@code all-linear}
+   */
+  default C targetModules(String... modules) {
+    return targetModules(TargetModules.of(modules));
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j;
 
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
@@ -80,23 +81,35 @@ public interface TextModel extends AdaptedModel {
     return new Generator(this, tokenizer());
   }
 
-  /** Classifies a text. */
+  /**
+   * Classifies a text.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
   default Classifications classify(String text) {
-    return classify(List.of(text)).get(0);
+    return classifier().classify(text);
   }
 
-  /** Classifies texts, several at a time. */
-  default List<Classifications> classify(String... texts) {
-    return classify(List.of(texts));
+  /**
+   * Classifies a pair of texts, as a training has it by {@code .text(column).pair(column)}.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
+  default Classifications classify(TextPair pair) {
+    return classifier().classify(pair);
   }
 
-  /** Classifies texts, several at a time. */
+  /**
+   * Classifies texts, several at a time. From adapters in parallel come all texts' classes by the
+   * first adapter, then by the second, …
+   */
   default List<Classifications> classify(List<String> texts) {
     return classifier().classify(texts);
   }
 
   /**
-   * What classifies texts with this model and the adapters that it computes with at the time.
+   * What classifies texts, and pairs of them, with this model and the adapters that it computes
+   * with at the time.
    *
    * @throws IllegalArgumentException if the model does not classify texts
    */

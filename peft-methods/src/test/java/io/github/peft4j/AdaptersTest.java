@@ -9,6 +9,7 @@ import ai.djl.modality.Classifications;
 import ai.djl.ndarray.BaseNDManager;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
@@ -16,7 +17,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.train.AdamW;
@@ -36,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class AdaptersTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2).targetModules("all-linear").initLoraWeights(LoraInitialization.RANDOM);
 
   @TempDir Path folder;
 
@@ -69,9 +70,9 @@ class AdaptersTest {
       List<PeftConfig> configs =
           List.of(
               RANDOM,
-              RANDOM.dora(),
-              BottleneckConfig.houlsby().reduction(4),
-              PrefixTuningConfig.ofTokens(3).projection(6));
+              RANDOM.useDora(true),
+              BottleneckConfig.houlsby().reductionFactor(4),
+              PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6));
       for (int i = 0; i < configs.size(); i++) {
         model.adapt("a" + i, configs.get(i)).save("a" + i, folder.resolve("a" + i)).remove("a" + i);
       }
@@ -128,7 +129,7 @@ class AdaptersTest {
   @Test
   void theStatusSaysWhatEachAdapterDoes() {
     try (PeftModel model = llama()) {
-      model.adapt("a", RANDOM).adapt("b", PromptTuningConfig.ofTokens(3));
+      model.adapt("a", RANDOM).adapt("b", PromptTuningConfig.ofVirtualTokens(3));
       model.freeze("b").activate("a");
       ModelStatus status = model.status();
       assertThat(status.adapters())
@@ -178,7 +179,9 @@ class AdaptersTest {
   @Test
   void whatCannotBeComposedLeavesTheModelAsItWas() {
     try (PeftModel model = llama()) {
-      model.adapt("p", PromptTuningConfig.ofTokens(3)).adapt("q", PromptTuningConfig.ofTokens(4));
+      model
+          .adapt("p", PromptTuningConfig.ofVirtualTokens(3))
+          .adapt("q", PromptTuningConfig.ofVirtualTokens(4));
       float[] q = logits(model);
       assertThatThrownBy(() -> model.activate(Composition.perRow("p", "q")))
           .hasMessageContaining("{[p]=3, [q]=4}");
@@ -221,7 +224,7 @@ class AdaptersTest {
       Classifications b = model.classify(first);
       Classifications a = model.activate("a").classify(second);
       List<Classifications> both =
-          model.using(Composition.perRow("b", "a")).classify(first, second);
+          model.using(Composition.perRow("b", "a")).classify(List.of(first, second));
       assertThat(both.get(0).get("LABEL_1").getProbability())
           .isCloseTo(b.get("LABEL_1").getProbability(), within(1e-5));
       assertThat(both.get(1).get("LABEL_1").getProbability())
@@ -229,6 +232,11 @@ class AdaptersTest {
       List<Classifications> each =
           model.using(Composition.parallel("b", "a")).classify(List.of(second));
       assertThat(each).hasSize(2);
+      model.activate(Composition.parallel(List.of("b", "a")));
+      assertThatThrownBy(() -> model.classify(second))
+          .hasMessageContaining("parallel(b, a) gives several answers for a text");
+      assertThatThrownBy(() -> model.classify(new TextPair(first, second)))
+          .hasMessageContaining("parallel(b, a) gives several answers for a text");
       assertThat(each.get(1).get("LABEL_1").getProbability())
           .isCloseTo(a.get("LABEL_1").getProbability(), within(1e-5));
     }
@@ -279,7 +287,7 @@ class AdaptersTest {
   @Test
   void whatAFusionIsMadeOfKeepsItsName() {
     try (PeftModel model = llama()) {
-      BottleneckConfig config = BottleneckConfig.pfeiffer().reduction(4);
+      BottleneckConfig config = BottleneckConfig.pfeiffer().reductionFactor(4);
       model.adapt("a", config).adapt("b", config).adapt("mix", FusionConfig.of("a", "b"));
       float[] before = logits(model);
       assertThatThrownBy(() -> model.rename("a", "c"))

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lokr.LokrInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
@@ -33,27 +33,27 @@ class ConfigFieldsTest {
   @ParameterizedTest
   @EnumSource
   void lokrsStartComesBack(LokrInitialization start) {
-    String text = written(Configs.with(LokrConfig.ofRank(2), "initWeights", start), "init_weights");
+    String text = written(LokrConfig.ofRank(2).initWeights(start), "init_weights");
     assertThat(read(LokrConfig.class, "init_weights", text).initWeights()).isSameAs(start);
   }
 
   @Test
   void fieldsOfAPartStandAmongTheOthers() {
     LokrConfig config =
-        read(LokrConfig.class, "layers_to_transform", "[1, 3]").excluding("lm_head");
+        read(LokrConfig.class, "layers_to_transform", "[1, 3]").excludeModules("lm_head");
     assertThat(config.targets().layersToTransform()).containsExactly(1, 3);
     assertThat(ConfigJson.fields(config)).doesNotContainKey("targets");
     assertThat(written(config, "layers_to_transform")).isEqualTo("[1,3]");
     assertThat(written(config, "exclude_modules")).isEqualTo("[\"lm_head\"]");
-    assertThatThrownBy(() -> Configs.with(config, "targets", null))
-        .hasMessageContaining("no component targets");
+    assertThat(config.layersToTransform()).isEqualTo(config.targets().layersToTransform());
+    assertThat(config.layersToTransform(2).targets().layersToTransform()).containsExactly(2);
   }
 
   @ParameterizedTest
   @EnumSource
   void missesStartComesBack(MissInitialization start) {
     MissConfig config = read(MissConfig.class, "init_weights", "\"bat\"");
-    String text = written(Configs.with(config, "initWeights", start), "init_weights");
+    String text = written(config.initWeights(start), "init_weights");
     assertThat(read(MissConfig.class, "init_weights", text).initWeights()).isSameAs(start);
   }
 

@@ -52,7 +52,7 @@ class DamagedAdapterTest {
     config = folder.resolve("adapter_config.json");
     weights = folder.resolve("adapter_model.safetensors");
     try (PeftModel model = llama()) {
-      model.adapt(LoraConfig.ofRank(2).targeting("q_proj")).save(folder.toString());
+      model.adapt(LoraConfig.ofRank(2).targetModules("q_proj")).save(folder.toString());
     }
   }
 
@@ -162,7 +162,7 @@ class DamagedAdapterTest {
   @Test
   void placesBeyondTheWeight() throws IOException {
     try (PeftModel model = llama()) {
-      model.adapt(ShiraConfig.ofRank(1).targeting("q_proj")).save(folder.toString());
+      model.adapt(ShiraConfig.ofRank(1).targetModules("q_proj")).save(folder.toString());
     }
     rewrite(
         (source, writer) ->
@@ -239,7 +239,7 @@ class DamagedAdapterTest {
           Peft.from(TinyModels.golden("tiny-llama"))
               .seed(each.equals(first) ? 1 : 2)
               .load()
-              .adapt(PTuningConfig.ofTokens(2))) {
+              .adapt(PTuningConfig.ofVirtualTokens(2))) {
         model.save(each.toString());
       }
     }
@@ -271,13 +271,17 @@ class DamagedAdapterTest {
     Map<String, byte[]> before = content();
     long size = before.values().stream().mapToLong(bytes -> bytes.length).sum();
     try (PeftModel model = llama()) {
-      model.adapt(LoraConfig.ofRank(3).targeting("v_proj"));
+      model.adapt(LoraConfig.ofRank(3).targetModules("v_proj"));
       for (long free : new long[] {0, 100, size / 2, size - 600, size - 1}) {
         try (FileGroup files = FullDisk.with(free, folder)) {
           assertThatThrownBy(
                   () ->
-                      AdapterFiles.write(
-                          files, model.adapter("default"), model.provenance("default")))
+                      new PeftFolder()
+                          .write(
+                              files,
+                              model.adapter("default"),
+                              model.base(),
+                              model.provenance("default")))
               .isInstanceOf(UncheckedIOException.class)
               .hasMessageContainingAll(folder.toString(), "No space left", "unchanged");
         }

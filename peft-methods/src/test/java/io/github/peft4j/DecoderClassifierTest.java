@@ -30,7 +30,7 @@ class DecoderClassifierTest {
   @TempDir Path folder;
 
   static Stream<PeftConfig> virtualTokens() {
-    return Stream.of(PromptTuningConfig.ofTokens(3), PrefixTuningConfig.ofTokens(3));
+    return Stream.of(PromptTuningConfig.ofVirtualTokens(3), PrefixTuningConfig.ofVirtualTokens(3));
   }
 
   /** The model with another padding in its config, or none. */
@@ -85,7 +85,7 @@ class DecoderClassifierTest {
     Files.writeString(folder.resolve("model/tokenizer_config.json"), "{\"pad_token\": \"<pad>\"}");
     try (PeftModel model = load("4")) {
       assertThat(model.tokenizer().padId()).isZero();
-      List<Classifications> batch = model.classify("w7 w8 w9 w10 w11", "w12 w13");
+      List<Classifications> batch = model.classify(List.of("w7 w8 w9 w10 w11", "w12 w13"));
       assertThat(batch.get(1).get("LABEL_1").getProbability())
           .isCloseTo(model.classify("w12 w13").get("LABEL_1").getProbability(), within(1e-5));
     }

@@ -144,13 +144,13 @@ class HostileInputTest {
     String text = "w5 ".repeat(500);
     try (PeftModel model = Peft.load(folder.toString())) {
       long positions = model.base().maxPositions();
-      model.adapt("prompt", PromptTuningConfig.ofTokens(3));
+      model.adapt("prompt", PromptTuningConfig.ofVirtualTokens(3));
       assertThat(room(model)).isEqualTo(positions - 3);
       assertThat(model.classify(text)).isNotNull();
-      model.adapt("prefix", PrefixTuningConfig.ofTokens(4));
+      model.adapt("prefix", PrefixTuningConfig.ofVirtualTokens(4));
       assertThat(room(model)).isEqualTo(positions - 4);
       assertThat(model.classify(text)).isNotNull();
-      model.adapt("wide", PrefixTuningConfig.ofTokens((int) positions));
+      model.adapt("wide", PrefixTuningConfig.ofVirtualTokens((int) positions));
       assertThatThrownBy(() -> model.classify(text))
           .hasMessageContainingAll("take " + positions + " positions", "fewer virtual tokens");
     }
@@ -162,11 +162,11 @@ class HostileInputTest {
       assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(Integer.MAX_VALUE)))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContainingAll("(2147483647, ", "lower the rank");
-      assertThatThrownBy(() -> LoraConfig.ofRank(2).alpha(Double.NaN))
+      assertThatThrownBy(() -> LoraConfig.ofRank(2).loraAlpha(Double.NaN))
           .hasMessageContainingAll("'lora_alpha'", "NaN", "finite");
       assertThatThrownBy(() -> model.adapt(" ", LoraConfig.ofRank(2)))
           .hasMessageContaining("a name is needed");
-      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).saving("nowhere")))
+      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).modulesToSave("nowhere")))
           .hasMessageContainingAll("modules_to_save nowhere", "model.norm");
       assertThat(model.adapters()).isEmpty();
     }

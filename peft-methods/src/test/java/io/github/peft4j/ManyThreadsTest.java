@@ -9,7 +9,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.tuner.Composition;
@@ -50,14 +50,14 @@ class ManyThreadsTest {
 
   private static Map<String, PeftConfig> methods(String... targets) {
     LoraConfig lora =
-        LoraConfig.ofRank(2).targeting(targets).initialization(LoraInitialization.RANDOM);
+        LoraConfig.ofRank(2).targetModules(targets).initLoraWeights(LoraInitialization.RANDOM);
     Map<String, PeftConfig> methods = new LinkedHashMap<>();
     methods.put("lora", lora);
-    methods.put("dora", lora.dora());
+    methods.put("dora", lora.useDora(true));
     methods.put("ia3", Ia3Config.defaults());
-    methods.put("prefix", PrefixTuningConfig.ofTokens(3));
-    methods.put("prompt", PromptTuningConfig.ofTokens(2));
-    methods.put("bottleneck", BottleneckConfig.pfeiffer().reduction(4));
+    methods.put("prefix", PrefixTuningConfig.ofVirtualTokens(3));
+    methods.put("prompt", PromptTuningConfig.ofVirtualTokens(2));
+    methods.put("bottleneck", BottleneckConfig.pfeiffer().reductionFactor(4));
     return methods;
   }
 

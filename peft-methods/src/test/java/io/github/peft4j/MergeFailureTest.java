@@ -8,7 +8,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
@@ -66,8 +66,8 @@ class MergeFailureTest {
     PeftModel model = Peft.from(origin).precision(precision).load();
     model.adapt(
         LoraConfig.ofRank(2)
-            .targeting("q_proj", "v_proj", "embed_tokens")
-            .initialization(LoraInitialization.RANDOM));
+            .targetModules("q_proj", "v_proj", "embed_tokens")
+            .initLoraWeights(LoraInitialization.RANDOM));
     List<LinearSite> others =
         model
             .base()

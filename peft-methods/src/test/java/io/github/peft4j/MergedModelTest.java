@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.ModelInput;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -37,8 +37,8 @@ class MergedModelTest {
     Path origin = TinyModels.copy("tiny-llama", folder.resolve("origin"));
     LoraConfig config =
         LoraConfig.ofRank(2)
-            .targeting("q_proj", "down_proj", "embed_tokens")
-            .initialization(LoraInitialization.RANDOM);
+            .targetModules("q_proj", "down_proj", "embed_tokens")
+            .initLoraWeights(LoraInitialization.RANDOM);
     try (PeftModel model = Peft.load(origin.toString())) {
       float[] plain = logits(model);
       model.adapt(config);

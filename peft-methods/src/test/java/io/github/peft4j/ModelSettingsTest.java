@@ -14,6 +14,7 @@ import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.UnsupportedModelException;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -147,6 +148,19 @@ class ModelSettingsTest {
     "tiny-bert, problem_type, '\"regression\"'",
     "tiny-bert, id2label, '{\"0\": \"LABEL_0\"}'",
     "tiny-llama-classifier, problem_type, '\"regression\"'",
+    "tiny-bert, architectures, '[\"BertForQuestionAnswering\"]'",
+    "tiny-bert, architectures, '[\"BertForMaskedLM\"]'",
+    "tiny-bert, architectures, '[\"BertLMHeadModel\"]'",
+    "tiny-bert, architectures, '[\"BertForMultipleChoice\"]'",
+    "tiny-bert, architectures, '[\"RobertaForSequenceClassification\"]'",
+    "tiny-llama, architectures, '[\"LlamaForQuestionAnswering\"]'",
+    "tiny-llama, architectures, '[\"LlavaForConditionalGeneration\"]'",
+    "tiny-gpt2-left, architectures, '[\"GPT2DoubleHeadsModel\"]'",
+    "tiny-t5, architectures, '[\"T5EncoderModel\"]'",
+    "tiny-t5, architectures, '[\"T5ForSequenceClassification\"]'",
+    "tiny-llama, rope_parameters, '{\"rope_type\": \"yarn\", \"factor\": 4.0}'",
+    "tiny-llama, rope_parameters, '{\"rope_type\": \"dynamic\", \"factor\": 2.0}'",
+    "tiny-llama, rope_parameters, '{\"type\": \"longrope\"}'",
   })
   void whatWouldBeComputedOtherwiseIsRefused(String name, String field, String value)
       throws IOException {
@@ -155,6 +169,37 @@ class ModelSettingsTest {
         .isInstanceOf(UnsupportedModelException.class)
         .hasMessageContaining(field.equals("id2label") ? "problem_type" : field)
         .hasMessageContaining("expected");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tiny-bert, '[\"BertModel\"]', SEQ_CLS",
+    "tiny-bert, '[\"BertForTokenClassification\"]', TOKEN_CLS",
+    "tiny-bert, '[]', SEQ_CLS",
+    "tiny-bert, null, SEQ_CLS",
+    "tiny-llama, '[\"LLaMAForCausalLM\"]', CAUSAL_LM",
+    "tiny-llama, '[\"LlamaModel\"]', CAUSAL_LM",
+    "tiny-llama, '[\"LlamaForSequenceClassification\"]', SEQ_CLS",
+  })
+  void theArchitectureSaysTheTask(String name, String architectures, Task.Type task)
+      throws IOException {
+    Path model = saying(name, "architectures", architectures);
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThat(peft.base().task().type()).isEqualTo(task);
+    }
+  }
+
+  @Test
+  void aTaskOfOnesOwnPutsAHeadOnTheBodyOfAnyClass() throws IOException {
+    Path model = saying("tiny-bert", "architectures", "[\"BertForMaskedLM\"]");
+    try (PeftModel peft = Peft.load(model.toString(), Task.classification("a", "b", "c"))) {
+      assertThat(peft.base().architecture()).isEqualTo("BertForSequenceClassification");
+    }
+    assertThatThrownBy(() -> Task.classification("one"))
+        .hasMessageContainingAll("two labels or more", "[one]");
+    assertThatThrownBy(() -> Peft.load(model.toString(), Task.causalLm()))
+        .hasMessageContaining("bert has no head for CAUSAL_LM")
+        .hasMessageContaining("[SEQ_CLS, TOKEN_CLS]");
   }
 
   @ParameterizedTest
@@ -167,8 +212,9 @@ class ModelSettingsTest {
       float[][] both = new float[2][];
       PeftModel[] models = {half, single};
       for (int i = 0; i < 2; i++) {
-        models[i].adapt(PrefixTuningConfig.ofTokens(2));
-        try (var logits = models[i].logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
+        models[i].adapt(PrefixTuningConfig.ofVirtualTokens(2));
+        try (var logits =
+            models[i].logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
           both[i] = Tensors.floats(logits);
         }
       }

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import java.lang.reflect.RecordComponent;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.ServiceLoader;
@@ -91,10 +90,7 @@ class RefusedFieldsTest {
   private static <C extends PeftConfig> Set<String> refusedBy(Class<C> type) {
     Map<String, JsonElement> defaults = ConfigJson.fields(ConfigJson.withDefaults(type));
     Set<String> known =
-        Records.fields(type).stream()
-            .map(RecordComponent::getName)
-            .map(ConfigJson::snake)
-            .collect(Collectors.toSet());
+        Records.fields(type).stream().map(ConfigJson::field).collect(Collectors.toSet());
     Set<String> refused = new TreeSet<>();
     defaults.forEach(
         (field, usual) -> {

@@ -11,7 +11,7 @@ import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.StepEvent;
 import io.github.peft4j.train.TrainingListener;
@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ViewsTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2).targeting("q_proj", "v_proj").initialization(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2).targetModules("q_proj", "v_proj").initLoraWeights(LoraInitialization.RANDOM);
   private static final GenerationConfig TWO = GenerationConfig.greedy().maxNewTokens(2);
 
   @TempDir Path folder;

@@ -71,6 +71,11 @@ public final class BatchSampler {
     return new BatchSampler(lengths.length, batchSize, seed, lengths.clone());
   }
 
+  /** The number of examples in a batch; the last of an epoch may have fewer. */
+  public int batchSize() {
+    return Math.min(batchSize, examples);
+  }
+
   /**
    * The number of batches in an epoch.
    *

@@ -16,9 +16,10 @@ record ClassificationEncoder(Tokenizer tokenizer, Labels labels, int maxLength)
     Encoding encoding = tokenizer.encoding(example.text(), example.pair());
     int[] kept = Truncation.kept(encoding, maxLength);
     return new EncodedExample(
-        Truncation.pick(encoding.ids(), kept),
-        Truncation.pick(encoding.typeIds(), kept),
-        new long[] {labels.id(example.label())},
-        Alignment.TEXT);
+            Truncation.pick(encoding.ids(), kept),
+            Truncation.pick(encoding.typeIds(), kept),
+            new long[] {labels.id(example.label())},
+            Alignment.TEXT)
+        .cutBy(encoding.ids().length - kept.length, 0);
   }
 }

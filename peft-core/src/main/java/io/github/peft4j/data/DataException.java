@@ -1,7 +1,7 @@
 package io.github.peft4j.data;
 
 /** Says what is wrong with the data, where, what was expected and what to do. */
-public class DataException extends IllegalArgumentException {
+public sealed class DataException extends IllegalArgumentException permits AnswerTooLongException {
 
   private static final long serialVersionUID = 1L;
 

@@ -10,13 +10,31 @@ import org.jspecify.annotations.Nullable;
  *     it
  * @param labels what is to be learned; its meaning is that of {@code alignment}
  * @param alignment how the labels go with the ids
+ * @param cut how many tokens the example lost because it was too long
  */
 @SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
 public record EncodedExample(
-    long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment) {
+    long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment, Cut cut) {
 
   /** The label that counts for nothing in the loss, as in PyTorch's cross entropy. */
   public static final long IGNORED = -100;
+
+  /**
+   * Tokens that an example lost.
+   *
+   * @param input of the text that is read, from 0 on
+   * @param answer of the text that is to be written, from 0 on
+   */
+  public record Cut(int input, int answer) {
+
+    /** Nothing was lost. */
+    public static final Cut NONE = new Cut(0, 0);
+
+    /** The number of tokens that were lost. */
+    public int tokens() {
+      return input + answer;
+    }
+  }
 
   /** How labels go with ids. */
   public enum Alignment {
@@ -35,6 +53,7 @@ public record EncodedExample(
    * @param tokenTypeIds which of two texts each id belongs to, or null
    * @param labels what is to be learned
    * @param alignment how the labels go with the ids
+   * @param cut how many tokens the example lost
    */
   public EncodedExample {
     if (inputIds.length == 0) {
@@ -51,6 +70,18 @@ public record EncodedExample(
     if (alignment == Alignment.TEXT && labels.length != 1) {
       throw new IllegalArgumentException("one text, but " + labels.length + " labels");
     }
+  }
+
+  /** An example that lost no tokens. */
+  public EncodedExample(
+      long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment) {
+    this(inputIds, tokenTypeIds, labels, alignment, Cut.NONE);
+  }
+
+  /** The same example with a note of the tokens that it lost. */
+  EncodedExample cutBy(int input, int answer) {
+    Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
+    return new EncodedExample(inputIds, tokenTypeIds, labels, alignment, lost);
   }
 
   /**

@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
@@ -18,12 +19,17 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
- * Reads files of one JSON object a line (JSON Lines), in UTF-8. Blank lines are passed over.
- * Numbers and truth values are taken as written, objects and arrays as their JSON text.
+ * Reads files of one JSON object a line (JSON Lines), in UTF-8. Blank lines are passed over. Texts
+ * and truth values are taken as written, and numbers too, but that whole ones have no fraction: 1.0
+ * is 1. Columns that hold arrays or objects, such as the messages of a conversation, cannot be
+ * used.
  */
 public final class JsonLines {
+
+  private static final Pattern WHOLE = Pattern.compile("^(-?\\d+)\\.0+$");
 
   private JsonLines() {}
 
@@ -58,9 +64,16 @@ public final class JsonLines {
       if (line.isBlank()) {
         continue;
       }
+      if (rows.isEmpty() && line.stripLeading().startsWith("[")) {
+        throw new DataException(
+            ("%s, line %d: expected one JSON object on the line, found '%s': the file is a JSON"
+                    + " array. Write its elements on lines of their own, for example by"
+                    + " jq -c '.[]' data.json > data.jsonl")
+                .formatted(path, number, Quote.shorten(line)));
+      }
       JsonObject object = object(path, number, line);
       columns.addAll(object.keySet());
-      rows.add(new Row(number, values(object)));
+      rows.add(row(number, object));
     }
     return new Table(path.toString(), List.copyOf(columns), rows);
   }
@@ -81,15 +94,25 @@ public final class JsonLines {
     }
   }
 
-  private static Map<String, String> values(JsonObject object) {
+  private static Row row(long number, JsonObject object) {
     Map<String, String> values = new HashMap<>();
-    for (Map.Entry<String, JsonElement> entry : object.entrySet()) {
-      JsonElement value = entry.getValue();
-      if (!value.isJsonNull()) {
-        String text = value.isJsonPrimitive() ? value.getAsString() : value.toString();
-        values.put(entry.getKey(), text);
-      }
-    }
-    return values;
+    Map<String, String> structured = new HashMap<>();
+    object
+        .asMap()
+        .forEach(
+            (column, value) -> {
+              if (value instanceof JsonPrimitive primitive) {
+                values.put(column, text(primitive));
+              } else if (!value.isJsonNull()) {
+                structured.put(column, value.isJsonArray() ? "a JSON array" : "a JSON object");
+              }
+            });
+    return new Row(number, values, structured);
+  }
+
+  /** A number that is whole is one, be it written with a fraction of zeros or not. */
+  private static String text(JsonPrimitive value) {
+    String text = value.getAsString();
+    return value.isNumber() ? WHOLE.matcher(text).replaceFirst("$1") : text;
   }
 }

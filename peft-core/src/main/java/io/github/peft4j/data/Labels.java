@@ -6,10 +6,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The names of the classes and their ids: a name's id is its position. Immutable. */
 public final class Labels {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Labels.class);
   private static final Pattern INTEGER = Pattern.compile("-?\\d{1,18}");
 
   private final List<String> names;
@@ -56,6 +60,30 @@ public final class Labels {
   public static Labels in(Examples<ClassificationExample> examples) {
     return sorted(
         examples.dataset().examples().stream().map(ClassificationExample::label).toList());
+  }
+
+  /**
+   * These labels as some examples write them: by name, or by id where every example has an id from
+   * 0 to {@link #size} - 1 and none a name. What is taken for ids is logged.
+   *
+   * @param examples the examples
+   * @return labels whose {@link #id} takes what the examples have
+   */
+  public Labels asWrittenIn(Examples<ClassificationExample> examples) {
+    List<String> written =
+        examples.dataset().examples().stream()
+            .map(ClassificationExample::label)
+            .distinct()
+            .toList();
+    if (written.isEmpty() || written.stream().anyMatch(ids::containsKey)) {
+      return this;
+    }
+    List<String> numbers = IntStream.range(0, size()).mapToObj(Integer::toString).toList();
+    if (!numbers.containsAll(written)) {
+      return this;
+    }
+    LOG.info("labels {} of the data are taken for ids of {}", Quote.list(written), this);
+    return new Labels(numbers);
   }
 
   private static Labels sorted(Collection<String> names) {
@@ -108,7 +136,12 @@ public final class Labels {
     Integer id = ids.get(name);
     if (id == null) {
       throw new DataException(
-          "unknown label '%s': the labels are %s. Give the model every label at the start"
+          ("unknown label '%s': the labels are %s. Give the model every label at the start"
+                  + (INTEGER.matcher(name).matches()
+                      ? ", or give it ids alone: labels of the data are taken for ids where every"
+                          + " one is a number from 0 to "
+                          + (size() - 1)
+                      : ""))
               .formatted(Quote.shorten(name), Quote.list(names)));
     }
     return id;

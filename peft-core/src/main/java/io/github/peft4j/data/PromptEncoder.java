@@ -14,21 +14,23 @@ record PromptEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<Prom
   @Override
   public EncodedExample encode(PromptExample example) {
     long[] answer = Ids.closed(tokenizer.encode(example.answer(), false), tokenizer);
-    long[] prompt = cut(Ids.open(tokenizer.encode(example.prompt()), tokenizer), answer.length);
+    long[] whole = Ids.open(tokenizer.encode(example.prompt()), tokenizer);
+    long[] prompt = cut(whole, answer.length);
     long[] ids = Ids.concat(prompt, answer);
     long[] labels = ids.clone();
     Arrays.fill(labels, 0, prompt.length, EncodedExample.IGNORED);
-    return EncodedExample.ofTokens(ids, labels);
+    return EncodedExample.ofTokens(ids, labels).cutBy(whole.length - prompt.length, 0);
   }
 
   private long[] cut(long[] prompt, int answerLength) {
     int room = maxLength - answerLength;
     // Nothing predicts the first id of a row: at least one of the prompt has to stay before it.
     if (room < Math.min(1, prompt.length)) {
-      throw new DataException(
+      throw new AnswerTooLongException(
           ("the answer has %d tokens with the end of text, but maxLength is %d."
                   + " Raise it to %d or filter such examples out")
-              .formatted(answerLength, maxLength, answerLength + 1));
+              .formatted(answerLength, maxLength, answerLength + 1),
+          answerLength + 1);
     }
     if (prompt.length <= room) {
       return prompt;

@@ -13,12 +13,15 @@ record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnsw
 
   @Override
   public EncodedExample encode(PromptExample example) {
-    return EncodedExample.ofTarget(
-        ids(example.prompt(), maxLength), ids(example.answer(), maxAnswerLength));
+    Encoding prompt = tokenizer.encoding(example.prompt(), null);
+    Encoding answer = tokenizer.encoding(example.answer(), null);
+    long[] read = cut(prompt, maxLength);
+    long[] written = cut(answer, maxAnswerLength);
+    return EncodedExample.ofTarget(read, written)
+        .cutBy(prompt.ids().length - read.length, answer.ids().length - written.length);
   }
 
-  private long[] ids(String text, int maxLength) {
-    Encoding encoding = tokenizer.encoding(text, null);
+  private static long[] cut(Encoding encoding, int maxLength) {
     return Truncation.pick(encoding.ids(), Truncation.kept(encoding, maxLength));
   }
 }

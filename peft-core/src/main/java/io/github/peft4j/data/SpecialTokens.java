@@ -3,10 +3,9 @@ package io.github.peft4j.data;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
-import java.io.IOException;
+import io.github.peft4j.io.JsonFile;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumMap;
@@ -90,8 +89,8 @@ final class SpecialTokens {
       return new JsonObject();
     }
     try {
-      return JsonParser.parseString(Files.readString(path)).getAsJsonObject();
-    } catch (IOException | JsonParseException | IllegalStateException e) {
+      return JsonFile.read(path);
+    } catch (IllegalArgumentException | UncheckedIOException e) {
       throw new DataException(path + ": expected a JSON object. Download the file again", e);
     }
   }
@@ -118,6 +117,10 @@ final class SpecialTokens {
   OptionalLong id(Role role) {
     Long id = ids.get(role);
     return id == null ? OptionalLong.empty() : OptionalLong.of(id);
+  }
+
+  int modelVocabularySize() {
+    return vocabulary.modelSize();
   }
 
   int vocabularySize() {

@@ -2,7 +2,12 @@ package io.github.peft4j.data;
 
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The rows of a file, to be mapped to examples.
@@ -16,24 +21,41 @@ import java.util.function.Function;
  * Csv.read("train.csv").text("premise").pair("hypothesis").label("entails")
  * Tsv.read("train.tsv").prompt("{meaning} ->").answer("sentence")
  * JsonLines.read("stories.jsonl").text("story")
+ * Csv.read("reviews.csv").labelled("stars").text("review").label("stars")
  * }</pre>
  */
 public final class Table {
 
-  /** A line of the file and its values; a value that is null in the file is absent here. */
-  record Row(long line, Map<String, String> values) {}
+  private static final Logger LOG = LoggerFactory.getLogger(Table.class);
+
+  /**
+   * A line of the file and its values; a value that is null in the file is absent here.
+   *
+   * @param structured what kind of JSON stands in columns whose values are neither text nor numbers
+   */
+  record Row(long line, Map<String, String> values, Map<String, String> structured) {
+    Row(long line, Map<String, String> values) {
+      this(line, values, Map.of());
+    }
+  }
 
   private final String source;
   private final List<String> columns;
   private final List<Row> rows;
+  private final int leftOut;
 
   Table(String source, List<String> columns, List<Row> rows) {
-    this.source = source;
-    this.columns = List.copyOf(columns);
-    this.rows = List.copyOf(rows);
+    this(source, columns, rows, 0);
     if (rows.isEmpty()) {
       throw new DataException(source + ": there are no rows, expected one at least");
     }
+  }
+
+  private Table(String source, List<String> columns, List<Row> rows, int leftOut) {
+    this.source = source;
+    this.columns = List.copyOf(columns);
+    this.rows = List.copyOf(rows);
+    this.leftOut = leftOut;
   }
 
   /**
@@ -52,6 +74,60 @@ public final class Table {
    */
   public int size() {
     return rows.size();
+  }
+
+  /**
+   * The number of rows of the file that filters have left out.
+   *
+   * @return the number of rows
+   */
+  public int leftOut() {
+    return leftOut;
+  }
+
+  /**
+   * Leaves rows out. How many they are is logged, and counted by {@link #leftOut}.
+   *
+   * @param column a column or a template
+   * @param condition of its value, for the rows to keep; a value that is missing or null is ""
+   * @return the rows that are kept, in order
+   * @throws DataException if no row is kept
+   */
+  public Table filter(String column, Predicate<? super String> condition) {
+    Template template = template(column);
+    return keep(
+        "the filter of '" + column + "'",
+        row -> condition.test(template.fill(c -> row.values().getOrDefault(c, ""))));
+  }
+
+  /**
+   * Leaves out the rows without a label, which {@link Texts#label} refuses: those whose value is
+   * missing, null or blank, a negative number, or what tools write for a missing value, such as
+   * {@code nan} and {@code None}. How many they are is logged, and counted by {@link #leftOut}.
+   *
+   * @param column with the labels
+   * @return the rows that are kept, in order
+   * @throws DataException if no row is kept
+   */
+  public Table labelled(String column) {
+    template("{" + column + "}");
+    return keep(
+        "no label in '" + column + "'",
+        row -> LabelValues.problem(row.values().get(column)) == null);
+  }
+
+  private Table keep(String reason, Predicate<Row> condition) {
+    List<Row> kept = rows.stream().filter(condition).toList();
+    int fewer = rows.size() - kept.size();
+    if (kept.isEmpty()) {
+      throw new DataException(
+          "%s: all %d rows are left out (%s), expected one at least"
+              .formatted(source, fewer, reason));
+    }
+    if (fewer > 0) {
+      LOG.info("{}: {} of {} rows are left out ({})", source, fewer, rows.size(), reason);
+    }
+    return new Table(source, columns, kept, leftOut + fewer);
   }
 
   /**
@@ -95,35 +171,68 @@ public final class Table {
     return template.fill(
         column -> {
           String value = row.values().get(column);
-          if (value == null) {
-            throw new DataException(
-                ("%s, line %d: column '%s' is missing or null, expected text or a number."
-                        + " Fill it in or take the line out")
-                    .formatted(source, row.line(), column));
+          if (value != null) {
+            return value;
           }
-          return value;
+          String kind = row.structured().get(column);
+          throw new DataException(
+              "%s, line %d: column '%s' ".formatted(source, row.line(), column)
+                  + (kind == null
+                      ? "is missing or null, expected text or a number. Fill it in, or leave the"
+                          + " line out: .filter(column, value -> !value.isEmpty())"
+                      : ("holds %s, expected text or a number: a model would learn its brackets and"
+                              + " quotation marks. Write what it is to read and what it is to answer"
+                              + " into columns of their own, for .prompt(column).answer(column)")
+                          .formatted(kind)));
         });
   }
 
-  private String className(Template template, Row row) {
-    String label = value(template, row).strip();
-    if (label.isEmpty()) {
-      throw new DataException(
-          "%s, line %d: label '%s' is blank, expected a class name or a number"
-              .formatted(source, row.line(), template));
-    }
-    return label;
+  /** The labels of all rows, in order. */
+  private List<String> labels(Template template) {
+    LabelValues values = new LabelValues();
+    return rows.stream()
+        .map(
+            row -> {
+              String label = value(template, row).strip();
+              String problem = LabelValues.problem(label);
+              if (problem != null) {
+                throw new DataException(
+                    ("%s, line %d: label '%s' is %s; expected the name or number of a class. Leave"
+                            + " out the rows without a label by .labelled(\"%s\") before .text; if it"
+                            + " is a class, give it a name in the file or by a template such as"
+                            + " \"class {%s}\"")
+                        .formatted(source, row.line(), template, problem, template, template));
+              }
+              String contradiction = values.contradiction(label, row.line());
+              if (contradiction != null) {
+                throw new DataException(
+                    "%s, line %d: label '%s' is %s"
+                        .formatted(source, row.line(), template, contradiction));
+              }
+              return label;
+            })
+        .toList();
+  }
+
+  private Dataset<ClassificationExample> labelled(
+      Template label, BiFunction<Row, String, ClassificationExample> example) {
+    List<String> labels = labels(label);
+    return new Dataset<>(
+        IntStream.range(0, rows.size())
+            .mapToObj(i -> example.apply(rows.get(i), labels.get(i)))
+            .toList());
   }
 
   @Override
   public String toString() {
     return "%s: %,d row%s with the column%s %s"
-        .formatted(
-            source,
-            size(),
-            size() == 1 ? "" : "s",
-            columns.size() == 1 ? "" : "s",
-            Quote.list(columns));
+            .formatted(
+                source,
+                size(),
+                size() == 1 ? "" : "s",
+                columns.size() == 1 ? "" : "s",
+                Quote.list(columns))
+        + (leftOut == 0 ? "" : " (%,d left out)".formatted(leftOut));
   }
 
   /** Texts of a table: examples for language modelling, or the first part of a labelled example. */
@@ -150,10 +259,12 @@ public final class Table {
      *
      * @param column a column or a template
      * @return the labelled examples
+     * @throws DataException naming the line, if a value is no label: see {@link Table#labelled}; or
+     *     if a number or a truth value is written in two ways, such as 1 and 1.0
      */
     public Dataset<ClassificationExample> label(String column) {
       Template label = template(column);
-      return map(row -> new ClassificationExample(value(text, row), className(label, row)));
+      return labelled(label, (row, name) -> new ClassificationExample(value(text, row), name));
     }
 
     @Override
@@ -183,12 +294,14 @@ public final class Table {
      *
      * @param column a column or a template
      * @return the labelled examples
+     * @throws DataException naming the line, if a value is no label: see {@link Table#labelled}; or
+     *     if a number or a truth value is written in two ways, such as 1 and 1.0
      */
     public Dataset<ClassificationExample> label(String column) {
       Template label = template(column);
-      return map(
-          row ->
-              new ClassificationExample(value(text, row), value(pair, row), className(label, row)));
+      return labelled(
+          label,
+          (row, name) -> new ClassificationExample(value(text, row), value(pair, row), name));
     }
 
     @Override

@@ -13,6 +13,6 @@ record TextEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<TextEx
   public EncodedExample encode(TextExample example) {
     long[] ids = Ids.closed(tokenizer.encode(example.text()), tokenizer);
     long[] kept = ids.length <= maxLength ? ids : Arrays.copyOf(ids, maxLength);
-    return EncodedExample.ofTokens(kept, kept);
+    return EncodedExample.ofTokens(kept, kept).cutBy(ids.length - kept.length, 0);
   }
 }

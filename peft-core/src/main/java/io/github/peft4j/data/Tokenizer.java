@@ -3,13 +3,17 @@ package io.github.peft4j.data;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.SpecialTokens.Role;
+import io.github.peft4j.io.ForeignFiles;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
@@ -45,12 +49,18 @@ public final class Tokenizer implements AutoCloseable {
   @SuppressWarnings("ArrayRecordComponent") // Read once.
   record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
 
+  private static final String TOKENIZER = "tokenizer.json";
+
   private final HuggingFaceTokenizer delegate;
   private final SpecialTokens special;
+  private final @Nullable Path file;
+  private final byte @Nullable [] json;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private boolean closed;
+  private volatile int known = Integer.MAX_VALUE;
 
-  private Tokenizer(byte[] json, SpecialTokens special, String source) {
+  private Tokenizer(byte[] json, SpecialTokens special, @Nullable Path file) {
+    String source = file == null ? TOKENIZER : file.toString();
     Map<String, String> options =
         Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
     try {
@@ -61,6 +71,8 @@ public final class Tokenizer implements AutoCloseable {
       throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
     }
     this.special = special;
+    this.file = file;
+    this.json = file == null ? json : null; // a file can be read again
   }
 
   /**
@@ -80,7 +92,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return the tokenizer
    */
   public static Tokenizer load(Path path) {
-    Path file = Files.isDirectory(path) ? path.resolve("tokenizer.json") : path;
+    Path file = Files.isDirectory(path) ? path.resolve(TOKENIZER) : path;
     if (!Files.isRegularFile(file)) {
       throw new DataException(
           file
@@ -89,9 +101,18 @@ public final class Tokenizer implements AutoCloseable {
     }
     try {
       byte[] json = Files.readAllBytes(file);
-      return new Tokenizer(json, SpecialTokens.read(json, file), file.toString());
+      requireContent(file, json);
+      return new Tokenizer(json, SpecialTokens.read(json, file), file);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  private static void requireContent(Path file, byte... json) {
+    String begin = new String(json, 0, Math.min(json.length, 64), StandardCharsets.UTF_8);
+    if (json.length == 0 || ForeignFiles.isLfsPointer(begin)) {
+      throw new DataException(
+          json.length == 0 ? file + " is empty: fetch it again" : ForeignFiles.lfsPointer(file));
     }
   }
 
@@ -104,10 +125,45 @@ public final class Tokenizer implements AutoCloseable {
   public static Tokenizer load(InputStream tokenizerJson) {
     try {
       byte[] json = tokenizerJson.readAllBytes();
-      return new Tokenizer(json, SpecialTokens.read(json, null), "tokenizer.json");
+      return new Tokenizer(json, SpecialTokens.read(json, null), null);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
     }
+  }
+
+  /**
+   * Where it was loaded from: its tokenizer.json and what lies beside it.
+   *
+   * @return the folder, or nothing if it came from a stream
+   */
+  public Optional<Path> folder() {
+    return Optional.ofNullable(file).map(path -> path.toAbsolutePath().getParent());
+  }
+
+  /**
+   * The tokenizer.json that it was made of.
+   *
+   * @return its bytes
+   */
+  public byte[] json() {
+    if (json != null) {
+      return json.clone();
+    }
+    try {
+      return Files.readAllBytes(Objects.requireNonNull(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  /**
+   * Refuses texts with tokens that a model does not know, for whose table of vectors they are too
+   * many. Special tokens among them count as absent.
+   *
+   * @param tokens how many tokens the model knows, those with the first ids
+   */
+  public void limitTo(int tokens) {
+    known = tokens;
   }
 
   /**
@@ -115,6 +171,7 @@ public final class Tokenizer implements AutoCloseable {
    *
    * @param text the text
    * @return its ids
+   * @throws DataException if the model does not know a token of it: see {@link #limitTo}
    */
   public long[] encode(String text) {
     return encode(text, true);
@@ -133,7 +190,7 @@ public final class Tokenizer implements AutoCloseable {
         handle -> {
           long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
           try {
-            return TokenizersLibrary.LIB.getTokenIds(encoding);
+            return requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding));
           } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
           }
@@ -173,7 +230,7 @@ public final class Tokenizer implements AutoCloseable {
                   : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
           try {
             return new Encoding(
-                TokenizersLibrary.LIB.getTokenIds(encoding),
+                requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding)),
                 TokenizersLibrary.LIB.getTypeIds(encoding),
                 TokenizersLibrary.LIB.getSequenceIds(encoding),
                 TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
@@ -181,6 +238,20 @@ public final class Tokenizer implements AutoCloseable {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
           }
         });
+  }
+
+  private long[] requireKnown(long handle, long... ids) {
+    for (long id : ids) {
+      if (id >= known) {
+        throw new DataException(
+            ("the text has the token '%s' with the id %d, which the model does not know: it has"
+                    + " vectors for the ids 0 to %d. Take the token out of the text, or the"
+                    + " tokenizer that belongs to the model")
+                .formatted(
+                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false), id, known - 1));
+      }
+    }
+    return ids;
   }
 
   /**
@@ -250,13 +321,23 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * The size of the vocabulary that the tokenizer was trained with: the largest id and one, without
+   * the tokens that were added later.
+   *
+   * @return the size
+   */
+  public int trainedVocabularySize() {
+    return special.modelVocabularySize();
+  }
+
+  /**
    * The id that fills short rows of a batch: the padding token's, or else the end-of-text token's,
    * or else 0. What stands there is masked, so that any id will do.
    *
    * @return the id
    */
   public long padId() {
-    return special.id(Role.PAD).orElse(eosId().orElse(0));
+    return id(Role.PAD).orElse(eosId().orElse(0));
   }
 
   /**
@@ -265,7 +346,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong eosId() {
-    return special.id(Role.EOS);
+    return id(Role.EOS);
   }
 
   /**
@@ -274,7 +355,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong bosId() {
-    return special.id(Role.BOS);
+    return id(Role.BOS);
   }
 
   /**
@@ -283,7 +364,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong clsId() {
-    return special.id(Role.CLS);
+    return id(Role.CLS);
   }
 
   /**
@@ -292,7 +373,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong sepId() {
-    return special.id(Role.SEP);
+    return id(Role.SEP);
   }
 
   /**
@@ -301,7 +382,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong maskId() {
-    return special.id(Role.MASK);
+    return id(Role.MASK);
   }
 
   /**
@@ -310,7 +391,12 @@ public final class Tokenizer implements AutoCloseable {
    * @return its id, if there is one
    */
   public OptionalLong unknownId() {
-    return special.id(Role.UNK);
+    return id(Role.UNK);
+  }
+
+  private OptionalLong id(Role role) {
+    OptionalLong id = special.id(role);
+    return id.isPresent() && id.getAsLong() < known ? id : OptionalLong.empty();
   }
 
   @Override

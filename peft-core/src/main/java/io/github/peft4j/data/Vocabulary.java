@@ -23,6 +23,7 @@ final class Vocabulary {
   private final Map<String, Long> found = new HashMap<>();
   private @Nullable Long padId;
   private long largest = -1;
+  private long largestOfModel = -1;
 
   private Vocabulary(Collection<String> wanted) {
     this.wanted = Set.copyOf(wanted);
@@ -59,6 +60,11 @@ final class Vocabulary {
 
   int size() {
     return Math.toIntExact(largest + 1);
+  }
+
+  /** The size without the tokens that were added. */
+  int modelSize() {
+    return Math.toIntExact(largestOfModel + 1);
   }
 
   private void readFile(JsonReader reader) throws IOException {
@@ -127,6 +133,7 @@ final class Vocabulary {
 
   private void found(String token, long id) {
     largest = Math.max(largest, id);
+    largestOfModel = Math.max(largestOfModel, id);
     if (wanted.contains(token)) {
       found.put(token, id);
     }

@@ -94,14 +94,29 @@ public final class Generator {
 
   private Generation one(long[] prompt, GenerationConfig config, Consumer<String> listener) {
     try (ModelCall call = adapted.newCall()) {
-      Composition composition = call.adapters().composition();
-      if (composition.replicas() > 1) {
-        throw new IllegalStateException(
-            composition
-                + " writes several texts for a prompt; take them from generate(List.of(prompt),"
-                + " config)");
-      }
+      requireOneAnswer(call);
       return generate(call, List.of(prompt), config, listener).get(0);
+    }
+  }
+
+  /**
+   * Refuses adapters in parallel, of which a caller with room for one text would see one.
+   *
+   * @throws IllegalStateException saying how to get all texts
+   */
+  public void requireOneAnswer() {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+    }
+  }
+
+  private static void requireOneAnswer(ModelCall call) {
+    Composition composition = call.adapters().composition();
+    if (composition.replicas() > 1) {
+      throw new IllegalStateException(
+          composition
+              + " writes several texts for a prompt; take them from generate(List.of(prompt),"
+              + " config)");
     }
   }
 

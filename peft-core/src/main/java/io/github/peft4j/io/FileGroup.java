@@ -76,13 +76,18 @@ public final class FileGroup implements AutoCloseable {
     this.disk = disk;
   }
 
-  /** Writes what {@code content} puts into a channel, which takes every buffer to its end. */
+  /**
+   * Writes what {@code content} puts into a channel, which takes every buffer to its end.
+   *
+   * @param name of the file, which may lie in a folder of the folder: {@code 1_Pooling/config.json}
+   */
   public void write(String name, AtomicFiles.Content<WritableByteChannel> content) {
     Path target = folder.resolve(name);
-    Path temporary = folder.resolve("." + name + "." + UUID.randomUUID() + ".tmp");
+    Path temporary =
+        target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
     temporaries.put(target, temporary);
     try {
-      Files.createDirectories(folder);
+      Files.createDirectories(target.getParent());
       try (Output file = disk.open(temporary)) {
         content.writeTo(file);
         file.force();

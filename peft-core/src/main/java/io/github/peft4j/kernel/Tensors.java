@@ -4,7 +4,6 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtEngine;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -109,6 +108,6 @@ public final class Tensors {
   }
 
   private static final class EngineHolder {
-    static final NDManager MANAGER = PtEngine.getInstance().newBaseManager(Device.cpu());
+    static final NDManager MANAGER = PyTorch.engine().newBaseManager(Device.cpu());
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j.safetensors;
 
 import com.google.gson.stream.JsonWriter;
 import io.github.peft4j.io.DType;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.TensorInfo;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -49,6 +50,10 @@ record Header(Map<String, String> metadata, Map<String, Entry> entries, long dat
     long size = bytes.size();
     if (size < 8) {
       throw malformed(file, "it has %d bytes, expected 8 or more", size);
+    }
+    if (ForeignFiles.isLfsPointer(
+        StandardCharsets.US_ASCII.decode(bytes.slice(0, (int) Math.min(size, 24))).toString())) {
+      throw new SafetensorsException(ForeignFiles.lfsPointer(file));
     }
     long length = bytes.slice(0, 8).order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (length < 0 || length > MAX_LENGTH) {
@@ -162,8 +167,15 @@ record Header(Map<String, String> metadata, Map<String, Entry> entries, long dat
       }
     }
     throw new SafetensorsException(
-        "%s: tensor %s: dtype is %s, expected one of %s; convert the checkpoint to one of these"
-            .formatted(file, tensor, dtype, Arrays.toString(DType.values())));
+        "%s: tensor %s: dtype is %s, expected one of %s; %s"
+            .formatted(
+                file,
+                tensor,
+                dtype,
+                Arrays.toString(DType.values()),
+                dtype.startsWith("F8") || dtype.startsWith("F4")
+                    ? "these are quantised weights, load the plain model that they were made of"
+                    : "convert the checkpoint to one of these"));
   }
 
   private static SafetensorsException malformed(String file, String format, Object... args) {

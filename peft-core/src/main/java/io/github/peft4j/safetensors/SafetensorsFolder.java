@@ -1,6 +1,7 @@
 package io.github.peft4j.safetensors;
 
 import io.github.peft4j.io.FileRegion;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.NoSuchTensorException;
 import io.github.peft4j.io.TensorInfo;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 
 /**
@@ -37,8 +39,8 @@ final class SafetensorsFolder implements Safetensors {
     }
     if (!Files.exists(folder.resolve(INDEX))) {
       throw new SafetensorsException(
-          "%s: expected %s or %s in it and found neither; give the folder of a Hugging Face model"
-              .formatted(folder, SINGLE, INDEX));
+          "%s: expected %s or %s in it and found neither%s. Give the folder of a Hugging Face model"
+              .formatted(folder, SINGLE, INDEX, ForeignFiles.insteadOfModel(folder)));
     }
     SafetensorsFolder model = new SafetensorsFolder(folder);
     try {
@@ -55,6 +57,7 @@ final class SafetensorsFolder implements Safetensors {
     if (weightMap.isEmpty()) {
       throw new SafetensorsException(index + ": weight_map is missing or empty; fetch it again");
     }
+    requireShards(index, weightMap);
     weightMap.forEach(
         (tensor, file) -> {
           SafetensorsFile shard = shards.computeIfAbsent(file, f -> openShard(index, tensor, f));
@@ -66,6 +69,22 @@ final class SafetensorsFolder implements Safetensors {
           }
           byTensor.put(tensor, shard);
         });
+  }
+
+  /** Names all shards that are missing, if it is more than one. */
+  private void requireShards(Path index, Map<String, String> weightMap) {
+    Set<String> files = new TreeSet<>(weightMap.values());
+    Set<String> missing = new TreeSet<>(files);
+    missing.removeIf(file -> !isName(file) || Files.isRegularFile(folder.resolve(file)));
+    if (missing.size() > 1) {
+      throw new SafetensorsException(
+          "%s: %d of the %d files that weight_map names are missing; fetch them too: %s"
+              .formatted(index, missing.size(), files.size(), String.join(", ", missing)));
+    }
+  }
+
+  private static boolean isName(String file) {
+    return file.matches("[^/\\\\:\\x00]+") && !file.equals("..") && !file.equals(".");
   }
 
   private static Map<String, String> weightMap(Path index) {
@@ -95,7 +114,7 @@ final class SafetensorsFolder implements Safetensors {
 
   /** A shard is a plain name: whoever wrote the index does not choose where we read. */
   private SafetensorsFile openShard(Path index, String tensor, String file) {
-    if (!file.matches("[^/\\\\:\\x00]+") || file.equals("..") || file.equals(".")) {
+    if (!isName(file)) {
       throw new SafetensorsException(
           "%s: weight_map of tensor %s is '%s', expected the name of a file in the same folder; do"
                   .formatted(index, tensor, file)

@@ -1,6 +1,7 @@
 package io.github.peft4j.torchfile;
 
 import io.github.peft4j.io.FileRegion;
+import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.NoSuchTensorException;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
@@ -10,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Enumeration;
@@ -64,12 +66,23 @@ public final class TorchFile implements TensorSource {
         throw e;
       }
     } catch (ZipException e) {
+      requireNoPointer(file);
       throw new IllegalArgumentException(
           file
               + " is no file of PyTorch 1.6 or later, or is damaged: "
               + e.getMessage()
               + "; fetch it again, or load it in Python and save it as safetensors",
           e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  private static void requireNoPointer(Path file) {
+    try (InputStream in = Files.newInputStream(file)) {
+      if (ForeignFiles.isLfsPointer(new String(in.readNBytes(64), StandardCharsets.UTF_8))) {
+        throw new IllegalArgumentException(ForeignFiles.lfsPointer(file));
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }

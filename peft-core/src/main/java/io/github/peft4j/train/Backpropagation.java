@@ -2,7 +2,7 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
@@ -21,13 +21,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
 public final class Backpropagation {
-
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
-          """);
 
   private final AdaptedModel adapted;
   private final boolean recompute;
@@ -67,7 +60,7 @@ public final class Backpropagation {
         .filter(TunerLayer::trains)
         .map(TunerLayer::penalty)
         .filter(Objects::nonNull)
-        .reduce(ADD::call)
+        .reduce(Ops::add)
         .orElse(null);
   }
 

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.data.Encoder;
 import io.github.peft4j.data.Example;
@@ -12,7 +13,6 @@ import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
@@ -34,10 +34,18 @@ public final class BatchFeed {
    * @param maxTokens that an example may have; fewer if adapters leave fewer positions
    */
   public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
-    int maxLength;
-    try (ModelCall call = model.newCall()) {
-      maxLength = (int) Math.min(maxTokens, call.room());
-    }
+    return encode(model, examples, maxTokens, false);
+  }
+
+  /**
+   * Encodes examples for the model's task.
+   *
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
+   * @param skipTooLong whether examples whose answers do not fit are left out
+   */
+  static EncodedDataset encode(
+      TextModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
+    int maxLength = (int) Math.min(maxTokens, model.room());
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
     Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
@@ -46,18 +54,20 @@ public final class BatchFeed {
         example ->
             encoders
                 .computeIfAbsent(
-                    example.getClass(), kind -> encoder(task, tokenizer, maxLength, example))
-                .encode(example));
+                    example.getClass(),
+                    kind -> encoder(task, tokenizer, maxLength, example, examples.dataset()))
+                .encode(example),
+        skipTooLong);
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
   private static Encoder<Example> encoder(
-      Task task, Tokenizer tokenizer, int maxLength, Example example) {
+      Task task, Tokenizer tokenizer, int maxLength, Example example, Dataset<?> all) {
     Encoder<?> encoder =
         switch (task.type()) {
           case SEQ_CLS ->
               example instanceof ClassificationExample
-                  ? Encoder.classification(tokenizer, Labels.of(task.labels()), maxLength)
+                  ? Encoder.classification(tokenizer, labels(task, all), maxLength)
                   : null;
           case CAUSAL_LM ->
               example instanceof PromptExample
@@ -87,6 +97,16 @@ public final class BatchFeed {
               });
     }
     return (Encoder<Example>) encoder;
+  }
+
+  private static Labels labels(Task task, Dataset<?> examples) {
+    return Labels.of(task.labels())
+        .asWrittenIn(
+            new Dataset<>(
+                examples.examples().stream()
+                    .filter(ClassificationExample.class::isInstance)
+                    .map(ClassificationExample.class::cast)
+                    .toList()));
   }
 
   /** The arrays that the model reads. */

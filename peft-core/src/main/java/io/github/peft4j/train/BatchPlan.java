@@ -4,6 +4,7 @@ import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -45,6 +46,24 @@ final class BatchPlan {
       sampledEpoch = epoch;
     }
     return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
+  }
+
+  /** Where those examples stand in the data set, from 0, a list for each batch. */
+  List<List<Integer>> positions(List<int[]> examples) {
+    return examples.stream()
+        .map(rows -> Arrays.stream(rows).mapToObj(data::position).toList())
+        .toList();
+  }
+
+  /** The most tokens that a batch can have, padding included. */
+  long largestBatch() {
+    int longest = data.examples().stream().mapToInt(Evaluator::size).max().orElse(1);
+    return (long) sampler.batchSize() * longest;
+  }
+
+  /** The first batch of a step. */
+  Batch firstBatch(long step) {
+    return collator.collate(data.select(examples(step).get(0)));
   }
 
   /** The batches of those examples. */

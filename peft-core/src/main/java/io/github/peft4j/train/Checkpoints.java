@@ -6,9 +6,9 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.AtomicFiles;
+import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.safetensors.Safetensors;
@@ -16,44 +16,62 @@ import io.github.peft4j.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Where a run stands, on disk: {@code checkpoint-N} holds the adapter as PEFT saves it, everything
- * that is needed to go on (trained tensors, moments), and the run's state. A checkpoint is written
- * under another name and renamed when it is whole; the last and the best are kept.
+ * that is needed to go on (trained tensors, moments), the run's state, and the hashes of these
+ * files. A checkpoint is written under another name and renamed when it is whole. The last, the one
+ * before it and the best are kept: if the last is damaged, the run goes on from the one before.
  */
 final class Checkpoints {
 
-  private static final Pattern NAME = Pattern.compile("checkpoint-(\\d+)");
+  private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
+  private static final Pattern HALF = Pattern.compile("\\.checkpoint-\\d{1,18}\\.tmp");
   private static final String TENSORS = "trainer.safetensors";
   private static final String STATE = "trainer_state.json";
-  private static final Gson GSON = new GsonBuilder().setPrettyPrinting().create();
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
+  private static final Gson GSON =
+      new GsonBuilder().setPrettyPrinting().serializeSpecialFloatingPointValues().create();
 
   private final Path folder;
+
+  /** The step of the newest checkpoint that is known to be whole, or -1. */
+  private long newest = -1;
+
+  /** A checkpoint that is whole. */
+  record Whole(Path folder, RunState state) {}
 
   Checkpoints(Path folder) {
     this.folder = folder;
   }
 
-  /** Writes a checkpoint and removes those that are neither the last nor the best. */
+  /** Writes a checkpoint, and removes those that are not kept. */
   void write(PeftModel model, String adapter, Map<String, NDArray> tensors, RunState state) {
     Path whole = folder.resolve("checkpoint-" + state.step);
     Path part = folder.resolve(".checkpoint-" + state.step + ".tmp");
     try {
       Files.createDirectories(folder);
-      delete(part);
+      for (Path left : named(HALF)) { // a process was killed while it wrote
+        delete(left);
+      }
       Files.createDirectories(part);
       model.save(adapter, part);
       SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
@@ -61,10 +79,13 @@ final class Checkpoints {
           (name, tensor) -> writer.add(name, tensor.getShape().getShape(), Tensors.floats(tensor)));
       writer.write(part.resolve(TENSORS));
       AtomicFiles.writeText(part.resolve(STATE), GSON.toJson(state));
+      Checksums.write(part);
       delete(whole);
       Files.move(part, whole, StandardCopyOption.ATOMIC_MOVE);
+      Set<Long> kept = Set.copyOf(List.of(state.step, newest, state.bestStep));
+      newest = state.step;
       for (Path old : all()) {
-        if (step(old) != state.step && step(old) != state.bestStep) {
+        if (!kept.contains(step(old))) {
           delete(old);
         }
       }
@@ -87,54 +108,98 @@ final class Checkpoints {
             + " ("
             + e.getMessage()
             + "); the one before it is untouched: "
-            + last().map(Path::toString).orElse("none"),
+            + (newest < 0 ? "none" : at(newest)),
         e);
   }
 
-  /** The newest checkpoint. */
-  Optional<Path> last() {
-    List<Path> all = all();
-    return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+  /**
+   * The newest checkpoint that is whole. A damaged one is passed over with a warning.
+   *
+   * @return nothing if there is no checkpoint
+   * @throws IllegalArgumentException if there are checkpoints, and none is whole
+   */
+  Optional<Whole> newestWhole() {
+    List<Path> newestFirst = new ArrayList<>(all());
+    Collections.reverse(newestFirst);
+    List<String> damages = new ArrayList<>();
+    for (Path checkpoint : newestFirst) {
+      try {
+        RunState state = whole(checkpoint);
+        damages.forEach(damage -> LOG.warn("{}; going on from {}", damage, checkpoint));
+        newest = state.step;
+        return Optional.of(new Whole(checkpoint, state));
+      } catch (IllegalArgumentException | UncheckedIOException e) {
+        damages.add(checkpoint + " is damaged: " + e.getMessage());
+      }
+    }
+    if (damages.isEmpty()) {
+      return Optional.empty();
+    }
+    throw new IllegalArgumentException(
+        "no checkpoint in "
+            + folder
+            + " is whole, so that the run cannot go on: "
+            + String.join("; ", damages)
+            + ". To start anew, delete the folder or take another one");
+  }
+
+  /**
+   * The state in a checkpoint whose files are all as they were written.
+   *
+   * @throws IllegalArgumentException if one is not, naming it
+   * @throws UncheckedIOException if one cannot be read
+   */
+  static RunState whole(Path checkpoint) {
+    RunState state = state(checkpoint);
+    if (state.step != step(checkpoint)) {
+      throw new IllegalArgumentException(
+          checkpoint.resolve(STATE) + " is of step " + state.step + ", not of its folder's");
+    }
+    try {
+      Checksums.verify(checkpoint);
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException("the file " + e.getMessage() + " is missing", e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read its files: " + e, e);
+    }
+    return state;
+  }
+
+  /** The newest checkpoint that this run wrote or went on from. */
+  Optional<Path> newest() {
+    return newest < 0 ? Optional.empty() : Optional.of(at(newest));
   }
 
   Path at(long step) {
     return folder.resolve("checkpoint-" + step);
   }
 
-  static RunState state(Path checkpoint) {
+  private static RunState state(Path checkpoint) {
     Path file = checkpoint.resolve(STATE);
     try {
-      JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+      JsonObject json = JsonFile.read(file);
       RunState state = GSON.fromJson(json, RunState.class);
       if (!state.isWhole()) {
-        throw new IllegalArgumentException(
-            file + " is no state of a training; delete its folder to go on from the one before");
+        throw new IllegalArgumentException(file + " is no state of a training");
       }
       Instant.parse(state.started);
       return state;
     } catch (JsonParseException | IllegalStateException | DateTimeParseException e) {
       throw new IllegalArgumentException(file + " is no state of a training: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
     }
   }
 
-  /** Sets tensors to their values in a checkpoint. */
+  /**
+   * Sets tensors to their values in a checkpoint: all of them, or none if one does not fit.
+   *
+   * @throws IllegalArgumentException if one does not fit
+   */
   static void read(Path checkpoint, Map<String, NDArray> tensors) {
     Path file = checkpoint.resolve(TENSORS);
     try (TensorSource source = Safetensors.open(file)) {
+      tensors.forEach((name, tensor) -> requireFitting(file, source, name, tensor));
       tensors.forEach(
           (name, tensor) -> {
-            if (!source.names().contains(name)
-                || !new Shape(source.info(name).shape()).equals(tensor.getShape())) {
-              throw new IllegalArgumentException(
-                  file
-                      + " has no tensor "
-                      + name
-                      + " of shape "
-                      + tensor.getShape()
-                      + ": it belongs to another run; take another folder");
-            }
             try (NDArray value =
                 tensor.getManager().create(source.floats(name), tensor.getShape())) {
               Tensors.copy(tensor, value);
@@ -143,15 +208,29 @@ final class Checkpoints {
     }
   }
 
+  private static void requireFitting(Path file, TensorSource source, String name, NDArray tensor) {
+    if (!source.names().contains(name)
+        || !new Shape(source.info(name).shape()).equals(tensor.getShape())) {
+      throw new IllegalArgumentException(
+          file
+              + " has no tensor "
+              + name
+              + " of shape "
+              + tensor.getShape()
+              + ": it belongs to another run; take another folder");
+    }
+  }
+
   private List<Path> all() {
+    return named(NAME).stream().sorted(Comparator.comparingLong(Checkpoints::step)).toList();
+  }
+
+  private List<Path> named(Pattern pattern) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
     try (Stream<Path> children = Files.list(folder)) {
-      return children
-          .filter(p -> NAME.matcher(p.getFileName().toString()).matches())
-          .sorted(Comparator.comparingLong(Checkpoints::step))
-          .toList();
+      return children.filter(p -> pattern.matcher(p.getFileName().toString()).matches()).toList();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot list " + folder, e);
     }

@@ -3,9 +3,9 @@ package io.github.peft4j.train;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
-import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
@@ -16,8 +16,14 @@ import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Measures a model on data: loss, accuracy and macro F1 of a classifier, loss and perplexity of a
@@ -25,52 +31,77 @@ import java.util.List;
  */
 public final class Evaluator {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Evaluator.class);
+
   private final TextModel model;
-  private final int batchSize;
+  private final Collator collator;
+  private final int rows;
+  private final long tokens;
   private final int maxLength;
 
   /**
    * Creates an evaluator.
    *
-   * @param batchSize rows of a batch
-   * @param maxLength tokens that an example may have
+   * @param batchSize rows of a batch, 1 or more
+   * @param maxLength tokens that an example may have, 1 or more; what is longer is cut, and a
+   *     warning says how much was
    */
   public Evaluator(TextModel model, int batchSize, int maxLength) {
+    this(model, batchSize, Long.MAX_VALUE, maxLength);
+  }
+
+  /**
+   * Creates an evaluator.
+   *
+   * @param rows that a batch has at most
+   * @param tokens that a batch has at most, padding included; a longer example is a batch of its
+   *     own
+   */
+  Evaluator(TextModel model, int rows, long tokens, int maxLength) {
     this.model = model;
-    this.batchSize = batchSize;
+    this.rows = rows;
+    this.tokens = tokens;
     this.maxLength = maxLength;
+    this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
   }
 
   /** Measures the model, with its adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
-    return evaluate(BatchFeed.encode(model, examples, maxLength));
+    EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    long room = model.room();
+    Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
+    if (!truncated.isNone()) {
+      LOG.warn(truncated.warning("evaluation", room));
+    }
+    return evaluate(data, () -> false).orElseThrow();
   }
 
-  Metrics evaluate(EncodedDataset data) {
+  /**
+   * Measures the model, unless it is told to give up.
+   *
+   * @param givesUp asked before each batch
+   * @return nothing if it gave up
+   */
+  Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp) {
     try (ModelCall call = model.newCall()) {
-      return evaluate(data, call);
+      return evaluate(data, givesUp, call);
     }
   }
 
-  private Metrics evaluate(EncodedDataset data, ModelCall call) {
-    // Sorted by length there is less padding; the order of evaluation does not matter.
-    List<Integer> order = new ArrayList<>();
-    for (int i = 0; i < data.size(); i++) {
-      order.add(i);
-    }
-    int[] lengths = data.lengths();
-    order.sort(Comparator.comparingInt(i -> lengths[i]));
+  private Optional<Metrics> evaluate(
+      EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
     TransformerModel base = model.base();
-    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
     ConfusionMatrix confusion =
         new ConfusionMatrix(Math.max(1, classifies ? base.task().labels().size() : 1));
     double loss = 0;
     long count = 0;
-    for (int[] rows : BatchSampler.sequential(data.size(), batchSize).epoch(0)) {
-      int[] chosen = java.util.Arrays.stream(rows).map(order::get).toArray();
+    for (int[] chosen : batches(data)) {
+      if (givesUp.getAsBoolean()) {
+        return Optional.empty();
+      }
       Batch batch = collator.collate(data.select(chosen));
-      Targets targets = BatchFeed.targets(base, batch);
+      Targets targets = targets(batch, call);
       long labels = base.count(targets, call.adapters());
       if (labels == 0) {
         continue;
@@ -78,10 +109,7 @@ public final class Evaluator {
       try (Scope scope = new Scope();
           Pass pass = call.pass()) {
         NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
-        loss +=
-            Autograd.without(
-                () ->
-                    (double) Tensors.floats(base.head().loss(hidden, targets, pass, 1, false))[0]);
+        loss += loss(hidden, targets, pass);
         count += labels;
         if (classifies) {
           NDArray logits = Autograd.without(() -> base.head().logits(hidden, pass));
@@ -90,7 +118,64 @@ public final class Evaluator {
       }
     }
     double mean = loss / Math.max(1, count);
-    return classifies ? Metrics.ofClassifier(mean, confusion) : Metrics.ofLanguageModel(mean);
+    return Optional.of(
+        classifies ? Metrics.ofClassifier(mean, confusion) : Metrics.ofLanguageModel(mean));
+  }
+
+  /** Whether the loss of a batch is a finite number; true of a batch without labels. */
+  boolean isFinite(Batch batch) {
+    TransformerModel base = model.base();
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = call.pass()) {
+      Targets targets = targets(batch, call);
+      if (call.count(targets) == 0) {
+        return true;
+      }
+      NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
+      return Double.isFinite(loss(hidden, targets, pass));
+    }
+  }
+
+  /** The sum of the labels' losses. */
+  private double loss(NDArray hidden, Targets targets, Pass pass) {
+    return Autograd.without(
+        () -> {
+          NDArray loss = model.base().head().loss(hidden, targets, pass, 1, false);
+          return (double) Tensors.floats(loss)[0];
+        });
+  }
+
+  /** Adapters in parallel are measured together: each label counts once for each of them. */
+  private static Targets targets(Batch batch, ModelCall call) {
+    int replicas = call.adapters().composition().replicas();
+    return BatchFeed.targets(call.model(), batch).repeat(replicas);
+  }
+
+  /** Examples of like length together: there is less padding, and the order does not matter. */
+  List<int[]> batches(EncodedDataset data) {
+    int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
+    int[] order =
+        IntStream.range(0, sizes.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(i -> sizes[i]))
+            .mapToInt(i -> i)
+            .toArray();
+    List<int[]> batches = new ArrayList<>();
+    int start = 0;
+    for (int end = 1; end <= order.length; end++) {
+      long grown = end + 1L - start;
+      if (end == order.length || grown > rows || grown * sizes[order[end]] > tokens) {
+        batches.add(Arrays.copyOfRange(order, start, end));
+        start = end;
+      }
+    }
+    return batches;
+  }
+
+  /** The length of a row with this example: of what is read, or of what is written if longer. */
+  static int size(EncodedExample example) {
+    return Math.max(example.length(), example.labels().length);
   }
 
   private static void count(ConfusionMatrix confusion, float[] logits, long[] classes) {

@@ -27,6 +27,9 @@ final class RunState {
   /** The mean loss of each step. */
   List<Double> losses = new ArrayList<>();
 
+  /** The steps, from 1, whose update was skipped because the gradient was not finite. */
+  List<Long> skipped = new ArrayList<>();
+
   /** The evaluations so far. */
   List<Evaluation> evaluations = new ArrayList<>();
 
@@ -41,14 +44,35 @@ final class RunState {
     return settings != null
         && started != null
         && losses != null
+        && skipped != null
         && evaluations != null
         && losses.size() == step
         && losses.stream().allMatch(Objects::nonNull)
         && evaluations.stream().allMatch(e -> e != null && e.metrics != null);
   }
 
+  boolean isEvaluated() {
+    return !evaluations.isEmpty() && evaluations.get(evaluations.size() - 1).step == step;
+  }
+
+  /** The last step, from 1, whose update was made; 0 if none was. */
+  long lastUpdate() {
+    long last = step;
+    while (last > 0 && skipped.contains(last)) {
+      last--;
+    }
+    return last;
+  }
+
+  /** Forgets which evaluation was the best, if its tensors are lost. */
+  void forgetBest() {
+    bestStep = -1;
+    sinceBest = 0;
+  }
+
   /**
-   * Notes an evaluation after the last step, and whether it is the best so far.
+   * Notes an evaluation after the last step, and whether it is the best so far. One whose numbers
+   * are not finite is never the best.
    *
    * @param metric by which it is better or worse
    */
@@ -65,7 +89,8 @@ final class RunState {
     evaluation.step = step;
     evaluation.metrics = new LinkedHashMap<>(metrics.values());
     evaluations.add(evaluation);
-    if (Double.isNaN(best) || (lower ? now < best : now > best)) {
+    boolean finite = Double.isFinite(now) && Double.isFinite(metrics.get(Metrics.LOSS));
+    if (finite && (Double.isNaN(best) || (lower ? now < best : now > best))) {
       bestStep = step;
       sinceBest = 0;
     } else {

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.DoubleSummaryStatistics;
 import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
@@ -183,6 +184,15 @@ public final class TrainingChart implements TrainingListener {
     add(chart, "validation loss", validationLoss, ORANGE, 0);
     if (add(chart, "validation accuracy (right axis)", accuracy, GREEN, 1)) {
       chart.setYAxisGroupTitle(1, "accuracy");
+      // Tenths around the values: where all are alike, the axis would have one tick of 15 digits.
+      DoubleSummaryStatistics range =
+          accuracy.ys().stream()
+              .filter(y -> !y.isNaN())
+              .mapToDouble(Double::doubleValue)
+              .summaryStatistics();
+      chart.getStyler().setYAxisMin(1, Math.max(0, Math.floor(10 * range.getMin() - 0.5) / 10));
+      chart.getStyler().setYAxisMax(1, Math.min(1, Math.ceil(10 * range.getMax() + 0.5) / 10));
+      chart.getStyler().putYAxisGroupDecimalPatternMap(1, "0.###");
     }
     return chart;
   }

@@ -2,7 +2,8 @@ package io.github.peft4j.train;
 
 /**
  * Hears what happens in a training. Calls come from the thread that trains: be quick. An exception
- * is logged once and does not stop the training; an {@link Error} does.
+ * is logged once and does not stop the training; an {@link Error} does, and {@link FineTuner#stop}
+ * ends it in good order.
  */
 public interface TrainingListener {
 
@@ -28,7 +29,8 @@ public interface TrainingListener {
   default void onEvaluation(EvaluationEvent event) {}
 
   /**
-   * After the last step, and also when the training ends early or fails.
+   * After the last step, and also when the training ends early or fails, but not if it failed
+   * before {@link #onStart}.
    *
    * @param event what was done
    */

@@ -5,34 +5,64 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What a training came to.
+ * What came of a training.
  *
- * @param steps how many optimizer steps the run has, those before a resume included
- * @param losses the mean loss of every step from the first
+ * @param steps optimizer steps of the run, those before a resume and skipped ones included
+ * @param losses the mean loss of a label at every step from the first; of a skipped step it may be
+ *     NaN or infinite
  * @param evaluations in order of their steps
  * @param bestStep the step of the best evaluation, or -1 without evaluations
- * @param tokens how many tokens this process trained on
- * @param seconds how long this process trained, evaluation included
- * @param tokensPerSecond of training alone
+ * @param keptStep the step whose tensors the adapter has now: {@code bestStep} after {@link
+ *     FineTuner#stopEarly} or {@link FineTuner#keepBest}, else {@code steps}
+ * @param ending why the run ended
+ * @param skippedSteps the steps, from 1, whose update was skipped: see {@link
+ *     FineTuner#skipNonFinite}
+ * @param truncated how many training examples were too long
+ * @param validationTruncated how many validation examples were too long
+ * @param tokens that this process read in training, without padding and without the answers that an
+ *     encoder-decoder writes
+ * @param seconds how long this process trained, evaluation and checkpoints included
+ * @param tokensPerSecond of this process's steps alone
  */
 public record TrainingReport(
     long steps,
     List<Double> losses,
     List<EvaluationEvent> evaluations,
     long bestStep,
+    long keptStep,
+    Ending ending,
+    List<Long> skippedSteps,
+    Truncated truncated,
+    Truncated validationTruncated,
     long tokens,
     double seconds,
     double tokensPerSecond) {
+
+  /** Why a run ended. */
+  public enum Ending {
+    /** All steps were made. */
+    COMPLETED,
+    /** Evaluations no longer got better: see {@link FineTuner#stopEarly}. */
+    EARLY,
+    /** Somebody called {@link FineTuner#stop} or interrupted the thread, or the JVM shuts down. */
+    STOPPED
+  }
 
   /** Copies the lists. */
   public TrainingReport {
     losses = List.copyOf(losses);
     evaluations = List.copyOf(evaluations);
+    skippedSteps = List.copyOf(skippedSteps);
   }
 
-  /** The loss of the last step. */
+  /** The loss of the last step that was not skipped; NaN if there was none. */
   public double finalLoss() {
-    return losses.isEmpty() ? Double.NaN : losses.get(losses.size() - 1);
+    for (int step = losses.size(); step > 0; step--) {
+      if (!skippedSteps.contains((long) step)) {
+        return losses.get(step - 1);
+      }
+    }
+    return Double.NaN;
   }
 
   /** The last evaluation, if there was one. */
@@ -44,8 +74,17 @@ public record TrainingReport(
 
   /** The evaluation at {@link #bestStep}, if there was one. */
   public Optional<Metrics> bestMetrics() {
+    return metrics(bestStep);
+  }
+
+  /** The evaluation at {@link #keptStep}, of the adapter as it is now, if there was one. */
+  public Optional<Metrics> keptMetrics() {
+    return metrics(keptStep);
+  }
+
+  private Optional<Metrics> metrics(long step) {
     return evaluations.stream()
-        .filter(e -> e.step() == bestStep)
+        .filter(e -> e.step() == step)
         .findFirst()
         .map(EvaluationEvent::metrics);
   }
@@ -65,10 +104,14 @@ public record TrainingReport(
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "%,d steps, final loss %.4f%s, %,.0f tokens/s, %.1f s",
+        "%,d steps%s, final loss %.4f%s%s%s, %,.0f tokens/s, %.1f s",
         steps,
+        ending == Ending.STOPPED ? " and stopped" : "",
         finalLoss(),
-        finalMetrics().map(m -> ", " + m).orElse(""),
+        keptStep == steps ? "" : ", kept step %,d".formatted(keptStep),
+        keptMetrics().map(m -> ", " + m).orElse(""),
+        (skippedSteps.isEmpty() ? "" : ", %,d steps skipped".formatted(skippedSteps.size()))
+            + (truncated.isNone() ? "" : ", " + truncated),
         tokensPerSecond,
         seconds);
   }

@@ -9,33 +9,41 @@ import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a run is to do: the settings of a {@link FineTuner}, settled with its model and data before
  * the first step.
  *
- * @param adapter that is trained
+ * @param training of the adapter
  * @param plan which examples a step takes
+ * @param truncated how many training examples were too long
+ * @param validationTruncated how many validation examples were too long
  * @param maxLength tokens that an example may have
  * @param metric that is to get better
  * @param groups the tensors that are trained, and how
  * @param facts all that the losses depend on, so that a run is only ever continued as it was begun
  */
 record TrainingSetup(
-    Adapter adapter,
+    AdapterTraining training,
     BatchPlan plan,
     @Nullable EncodedDataset validation,
+    Truncated truncated,
+    Truncated validationTruncated,
     int maxLength,
     long totalSteps,
     LearningRateSchedule schedule,
     String metric,
     Map<Trainable, ParameterGroup> groups,
     Map<String, String> facts) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingSetup.class);
 
   /**
    * Settles the settings.
@@ -45,28 +53,49 @@ record TrainingSetup(
   static TrainingSetup of(FineTuner settings, AdapterTraining training) {
     requireParts(settings);
     Adapter adapter = training.adapter();
+    TransformerModel base = training.base();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
+    requireClasses(base.task());
     int maxLength = maxLength(settings);
-    BatchPlan plan = plan(settings, encode(training, examples, maxLength, "training"));
+    EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
+    BatchPlan plan = plan(settings, encoded);
     Examples<?> held = settings.validation;
+    EncodedDataset validation =
+        held == null ? null : encode(settings, training, held, maxLength, "validation");
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
         settings.rule.groups(
             adapter, new ParameterGroup(settings.learningRate, settings.weightDecay));
+    int most = (int) Math.min(maxLength, training.room());
     return new TrainingSetup(
-        adapter,
+        training,
         plan,
-        held == null ? null : encode(training, held, maxLength, "validation"),
+        validation,
+        Truncated.of(encoded, most),
+        validation == null ? Truncated.none(most) : Truncated.of(validation, most),
         maxLength,
         steps,
         schedule(settings, steps),
         metric(settings),
         groups,
-        facts(settings, adapter, examples, maxLength, steps, groups));
+        RunFacts.of(settings, adapter, examples, maxLength, steps, groups));
+  }
+
+  /** The adapter that is trained. */
+  Adapter adapter() {
+    return training.adapter();
+  }
+
+  /** Measures on validation data; its batches take no more memory than those of training. */
+  Evaluator evaluator(FineTuner settings) {
+    int rows = settings.evaluationBatchSize;
+    return rows > 0
+        ? new Evaluator(training, rows, maxLength)
+        : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength);
   }
 
   /** How often the data is gone through, at least in part. */
@@ -85,9 +114,14 @@ record TrainingSetup(
   }
 
   /** Refuses settings that would do nothing, or only fail after hours. */
-  private static void requireParts(FineTuner settings) {
+  static void requireParts(FineTuner settings) {
     boolean measured = settings.validation != null;
     require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
+    require(measured || !settings.keepBest, "keepBest", "validateOn(examples)");
+    require(
+        measured || settings.evaluationBatchSize == 0,
+        "evaluationBatchSize",
+        "validateOn(examples)");
     require(measured || settings.metric == null, "metric", "validateOn(examples)");
     require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
     boolean saved = settings.folder != null;
@@ -121,6 +155,16 @@ record TrainingSetup(
     return trained.get(0);
   }
 
+  private static void requireClasses(Task task) {
+    if (task.type() == Task.Type.SEQ_CLS && task.labels().size() < 2) {
+      throw new IllegalArgumentException(
+          "the model has one class, "
+              + task.labels()
+              + ": there is nothing to learn, and its loss is 0. Load it with two labels or more:"
+              + " Task.classification(\"no\", \"yes\")");
+    }
+  }
+
   private static int maxLength(FineTuner settings) {
     long positions = settings.model.base().maxPositions();
     int maxLength = settings.maxLength > 0 ? settings.maxLength : (int) Math.min(512, positions);
@@ -132,11 +176,34 @@ record TrainingSetup(
   }
 
   private static EncodedDataset encode(
-      TextModel model, Examples<?> examples, int maxLength, String what) {
+      FineTuner settings, TextModel model, Examples<?> examples, int maxLength, String what) {
     if (examples.dataset().size() == 0) {
       throw new IllegalArgumentException("the " + what + " data is empty");
     }
-    return BatchFeed.encode(model, examples, maxLength);
+    EncodedDataset data = BatchFeed.encode(model, examples, maxLength, settings.skipTooLong);
+    long room = model.room();
+    Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
+    if (data.size() == 0) {
+      throw new IllegalArgumentException(truncated.warning(what, room));
+    }
+    if (!truncated.isNone()) {
+      LOG.warn(truncated.warning(what, room));
+    }
+    warnOfOneClass(model.base().task(), data, what);
+    return data;
+  }
+
+  private static void warnOfOneClass(Task task, EncodedDataset data, String what) {
+    if (task.type() == Task.Type.SEQ_CLS
+        && data.examples().stream().mapToLong(e -> e.labels()[0]).distinct().count() == 1) {
+      LOG.warn(
+          "all {} examples of the {} data have the label '{}', of the model's {}: a classifier"
+              + " learns nothing of it but to say so",
+          data.size(),
+          what,
+          task.labels().get((int) data.examples().get(0).labels()[0]),
+          task.labels());
+    }
   }
 
   private static BatchPlan plan(FineTuner settings, EncodedDataset training) {
@@ -171,38 +238,5 @@ record TrainingSetup(
       return Metrics.requireName(settings.metric, classifies);
     }
     return classifies ? Metrics.ACCURACY : Metrics.LOSS;
-  }
-
-  private static Map<String, String> facts(
-      FineTuner settings,
-      Adapter adapter,
-      Examples<?> examples,
-      int maxLength,
-      long totalSteps,
-      Map<Trainable, ParameterGroup> groups) {
-    Map<String, String> facts = new TreeMap<>();
-    facts.put("adapter", adapter.configText());
-    facts.put("base_model", settings.model.origin());
-    facts.put("precision", settings.model.base().precision().toString());
-    facts.put("data_sha256", examples.dataset().sha256());
-    facts.put("batch_size", "" + settings.batchSize);
-    facts.put("accumulation", "" + settings.accumulation);
-    facts.put("max_length", "" + maxLength);
-    facts.put("total_steps", "" + totalSteps);
-    facts.put("learning_rate", "" + settings.learningRate);
-    facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
-    facts.put("weight_decay", "" + settings.weightDecay);
-    facts.put("parameter_groups", counted(groups).toString());
-    facts.put("clip_norm", "" + settings.clipNorm);
-    facts.put("bucket_by_length", "" + settings.bucketing);
-    facts.put("seed", "" + settings.seed);
-    return facts;
-  }
-
-  /** How many tensors are trained in which way. */
-  private static Map<String, Integer> counted(Map<Trainable, ParameterGroup> groups) {
-    Map<String, Integer> counts = new TreeMap<>();
-    groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
-    return counts;
   }
 }

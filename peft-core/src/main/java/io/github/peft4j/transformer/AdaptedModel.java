@@ -19,6 +19,13 @@ public interface AdaptedModel {
    */
   ModelCall newCall();
 
+  /** How many tokens a text may have: {@link TransformerModel#room}. */
+  default long room() {
+    try (ModelCall call = newCall()) {
+      return call.room();
+    }
+  }
+
   /** How many labels count in the loss: {@link TransformerModel#count}. */
   default long count(Targets targets) {
     try (ModelCall call = newCall()) {

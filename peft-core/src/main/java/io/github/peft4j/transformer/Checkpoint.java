@@ -187,7 +187,10 @@ final class Checkpoint {
       LOG.warn("{}: {} tensors are not used: {}", what, unexpected.size(), head(unexpected, 20));
     }
     if (!initialised.isEmpty()) {
-      LOG.info("{}: newly initialised, train them: {}", what, initialised);
+      LOG.info(
+          "{}: random until they are trained, or an adapter that has them is loaded: {}",
+          what,
+          initialised);
     }
   }
 

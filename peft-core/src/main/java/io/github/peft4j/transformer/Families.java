@@ -51,13 +51,12 @@ final class Families {
                     "attention.self",
                     List.of("query", "key", "value"),
                     "attention.output.dense",
-                    BranchSpec.normedAfter(
-                        "attention.output.LayerNorm", "attention.output.adapters"));
+                    BranchSpec.normedAfter("attention.output.LayerNorm"));
             spec.feedForward =
                 FeedForwardSpec.plain(
                     "intermediate.dense",
                     "output.dense",
-                    BranchSpec.normedAfter("output.LayerNorm", "output.adapters"));
+                    BranchSpec.normedAfter("output.LayerNorm"));
             spec.finalNorm = null;
             spec.dropout = DropoutSpec.of("hidden_dropout_prob", "attention_probs_dropout_prob");
             spec.head =
@@ -81,16 +80,10 @@ final class Families {
             spec.norm = NormSpec.layerNorm("layer_norm_epsilon", 1e-5);
             spec.attention =
                 new AttentionSpec(
-                        "attn",
-                        List.of("c_attn"),
-                        "attn.c_proj",
-                        BranchSpec.normedBefore("ln_1", "attention_adapters.adapters"))
+                        "attn", List.of("c_attn"), "attn.c_proj", BranchSpec.normedBefore("ln_1"))
                     .scaled(gpt2Scale(config));
             spec.feedForward =
-                FeedForwardSpec.plain(
-                        "mlp.c_fc",
-                        "mlp.c_proj",
-                        BranchSpec.normedBefore("ln_2", "output_adapters.adapters"))
+                FeedForwardSpec.plain("mlp.c_fc", "mlp.c_proj", BranchSpec.normedBefore("ln_2"))
                     .activated("activation_function", "gelu_new");
             spec.finalNorm = "ln_f";
             spec.transposed = true;
@@ -174,7 +167,7 @@ final class Families {
   }
 
   private static BranchSpec t5Branch(String layer) {
-    return BranchSpec.normedBefore(layer + "layer_norm", layer + "adapters");
+    return BranchSpec.normedBefore(layer + "layer_norm");
   }
 
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();
@@ -197,7 +190,14 @@ final class Families {
     Family family = BY_TYPE.get(type);
     if (family == null) {
       throw new UnsupportedModelException(
-          config.error("model_type", "'" + type + "'", "one of " + BY_TYPE.keySet()));
+          config.error(
+              "model_type",
+              "'" + type + "'",
+              "one of "
+                  + BY_TYPE.keySet()
+                  + (config.has("auto_map")
+                      ? "; the model has code of its own (auto_map), which is not run"
+                      : "")));
     }
     return family;
   }

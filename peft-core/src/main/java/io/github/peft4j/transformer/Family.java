@@ -68,7 +68,10 @@ final class Family {
 
   /** The class in transformers that has the head of a task. */
   String architecture(ModelConfig config, Task.Type task) {
-    StackSpec spec = last(config);
+    return architecture(last(config), task);
+  }
+
+  private static String architecture(StackSpec spec, Task.Type task) {
     return spec.className
         + switch (task) {
           case CAUSAL_LM -> spec.languageModelName;
@@ -78,8 +81,50 @@ final class Family {
         };
   }
 
+  /** The tasks that this family has a head for. */
+  private List<Task.Type> tasks(StackSpec spec) {
+    if (stacks.size() > 1) {
+      return List.of(Task.Type.SEQ_2_SEQ_LM);
+    }
+    return spec.head.usual() == Task.Type.CAUSAL_LM
+        ? List.of(Task.Type.CAUSAL_LM, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS)
+        : List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
+  }
+
+  /**
+   * The task whose class {@code architectures} names. A body alone, or no class at all, means the
+   * family's usual task.
+   *
+   * @throws UnsupportedModelException if the model is of a class with another head, which would be
+   *     left out without a word
+   */
   Task task(ModelConfig config) {
-    return Task.of(config, last(config).head.usual());
+    StackSpec spec = last(config);
+    Task.Type type = spec.head.usual();
+    for (String named : config.texts("architectures")) {
+      type = type(named, spec, config);
+    }
+    return Task.of(config, type);
+  }
+
+  private Task.Type type(String named, StackSpec spec, ModelConfig config) {
+    if (named.equals(spec.className + "Model")) {
+      return spec.head.usual();
+    }
+    for (Task.Type type : tasks(spec)) {
+      if (named.equalsIgnoreCase(architecture(spec, type))) { // LLaMAForCausalLM of old
+        return type;
+      }
+    }
+    List<String> supported = tasks(spec).stream().map(type -> architecture(spec, type)).toList();
+    throw new UnsupportedModelException(
+        config.error(
+            "architectures",
+            named,
+            "one of "
+                + supported
+                + ", whose heads are supported; to put a new head on the body of this model, load"
+                + " it for a task of your own, such as Task.classification(labels)"));
   }
 
   /** The body, out of a checkpoint. */
@@ -95,11 +140,14 @@ final class Family {
   /** The head of a task on this family's body. */
   Head head(ModelConfig config, Task task, Checkpoint weights, TransformerModel.Body body) {
     StackSpec spec = last(config);
-    boolean reads = stacks.size() > 1;
-    if (reads != (task.type() == Task.Type.SEQ_2_SEQ_LM)
-        || (task.type() == Task.Type.CAUSAL_LM && !spec.causal)) {
+    if (!tasks(spec).contains(task.type())) {
       throw new IllegalArgumentException(
-          "a model of type " + modelType + " has no head for " + task.type());
+          "a model of type "
+              + modelType
+              + " has no head for "
+              + task.type()
+              + ": the tasks it has heads for are "
+              + tasks(spec));
     }
     return new HeadBuilder(spec, config, weights).build(task, body);
   }

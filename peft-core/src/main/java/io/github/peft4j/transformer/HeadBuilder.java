@@ -46,7 +46,7 @@ final class HeadBuilder {
   private Linear output(TransformerModel.Body body) {
     String name = names.output();
     return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
-        ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site().weight())
+        ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())
         : weights.linear(name, Role.HEAD, hidden, config.size("vocab_size"), false);
   }
 

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.HiddenSite;
@@ -28,12 +29,6 @@ final class InputEmbedding extends NamedBlock {
           """
           def first_segment(x: Tensor) -> Tensor:                # x (B, T, D) → (B, 1)
               return torch.zeros([torch.size(x, 0), 1], dtype=4, layout=None, device=x.device)
-          """);
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
           """);
   private final Embedding tokens;
   private final @Nullable Embedding positions;
@@ -97,7 +92,7 @@ final class InputEmbedding extends NamedBlock {
     NDArray x = sequence.vectors();
     if (types != null) {
       NDArray ids = sequence.types();
-      x = ADD.call(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids, pass));
+      x = Ops.add(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids, pass));
     }
     NDArray places = pass.positions();
     if (positions != null) {
@@ -116,8 +111,8 @@ final class InputEmbedding extends NamedBlock {
       NDArray ids =
           places == null
               ? POSITIONS.call(x, Tensors.scalar(start))
-              : ADD.call(places, Tensors.scalar(positionOffset));
-      x = ADD.call(x, positions.forward(ids, pass));
+              : Ops.add(places, Tensors.scalar(positionOffset));
+      x = Ops.add(x, positions.forward(ids, pass));
     }
     return first.forward(pass.drop(norm == null ? x : norm.forward(x, pass), dropout), pass);
   }

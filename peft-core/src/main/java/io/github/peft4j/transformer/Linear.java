@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
 import io.github.peft4j.tuner.ParameterSite;
@@ -42,22 +43,22 @@ public final class Linear extends NamedBlock {
   private final Kernel kernel;
   private final LinearSite site;
 
-  private Linear(String name, Role role, ParameterSite weight) {
+  private Linear(String name, Role role, ParameterSite weight, EmbeddingSite table) {
     super(name);
     this.weight = weight;
     this.bias = null;
     this.kernel = LINEAR;
-    this.site = publish(new LinearSite(name, role, weight, null, false, this::frozenForward));
+    this.site = publish(new LinearSite(name, role, weight, table, this::frozenForward));
   }
 
   /**
-   * A map that shares the memory of its weight [out, in] with another block, as a language model's
-   * output does with its token table. The parameter is published by the other block alone; merging
-   * an adapter into one of the two leaves the other as it is.
+   * A map that shares the memory of its weight [out, in] with a table, as a language model's output
+   * does with its token table. The parameter is published by the table's block alone; merging an
+   * adapter into one of the two leaves the other as it is.
    */
-  static Linear tied(String name, Role role, ParameterSite other) {
-    return new Linear(
-        name, role, new ParameterSite(name + ".weight", Autograd.detach(other.frozen())));
+  static Linear tied(String name, Role role, EmbeddingSite table) {
+    NDArray shared = Autograd.detach(table.weight().frozen());
+    return new Linear(name, role, new ParameterSite(name + ".weight", shared), table);
   }
 
   /**

@@ -1,11 +1,10 @@
 package io.github.peft4j.transformer;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,31 +46,21 @@ public final class ModelConfig {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
       throw new IllegalArgumentException(
-          (Files.isDirectory(folder) ? folder + " has no config.json" : folder + " is not a folder")
-              + ": expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json; pass the folder that holds them");
+          (Files.isDirectory(folder)
+                  ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
+                  : folder
+                      + " is not a folder"
+                      + (Files.exists(folder) ? "" : ": it does not exist"))
+              + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
+              + " tokenizer.json: pass the folder that holds them");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
-        object(file),
+        JsonFile.read(file),
         file.toString(),
         Files.isRegularFile(generation)
-            ? new ModelConfig(object(generation), generation.toString())
+            ? new ModelConfig(JsonFile.read(generation), generation.toString())
             : null);
-  }
-
-  private static JsonObject object(Path file) {
-    try {
-      JsonElement root = JsonParser.parseString(Files.readString(file));
-      if (!root.isJsonObject()) {
-        throw new IllegalArgumentException(file + ": expected a JSON object, found " + kind(root));
-      }
-      return root.getAsJsonObject();
-    } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file, e);
-    }
   }
 
   /**
@@ -98,6 +87,24 @@ public final class ModelConfig {
       numbers.add(item.getAsLong());
     }
     return numbers;
+  }
+
+  /** A list of strings; empty if the field is missing. */
+  List<String> texts(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<String> texts = new ArrayList<>();
+    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
+      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isString()) {
+        texts.add(item.getAsString());
+      }
+    }
+    if (!value.isJsonArray() || texts.size() < value.getAsJsonArray().size()) {
+      throw error(field, value, "a list of strings");
+    }
+    return texts;
   }
 
   /** The whole object, a copy. */
@@ -278,10 +285,6 @@ public final class ModelConfig {
           source + ": field '" + field + "' is missing; there are " + json.keySet());
     }
     return json.get(field);
-  }
-
-  private static String kind(JsonElement element) {
-    return element.isJsonArray() ? "an array" : element.isJsonNull() ? "null" : "a value";
   }
 
   @Override

@@ -14,6 +14,22 @@ public final class Models {
   private Models() {}
 
   /**
+   * Checks what can be checked without the weights.
+   *
+   * @throws UnsupportedModelException for an unknown {@code model_type}, and for weights that are
+   *     quantised
+   */
+  public static void check(ModelConfig config) {
+    requireSupported(config);
+  }
+
+  private static Family requireSupported(ModelConfig config) {
+    Family family = Families.of(config);
+    Quantization.refuse(config);
+    return family;
+  }
+
+  /**
    * Builds a model.
    *
    * @param config of the model
@@ -33,7 +49,8 @@ public final class Models {
       Device device,
       Precision precision,
       long seed) {
-    Family family = Families.of(config);
+    Family family = requireSupported(config);
+    Quantization.refuse(config, source);
     Task chosen = task == null ? family.task(config) : task;
     NDManager manager = Tensors.newManager(device);
     try (TensorLoader loader = new TensorLoader(manager, precision)) {

@@ -137,13 +137,15 @@ final class RotaryEmbedding implements AutoCloseable {
     for (int i = 0; i < frequencies.length; i++) {
       frequencies[i] = (float) (1.0 / Math.pow(theta, 2.0 * i / dimensions));
     }
-    String type = rope.text("rope_type", rope.text("type", "default"));
+    String field = rope.has("rope_type") ? "rope_type" : "type";
+    String type = rope.text(field, "default");
     return switch (type) {
       case "default" -> frequencies;
       case "linear" -> linear(frequencies, rope.positive("factor"));
       case "llama3" -> llama3(frequencies, rope);
       default ->
-          throw config.error("rope_parameters.rope_type", type, "one of default, linear, llama3");
+          throw new UnsupportedModelException(
+              rope.error(field, type, "one of default, linear, llama3, which are supported"));
     };
   }
 

@@ -201,8 +201,7 @@ final class StackBuilder {
         String site, Kind kind, BranchSpec branch, BiFunction<NDArray, Pass, NDArray> function) {
       branches.add(
           new Sublayer(
-              new SublayerSite(
-                  site, kind, spec.name(), index, hidden, name + "." + branch.adapters()),
+              new SublayerSite(site, kind, spec.name(), index, name, hidden),
               function,
               part(branch.before()),
               part(branch.behind()),

@@ -49,7 +49,7 @@ final class StackSpec {
           "self_attn",
           List.of("q_proj", "k_proj", "v_proj"),
           "self_attn.o_proj",
-          BranchSpec.normedBefore("input_layernorm", "attention_adapters.adapters"));
+          BranchSpec.normedBefore("input_layernorm"));
 
   /** Attention over an encoder's output, where there is one. */
   @Nullable AttentionSpec crossAttention;
@@ -59,7 +59,7 @@ final class StackSpec {
           "mlp.gate_proj",
           "mlp.up_proj",
           "mlp.down_proj",
-          BranchSpec.normedBefore("post_attention_layernorm", "output_adapters.adapters"));
+          BranchSpec.normedBefore("post_attention_layernorm"));
 
   @Nullable String finalNorm = "norm";
 
@@ -155,22 +155,17 @@ final class StackSpec {
     }
   }
 
-  /**
-   * What stands around a residual branch f: after(x + behind(f(before(x)))).
-   *
-   * @param adapters where AdapterHub's library puts adapters: its mixin
-   */
-  record BranchSpec(
-      @Nullable String before, @Nullable String behind, @Nullable String after, String adapters) {
+  /** What stands around a residual branch f: after(x + behind(f(before(x)))). */
+  record BranchSpec(@Nullable String before, @Nullable String behind, @Nullable String after) {
 
     /** Llama, GPT-2, T5. */
-    static BranchSpec normedBefore(String norm, String adapters) {
-      return new BranchSpec(norm, null, null, adapters);
+    static BranchSpec normedBefore(String norm) {
+      return new BranchSpec(norm, null, null);
     }
 
     /** BERT. */
-    static BranchSpec normedAfter(String norm, String adapters) {
-      return new BranchSpec(null, null, norm, adapters);
+    static BranchSpec normedAfter(String norm) {
+      return new BranchSpec(null, null, norm);
     }
   }
 

@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.SublayerSite;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
@@ -11,13 +11,6 @@ import org.jspecify.annotations.Nullable;
  * BERT has the last, Llama the first, Gemma 2 the first two.
  */
 final class Sublayer {
-
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
-          """);
 
   private final BiFunction<NDArray, Pass, NDArray> function;
   private final @Nullable Norm preNorm;
@@ -46,7 +39,7 @@ final class Sublayer {
   }
 
   NDArray forward(NDArray x, Pass pass) {
-    NDArray sum = ADD.call(x, branch(x, pass));
+    NDArray sum = Ops.add(x, branch(x, pass));
     return outNorm == null ? sum : outNorm.forward(sum, pass);
   }
 

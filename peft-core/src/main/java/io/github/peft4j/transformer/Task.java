@@ -11,7 +11,8 @@ import java.util.List;
  */
 public record Task(Type type, List<String> labels) {
 
-  private static final String SINGLE_LABEL = "single_label_classification";
+  /** What {@code problem_type} calls a text that has one class of several. */
+  public static final String SINGLE_LABEL = "single_label_classification";
 
   /** The kinds of task. */
   public enum Type {
@@ -42,6 +43,13 @@ public record Task(Type type, List<String> labels) {
     if (classifies && labels.isEmpty()) {
       throw new IllegalArgumentException(type + " needs at least one label");
     }
+    if (type == Type.SEQ_CLS && labels.size() == 1) {
+      throw new IllegalArgumentException(
+          "classification of texts needs two labels or more, and there is "
+              + labels
+              + ": every text would be of that class. A single number for each text (num_labels 1)"
+              + " is not supported");
+    }
   }
 
   /** Language modelling. */
@@ -70,18 +78,12 @@ public record Task(Type type, List<String> labels) {
   }
 
   /**
-   * The task that a config's {@code architectures} field names, or the family's usual one.
+   * A task of a type, with the labels that a config names.
    *
-   * @throws UnsupportedModelException if its classifier tells no classes of which each text has
-   *     one, but a number or any of them: with a softmax it would say something else
+   * @throws UnsupportedModelException if the config's classifier does not give each text one class
+   *     of several, but a number or any number of classes: a softmax would say something else
    */
-  static Task of(ModelConfig config, Type usual) {
-    String architecture =
-        config.has("architectures") ? config.json().get("architectures").toString() : "";
-    Type type =
-        architecture.contains("ForSequenceClassification")
-            ? Type.SEQ_CLS
-            : architecture.contains("ForTokenClassification") ? Type.TOKEN_CLS : usual;
+  static Task of(ModelConfig config, Type type) {
     List<String> labels =
         type == Type.SEQ_CLS || type == Type.TOKEN_CLS ? config.labels() : Collections.emptyList();
     if (type == Type.SEQ_CLS) {

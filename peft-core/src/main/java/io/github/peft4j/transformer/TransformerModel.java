@@ -352,21 +352,25 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * @param changes whether a tensor is no longer what it was
    */
   public Stream<ParameterSite> untied(Predicate<ParameterSite> changes) {
-    List<ParameterSite> published = parameters().toList();
     return sites()
         .filter(LinearSite.class::isInstance)
-        .map(site -> ((LinearSite) site).weight())
-        .filter(weight -> !published.contains(weight))
+        .map(LinearSite.class::cast)
         .filter(
-            weight ->
-                changes.test(weight)
-                    || published.stream()
-                        .anyMatch(p -> p.shape().equals(weight.shape()) && changes.test(p)));
+            map ->
+                map.table()
+                    .filter(table -> changes.test(map.weight()) || changes.test(table.weight()))
+                    .isPresent())
+        .map(LinearSite::weight);
   }
 
   /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
   public String architecture() {
     return Families.of(config).architecture(config, task.type());
+  }
+
+  /** What the names of the body's modules begin with, {@code "model."}; empty for some families. */
+  public String bodyPrefix() {
+    return Families.of(config).root(config);
   }
 
   /** Number of elements of the frozen tensors, shared ones counted once. */

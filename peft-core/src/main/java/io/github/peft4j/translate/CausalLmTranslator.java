@@ -52,6 +52,7 @@ public final class CausalLmTranslator implements Translator<String, String> {
 
   @Override
   public NDList batchProcessInput(TranslatorContext context, List<String> prompts) {
+    generator.requireOneAnswer();
     context.setAttachment(PROMPTS, prompts);
     return new NDList();
   }

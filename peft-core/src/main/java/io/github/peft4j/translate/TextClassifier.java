@@ -9,6 +9,7 @@ import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Encoder;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -18,6 +19,7 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Composition;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -25,9 +27,9 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Classifies texts. Many texts go through the model in batches of similar length, so that little is
- * computed for padding. A text that is longer than the positions that the model has, and adapters
- * leave, loses its end.
+ * Classifies texts, or pairs of texts. Many texts go through the model in batches of similar
+ * length, so that little is computed for padding. A text that is longer than the positions that the
+ * model has, and adapters leave, loses its end.
  *
  * <p>A classifier has no state of its own; several threads may use one.
  */
@@ -78,19 +80,75 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies texts. Where the composition sends rows of a batch to different adapters, the texts
-   * are one batch; adapters in parallel give all texts' classes by the first adapter, then by the
-   * second, …
+   * Classifies a text.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
+  public Classifications classify(String text) {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+      return all(List.of(encode(text, call)), call).get(0);
+    }
+  }
+
+  /**
+   * Classifies a pair of texts.
+   *
+   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   */
+  public Classifications classify(TextPair pair) {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+      return all(List.of(encode(pair, call)), call).get(0);
+    }
+  }
+
+  /**
+   * Classifies texts. Where the composition sends rows of a batch to different adapters, the
+   * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
+   * the second, …
    *
    * @return each text's classes with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
     try (ModelCall call = adapted.newCall()) {
-      List<EncodedExample> encoded = texts.stream().map(text -> encode(text, call)).toList();
-      return call.adapters().composition().isByRow() && !texts.isEmpty()
-          ? classifyTogether(encoded, call)
-          : classifyByLength(encoded, call);
+      return all(texts.stream().map(text -> encode(text, call)).toList(), call);
     }
+  }
+
+  /**
+   * Classifies pairs of texts: those that a training has as {@code .text(column).pair(column)}.
+   * Otherwise as {@link #classify(List)}.
+   *
+   * @return each pair's classes with their probabilities, in the order of the pairs
+   */
+  public List<Classifications> classifyPairs(List<TextPair> pairs) {
+    try (ModelCall call = adapted.newCall()) {
+      return all(pairs.stream().map(pair -> encode(pair, call)).toList(), call);
+    }
+  }
+
+  /** Refuses adapters in parallel, of which a caller with room for one answer would see one. */
+  void requireOneAnswer() {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+    }
+  }
+
+  private static void requireOneAnswer(ModelCall call) {
+    Composition composition = call.adapters().composition();
+    if (composition.replicas() > 1) {
+      throw new IllegalStateException(
+          composition
+              + " gives several answers for a text; take them from classify(List.of(text))");
+    }
+  }
+
+  private List<Classifications> all(List<EncodedExample> encoded, ModelCall call) {
+    if (call.adapters().composition().isByRow() && !encoded.isEmpty()) {
+      return classifyTogether(encoded, call);
+    }
+    return classifyByLength(encoded, call);
   }
 
   private List<Classifications> classifyByLength(List<EncodedExample> encoded, ModelCall call) {
@@ -128,15 +186,31 @@ public final class TextClassifier {
     }
   }
 
-  private EncodedExample encode(String text, ModelCall call) {
-    int room = Math.toIntExact(call.room());
-    return Encoder.classification(tokenizer, classes, room)
-        .encode(new ClassificationExample(text, labels.get(0)));
+  EncodedExample encode(TextPair pair) {
+    try (ModelCall call = adapted.newCall()) {
+      return encode(pair, call);
+    }
   }
 
+  private EncodedExample encode(String text, ModelCall call) {
+    return encode(new ClassificationExample(text, labels.get(0)), call);
+  }
+
+  private EncodedExample encode(TextPair pair, ModelCall call) {
+    return encode(new ClassificationExample(pair.first(), pair.second(), labels.get(0)), call);
+  }
+
+  private EncodedExample encode(ClassificationExample example, ModelCall call) {
+    int room = Math.toIntExact(call.room());
+    return Encoder.classification(tokenizer, classes, room).encode(example);
+  }
+
+  /** Ids, their mask if texts differ in length, and their segments, as in training. */
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {
     Batch batch = collator.collate(examples);
-    return ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    long[][] types = batch.tokenTypeIds();
+    return types == null ? input : input.withTypes(ModelInput.array(manager, types));
   }
 
   /** The classes of each row of logits (B, C). */

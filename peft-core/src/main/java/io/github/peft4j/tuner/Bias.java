@@ -21,7 +21,8 @@ public record Bias(String value) {
   /** Every bias of the model. */
   public static final Bias ALL = new Bias("all");
 
-  private static final String PREFIX = "base_model.model.";
+  /** The key of the bias of a module that a method rewrites. */
+  private static final String REWRITTEN = "base_layer.bias";
 
   /** Checks the value. */
   public Bias {
@@ -29,6 +30,11 @@ public record Bias(String value) {
       throw new IllegalArgumentException(
           "field 'bias' is " + value + "; expected none, all, or the method's name and _only");
     }
+  }
+
+  /** The biases that this word of adapter_config.json means. */
+  public static Bias of(String value) {
+    return new Bias(value);
   }
 
   /** As it stands in adapter_config.json. */
@@ -42,19 +48,18 @@ public record Bias(String value) {
   }
 
   /**
-   * Trains the biases that are meant, under PEFT's names.
+   * Trains the biases that are meant.
    *
    * @param rewritten the modules that the method rewrites
    */
   public void train(List<LinearSite> rewritten, Sites sites) {
     Set<String> modules = rewritten.stream().map(Site::name).collect(Collectors.toSet());
     for (ParameterSite bias : meant(rewritten, sites)) {
-      if (sites.layer(bias) instanceof TrainableCopy saved) {
-        storeAsPeft(bias, saved, sites);
+      if (sites.layer(bias) instanceof TrainableCopy) {
+        sites.overlap(bias);
       } else {
         String module = bias.name().replaceAll("\\.bias$", "");
-        String name = modules.contains(module) ? PREFIX + module + ".base_layer.bias" : null;
-        sites.train(bias, name);
+        sites.train(bias, modules.contains(module) ? REWRITTEN : "");
       }
     }
   }
@@ -65,24 +70,6 @@ public record Bias(String value) {
       case "all" -> sites.parameters(name -> name.endsWith(".bias")).list();
       default -> rewritten.stream().flatMap(site -> site.bias().stream()).toList();
     };
-  }
-
-  /**
-   * PEFT stores the bias of a module to save three times over, once as it was. Where it is a part
-   * of such a module, an adapter's name stands in one of the names.
-   */
-  private static void storeAsPeft(ParameterSite bias, TrainableCopy saved, Sites sites) {
-    String whole = sites.savedModule(bias.name());
-    String rest = bias.name().substring(whole.length()); // .bias, .dense.bias
-    String trained = PREFIX + whole + ".modules_to_save";
-    sites.alias(
-        rest.equals(".bias")
-            ? trained + rest
-            : sites
-                .read(name -> name.startsWith(trained) && name.endsWith(rest))
-                .orElse(trained + ".default" + rest),
-        saved.value());
-    sites.store(PREFIX + whole + ".original_module" + rest, sites.initial().copy(bias.frozen()));
   }
 
   @Override

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
-import java.util.stream.Stream;
 
 /**
  * Which adapters are at work and how they are combined. The same composition holds for every site;
@@ -99,6 +98,11 @@ public interface Composition {
    *
    * @param adapters the innermost first
    */
+  static Composition stack(String... adapters) {
+    return stack(List.of(adapters));
+  }
+
+  /** Several adapters on top of each other, the innermost first. */
   static Composition stack(List<String> adapters) {
     return stack(Parts.of(adapters.stream()));
   }
@@ -110,7 +114,12 @@ public interface Composition {
 
   /** The mean of what the model computes with each adapter, site by site. */
   static Average average(String... adapters) {
-    return average(Parts.of(Stream.of(adapters)));
+    return average(List.of(adapters));
+  }
+
+  /** The mean of what the model computes with each adapter, site by site. */
+  static Average average(List<String> adapters) {
+    return average(Parts.of(adapters.stream()));
   }
 
   /** The mean of what the model computes with each composition, site by site. */
@@ -125,7 +134,12 @@ public interface Composition {
    * @param adapters which it mixes, in the order that it was trained with
    */
   static Composition fuse(String fusion, String... adapters) {
-    return fuse(fusion, Parts.of(Stream.of(adapters)));
+    return fuse(fusion, List.of(adapters));
+  }
+
+  /** A trained mixture of adapters, in the order that it was trained with. */
+  static Composition fuse(String fusion, List<String> adapters) {
+    return fuse(fusion, Parts.of(adapters.stream()));
   }
 
   /** A trained mixture of compositions. */
@@ -138,7 +152,12 @@ public interface Composition {
    * those of the first adapter, then of the second, …
    */
   static Composition parallel(String... adapters) {
-    return parallel(Parts.of(Stream.of(adapters)));
+    return parallel(List.of(adapters));
+  }
+
+  /** The same batch through each adapter, in one pass. */
+  static Composition parallel(List<String> adapters) {
+    return parallel(Parts.of(adapters.stream()));
   }
 
   /** The same batch through each composition, in one pass. */
@@ -152,7 +171,12 @@ public interface Composition {
    * @param sizes how many rows each adapter gets; a batch has as many as all together
    */
   static Composition batchSplit(List<Integer> sizes, String... adapters) {
-    return batchSplit(sizes, Parts.of(Stream.of(adapters)));
+    return batchSplit(sizes, List.of(adapters));
+  }
+
+  /** The first rows of a batch through the first adapter, and so on. */
+  static Composition batchSplit(List<Integer> sizes, List<String> adapters) {
+    return batchSplit(sizes, Parts.of(adapters.stream()));
   }
 
   /** The first rows of a batch through the first composition, and so on. */
@@ -166,7 +190,12 @@ public interface Composition {
    * @param adapters a name for each row, {@value #BASE} for none
    */
   static Composition perRow(String... adapters) {
-    return new PerRow(List.of(adapters));
+    return perRow(List.of(adapters));
+  }
+
+  /** An adapter for each row of the batch. */
+  static Composition perRow(List<String> adapters) {
+    return new PerRow(adapters);
   }
 
   /** Adapters by weight, as {@link Average#weights}: weights need not add up to 1. */

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A linear map y = W x + b: input (…, in), output (…, out). */
@@ -32,6 +33,7 @@ public final class LinearSite extends WeightedSite {
 
   private final Role role;
   private final boolean transposed;
+  private final @Nullable EmbeddingSite table;
 
   /**
    * Creates a site.
@@ -49,11 +51,36 @@ public final class LinearSite extends WeightedSite {
     super(name, weight, bias, base);
     this.role = role;
     this.transposed = transposed;
+    this.table = null;
+  }
+
+  /**
+   * Creates a site of a map without a bias that shares the memory of its weight with a table.
+   *
+   * @param weight [out, in], on the table's memory; merging an adapter into one of the two leaves
+   *     the other as it is
+   * @param table the look-up of the table
+   */
+  public LinearSite(
+      String name,
+      Role role,
+      ParameterSite weight,
+      EmbeddingSite table,
+      Computation<NDArray, NDArray> base) {
+    super(name, weight, null, base);
+    this.role = role;
+    this.transposed = false;
+    this.table = table;
   }
 
   /** What the map does in its model. */
   public Role role() {
     return role;
+  }
+
+  /** The look-up of the table that is this map's weight too, if there is one. */
+  public Optional<EmbeddingSite> table() {
+    return Optional.ofNullable(table);
   }
 
   /** Whether the weight is stored as [in, out]: {@code fan_in_fan_out} in Hugging Face PEFT. */

@@ -2,12 +2,10 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -28,22 +26,17 @@ public final class Sites {
   private final AdapterLayers layers = new AdapterLayers();
   private final Map<String, AdapterLayers> others;
   private final Initial initial;
-  private final @Nullable Set<String> file;
+  private final @Nullable BiPredicate<Site<?, ?>, String> file;
   private final @Nullable Words words;
   private final List<Rewrite> rewrites = new ArrayList<>();
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
-  private final Map<String, ParameterSite> frozen = new LinkedHashMap<>();
+  private final List<ParameterSite> overlaps = new ArrayList<>();
   private final List<StepListener> listeners = new ArrayList<>();
   private Predicate<String> reserved = name -> false;
   private List<String> saved = List.of();
 
-  /**
-   * One site and the layer that rewrites it.
-   *
-   * @param name of the layer's only tensor in the adapter file, or null for the method's usual
-   *     names
-   */
-  public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer, @Nullable String name) {}
+  /** One site and the layer that rewrites it. */
+  public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer) {}
 
   /**
    * The model's tokenizer, for adapters that start from a text.
@@ -58,15 +51,15 @@ public final class Sites {
    *
    * @param others the adapters that are on the model already, by name
    * @param initial makes its tensors
-   * @param file names of the tensors that a file holds for it, or null if they are to be trained
-   *     from their first values on
+   * @param file whether the file that it is read from holds a site's tensor of this key; null for a
+   *     fresh adapter, which is trained from its first values on
    * @param words the model's tokenizer, or null if it has none
    */
   public Sites(
       Stream<Site<?, ?>> all,
       Map<String, AdapterLayers> others,
       Initial initial,
-      @Nullable Set<String> file,
+      @Nullable BiPredicate<Site<?, ?>, String> file,
       @Nullable Words words) {
     this.all = all.toList();
     this.others = others;
@@ -83,14 +76,13 @@ public final class Sites {
     return file == null;
   }
 
-  /** Whether the adapter is read from a file that holds a tensor of this name. */
-  public boolean isRead(String tensor) {
-    return read(tensor::equals).isPresent();
-  }
-
-  /** The first accepted name of a tensor in the file that the adapter is read from, if any. */
-  public Optional<String> read(Predicate<String> names) {
-    return file == null ? Optional.empty() : file.stream().filter(names).findFirst();
+  /**
+   * Whether the adapter is read from a file that holds this tensor.
+   *
+   * @param key the tensor's key in a layer at the site
+   */
+  public boolean isStored(Site<?, ?> site, String key) {
+    return file != null && file.test(site, key);
   }
 
   /**
@@ -127,7 +119,7 @@ public final class Sites {
   }
 
   /** The outermost module that is trained whole and has this parameter; its own module if none. */
-  String savedModule(String parameter) {
+  public String savedModule(String parameter) {
     String module = parameter.substring(0, parameter.lastIndexOf('.'));
     for (int end = module.indexOf('.'); end > 0; end = module.indexOf('.', end + 1)) {
       String outer = module.substring(0, end);
@@ -195,12 +187,22 @@ public final class Sites {
   /**
    * Trains a tensor of the model whole, unless this adapter does so already.
    *
-   * @param name of the copy in the adapter file, or null for the usual one
+   * @param key of the copy; empty if it is called as the tensor itself
    */
-  public void train(ParameterSite site, @Nullable String name) {
+  public void train(ParameterSite site, String key) {
     if (layers.at(site) == null) {
-      rewrite(site, new TrainableCopy(initial.copy(site.frozen())), name);
+      rewrite(site, new TrainableCopy(key, initial.copy(site.frozen())));
     }
+  }
+
+  /** Trains a tensor of the model whole, unless this adapter does so already. */
+  public void train(ParameterSite site) {
+    train(site, "");
+  }
+
+  /** Has the adapter bring a tensor of its own in place of one of the model's, and not train it. */
+  public void bring(ParameterSite site) {
+    rewrite(site, new TrainableCopy("", initial.copy(site.frozen()), false));
   }
 
   /**
@@ -211,7 +213,7 @@ public final class Sites {
    */
   public boolean trainModules(Predicate<String> names) {
     List<ParameterSite> parameters = parameters(names).list();
-    parameters.forEach(site -> train(site, null));
+    parameters.forEach(this::train);
     List<LinearSite> tied = tied().stream().filter(l -> names.test(l.weight().name())).toList();
     tied.forEach(site -> rewrite(site, new TrainableLinear(initial.copy(site.weight().frozen()))));
     return !parameters.isEmpty() || !tied.isEmpty();
@@ -225,23 +227,25 @@ public final class Sites {
   public Map<LinearSite, Trainable> followTables() {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
     for (LinearSite output : tied()) {
-      for (EmbeddingSite embedding : all(EmbeddingSite.class)) {
-        boolean table = embedding.weight().shape().equals(output.weight().shape());
-        if (table
-            && !followed.containsKey(output)
-            && layer(embedding.weight()) instanceof TrainableCopy copy) {
-          rewrite(output, new TrainableLinear(copy));
-          followed.put(output, copy.value());
-        }
+      EmbeddingSite embedding = output.table().orElseThrow();
+      if (layer(embedding.weight()) instanceof TrainableCopy copy) {
+        rewrite(output, new TrainableLinear(copy));
+        followed.put(output, copy.value());
       }
     }
     return followed;
   }
 
-  /** The linear maps whose weight is another module's parameter. */
-  public List<LinearSite> tied() {
-    Set<ParameterSite> published = new HashSet<>(all(ParameterSite.class));
-    return all(LinearSite.class).stream().filter(l -> !published.contains(l.weight())).toList();
+  /** The linear maps that share the table of an embedding. */
+  private List<LinearSite> tied() {
+    return all(LinearSite.class).stream().filter(l -> l.table().isPresent()).toList();
+  }
+
+  /** The token table and the outputs that share it. */
+  public TiedTable tokenTable() {
+    EmbeddingSite embedding = all(InputSite.class).get(0).embedding();
+    return new TiedTable(
+        embedding, tied().stream().filter(l -> l.table().orElseThrow() == embedding).toList());
   }
 
   /** The tensors of the model whose name is accepted. */
@@ -264,13 +268,14 @@ public final class Sites {
 
   /** Puts one layer into one site. */
   public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer) {
-    rewrite(site, layer, null);
+    layers.put(site, layer);
+    rewrites.add(new Rewrite(site, layer));
   }
 
-  /** Puts a layer of one tensor into a site; in the adapter file the tensor has this name. */
-  public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer, @Nullable String name) {
-    layers.put(site, layer);
-    rewrites.add(new Rewrite(site, layer, name));
+  /** Puts a layer of its own into each of the sites. */
+  public <I, O, S extends Site<I, O>> void rewrite(
+      List<S> sites, Function<? super S, TunerLayer<I, O>> layer) {
+    sites.forEach(site -> rewrite(site, layer.apply(site)));
   }
 
   /** Puts a layer into a site, below the one that this adapter may have there already. */
@@ -279,7 +284,7 @@ public final class Sites {
       rewrite(site, layer);
     } else {
       layers.nest(site, layer);
-      rewrites.add(new Rewrite(site, layer, null));
+      rewrites.add(new Rewrite(site, layer));
     }
   }
 
@@ -299,21 +304,21 @@ public final class Sites {
     return layers.at(site);
   }
 
-  /** Stores a layer's tensor under a second name. */
-  public void alias(String name, Trainable tensor) {
-    stored.put(name, tensor);
-  }
-
-  /** Stores a tensor that no layer has. */
-  public Trainable store(String name, NDArray value) {
-    Trainable buffer = new Trainable(name, value, Trainable.Kind.BUFFER);
-    stored.put(name, buffer);
+  /** Stores a tensor that no layer has, and which belongs to no module. */
+  public Trainable store(String key, NDArray value) {
+    Trainable buffer = Trainable.buffer(key, value);
+    stored.put(key, buffer);
     return buffer;
   }
 
-  /** Stores a frozen tensor of the model with the adapter, as PEFT does with some embeddings. */
-  public void storeFrozen(String name, ParameterSite tensor) {
-    frozen.put(name, tensor);
+  /** Notes that the method trains a tensor which a module that is trained whole has already. */
+  public void overlap(ParameterSite tensor) {
+    overlaps.add(tensor);
+  }
+
+  /** The tensors that both the method and a module that is trained whole train. */
+  public List<ParameterSite> overlaps() {
+    return overlaps;
   }
 
   /** Has the method called after every step of the optimizer. */
@@ -326,17 +331,12 @@ public final class Sites {
     return listeners;
   }
 
-  /** The frozen tensors that are stored with the adapter. */
-  public Map<String, ParameterSite> frozen() {
-    return frozen;
-  }
-
   /** All that was rewritten, in order. */
   public List<Rewrite> rewrites() {
     return rewrites;
   }
 
-  /** The tensors stored under names of their own. */
+  /** The tensors that no layer has, by key. */
   public Map<String, Trainable> stored() {
     return stored;
   }

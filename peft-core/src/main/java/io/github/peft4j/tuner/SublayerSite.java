@@ -23,24 +23,24 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   private final String stack;
   private final int layer;
   private final long dimension;
-  private final String adapterModule;
+  private final String layerName;
 
   /**
    * Creates a site.
    *
    * @param stack the stack's name
    * @param layer index in its stack
+   * @param layerName the name of the layer's module
    * @param dimension D
-   * @param adapterModule see {@link #adapterModule}
    */
   public SublayerSite(
-      String name, Kind kind, String stack, int layer, long dimension, String adapterModule) {
+      String name, Kind kind, String stack, int layer, String layerName, long dimension) {
     super(name, (input, context) -> input.function().forward(input.hidden(), context));
     this.kind = kind;
     this.stack = stack;
     this.layer = layer;
     this.dimension = dimension;
-    this.adapterModule = adapterModule;
+    this.layerName = layerName;
   }
 
   /** Which branch of the layer. */
@@ -58,9 +58,9 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
     return layer;
   }
 
-  /** The module that holds this branch's adapters in AdapterHub's library and files. */
-  public String adapterModule() {
-    return adapterModule;
+  /** The name of the layer's module, such as {@code bert.encoder.layer.0}. */
+  public String layerName() {
+    return layerName;
   }
 
   /** D. */

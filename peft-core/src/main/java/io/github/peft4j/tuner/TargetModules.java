@@ -33,6 +33,26 @@ public final class TargetModules {
   }
 
   /**
+   * Modules whose name ends in one of these, or every linear module but the output layer.
+   *
+   * @param names suffixes as in {@link #of(List)}, or {@link #ALL_LINEAR} alone
+   * @throws IllegalArgumentException if {@link #ALL_LINEAR} is not alone
+   */
+  public static TargetModules of(String... names) {
+    List<String> suffixes = List.of(names);
+    if (!suffixes.contains(ALL_LINEAR)) {
+      return of(suffixes);
+    }
+    if (suffixes.size() > 1) {
+      throw new IllegalArgumentException(
+          "target modules are "
+              + suffixes
+              + "; expected \"all-linear\" alone, or names without it");
+    }
+    return matching(ALL_LINEAR);
+  }
+
+  /**
    * Targets that mean just these modules, as Hugging Face PEFT writes them: the last parts of their
    * names, or their whole names where the last parts would mean other modules as well.
    *

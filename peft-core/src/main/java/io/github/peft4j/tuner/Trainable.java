@@ -38,6 +38,11 @@ public final class Trainable implements AutoCloseable {
     }
   }
 
+  /** A tensor that is only stored. */
+  public static Trainable buffer(String key, NDArray value) {
+    return new Trainable(key, value, Kind.BUFFER);
+  }
+
   /** The name below the site's, as in the adapter file: {@code lora_A.weight}. */
   public String key() {
     return key;

@@ -18,10 +18,20 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   /**
    * Creates a copy.
    *
+   * @param key of the tensor; empty if it is called as the frozen one
    * @param initial its first value, usually the frozen one's
    */
-  public TrainableCopy(NDArray initial) {
-    this.copy = trainable("", initial);
+  public TrainableCopy(String key, NDArray initial) {
+    this(key, initial, true);
+  }
+
+  /**
+   * Creates a copy.
+   *
+   * @param trained whether it is trained; a file's value is used either way
+   */
+  TrainableCopy(String key, NDArray initial, boolean trained) {
+    this.copy = trained ? trainable(key, initial) : buffer(key, initial);
   }
 
   @Override

@@ -102,6 +102,11 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
    */
   public void loaded(boolean all) {}
 
+  /** Declares this layer's tensors, for the parts that it is made of. */
+  protected final Declarations declarations() {
+    return new Declarations(this);
+  }
+
   /** Declares that this layer computes with another, and so reads and trains what that does. */
   final void includes(TunerLayer<?, ?> layer) {
     trainables.addAll(layer.trainables);

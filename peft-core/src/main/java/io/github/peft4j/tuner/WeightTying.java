@@ -21,11 +21,13 @@ public final class WeightTying {
 
   /** The ties of a model. */
   public WeightTying(Sites sites) {
-    this.embedding = sites.all(InputSite.class).get(0).embedding();
-    this.outputs =
-        sites.tied().stream()
-            .filter(output -> output.weight().shape().equals(embedding.weight().shape()))
-            .toList();
+    this(sites.tokenTable());
+  }
+
+  /** The ties of a table. */
+  public WeightTying(TiedTable table) {
+    this.embedding = table.embedding();
+    this.outputs = table.outputs();
   }
 
   /** The embedding that the model's input goes through. */

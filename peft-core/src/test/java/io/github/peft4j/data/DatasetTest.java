@@ -76,6 +76,26 @@ class DatasetTest {
     assertThat(Labels.in(Examples.of(examples)).names()).containsExactly("-1", "9", "10");
   }
 
+  private static Dataset<ClassificationExample> labelled(String... labels) {
+    return Examples.of(Stream.of(labels).map(l -> new ClassificationExample("x", l)).toList());
+  }
+
+  @Test
+  void labelsThatAreIdsAlone() {
+    Labels names = Labels.of("NEGATIVE", "POSITIVE");
+    assertThat(names.asWrittenIn(labelled("0", "1", "1")).id("1")).isEqualTo(1);
+    assertThat(names.asWrittenIn(labelled("1")).id("1")).isEqualTo(1);
+    assertThat(Labels.of("LABEL_0", "LABEL_1").asWrittenIn(labelled("1", "0")).id("0")).isZero();
+    assertThat(names.asWrittenIn(labelled("POSITIVE")).id("POSITIVE")).isEqualTo(1);
+    assertThat(Labels.of("1", "0").asWrittenIn(labelled("0", "1")).id("0")).isEqualTo(1);
+    for (String[] mixed : new String[][] {{"0", "POSITIVE"}, {"0", "2"}, {"0", "x"}, {"00"}}) {
+      Labels labels = names.asWrittenIn(labelled(mixed));
+      assertThat(labels).isEqualTo(names);
+      assertThatThrownBy(() -> labels.id("0"))
+          .hasMessageContainingAll("unknown label '0'", "NEGATIVE, POSITIVE", "from 0 to 1");
+    }
+  }
+
   @Test
   void wrongLabels() {
     assertThatThrownBy(() -> Labels.of("a", "b").id("c"))

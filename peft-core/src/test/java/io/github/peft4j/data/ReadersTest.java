@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ReadersTest {
 
@@ -91,7 +93,100 @@ class ReadersTest {
 
     Path blank = file("t,l\na, \n");
     assertThatThrownBy(() -> Csv.read(blank).text("t").label("l"))
-        .hasMessageContaining("line 2: label 'l' is blank");
+        .hasMessageContainingAll("line 2: label 'l' is blank", ".labelled(\"l\")");
+  }
+
+  private static void assertNoLabel(Table table, String... parts) {
+    assertThatThrownBy(() -> table.text("t").label("l"))
+        .isInstanceOf(DataException.class)
+        .hasMessageContainingAll(parts);
+    assertThatThrownBy(() -> table.text("t").pair("t").label("l"))
+        .isInstanceOf(DataException.class)
+        .hasMessageContainingAll(parts);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"nan", "NaN", "None", "null", "NULL", "NA", "N/A", "<NA>", "-1", "-100"})
+  void whatIsNoLabelIsRefusedOrLeftOut(String value) throws IOException {
+    Table csv = Csv.read(file("t,l\na,0\nb," + value + "\nc,1\n"));
+    assertNoLabel(csv, file("") + ", line 3: label 'l' is", value, ".labelled(\"l\")");
+    assertThat(csv.labelled("l").text("t").label("l"))
+        .containsExactly(new ClassificationExample("a", "0"), new ClassificationExample("c", "1"));
+    assertThat(csv.labelled("l").leftOut()).isEqualTo(1);
+    assertThat(csv.labelled("l").size()).isEqualTo(2);
+    assertThat(csv.text("t").label("class {l}").get(1).label()).isEqualTo("class " + value);
+  }
+
+  @Test
+  void jsonNumbersThatMarkNoLabel() throws IOException {
+    Table table =
+        JsonLines.read(
+            file(
+                "{\"t\":\"a\",\"l\":0}\n{\"t\":\"b\",\"l\":-1.0}\n{\"t\":\"c\",\"l\":null}\n{\"t\":\"d\"}"));
+    assertNoLabel(table, "line 2: label 'l' is -1, which data sets write");
+    assertThat(table.labelled("l").leftOut()).isEqualTo(3);
+    assertThatThrownBy(() -> table.labelled("k")).hasMessageContaining("no column 'k'");
+  }
+
+  @Test
+  void rowsAreFilteredAndCounted() throws IOException {
+    Table table =
+        JsonLines.read(file("{\"t\":\"a\",\"n\":1}\n{\"t\":\"b\",\"n\":2}\n{\"t\":\"c\"}"));
+    Table kept = table.filter("n", value -> !value.isEmpty()).filter("t", t -> !t.equals("a"));
+    assertThat(kept.text("t").dataset()).containsExactly(new TextExample("b"));
+    assertThat(kept.leftOut()).isEqualTo(2);
+    assertThat(table.leftOut()).isZero();
+    assertThat(kept).hasToString(file("") + ": 1 row with the columns t, n (2 left out)");
+    assertThatThrownBy(() -> table.filter("n", "7"::equals))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("all 3 rows are left out");
+    assertThatThrownBy(() -> table.filter("x", "7"::equals)).hasMessageContaining("no column 'x'");
+  }
+
+  @Test
+  void aNumberIsOneClassHoweverItIsWritten() throws IOException {
+    Table json =
+        JsonLines.read(
+            file("{\"t\":\"a\",\"l\":1}\n{\"t\":\"b\",\"l\":1.0}\n{\"t\":\"c\",\"l\":0.5}"));
+    assertThat(Labels.in(json.text("t").label("l"))).isEqualTo(Labels.of("0.5", "1"));
+
+    assertNoLabel(
+        Csv.read(file("t,l\na,1\nb,0\nc,1.0\n")),
+        "line 4: label 'l' is '1.0', but line 2 writes it '1'",
+        "in one way");
+    assertNoLabel(
+        JsonLines.read(file("{\"t\":\"a\",\"l\":true}\n{\"t\":\"b\",\"l\":\"True\"}")),
+        "line 2: label 'l' is 'True', but line 1 writes it 'true'");
+    assertThat(Labels.in(Csv.read(file("t,l\na,May\nb,may\n")).text("t").label("l")).size())
+        .isEqualTo(2);
+  }
+
+  @Test
+  void conversationsAndOtherStructuresAreRefused() throws IOException {
+    Table table =
+        JsonLines.read(
+            file(
+                "{\"id\":7,\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"meta\":{\"a\":1}}"));
+    for (String column : new String[] {"messages", "Chat: {messages}"}) {
+      assertThatThrownBy(() -> table.text(column).dataset())
+          .isInstanceOf(DataException.class)
+          .hasMessageContainingAll(
+              "line 1: column 'messages' holds a JSON array", ".prompt(column).answer(column)");
+    }
+    assertThatThrownBy(() -> table.prompt("id").answer("meta"))
+        .hasMessageContaining("column 'meta' holds a JSON object");
+    assertThatThrownBy(() -> table.text("id").label("messages"))
+        .hasMessageContaining("column 'messages' holds a JSON array");
+  }
+
+  @Test
+  void anArrayOfObjectsSaysThatItIsOne() throws IOException {
+    for (String text : new String[] {"[{\"t\":\"a\"}]", "\n [\n{\"t\":\"a\"}\n]"}) {
+      Path file = file(text);
+      assertThatThrownBy(() -> JsonLines.read(file))
+          .isInstanceOf(DataException.class)
+          .hasMessageContainingAll(file.toString(), "the file is a JSON array", "jq -c '.[]'");
+    }
   }
 
   @Test

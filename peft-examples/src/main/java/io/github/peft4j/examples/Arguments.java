@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 
 /**
  * A program's command line. The usage line declares the options: {@code --data FILE} takes a value,
- * {@code [--full]} is a switch, and what has no brackets around it must be given.
+ * {@code [--full]} is a switch, and an option without brackets is required.
  */
 final class Arguments {
 

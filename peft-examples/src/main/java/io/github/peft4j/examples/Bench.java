@@ -8,7 +8,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraFa;
+import io.github.peft4j.methods.lora.training.LoraFa;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.ParameterGroup;
@@ -41,9 +41,20 @@ import java.util.Set;
  */
 public final class Bench {
 
-  private static final String USAGE =
-      "[--shape NAME,...] [--cases NAME,...] [--method NAME] [--batch N] [--length N] [--steps N]"
-          + " [--precision NAME]";
+  private static final Program PROGRAM =
+      new Program(
+          "Bench",
+          "measures tokens a second, in training and inference",
+          """
+          [--shape NAME,...]  tiny (the default), thin, minilm, 160m or 1b
+          [--cases NAME,...]  some of recompute, train and inference; all by default
+          [--method NAME]     lora (the default), lora-fa or dora
+          [--batch N]         sequences a step, 4 by default
+          [--length N]        tokens of a sequence, 128 by default
+          [--steps N]         measured steps, 8 by default
+          [--precision NAME]  float32, bfloat16 or float64
+          [--busy N]          threads that compute meanwhile, as other processes would
+          """);
   private static final int WARM_UP = 10;
   private static final double RATE = 1e-4;
 
@@ -51,7 +62,7 @@ public final class Bench {
       Map.of(
           "lora", new Method(lora(), TrainingRule.ALIKE),
           "lora-fa", new Method(lora(), new LoraFa()),
-          "dora", new Method(lora().dora(), TrainingRule.ALIKE));
+          "dora", new Method(lora().useDora(true), TrainingRule.ALIKE));
 
   /** What is trained, and how. */
   private record Method(PeftConfig config, TrainingRule rule) {}
@@ -69,15 +80,21 @@ public final class Bench {
   }
 
   private static LoraConfig lora() {
-    return LoraConfig.ofRank(16).alpha(32).targetingAllLinear();
+    return LoraConfig.ofRank(16).loraAlpha(32).targetModules("all-linear");
   }
 
   /** Runs it. */
   public static void main(String... args) {
-    Bench bench = new Bench(Arguments.parse(USAGE, args));
-    for (String shape : bench.arguments.list("shape", "tiny")) {
-      bench.run(shape);
-    }
+    PROGRAM.main(
+        args,
+        arguments -> {
+          Bench bench = new Bench(arguments);
+          try (BusyThreads busy = new BusyThreads(arguments.integer("busy", 0))) {
+            for (String shape : arguments.list("shape", "tiny")) {
+              bench.run(shape);
+            }
+          }
+        });
   }
 
   private void run(String shape) {
@@ -88,8 +105,7 @@ public final class Bench {
     }
     Peft.Loader loader = Shape.loader(shape);
     if (arguments.has("precision")) {
-      String precision = arguments.text("precision").toUpperCase(Locale.ROOT);
-      loader.precision(Precision.valueOf(precision));
+      loader.precision(precision(arguments.text("precision")));
     }
     try (PeftModel model = loader.load().adapt(chosen.config)) {
       Adapter adapter = model.adapter(PeftModel.DEFAULT);
@@ -108,6 +124,15 @@ public final class Bench {
         }
       }
     }
+  }
+
+  private Precision precision(String name) {
+    for (Precision precision : Precision.values()) {
+      if (precision.name().equalsIgnoreCase(name)) {
+        return precision;
+      }
+    }
+    throw arguments.error("no precision '" + name + "'; there are " + List.of(Precision.values()));
   }
 
   /** What one case took and came to; a loss where there is one. */

@@ -25,16 +25,34 @@ import java.util.Locale;
  */
 public final class CausalLm {
 
-  private static final String USAGE =
-      "--model DIR --data FILE --prompt TEMPLATE --answer TEMPLATE [--held-out N] [--rank N]"
-          + " [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N]"
-          + " [--bucket-by-length] [--out DIR]";
+  private static final Program PROGRAM =
+      new Program(
+          "CausalLm",
+          "teaches a language model to answer the prompts of a file, with LoRA",
+          """
+          --model DIR           a Hugging Face folder of a decoder or of T5
+          --data FILE           rows in .jsonl, .csv or .tsv
+          --prompt TEMPLATE     a column's name, or a text with {columns}
+          --answer TEMPLATE     a column's name, or a text with {columns}
+          [--held-out N]        rows to measure with, a tenth by default
+          [--rank N]            of LoRA, 8 by default
+          [--epochs N]          passes over the data, 2 by default
+          [--lr X]              learning rate, 2e-4 by default
+          [--batch N]           rows a step, 32 by default
+          [--max-length N]      tokens of a row, at most 512 by default
+          [--seed N]            42 by default
+          [--bucket-by-length]  makes batches of rows of similar length
+          [--out DIR]           saves the adapter and a chart there
+          """);
 
   private CausalLm() {}
 
   /** Runs it. */
   public static void main(String... args) {
-    Arguments arguments = Arguments.parse(USAGE, args);
+    PROGRAM.main(args, CausalLm::run);
+  }
+
+  private static void run(Arguments arguments) {
     Dataset<PromptExample> all =
         Tables.read(arguments.text("data"))
             .prompt(arguments.text("prompt"))
@@ -51,7 +69,7 @@ public final class CausalLm {
 
     int batch = arguments.integer("batch", 32);
     int rank = arguments.integer("rank", 8);
-    LoraConfig lora = LoraConfig.ofRank(rank).alpha(2.0 * rank).targetingAllLinear();
+    LoraConfig lora = LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear");
     try (PeftModel model =
         Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
       System.out.println(model.trainableParameters());

@@ -5,44 +5,66 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.transformer.Task;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalDouble;
 
 /**
- * Teaches a BERT model to classify the texts of a file.
+ * Teaches a model to classify the texts of a file.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Classify \
  *     -Dexec.args="--model minilm --data train.csv --test test.csv --label category"
  * </pre>
  *
- * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for the model out of a jar. The
- * adapter and a chart go to {@code --out}, {@code target/classify} if not given; {@code --compare}
- * trains several methods and prints and plots a table.
+ * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for the model out of a jar, if
+ * there is no folder of that name. The adapter and a chart go to {@code --out}, {@code
+ * target/classify} if not given; {@code --compare} trains several methods and prints and plots a
+ * table.
  */
 public final class Classify {
 
-  private static final String USAGE =
-      "--model DIR|minilm --data FILE --test FILE [--text COLUMN] [--label COLUMN] [--method NAME]"
-          + " [--compare NAME,...|all] [--epochs N] [--lr X] [--batch N] [--max-length N] [--seed N]"
-          + " [--bucket-by-length] [--out DIR]";
+  private static final Program PROGRAM =
+      new Program(
+          "Classify",
+          "teaches a model to classify the texts of a file",
+          """
+          --model DIR|minilm        a Hugging Face folder; minilm is the model out of a jar
+          --data FILE               rows to learn from, in .jsonl, .csv or .tsv
+          --test FILE               rows to measure with
+          [--text COLUMN]           text by default
+          [--label COLUMN]          label by default
+          [--method NAME]           lora by default
+          [--compare NAME,...|all]  trains several methods, prints and plots a table
+          [--epochs N]              passes over the data, 3 by default
+          [--lr X]                  learning rate, the method's recipe's by default
+          [--batch N]               rows a step, 32 by default
+          [--max-length N]          tokens of a row, 128 by default
+          [--seed N]                42 by default
+          [--bucket-by-length]      makes batches of rows of similar length
+          [--out DIR]               for the adapter and a chart, target/classify by default
+          """);
 
+  private static final String MINILM = "minilm";
   private static final String TASK = "classify";
 
   private Classify() {}
 
   /** Runs it. */
   public static void main(String... args) {
-    Arguments arguments = Arguments.parse(USAGE, args);
+    PROGRAM.main(args, Classify::run);
+  }
+
+  private static void run(Arguments arguments) {
     Dataset<ClassificationExample> train = read(arguments, "data");
     Dataset<ClassificationExample> test = read(arguments, "test");
     Labels labels = Labels.in(train);
     System.out.printf("%,d to learn from, %,d to test, %s%n", train.size(), test.size(), labels);
 
     int seed = arguments.integer("seed", 42);
-    String name = arguments.text("model");
-    Peft.Loader loader = name.equals("minilm") ? MiniLm.loader() : Peft.from(Path.of(name));
+    Peft.Loader loader = loader(arguments.text("model"));
     Path out = Path.of(arguments.text("out", "target/classify"));
     try (PeftModel model = loader.task(Task.classification(labels.names())).seed(seed).load()) {
       Comparison comparison =
@@ -66,6 +88,19 @@ public final class Classify {
       result.report().chart(out.resolve("training.png").toString());
       System.out.println(result.json(TASK));
     }
+  }
+
+  /** A folder goes before the built-in model of the same name. */
+  private static Peft.Loader loader(String model) {
+    Path folder = Path.of(model);
+    if (!model.equals(MINILM)) {
+      return Peft.from(folder);
+    }
+    if (Files.isDirectory(folder)) {
+      System.out.println("--model minilm: the folder of that name, not the model out of the jar");
+      return Peft.from(folder);
+    }
+    return MiniLm.loader();
   }
 
   private static Dataset<ClassificationExample> read(Arguments arguments, String file) {

@@ -77,7 +77,7 @@ record Comparison(
   /** Trains a fresh adapter, saves it below a folder, and leaves it active. */
   Result train(String method, Path folder) {
     long steps = (long) epochs * ((train.size() + batchSize - 1) / batchSize);
-    Recipe plain = Recipe.of(method, steps);
+    Recipe plain = Recipe.of(method, model.base(), steps);
     Recipe recipe = plain.withLearningRate(learningRate.orElse(plain.learningRate()));
     model.adapt(method, recipe.config());
     System.out.printf("%n%s: %s%n", method, model.trainableParameters());
@@ -120,7 +120,7 @@ record Comparison(
   static void run(String task, Comparison comparison, Arguments arguments, Path out) {
     List<String> named = arguments.list("compare", "all");
     List<String> methods = named.equals(List.of("all")) ? Recipe.names() : named;
-    methods.forEach(method -> Recipe.of(method, 1));
+    methods.forEach(Recipe::requireKnown);
     List<Result> results = comparison.trainAll(task, methods, out);
     ComparisonChart.save(results, out.resolve("comparison.png"));
     System.out.printf("%n%s%nplotted in %s%n", table(results), out.resolve("comparison.png"));
@@ -147,6 +147,12 @@ record Comparison(
                         r.bytes() / 1000,
                         r.report().tokensPerSecond(),
                         r.peakMemory().isEmpty() ? "" : r.peakMemory().getAsLong() + " MiB")));
+    if (results.stream().anyMatch(r -> r.peakMemory().isPresent())) {
+      table.append(
+          String.format(
+              "memory is the peak of the whole process; PyTorch keeps what earlier methods of this"
+                  + " run used.%nFor a method's own peak, run it alone.%n"));
+    }
     return table.toString();
   }
 

@@ -9,6 +9,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.examples.Comparison.Result;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.transformer.Task;
 import java.nio.file.Path;
 import java.util.List;
@@ -34,9 +35,21 @@ import java.util.stream.IntStream;
  */
 public final class LanguageTool {
 
-  private static final String USAGE =
-      "[--full] [--method NAME] [--compare NAME,...|all] [--examples N] [--tests N] [--epochs N]"
-          + " [--seed N] [--bucket-by-length] [--out DIR]";
+  private static final Program PROGRAM =
+      new Program(
+          "LanguageTool",
+          "teaches a sentence encoder to find English sentences with a mistake",
+          """
+          [--full]                  three epochs on all sentences; by default one on some
+          [--method NAME]           lora by default
+          [--compare NAME,...|all]  trains several methods, prints and plots a table
+          [--examples N]            sentences to learn from
+          [--tests N]               sentences to measure with
+          [--epochs N]              passes over the sentences
+          [--seed N]                42 by default
+          [--bucket-by-length]      makes batches of sentences of similar length
+          [--out DIR]               target/languagetool by default
+          """);
   private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;
 
@@ -44,7 +57,10 @@ public final class LanguageTool {
 
   /** Runs it. */
   public static void main(String... args) {
-    Arguments arguments = Arguments.parse(USAGE, args);
+    PROGRAM.main(args, LanguageTool::run);
+  }
+
+  private static void run(Arguments arguments) {
     boolean full = arguments.has("full");
     String method = arguments.text("method", "lora");
     int seed = arguments.integer("seed", 42);

@@ -1,6 +1,5 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
@@ -8,10 +7,12 @@ import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -26,82 +27,113 @@ import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.LearningRateSchedule;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.TargetModules;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongFunction;
+import java.util.Objects;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A method with settings that do well on a BERT classifier, and a training with them. Pooler and
- * classifier are trained along with every method that can name further modules.
+ * A method with settings that do well on a BERT classifier, and a training with them. The modules
+ * are those of the model at hand ({@link ModelModules}). Its pooler and classifier are trained
+ * along with every method that can name further modules.
  *
  * @param config of the method
  * @param learningRate the highest
  */
 record Recipe(PeftConfig config, double learningRate) {
 
-  private static final String[] HEAD = {"pooler.dense", "classifier"};
-  private static final String[] ATTENTION = {"query", "value"};
-
   /** [CLS], [SEP], full stop, comma and question mark of BERT's vocabulary. */
   private static final int[] MARKS = {101, 102, 1012, 1010, 1029};
 
-  /** By the names that {@code --method} takes; a config may depend on the number of steps. */
-  private static final Map<String, LongFunction<Recipe>> RECIPES = new LinkedHashMap<>();
+  /** The recipe of a method for the modules of a model and a number of steps. */
+  private interface Maker {
+    Recipe make(ModelModules modules, long steps);
+  }
+
+  /** By the names that {@code --method} takes. */
+  private static final Map<String, Maker> RECIPES = new LinkedHashMap<>();
 
   static {
-    add("head", 1e-3, FullConfig.defaults().targeting(HEAD));
-    add("full", 5e-5, FullConfig.defaults());
-    add("bitfit", 1e-3, BitFitConfig.defaults());
-    add("ln-tuning", 1e-3, LnTuningConfig.defaults());
-    add("lora", 1e-3, lora().targeting(ATTENTION));
-    add("lora-all", 1e-3, lora().targetingAllLinear().excluding(HEAD));
-    add("dora", 1e-3, lora().targeting(ATTENTION).dora());
-    RECIPES.put("adalora", steps -> new Recipe(withHead(adaLora(steps)), 2e-3));
-    add("ia3", 5e-3, ia3());
-    add("prefix", 5e-3, PrefixTuningConfig.ofTokens(20));
-    add("prompt", 5e-3, PromptTuningConfig.ofTokens(20));
-    add("p-tuning", 2e-3, PTuningConfig.ofTokens(20).hiddenSize(128));
-    add("pfeiffer", 1e-3, BottleneckConfig.pfeiffer());
-    add("houlsby", 1e-3, BottleneckConfig.houlsby());
-    add("parallel", 1e-3, BottleneckConfig.parallel());
-    add("scaled-parallel", 1e-3, BottleneckConfig.scaledParallel());
-    add("vera", 5e-3, VeraConfig.ofRank(256).targeting(ATTENTION));
-    add("loha", 1e-3, LohaConfig.ofRank(8).targeting(ATTENTION));
-    add("lokr", 1e-3, LokrConfig.ofRank(8).targeting(ATTENTION));
-    add("oft", 1e-3, OftConfig.ofBlockSize(32).targeting(ATTENTION));
-    add("boft", 1e-3, BoftConfig.ofBlockSize(4).targeting(ATTENTION));
-    add("hra", 1e-3, HraConfig.ofRank(8).targeting(ATTENTION));
-    add("miss", 1e-3, MissConfig.ofRank(16).targeting(ATTENTION));
-    add("fourierft", 1e-2, FourierFtConfig.ofFrequencies(1000).targeting(ATTENTION));
-    add("shira", 1e-3, ShiraConfig.ofRank(8).targeting(ATTENTION));
-    RECIPES.put("tokens", steps -> new Recipe(TrainableTokensConfig.of(MARKS), 1e-3));
-    RECIPES.put("adaption-prompt", steps -> new Recipe(AdaptionPromptConfig.of(10, 4), 5e-3));
+    RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
+    add("full", 5e-5, m -> FullConfig.defaults());
+    add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
+    add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
+    add("lora", 1e-3, m -> lora(m).targetModules(attention(m)));
+    add("lora-all", 1e-3, m -> lora(m).targetModules("all-linear").excludeModules(head(m)));
+    add("dora", 1e-3, m -> lora(m).targetModules(attention(m)).useDora(true));
+    RECIPES.put("adalora", (m, steps) -> new Recipe(adaLora(m, steps), 2e-3));
+    add("ia3", 5e-3, Recipe::ia3);
+    add("prefix", 5e-3, m -> PrefixTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
+    add("prompt", 5e-3, m -> PromptTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
+    add(
+        "p-tuning",
+        2e-3,
+        m -> PTuningConfig.ofVirtualTokens(20).encoderHiddenSize(128).modulesToSave(saved(m)));
+    add("pfeiffer", 1e-3, m -> BottleneckConfig.pfeiffer().modulesToSave(saved(m)));
+    add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
+    add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));
+    add("scaled-parallel", 1e-3, m -> BottleneckConfig.scaledParallel().modulesToSave(saved(m)));
+    add(
+        "vera",
+        5e-3,
+        m -> VeraConfig.ofRank(256).targetModules(attention(m)).modulesToSave(saved(m)));
+    add("loha", 1e-3, m -> on(m, LohaConfig.ofRank(8)));
+    add("lokr", 1e-3, m -> on(m, LokrConfig.ofRank(8)));
+    add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
+    add("boft", 1e-3, m -> on(m, BoftConfig.ofBlockSize(4)));
+    add("hra", 1e-3, m -> on(m, HraConfig.ofRank(8)));
+    add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
+    add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
+    add(
+        "shira",
+        1e-3,
+        m -> ShiraConfig.ofRank(8).targetModules(attention(m)).modulesToSave(saved(m)));
+    add("tokens", 1e-3, m -> TrainableTokensConfig.of(MARKS));
+    add("adaption-prompt", 5e-3, m -> AdaptionPromptConfig.of(10, 4));
   }
 
-  private static void add(String method, double learningRate, PeftConfig config) {
-    PeftConfig complete = config instanceof FullConfig ? config : withHead(config);
-    RECIPES.put(method, steps -> new Recipe(complete, learningRate));
+  private static void add(
+      String method, double learningRate, Function<ModelModules, PeftConfig> config) {
+    RECIPES.put(method, (modules, steps) -> new Recipe(config.apply(modules), learningRate));
   }
 
-  private static <C extends PeftConfig> C withHead(C config) {
-    return Configs.with(config, "modulesToSave", List.of("pooler", "classifier"));
+  private static LoraConfig lora(ModelModules modules) {
+    return LoraConfig.ofRank(8).loraAlpha(16).loraDropout(0.1).modulesToSave(saved(modules));
   }
 
-  private static LoraConfig lora() {
-    return LoraConfig.ofRank(8).alpha(16).dropout(0.1);
-  }
-
-  private static Ia3Config ia3() {
+  private static Ia3Config ia3(ModelModules modules) {
     return Ia3Config.defaults()
-        .targeting("key", "value", "output.dense")
-        .feedForward("output.dense");
+        .targetModules(modules.scaled().toArray(String[]::new))
+        .feedforwardModules(modules.feedForward().toArray(String[]::new))
+        .modulesToSave(saved(modules));
   }
 
   /** Prunes from step 100 until 200 before the end; a short run, in proportion. */
-  private static AdaLoraConfig adaLora(long steps) {
+  private static AdaLoraConfig adaLora(ModelModules modules, long steps) {
     int before = steps > 350 ? 100 : (int) (steps / 8);
-    return AdaLoraConfig.ofRanks(12, 8).alpha(16).warmup(before, 2 * before).targeting(ATTENTION);
+    return on(modules, AdaLoraConfig.ofRanks(12, 8).loraAlpha(16).tinit(before).tfinal(2 * before));
+  }
+
+  /** On queries and values, with the model's head trained along. */
+  private static <C extends LinearConfig<C>> C on(ModelModules modules, C config) {
+    TargetModules attention = TargetModules.of(attention(modules));
+    return config.targets(config.targets().targetModules(attention).modulesToSave(saved(modules)));
+  }
+
+  private static String[] attention(ModelModules modules) {
+    return modules.attention().toArray(String[]::new);
+  }
+
+  private static String[] head(ModelModules modules) {
+    return modules.head().toArray(String[]::new);
+  }
+
+  private static @Nullable List<String> saved(ModelModules modules) {
+    return modules.saved().isEmpty() ? null : modules.saved();
   }
 
   /** The names of all recipes. */
@@ -110,18 +142,27 @@ record Recipe(PeftConfig config, double learningRate) {
   }
 
   /**
-   * The recipe of a method.
+   * The recipe of a method for a model.
    *
+   * @param model whose modules the method changes
    * @param steps how many steps it is to be trained
    * @throws IllegalArgumentException naming those there are
    */
-  static Recipe of(String method, long steps) {
-    LongFunction<Recipe> recipe = RECIPES.get(method);
-    if (recipe == null) {
+  static Recipe of(String method, TransformerModel model, long steps) {
+    requireKnown(method);
+    return Objects.requireNonNull(RECIPES.get(method)).make(ModelModules.of(model), steps);
+  }
+
+  /**
+   * Refuses a method without a recipe.
+   *
+   * @throws IllegalArgumentException naming those there are
+   */
+  static void requireKnown(String method) {
+    if (!RECIPES.containsKey(method)) {
       throw new IllegalArgumentException(
           "no recipe for method '" + method + "'; there are " + RECIPES.keySet());
     }
-    return recipe.apply(steps);
   }
 
   /** The same with another learning rate. */

@@ -3,6 +3,7 @@ package io.github.peft4j.examples;
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.Task;
 import java.util.LinkedHashMap;

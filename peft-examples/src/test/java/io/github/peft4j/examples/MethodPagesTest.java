@@ -33,6 +33,7 @@ import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
@@ -68,14 +69,14 @@ class MethodPagesTest {
 
   static {
     ROWS.put("LoRA", LoraConfig.ofRank(8));
-    ROWS.put("LoRA, all linear", LoraConfig.ofRank(8).targetingAllLinear());
-    ROWS.put("DoRA", LoraConfig.ofRank(8).dora());
+    ROWS.put("LoRA, all linear", LoraConfig.ofRank(8).targetModules("all-linear"));
+    ROWS.put("DoRA", LoraConfig.ofRank(8).useDora(true));
     ROWS.put("AdaLoRA", AdaLoraConfig.ofRanks(12, 8));
     ROWS.put("(IA)³", Ia3Config.defaults());
-    ROWS.put("prefix tuning", PrefixTuningConfig.ofTokens(20));
-    ROWS.put("P-tuning v2", PrefixTuningConfig.ofTokens(20));
-    ROWS.put("prompt tuning", PromptTuningConfig.ofTokens(20));
-    ROWS.put("P-tuning", PTuningConfig.ofTokens(20));
+    ROWS.put("prefix tuning", PrefixTuningConfig.ofVirtualTokens(20));
+    ROWS.put("P-tuning v2", PrefixTuningConfig.ofVirtualTokens(20));
+    ROWS.put("prompt tuning", PromptTuningConfig.ofVirtualTokens(20));
+    ROWS.put("P-tuning", PTuningConfig.ofVirtualTokens(20));
     ROWS.put("LLaMA-Adapter", AdaptionPromptConfig.of(10, 6));
     ROWS.put("Pfeiffer", BottleneckConfig.pfeiffer());
     ROWS.put("Houlsby", BottleneckConfig.houlsby());
@@ -84,7 +85,7 @@ class MethodPagesTest {
     ROWS.put("Compacter", BottleneckConfig.compacter());
     ROWS.put("BitFit", BitFitConfig.defaults());
     ROWS.put("full fine-tuning", FullConfig.defaults());
-    ROWS.put("head only", FullConfig.defaults().targeting("pooler.dense", "classifier"));
+    ROWS.put("head only", FullConfig.defaults().targetModules("pooler.dense", "classifier"));
     ROWS.put("VeRA", VeraConfig.ofRank(256));
     ROWS.put("LoHa", LohaConfig.ofRank(8));
     ROWS.put("LoKr", LokrConfig.ofRank(8));

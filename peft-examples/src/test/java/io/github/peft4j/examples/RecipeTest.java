@@ -3,8 +3,13 @@ package io.github.peft4j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RecipeTest {
@@ -27,8 +32,26 @@ class RecipeTest {
     }
   }
 
+  /** A Llama classifier: its head is {@code score}, its attention {@code q_proj} and so on. */
+  @Test
+  void takeTheModulesOfTheModelAtHand() {
+    Path llama = Path.of("..", "peft-methods", "src", "test", "resources", "golden", "tiny-llama");
+    Task task = Task.classification("no", "yes");
+    try (PeftModel model = Peft.from(llama).task(task).load()) {
+      for (String method : List.of("head", "lora", "lora-all", "ia3", "adalora", "vera")) {
+        assertThat(trained(model, method)).as(method).isPositive();
+      }
+      model.adapt("lora", Recipe.of("lora", model.base(), 400).config());
+      assertThat(model.trainableParameters().toString())
+          .contains("score")
+          .contains("q_proj")
+          .contains("v_proj")
+          .doesNotContain("k_proj");
+    }
+  }
+
   private static long trained(PeftModel model, String method) {
-    model.adapt(method, Recipe.of(method, 400).config());
+    model.adapt(method, Recipe.of(method, model.base(), 400).config());
     long count = model.trainables().stream().mapToLong(Trainable::size).sum();
     model.remove(method);
     return count;
@@ -37,7 +60,7 @@ class RecipeTest {
   @Test
   void namesTheRecipesThereAre() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Recipe.of("lara", 1))
+        .isThrownBy(() -> Recipe.requireKnown("lara"))
         .withMessageContaining("'lara'")
         .withMessageContaining("lora-all");
   }

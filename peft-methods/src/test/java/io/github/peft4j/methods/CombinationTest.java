@@ -47,9 +47,15 @@ class CombinationTest {
   /** Three adapters of unlike ranks, scales and targets, a table among them. */
   private static PeftModel three() {
     PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT64);
-    add(model, "a", LoraConfig.ofRank(2).alpha(6).targeting("q_proj", "v_proj", "embed_tokens"));
-    add(model, "b", LoraConfig.ofRank(3).alpha(5).rankStabilized().targeting("v_proj", "q_proj"));
-    add(model, "c", LoraConfig.ofRank(4).targeting("v_proj", "lm_head", "embed_tokens"));
+    add(
+        model,
+        "a",
+        LoraConfig.ofRank(2).loraAlpha(6).targetModules("q_proj", "v_proj", "embed_tokens"));
+    add(
+        model,
+        "b",
+        LoraConfig.ofRank(3).loraAlpha(5).useRslora(true).targetModules("v_proj", "q_proj"));
+    add(model, "c", LoraConfig.ofRank(4).targetModules("v_proj", "lm_head", "embed_tokens"));
     return model;
   }
 
@@ -147,13 +153,15 @@ class CombinationTest {
   @Test
   void aSumIsExactAndItsRanksAddUp() {
     try (PeftModel model = three()) {
+      Composition before = model.active();
       model.combine("new", all());
       check(model, CombinationTest::sum, null);
       assertThat(model.adapter("new").configText())
           .contains("\"model.layers.0.self_attn.q_proj\": 5")
           .contains("\"model.embed_tokens\": 6")
           .contains("\"r\": 9");
-      assertThat(model.active()).isEqualTo(Composition.of("new"));
+      assertThat(model.active()).isEqualTo(before);
+      assertThat(model.activate("new").active()).isEqualTo(Composition.of("new"));
     }
   }
 
@@ -242,7 +250,7 @@ class CombinationTest {
     try (PeftModel model = TinyModel.LLAMA.load(Precision.FLOAT64)) {
       add(model, "a", LohaConfig.ofRank(2));
       add(model, "b", OftConfig.ofBlockSize(4));
-      add(model, "c", LoraConfig.ofRank(2).dora());
+      add(model, "c", LoraConfig.ofRank(2).useDora(true));
       assertThatThrownBy(() -> model.combine("new", all()))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("field 'rank'");
@@ -275,7 +283,7 @@ class CombinationTest {
   void aCombinationIsSavedAndLoaded() {
     try (PeftModel model = three();
         PeftModel again = TinyModel.LLAMA.load(Precision.FLOAT64)) {
-      model.combine("new", all());
+      model.combine("new", all()).activate("new");
       double[] expected = CompositionTest.logits(TinyModel.LLAMA, model, model.active());
       model.save("new", folder);
       again.loadAdapter("new", folder);
@@ -288,7 +296,7 @@ class CombinationTest {
   void whatIsNoChangeOfWeightsIsRefused() {
     try (PeftModel model = TinyModel.BERT.load(Precision.FLOAT64)) {
       add(model, "a", LoraConfig.ofRank(2));
-      add(model, "p", PrefixTuningConfig.ofTokens(3));
+      add(model, "p", PrefixTuningConfig.ofVirtualTokens(3));
       add(model, "i", Ia3Config.defaults());
       add(model, "o", LoraConfig.ofRank(2).bias("lora_only"));
       assertThatThrownBy(() -> model.combine("new", Combination.of("a", "p")))

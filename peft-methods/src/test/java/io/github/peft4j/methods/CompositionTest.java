@@ -7,22 +7,22 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
@@ -38,6 +38,7 @@ import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.Average;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;
@@ -57,30 +58,33 @@ class CompositionTest {
 
   static final List<PeftConfig> EVERYWHERE =
       List.of(
-          LoraConfig.ofRank(2).targetingAllLinear(),
-          LoraConfig.ofRank(2).targetingAllLinear().dora(),
-          AdaLoraConfig.ofRanks(4, 2).warmup(0, 1),
+          LoraConfig.ofRank(2).targetModules("all-linear"),
+          LoraConfig.ofRank(2).targetModules("all-linear").useDora(true),
+          AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1),
           Ia3Config.defaults(),
           LnTuningConfig.defaults(),
           VeraConfig.ofRank(4),
           LohaConfig.ofRank(2),
-          LokrConfig.ofRank(1).factor(2),
+          LokrConfig.ofRank(1).decomposeFactor(2),
           OftConfig.ofBlockSize(4),
           BoftConfig.ofBlockSize(4),
           HraConfig.ofRank(4),
           MissConfig.ofRank(5),
           FourierFtConfig.ofFrequencies(12),
           ShiraConfig.ofRank(1),
-          BottleneckConfig.pfeiffer().reduction(4),
-          BottleneckConfig.houlsby().reduction(4),
-          BottleneckConfig.scaledParallel().reduction(4),
-          BottleneckConfig.pfeiffer().reduction(4).invertible(2),
-          BottleneckConfig.houlsby().reduction(4).gated(),
-          Configs.with(BottleneckConfig.compacter().reduction(2), "phmDim", 2),
-          HubPromptConfig.ofTokens(3),
-          PromptTuningConfig.ofTokens(3),
-          PTuningConfig.ofTokens(3).hiddenSize(6),
-          PrefixTuningConfig.ofTokens(3),
+          BottleneckConfig.pfeiffer().reductionFactor(4),
+          BottleneckConfig.houlsby().reductionFactor(4),
+          BottleneckConfig.scaledParallel().reductionFactor(4),
+          BottleneckConfig.pfeiffer()
+              .reductionFactor(4)
+              .invAdapterReductionFactor(2)
+              .invAdapter(Invertible.NICE),
+          BottleneckConfig.houlsby().reductionFactor(4).useGating(true),
+          BottleneckConfig.compacter().reductionFactor(2).phmDim(2),
+          AdapterHubPromptConfig.ofVirtualTokens(3),
+          PromptTuningConfig.ofVirtualTokens(3),
+          PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          PrefixTuningConfig.ofVirtualTokens(3),
           AdaptionPromptConfig.of(3, 2));
 
   static Stream<Arguments> methods() {
@@ -90,9 +94,14 @@ class CompositionTest {
         Stream.of(
             Arguments.of(TinyModel.LLAMA, FullConfig.defaults()),
             Arguments.of(TinyModel.TIED_LLAMA, TrainableTokensConfig.of(5, 9)),
-            Arguments.of(TinyModel.LLAMA, HubPrefixConfig.ofTokens(3).bottleneck(5)),
-            Arguments.of(TinyModel.BERT, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
-            Arguments.of(TinyModel.T5, HubPrefixConfig.ofTokens(3).bottleneck(5).gated()),
+            Arguments.of(
+                TinyModel.LLAMA, AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5)),
+            Arguments.of(
+                TinyModel.BERT,
+                AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
+            Arguments.of(
+                TinyModel.T5,
+                AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 
@@ -171,13 +180,13 @@ class CompositionTest {
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
           || config instanceof PTuningConfig
-          || config instanceof HubPromptConfig) {
+          || config instanceof AdapterHubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("one length")
             .hasMessageContaining("[a]=3");
       } else if (config instanceof PrefixTuningConfig
-          || (config instanceof HubPrefixConfig && tiny == TinyModel.T5)) {
+          || (config instanceof AdapterHubPrefixConfig && tiny == TinyModel.T5)) {
         assertThatThrownBy(() -> logits(tiny, model, mixed))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("0 and 3");
@@ -218,8 +227,8 @@ class CompositionTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void compositionsAreNested(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetingAllLinear())) {
-      add(model, "c", BottleneckConfig.houlsby().reduction(4), 3);
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("all-linear"))) {
+      add(model, "c", BottleneckConfig.houlsby().reductionFactor(4), 3);
       double[] ac = logits(tiny, model, Composition.stack(List.of("a", "c")));
       double[] bc = logits(tiny, model, Composition.stack(List.of("b", "c")));
       Composition split = Composition.batchSplit(List.of(1, 1), "a", "b");
@@ -246,7 +255,7 @@ class CompositionTest {
   @Test
   void anAverageIsTheMeanOfLinearOutputs() {
     TinyModel tiny = TinyModel.LLAMA;
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targeting("lm_head"))) {
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("lm_head"))) {
       double[] a = alone(tiny, model, "a");
       double[] b = alone(tiny, model, "b");
       double[] mean = logits(tiny, model, Composition.average("a", "b").weights(1, 3));
@@ -271,7 +280,7 @@ class CompositionTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void anAverageIsMergedAsItComputes(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetingAllLinear())) {
+    try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("all-linear"))) {
       double[] mean = logits(tiny, model, Composition.average("a", "b").weights(1, 3));
       model.merge();
       try (NDArray merged = model.logits(tiny.input(model))) {
@@ -288,7 +297,7 @@ class CompositionTest {
   @EnumSource
   void tensorsAreMergedBeforeWhatIsComputedWithThem(TinyModel tiny) {
     try (PeftModel model = tiny.load(Precision.FLOAT64)) {
-      add(model, "low", LoraConfig.ofRank(2).targetingAllLinear(), 1);
+      add(model, "low", LoraConfig.ofRank(2).targetModules("all-linear"), 1);
       add(model, "whole", FullConfig.defaults(), 2);
       for (List<String> order : List.of(List.of("low", "whole"), List.of("whole", "low"))) {
         double[] unmerged = logits(tiny, model, Composition.stack(order));
@@ -355,5 +364,30 @@ class CompositionTest {
               });
     }
     return gradients;
+  }
+
+  @Test
+  void everyCompositionTakesNamesAListAndCompositions() {
+    Composition a = Composition.of("a");
+    Composition b = Composition.of("b");
+    List<String> names = List.of("a", "b");
+    List<Integer> sizes = List.of(1, 2);
+    assertThat(
+            List.of(Composition.stack("a", "b"), Composition.stack(names), Composition.stack(a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.stack(a, b).toString());
+    assertThat(List.of(Composition.average(names), Composition.average(a, b)))
+        .extracting(Average::toString)
+        .containsOnly(Composition.average("a", "b").toString());
+    assertThat(List.of(Composition.parallel(names), Composition.parallel(a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.parallel("a", "b").toString());
+    assertThat(List.of(Composition.fuse("f", names), Composition.fuse("f", a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.fuse("f", "a", "b").toString());
+    assertThat(List.of(Composition.batchSplit(sizes, names), Composition.batchSplit(sizes, a, b)))
+        .extracting(Composition::toString)
+        .containsOnly(Composition.batchSplit(sizes, "a", "b").toString());
+    assertThat(Composition.perRow(names)).hasToString(Composition.perRow("a", "b").toString());
   }
 }

@@ -13,7 +13,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
@@ -49,7 +49,10 @@ class DoraTest {
 
   private static void gradientsOfABatchAreTheSumsOfThoseOfItsRows(String name, boolean recompute) {
     LoraConfig config =
-        LoraConfig.ofRank(2).dora().initialization(LoraInitialization.RANDOM).targetingAllLinear();
+        LoraConfig.ofRank(2)
+            .useDora(true)
+            .initLoraWeights(LoraInitialization.RANDOM)
+            .targetModules("all-linear");
     Peft.Loader loader = Peft.from(TinyModels.golden(name)).precision(Precision.FLOAT64);
     try (PeftModel model = loader.load().adapt(config)) {
       perturb(model);
@@ -71,7 +74,7 @@ class DoraTest {
   @ParameterizedTest
   @CsvSource({"LLAMA, false", "BERT, true"})
   void batchesLeaveNoArraysBehind(TinyModel tiny, boolean recompute) {
-    LoraConfig config = LoraConfig.ofRank(2).dora().targetingAllLinear();
+    LoraConfig config = LoraConfig.ofRank(2).useDora(true).targetModules("all-linear");
     try (PeftModel model = tiny.load(Precision.FLOAT32).adapt(config)) {
       gradients(model, recompute, IDS);
       long before = Tensors.live();

@@ -7,7 +7,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.Adapter;
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
@@ -16,8 +15,8 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.boft.BoftConfig;
-import io.github.peft4j.methods.linear.BlockDropout;
-import io.github.peft4j.methods.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.BlockDropout;
+import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.miss.MissConfig;
@@ -44,17 +43,17 @@ class DropoutsTest {
 
   /** A method with dropout, and the same without. */
   enum Case {
-    LOHA_ROWS(LohaConfig.ofRank(2), LohaConfig.ofRank(2).dropout(0.4, 0)),
-    LOHA_MODULE(LohaConfig.ofRank(2), LohaConfig.ofRank(2).dropout(0, 0.4)),
-    LOKR_ROWS(LokrConfig.ofRank(1), LokrConfig.ofRank(1).dropout(0.4, 0)),
+    LOHA_ROWS(LohaConfig.ofRank(2), LohaConfig.ofRank(2).rankDropout(0.4)),
+    LOHA_MODULE(LohaConfig.ofRank(2), LohaConfig.ofRank(2).moduleDropout(0.4)),
+    LOKR_ROWS(LokrConfig.ofRank(1), LokrConfig.ofRank(1).rankDropout(0.4)),
     LOKR_BOTH(
         LokrConfig.ofRank(1),
-        Configs.with(LokrConfig.ofRank(1).dropout(0.4, 0.2), "rankDropoutScale", true)),
-    OFT(OftConfig.ofBlockSize(2), OftConfig.ofBlockSize(2).dropout(0.5)),
+        LokrConfig.ofRank(1).rankDropout(0.4).moduleDropout(0.2).rankDropoutScale(true)),
+    OFT(OftConfig.ofBlockSize(2), OftConfig.ofBlockSize(2).moduleDropout(0.5)),
     BOFT(
-        BoftConfig.ofBlockSize(2).butterflies(2),
-        BoftConfig.ofBlockSize(2).butterflies(2).dropout(0.5)),
-    MISS(MissConfig.ofRank(4), Configs.with(MissConfig.ofRank(4), "missDropout", 0.4));
+        BoftConfig.ofBlockSize(2).boftNButterflyFactor(2),
+        BoftConfig.ofBlockSize(2).boftNButterflyFactor(2).boftDropout(0.5)),
+    MISS(MissConfig.ofRank(4), MissConfig.ofRank(4).missDropout(0.4));
 
     private final PeftConfig plain;
     private final PeftConfig dropping;

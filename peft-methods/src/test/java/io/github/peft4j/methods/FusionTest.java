@@ -46,7 +46,7 @@ class FusionTest {
   private static PeftModel fused(TinyModel tiny, FusionConfig config) {
     PeftModel model = tiny.load(Precision.FLOAT64);
     for (String name : config.adapterNames()) {
-      model.adapt(name, BottleneckConfig.houlsby().reduction(4));
+      model.adapt(name, BottleneckConfig.houlsby().reductionFactor(4));
       CompositionTest.perturb(model.adapter(name), name.hashCode());
     }
     model.adapt("mix", config);
@@ -149,7 +149,8 @@ class FusionTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void aFusionOfOneAdapterTwiceOverIsThatAdapter(TinyModel tiny) {
-    try (PeftModel model = fused(tiny, FusionConfig.of("a", "b").withoutValue())) {
+    try (PeftModel model =
+        fused(tiny, FusionConfig.of("a", "b").value(false).regularization(false))) {
       double[] twice = CompositionTest.logits(tiny, model, Composition.fuse("mix", "a", "a"));
       Composition stacked =
           tiny == TinyModel.BERT // the fusion has a classifier of its own
@@ -283,7 +284,7 @@ class FusionTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("adapter_names")
           .hasMessageContaining("bottleneck adapters");
-      model.adapt("c", BottleneckConfig.pfeiffer().reduction(4));
+      model.adapt("c", BottleneckConfig.pfeiffer().reductionFactor(4));
       assertThatThrownBy(() -> model.adapt("mix", FusionConfig.of("a", "c")))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("adapter a changes model.layers.0.self_attn.q_proj")

@@ -1,26 +1,26 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.methods.bottleneck.Residual;
-import io.github.peft4j.methods.bottleneck.RuleStart;
-import io.github.peft4j.methods.bottleneck.Scaling;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.PhmInit;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
-import io.github.peft4j.methods.hubprefix.HubPrefixConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.methods.lora.LoraInitialization;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -48,82 +48,100 @@ class MethodsTest extends MethodContract {
 
   private static Stream<MethodCase> methods() {
     return Stream.of(
-        method("Lora", LoraConfig.ofRank(2).targetingAllLinear()),
-        dora("Dora", LoraConfig.ofRank(2).targetingAllLinear().dora()),
-        method("LoraWithTokens", LoraConfig.ofRank(2).trainingTokens(5, 9)).fitting(model -> true),
+        method("Lora", LoraConfig.ofRank(2).targetModules("all-linear")),
+        dora("Dora", LoraConfig.ofRank(2).targetModules("all-linear").useDora(true)),
+        method("LoraWithTokens", LoraConfig.ofRank(2).trainableTokenIndices(5, 9))
+            .fitting(model -> true),
         method(
                 "TiedLora",
-                LoraConfig.ofRank(2).targeting("q_proj", "query", "q", "lm_head").tyingWeights())
+                LoraConfig.ofRank(2)
+                    .targetModules("q_proj", "query", "q", "lm_head")
+                    .ensureWeightTying(true))
             .fitting(model -> true)
             .withWholeGradientOf(MethodsTest::isNotTied),
         dora(
                 "TiedDora",
                 LoraConfig.ofRank(2)
-                    .targeting("q_proj", "query", "q", "embed_tokens", "lm_head")
-                    .tyingWeights()
-                    .dora())
+                    .targetModules("q_proj", "query", "q", "embed_tokens", "lm_head")
+                    .ensureWeightTying(true)
+                    .useDora(true))
             .fitting(model -> true),
         method(
                 "LoraWithTiedOutput",
-                LoraConfig.ofRank(2).saving("embed_tokens", "lm_head").tyingWeights())
+                LoraConfig.ofRank(2)
+                    .modulesToSave("embed_tokens", "lm_head")
+                    .ensureWeightTying(true))
             .fitting(model -> model == TinyModel.TIED_LLAMA),
         method(
             "LoraOnTensors",
             LoraConfig.ofRank(2)
-                .targeting("v_proj", "value", "v")
-                .targetingParameters(
-                    "k_proj.weight", "key.weight", "k.weight", "embeddings.weight")),
+                .targetModules("v_proj", "value", "v")
+                .targetParameters("k_proj.weight", "key.weight", "k.weight", "embeddings.weight")),
         method(
             "Pissa",
-            LoraConfig.ofRank(2).targetingAllLinear().initialization(LoraInitialization.PISSA)),
+            LoraConfig.ofRank(2)
+                .targetModules("all-linear")
+                .initLoraWeights(LoraInitialization.PISSA)),
         method(
-            "FastPissa", LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.pissa(4))),
-        method("Olora", LoraConfig.ofRank(2).alpha(3).initialization(LoraInitialization.OLORA)),
+            "FastPissa",
+            LoraConfig.ofRank(2).loraAlpha(3).initLoraWeights(LoraInitialization.pissa(4))),
         method(
-            "OrthogonalLora", LoraConfig.ofRank(2).initialization(LoraInitialization.ORTHOGONAL)),
+            "Olora", LoraConfig.ofRank(2).loraAlpha(3).initLoraWeights(LoraInitialization.OLORA)),
+        method(
+            "OrthogonalLora", LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.ORTHOGONAL)),
         dora(
             "DoraOfEmbeddings",
             LoraConfig.ofRank(2)
-                .targeting("embed_tokens", "word_embeddings", "shared", "q", "query", "q_proj")
-                .dora()),
-        dora("PissaDora", LoraConfig.ofRank(2).dora().initialization(LoraInitialization.PISSA)),
-        method("AdaLora", AdaLoraConfig.ofRanks(4, 2).warmup(0, 1)),
+                .targetModules("embed_tokens", "word_embeddings", "shared", "q", "query", "q_proj")
+                .useDora(true)),
+        dora(
+            "PissaDora",
+            LoraConfig.ofRank(2).useDora(true).initLoraWeights(LoraInitialization.PISSA)),
+        method("AdaLora", AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1)),
         method("Ia3", Ia3Config.defaults()),
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
-        method(
-            "VeraWithoutProjections", Configs.with(VeraConfig.ofRank(4), "saveProjection", false)),
+        method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("Loha", LohaConfig.ofRank(2)),
-        method("Lokr", LokrConfig.ofRank(1).factor(2)),
+        method("Lokr", LokrConfig.ofRank(1).decomposeFactor(2)),
         method("LokrOfWholeFactors", LokrConfig.ofRank(8)),
         method("Oft", OftConfig.ofBlockSize(4)),
-        method("OftExact", OftConfig.ofBlockSize(4).exact()),
+        method("OftExact", OftConfig.ofBlockSize(4).useCayleyNeumann(false)),
         method("Boft", BoftConfig.ofBlockSize(4)),
-        method("BoftOfTwoLayers", BoftConfig.ofBlockSize(4).butterflies(2)),
+        method("BoftOfTwoLayers", BoftConfig.ofBlockSize(4).boftNButterflyFactor(2)),
         method("Hra", HraConfig.ofRank(4)),
         method("Miss", MissConfig.ofRank(5)),
-        method("Bat", Configs.with(MissConfig.ofRank(4), "initWeights", MissInitialization.BAT)),
+        method("Bat", MissConfig.ofRank(4).initWeights(MissInitialization.BAT)),
         method(
             "OftOfEmbeddings",
             OftConfig.ofBlockSize(4)
-                .targeting("embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")),
-        method("OftWithBiases", OftConfig.ofBlockSize(4).exact().bias("all")),
+                .targetModules(
+                    "embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")),
+        method("OftWithBiases", OftConfig.ofBlockSize(4).useCayleyNeumann(false).bias("all")),
         method("FourierFt", FourierFtConfig.ofFrequencies(12)).hasEffectAtOnce(),
         method("Shira", ShiraConfig.ofRank(1)),
         method("TrainableTokens", TrainableTokensConfig.of(5, 9)).fitting(model -> true),
-        method("Pfeiffer", BottleneckConfig.pfeiffer().reduction(4))
+        method("Pfeiffer", BottleneckConfig.pfeiffer().reductionFactor(4))
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("Houlsby", BottleneckConfig.houlsby().reduction(4)).hasEffectAtOnce().cannotMerge(),
-        method("Parallel", BottleneckConfig.parallel().reduction(4)).cannotMerge(),
-        method("ScaledParallel", BottleneckConfig.scaledParallel().reduction(4)).cannotMerge(),
+        method("Houlsby", BottleneckConfig.houlsby().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Parallel", BottleneckConfig.parallel().reductionFactor(4)).cannotMerge(),
+        method("ScaledParallel", BottleneckConfig.scaledParallel().reductionFactor(4))
+            .cannotMerge(),
         method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
-        method("InvertibleBottleneck", BottleneckConfig.pfeiffer().reduction(4).invertible(2))
+        method(
+                "InvertibleBottleneck",
+                BottleneckConfig.pfeiffer()
+                    .reductionFactor(4)
+                    .invAdapterReductionFactor(2)
+                    .invAdapter(Invertible.NICE))
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("GatedBottleneck", BottleneckConfig.houlsby().reduction(4).gated())
+        method("GatedBottleneck", BottleneckConfig.houlsby().reductionFactor(4).useGating(true))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
@@ -134,28 +152,36 @@ class MethodsTest extends MethodContract {
         method("CompacterThatSharesNothing", compacterThatSharesNothing())
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("HubPrefix", HubPrefixConfig.ofTokens(3).bottleneck(5))
+        method("AdapterHubPrefix", AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5))
             .hasEffectAtOnce()
             .cannotMerge(),
         method(
                 "GatedHubPrefix",
-                Configs.with(
-                    HubPrefixConfig.ofTokens(3).flattened().gated(), "sharedGating", false))
+                AdapterHubPrefixConfig.ofVirtualTokens(3)
+                    .flat(true)
+                    .useGating(true)
+                    .sharedGating(false))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
-        method("HubPrompt", HubPromptConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
-        method("Prompt", PromptTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
-        method("PTuningMlp", PTuningConfig.ofTokens(3).hiddenSize(6))
+        method("AdapterHubPrompt", AdapterHubPromptConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Prompt", PromptTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("PTuningMlp", PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
         method(
                 "PTuningLstm",
-                PTuningConfig.ofTokens(3).hiddenSize(6).encoder(PTuningConfig.Encoder.LSTM))
+                PTuningConfig.ofVirtualTokens(3)
+                    .encoderHiddenSize(6)
+                    .encoderReparameterizationType(PTuningConfig.Encoder.LSTM))
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("Prefix", PrefixTuningConfig.ofTokens(3)).hasEffectAtOnce().cannotMerge(),
-        method("PrefixProjection", PrefixTuningConfig.ofTokens(3).projection(6))
+        method("Prefix", PrefixTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method(
+                "PrefixProjection",
+                PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge());
@@ -177,28 +203,27 @@ class MethodsTest extends MethodContract {
 
   /** A bottleneck with all that a config can add to it. */
   private static BottleneckConfig normed() {
-    BottleneckConfig config =
-        Configs.with(BottleneckConfig.houlsby().reduction(4), "crossAdapter", true);
-    config = Configs.with(Configs.with(config, "lnBefore", true), "lnAfter", true);
-    config = Configs.with(config, "originalLnBefore", true);
-    config = Configs.with(config, "residualBeforeLn", Residual.SUM);
-    return Configs.with(config, "scaling", Scaling.CHANNEL);
+    BottleneckConfig config = BottleneckConfig.houlsby().reductionFactor(4).crossAdapter(true);
+    config = config.lnBefore(true).lnAfter(true);
+    config = config.originalLnBefore(true);
+    config = config.residualBeforeLn(Residual.SUM);
+    return config.scaling(Scaling.CHANNEL);
   }
 
   private static BottleneckConfig compacter(BottleneckConfig config) {
-    return Configs.with(config.reduction(2), "phmDim", 2);
+    return config.reductionFactor(2).phmDim(2);
   }
 
   private static BottleneckConfig compacterThatSharesAll() {
     BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
-    config = Configs.with(Configs.with(config, "sharedWPhm", true), "factorizedPhmRule", true);
-    config = Configs.with(config, "phmCInit", RuleStart.uniform);
-    return Configs.with(config, "phmBias", false);
+    config = config.sharedWPhm(true).factorizedPhmRule(true);
+    config = config.phmCInit(PhmInit.UNIFORM);
+    return config.phmBias(false);
   }
 
   private static BottleneckConfig compacterThatSharesNothing() {
     BottleneckConfig config = compacter(BottleneckConfig.compacterPlusPlus());
-    config = Configs.with(Configs.with(config, "learnPhm", false), "factorizedPhmW", false);
-    return Configs.with(config, "sharedPhmRule", false);
+    config = config.learnPhm(false).factorizedPhmW(false);
+    return config.sharedPhmRule(false);
   }
 }

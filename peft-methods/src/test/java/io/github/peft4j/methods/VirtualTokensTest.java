@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonParser;
-import io.github.peft4j.Configs;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
@@ -15,10 +14,12 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
+import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptInit;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
-import io.github.peft4j.methods.hubprompt.HubPromptConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.prompttuning.PromptTuningInit;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.KeyValueCache;
@@ -48,11 +49,11 @@ class VirtualTokensTest {
 
   static Stream<PeftConfig> methods() {
     return Stream.of(
-        PromptTuningConfig.ofTokens(3),
-        PTuningConfig.ofTokens(3).hiddenSize(6),
-        HubPromptConfig.ofTokens(3),
-        PrefixTuningConfig.ofTokens(3),
-        PrefixTuningConfig.ofTokens(3).projection(6),
+        PromptTuningConfig.ofVirtualTokens(3),
+        PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+        AdapterHubPromptConfig.ofVirtualTokens(3),
+        PrefixTuningConfig.ofVirtualTokens(3),
+        PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6),
         AdaptionPromptConfig.of(3, 2));
   }
 
@@ -91,18 +92,18 @@ class VirtualTokensTest {
   @Test
   void theFirstLabelCountsBehindVirtualTokens() {
     Targets targets = new Targets.NextTokens(new long[][] {{5, 6, 7}, {5, 6, Targets.IGNORED}});
-    try (PeftModel model = adapted(TinyModel.LLAMA, PromptTuningConfig.ofTokens(3))) {
+    try (PeftModel model = adapted(TinyModel.LLAMA, PromptTuningConfig.ofVirtualTokens(3))) {
       assertThat(model.count(targets)).isEqualTo(5);
       assertThat(model.disable().count(targets)).isEqualTo(3);
     }
-    try (PeftModel model = adapted(TinyModel.LLAMA, PrefixTuningConfig.ofTokens(3))) {
+    try (PeftModel model = adapted(TinyModel.LLAMA, PrefixTuningConfig.ofVirtualTokens(3))) {
       assertThat(model.count(targets)).isEqualTo(3);
     }
   }
 
   @Test
   void anEncoderThatPeftLeavesOutIsKeptBesideAndMissedInTraining() throws IOException {
-    try (PeftModel model = adapted(TinyModel.LLAMA, PTuningConfig.ofTokens(3));
+    try (PeftModel model = adapted(TinyModel.LLAMA, PTuningConfig.ofVirtualTokens(3));
         PeftModel whole = TinyModel.LLAMA.load(Precision.FLOAT64);
         PeftModel bare = TinyModel.LLAMA.load(Precision.FLOAT64)) {
       float[] expected = logits(model);
@@ -125,7 +126,10 @@ class VirtualTokensTest {
   void aPromptStartsFromTheVectorsOfAText() {
     Path copy = TinyModels.copy("tiny-llama", folder.resolve("model"));
     try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
-      model.adapt(PromptTuningConfig.ofTokens(5).startingFrom("w3 w4"));
+      model.adapt(
+          PromptTuningConfig.ofVirtualTokens(5)
+              .promptTuningInitText("w3 w4")
+              .promptTuningInit(PromptTuningInit.TEXT));
       assertStartsFromWords3And4(model);
       String text = model.adapter(PeftModel.DEFAULT).configText();
       assertThat(
@@ -136,7 +140,10 @@ class VirtualTokensTest {
           .isEqualTo(copy.toString());
     }
     try (PeftModel model = Peft.from(copy).precision(Precision.FLOAT32).load()) {
-      model.adapt(HubPromptConfig.ofTokens(5).startingFrom("w3 w4"));
+      model.adapt(
+          AdapterHubPromptConfig.ofVirtualTokens(5)
+              .promptInitText("w3 w4")
+              .promptInit(AdapterHubPromptInit.FROM_STRING));
       assertStartsFromWords3And4(model);
     }
   }
@@ -162,7 +169,7 @@ class VirtualTokensTest {
           .hasMessageContaining("adapter_layers")
           .hasMessageContaining("at most the model's 2");
     }
-    try (PeftModel model = adapted(TinyModel.T5, PrefixTuningConfig.ofTokens(3));
+    try (PeftModel model = adapted(TinyModel.T5, PrefixTuningConfig.ofVirtualTokens(3));
         PeftModel other = TinyModel.LLAMA.load(Precision.FLOAT32)) {
       model.save(folder.toString());
       assertThatThrownBy(() -> other.loadAdapter(folder.toString()))
@@ -173,8 +180,7 @@ class VirtualTokensTest {
   @Test
   void aPrefixForTheEncoderAloneIsRefusedWithTheReason() {
     try (PeftModel model = TinyModel.T5.load(Precision.FLOAT32)) {
-      PrefixTuningConfig one =
-          Configs.with(PrefixTuningConfig.ofTokens(3), "numTransformerSubmodules", 1);
+      PrefixTuningConfig one = PrefixTuningConfig.ofVirtualTokens(3).numTransformerSubmodules(1);
       assertThatThrownBy(() -> model.adapt(one))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("num_transformer_submodules")

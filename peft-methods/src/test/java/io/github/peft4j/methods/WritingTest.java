@@ -164,7 +164,7 @@ class WritingTest {
 
   @Test
   void adaptersInParallelAreAskedForAList() {
-    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3))) {
+    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofVirtualTokens(3))) {
       Generator generator = new Generator(model, tokenizer);
       model.activate("a");
       long[] a = generator.generate(PROMPT, ENDLESS).ids();
@@ -184,7 +184,7 @@ class WritingTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "T5"})
   void aBatchIsSplit(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, PrefixTuningConfig.ofTokens(3))) {
+    try (PeftModel model = pair(tiny, PrefixTuningConfig.ofVirtualTokens(3))) {
       assertClose(
           write(model.using(Composition.batchSplit(List.of(2, 1), "a", "b")), PROMPTS),
           List.of(
@@ -197,7 +197,7 @@ class WritingTest {
   @ParameterizedTest
   @EnumSource(names = {"LLAMA", "T5"})
   void aFusionWrites(TinyModel tiny) {
-    try (PeftModel model = pair(tiny, BottleneckConfig.houlsby().reduction(4))) {
+    try (PeftModel model = pair(tiny, BottleneckConfig.houlsby().reductionFactor(4))) {
       model.adapt("mix", FusionConfig.of("a", "b"));
       CompositionTest.perturb(model.adapter("mix"), 5);
       Composition mix = model.active();
@@ -267,7 +267,10 @@ class WritingTest {
 
   @Test
   void nothingIsLeftBehind() {
-    try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofTokens(3).projection(6))) {
+    try (PeftModel model =
+        pair(
+            TinyModel.T5,
+            PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))) {
       write(model, PROMPTS);
       long before = Tensors.live();
       write(model, PROMPTS);

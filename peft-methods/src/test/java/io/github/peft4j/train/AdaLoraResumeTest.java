@@ -42,7 +42,11 @@ class AdaLoraResumeTest {
       TinyModels.copy("tiny-llama", base);
     }
     return Peft.load(base.toString())
-        .adapt(AdaLoraConfig.ofRanks(6, 2).warmup(2, 3).targeting("q_proj", "v_proj", "up_proj"));
+        .adapt(
+            AdaLoraConfig.ofRanks(6, 2)
+                .tinit(2)
+                .tfinal(3)
+                .targetModules("q_proj", "v_proj", "up_proj"));
   }
 
   private static FineTuner tuner(PeftModel model) {

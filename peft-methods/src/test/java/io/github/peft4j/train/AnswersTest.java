@@ -61,7 +61,7 @@ class AnswersTest {
     Path base = model();
     Path adapter = folder.resolve("adapter");
     try (PeftModel model =
-        Peft.load(base.toString()).adapt(LoraConfig.ofRank(16).targetingAllLinear())) {
+        Peft.load(base.toString()).adapt(LoraConfig.ofRank(16).targetModules("all-linear"))) {
       FineTuner.of(model)
           .on(Examples.of(examples))
           .epochs(150)

@@ -73,7 +73,7 @@ class FineTunerTest {
       TinyModels.copy("tiny-llama", model);
     }
     return Peft.load(model.toString())
-        .adapt(LoraConfig.ofRank(4).alpha(8).dropout(0.1).targetingAllLinear());
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
   }
 
   private static FineTuner tuner(PeftModel model) {
@@ -92,8 +92,8 @@ class FineTunerTest {
   void trainsTheOneAdapterThatIsNotFrozen() {
     Path base = TinyModels.copy("tiny-llama", folder.resolve("fused"));
     try (PeftModel model = Peft.load(base.toString())) {
-      model.adapt("a", BottleneckConfig.houlsby().reduction(4));
-      model.adapt("b", BottleneckConfig.houlsby().reduction(4));
+      model.adapt("a", BottleneckConfig.houlsby().reductionFactor(4));
+      model.adapt("b", BottleneckConfig.houlsby().reductionFactor(4));
       assertThatThrownBy(() -> tuner(model.activate("a", "b")).run())
           .hasMessageContaining("one adapter is trained at a time")
           .hasMessageContaining("freeze(name) the others");
@@ -175,7 +175,8 @@ class FineTunerTest {
   void aDamagedStateIsRefusedByName() throws IOException {
     Path run = folder.resolve("run");
     try (PeftModel model = llama()) {
-      FineTuner tuner = FineTuner.of(model).on(prompts(4)).steps(2).checkpointTo(run).quiet();
+      FineTuner tuner =
+          FineTuner.of(model).on(prompts(4)).steps(2).checkpointTo(run).checkpointEvery(2).quiet();
       tuner.run();
       Path state = run.resolve("checkpoint-2/trainer_state.json");
       String whole = Files.readString(state);
@@ -225,7 +226,7 @@ class FineTunerTest {
     Task three = Task.classification("no", "yes", "perhaps");
     try (PeftModel model =
         Peft.load(bert.toString(), three)
-            .adapt(LoraConfig.ofRank(2).targeting("query", "value").saving("pooler"))) {
+            .adapt(LoraConfig.ofRank(2).targetModules("query", "value").modulesToSave("pooler"))) {
       TrainingReport report =
           FineTuner.of(model)
               .on(texts(64))
@@ -328,9 +329,7 @@ class FineTunerTest {
       refused.put(t -> t.evaluateEvery(1), "evaluateEvery does nothing without validateOn");
       refused.put(t -> t.checkpointEvery(1), "checkpointEvery does nothing without checkpointTo");
       refused.put(t -> t.validateOn(prompts(2)).metric("f7"), "'f7': there are loss, perplexity");
-      refused.put(
-          t -> t.listener(onStep(() -> model.merge())).steps(2), "removed or merged at step 1");
-      refused.put(t -> {}, "unmerge() first");
+      refused.put(t -> model.merge(), "unmerge() first");
       refused.forEach(
           (settings, message) ->
               assertThatThrownBy(
@@ -353,15 +352,6 @@ class FineTunerTest {
                   .steps())
           .isEqualTo(1);
     }
-  }
-
-  private static TrainingListener onStep(Runnable code) {
-    return new TrainingListener() {
-      @Override
-      public void onStep(StepEvent event) {
-        code.run();
-      }
-    };
   }
 
   @Test
@@ -391,13 +381,13 @@ class FineTunerTest {
   void aTargetThatMatchesNothingNamesNearOnes() {
     Path model = TinyModels.copy("tiny-llama", folder.resolve("m"));
     try (PeftModel peft = Peft.load(model.toString())) {
-      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).targeting("q_prj")))
+      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).targetModules("q_prj")))
           .hasMessageContaining("match no module")
           .hasMessageContaining("model.layers.*.self_attn.q_proj");
       assertThat(peft.adapters()).isEmpty();
-      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).saving("lm_haed")))
+      assertThatThrownBy(() -> peft.adapt(LoraConfig.ofRank(2).modulesToSave("lm_haed")))
           .hasMessageContaining("match no module");
-      peft.adapt(LoraConfig.ofRank(2).targeting("q_proj", "v_proj"));
+      peft.adapt(LoraConfig.ofRank(2).targetModules("q_proj", "v_proj"));
       assertThat(peft.trainableParameters().toString())
           .startsWith("trainable params: 224 || all params:");
       Stream.of("a", "b").forEach(name -> peft.adapt(name, LoraConfig.ofRank(3)));

@@ -1,9 +1,11 @@
 package io.github.peft4j.methods.adalora;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,13 +29,14 @@ import org.jspecify.annotations.Nullable;
  * @param initLoraWeights whether the adapter has no effect at first
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record AdaLoraConfig(
     int r,
     int initR,
     int targetR,
     int tinit,
     int tfinal,
-    int deltaT,
+    @SerializedName("deltaT") int deltaT,
     double beta1,
     double beta2,
     double orthRegWeight,
@@ -45,7 +48,7 @@ public record AdaLoraConfig(
     Bias bias,
     boolean initLoraWeights,
     boolean fanInFanOut)
-    implements LinearConfig<AdaLoraConfig> {
+    implements LinearConfig<AdaLoraConfig>, AdaLoraConfigWithers {
 
   /** Checks the values. */
   public AdaLoraConfig {
@@ -63,34 +66,21 @@ public record AdaLoraConfig(
             "total_step",
             totalStep,
             "more than tinit " + tinit + " + tfinal " + tfinal)
+        .finite("lora_alpha", loraAlpha)
+        .finite("beta1", beta1)
+        .finite("beta2", beta2)
         .probability("lora_dropout", loraDropout);
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static AdaLoraConfig defaults() {
+    return Configs.withDefaults(AdaLoraConfig.class);
   }
 
   /** PEFT's defaults with these ranks. */
   public static AdaLoraConfig ofRanks(int init, int target) {
-    AdaLoraConfig larger =
-        Configs.with(Configs.withDefaults(AdaLoraConfig.class), "initR", Math.max(init, 12));
-    return Configs.with(Configs.with(larger, "targetR", target), "initR", init);
-  }
-
-  /** With so many steps before and after the reduction of ranks. */
-  public AdaLoraConfig warmup(int before, int after) {
-    return Configs.with(Configs.with(this, "tinit", before), "tfinal", after);
-  }
-
-  /** With this scale numerator α. */
-  public AdaLoraConfig alpha(double alpha) {
-    return Configs.with(this, "loraAlpha", alpha);
-  }
-
-  /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
-  public AdaLoraConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** With this dropout before A. */
-  public AdaLoraConfig dropout(double probability) {
-    return Configs.with(this, "loraDropout", probability);
+    // One value at a time: never a target above the start.
+    return defaults().targetR(1).initR(init).targetR(target);
   }
 
   /** α / init_r: PEFT adds 1e-5 and keeps init_r whatever is pruned. */

@@ -4,9 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -25,13 +24,11 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
               sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
               return torch.reshape(sum, torch.size(y))
           """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(w: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tensor:
-              delta = torch.mm(b, torch.mul(a, e))                     # (out, in)
-              return torch.add(w, {delta}, alpha={scale})
-          """);
+  private static final String DELTA =
+      """
+      def delta(a: Tensor, e: Tensor, b: Tensor) -> Tensor:            # (out, in)
+          return torch.mm(b, torch.mul(a, e))
+      """;
   private static final Kernel PENALTY =
       Kernel.of(
           """
@@ -56,25 +53,36 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   private final Trainable b;
   private final double dropout;
   private final Kernel lora;
-  private final Kernel merge;
+  private final WeightDelta merge;
   private final Kernel penalty;
   private boolean @Nullable [] kept;
   private int plannedSteps;
 
-  AdaLoraLinear(LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
-    int r = config.rankOf(site.name());
-    double deviation = config.initLoraWeights() ? 0.02 : 1;
-    this.a = trainable("lora_A", initial.normal(deviation, r, site.inFeatures()));
-    this.e =
-        trainable(
-            "lora_E", config.initLoraWeights() ? initial.zeros(r, 1) : initial.normal(1, r, 1));
-    this.b = trainable("lora_B", initial.normal(deviation, site.outFeatures(), r));
-    this.dropout = config.loraDropout();
-    this.lora = LORA.with("scale", config.scale());
-    this.merge =
-        MERGE
-            .with("scale", config.scale())
-            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");
+  /**
+   * A layer.
+   *
+   * @param a first value of A [r, in]
+   * @param e first value of E [r, 1]
+   * @param b first value of B [out, r]
+   * @param scale s
+   * @param dropout probability of an input element to be dropped, in [0, 1)
+   * @param penalty weight of the penalty on A and B
+   * @param transposed whether W is stored as [in, out]
+   */
+  AdaLoraLinear(
+      NDArray a,
+      NDArray e,
+      NDArray b,
+      double scale,
+      double dropout,
+      double penalty,
+      boolean transposed) {
+    this.a = trainable("lora_A", a);
+    this.e = trainable("lora_E", e);
+    this.b = trainable("lora_B", b);
+    this.dropout = dropout;
+    this.lora = LORA.with("scale", scale);
+    this.merge = WeightDelta.of(DELTA, scale, transposed);
     this.penalty = PENALTY.with("weight", penalty);
   }
 
@@ -86,7 +94,7 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, a.value(), e.value(), b.value());
+    return merge.into(weight, a.value(), e.value(), b.value());
   }
 
   /** The rows of A and the columns of B are kept near orthonormal, so that E is the importance. */

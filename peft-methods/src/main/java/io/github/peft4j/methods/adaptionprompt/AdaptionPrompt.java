@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.adaptionprompt;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
-import io.github.peft4j.methods.prompt.ModelShape;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -18,22 +18,19 @@ import java.util.List;
  * paper. Where queries, keys and values are one module (GPT-2), PEFT adds it behind that
  * projection, and so does this, or the adapters of one would not work in the other.
  */
-public final class AdaptionPrompt implements PeftMethod<AdaptionPromptConfig> {
+public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
 
-  @Override
-  public String type() {
-    return "ADAPTION_PROMPT";
-  }
-
-  @Override
-  public Class<AdaptionPromptConfig> configType() {
-    return AdaptionPromptConfig.class;
+  /** The method. */
+  public AdaptionPrompt() {
+    super("ADAPTION_PROMPT", AdaptionPromptConfig.class);
   }
 
   @Override
   public AdaptionPromptConfig complete(AdaptionPromptConfig config, Sites sites) {
     String module = lastPart(attentions(sites).get(0).name());
-    return Configs.settle(config, "targetModules", module);
+    return config.targetModules(
+        Configs.settle(
+            AdaptionPromptConfig.class, "target_modules", config.targetModules(), module));
   }
 
   private static String lastPart(String name) {

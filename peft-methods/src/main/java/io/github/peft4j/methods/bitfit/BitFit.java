@@ -1,23 +1,18 @@
 package io.github.peft4j.methods.bitfit;
 
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
 
 /** BitFit: the model's biases are trained, its matrices are frozen. */
-public final class BitFit implements PeftMethod<BitFitConfig> {
+public final class BitFit extends BaseMethod<BitFitConfig> {
 
   private static final String BIAS = ".bias";
 
-  @Override
-  public String type() {
-    return "BITFIT";
-  }
-
-  @Override
-  public Class<BitFitConfig> configType() {
-    return BitFitConfig.class;
+  /** The method. */
+  public BitFit() {
+    super("BITFIT", BitFitConfig.class);
   }
 
   @Override
@@ -32,7 +27,7 @@ public final class BitFit implements PeftMethod<BitFitConfig> {
               + sites.parameters(name -> name.endsWith(BIAS)).list().size()
               + " biases. Models without biases, such as Llama, need another method");
     }
-    biases.forEach(bias -> sites.train(bias, null));
+    biases.forEach(sites::train);
   }
 
   private static String moduleOf(String bias) {

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.bitfit;
 import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -15,20 +16,16 @@ import org.jspecify.annotations.Nullable;
  * @param excludeModules which of those not, or null
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record BitFitConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements TargetedConfig<BitFitConfig> {
+    implements TargetedConfig<BitFitConfig>, BitFitConfigWithers {
 
   /** The paper's main experiment: all biases. */
   public static BitFitConfig defaults() {
     return Configs.withDefaults(BitFitConfig.class);
-  }
-
-  /** With these modules trained whole. */
-  public BitFitConfig saving(String... modules) {
-    return Configs.with(this, "modulesToSave", List.of(modules));
   }
 
   /** Whether a module's bias is trained. */

@@ -1,9 +1,10 @@
 package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 
 /**
  * Settings of BOFT, with the names and defaults of Hugging Face PEFT's BOFTConfig.
@@ -19,6 +20,7 @@ import io.github.peft4j.tuner.Bias;
  * @param initWeights whether the adapter has no effect at first
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record BoftConfig(
     int boftBlockSize,
     int boftBlockNum,
@@ -28,7 +30,7 @@ public record BoftConfig(
     Bias bias,
     boolean initWeights,
     boolean fanInFanOut)
-    implements LinearConfig<BoftConfig> {
+    implements LinearConfig<BoftConfig>, BoftConfigWithers {
 
   /** Checks the values. */
   public BoftConfig {
@@ -45,24 +47,36 @@ public record BoftConfig(
         .probability("boft_dropout", boftDropout);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static BoftConfig defaults() {
+    return Configs.withDefaults(BoftConfig.class);
+  }
+
   /** PEFT's defaults with blocks of this size. */
   public static BoftConfig ofBlockSize(int size) {
-    return Configs.with(Configs.withDefaults(BoftConfig.class), "boftBlockSize", size);
+    return defaults().boftBlockSize(size);
   }
 
-  /** With these biases of the model trained besides; {@code boft_only} for the modules' own. */
-  public BoftConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
+  /** PEFT's defaults with so many blocks in each module. */
+  public static BoftConfig ofBlocks(int blocks) {
+    return defaults().boftBlockNum(blocks);
   }
 
-  /** With this part of the blocks of one butterfly layer not rotating in a training step. */
-  public BoftConfig dropout(double part) {
-    return Configs.with(this, "boftDropout", part);
+  /** A copy with blocks of this size, whose number follows: {@code boft_block_num} is 0 then. */
+  @Override
+  public BoftConfig boftBlockSize(int size) {
+    return blocks(size, 0);
   }
 
-  /** With so many butterfly layers. */
-  public BoftConfig butterflies(int layers) {
-    return Configs.with(this, "boftNButterflyFactor", layers);
+  /** A copy with so many blocks, whose size follows: {@code boft_block_size} is 0 then. */
+  @Override
+  public BoftConfig boftBlockNum(int blocks) {
+    return blocks(0, blocks);
+  }
+
+  private BoftConfig blocks(int size, int number) {
+    return new BoftConfig(
+        size, number, boftNButterflyFactor, boftDropout, targets, bias, initWeights, fanInFanOut);
   }
 
   /** The size of the blocks of a module. */

@@ -3,9 +3,8 @@ package io.github.peft4j.methods.boft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.methods.linear.BlockDropout;
+import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
@@ -69,29 +68,29 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Kernel rotate;
   private final Kernel merge;
 
-  BoftLinear(LinearSite site, BoftConfig config, Initial initial) {
+  /**
+   * A layer.
+   *
+   * @param a first value of the matrices whose skew-symmetric parts are Q [layers, in/k, k, k]
+   * @param s first value of s [out, 1]
+   * @param dropout part of the blocks of one layer that do not rotate in a training step, in [0, 1)
+   */
+  BoftLinear(LinearSite site, NDArray a, NDArray s, double dropout) {
     int in = Math.toIntExact(site.inFeatures());
-    int k = config.blockSize(site.name(), in);
-    int layers = config.boftNButterflyFactor();
-    boolean plain = config.initWeights();
-    long[] shape = {layers, in / k, k, k};
+    int layers = Math.toIntExact(a.getShape().get(0));
+    int k = Math.toIntExact(a.getShape().get(2));
     this.bias = site.bias().orElse(null);
-    this.a = trainable("boft_R", plain ? initial.zeros(shape) : initial.normal(0.1, shape));
-    this.s =
-        trainable(
-            "boft_s",
-            plain
-                ? initial.filled(1, site.outFeatures(), 1)
-                : initial.normalAround(1, 0.1, site.outFeatures(), 1));
-    this.dropout = new BlockDropout(config.boftDropout(), layers, in / k);
+    this.a = trainable("boft_R", a);
+    this.s = trainable("boft_s", s);
+    this.dropout = new BlockDropout(dropout, layers, in / k);
     long[][] order = new long[layers][];
     long[][] back = new long[layers][];
     for (int i = 0; i < layers; i++) {
       order[i] = Butterfly.order(in, layers == 1 ? k : k << i, Math.max(1, k / 2), layers > 1);
       back[i] = Butterfly.inverse(order[i]);
     }
-    this.orders = Scope.release(a.value().getManager().create(Butterfly.flat(order)));
-    this.backs = Scope.release(a.value().getManager().create(Butterfly.flat(back)));
+    this.orders = Scope.release(a.getManager().create(Butterfly.flat(order)));
+    this.backs = Scope.release(a.getManager().create(Butterfly.flat(back)));
     this.rotate = INPUT.with("k", k).with("turns", turns(layers, in, false));
     boolean transposed = site.isTransposed();
     this.merge =

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
@@ -14,24 +15,14 @@ interface Affine {
   /** b [out]. */
   NDArray bias(ForwardContext context);
 
-  /** Makes tensors of a layer. */
-  interface Declaring {
-    /**
-     * Declares a tensor.
-     *
-     * @param trained whether it is trained, and not only stored
-     */
-    Trainable declare(String key, NDArray initial, boolean trained);
-  }
-
   /** A map whose every number is trained. */
   record Dense(Trainable w, Trainable b) implements Affine {
 
     /** A map that starts with this weight [out, in] and no bias. */
-    static Dense of(String module, NDArray w, Initial initial, Declaring layer) {
+    static Dense of(String module, NDArray w, Initial initial, Declarations layer) {
       NDArray b = initial.zeros(w.getShape().get(0));
       return new Dense(
-          layer.declare(module + ".weight", w, true), layer.declare(module + ".bias", b, true));
+          layer.trainable(module + ".weight", w), layer.trainable(module + ".bias", b));
     }
 
     @Override

@@ -1,13 +1,10 @@
 package io.github.peft4j.methods.bottleneck;
 
-import io.github.peft4j.AdapterHubMethod;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.HiddenSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.SublayerSite.Kind;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
@@ -16,21 +13,11 @@ import java.util.Objects;
  * branches of a layer, as AdapterHub's library {@code adapters} 1.3.0 computes them ({@code
  * methods/bottleneck.py}, {@code methods/modeling.py}) and calls their tensors.
  */
-public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
+public final class Bottleneck extends BaseMethod<BottleneckConfig> {
 
-  @Override
-  public String type() {
-    return "BOTTLENECK";
-  }
-
-  @Override
-  public String architecture() {
-    return "";
-  }
-
-  @Override
-  public Class<BottleneckConfig> configType() {
-    return BottleneckConfig.class;
+  /** The method. */
+  public Bottleneck() {
+    super("BOTTLENECK", BottleneckConfig.class);
   }
 
   @Override
@@ -59,51 +46,24 @@ public final class Bottleneck implements AdapterHubMethod<BottleneckConfig> {
 
   /** Layers are counted through, an encoder's before a decoder's. */
   private static void adapt(BottleneckConfig config, Sites sites) {
-    Hypercomplex maps =
-        config.phm().phmLayer() ? new Hypercomplex(config.phm(), sites.initial()) : null;
+    PhmLinears phm = config.phm().phmLayer() ? new PhmLinears(config.phm(), sites.initial()) : null;
+    BottleneckAdapter.Settings settings =
+        new BottleneckAdapter.Settings(
+            config.isParallel(),
+            config.norms(),
+            config.nonLinearity(),
+            config.scaling(),
+            config.dropout(),
+            config.useGating(),
+            config.initWeights());
     int layer = -1;
     for (SublayerSite site : sites.all(SublayerSite.class)) {
       layer += site.kind() == Kind.ATTENTION ? 1 : 0;
       if (config.places().has(site.kind(), layer)) {
-        sites.rewrite(site, new BottleneckAdapter(site, layer, config, maps, sites.initial()));
+        long d = site.dimension();
+        long m = config.reductionFactor().width(d, layer);
+        sites.rewrite(site, new BottleneckAdapter(d, m, settings, phm, sites.initial()));
       }
     }
-  }
-
-  @Override
-  public String tensorName(Site<?, ?> site, String key) {
-    return site instanceof ParameterSite
-        ? AdapterHubMethod.super.tensorName(site, key)
-        : modulePrefix() + (isShared(key) ? body(site) + key : module(site) + "." + key);
-  }
-
-  /** The module that AdapterHub's library keeps adapters in. */
-  private static String module(Site<?, ?> site) {
-    return site instanceof HiddenSite end
-        ? end.stack() + ".invertible_adapters"
-        : ((SublayerSite) site).adapterModule();
-  }
-
-  private static boolean isShared(String key) {
-    return key.startsWith(Hypercomplex.SHARED);
-  }
-
-  private static String body(Site<?, ?> site) {
-    return AdapterHubMethod.body(((SublayerSite) site).stack());
-  }
-
-  /** A norm in front stands in the file twice: as itself, and as the first of adapter_down. */
-  @Override
-  public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
-    if (isShared(key)) {
-      String name = key.substring(Hypercomplex.SHARED.length());
-      return List.of(body(site) + Hypercomplex.SHARED + adapter + "." + name);
-    }
-    String module = module(site) + "." + adapter + ".";
-    List<String> names = new ArrayList<>(List.of(module + key));
-    if (key.startsWith(BottleneckAdapter.NORM_BEFORE)) {
-      names.add(module + key.replace(BottleneckAdapter.NORM_BEFORE, "adapter_down.0"));
-    }
-    return names;
   }
 }

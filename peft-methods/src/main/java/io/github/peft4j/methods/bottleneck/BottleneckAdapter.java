@@ -3,6 +3,13 @@ package io.github.peft4j.methods.bottleneck;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.methods.bottleneck.fields.InitWeights;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
+import io.github.peft4j.methods.bottleneck.fields.Norms;
+import io.github.peft4j.methods.bottleneck.fields.Residual;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
@@ -36,12 +43,6 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
               x = torch.linear(z, w1.to(z.dtype), b1.to(z.dtype))
               low = {f}                                                # (B, T, m)
               return torch.linear(low, w2.to(z.dtype), b2.to(z.dtype)) # (B, T, D)
-          """);
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
           """);
   private static final Kernel SCALE =
       Kernel.of(
@@ -98,50 +99,68 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final Kernel up;
   private final @Nullable Kernel scale;
 
-  BottleneckAdapter(
-      SublayerSite site,
-      int layer,
-      BottleneckConfig config,
-      @Nullable Hypercomplex maps,
-      Initial initial) {
-    long d = site.dimension();
-    long m = config.reductionFactor().width(d, layer);
-    this.parallel = config.isParallel();
-    this.normalised = config.norms().originalLnBefore();
-    this.residual = config.norms().residualBeforeLn();
-    this.residualBeforeNorm = config.norms().adapterResidualBeforeLn();
-    this.dropout = config.dropout();
-    this.before = config.norms().lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
-    String down = config.norms().lnBefore() ? "adapter_down.1" : "adapter_down.0";
-    Start start = config.initWeights();
-    if (maps != null) {
-      this.first = maps.map(down, "down", m, d, this::declare, this::reads);
-      this.second = maps.map("adapter_up", "up", d, m, this::declare, this::reads);
+  /**
+   * What an adapter does besides its two maps.
+   *
+   * @param parallel whether it is beside its branch, and not after it
+   * @param norms which norms there are, and what is added before them
+   * @param f the non-linearity
+   * @param scaling s
+   * @param dropout probability of an element of its output to be dropped, in [0, 1)
+   * @param gated whether there is a gate
+   * @param start how matrices and the gate start
+   */
+  record Settings(
+      boolean parallel,
+      Norms norms,
+      NonLinearity f,
+      Scaling scaling,
+      double dropout,
+      boolean gated,
+      InitWeights start) {}
+
+  /**
+   * An adapter.
+   *
+   * @param d D
+   * @param m the width of the bottleneck
+   * @param phm makes both maps as sums of Kronecker products, or null for dense ones
+   */
+  BottleneckAdapter(long d, long m, Settings settings, @Nullable PhmLinears phm, Initial initial) {
+    Norms norms = settings.norms;
+    this.parallel = settings.parallel;
+    this.normalised = norms.originalLnBefore();
+    this.residual = norms.residualBeforeLn();
+    this.residualBeforeNorm = norms.adapterResidualBeforeLn();
+    this.dropout = settings.dropout;
+    this.before = norms.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
+    String down = norms.lnBefore() ? "adapter_down.1" : "adapter_down.0";
+    InitWeights start = settings.start;
+    Declarations layer = declarations();
+    if (phm != null) {
+      this.first = phm.map(down, "down", m, d, layer);
+      this.second = phm.map("adapter_up", "up", d, m, layer);
     } else {
-      this.first = Affine.Dense.of(down, start.down(initial, m, d), initial, this::declare);
-      this.second = Affine.Dense.of("adapter_up", start.up(initial, d, m), initial, this::declare);
+      this.first = Affine.Dense.of(down, start.down(initial, m, d), initial, layer);
+      this.second = Affine.Dense.of("adapter_up", start.up(initial, d, m), initial, layer);
     }
-    Scaling scaling = config.scaling();
+    Scaling scaling = settings.scaling;
     this.s =
         scaling.value() == null
             ? trainable("scaling", initial.filled(1, scaling.perChannel() ? d : 1))
             : null;
-    this.after = config.norms().lnAfter() ? norm("adapter_norm_after", d, initial) : null;
+    this.after = norms.lnAfter() ? norm("adapter_norm_after", d, initial) : null;
     this.gate =
-        config.useGating()
+        settings.gated
             ? new Gate(
                 trainable("gate.weight", start.gate(initial, d)),
                 trainable("gate.bias", start.gateBias(initial, d)))
             : null;
-    this.up = UP.with("f", config.nonLinearity().expression);
+    this.up = UP.with("f", settings.f.expression());
     this.scale =
         scaling.value() == null
             ? SCALE
             : scaling.value() == 1 ? null : SCALE_FIXED.with("s", scaling.value());
-  }
-
-  private Trainable declare(String key, NDArray initial, boolean trained) {
-    return trained ? trainable(key, initial) : buffer(key, initial);
   }
 
   private Norm norm(String key, long d, Initial initial) {
@@ -155,9 +174,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     NDArray h = base.forward(in);
     if (parallel) {
       NDArray u = up(in.residual(), base.context());
-      return ADD.call(after == null ? u : after.of(u), h);
+      return Ops.add(after == null ? u : after.of(u), h);
     }
-    NDArray sum = normalised ? ADD.call(h, in.residual()) : h;
+    NDArray sum = normalised ? Ops.add(h, in.residual()) : h;
     NDArray z = normalised ? in.norm().forward(sum, base.context()) : h;
     NDArray r =
         switch (residual) {
@@ -167,9 +186,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
         };
     NDArray u = up(z, base.context());
     if (after == null) {
-      return ADD.call(u, r);
+      return Ops.add(u, r);
     }
-    return residualBeforeNorm ? after.of(ADD.call(u, r)) : ADD.call(after.of(u), r);
+    return residualBeforeNorm ? after.of(Ops.add(u, r)) : Ops.add(after.of(u), r);
   }
 
   /** u(z), (B, T, D). */

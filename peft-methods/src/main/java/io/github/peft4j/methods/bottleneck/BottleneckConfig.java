@@ -2,8 +2,16 @@ package io.github.peft4j.methods.bottleneck;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.methods.bottleneck.fields.InitWeights;
+import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
+import io.github.peft4j.methods.bottleneck.fields.Norms;
+import io.github.peft4j.methods.bottleneck.fields.Phm;
+import io.github.peft4j.methods.bottleneck.fields.Places;
+import io.github.peft4j.methods.bottleneck.fields.Reduction;
+import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  *     from
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record BottleneckConfig(
     Places places,
     Reduction reductionFactor,
@@ -36,19 +45,21 @@ public record BottleneckConfig(
     boolean isParallel,
     Scaling scaling,
     double dropout,
-    Start initWeights,
+    InitWeights initWeights,
     boolean useGating,
     @Nullable Invertible invAdapter,
     @Nullable Double invAdapterReductionFactor,
-    KroneckerSums phm,
+    Phm phm,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, BottleneckConfigWithers {
 
   /** Checks the values. */
   public BottleneckConfig {
     Configs.check(BottleneckConfig.class)
         .probability("dropout", dropout)
+        .finite("inv_adapter_reduction_factor", invAdapterReductionFactor)
+        .finite("phm_init_range", phm.phmInitRange())
         .that(
             places.mhAdapter() || places.crossAdapter() || places.outputAdapter(),
             "output_adapter",
@@ -65,7 +76,7 @@ public record BottleneckConfig(
         .that(
             phm.phmInitRange() >= 0, "phm_init_range", phm.phmInitRange(), "a number of at least 0")
         .that(
-            !phm.phmLayer() || initWeights == Start.bert,
+            !phm.phmLayer() || initWeights == InitWeights.BERT,
             "init_weights",
             initWeights,
             "\"bert\", since there is a phm_layer, which starts in a way of its own")
@@ -76,9 +87,14 @@ public record BottleneckConfig(
             "one number, since layers share their maps by shared_W_phm");
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static BottleneckConfig defaults() {
+    return Configs.withDefaults(BottleneckConfig.class);
+  }
+
   /** Behind the feed-forward network alone (Pfeiffer et al. 2020, arXiv:2005.00247): seq_bn. */
   public static BottleneckConfig pfeiffer() {
-    return Configs.withDefaults(BottleneckConfig.class);
+    return defaults();
   }
 
   /**
@@ -86,21 +102,22 @@ public record BottleneckConfig(
    * double_seq_bn.
    */
   public static BottleneckConfig houlsby() {
-    BottleneckConfig both = Configs.with(pfeiffer(), "mhAdapter", true);
-    return Configs.with(
-        Configs.with(both, "originalLnBefore", false), "nonLinearity", NonLinearity.swish);
+    return pfeiffer().mhAdapter(true).originalLnBefore(false).nonLinearity(NonLinearity.SWISH);
   }
 
   /** Beside the feed-forward network, scaled by 4 (He et al. 2021, arXiv:2110.04366): par_bn. */
   public static BottleneckConfig parallel() {
-    BottleneckConfig beside = Configs.with(pfeiffer(), "isParallel", true);
-    BottleneckConfig wide = Configs.with(beside.reduction(2), "originalLnBefore", false);
-    return Configs.with(wide, "initWeights", Start.mam_adapter).scaling(4);
+    return pfeiffer()
+        .isParallel(true)
+        .originalLnBefore(false)
+        .reductionFactor(2)
+        .initWeights(InitWeights.MAM_ADAPTER)
+        .scaling(4);
   }
 
   /** Beside the feed-forward network, with a learned scale that starts at 1: scaled_par_bn. */
   public static BottleneckConfig scaledParallel() {
-    return Configs.with(parallel(), "scaling", Scaling.LEARNED);
+    return parallel().scaling(Scaling.LEARNED);
   }
 
   /**
@@ -117,44 +134,6 @@ public record BottleneckConfig(
   }
 
   private static BottleneckConfig kronecker(BottleneckConfig config) {
-    BottleneckConfig smooth = Configs.with(config, "nonLinearity", NonLinearity.gelu);
-    return Configs.with(smooth.reduction(32), "phmLayer", true);
-  }
-
-  /** With a bottleneck so many times smaller than the hidden state. */
-  public BottleneckConfig reduction(double factor) {
-    return Configs.with(this, "reductionFactor", new Reduction(factor, Map.of()));
-  }
-
-  /** With this scale. */
-  public BottleneckConfig scaling(double scale) {
-    return Configs.with(this, "scaling", Scaling.of(scale));
-  }
-
-  /**
-   * With an invertible adapter behind the embeddings and its inverse before a language model's
-   * output (Pfeiffer et al. 2020, arXiv:2005.00052): seq_bn_inv, double_seq_bn_inv.
-   *
-   * @param reduction how many times smaller its inner width is than half of the hidden state; 2 in
-   *     AdapterHub's library
-   */
-  public BottleneckConfig invertible(double reduction) {
-    BottleneckConfig reduced = Configs.with(this, "invAdapterReductionFactor", reduction);
-    return Configs.with(reduced, "invAdapter", Invertible.NICE);
-  }
-
-  /** With a gate for each adapter (Mao et al. 2021, arXiv:2110.07577). */
-  public BottleneckConfig gated() {
-    return Configs.with(this, "useGating", true);
-  }
-
-  /** With this dropout of the adapter's output. */
-  public BottleneckConfig dropout(double probability) {
-    return Configs.with(this, "dropout", probability);
-  }
-
-  /** Without adapters in these layers. */
-  public BottleneckConfig leavingOut(Integer... layers) {
-    return Configs.with(this, "leaveOut", List.of(layers));
+    return config.nonLinearity(NonLinearity.GELU).reductionFactor(32).phmLayer(true);
   }
 }

@@ -2,6 +2,8 @@ package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.bottleneck.fields.InitWeights;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
@@ -66,8 +68,8 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
     long first = d / 2;
     subnet("F", d - first, first, reduction, initial);
     subnet("G", first, d - first, reduction, initial);
-    this.couple = COUPLE.with("f", f.expression);
-    this.uncouple = UNCOUPLE.with("f", f.expression);
+    this.couple = COUPLE.with("f", f.expression());
+    this.uncouple = UNCOUPLE.with("f", f.expression());
   }
 
   private void subnet(String name, long in, long out, double reduction, Initial initial) {
@@ -80,9 +82,9 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
               + in
               + ", half of the model's vectors");
     }
-    subnets.add(trainable(name + ".0.weight", Start.bert.down(initial, m, in)));
+    subnets.add(trainable(name + ".0.weight", InitWeights.BERT.down(initial, m, in)));
     subnets.add(trainable(name + ".0.bias", initial.zeros(m)));
-    subnets.add(trainable(name + ".2.weight", Start.bert.up(initial, out, m)));
+    subnets.add(trainable(name + ".2.weight", InitWeights.BERT.up(initial, out, m)));
     subnets.add(trainable(name + ".2.bias", initial.zeros(out)));
   }
 

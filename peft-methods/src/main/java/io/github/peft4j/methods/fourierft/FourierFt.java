@@ -1,39 +1,40 @@
 package io.github.peft4j.methods.fourierft;
 
-import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.DefaultTargets;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.Configs;
+import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
+import java.util.Arrays;
 
 /**
  * FourierFT (Gao et al. 2024): W x + s Re(F⁻¹(S)) x, where the spectrum S is zero but for some
  * places that are chosen at random once.
  */
-public final class FourierFt implements LinearMethod<FourierFtConfig> {
+public final class FourierFt extends LinearMethod<FourierFtConfig> {
 
-  private static final DefaultTargets DEFAULTS =
-      DefaultTargets.beside(FourierFt.class, "target_modules");
-
-  @Override
-  public String type() {
-    return "FOURIERFT";
+  /** The method. */
+  public FourierFt() {
+    super("FOURIERFT", FourierFtConfig.class, FourierFt::layer);
   }
 
-  @Override
-  public Class<FourierFtConfig> configType() {
-    return FourierFtConfig.class;
-  }
-
-  @Override
-  public DefaultTargets defaultTargets() {
-    return DEFAULTS;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(
-      LinearSite site, FourierFtConfig config, Initial initial) {
-    return new FourierFtLinear(site, config, initial);
+  private static FourierFtLinear layer(LinearSite site, FourierFtConfig config, Initial initial) {
+    long elements = site.inFeatures() * site.outFeatures();
+    int n = config.frequenciesOf(site.name());
+    Configs.require(
+        n <= elements,
+        FourierFtConfig.class,
+        "n_frequency",
+        n,
+        "at most " + elements + ", the elements of " + site.name());
+    long[] order;
+    try (TorchRandom random = new TorchRandom(config.randomLocSeed())) {
+      order = random.permutation(elements);
+    }
+    return new FourierFtLinear(
+        site,
+        config.initWeights() ? initial.zeros(n) : initial.normal(1, n),
+        Arrays.copyOf(order, n),
+        config.scaling());
   }
 }

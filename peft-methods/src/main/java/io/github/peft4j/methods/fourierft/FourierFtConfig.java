@@ -2,9 +2,10 @@ package io.github.peft4j.methods.fourierft;
 
 import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
 /**
@@ -20,6 +21,7 @@ import java.util.Map;
  *     endings
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record FourierFtConfig(
     int nFrequency,
     double scaling,
@@ -29,32 +31,26 @@ public record FourierFtConfig(
     boolean initWeights,
     Map<String, Integer> nFrequencyPattern,
     boolean fanInFanOut)
-    implements LinearConfig<FourierFtConfig> {
+    implements LinearConfig<FourierFtConfig>, FourierFtConfigWithers {
 
   /** Checks the values. */
   public FourierFtConfig {
-    ConfigCheck check = Configs.check(FourierFtConfig.class).positive("n_frequency", nFrequency);
+    ConfigCheck check =
+        Configs.check(FourierFtConfig.class)
+            .positive("n_frequency", nFrequency)
+            .finite("scaling", scaling);
+    nFrequencyPattern = Configs.inOrder(nFrequencyPattern);
     nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static FourierFtConfig defaults() {
+    return Configs.withDefaults(FourierFtConfig.class);
   }
 
   /** PEFT's defaults with so many frequencies. */
   public static FourierFtConfig ofFrequencies(int n) {
-    return Configs.with(Configs.withDefaults(FourierFtConfig.class), "nFrequency", n);
-  }
-
-  /** With these biases of the model trained besides; {@code fourier_only} for the modules' own. */
-  public FourierFtConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** With this scale. */
-  public FourierFtConfig scaling(double scaling) {
-    return Configs.with(this, "scaling", scaling);
-  }
-
-  /** With coefficients that start as 0, without an effect. */
-  public FourierFtConfig startingAtZero() {
-    return Configs.with(this, "initWeights", true);
+    return defaults().nFrequency(n);
   }
 
   /** How many frequencies a module has; PEFT wants its whole name, or a dot before what matches. */

@@ -3,14 +3,12 @@ package io.github.peft4j.methods.fourierft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import java.util.Arrays;
 
 /** y = W x + b + s Re(F⁻¹(S)) x, with n trained elements of the spectrum S [out, in]. */
 final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
@@ -20,7 +18,7 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
       def delta(c: Tensor, places: Tensor) -> Tensor:                  # c (n), places (n)
           zeros = torch.zeros([{out} * {in}], dtype=c.dtype, layout=None, device=c.device)
           spectrum = torch.reshape(torch.index_copy(zeros, 0, places, c), [{out}, {in}])
-          return torch.mul(torch.real(torch.fft_ifft2(spectrum)), {scale})
+          return torch.mul(torch.real(torch.fft_ifft2(spectrum)), {gain})
       """;
   private static final Kernel FOURIER =
       Kernel.of(
@@ -31,49 +29,29 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
                   change = torch.t(delta(c, places).to(x.dtype))
                   return torch.reshape(torch.addmm(flat, torch.reshape(x, [-1, {in}]), change), torch.size(y))
               """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          DELTA
-              + """
-              def merge(w: Tensor, c: Tensor, places: Tensor) -> Tensor:
-                  change = delta(c, places)                            # (out, in)
-                  return torch.add(w, {change})
-              """);
-
   private final Trainable coefficients;
   private final NDArray places;
   private final Kernel fourier;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  FourierFtLinear(LinearSite site, FourierFtConfig config, Initial initial) {
+  /**
+   * A layer.
+   *
+   * @param coefficients first values of the trained elements [n]
+   * @param places where they are in the spectrum, in row-major order (n)
+   * @param scale s
+   */
+  FourierFtLinear(LinearSite site, NDArray coefficients, long[] places, double scale) {
+    this.coefficients = trainable("fourierft_spectrum", coefficients);
+    this.places = Scope.release(coefficients.getManager().create(places));
     long in = site.inFeatures();
     long out = site.outFeatures();
-    int n = config.frequenciesOf(site.name());
-    if (n > in * out) {
-      throw new IllegalArgumentException(
-          "FourierFtConfig: field 'n_frequency' is "
-              + n
-              + "; expected at most "
-              + in * out
-              + ", the elements of "
-              + site.name());
-    }
-    this.coefficients =
-        trainable(
-            "fourierft_spectrum", config.initWeights() ? initial.zeros(n) : initial.normal(1, n));
-    long[] order;
-    try (TorchRandom random = new TorchRandom(config.randomLocSeed())) {
-      order = random.permutation(in * out);
-    }
-    this.places = Scope.release(coefficients.value().getManager().create(Arrays.copyOf(order, n)));
-    this.fourier = sized(FOURIER, in, out, config.scaling());
+    this.fourier = FOURIER.with("in", in).with("out", out).with("gain", scale);
     this.merge =
-        sized(MERGE, in, out, config.scaling())
-            .with("change", site.isTransposed() ? "torch.t(change)" : "change");
-  }
-
-  private static Kernel sized(Kernel kernel, long in, long out, double scale) {
-    return kernel.with("in", in).with("out", out).with("scale", scale);
+        WeightDelta.of(DELTA, 1, site.isTransposed())
+            .with("in", in)
+            .with("out", out)
+            .with("gain", scale);
   }
 
   @Override
@@ -83,7 +61,7 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, coefficients.value(), places);
+    return merge.into(weight, coefficients.value(), places);
   }
 
   @Override

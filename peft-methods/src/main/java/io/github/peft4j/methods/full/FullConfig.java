@@ -3,6 +3,7 @@ package io.github.peft4j.methods.full;
 import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,20 +15,16 @@ import org.jspecify.annotations.Nullable;
  * @param excludeModules which of those not, or null
  * @param modulesToSave more modules to be trained, or null
  */
+@Withers
 public record FullConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements TargetedConfig<FullConfig> {
+    implements TargetedConfig<FullConfig>, FullConfigWithers {
 
   /** Everything is trained. */
   public static FullConfig defaults() {
     return Configs.withDefaults(FullConfig.class);
-  }
-
-  /** Modules whose names match as a whole are trained. */
-  public FullConfig targetingMatching(String expression) {
-    return Configs.with(this, "targetModules", TargetModules.matching(expression));
   }
 
   /** Whether a tensor is trained. */

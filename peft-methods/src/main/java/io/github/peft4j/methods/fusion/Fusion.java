@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.fusion;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.SublayerSite;
@@ -14,16 +14,11 @@ import java.util.List;
  * <p>Tensors are called as AdapterHub's, below the branch's name: {@code query.weight}, {@code
  * query.bias}, {@code key.weight}, {@code key.bias}, {@code value.weight}.
  */
-public final class Fusion implements PeftMethod<FusionConfig> {
+public final class Fusion extends BaseMethod<FusionConfig> {
 
-  @Override
-  public String type() {
-    return "ADAPTER_FUSION";
-  }
-
-  @Override
-  public Class<FusionConfig> configType() {
-    return FusionConfig.class;
+  /** The method. */
+  public Fusion() {
+    super("ADAPTER_FUSION", FusionConfig.class);
   }
 
   @Override
@@ -42,7 +37,15 @@ public final class Fusion implements PeftMethod<FusionConfig> {
         names,
         "bottleneck adapters that are on the model already: add or load them first");
     for (SublayerSite site : places) {
-      sites.rewrite(site, new FusionLayer(site, config, sites.initial()));
+      sites.rewrite(
+          site,
+          new FusionLayer(
+              site.dimension(),
+              config.value(),
+              config.queryBeforeLn(),
+              config.regularization(),
+              config.dropoutProb(),
+              sites.initial()));
     }
   }
 

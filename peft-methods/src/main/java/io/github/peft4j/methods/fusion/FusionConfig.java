@@ -2,6 +2,7 @@ package io.github.peft4j.methods.fusion;
 
 import io.github.peft4j.Configs;
 import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  *     AdapterHub takes the model's dropout of attention
  * @param modulesToSave modules trained whole and saved with the fusion, or null
  */
+@Withers
 public record FusionConfig(
     List<String> adapterNames,
     boolean value,
@@ -26,7 +28,7 @@ public record FusionConfig(
     boolean regularization,
     double dropoutProb,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig {
+    implements PeftConfig, FusionConfigWithers {
 
   /** Checks the values. */
   public FusionConfig {
@@ -39,24 +41,13 @@ public record FusionConfig(
             "each name once");
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static FusionConfig defaults() {
+    return Configs.withDefaults(FusionConfig.class);
+  }
+
   /** A mixture of these adapters, with query, key and value. */
   public static FusionConfig of(String... adapters) {
-    return Configs.with(
-        Configs.withDefaults(FusionConfig.class), "adapterNames", List.of(adapters));
-  }
-
-  /** Without a value matrix, and so without its regularization. */
-  public FusionConfig withoutValue() {
-    return Configs.with(Configs.with(this, "regularization", false), "value", false);
-  }
-
-  /** With the branch's own output as query. */
-  public FusionConfig queryBeforeNorm() {
-    return Configs.with(this, "queryBeforeLn", true);
-  }
-
-  /** With this dropout of the scores. */
-  public FusionConfig dropout(double probability) {
-    return Configs.with(this, "dropoutProb", probability);
+    return defaults().adapterNames(List.of(adapters));
   }
 }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Fusing;
 import io.github.peft4j.tuner.Initial;
@@ -21,18 +22,6 @@ import org.jspecify.annotations.Nullable;
 final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
     implements Fusing<SublayerSite.Input, NDArray> {
 
-  private static final Kernel ADD =
-      Kernel.of(
-          """
-          def add(x: Tensor, y: Tensor) -> Tensor:
-              return torch.add(x, y)
-          """);
-  private static final Kernel SUBTRACT =
-      Kernel.of(
-          """
-          def subtract(y: Tensor, h: Tensor) -> Tensor:
-              return torch.sub(y, h)
-          """);
   private static final Kernel STACK =
       Kernel.of(
           """
@@ -77,16 +66,30 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
   private final boolean regularized;
   private final double dropout;
 
-  FusionLayer(SublayerSite site, FusionConfig config, Initial initial) {
-    long d = site.dimension();
+  /**
+   * A layer.
+   *
+   * @param d D
+   * @param hasValue whether there is a V
+   * @param queryBeforeNorm whether z is h itself
+   * @param regularized whether V is kept near the identity
+   * @param dropout probability of a score to be dropped, in [0, 1)
+   */
+  FusionLayer(
+      long d,
+      boolean hasValue,
+      boolean queryBeforeNorm,
+      boolean regularized,
+      double dropout,
+      Initial initial) {
     this.queryWeight = trainable("query.weight", initial.normal(0.02, d, d));
     this.queryBias = trainable("query.bias", initial.zeros(d));
     this.keyWeight = trainable("key.weight", initial.normal(0.02, d, d));
     this.keyBias = trainable("key.bias", initial.zeros(d));
-    this.value = config.value() ? trainable("value.weight", nearIdentity(d, initial)) : null;
-    this.queryBeforeNorm = config.queryBeforeLn();
-    this.regularized = config.regularization();
-    this.dropout = config.dropoutProb();
+    this.value = hasValue ? trainable("value.weight", nearIdentity(d, initial)) : null;
+    this.queryBeforeNorm = queryBeforeNorm;
+    this.regularized = regularized;
+    this.dropout = dropout;
   }
 
   /** Ones on the diagonal and a millionth elsewhere, as AdapterHub starts. */
@@ -110,10 +113,9 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       Forward<SublayerSite.Input, NDArray> base,
       List<Forward<SublayerSite.Input, NDArray>> parts) {
     NDArray h = base.forward(input); // (B, T, D)
-    NDArray z =
-        queryBeforeNorm ? h : input.norm().forward(ADD.call(h, input.residual()), base.context());
+    NDArray z = queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()), base.context());
     NDList changes = new NDList();
-    parts.forEach(part -> changes.add(SUBTRACT.call(part.forward(input), h)));
+    parts.forEach(part -> changes.add(Ops.subtract(part.forward(input), h)));
     NDArray u = STACK.callWithLists(changes).singletonOrThrow(); // (B, T, n, D)
     NDArray scores =
         SCORES.call(

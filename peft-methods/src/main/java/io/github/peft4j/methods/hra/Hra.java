@@ -1,28 +1,37 @@
 package io.github.peft4j.methods.hra;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * HRA (Yuan et al. 2024): W H₁ H₂ … Hᵣ x, with Householder reflections Hᵢ = 1 - 2 uᵢ uᵢᵀ / ‖uᵢ‖².
  */
-public final class Hra implements LinearMethod<HraConfig> {
+public final class Hra extends LinearMethod<HraConfig> {
 
-  @Override
-  public String type() {
-    return "HRA";
+  /** The method. */
+  public Hra() {
+    super(
+        "HRA",
+        HraConfig.class,
+        (site, config, initial) ->
+            new HraLinear(
+                columns(config, Math.toIntExact(site.inFeatures()), initial),
+                config.applyGs(),
+                site.isTransposed()));
   }
 
-  @Override
-  public Class<HraConfig> configType() {
-    return HraConfig.class;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, HraConfig config, Initial initial) {
-    return new HraLinear(site, config, initial);
+  /** Pairs of equal columns, which undo each other; equal ones have no orthonormal basis. */
+  private static NDArray columns(HraConfig config, int in, Initial initial) {
+    int r = config.r();
+    if (!config.initWeights() || config.applyGs() || r % 2 == 1) {
+      return initial.kaimingUniform(in, r);
+    }
+    float[] values = new float[in * r];
+    for (int i = 0; i < values.length; i += 2) {
+      values[i] = (float) ((2 * initial.random().nextDouble() - 1) / Math.sqrt(r / 2.0));
+      values[i + 1] = values[i];
+    }
+    return initial.of(values, in, r);
   }
 }

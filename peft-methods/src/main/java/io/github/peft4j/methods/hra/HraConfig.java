@@ -1,9 +1,11 @@
 package io.github.peft4j.methods.hra;
 
+import com.google.gson.annotations.SerializedName;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 
 /**
  * Settings of HRA, with the names and defaults of Hugging Face PEFT's HRAConfig.
@@ -16,26 +18,27 @@ import io.github.peft4j.tuner.Bias;
  * @param initWeights whether the reflections start in pairs that undo each other, if their number
  *     is even
  */
-public record HraConfig(int r, boolean applyGs, Targets targets, Bias bias, boolean initWeights)
-    implements LinearConfig<HraConfig> {
+@Withers
+public record HraConfig(
+    int r,
+    @SerializedName("apply_GS") boolean applyGs,
+    Targets targets,
+    Bias bias,
+    boolean initWeights)
+    implements LinearConfig<HraConfig>, HraConfigWithers {
 
   /** Checks the values. */
   public HraConfig {
     Configs.check(HraConfig.class).positive("r", r);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static HraConfig defaults() {
+    return Configs.withDefaults(HraConfig.class);
+  }
+
   /** PEFT's defaults with this rank. */
   public static HraConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(HraConfig.class), "r", r);
-  }
-
-  /** With reflections at planes that are orthogonal to each other. */
-  public HraConfig orthogonal() {
-    return Configs.with(this, "applyGs", true);
-  }
-
-  /** With these biases of the model trained besides; {@code hra_only} for the modules' own. */
-  public HraConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
+    return defaults().r(r);
   }
 }

@@ -3,8 +3,6 @@ package io.github.peft4j.methods.hra;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -51,28 +49,21 @@ final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final Kernel reflect;
   private final Kernel merge;
 
-  HraLinear(LinearSite site, HraConfig config, Initial initial) {
-    this.u = trainable("hra_u", first(config, Math.toIntExact(site.inFeatures()), initial));
-    String basis = config.applyGs() ? ORTHONORMAL : UNIT;
+  /**
+   * A layer.
+   *
+   * @param columns first values of the columns [in, r]
+   * @param orthonormal whether they are orthonormalised, and not only normalised
+   * @param transposed whether W is stored as [in, out]
+   */
+  HraLinear(NDArray columns, boolean orthonormal, boolean transposed) {
+    this.u = trainable("hra_u", columns);
+    String basis = orthonormal ? ORTHONORMAL : UNIT;
     this.reflect = Kernel.of(basis + REFLECT).with("left", "u").with("right", "torch.mm(u, t)");
     this.merge =
-        Kernel.of(basis + REFLECT + (site.isTransposed() ? COLUMNS : ""))
+        Kernel.of(basis + REFLECT + (transposed ? COLUMNS : ""))
             .with("left", "torch.mm(u, t)")
             .with("right", "u");
-  }
-
-  /** Pairs of equal columns, which undo each other; equal ones have no orthonormal basis. */
-  private static NDArray first(HraConfig config, int in, Initial initial) {
-    int r = config.r();
-    if (!config.initWeights() || config.applyGs() || r % 2 == 1) {
-      return initial.kaimingUniform(in, r);
-    }
-    float[] values = new float[in * r];
-    for (int i = 0; i < values.length; i += 2) {
-      values[i] = (float) ((2 * initial.random().nextDouble() - 1) / Math.sqrt(r / 2.0));
-      values[i + 1] = values[i];
-    }
-    return initial.of(values, in, r);
   }
 
   @Override

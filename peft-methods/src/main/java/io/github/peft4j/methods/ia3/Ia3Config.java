@@ -4,6 +4,7 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param initIa3Weights whether the vectors start at 1, without an effect, or normal
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record Ia3Config(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
@@ -26,7 +28,7 @@ public record Ia3Config(
     @Nullable List<String> modulesToSave,
     boolean initIa3Weights,
     boolean fanInFanOut)
-    implements TargetedConfig<Ia3Config> {
+    implements TargetedConfig<Ia3Config>, Ia3ConfigWithers {
 
   /** Checks the values. */
   public Ia3Config {
@@ -50,16 +52,6 @@ public record Ia3Config(
     return Configs.withDefaults(Ia3Config.class);
   }
 
-  /** With these of the targets scaled on their input. */
-  public Ia3Config feedForward(String... suffixes) {
-    return Configs.with(this, "feedforwardModules", TargetModules.of(List.of(suffixes)));
-  }
-
-  /** With these modules trained whole. */
-  public Ia3Config saving(String... modules) {
-    return Configs.with(this, "modulesToSave", List.of(modules));
-  }
-
   /**
    * With these of the targets scaled on their input, whatever the targets call them: PEFT's tables
    * do not ask which the config names.
@@ -74,7 +66,7 @@ public record Ia3Config(
             ? modules
             : TargetModules.matching(
                 "(.*\\.)?(" + String.join("|", inputs).replace(".", "\\.") + ")");
-    return Configs.with(this, "feedforwardModules", expressed);
+    return feedforwardModules(expressed);
   }
 
   /** Whether a module is scaled on its input. */

@@ -3,8 +3,6 @@ package io.github.peft4j.methods.ia3;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -28,12 +26,15 @@ final class ScaledInput extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private final Trainable l;
   private final Kernel merge;
 
-  ScaledInput(LinearSite site, Ia3Config config, Initial initial) {
-    long in = site.inFeatures();
-    this.l =
-        trainable(
-            "ia3_l", config.initIa3Weights() ? initial.filled(1, 1, in) : initial.normal(1, 1, in));
-    this.merge = site.isTransposed() ? MERGE_TRANSPOSED : MERGE;
+  /**
+   * A layer.
+   *
+   * @param l its first value [1, in]
+   * @param transposed whether W is stored as [in, out]
+   */
+  ScaledInput(NDArray l, boolean transposed) {
+    this.l = trainable("ia3_l", l);
+    this.merge = transposed ? MERGE_TRANSPOSED : MERGE;
   }
 
   @Override

@@ -3,8 +3,6 @@ package io.github.peft4j.methods.ia3;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -28,13 +26,15 @@ final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeab
   private final Trainable l;
   private final Kernel merge;
 
-  ScaledOutput(LinearSite site, Ia3Config config, Initial initial) {
-    long out = site.outFeatures();
-    this.l =
-        trainable(
-            "ia3_l",
-            config.initIa3Weights() ? initial.filled(1, out, 1) : initial.normal(1, out, 1));
-    this.merge = site.isTransposed() ? SCALE : MERGE;
+  /**
+   * A layer.
+   *
+   * @param l its first value [out, 1]
+   * @param transposed whether W is stored as [in, out]
+   */
+  ScaledOutput(NDArray l, boolean transposed) {
+    this.l = trainable("ia3_l", l);
+    this.merge = transposed ? SCALE : MERGE;
   }
 
   @Override

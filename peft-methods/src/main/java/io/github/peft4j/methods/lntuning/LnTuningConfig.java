@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lntuning;
 import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -13,11 +14,12 @@ import org.jspecify.annotations.Nullable;
  * @param excludeModules which of those not, or null
  * @param modulesToSave modules trained whole and saved with the adapter, or null
  */
+@Withers
 public record LnTuningConfig(
     @Nullable TargetModules targetModules,
     @Nullable TargetModules excludeModules,
     @Nullable List<String> modulesToSave)
-    implements TargetedConfig<LnTuningConfig> {
+    implements TargetedConfig<LnTuningConfig>, LnTuningConfigWithers {
 
   /** PEFT's defaults. */
   public static LnTuningConfig defaults() {

@@ -1,29 +1,32 @@
 package io.github.peft4j.methods.loha;
 
-import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, a product of rank r² out of factors of rank r (Hyeon-Woo et
  * al. 2021, FedPara).
  */
-public final class Loha implements LinearMethod<LohaConfig> {
+public final class Loha extends LinearMethod<LohaConfig> {
 
-  @Override
-  public String type() {
-    return "LOHA";
+  /** The method. */
+  public Loha() {
+    super("LOHA", LohaConfig.class, Loha::layer);
   }
 
-  @Override
-  public Class<LohaConfig> configType() {
-    return LohaConfig.class;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, LohaConfig config, Initial initial) {
-    return new LohaLinear(site, config, initial);
+  private static LohaLinear layer(LinearSite site, LohaConfig config, Initial initial) {
+    int r = config.ranks().of(site.name());
+    long in = site.inFeatures();
+    long out = site.outFeatures();
+    return new LohaLinear(
+        initial.kaimingUniform(out, r),
+        initial.kaimingUniform(r, in),
+        initial.kaimingUniform(out, r),
+        config.initWeights() ? initial.zeros(r, in) : initial.kaimingUniform(r, in),
+        config.ranks().scaleOf(site.name()),
+        new RowDropout(config.rankDropout(), true, config.moduleDropout(), out),
+        site.isTransposed());
   }
 }

@@ -1,8 +1,10 @@
 package io.github.peft4j.methods.loha;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
 /**
@@ -20,6 +22,7 @@ import java.util.Map;
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
  */
+@Withers
 public record LohaConfig(
     int r,
     double alpha,
@@ -30,34 +33,33 @@ public record LohaConfig(
     boolean initWeights,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)
-    implements LinearConfig<LohaConfig> {
+    implements LinearConfig<LohaConfig>, LohaConfigWithers {
 
   /** Checks the values. */
   public LohaConfig {
     Configs.check(LohaConfig.class)
         .rank("r", r)
+        .finite("alpha", alpha)
+        .finite("alpha_pattern", alphaPattern)
         .probability("rank_dropout", rankDropout)
         .probability("module_dropout", moduleDropout)
         .ranks("rank_pattern", rankPattern);
+    rankPattern = Configs.inOrder(rankPattern);
+    alphaPattern = Configs.inOrder(alphaPattern);
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static LohaConfig defaults() {
+    return Configs.withDefaults(LohaConfig.class);
   }
 
   /** PEFT's defaults with this rank. */
   public static LohaConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(LohaConfig.class), "r", r);
+    return defaults().r(r);
   }
 
-  /** With rows of the change dropped in training, and the whole of it, with these probabilities. */
-  public LohaConfig dropout(double rows, double module) {
-    return Configs.with(Configs.with(this, "rankDropout", rows), "moduleDropout", module);
-  }
-
-  /** The rank of a module. */
-  int rankOf(String module) {
-    return Configs.ofModule(rankPattern, module, r);
-  }
-
-  /** The scale s of a module: α/r. */
-  double scaleOf(String module) {
-    return Configs.ofModule(alphaPattern, module, alpha) / rankOf(module);
+  /** The ranks and scales of the modules. */
+  Ranks ranks() {
+    return new Ranks(r, alpha, rankPattern, alphaPattern, false);
   }
 }

@@ -2,10 +2,9 @@ package io.github.peft4j.methods.loha;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -32,13 +31,11 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               sum = torch.addmm(flat, low, torch.t(up), alpha={scale})
               return torch.reshape(sum, torch.size(y))
           """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(w: Tensor, p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:
-              delta = torch.mul(torch.mm(p1, q1), torch.mm(p2, q2))              # (out, in)
-              return torch.add(w, {delta}, alpha={scale})
-          """);
+  private static final String DELTA =
+      """
+      def delta(p1: Tensor, q1: Tensor, p2: Tensor, q2: Tensor) -> Tensor:     # (out, in)
+          return torch.mul(torch.mm(p1, q1), torch.mm(p2, q2))
+      """;
 
   private final Trainable p1;
   private final Trainable q1;
@@ -46,24 +43,33 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Trainable q2;
   private final RowDropout dropout;
   private final Kernel loha;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  LohaLinear(LinearSite site, LohaConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
-    long in = site.inFeatures();
-    long out = site.outFeatures();
-    this.p1 = trainable("hada_w1_a", initial.kaimingUniform(out, r));
-    this.q1 = trainable("hada_w1_b", initial.kaimingUniform(r, in));
-    this.p2 = trainable("hada_w2_a", initial.kaimingUniform(out, r));
-    this.q2 =
-        trainable(
-            "hada_w2_b",
-            config.initWeights() ? initial.zeros(r, in) : initial.kaimingUniform(r, in));
-    this.dropout = new RowDropout(config.rankDropout(), true, config.moduleDropout(), out);
-    double scale = config.scaleOf(site.name());
+  /**
+   * A layer.
+   *
+   * @param p1 first value of P₁ [out, r]
+   * @param q1 first value of Q₁ [r, in]
+   * @param p2 first value of P₂ [out, r]
+   * @param q2 first value of Q₂ [r, in]
+   * @param scale s
+   * @param transposed whether W is stored as [in, out]
+   */
+  LohaLinear(
+      NDArray p1,
+      NDArray q1,
+      NDArray p2,
+      NDArray q2,
+      double scale,
+      RowDropout dropout,
+      boolean transposed) {
+    this.p1 = trainable("hada_w1_a", p1);
+    this.q1 = trainable("hada_w1_b", q1);
+    this.p2 = trainable("hada_w2_a", p2);
+    this.q2 = trainable("hada_w2_b", q2);
+    this.dropout = dropout;
     this.loha = LOHA.with("scale", scale);
-    this.merge =
-        MERGE.with("scale", scale).with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");
+    this.merge = WeightDelta.of(DELTA, scale, transposed);
   }
 
   @Override
@@ -75,6 +81,6 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, p1.value(), q1.value(), p2.value(), q2.value());
+    return merge.into(weight, p1.value(), q1.value(), p2.value(), q2.value());
   }
 }

@@ -1,29 +1,33 @@
 package io.github.peft4j.methods.lokr;
 
-import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * LoKr: W x + s (C ⊗ D) x, with the Kronecker product of a small matrix C and a larger one D, which
  * is of low rank (Yeh et al. 2023).
  */
-public final class Lokr implements LinearMethod<LokrConfig> {
+public final class Lokr extends LinearMethod<LokrConfig> {
 
-  @Override
-  public String type() {
-    return "LOKR";
+  /** The method. */
+  public Lokr() {
+    super("LOKR", LokrConfig.class, Lokr::layer);
   }
 
-  @Override
-  public Class<LokrConfig> configType() {
-    return LokrConfig.class;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, LokrConfig config, Initial initial) {
-    return new LokrLinear(site, config, initial);
+  private static LokrLinear layer(LinearSite site, LokrConfig config, Initial initial) {
+    int r = config.ranks().of(site.name());
+    return new LokrLinear(
+        LokrLinear.Sizes.of(site, r, config.decomposeFactor(), config.decomposeBoth()),
+        config.ranks().scaleOf(site.name()),
+        config.initWeights(),
+        new RowDropout(
+            config.rankDropout(),
+            config.rankDropoutScale(),
+            config.moduleDropout(),
+            site.outFeatures()),
+        site.isTransposed(),
+        initial);
   }
 }

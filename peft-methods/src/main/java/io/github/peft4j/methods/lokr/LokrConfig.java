@@ -1,8 +1,10 @@
 package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
 /**
@@ -23,6 +25,7 @@ import java.util.Map;
  * @param rankPattern ranks of some modules, by regular expression over name endings
  * @param alphaPattern alphas of some modules, likewise
  */
+@Withers
 public record LokrConfig(
     int r,
     double alpha,
@@ -36,12 +39,14 @@ public record LokrConfig(
     LokrInitialization initWeights,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)
-    implements LinearConfig<LokrConfig> {
+    implements LinearConfig<LokrConfig>, LokrConfigWithers {
 
   /** Checks the values. */
   public LokrConfig {
     Configs.check(LokrConfig.class)
         .rank("r", r)
+        .finite("alpha", alpha)
+        .finite("alpha_pattern", alphaPattern)
         .probability("rank_dropout", rankDropout)
         .probability("module_dropout", moduleDropout)
         .that(
@@ -50,30 +55,22 @@ public record LokrConfig(
             decomposeFactor,
             "a number above 0, or -1")
         .ranks("rank_pattern", rankPattern);
+    rankPattern = Configs.inOrder(rankPattern);
+    alphaPattern = Configs.inOrder(alphaPattern);
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static LokrConfig defaults() {
+    return Configs.withDefaults(LokrConfig.class);
   }
 
   /** PEFT's defaults with this rank. */
   public static LokrConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(LokrConfig.class), "r", r);
+    return defaults().r(r);
   }
 
-  /** With left factors of about this size. */
-  public LokrConfig factor(int factor) {
-    return Configs.with(this, "decomposeFactor", factor);
-  }
-
-  /** With rows of the change dropped in training, and the whole of it, with these probabilities. */
-  public LokrConfig dropout(double rows, double module) {
-    return Configs.with(Configs.with(this, "rankDropout", rows), "moduleDropout", module);
-  }
-
-  /** The rank of a module. */
-  int rankOf(String module) {
-    return Configs.ofModule(rankPattern, module, r);
-  }
-
-  /** The scale s of a module: α/r. */
-  double scaleOf(String module) {
-    return Configs.ofModule(alphaPattern, module, alpha) / rankOf(module);
+  /** The ranks and scales of the modules. */
+  Ranks ranks() {
+    return new Ranks(r, alpha, rankPattern, alphaPattern, false);
   }
 }

@@ -3,7 +3,8 @@ package io.github.peft4j.methods.lokr;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.RowDropout;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -31,51 +32,78 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               change = torch.reshape(product, torch.size(y))
               return torch.add(y, {change}, alpha={scale})
           """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(w: Tensor, {parameters}) -> Tensor:
-              delta = torch.kron({c}, torch.contiguous({d}))           # (out, in)
-              return torch.add(w, {delta}, alpha={scale})
-          """);
+  private static final String DELTA =
+      """
+      def delta({parameters}) -> Tensor:                               # (out, in)
+          return torch.kron({c}, torch.contiguous({d}))
+      """;
 
   private final List<Trainable> factors = new ArrayList<>();
   private final RowDropout dropout;
   private final Kernel lokr;
   private final Kernel dropping;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  LokrLinear(LinearSite site, LokrConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
-    long m = divisor(site.inFeatures(), config.decomposeFactor());
-    long n = site.inFeatures() / m;
-    long l = divisor(site.outFeatures(), config.decomposeFactor());
-    long k = site.outFeatures() / l;
-    boolean wholeC = !(config.decomposeBoth() && 2L * r < Math.max(l, m));
-    boolean wholeD = 2L * r >= Math.max(k, n);
-    LokrInitialization start = config.initWeights();
+  /**
+   * The sizes of the factors.
+   *
+   * @param r the rank of those that are products
+   * @param wholeC whether C is one matrix, and no product
+   * @param wholeD whether D is one matrix, and no product
+   */
+  record Sizes(long l, long m, long k, long n, int r, boolean wholeC, boolean wholeD) {
+
+    /**
+     * Those of a map.
+     *
+     * @param factor about the size of C; -1 for the square root of the dimension
+     * @param both whether C may be a product too
+     */
+    static Sizes of(LinearSite site, int r, int factor, boolean both) {
+      long m = divisor(site.inFeatures(), factor);
+      long n = site.inFeatures() / m;
+      long l = divisor(site.outFeatures(), factor);
+      long k = site.outFeatures() / l;
+      return new Sizes(l, m, k, n, r, !(both && 2L * r < Math.max(l, m)), 2L * r >= Math.max(k, n));
+    }
+  }
+
+  /**
+   * A layer.
+   *
+   * @param scale s
+   * @param transposed whether W is stored as [in, out]
+   */
+  LokrLinear(
+      Sizes sizes,
+      double scale,
+      LokrInitialization start,
+      RowDropout dropout,
+      boolean transposed,
+      Initial initial) {
     boolean zeroC = start == LokrInitialization.DEFAULT;
     boolean zeroD = start == LokrInitialization.LYCORIS;
+    boolean wholeC = sizes.wholeC;
+    boolean wholeD = sizes.wholeD;
     if (wholeC) {
-      factor("lokr_w1", zeroC, l, m, initial);
+      factor("lokr_w1", zeroC, sizes.l, sizes.m, initial);
     } else {
-      factor("lokr_w1_a", zeroC, l, r, initial);
-      factor("lokr_w1_b", false, r, m, initial);
+      factor("lokr_w1_a", zeroC, sizes.l, sizes.r, initial);
+      factor("lokr_w1_b", false, sizes.r, sizes.m, initial);
     }
     if (wholeD) {
-      factor("lokr_w2", zeroD, k, n, initial);
+      factor("lokr_w2", zeroD, sizes.k, sizes.n, initial);
     } else {
-      factor("lokr_w2_a", false, k, r, initial);
-      factor("lokr_w2_b", zeroD, r, n, initial);
+      factor("lokr_w2_a", false, sizes.k, sizes.r, initial);
+      factor("lokr_w2_b", zeroD, sizes.r, sizes.n, initial);
     }
     String parameters =
         (wholeC ? "c: Tensor" : "c1: Tensor, c2: Tensor")
             + (wholeD ? ", d: Tensor" : ", d1: Tensor, d2: Tensor");
     String c = wholeC ? "c" : "torch.mm(c1, c2)";
-    double scale = config.scaleOf(site.name());
     Kernel sized =
-        LOKR.with("m", m)
-            .with("n", n)
+        LOKR.with("m", sizes.m)
+            .with("n", sizes.n)
             .with("c", c)
             .with("d", wholeD ? "d" : "d1")
             .with("down", wholeD ? "grid" : "torch.linear(grid, d2.to(x.dtype))")
@@ -85,19 +113,11 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
         sized
             .with("parameters", "keep: Tensor, " + parameters)
             .with("change", "torch.mul(change, keep)");
-    this.dropout =
-        new RowDropout(
-            config.rankDropout(),
-            config.rankDropoutScale(),
-            config.moduleDropout(),
-            site.outFeatures());
+    this.dropout = dropout;
     this.merge =
-        MERGE
-            .with("parameters", parameters)
+        WeightDelta.of(DELTA.replace("{parameters}", parameters), scale, transposed)
             .with("c", c)
-            .with("d", wholeD ? "d" : "torch.mm(d1, d2)")
-            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta")
-            .with("scale", scale);
+            .with("d", wholeD ? "d" : "torch.mm(d1, d2)");
   }
 
   private void factor(String key, boolean zero, long rows, long columns, Initial initial) {
@@ -131,12 +151,18 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray weight) {
-    return call(merge, weight);
+    return merge.into(weight, values().toArray(new NDArray[0]));
   }
 
   private NDArray call(Kernel kernel, NDArray... first) {
     NDList arguments = new NDList(first);
-    factors.forEach(factor -> arguments.add(factor.value()));
+    arguments.addAll(values());
     return kernel.call(arguments.toArray(new NDArray[0]));
+  }
+
+  private NDList values() {
+    NDList values = new NDList();
+    factors.forEach(factor -> values.add(factor.value()));
+    return values;
   }
 }

@@ -1,17 +1,10 @@
 package io.github.peft4j.methods.lora;
 
-import com.google.gson.JsonObject;
-import io.github.peft4j.AdapterHubMethod;
-import io.github.peft4j.Configs;
 import io.github.peft4j.LowRankMethod;
-import io.github.peft4j.methods.hublora.HubLoraConfig;
-import io.github.peft4j.methods.linear.TargetedMethod;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
-import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import io.github.peft4j.tuner.WeightTying;
@@ -20,187 +13,49 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
-public final class Lora
-    implements LowRankMethod<LoraConfig>, AdapterHubMethod<LoraConfig>, TargetedMethod<LoraConfig> {
+public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<LoraConfig> {
 
-  private static final String PREFIX = "base_model.model.";
-  private static final String FIRST = ".lora_A.weight";
-
-  @Override
-  public String type() {
-    return "LORA";
+  /** The method. */
+  public Lora() {
+    super("LORA", LoraConfig.class);
   }
 
   @Override
-  public Class<LoraConfig> configType() {
-    return LoraConfig.class;
+  public void inject(LoraConfig config, Sites sites) {
+    LoraTargets targets = LoraTargets.of(config, sites);
+    LoraLayers layers = new LoraLayers(config, sites);
+    sites.rewrite(targets.linear(), layers::linear);
+    sites.rewrite(targets.embeddings(), layers::embedding);
+    sites.rewrite(targets.tiedOutputs(), layers::tied);
+    sites.rewrite(targets.tensors(), layers::tensor);
+    if (config.trainableTokenIndices() != null) {
+      targets.requireFreeOfTokens(config, sites);
+      TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
+    }
+    config.bias().train(targets.rewrittenMaps(sites), sites);
   }
 
   /** What PEFT fills in: which modules, and whether their weights are transposed. */
   @Override
   public LoraConfig complete(LoraConfig config, Sites sites) {
-    Selection<LinearSite> linear = linear(config, sites);
+    Selection<LinearSite> linear = LoraTargets.modules(config).linear(sites);
     if (!sites.isFresh() || linear.isEmpty()) {
       return config;
     }
     boolean transposed = linear.list().stream().anyMatch(LinearSite::isTransposed);
-    LoraConfig complete = Configs.with(config, "fanInFanOut", transposed);
+    LoraConfig complete = config.fanInFanOut(transposed);
     TargetModules targets = config.targetModules();
-    if (targets != null && tiesTargets(config, sites)) {
-      return complete.targeting(new WeightTying(sites).withTable(targets));
+    if (targets != null && LoraTargets.isTied(config, sites)) {
+      return complete.targetModules(new WeightTying(sites).withTable(targets));
     }
     return targets == null || targets.isAllLinear()
-        ? complete.targeting(config.modules().named(sites).targets())
+        ? complete.targetModules(LoraTargets.modules(config).named(sites).targets())
         : complete;
   }
 
   @Override
   public LoraConfig ofRanks(
       TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave) {
-    return LoraConfig.ofRanks(ranks).targeting(targets).saving(modulesToSave);
-  }
-
-  /** Who trains single tokens wants small files. */
-  @Override
-  public boolean storesTables(LoraConfig config) {
-    return config.trainableTokenIndices() == null;
-  }
-
-  @Override
-  public void inject(LoraConfig config, Sites sites) {
-    List<LinearSite> tied =
-        tiesTargets(config, sites) ? new WeightTying(sites).outputs() : List.of();
-    Selection<LinearSite> linear =
-        linear(config, sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
-    List<EmbeddingSite> embeddings = config.modules().embeddings(sites).list();
-    List<ParameterSite> tensors = tensors(config, sites);
-    Lengths.Groups lengths = new Lengths.Groups();
-    boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();
-    for (LinearSite site : others ? linear.list() : linear.required()) {
-      sites.rewrite(
-          site,
-          config.useDora()
-              ? new DoraLinear(site, config, sites, lengths)
-              : new LoraLinear(site, config, sites));
-    }
-    for (EmbeddingSite site : embeddings) {
-      sites.rewrite(
-          site,
-          config.useDora()
-              ? new DoraEmbedding(site, config, sites)
-              : new LoraEmbedding(site, config, sites.initial()));
-    }
-    tied.forEach(output -> tie(output, config, sites, lengths));
-    for (ParameterSite site : tensors) {
-      sites.rewrite(site, new LoraParameter(site, config, sites.initial()));
-    }
-    if (config.trainableTokenIndices() != null) {
-      requireUntied(config, linear.list(), sites);
-      TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
-    }
-    config.bias().train(withTensors(linear.list(), tensors, sites), sites);
-  }
-
-  /** DoRA's gain is one of the frozen weight, and not of one with trained rows in it. */
-  private static void requireUntied(LoraConfig config, List<LinearSite> maps, Sites sites) {
-    List<LinearSite> outputs = new WeightTying(sites).outputs();
-    Configs.require(
-        !config.useDora() || maps.stream().noneMatch(outputs::contains),
-        LoraConfig.class,
-        "use_dora",
-        true,
-        "false with 'trainable_token_indices', where target_modules means an output that shares"
-            + " the token table");
-  }
-
-  /**
-   * Whether outputs get the factors of the token table: modules to save are tied first. A file's
-   * tensors tell where its names do not.
-   */
-  private static boolean tiesTargets(LoraConfig config, Sites sites) {
-    List<String> saved = config.modulesToSave();
-    TargetModules targets = config.targetModules();
-    if (!config.ensureWeightTying() || targets == null) {
-      return false;
-    }
-    WeightTying tying = new WeightTying(sites);
-    boolean isRead =
-        targets.matches(tying.embedding().name())
-            && tying.outputs().stream().anyMatch(o -> sites.isRead(PREFIX + o.name() + FIRST));
-    return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isRead);
-  }
-
-  /** The tensors that are meant by name. */
-  private static List<ParameterSite> tensors(LoraConfig config, Sites sites) {
-    List<String> names = config.targetParameters();
-    return names == null || names.isEmpty()
-        ? List.of()
-        : sites.parameters(TargetModules.of(names)::matches).required();
-  }
-
-  /** The maps that are rewritten, and those of whose weights that holds. */
-  private static List<LinearSite> withTensors(
-      List<LinearSite> maps, List<ParameterSite> tensors, Sites sites) {
-    return sites.all(LinearSite.class).stream()
-        .filter(map -> maps.contains(map) || tensors.contains(map.weight()))
-        .toList();
-  }
-
-  /** A tensor's factors are named after its module. */
-  @Override
-  public String tensorName(Site<?, ?> site, String key) {
-    boolean ofTensor = site instanceof ParameterSite && !key.isEmpty();
-    return ofTensor
-        ? PREFIX + site.name().substring(0, site.name().lastIndexOf('.')) + "." + key
-        : LowRankMethod.super.tensorName(site, key);
-  }
-
-  private static void tie(
-      LinearSite output, LoraConfig config, Sites sites, Lengths.Groups lengths) {
-    EmbeddingSite embedding = new WeightTying(sites).embedding();
-    if (!(sites.layer(embedding) instanceof TableFactors table)) {
-      throw new IllegalArgumentException(
-          "LoraConfig: field 'ensure_weight_tying' is true, and "
-              + embedding.name()
-              + ", whose factors "
-              + output.name()
-              + " is to share, is no target; do not exclude it");
-    }
-    sites.rewrite(
-        output,
-        config.useDora()
-            ? new DoraLinear(output, config, sites, lengths, table)
-            : new LoraLinear(output, config, sites, table));
-  }
-
-  /** The linear modules that are meant. */
-  static Selection<LinearSite> linear(LoraConfig config, Sites sites) {
-    return config.modules().linear(sites);
-  }
-
-  @Override
-  public String architecture() {
-    return HubLoraConfig.ARCHITECTURE;
-  }
-
-  @Override
-  public boolean means(JsonObject config) {
-    return !HubLoraConfig.scales(config);
-  }
-
-  @Override
-  public LoraConfig fromAdapterHub(JsonObject config, TargetModules modules, String source) {
-    HubLoraConfig hub = HubLoraConfig.of(config, source);
-    return LoraConfig.ofRank(hub.r()).alpha(hub.alpha()).dropout(hub.dropout()).targeting(modules);
-  }
-
-  @Override
-  public boolean writesAdapterHub() {
-    return false;
-  }
-
-  @Override
-  public List<String> adapterHubNames(Site<?, ?> site, String key, String adapter) {
-    return List.of(site.name() + ".loras." + adapter + "." + key.replace(".weight", ""));
+    return LoraConfig.ofRanks(ranks).targetModules(targets).modulesToSave(modulesToSave);
   }
 }

@@ -2,13 +2,15 @@ package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.ConfigCheck;
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.tokens.TokenIndices;
 import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -30,13 +32,14 @@ import org.jspecify.annotations.Nullable;
  *     2024, arXiv:2402.09353)
  * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
- * @param evaConfig settings of {@link Eva}, or null; with EVA, null stands for its defaults
+ * @param evaConfig settings of EVA, or null; with EVA, null stands for its defaults
  * @param trainableTokenIndices tokens whose vectors are trained besides, or null
  * @param targetParameters tensors that are changed in place of modules, by the last parts of their
  *     names, such as {@code q_proj.weight}, or null
  * @param ensureWeightTying whether a token table and an output that shares it are changed alike if
  *     either is meant
  */
+@Withers
 public record LoraConfig(
     int r,
     double loraAlpha,
@@ -54,13 +57,15 @@ public record LoraConfig(
     @Nullable TokenIndices trainableTokenIndices,
     @Nullable List<String> targetParameters,
     boolean ensureWeightTying)
-    implements LinearConfig<LoraConfig> {
+    implements LinearConfig<LoraConfig>, LoraConfigWithers {
 
   /** Checks the values. */
   public LoraConfig {
     ConfigCheck check =
         Configs.check(LoraConfig.class)
             .rank("r", r)
+            .finite("lora_alpha", loraAlpha)
+            .finite("alpha_pattern", alphaPattern)
             .probability("lora_dropout", loraDropout)
             .that(
                 targets.layersPattern() == null || targets.layersToTransform() != null,
@@ -85,19 +90,21 @@ public record LoraConfig(
               initLoraWeights,
               "true, \"gaussian\" or false" + why);
     }
+    rankPattern = Configs.inOrder(rankPattern);
+    alphaPattern = Configs.inOrder(alphaPattern);
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
-      evaConfig = EvaConfig.DEFAULT;
+      evaConfig = EvaConfig.defaults();
     }
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static LoraConfig defaults() {
+    return Configs.withDefaults(LoraConfig.class);
   }
 
   /** PEFT's defaults with this rank. */
   public static LoraConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(LoraConfig.class), "r", r);
-  }
-
-  /** With this rank. */
-  LoraConfig rank(int r) {
-    return Configs.with(this, "r", r);
+    return defaults().r(r);
   }
 
   /** PEFT's defaults with a rank for each module, by name, and the scale 1. */
@@ -107,113 +114,11 @@ public record LoraConfig(
     others.values().removeIf(rank -> rank == most);
     Map<String, Double> alphas = new TreeMap<>();
     others.forEach((name, rank) -> alphas.put(name, (double) rank));
-    LoraConfig sameOrder = Configs.with(ofRank(most).alpha(most), "rankPattern", others);
-    return Configs.with(sameOrder, "alphaPattern", alphas);
+    return ofRank(most).loraAlpha(most).rankPattern(others).alphaPattern(alphas);
   }
 
-  /** With this scale numerator α. */
-  public LoraConfig alpha(double alpha) {
-    return Configs.with(this, "loraAlpha", alpha);
-  }
-
-  /** With this dropout before A. */
-  public LoraConfig dropout(double probability) {
-    return Configs.with(this, "loraDropout", probability);
-  }
-
-  /** With these biases of the model trained besides; {@code lora_only} for the modules' own. */
-  public LoraConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
-  }
-
-  /** With the scale α/√r. */
-  public LoraConfig rankStabilized() {
-    return Configs.with(this, "useRslora", true);
-  }
-
-  /** With a bias of B. */
-  public LoraConfig biasOfB() {
-    return Configs.with(this, "loraBias", true);
-  }
-
-  /** With magnitude and direction of the weights trained apart: DoRA. */
-  public LoraConfig dora() {
-    return Configs.with(this, "useDora", true);
-  }
-
-  /** With these modules trained whole; null for none. */
-  LoraConfig saving(@Nullable List<String> modules) {
-    return Configs.with(this, "modulesToSave", modules);
-  }
-
-  /** With A and B starting so. */
-  public LoraConfig initialization(LoraInitialization initialization) {
-    return Configs.with(this, "initLoraWeights", initialization);
-  }
-
-  /** With these settings of {@link Eva}. */
-  public LoraConfig eva(EvaConfig settings) {
-    return Configs.with(this, "evaConfig", settings);
-  }
-
-  /** With the vectors of these tokens trained besides, such as those of new words. */
-  public LoraConfig trainingTokens(int... tokens) {
-    return Configs.with(this, "trainableTokenIndices", TokenIndices.of(tokens));
-  }
-
-  /**
-   * On tensors whose names end so, such as {@code q_proj.weight}, besides the modules that are
-   * meant; where none are, these tensors alone.
-   */
-  public LoraConfig targetingParameters(String... suffixes) {
-    return Configs.with(this, "targetParameters", List.of(suffixes));
-  }
-
-  /** With outputs that share the token table changed as the table is, where either is meant. */
-  public LoraConfig tyingWeights() {
-    return Configs.with(this, "ensureWeightTying", true);
-  }
-
-  /** The first pattern that fits a module counts. */
-  private static <T> Map<String, T> inOrder(Map<String, T> pattern) {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(pattern));
-  }
-
-  /** With ranks of their own for some modules: of several patterns that fit, the first counts. */
-  public LoraConfig ranks(Map<String, Integer> pattern) {
-    return Configs.with(this, "rankPattern", inOrder(pattern));
-  }
-
-  /** With alphas of their own for some modules: of several patterns that fit, the first counts. */
-  public LoraConfig alphas(Map<String, Double> pattern) {
-    return Configs.with(this, "alphaPattern", inOrder(pattern));
-  }
-
-  /** Which modules; none where tensors alone are meant. */
-  Targets modules() {
-    boolean tensors = targetParameters != null && !targetParameters.isEmpty();
-    return targetModules() == null && tensors ? targets.of(TargetModules.of(List.of())) : targets;
-  }
-
-  /** Whether A and B start without regard to the frozen weight and to each other. */
-  boolean startsPlain() {
-    return !initLoraWeights.isTakenOff() && !initLoraWeights.equals(LoraInitialization.RANDOM);
-  }
-
-  /** The rank of a module. */
-  int rankOf(String module) {
-    return Configs.ofModule(rankPattern, module, r);
-  }
-
-  /** The alpha of a module. */
-  double alphaOf(String module) {
-    return Configs.ofModule(alphaPattern, module, loraAlpha);
-  }
-
-  /** The scale s of a module: α/r, or α/√r. */
-  double scaleOf(String module) {
-    double alpha = alphaOf(module);
-    int rank = rankOf(module);
-    return useRslora ? alpha / Math.sqrt(rank) : alpha / rank;
+  /** The ranks and scales of the modules. */
+  public Ranks ranks() {
+    return new Ranks(r, loraAlpha, rankPattern, alphaPattern, useRslora);
   }
 }

@@ -2,9 +2,8 @@ package io.github.peft4j.methods.lora;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.methods.lora.factors.TableFactors;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -32,25 +31,18 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRan
   private final Kernel lora;
   private final Kernel merge;
 
-  LoraEmbedding(EmbeddingSite site, LoraConfig config, Initial initial) {
-    this.a = trainable("lora_embedding_A", firstA(site, config, initial));
-    this.b = trainable("lora_embedding_B", firstB(site, config, initial));
-    this.scale = config.scaleOf(site.name());
+  /**
+   * A layer.
+   *
+   * @param a first value of A [r, V]
+   * @param b first value of B [d, r]
+   */
+  LoraEmbedding(NDArray a, NDArray b, double scale) {
+    this.a = trainable("lora_embedding_A", a);
+    this.b = trainable("lora_embedding_B", b);
+    this.scale = scale;
     this.lora = LORA.with("scale", scale);
     this.merge = MERGE.with("scale", scale);
-  }
-
-  /** A [r, V] at the start: zeros, unless both are to be random. */
-  static NDArray firstA(EmbeddingSite site, LoraConfig config, Initial initial) {
-    int r = config.rankOf(site.name());
-    return config.initLoraWeights().equals(LoraInitialization.RANDOM)
-        ? initial.normal(1, r, site.entries())
-        : initial.zeros(r, site.entries());
-  }
-
-  /** B [d, r] at the start: normal. */
-  static NDArray firstB(EmbeddingSite site, LoraConfig config, Initial initial) {
-    return initial.normal(1, site.dimension(), config.rankOf(site.name()));
   }
 
   @Override

@@ -3,38 +3,18 @@ package io.github.peft4j.methods.lora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.methods.lora.factors.LowRankProduct;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LowRank;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /** y = W x + b + s (B A dropout(x) + β), with A [r, in], B [out, r] and β [out] if asked for. */
 final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, Factored {
-
-  static final Kernel LORA =
-      Kernel.of(
-          """
-          def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # x (…, in), y (…, out)
-              low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
-              flat = torch.reshape(y, [-1, torch.size(y, -1)])
-              sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
-              return torch.reshape(sum, torch.size(y))
-          """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(w: Tensor, a: Tensor, b: Tensor) -> Tensor:            # w (out, in)
-              return torch.addmm(w, b.to(w.dtype), a.to(w.dtype), alpha={scale})
-          """);
-  private static final Kernel MERGE_TRANSPOSED =
-      Kernel.of(
-          """
-          def merge(w: Tensor, a: Tensor, b: Tensor) -> Tensor:            # w (in, out)
-              return torch.addmm(w, torch.t(a.to(w.dtype)), torch.t(b.to(w.dtype)), alpha={scale})
-          """);
 
   private static final Kernel SHIFT =
       Kernel.of(
@@ -49,47 +29,29 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   private final boolean hasBias;
   private final Kernel shift;
   private final double dropout;
-  private final Kernel lora;
-  private final Kernel merge;
-
-  LoraLinear(LinearSite site, LoraConfig config, Sites sites) {
-    this(site, config, sites, null);
-  }
+  private final LowRankProduct product;
 
   /**
-   * A layer of an output that shares its table.
+   * A layer.
    *
-   * @param table the layer of the embedding that it shares it with, or null for an output of its
-   *     own
+   * @param factors declares A and B
+   * @param dropout probability of an input element to be dropped before A, in [0, 1)
+   * @param beta first value of β [out], or null for none
    */
-  LoraLinear(LinearSite site, LoraConfig config, Sites sites, @Nullable TableFactors table) {
-    this.factors =
-        new Factors(
-            site,
-            config,
-            sites,
-            table,
-            new Factors.Declarations(this::trainable, this::view, this::bufferBeside));
-    this.beta =
-        config.loraBias()
-            ? trainable("lora_B.bias", sites.initial().zeros(site.outFeatures()))
-            : null;
+  LoraLinear(LinearSite site, Factors.Source factors, double dropout, @Nullable NDArray beta) {
+    this.factors = factors.declare(declarations());
+    this.beta = beta == null ? null : trainable("lora_B.bias", beta);
     this.name = site.name();
     this.hasBias = site.bias().isPresent();
-    this.shift = SHIFT.with("scale", factors.scale());
-    this.dropout = config.loraDropout();
-    this.lora = LORA.with("scale", factors.scale());
-    this.merge = (site.isTransposed() ? MERGE_TRANSPOSED : MERGE).with("scale", factors.scale());
+    this.shift = SHIFT.with("scale", this.factors.scale());
+    this.dropout = dropout;
+    this.product = new LowRankProduct(this.factors.scale(), site.isTransposed());
   }
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
-    if (!isTraining(base.context()) || dropout == 0) {
-      return shifted(lora.call(x, base.forward(x), factors.a(), factors.b()));
-    }
-    NDArray y = factors.remaining(x, base);
-    NDArray dropped = Dropout.of(dropout).call(x);
-    return shifted(lora.call(dropped, y, factors.trainedA().value(), factors.trainedB().value()));
+    NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
+    return shifted(factors.add(x, dropped, base)); // W x + s B A dropped + s β
   }
 
   private NDArray shifted(NDArray y) {
@@ -109,7 +71,7 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
               + name
               + " has no bias that takes B's up; keep the adapter beside the model");
     }
-    return merge.call(weight, factors.a(), factors.b());
+    return product.merge(weight, factors.a(), factors.b());
   }
 
   @Override

@@ -5,6 +5,9 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
 import java.util.LinkedHashMap;
@@ -64,11 +67,11 @@ public final class PlainLora {
     config.rankPattern().forEach((name, rank) -> ranks.put(name, 2 * rank));
     config.alphaPattern().forEach((name, alpha) -> alphas.put(name, factor * alpha));
     return config
-        .rank(2 * config.r())
-        .alpha(factor * config.loraAlpha())
-        .ranks(ranks)
-        .alphas(alphas)
-        .initialization(LoraInitialization.DEFAULT);
+        .r(2 * config.r())
+        .loraAlpha(factor * config.loraAlpha())
+        .rankPattern(ranks)
+        .alphaPattern(alphas)
+        .initLoraWeights(LoraInitialization.DEFAULT);
   }
 
   private static void copy(@Nullable Trainable from, Trainable to) {

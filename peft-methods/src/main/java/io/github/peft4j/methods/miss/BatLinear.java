@@ -1,10 +1,9 @@
 package io.github.peft4j.methods.miss;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
@@ -20,7 +19,8 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   private static final String DELTA =
       """
-      def delta(w: Tensor, d: Tensor) -> Tensor:                       # w (out, in)
+      def delta(stored: Tensor, d: Tensor) -> Tensor:
+          w = {w}                                                      # (out, in)
           blocks = torch.reshape(w, [torch.size(d, 0), {r}, -1, {r}])
           blocks = torch.permute(blocks, [2, 0, 1, 3]).to(d.dtype)     # (in / r, out / r, r, r)
           change = torch.add(torch.matmul(blocks, d), d)
@@ -31,41 +31,25 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
           DELTA
               + """
               def bat(x: Tensor, y: Tensor, w: Tensor, d: Tensor) -> Tensor:
-                  return torch.add(y, torch.linear(x, delta({w}, d).to(x.dtype)))
+                  return torch.add(y, torch.linear(x, delta(w, d).to(x.dtype)))
               """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          DELTA
-              + """
-              def merge(merged: Tensor, w: Tensor, d: Tensor) -> Tensor:
-                  change = delta({w}, d)
-                  return torch.add(merged, {change})
-              """);
-
   private final ParameterSite weight;
   private final Trainable d;
   private final Kernel bat;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  BatLinear(LinearSite site, MissConfig config, Initial initial) {
-    int r = config.r();
-    long in = site.inFeatures();
-    long out = site.outFeatures();
-    Configs.require(
-        in % r == 0 && out % r == 0,
-        MissConfig.class,
-        "r",
-        r,
-        "a divisor of " + in + " and " + out + ", the sides of " + site.name());
+  /**
+   * A layer.
+   *
+   * @param d first value of D [out / r, r, r]
+   */
+  BatLinear(LinearSite site, NDArray d) {
     this.weight = site.weight();
-    this.d = trainable("miss_block", initial.zeros(out / r, r, r));
-    String w = site.isTransposed() ? "torch.t(w)" : "w";
+    this.d = trainable("miss_block", d);
+    long r = d.getShape().get(1);
+    String w = site.isTransposed() ? "torch.t(stored)" : "stored";
     this.bat = BAT.with("r", r).with("w", w);
-    this.merge =
-        MERGE
-            .with("r", r)
-            .with("w", w)
-            .with("change", site.isTransposed() ? "torch.t(change)" : "change");
+    this.merge = WeightDelta.of(DELTA, 1, site.isTransposed()).with("r", r).with("w", w);
   }
 
   @Override
@@ -75,6 +59,6 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray merge(NDArray frozen) {
-    return merge.call(frozen, weight.frozen(), d.value());
+    return merge.into(frozen, weight.frozen(), d.value());
   }
 }

@@ -1,28 +1,53 @@
 package io.github.peft4j.methods.miss;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.Configs;
+import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.TunerLayer;
 
 /** MiSS (Kang and Yin 2024): W x + Dᵀ Σⱼ xⱼ, where the xⱼ are the shards of length r of x. */
-public final class Miss implements LinearMethod<MissConfig> {
+public final class Miss extends LinearMethod<MissConfig> {
 
-  @Override
-  public String type() {
-    return "MISS";
+  /** The method. */
+  public Miss() {
+    super("MISS", MissConfig.class, Miss::layer);
   }
 
-  @Override
-  public Class<MissConfig> configType() {
-    return MissConfig.class;
-  }
-
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, MissConfig config, Initial initial) {
+  private static TunerLayer<NDArray, NDArray> layer(
+      LinearSite site, MissConfig config, Initial initial) {
     return config.initWeights() == MissInitialization.BAT
-        ? new BatLinear(site, config, initial)
-        : new MissLinear(site, config, initial);
+        ? bat(site, config.r(), initial)
+        : miss(site, config, initial);
+  }
+
+  private static MissLinear miss(LinearSite site, MissConfig config, Initial initial) {
+    long out = site.outFeatures();
+    long width = config.initWeights() == MissInitialization.MINI ? config.miniR() : out;
+    Configs.require(
+        out % width == 0,
+        MissConfig.class,
+        "mini_r",
+        width,
+        "a divisor of " + out + ", the number of outputs of " + site.name());
+    return new MissLinear(
+        site,
+        config.initWeights() == MissInitialization.RANDOM
+            ? initial.kaimingUniform(config.r(), width)
+            : initial.zeros(config.r(), width),
+        config.missDropout());
+  }
+
+  private static BatLinear bat(LinearSite site, int r, Initial initial) {
+    long in = site.inFeatures();
+    long out = site.outFeatures();
+    Configs.require(
+        in % r == 0 && out % r == 0,
+        MissConfig.class,
+        "r",
+        r,
+        "a divisor of " + in + " and " + out + ", the sides of " + site.name());
+    return new BatLinear(site, initial.zeros(out / r, r, r));
   }
 }

@@ -1,9 +1,10 @@
 package io.github.peft4j.methods.miss;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 
 /**
  * Settings of MiSS, with the names and defaults of Hugging Face PEFT's MissConfig.
@@ -15,6 +16,7 @@ import io.github.peft4j.tuner.Bias;
  * @param bias which biases of the model are trained besides; {@code none}
  * @param initWeights the variant, and how the matrix starts
  */
+@Withers
 public record MissConfig(
     int r,
     double missDropout,
@@ -22,7 +24,7 @@ public record MissConfig(
     Targets targets,
     Bias bias,
     MissInitialization initWeights)
-    implements LinearConfig<MissConfig> {
+    implements LinearConfig<MissConfig>, MissConfigWithers {
 
   /** Checks the values. */
   public MissConfig {
@@ -32,13 +34,13 @@ public record MissConfig(
         .probability("miss_dropout", missDropout);
   }
 
-  /** PEFT's defaults with this rank. */
-  public static MissConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(MissConfig.class), "r", r);
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static MissConfig defaults() {
+    return Configs.withDefaults(MissConfig.class);
   }
 
-  /** With these biases of the model trained besides; {@code MiSS_only} for the modules' own. */
-  public MissConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
+  /** PEFT's defaults with this rank. */
+  public static MissConfig ofRank(int r) {
+    return defaults().r(r);
   }
 }

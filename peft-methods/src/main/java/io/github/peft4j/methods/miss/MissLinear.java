@@ -3,8 +3,8 @@ package io.github.peft4j.methods.miss;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
@@ -22,55 +22,41 @@ final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
               flat = torch.reshape(y, [-1, torch.size(y, -1)])
               return torch.reshape(torch.addmm(flat, sum, torch.repeat(d, [1, {repeats}]).to(x.dtype)), torch.size(y))
           """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          """
-          def merge(w: Tensor, d: Tensor) -> Tensor:
-              delta = torch.repeat(torch.t(d), [{repeats}, {shards}])            # (out, in or more)
-              delta = torch.narrow(delta, 1, 0, {in})
-              return torch.add(w, {delta})
-          """);
+  private static final String DELTA =
+      """
+      def delta(d: Tensor) -> Tensor:                                        # (out, in)
+          wide = torch.repeat(torch.t(d), [{repeats}, {shards}])             # (out, in or more)
+          return torch.narrow(wide, 1, 0, {in})
+      """;
 
   private final Trainable d;
   private final double dropout;
   private final Kernel miss;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  MissLinear(LinearSite site, MissConfig config, Initial initial) {
-    int r = config.r();
+  /**
+   * A layer.
+   *
+   * @param d first value of D [r, out], or [r, w] with a divisor w of out, which is repeated
+   * @param dropout probability of an input element to be dropped, in [0, 1)
+   */
+  MissLinear(LinearSite site, NDArray d, double dropout) {
+    this.d = trainable("miss_block", d);
+    this.dropout = dropout;
+    long r = d.getShape().get(0);
     long in = site.inFeatures();
-    long out = site.outFeatures();
-    boolean mini = config.initWeights() == MissInitialization.MINI;
-    long width = mini ? config.miniR() : out;
-    if (out % width != 0) {
-      throw new IllegalArgumentException(
-          "MissConfig: field 'mini_r' is "
-              + width
-              + "; expected a divisor of "
-              + out
-              + ", the"
-              + " number of outputs of "
-              + site.name());
-    }
-    this.d =
-        trainable(
-            "miss_block",
-            config.initWeights() == MissInitialization.RANDOM
-                ? initial.kaimingUniform(r, width)
-                : initial.zeros(r, width));
-    this.dropout = config.missDropout();
     long shards = (in + r - 1) / r;
+    long repeats = site.outFeatures() / d.getShape().get(1);
     this.miss =
         MISS.with("padding", shards * r - in)
             .with("shards", shards)
             .with("r", r)
-            .with("repeats", out / width);
+            .with("repeats", repeats);
     this.merge =
-        MERGE
+        WeightDelta.of(DELTA, 1, site.isTransposed())
             .with("shards", shards)
-            .with("repeats", out / width)
-            .with("in", in)
-            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");
+            .with("repeats", repeats)
+            .with("in", in);
   }
 
   @Override
@@ -81,6 +67,6 @@ final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, d.value());
+    return merge.into(weight, d.value());
   }
 }

@@ -1,35 +1,46 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.LinearMethod;
+import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.TunerLayer;
 
 /**
  * OFT (Qiu et al. 2023): W R x with a rotation R in blocks, (1 - Q)(1 + Q)⁻¹ of a skew-symmetric Q,
  * so that the angles between the rows of W stay as they are.
  */
-public final class Oft implements LinearMethod<OftConfig> {
+public final class Oft extends LinearMethod<OftConfig> {
 
-  @Override
-  public String type() {
-    return "OFT";
+  /** The method. */
+  public Oft() {
+    super("OFT", OftConfig.class, Oft::linear, Oft::embedding);
   }
 
-  @Override
-  public Class<OftConfig> configType() {
-    return OftConfig.class;
+  private static OftLinear linear(LinearSite site, OftConfig config, Initial initial) {
+    Rotation.Shape shape = shape(site.inFeatures(), config);
+    return new OftLinear(
+        shape, start(shape, config, initial), config.moduleDropout(), site.isTransposed());
   }
 
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(LinearSite site, OftConfig config, Initial initial) {
-    return new OftLinear(site, config, initial);
+  private static OftEmbedding embedding(EmbeddingSite site, OftConfig config, Initial initial) {
+    Rotation.Shape shape = shape(site.dimension(), config);
+    return new OftEmbedding(shape, start(shape, config, initial));
   }
 
-  @Override
-  public TunerLayer<NDArray, NDArray> layer(EmbeddingSite site, OftConfig config, Initial initial) {
-    return new OftEmbedding(site, config, initial);
+  private static Rotation.Shape shape(long d, OftConfig config) {
+    int k = config.blockSize(d);
+    return new Rotation.Shape(
+        k,
+        d / k,
+        config.blockShare(),
+        config.coft() ? config.eps() : null,
+        config.useCayleyNeumann() ? config.numCayleyNeumannTerms() : null);
+  }
+
+  private static NDArray start(Rotation.Shape shape, OftConfig config, Initial initial) {
+    return config.initWeights()
+        ? initial.zeros(shape.own(), shape.elements())
+        : initial.normal(0.1, shape.own(), shape.elements());
   }
 }

@@ -1,9 +1,10 @@
 package io.github.peft4j.methods.oft;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.linear.LinearConfig;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.withers.Withers;
 
 /**
  * Settings of OFT, with the names and defaults of Hugging Face PEFT's OFTConfig.
@@ -23,6 +24,7 @@ import io.github.peft4j.tuner.Bias;
  * @param numCayleyNeumannTerms how many terms, above 0; 5
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record OftConfig(
     int r,
     int oftBlockSize,
@@ -36,7 +38,7 @@ public record OftConfig(
     boolean useCayleyNeumann,
     int numCayleyNeumannTerms,
     boolean fanInFanOut)
-    implements LinearConfig<OftConfig> {
+    implements LinearConfig<OftConfig>, OftConfigWithers {
 
   /** Checks the values. */
   public OftConfig {
@@ -53,29 +55,47 @@ public record OftConfig(
         .positive("num_cayley_neumann_terms", numCayleyNeumannTerms);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static OftConfig defaults() {
+    return Configs.withDefaults(OftConfig.class);
+  }
+
   /** PEFT's defaults with blocks of this size. */
   public static OftConfig ofBlockSize(int size) {
-    return Configs.with(Configs.withDefaults(OftConfig.class), "oftBlockSize", size);
+    return defaults().oftBlockSize(size);
   }
 
-  /** With these biases of the model trained besides; {@code oft_only} for the modules' own. */
-  public OftConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
+  /** PEFT's defaults with so many blocks in each module. */
+  public static OftConfig ofBlocks(int blocks) {
+    return defaults().r(blocks);
   }
 
-  /** With this part of a module's blocks not rotating in a training step. */
-  public OftConfig dropout(double part) {
-    return Configs.with(this, "moduleDropout", part);
+  /** A copy with so many blocks, whose size follows: {@code oft_block_size} is 0 then. */
+  @Override
+  public OftConfig r(int blocks) {
+    return blocks(blocks, 0);
   }
 
-  /** With rotations that stay near the identity: COFT. */
-  public OftConfig constrained(double eps) {
-    return Configs.with(Configs.with(this, "coft", true), "eps", eps);
+  /** A copy with blocks of this size, whose number follows: {@code r} is 0 then. */
+  @Override
+  public OftConfig oftBlockSize(int size) {
+    return blocks(0, size);
   }
 
-  /** With rotations that are exact: by solving equations. */
-  public OftConfig exact() {
-    return Configs.with(this, "useCayleyNeumann", false);
+  private OftConfig blocks(int number, int size) {
+    return new OftConfig(
+        number,
+        size,
+        moduleDropout,
+        targets,
+        bias,
+        initWeights,
+        coft,
+        eps,
+        blockShare,
+        useCayleyNeumann,
+        numCayleyNeumannTerms,
+        fanInFanOut);
   }
 
   /** The size of the blocks of a module: what is asked for, or the nearest divisor. */

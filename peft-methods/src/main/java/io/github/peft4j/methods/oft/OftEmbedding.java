@@ -1,9 +1,7 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TunerLayer;
 
@@ -12,9 +10,14 @@ final class OftEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeab
 
   private final Rotation rotation;
 
-  OftEmbedding(EmbeddingSite site, OftConfig config, Initial initial) {
-    this.rotation =
-        new Rotation(site.dimension(), config, initial, "oft_embedding_R.weight", this::trainable);
+  /**
+   * A layer.
+   *
+   * @param shape of the rotation
+   * @param q its first Q
+   */
+  OftEmbedding(Rotation.Shape shape, NDArray q) {
+    this.rotation = new Rotation(shape, "oft_embedding_R.weight", q, declarations());
   }
 
   @Override

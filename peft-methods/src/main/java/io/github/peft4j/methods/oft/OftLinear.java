@@ -1,10 +1,8 @@
 package io.github.peft4j.methods.oft;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.methods.linear.BlockDropout;
+import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TunerLayer;
 
@@ -15,11 +13,18 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final boolean transposed;
   private final BlockDropout dropout;
 
-  OftLinear(LinearSite site, OftConfig config, Initial initial) {
-    this.rotation =
-        new Rotation(site.inFeatures(), config, initial, "oft_R.weight", this::trainable);
-    this.transposed = site.isTransposed();
-    this.dropout = new BlockDropout(config.moduleDropout(), 1, rotation.blocks());
+  /**
+   * A layer.
+   *
+   * @param shape of the rotation
+   * @param q its first Q
+   * @param dropout part of the blocks that do not rotate in a training step, in [0, 1)
+   * @param transposed whether W is stored as [in, out]
+   */
+  OftLinear(Rotation.Shape shape, NDArray q, double dropout, boolean transposed) {
+    this.rotation = new Rotation(shape, "oft_R.weight", q, declarations());
+    this.transposed = transposed;
+    this.dropout = new BlockDropout(dropout, 1, rotation.blocks());
   }
 
   @Override

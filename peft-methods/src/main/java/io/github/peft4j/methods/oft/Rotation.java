@@ -5,10 +5,9 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Objects;
-import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,26 +69,39 @@ final class Rotation implements AutoCloseable {
   private final Kernel turnedColumns;
 
   /**
-   * A rotation of vectors of length d.
+   * What a rotation is made of.
    *
-   * @param trainable declares a tensor that is trained
+   * @param k the size of a block
+   * @param blocks d/k
+   * @param shared whether all blocks rotate alike
+   * @param radius the greatest Frobenius norm of all Q together, or null for any (COFT)
+   * @param terms of the series that R is computed by, or null for the exact R
    */
-  Rotation(
-      long d,
-      OftConfig config,
-      Initial initial,
-      String key,
-      BiFunction<String, NDArray, Trainable> trainable) {
-    int k = config.blockSize(d);
-    long blocks = d / k;
-    this.own = config.blockShare() ? 1 : blocks;
-    int elements = k * (k - 1) / 2;
-    this.q =
-        trainable.apply(
-            key,
-            config.initWeights()
-                ? initial.zeros(own, elements)
-                : initial.normal(0.1, own, elements));
+  record Shape(
+      int k, long blocks, boolean shared, @Nullable Double radius, @Nullable Integer terms) {
+
+    /** How many blocks have a Q of their own. */
+    long own() {
+      return shared ? 1 : blocks;
+    }
+
+    /** How many elements of each Q are trained. */
+    int elements() {
+      return k * (k - 1) / 2;
+    }
+  }
+
+  /**
+   * A rotation.
+   *
+   * @param initial the first Q [own, k (k-1) / 2]
+   * @param layer declares it
+   */
+  Rotation(Shape shape, String key, NDArray initial, Declarations layer) {
+    int k = shape.k;
+    this.own = shape.own();
+    int elements = shape.elements();
+    this.q = layer.trainable(key, initial);
     long[] above = new long[elements];
     int next = 0;
     for (int row = 0; row < k; row++) {
@@ -98,12 +110,17 @@ final class Rotation implements AutoCloseable {
       }
     }
     this.places = Scope.release(q.value().getManager().create(above));
-    double limit = config.eps() / Math.sqrt((double) own);
     double root2 = Math.sqrt(2);
-    this.project = config.coft() ? PROJECT.with("root2", root2).with("limit", limit) : null;
-    this.outside =
-        config.coft() ? OUTSIDE.with("root2", root2).with("limit", limit * (1 + 1e-6)) : null;
-    String cayley = config.useCayleyNeumann() ? series(config.numCayleyNeumannTerms()) : SOLVE;
+    if (shape.radius == null) {
+      this.project = null;
+      this.outside = null;
+    } else {
+      double limit = shape.radius / Math.sqrt((double) own);
+      this.project = PROJECT.with("root2", root2).with("limit", limit);
+      this.outside = OUTSIDE.with("root2", root2).with("limit", limit * (1 + 1e-6));
+    }
+    String cayley = shape.terms == null ? SOLVE : series(shape.terms);
+    long blocks = shape.blocks;
     this.rows = sized(INPUT, k, blocks, cayley);
     this.turnedRows = sized(ROWS, k, blocks, cayley);
     this.turnedColumns = sized(COLUMNS, k, blocks, cayley);

@@ -2,8 +2,9 @@ package io.github.peft4j.methods.prefixtuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.prompt.EncodedPrompt;
-import io.github.peft4j.methods.prompt.ModelShape;
+import io.github.peft4j.methods.common.prompt.EncodedPrompt;
+import io.github.peft4j.methods.common.prompt.ModelShape;
+import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
@@ -24,17 +25,6 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   private static final String NAME = "prompt_encoder.";
   private static final String RESULT = "prompt_embeddings";
 
-  /**
-   * P [n, S · K · d] as slots (S, K, n, d): the keys of layer 0, its values, those of layer 1, …
-   */
-  private static final Kernel SLOTS =
-      Kernel.of(
-          """
-          def slots(p: Tensor) -> Tensor:
-              n = torch.size(p, 0)
-              return torch.permute(torch.reshape(p, [n, {slots}, {heads}, -1]), [1, 2, 0, 3])
-          """);
-
   private static final Kernel MLP =
       Kernel.of(
           """
@@ -45,28 +35,31 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   private final int n;
   private final @Nullable Trainable table;
   private final @Nullable EncodedPrompt encoded;
-  private final Shared slots;
+  private final Shared pastKeyValues;
 
-  Prefix(PrefixTuningConfig config, ModelShape shape, Initial initial) {
-    this.n = config.tokens().numVirtualTokens();
+  /**
+   * A prefix.
+   *
+   * @param n virtual tokens
+   * @param hidden inner width of the MLP that makes it; null if P is trained itself
+   * @param zero whether it starts as zero
+   */
+  Prefix(int n, ModelShape shape, @Nullable Integer hidden, boolean zero, Initial initial) {
+    this.n = n;
     long in = (long) shape.headDimension() * shape.numKeyValueHeads();
     long out = 2L * shape.numLayers() * in;
-    boolean zero = config.initWeights() != null;
-    if (config.prefixProjection()) {
+    if (hidden != null) {
       table = null;
-      encoded = encoded(config, in, out, zero, initial);
+      encoded = encoded(in, hidden, out, zero, initial);
     } else {
       table = trainable(RESULT, zero ? initial.zeros(n, out) : initial.normal(1, n, out));
       encoded = null;
     }
-    Kernel split =
-        SLOTS.with("slots", 2 * shape.numLayers()).with("heads", shape.numKeyValueHeads());
-    this.slots = reads(new Shared(trainables(), context -> split.call(embeddings(context))));
+    Kernel split = PastKeyValues.split(n, shape.numLayers(), shape.numKeyValueHeads());
+    this.pastKeyValues = reads(new Shared(trainables(), context -> split.call(embeddings(context))));
   }
 
-  private EncodedPrompt encoded(
-      PrefixTuningConfig config, long in, long out, boolean zero, Initial initial) {
-    long hidden = Objects.requireNonNull(config.encoderHiddenSize());
+  private EncodedPrompt encoded(long in, long hidden, long out, boolean zero, Initial initial) {
     Trainable e = beside(NAME + "embedding.weight", initial.normal(1, n, in));
     Trainable w1 = beside(NAME + "transform.0.weight", initial.kaimingUniform(hidden, in));
     Trainable b1 =
@@ -98,8 +91,8 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   }
 
   /** Keys and values (2 L, K, n, d), computed once a run. */
-  Shared slots() {
-    return slots;
+  Shared pastKeyValues() {
+    return pastKeyValues;
   }
 
   @Override

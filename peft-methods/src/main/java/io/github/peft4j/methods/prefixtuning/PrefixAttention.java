@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.prefixtuning;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Shared;
@@ -9,15 +10,16 @@ import io.github.peft4j.tuner.TunerLayer;
 /** attention(q, [Kp; K], [Vp; V]), with Kp and Vp (K, n, d) out of the prefix. */
 final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
 
-  private final PrefixSlots prefix;
+  private final PastKeyValues prefix;
 
   /**
    * Creates the attention of one layer.
    *
-   * @param slot of the keys; the values' is the next one
+   * @param prefix that of all layers
+   * @param layer the index of the layer in it
    */
-  PrefixAttention(Shared slots, int slot) {
-    this.prefix = new PrefixSlots(reads(slots), slot);
+  PrefixAttention(Shared prefix, int layer) {
+    this.prefix = new PastKeyValues(reads(prefix), layer);
   }
 
   @Override

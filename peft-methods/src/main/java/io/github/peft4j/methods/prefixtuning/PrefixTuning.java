@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.prefixtuning;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.ModelShape;
-import io.github.peft4j.methods.prompt.PromptMethod;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
+import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
@@ -11,16 +11,31 @@ import java.util.List;
 /**
  * Prefix tuning: n trained keys and values for each layer of the last stack (Li and Liang 2021).
  */
-public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
+public final class PrefixTuning extends BaseMethod<PrefixTuningConfig> {
 
-  @Override
-  public String type() {
-    return "PREFIX_TUNING";
+  /** The method. */
+  public PrefixTuning() {
+    super("PREFIX_TUNING", PrefixTuningConfig.class);
   }
 
   @Override
-  public Class<PrefixTuningConfig> configType() {
-    return PrefixTuningConfig.class;
+  public void inject(PrefixTuningConfig config, Sites sites) {
+    ModelShape shape = ModelShape.of(sites);
+    List<InputSite> inputs = sites.all(InputSite.class);
+    InputSite input = inputs.get(inputs.size() - 1);
+    Prefix prefix =
+        new Prefix(
+            config.tokens().numVirtualTokens(),
+            shape,
+            config.prefixProjection() ? config.encoderHiddenSize() : null,
+            config.initWeights() != null,
+            sites.initial());
+    sites.rewrite(input, prefix);
+    List<AttentionSite> layers = ModelShape.selfAttention(sites, input);
+    for (int l = 0; l < Math.min(shape.numLayers(), layers.size()); l++) {
+      int place = PastKeyValues.placeInPeft(l, inputs.size(), shape.numLayers());
+      sites.rewrite(layers.get(l), new PrefixAttention(prefix.pastKeyValues(), place));
+    }
   }
 
   @Override
@@ -29,9 +44,7 @@ public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
     requireBothStacks(config, shape);
     int keyDimension = shape.headDimension() * shape.numKeyValueHeads();
     PrefixTuningConfig complete = shape.settle(config, keyDimension, shape.numKeyValueHeads());
-    return config.encoderHiddenSize() == null
-        ? Configs.with(complete, "encoderHiddenSize", keyDimension)
-        : complete;
+    return config.encoderHiddenSize() == null ? complete.encoderHiddenSize(keyDimension) : complete;
   }
 
   /**
@@ -47,25 +60,6 @@ public final class PrefixTuning implements PromptMethod<PrefixTuningConfig> {
               + " the model has an encoder and a decoder. With 1 Hugging Face PEFT 0.21 computes no"
               + " prefix: it lets cross-attention see the decoder's later tokens, and fails on"
               + " padded inputs. Train the adapter again with 2");
-    }
-  }
-
-  /**
-   * Layer l reads slots 2l and 2l + 1 of 2 L. An encoder-decoder's files say twice as many, the
-   * second half being the first again, of which a decoder layer takes every other pair: as PEFT
-   * splits them.
-   */
-  @Override
-  public void inject(PrefixTuningConfig config, Sites sites) {
-    ModelShape shape = ModelShape.of(sites);
-    List<InputSite> inputs = sites.all(InputSite.class);
-    InputSite input = inputs.get(inputs.size() - 1);
-    List<AttentionSite> layers = ModelShape.selfAttention(sites, input);
-    Prefix prefix = new Prefix(config, shape, sites.initial());
-    sites.rewrite(input, prefix);
-    for (int l = 0; l < Math.min(shape.numLayers(), layers.size()); l++) {
-      int slot = 2 * inputs.size() * l % (2 * shape.numLayers());
-      sites.rewrite(layers.get(l), new PrefixAttention(prefix.slots(), slot));
     }
   }
 }

@@ -1,8 +1,9 @@
 package io.github.peft4j.methods.prefixtuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.PromptConfig;
-import io.github.peft4j.methods.prompt.VirtualTokens;
+import io.github.peft4j.methods.common.prompt.PromptConfig;
+import io.github.peft4j.methods.common.prompt.VirtualTokens;
+import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,12 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param encoderHiddenSize its inner width; that of a layer's keys if left open
  * @param initWeights {@code "zero"} for a prefix of zeros at the start, or null for a random one
  */
+@Withers
 public record PrefixTuningConfig(
     VirtualTokens tokens,
     boolean prefixProjection,
     @Nullable Integer encoderHiddenSize,
     @Nullable String initWeights)
-    implements PromptConfig<PrefixTuningConfig> {
+    implements PromptConfig<PrefixTuningConfig>, PrefixTuningConfigWithers {
 
   /** Checks the values. */
   public PrefixTuningConfig {
@@ -32,19 +34,13 @@ public record PrefixTuningConfig(
             "\"zero\" or nothing");
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static PrefixTuningConfig defaults() {
+    return Configs.withDefaults(PrefixTuningConfig.class);
+  }
+
   /** PEFT's defaults with this many virtual tokens. */
-  public static PrefixTuningConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(PrefixTuningConfig.class), "numVirtualTokens", n);
-  }
-
-  /** With keys and values computed by an MLP of this inner width. */
-  public PrefixTuningConfig projection(int hiddenSize) {
-    return Configs.with(
-        Configs.with(this, "encoderHiddenSize", hiddenSize), "prefixProjection", true);
-  }
-
-  /** With a prefix of zeros at the start. */
-  public PrefixTuningConfig startingFromZero() {
-    return Configs.with(this, "initWeights", "zero");
+  public static PrefixTuningConfig ofVirtualTokens(int n) {
+    return defaults().numVirtualTokens(n);
   }
 }

@@ -1,10 +1,9 @@
 package io.github.peft4j.methods.prompttuning;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.ModelShape;
-import io.github.peft4j.methods.prompt.PromptMethod;
-import io.github.peft4j.methods.prompt.WordVectors;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
+import io.github.peft4j.methods.common.prompt.WordVectors;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.Objects;
@@ -12,16 +11,11 @@ import java.util.Random;
 import java.util.stream.LongStream;
 
 /** Prompt tuning: n trained vectors stand in front of the input's (Lester et al. 2021). */
-public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
+public final class PromptTuning extends BaseMethod<PromptTuningConfig> {
 
-  @Override
-  public String type() {
-    return "PROMPT_TUNING";
-  }
-
-  @Override
-  public Class<PromptTuningConfig> configType() {
-    return PromptTuningConfig.class;
+  /** The method. */
+  public PromptTuning() {
+    super("PROMPT_TUNING", PromptTuningConfig.class);
   }
 
   @Override
@@ -30,7 +24,7 @@ public final class PromptTuning implements PromptMethod<PromptTuningConfig> {
     PromptTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.promptTuningInit() == PromptTuningInit.TEXT
             && config.tokenizerNameOrPath() == null
-        ? Configs.with(complete, "tokenizerNameOrPath", sites.words().name())
+        ? complete.tokenizerNameOrPath(sites.words().name())
         : complete;
   }
 

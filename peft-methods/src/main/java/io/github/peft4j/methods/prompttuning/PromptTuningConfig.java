@@ -1,8 +1,9 @@
 package io.github.peft4j.methods.prompttuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.PromptConfig;
-import io.github.peft4j.methods.prompt.VirtualTokens;
+import io.github.peft4j.methods.common.prompt.PromptConfig;
+import io.github.peft4j.methods.common.prompt.VirtualTokens;
+import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,12 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param promptTuningInitText the text for {@link PromptTuningInit#TEXT}
  * @param tokenizerNameOrPath what PEFT is to read that text with; the model's if left open
  */
+@Withers
 public record PromptTuningConfig(
     VirtualTokens tokens,
     PromptTuningInit promptTuningInit,
     @Nullable String promptTuningInitText,
     @Nullable String tokenizerNameOrPath)
-    implements PromptConfig<PromptTuningConfig> {
+    implements PromptConfig<PromptTuningConfig>, PromptTuningConfigWithers {
 
   /** Checks the values. */
   public PromptTuningConfig {
@@ -31,21 +33,13 @@ public record PromptTuningConfig(
             "a text, since prompt_tuning_init is TEXT");
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static PromptTuningConfig defaults() {
+    return Configs.withDefaults(PromptTuningConfig.class);
+  }
+
   /** PEFT's defaults with this many virtual tokens. */
-  public static PromptTuningConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(PromptTuningConfig.class), "numVirtualTokens", n);
-  }
-
-  /** Starting from the vectors of a text's tokens. */
-  public PromptTuningConfig startingFrom(String text) {
-    return Configs.with(
-        Configs.with(this, "promptTuningInitText", text),
-        "promptTuningInit",
-        PromptTuningInit.TEXT);
-  }
-
-  /** Starting from the vectors of tokens drawn from the vocabulary. */
-  public PromptTuningConfig startingFromVocabulary() {
-    return Configs.with(this, "promptTuningInit", PromptTuningInit.SAMPLE_VOCAB);
+  public static PromptTuningConfig ofVirtualTokens(int n) {
+    return defaults().numVirtualTokens(n);
   }
 }

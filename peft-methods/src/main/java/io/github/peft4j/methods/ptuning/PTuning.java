@@ -1,22 +1,20 @@
 package io.github.peft4j.methods.ptuning;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.ModelShape;
-import io.github.peft4j.methods.prompt.PromptMethod;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
+import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Sites;
+import java.util.Objects;
 
 /** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
-public final class PTuning implements PromptMethod<PTuningConfig> {
+public final class PTuning extends BaseMethod<PTuningConfig> {
 
-  @Override
-  public String type() {
-    return "P_TUNING";
-  }
-
-  @Override
-  public Class<PTuningConfig> configType() {
-    return PTuningConfig.class;
+  /** The method. */
+  public PTuning() {
+    super("P_TUNING", PTuningConfig.class);
   }
 
   @Override
@@ -24,15 +22,31 @@ public final class PTuning implements PromptMethod<PTuningConfig> {
     ModelShape shape = ModelShape.of(sites).counting(config.tokens());
     PTuningConfig complete = shape.settle(config, shape.tokenDim(), shape.numAttentionHeads());
     return config.encoderHiddenSize() == null
-        ? Configs.with(complete, "encoderHiddenSize", shape.tokenDim())
+        ? complete.encoderHiddenSize(shape.tokenDim())
         : complete;
   }
 
   @Override
   public void inject(PTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
-    int rows = config.tokens().rows();
+    long d = input.embedding().dimension();
+    NDArray embedding = sites.initial().normal(1, config.tokens().rows(), d);
     sites.rewrite(
-        input, new PromptEncoder(config, rows, input.embedding().dimension(), sites.initial()));
+        input,
+        new PromptEncoder(
+            config.tokens().numVirtualTokens(),
+            embedding,
+            layer -> network(config, d, sites.initial(), layer)));
+  }
+
+  private static PromptNetwork network(
+      PTuningConfig config, long d, Initial initial, Declarations layer) {
+    long hidden = Objects.requireNonNull(config.encoderHiddenSize());
+    return switch (config.encoderReparameterizationType()) {
+      case MLP -> new MlpNetwork(d, hidden, initial, layer);
+      case LSTM ->
+          new LstmNetwork(
+              d, hidden, config.encoderNumLayers(), config.encoderDropout(), initial, layer);
+    };
   }
 }

@@ -1,8 +1,9 @@
 package io.github.peft4j.methods.ptuning;
 
 import io.github.peft4j.Configs;
-import io.github.peft4j.methods.prompt.PromptConfig;
-import io.github.peft4j.methods.prompt.VirtualTokens;
+import io.github.peft4j.methods.common.prompt.PromptConfig;
+import io.github.peft4j.methods.common.prompt.VirtualTokens;
+import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,13 +15,14 @@ import org.jspecify.annotations.Nullable;
  * @param encoderNumLayers layers of an LSTM, above 0; 2. An MLP has always three
  * @param encoderDropout between the layers of an LSTM, in [0, 1); 0
  */
+@Withers
 public record PTuningConfig(
     VirtualTokens tokens,
     Encoder encoderReparameterizationType,
     @Nullable Integer encoderHiddenSize,
     int encoderNumLayers,
     double encoderDropout)
-    implements PromptConfig<PTuningConfig> {
+    implements PromptConfig<PTuningConfig>, PTuningConfigWithers {
 
   /** What computes the prompt. */
   public enum Encoder {
@@ -39,18 +41,13 @@ public record PTuningConfig(
         .probability("encoder_dropout", encoderDropout);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static PTuningConfig defaults() {
+    return Configs.withDefaults(PTuningConfig.class);
+  }
+
   /** PEFT's defaults with this many virtual tokens. */
-  public static PTuningConfig ofTokens(int n) {
-    return Configs.with(Configs.withDefaults(PTuningConfig.class), "numVirtualTokens", n);
-  }
-
-  /** With this encoder. */
-  public PTuningConfig encoder(Encoder encoder) {
-    return Configs.with(this, "encoderReparameterizationType", encoder);
-  }
-
-  /** With an encoder of this inner width. */
-  public PTuningConfig hiddenSize(int size) {
-    return Configs.with(this, "encoderHiddenSize", size);
+  public static PTuningConfig ofVirtualTokens(int n) {
+    return defaults().numVirtualTokens(n);
   }
 }

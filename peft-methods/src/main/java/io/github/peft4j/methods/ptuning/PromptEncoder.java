@@ -2,19 +2,18 @@ package io.github.peft4j.methods.ptuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.methods.prompt.EncodedPrompt;
+import io.github.peft4j.methods.common.prompt.EncodedPrompt;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import java.util.Objects;
+import java.util.function.Function;
 
 /** [f(E); x], with a trained table E [n, d] and a trained encoder f in front of x (B, T, d). */
 final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
     implements InputSite.Prepending {
 
-  private static final String NAME = "prompt_encoder.";
   private static final Kernel FIRST =
       Kernel.of(
           """
@@ -29,24 +28,20 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
   /**
    * Creates an encoder.
    *
-   * @param rows of E: n, or 2 n for an encoder-decoder, the second half of which PEFT never reads
-   * @param d length of a token's vector
+   * @param n virtual tokens
+   * @param embedding first value of E [n, d]; of an encoder-decoder [2 n, d], the second half of
+   *     which PEFT never reads
+   * @param network declares f as tensors of a layer
    */
-  PromptEncoder(PTuningConfig config, int rows, long d, Initial initial) {
-    Trainable embedding = beside(NAME + "embedding.weight", initial.normal(1, rows, d));
-    long hidden = Objects.requireNonNull(config.encoderHiddenSize());
-    Head.Declaration declare = (key, value) -> beside(NAME + key, value);
-    Head head =
-        switch (config.encoderReparameterizationType()) {
-          case MLP -> new MlpHead(d, hidden, initial, declare);
-          case LSTM ->
-              new LstmHead(
-                  d, hidden, config.encoderNumLayers(), config.encoderDropout(), initial, declare);
-        };
+  PromptEncoder(int n, NDArray embedding, Function<Declarations, PromptNetwork> network) {
+    Trainable e = beside(PromptNetwork.KEY + "embedding.weight", embedding);
+    PromptNetwork f = network.apply(declarations());
     this.prompt =
         new EncodedPrompt(
-            embedding, head::forward, buffer("prompt_embeddings", initial.zeros(rows, d)));
-    this.n = config.tokens().numVirtualTokens();
+            e,
+            f::forward,
+            buffer("prompt_embeddings", embedding.zerosLike()));
+    this.n = n;
     this.first = FIRST.with("n", n);
   }
 

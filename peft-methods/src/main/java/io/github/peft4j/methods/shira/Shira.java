@@ -1,49 +1,56 @@
 package io.github.peft4j.methods.shira;
 
-import io.github.peft4j.methods.linear.DefaultTargets;
-import io.github.peft4j.methods.linear.TargetedMethod;
-import io.github.peft4j.methods.linear.Targets;
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Configs;
+import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.common.linear.TargetedMethod;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
+import java.util.Arrays;
 
 /**
  * SHiRA (Bhardwaj et al. 2024): W + S, where S is zero but for r (in + out) trained elements at
  * random places.
  */
-public final class Shira implements TargetedMethod<ShiraConfig> {
+public final class Shira extends TargetedMethod<ShiraConfig> {
 
-  private static final DefaultTargets DEFAULTS =
-      DefaultTargets.beside(Shira.class, "target_modules");
-
-  @Override
-  public String type() {
-    return "SHIRA";
-  }
-
-  @Override
-  public Class<ShiraConfig> configType() {
-    return ShiraConfig.class;
-  }
-
-  @Override
-  public DefaultTargets defaultTargets() {
-    return DEFAULTS;
+  /** The method. */
+  public Shira() {
+    super("SHIRA", ShiraConfig.class);
   }
 
   @Override
   public void inject(ShiraConfig config, Sites sites) {
     for (LinearSite site : Targets.named(config.targetModules(), sites).required()) {
-      sites.rewrite(site.weight(), new SparseDelta(site, config, sites.initial()));
+      sites.rewrite(site.weight(), layer(site, config, sites.initial()));
     }
   }
 
-  /** Named after the module, not after its weight. */
-  @Override
-  public String tensorName(Site<?, ?> site, String key) {
-    return key.isEmpty() || !(site instanceof ParameterSite)
-        ? TargetedMethod.super.tensorName(site, key)
-        : modulePrefix() + site.name().replaceAll("weight$", key);
+  private static SparseDelta layer(LinearSite site, ShiraConfig config, Initial initial) {
+    long elements = site.inFeatures() * site.outFeatures();
+    long wanted = config.r() * (site.inFeatures() + site.outFeatures());
+    Configs.require(
+        wanted <= elements,
+        ShiraConfig.class,
+        "r",
+        config.r(),
+        "fewer elements than the "
+            + elements
+            + " of "
+            + site.name()
+            + ", but that would be "
+            + wanted);
+    int count = Math.toIntExact(wanted);
+    NDArray values = config.initWeights() ? initial.zeros(count) : initial.normal(1, count);
+    Integer said = config.randomSeed();
+    long seed = said == null ? initial.random().nextLong() >>> 1 : said;
+    long[] chosen;
+    try (TorchRandom random = new TorchRandom(seed)) {
+      chosen = Arrays.copyOf(random.permutation(elements), count);
+    }
+    Arrays.sort(chosen);
+    return new SparseDelta(site, values, chosen);
   }
 }

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.shira;
 import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param initWeights whether the adapter has no effect at first
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record ShiraConfig(
     int r,
     @Nullable Integer randomSeed,
@@ -23,15 +25,20 @@ public record ShiraConfig(
     @Nullable List<String> modulesToSave,
     boolean initWeights,
     boolean fanInFanOut)
-    implements TargetedConfig<ShiraConfig> {
+    implements TargetedConfig<ShiraConfig>, ShiraConfigWithers {
 
   /** Checks the values. */
   public ShiraConfig {
     Configs.check(ShiraConfig.class).rank("r", r);
   }
 
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static ShiraConfig defaults() {
+    return Configs.withDefaults(ShiraConfig.class);
+  }
+
   /** PEFT's defaults with this rank. */
   public static ShiraConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(ShiraConfig.class), "r", r);
+    return defaults().r(r);
   }
 }

@@ -3,14 +3,11 @@ package io.github.peft4j.methods.shira;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import java.util.Arrays;
 
 /** W + S, where S has k trained elements at the places [2, k], rows above columns. */
 final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeable {
@@ -35,40 +32,24 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private final Trainable places;
   private final Kernel add;
 
-  SparseDelta(LinearSite site, ShiraConfig config, Initial initial) {
+  /**
+   * A layer of a map's weight.
+   *
+   * @param values first values of the trained elements [k]
+   * @param chosen their places in the weight [out, in], in row-major order (k)
+   */
+  SparseDelta(LinearSite site, NDArray values, long[] chosen) {
     this.module = site.name();
     this.in = site.inFeatures();
     this.out = site.outFeatures();
-    long wanted = config.r() * (in + out);
-    if (wanted > in * out) {
-      throw new IllegalArgumentException(
-          "ShiraConfig: field 'r' is "
-              + config.r()
-              + "; expected fewer elements than the "
-              + in * out
-              + " of "
-              + site.name()
-              + ", but that would be "
-              + wanted);
-    }
-    int count = Math.toIntExact(wanted);
-    this.values =
-        trainable(
-            "shira_weight", config.initWeights() ? initial.zeros(count) : initial.normal(1, count));
-    Integer said = config.randomSeed();
-    long seed = said == null ? initial.random().nextLong() >>> 1 : said;
-    long[] chosen;
-    try (TorchRandom random = new TorchRandom(seed)) {
-      chosen = Arrays.copyOf(random.permutation(in * out), count);
-    }
-    Arrays.sort(chosen);
+    this.values = trainable("shira_weight", values);
+    int count = chosen.length;
     int[] pairs = new int[2 * count];
     for (int i = 0; i < count; i++) {
       pairs[i] = (int) (chosen[i] / in);
       pairs[count + i] = (int) (chosen[i] % in);
     }
-    this.places =
-        buffer("shira_indices", values.value().getManager().create(pairs, new Shape(2, count)));
+    this.places = buffer("shira_indices", values.getManager().create(pairs, new Shape(2, count)));
     this.add = site.isTransposed() ? TRANSPOSED : PLAIN;
   }
 

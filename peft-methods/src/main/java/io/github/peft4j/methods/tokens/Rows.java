@@ -4,12 +4,12 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import java.util.HashSet;
 import java.util.List;
-import java.util.function.BiFunction;
 
 /** The trained rows [n, d] of a table [V, d], and which of its rows they stand for. */
 final class Rows implements AutoCloseable {
@@ -36,16 +36,18 @@ final class Rows implements AutoCloseable {
   /**
    * Rows of a table.
    *
+   * @param key of the rows in their layer
    * @param ids which, each once
    * @param fromModel whether they start as they are, or normal
-   * @param trainable declares a tensor that is trained
+   * @param layer declares them
    */
   Rows(
+      String key,
       ParameterSite table,
       List<Integer> ids,
       boolean fromModel,
       Initial initial,
-      BiFunction<String, NDArray, Trainable> trainable) {
+      Declarations layer) {
     long entries = table.shape().get(0);
     boolean once = new HashSet<>(ids).size() == ids.size();
     if (!once || ids.stream().anyMatch(id -> id < 0 || id >= entries)) {
@@ -64,8 +66,8 @@ final class Rows implements AutoCloseable {
         Scope.release(
             frozen.getManager().create(ids.stream().mapToLong(Integer::longValue).toArray()));
     this.rows =
-        trainable.apply(
-            KEY,
+        layer.trainable(
+            key,
             fromModel
                 ? initial.copy(Autograd.without(() -> SELECT.call(frozen, tokens)))
                 : initial.normal(1, ids.size(), table.shape().get(1)));

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.List;
 
@@ -32,8 +32,9 @@ final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeabl
   }
 
   /** With rows of its own. */
-  TokenLogits(LinearSite site, List<Integer> ids, boolean fromModel, Initial initial) {
-    this.rows = new Rows(site.weight(), ids, fromModel, initial, this::trainable);
+  TokenLogits(
+      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initial initial) {
+    this.rows = new Rows(key, table, ids, fromModel, initial, declarations());
     this.shared = false;
   }
 

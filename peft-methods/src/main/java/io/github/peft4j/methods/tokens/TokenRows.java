@@ -4,10 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.Arrays;
 import java.util.List;
@@ -27,9 +27,10 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final Rows rows;
   private final NDArray places;
 
-  TokenRows(EmbeddingSite site, List<Integer> ids, boolean fromModel, Initial initial) {
-    this.rows = new Rows(site.weight(), ids, fromModel, initial, this::trainable);
-    long[] place = new long[Math.toIntExact(site.entries())];
+  TokenRows(
+      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initial initial) {
+    this.rows = new Rows(key, table, ids, fromModel, initial, declarations());
+    long[] place = new long[Math.toIntExact(table.shape().get(0))];
     Arrays.fill(place, -1);
     for (int i = 0; i < ids.size(); i++) {
       place[ids.get(i)] = i;

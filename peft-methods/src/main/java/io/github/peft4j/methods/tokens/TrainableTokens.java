@@ -2,7 +2,7 @@ package io.github.peft4j.methods.tokens;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Configs;
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.LinearSite;
@@ -10,12 +10,11 @@ import io.github.peft4j.tuner.Selection;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.TiedTable;
 import io.github.peft4j.tuner.WeightTying;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -23,24 +22,14 @@ import org.jspecify.annotations.Nullable;
  * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
  * output too where it shares the table.
  */
-public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> {
+public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
 
-  /** The rows' name in the file of another method. */
-  private static final String BESIDE = "base_model.model.%s.token_adapter." + Rows.KEY;
+  /** The rows' key beside another method's tensors. */
+  private static final String BESIDE = "token_adapter." + Rows.KEY;
 
-  @Override
-  public String type() {
-    return "TRAINABLE_TOKENS";
-  }
-
-  @Override
-  public Class<TrainableTokensConfig> configType() {
-    return TrainableTokensConfig.class;
-  }
-
-  @Override
-  public boolean storesTables(TrainableTokensConfig config) {
-    return false;
+  /** The method. */
+  public TrainableTokens() {
+    super("TRAINABLE_TOKENS", TrainableTokensConfig.class);
   }
 
   @Override
@@ -51,9 +40,8 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
         "token_indices",
         config.tokenIndices(),
         "ids of tokens");
-    rewrite(config.targetModules(), config.tokenIndices(), config.initWeights(), sites, n -> null);
+    rewrite(config.targetModules(), config.tokenIndices(), config.initWeights(), sites, Rows.KEY);
     tie(sites);
-    repeat(sites);
   }
 
   /**
@@ -87,7 +75,7 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
             TargetModules targets =
                 module.equals(TokenIndices.INPUT) ? null : TargetModules.of(List.of(module));
             requireFree(targets, sites);
-            rewrite(targets, ids, true, sites, BESIDE::formatted);
+            rewrite(targets, ids, true, sites, BESIDE);
           }
         });
     if (alike) {
@@ -115,25 +103,23 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
   /**
    * Trains rows of tables: of the input's, or of those of embeddings and outputs by name.
    *
-   * @param name of a site's rows in the file, or null for the method's
+   * @param key of the rows
    */
   private static void rewrite(
       @Nullable TargetModules targets,
       List<Integer> ids,
       boolean fromModel,
       Sites sites,
-      Function<String, @Nullable String> name) {
+      String key) {
     List<LinearSite> outputs =
         targets == null || targets.isAllLinear()
             ? List.of()
             : sites.linear(targets).list().stream().filter(s -> s.bias().isEmpty()).toList();
     for (LinearSite site : outputs) {
-      TokenLogits logits = new TokenLogits(site, ids, fromModel, sites.initial());
-      sites.rewrite(site, logits, name.apply(site.name()));
+      sites.rewrite(site, new TokenLogits(key, site.weight(), ids, fromModel, sites.initial()));
     }
     for (EmbeddingSite site : embeddings(targets, !outputs.isEmpty(), sites)) {
-      TokenRows rows = new TokenRows(site, ids, fromModel, sites.initial());
-      sites.rewrite(site, rows, name.apply(site.name()));
+      sites.rewrite(site, new TokenRows(key, site.weight(), ids, fromModel, sites.initial()));
     }
   }
 
@@ -151,28 +137,11 @@ public final class TrainableTokens implements PeftMethod<TrainableTokensConfig> 
    * besides.
    */
   private static void tie(Sites sites) {
-    WeightTying tying = new WeightTying(sites);
-    if (sites.layer(tying.embedding()) instanceof TokenRows table) {
-      for (LinearSite output : tying.outputs()) {
+    TiedTable shared = sites.tokenTable();
+    if (sites.layer(shared.embedding()) instanceof TokenRows table) {
+      for (LinearSite output : shared.outputs()) {
         sites.rewriteBelow(output, new TokenLogits(table.rows()));
       }
     }
-  }
-
-  /** PEFT stores the rows under the names of all modules that share the table. */
-  private void repeat(Sites sites) {
-    WeightTying tying = new WeightTying(sites);
-    if (!(sites.layer(tying.embedding()) instanceof TokenRows table)) {
-      return;
-    }
-    Stream<String> outputs = tying.outputs().stream().map(Site::name);
-    Stream<String> stacks =
-        sites.all(InputSite.class).stream()
-            .filter(input -> input.embedding() == tying.embedding())
-            .flatMap(input -> Stream.ofNullable(input.alias()));
-    new HashSet<>(Stream.concat(outputs, stacks).toList())
-        .forEach(
-            module ->
-                sites.alias(modulePrefix() + module + "." + Rows.KEY, table.rows().trainable()));
   }
 }

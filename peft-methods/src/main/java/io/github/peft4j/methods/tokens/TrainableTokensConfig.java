@@ -3,6 +3,7 @@ package io.github.peft4j.methods.tokens;
 import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -15,15 +16,18 @@ import org.jspecify.annotations.Nullable;
  * @param targetModules which embeddings; null for the one that the model's input goes through
  * @param initWeights whether the vectors start as those of the model, without an effect, or normal
  */
+@Withers
 public record TrainableTokensConfig(
     List<Integer> tokenIndices, @Nullable TargetModules targetModules, boolean initWeights)
-    implements TargetedConfig<TrainableTokensConfig> {
+    implements TargetedConfig<TrainableTokensConfig>, TrainableTokensConfigWithers {
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static TrainableTokensConfig defaults() {
+    return Configs.withDefaults(TrainableTokensConfig.class);
+  }
 
   /** PEFT's defaults with these tokens. */
   public static TrainableTokensConfig of(int... tokens) {
-    return Configs.with(
-        Configs.withDefaults(TrainableTokensConfig.class),
-        "tokenIndices",
-        IntStream.of(tokens).boxed().toList());
+    return defaults().tokenIndices(IntStream.of(tokens).boxed().toList());
   }
 }

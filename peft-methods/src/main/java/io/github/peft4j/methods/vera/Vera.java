@@ -2,9 +2,9 @@ package io.github.peft4j.methods.vera;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.TorchRandom;
-import io.github.peft4j.methods.linear.DefaultTargets;
-import io.github.peft4j.methods.linear.TargetedMethod;
-import io.github.peft4j.methods.linear.Targets;
+import io.github.peft4j.methods.common.linear.TargetedMethod;
+import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Sites;
 import java.util.List;
@@ -13,24 +13,11 @@ import java.util.List;
  * VeRA (Kopiczko et al. 2023): W x + b ∘ (B (d ∘ (A x))). A and B are random, frozen and shared by
  * all modules, each of which takes as many columns of A and rows of B as it needs.
  */
-public final class Vera implements TargetedMethod<VeraConfig> {
+public final class Vera extends TargetedMethod<VeraConfig> {
 
-  private static final DefaultTargets DEFAULTS =
-      DefaultTargets.beside(Vera.class, "target_modules");
-
-  @Override
-  public String type() {
-    return "VERA";
-  }
-
-  @Override
-  public Class<VeraConfig> configType() {
-    return VeraConfig.class;
-  }
-
-  @Override
-  public DefaultTargets defaultTargets() {
-    return DEFAULTS;
+  /** The method. */
+  public Vera() {
+    super("VERA", VeraConfig.class);
   }
 
   @Override
@@ -49,11 +36,16 @@ public final class Vera implements TargetedMethod<VeraConfig> {
       b = sites.initial().of(random.uniform(Math.sqrt(6.0 / r), out * r), out, r);
     }
     if (config.saveProjection()) {
-      sites.store("base_model.vera_A", a);
-      sites.store("base_model.vera_B", b);
+      sites.store("vera_A", a);
+      sites.store("vera_B", b);
     }
+    boolean plain = config.initWeights();
+    Initial initial = sites.initial();
     for (LinearSite site : targets) {
-      sites.rewrite(site, new VeraLinear(site, config, a, b, sites.initial()));
+      long rows = site.outFeatures();
+      NDArray scale = plain ? initial.zeros(rows) : initial.filled(1, rows);
+      NDArray d = plain ? initial.filled(config.dInitial(), r) : initial.normal(1, r);
+      sites.rewrite(site, new VeraLinear(site, a, b, d, scale, config.veraDropout()));
     }
     config.bias().train(targets, sites);
   }

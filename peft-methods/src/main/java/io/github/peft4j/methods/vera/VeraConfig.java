@@ -4,6 +4,7 @@ import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.tuner.Bias;
 import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param layersPattern name parts before a layer's index, or null for any
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  */
+@Withers
 public record VeraConfig(
     int r,
     @Nullable TargetModules targetModules,
@@ -36,20 +38,23 @@ public record VeraConfig(
     @Nullable List<Integer> layersToTransform,
     @Nullable List<String> layersPattern,
     boolean fanInFanOut)
-    implements TargetedConfig<VeraConfig> {
+    implements TargetedConfig<VeraConfig>, VeraConfigWithers {
 
   /** Checks the values. */
   public VeraConfig {
-    Configs.check(VeraConfig.class).rank("r", r).probability("vera_dropout", veraDropout);
+    Configs.check(VeraConfig.class)
+        .rank("r", r)
+        .finite("d_initial", dInitial)
+        .probability("vera_dropout", veraDropout);
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static VeraConfig defaults() {
+    return Configs.withDefaults(VeraConfig.class);
   }
 
   /** PEFT's defaults with this rank. */
   public static VeraConfig ofRank(int r) {
-    return Configs.with(Configs.withDefaults(VeraConfig.class), "r", r);
-  }
-
-  /** With these biases of the model trained besides; {@code vera_only} for the modules' own. */
-  public VeraConfig bias(String biases) {
-    return Configs.with(this, "bias", new Bias(biases));
+    return defaults().r(r);
   }
 }

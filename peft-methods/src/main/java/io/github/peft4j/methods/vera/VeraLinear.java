@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
@@ -31,14 +31,12 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
                   sum = torch.addmm(flat, low, torch.t(up(b, s).to(x.dtype)))
                   return torch.reshape(sum, torch.size(y))
               """);
-  private static final Kernel MERGE =
-      Kernel.of(
-          PROJECTIONS
-              + """
-              def merge(w: Tensor, a: Tensor, b: Tensor, d: Tensor, s: Tensor) -> Tensor:
-                  delta = torch.mm(up(b, s), down(a, d))               # (out, in)
-                  return torch.add(w, {delta})
-              """);
+  private static final String DELTA =
+      PROJECTIONS
+          + """
+          def delta(a: Tensor, b: Tensor, d: Tensor, s: Tensor) -> Tensor:     # (out, in)
+              return torch.mm(up(b, s), down(a, d))
+          """;
 
   private final NDArray a;
   private final NDArray b;
@@ -46,27 +44,28 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Trainable scale;
   private final double dropout;
   private final Kernel vera;
-  private final Kernel merge;
+  private final WeightDelta merge;
 
-  VeraLinear(LinearSite site, VeraConfig config, NDArray a, NDArray b, Initial initial) {
+  /**
+   * A layer. The layers of an adapter own A and B together: they are closed together.
+   *
+   * @param a A, as wide as the widest input
+   * @param b B, as high as the largest output
+   * @param d first value of d [r]
+   * @param scale first value of b [out]
+   * @param dropout probability of an input element to be dropped, in [0, 1)
+   */
+  VeraLinear(LinearSite site, NDArray a, NDArray b, NDArray d, NDArray scale, double dropout) {
     this.a = Scope.release(a);
     this.b = Scope.release(b);
-    long out = site.outFeatures();
-    int r = config.r();
-    this.scale =
-        trainable(
-            "vera_lambda_b", config.initWeights() ? initial.zeros(out) : initial.filled(1, out));
-    this.d =
-        trainable(
-            "vera_lambda_d",
-            config.initWeights() ? initial.filled(config.dInitial(), r) : initial.normal(1, r));
-    this.dropout = config.veraDropout();
-    this.vera = VERA.with("in", site.inFeatures()).with("out", out);
+    this.scale = trainable("vera_lambda_b", scale);
+    this.d = trainable("vera_lambda_d", d);
+    this.dropout = dropout;
+    this.vera = VERA.with("in", site.inFeatures()).with("out", site.outFeatures());
     this.merge =
-        MERGE
+        WeightDelta.of(DELTA, 1, site.isTransposed())
             .with("in", site.inFeatures())
-            .with("out", out)
-            .with("delta", site.isTransposed() ? "torch.t(delta)" : "delta");
+            .with("out", site.outFeatures());
   }
 
   @Override
@@ -77,6 +76,13 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray merge(NDArray weight) {
-    return merge.call(weight, a, b, d.value(), scale.value());
+    return merge.into(weight, a, b, d.value(), scale.value());
+  }
+
+  @Override
+  public void close() {
+    super.close();
+    a.close();
+    b.close();
   }
 }

@@ -7,6 +7,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Targets;
@@ -42,7 +43,8 @@ class LoraTest {
       assertThat(model.adapter("default").configText()).contains("\"fan_in_fan_out\": false");
     }
     try (PeftModel model = load("tiny-bert")) {
-      LoraConfig all = completed(model, LoraConfig.ofRank(2).targetingAllLinear());
+      LoraConfig all =
+          completed(model, LoraConfig.ofRank(2).targetModules(TargetModules.ALL_LINEAR));
       // "dense" ends the pooler's name as well as those in the layers, and all are meant.
       assertThat(all.targetModules())
           .isEqualTo(TargetModules.of(List.of("query", "key", "value", "dense")));
@@ -62,10 +64,10 @@ class LoraTest {
     Map<String, Integer> ranks = new LinkedHashMap<>();
     List<String> patterns = List.of("v_proj", ".*_proj", "q_proj", "self_attn.q_proj", "[a-z_]+");
     patterns.forEach(pattern -> ranks.put(pattern, 1 + ranks.size()));
-    LoraConfig config = LoraConfig.ofRank(8).ranks(ranks);
+    LoraConfig config = LoraConfig.ofRank(8).rankPattern(ranks);
     assertThat(config.rankPattern().keySet()).containsExactlyElementsOf(patterns);
     try (PeftModel model = load("tiny-llama")) {
-      model.adapt(config.targeting("q_proj", "v_proj"));
+      model.adapt(config.targetModules("q_proj", "v_proj"));
       assertThat(rankOf(model, "v_proj")).isOne();
       assertThat(rankOf(model, "q_proj")).isEqualTo(2);
       assertThat(model.adapter("default").configText())
@@ -130,11 +132,12 @@ class LoraTest {
   /** As in PEFT, dropout is before A of a linear module, and embeddings have none. */
   @Test
   void embeddingsHaveNoDropout() {
-    LoraConfig config = LoraConfig.ofRank(2).dropout(0.7).initialization(LoraInitialization.RANDOM);
-    try (PeftModel model = load("tiny-llama").adapt(config.targeting("embed_tokens"))) {
+    LoraConfig config =
+        LoraConfig.ofRank(2).loraDropout(0.7).initLoraWeights(LoraInitialization.RANDOM);
+    try (PeftModel model = load("tiny-llama").adapt(config.targetModules("embed_tokens"))) {
       assertThat(loss(model, 1)).isEqualTo(loss(model, 2));
     }
-    try (PeftModel model = load("tiny-llama").adapt(config.targeting("q_proj"))) {
+    try (PeftModel model = load("tiny-llama").adapt(config.targetModules("q_proj"))) {
       assertThat(loss(model, 1)).isNotEqualTo(loss(model, 2));
     }
   }
@@ -142,7 +145,7 @@ class LoraTest {
   @Test
   void tokensThatAreNotThereAreRefused() {
     try (PeftModel model = load("tiny-llama")) {
-      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).trainingTokens(5, 40)))
+      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).trainableTokenIndices(5, 40)))
           .hasMessageContaining("[5, 40]; expected ids below 40");
       assertThat(model.adapters()).isEmpty();
     }

@@ -1,0 +1,75 @@
+package io.github.peft4j.data;
+
+import java.math.BigDecimal;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells labels of classes from what stands in a label's place: nothing, a number that marks
+ * examples without a label, or a word that tools write for a missing value.
+ */
+final class LabelValues {
+
+  /** What pandas reads as a missing value, and so writes. */
+  private static final Set<String> MISSING =
+      Set.of(
+          "nan",
+          "NaN",
+          "-nan",
+          "-NaN",
+          "None",
+          "null",
+          "NULL",
+          "NA",
+          "<NA>",
+          "N/A",
+          "n/a",
+          "#NA",
+          "#N/A",
+          "#N/A N/A");
+
+  private static final Pattern NEGATIVE = Pattern.compile("-\\d+(\\.0*)?");
+  private static final Pattern NUMBER = Pattern.compile("[+-]?\\d{1,30}(\\.\\d{0,30})?");
+
+  private final Map<String, Seen> byMeaning = new HashMap<>();
+
+  /** How a label was written first, and where. */
+  private record Seen(String label, long line) {}
+
+  /** Why a value is no label, or null if it may be one. */
+  static @Nullable String problem(@Nullable String value) {
+    String label = value == null ? "" : value.strip();
+    if (label.isEmpty()) {
+      return value == null ? "missing or null" : "blank";
+    }
+    if (MISSING.contains(label)) {
+      return "'" + label + "', which tools write for a missing value";
+    }
+    return NEGATIVE.matcher(label).matches()
+        ? label + ", which data sets write for examples without a label"
+        : null;
+  }
+
+  /** Takes note of a label; what is wrong with it beside those before, or null. */
+  @Nullable String contradiction(String label, long line) {
+    Seen first = byMeaning.computeIfAbsent(meaning(label), m -> new Seen(label, line));
+    return first.label().equals(label)
+        ? null
+        : "'%s', but line %d writes it '%s': these would be two classes. Write all labels of a"
+                .formatted(label, first.line(), first.label())
+            + " class in one way";
+  }
+
+  /** Numbers and truth values mean the same however they are written; words may differ in case. */
+  private static String meaning(String label) {
+    if (NUMBER.matcher(label).matches()) {
+      return new BigDecimal(label).stripTrailingZeros().toPlainString();
+    }
+    String small = label.toLowerCase(Locale.ROOT);
+    return small.equals("true") || small.equals("false") ? small : "label " + label;
+  }
+}

@@ -1,0 +1,94 @@
+package io.github.peft4j.io;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** JSON files as Hugging Face's libraries write them: one object, two spaces, nulls kept. */
+public final class JsonFile {
+
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setPrettyPrinting()
+          .serializeNulls()
+          .disableHtmlEscaping()
+          .serializeSpecialFloatingPointValues()
+          .create();
+
+  private JsonFile() {}
+
+  /**
+   * The object in a file.
+   *
+   * @throws IllegalArgumentException naming the file, if it is missing, not JSON or not an object
+   * @throws UncheckedIOException naming the file, if it cannot be read
+   */
+  public static JsonObject read(Path file) {
+    try {
+      String text = Files.readString(file);
+      ForeignFiles.requireJsonText(file, text);
+      return object(JsonParser.parseString(text), file.toString());
+    } catch (JsonParseException e) {
+      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException("the file " + file + " is missing", e);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file, e);
+    }
+  }
+
+  /**
+   * The object in a resource that lies beside a class.
+   *
+   * @throws IllegalStateException if there is none
+   */
+  public static JsonObject resource(Class<?> type, String name) {
+    try (InputStream in = type.getResourceAsStream(name)) {
+      if (in == null) {
+        throw new IllegalStateException(type.getPackageName() + " lacks the resource " + name);
+      }
+      return JsonParser.parseReader(new InputStreamReader(in, StandardCharsets.UTF_8))
+          .getAsJsonObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the resource " + name, e);
+    }
+  }
+
+  /** The text of a file, with its fields in this order. */
+  public static String text(JsonElement json) {
+    return GSON.toJson(json);
+  }
+
+  /** The text of a file with sorted fields. */
+  public static String sorted(Map<String, JsonElement> fields) {
+    JsonObject sorted = new JsonObject();
+    new TreeMap<>(fields).forEach(sorted::add);
+    return text(sorted);
+  }
+
+  /** A map of texts or numbers as an object with sorted fields. */
+  public static JsonElement sortedObject(Map<String, ?> values) {
+    return GSON.toJsonTree(new TreeMap<>(values));
+  }
+
+  private static JsonObject object(JsonElement json, String file) {
+    if (json.isJsonObject()) {
+      return json.getAsJsonObject();
+    }
+    String found = json.isJsonArray() ? "an array" : json.isJsonNull() ? "null" : "a value";
+    throw new IllegalArgumentException(file + ": expected a JSON object, found " + found);
+  }
+}

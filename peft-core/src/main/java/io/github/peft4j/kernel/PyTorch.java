@@ -1,0 +1,71 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.engine.Engine;
+import ai.djl.engine.EngineException;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.util.Platform;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Starts PyTorch. All of peft4j reaches the engine through this class, so that {@link OpenMp} is
+ * set up before PyTorch's libraries are loaded.
+ */
+public final class PyTorch {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PyTorch.class);
+
+  private static boolean started;
+
+  private PyTorch() {}
+
+  /**
+   * DJL's PyTorch engine, started at the first call.
+   *
+   * @throws IllegalStateException if PyTorch's native libraries are neither on the class path nor
+   *     can be downloaded, naming the dependencies to add
+   */
+  public static synchronized Engine engine() {
+    if (started) {
+      return Engine.getEngine("PyTorch");
+    }
+    OpenMp.prepare();
+    Engine engine;
+    try {
+      engine = Engine.getEngine("PyTorch");
+    } catch (EngineException e) {
+      throw explained(e, PyTorch.class.getClassLoader());
+    }
+    started = true;
+    LOG.debug("PyTorch {}: {} threads an operation", engine.getVersion(), JniUtils.getNumThreads());
+    return engine;
+  }
+
+  /** The error itself, or one that names the dependencies if natives are not on the class path. */
+  static RuntimeException explained(EngineException e, ClassLoader classPath) {
+    Platform platform = Platform.fromSystem("pytorch");
+    List<String> missing = new ArrayList<>();
+    if (classPath.getResource("jnilib/pytorch.properties") == null) {
+      missing.add(
+          "ai.djl.pytorch:pytorch-jni:%s-%s"
+              .formatted(platform.getVersion(), platform.getApiVersion()));
+    }
+    if (classPath.getResource("native/lib/pytorch.properties") == null) {
+      missing.add(
+          "ai.djl.pytorch:pytorch-native-cpu:%s with the classifier %s"
+              .formatted(platform.getVersion(), platform.getClassifier()));
+    }
+    if (missing.isEmpty()) {
+      return e;
+    }
+    return new IllegalStateException(
+        "PyTorch's native libraries are not on the class path and could not be downloaded ("
+            + e.getMessage()
+            + "). For the CPU, add "
+            + String.join(" and ", missing)
+            + " in the scope runtime; for a CUDA GPU, run once with access to the network",
+        e);
+  }
+}

@@ -1,0 +1,85 @@
+package io.github.peft4j.train;
+
+import com.google.gson.JsonParser;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.tuner.Trainable;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * All that the losses of a run depend on, by name: a run is only ever continued as it was begun.
+ */
+final class RunFacts {
+
+  static final String DATA = "data_sha256";
+  static final String TOTAL_STEPS = "total_steps";
+
+  private static final String BASE = "base_sha256";
+  private static final String SEED = "seed";
+  private static final String ADAPTER = "adapter.";
+
+  /** Fields of adapter_config.json that no loss depends on: where the model lay, and who wrote. */
+  private static final Set<String> PLACES =
+      Set.of("base_model_name_or_path", "revision", "peft_version", "inference_mode");
+
+  private RunFacts() {}
+
+  /** The facts of a run. */
+  static Map<String, String> of(
+      FineTuner settings,
+      Adapter adapter,
+      Examples<?> examples,
+      int maxLength,
+      long totalSteps,
+      Map<Trainable, ParameterGroup> groups) {
+    Map<String, String> facts = new TreeMap<>();
+    adapterFacts(adapter, facts);
+    if (settings.folder != null) { // else reading all weights would be for nothing
+      String sha256 = settings.model.baseSha256();
+      facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
+    }
+    facts.put("labels", settings.model.base().task().labels().toString());
+    facts.put("precision", settings.model.base().precision().toString());
+    facts.put(DATA, examples.dataset().sha256());
+    facts.put("batch_size", "" + settings.batchSize);
+    facts.put("accumulation", "" + settings.accumulation);
+    facts.put("max_length", "" + maxLength);
+    facts.put(TOTAL_STEPS, "" + totalSteps);
+    facts.put("learning_rate", "" + settings.learningRate);
+    facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
+    facts.put("weight_decay", "" + settings.weightDecay);
+    facts.put("parameter_groups", counted(groups).toString());
+    facts.put("clip_norm", "" + settings.clipNorm);
+    facts.put("bucket_by_length", "" + settings.bucketing);
+    facts.put("skip_too_long", "" + settings.skipTooLong);
+    facts.put(SEED, "" + settings.seed);
+    return facts;
+  }
+
+  /** The fields of the adapter's config. */
+  private static void adapterFacts(Adapter adapter, Map<String, String> facts) {
+    JsonParser.parseString(adapter.configText())
+        .getAsJsonObject()
+        .asMap()
+        .forEach(
+            (field, value) -> {
+              if (!PLACES.contains(field)) {
+                facts.put(ADAPTER + field, value.toString());
+              }
+            });
+  }
+
+  /** Whether a fact has a place of its own in the adapter's files. */
+  static boolean isSaidElsewhere(String fact) {
+    return fact.startsWith(ADAPTER) || Set.of(BASE, DATA, SEED).contains(fact);
+  }
+
+  /** How many tensors are trained in which way. */
+  private static Map<String, Integer> counted(Map<Trainable, ParameterGroup> groups) {
+    Map<String, Integer> counts = new TreeMap<>();
+    groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
+    return counts;
+  }
+}

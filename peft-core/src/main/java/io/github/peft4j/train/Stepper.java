@@ -1,0 +1,107 @@
+package io.github.peft4j.train;
+
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.TransformerModel;
+import java.util.Arrays;
+import java.util.List;
+
+/** Makes the steps of a training: batches forwards and backwards, then the update. */
+final class Stepper {
+
+  private final TransformerModel model;
+  private final TrainingSetup setup;
+  private final AdapterTraining training;
+  private final double clipNorm;
+  private final long seed;
+  private final AdamW optimizer;
+  private final TrainingRule.Correction correction;
+  private final Backpropagation backpropagation;
+
+  /**
+   * What came of a step.
+   *
+   * @param loss the mean of its labels' losses, with the adapter's penalty
+   * @param norm of the gradient, before it was clipped
+   * @param rate the learning rate
+   * @param tokens of its batches, without padding
+   */
+  record Result(double loss, double norm, double rate, long tokens) {
+
+    /** Whether the gradient can be used; if not, the tensors are as before the step. */
+    boolean isFinite() {
+      return Double.isFinite(loss) && Double.isFinite(norm);
+    }
+  }
+
+  Stepper(
+      FineTuner settings,
+      TrainingSetup setup,
+      AdamW optimizer,
+      TrainingRule.Correction correction) {
+    this.model = settings.model.base();
+    this.setup = setup;
+    this.training = setup.training();
+    this.clipNorm = settings.clipNorm;
+    this.seed = settings.seed;
+    this.optimizer = optimizer;
+    this.correction = correction;
+    this.backpropagation = new Backpropagation(training, settings.recompute);
+  }
+
+  /**
+   * Makes a step. If the loss or the gradient is not finite, the tensors stay as they are, and the
+   * gradients stay until {@link #skip} or the end of the training.
+   *
+   * @param step from 0 on
+   */
+  Result step(long step) {
+    List<Batch> batches = setup.plan().batches(setup.plan().examples(step));
+    long[] counts = batches.stream().mapToLong(this::labels).toArray();
+    long labels = Arrays.stream(counts).sum();
+    long tokens = batches.stream().mapToLong(Batch::tokens).sum();
+    double rate = setup.rate(step);
+    try (Calls.Call alone = training.step();
+        Scope scope = new Scope()) {
+      double sum = 0;
+      for (int i = 0; i < batches.size(); i++) {
+        if (counts[i] > 0) {
+          sum += backpropagate(batches.get(i), labels, (seed * 1_000_003 + step) * 1_000_003 + i);
+        }
+      }
+      double loss = sum / Math.max(1, labels) + backpropagation.penalty();
+      Result result = new Result(loss, optimizer.clip(clipNorm), rate, tokens);
+      if (result.isFinite()) {
+        correction.correct();
+        optimizer.update(rate);
+        finish(step);
+        optimizer.clear();
+      }
+      return result;
+    }
+  }
+
+  /** Passes over a step whose gradient cannot be used: the method sees a gradient of zero. */
+  void skip(long step) {
+    try (Calls.Call alone = training.step()) {
+      optimizer.clear();
+      finish(step);
+    }
+  }
+
+  private void finish(long step) {
+    training.afterStep((int) step + 1, (int) setup.totalSteps());
+  }
+
+  private long labels(Batch batch) {
+    return model.count(BatchFeed.targets(model, batch), training.active());
+  }
+
+  private double backpropagate(Batch batch, long labels, long seed) {
+    Targets targets = BatchFeed.targets(model, batch);
+    return backpropagation.run(BatchFeed.input(model, batch), targets, 1.0 / labels, seed);
+  }
+}

@@ -1,0 +1,27 @@
+package io.github.peft4j.train;
+
+/** Asks a training to end after its step. Any thread may give it. */
+final class StopSignal {
+
+  private volatile boolean given;
+  private volatile boolean byShutdown;
+
+  /** Asks the training to end. */
+  void give() {
+    given = true;
+  }
+
+  /** Asks the training to end soon, because the JVM is shutting down. */
+  void giveByShutdown() {
+    byShutdown = true;
+    given = true;
+  }
+
+  boolean isGiven() {
+    return given;
+  }
+
+  boolean isByShutdown() {
+    return byShutdown;
+  }
+}

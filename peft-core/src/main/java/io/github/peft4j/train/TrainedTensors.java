@@ -1,0 +1,86 @@
+package io.github.peft4j.train;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.kernel.BoundKernel;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.Trainable;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** The tensors that a step of a training changes, by name. */
+final class TrainedTensors implements AutoCloseable {
+
+  private static final Kernel LARGEST_NORM =
+      Kernel.of(
+          """
+          def largest_norm(p: List[Tensor], order: float) -> Tensor:
+              return torch.max(torch.stack(torch._foreach_norm(p, order)))
+          """);
+
+  private final Map<String, NDArray> adapter = new LinkedHashMap<>();
+  private final Map<String, NDArray> all;
+  private final BoundKernel largestNorm;
+
+  TrainedTensors(AdapterTraining training, AdamW optimizer) {
+    List<Trainable> trainables = training.adapter().trainables();
+    for (int i = 0; i < trainables.size(); i++) {
+      adapter.put(i + ".parameter", trainables.get(i).value());
+    }
+    largestNorm = LARGEST_NORM.bind(new NDList(adapter.values()));
+    all = new LinkedHashMap<>(adapter);
+    all.putAll(optimizer.state());
+    Map<String, NDArray> method = training.methodState();
+    all.putAll(method);
+    adapter.putAll(method);
+  }
+
+  /** The adapter's tensors, the optimizer's moments, and what the adapter's method remembers. */
+  Map<String, NDArray> all() {
+    return Collections.unmodifiableMap(all);
+  }
+
+  /**
+   * Whether every element of the adapter's trained tensors is a finite number. The second norm is
+   * much the faster one, but squares may overflow.
+   */
+  boolean areFinite() {
+    return isFinite(2) || isFinite(Double.POSITIVE_INFINITY);
+  }
+
+  private boolean isFinite(double order) {
+    try (Scope scope = new Scope()) {
+      return Double.isFinite(Tensors.floats(largestNorm.call(order))[0]);
+    }
+  }
+
+  /** A copy of the adapter's tensors and of what its method remembers, in Java's memory. */
+  Map<String, float[]> copy() {
+    Map<String, float[]> values = new LinkedHashMap<>();
+    adapter.forEach((name, tensor) -> values.put(name, Tensors.floats(tensor)));
+    return values;
+  }
+
+  /** Sets the tensors to what {@link #copy} gave. */
+  void set(Map<String, float[]> values) {
+    values.forEach(
+        (name, numbers) -> set(Objects.requireNonNull(adapter.get(name), name), numbers));
+  }
+
+  private static void set(NDArray tensor, float[] numbers) {
+    try (NDArray value = tensor.getManager().create(numbers, tensor.getShape())) {
+      Tensors.copy(tensor, value);
+    }
+  }
+
+  @Override
+  public void close() {
+    largestNorm.close();
+  }
+}

@@ -1,0 +1,326 @@
+package io.github.peft4j.train;
+
+import io.github.peft4j.Adapter;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.train.TrainingReport.Ending;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The loop over the steps of a run, and what happens between them. */
+final class TrainingLoop {
+
+  private static final Logger LOG = LoggerFactory.getLogger(TrainingLoop.class);
+
+  private final FineTuner settings;
+  private final StopSignal stop;
+  private final PeftModel model;
+  private final TrainingSetup setup;
+  private final Adapter adapter;
+  private final Evaluator evaluator;
+  private final @Nullable Checkpoints checkpoints;
+  private final Listeners listeners;
+  private final History history;
+  private final Stepper stepper;
+  private final TrainedTensors tensors;
+  private final Divergence divergence;
+  private final Clock clock;
+  private RunState state = new RunState();
+  private long tokens;
+
+  /** Whether something has happened since the last checkpoint. */
+  private boolean unsaved;
+
+  /** The tensors of the best evaluation, where no checkpoint holds them. */
+  private @Nullable Map<String, float[]> best;
+
+  TrainingLoop(TrainingRun run, Stepper stepper, TrainedTensors tensors) {
+    this.settings = run.settings;
+    this.stop = run.stop;
+    this.model = run.settings.model;
+    this.setup = run.setup;
+    this.adapter = run.setup.adapter();
+    this.evaluator = run.setup.evaluator(run.settings);
+    this.checkpoints = run.settings.folder == null ? null : new Checkpoints(run.settings.folder);
+    this.listeners = run.listeners;
+    this.history = run.history;
+    this.clock = run.clock;
+    this.stepper = stepper;
+    this.tensors = tensors;
+    this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
+    state.settings = setup.facts();
+  }
+
+  RunState state() {
+    return state;
+  }
+
+  long tokens() {
+    return tokens;
+  }
+
+  /**
+   * Makes the steps that are left.
+   *
+   * @return the step that the adapter is of afterwards
+   */
+  long run() {
+    boolean interrupted = false;
+    try {
+      betweenSteps(); // an evaluation that was due when the former process ended
+      while (!isOver()) {
+        requireStillThere();
+        step();
+        if (Thread.interrupted()) { // else the checkpoint could not be written
+          interrupted = true;
+          stop.give();
+        }
+        betweenSteps();
+      }
+      return giveBack();
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private boolean isOver() {
+    return isComplete() || isNoLongerBetter() || stop.isGiven();
+  }
+
+  private boolean isComplete() {
+    return state.step >= setup.totalSteps();
+  }
+
+  Ending ending() {
+    return isComplete() ? Ending.COMPLETED : isNoLongerBetter() ? Ending.EARLY : Ending.STOPPED;
+  }
+
+  private boolean isNoLongerBetter() {
+    return settings.patience > 0 && state.sinceBest >= settings.patience;
+  }
+
+  private boolean keepsBest() {
+    return settings.keepBest || settings.patience > 0;
+  }
+
+  /** Whether the adapter is still on the model, and not in its weights. */
+  boolean isStillThere() {
+    return !model.isMerged() && model.adapters().get(adapter.name()) == adapter;
+  }
+
+  private void requireStillThere() {
+    if (!isStillThere()) {
+      throw new IllegalStateException(
+          "adapter '"
+              + adapter.name()
+              + "' was removed or merged at step "
+              + state.step
+              + ", while it was being trained; change a model's adapters when the run has ended");
+    }
+  }
+
+  /** Goes on from the newest checkpoint, if there is one. */
+  void resume() {
+    Optional<Checkpoints.Whole> newest =
+        checkpoints == null ? Optional.empty() : checkpoints.newestWhole();
+    if (newest.isEmpty()) {
+      return;
+    }
+    Checkpoints.Whole last = newest.get();
+    SettingsCheck.requireSame(last, setup.facts(), setup.totalSteps());
+    history.goOnFrom(last.folder());
+    restore(last);
+    state = last.state();
+    state.settings = setup.facts();
+    if (keepsBest() && state.bestStep > 0 && state.bestStep != state.step) {
+      requireBest();
+    }
+  }
+
+  /** Forgets the best evaluation if its checkpoint is damaged. */
+  private void requireBest() {
+    try {
+      Checkpoints.whole(checkpoints().at(state.bestStep));
+    } catch (IllegalArgumentException | UncheckedIOException e) {
+      LOG.warn(
+          "the checkpoint of the best evaluation, at step {}, is damaged: {}; the best one from"
+              + " here on is kept",
+          state.bestStep,
+          e.getMessage());
+      state.forgetBest();
+    }
+  }
+
+  private Checkpoints checkpoints() {
+    return Objects.requireNonNull(checkpoints);
+  }
+
+  private void restore(Checkpoints.Whole checkpoint) {
+    try (Calls.Call alone = setup.training().step()) {
+      Checkpoints.read(checkpoint.folder(), tensors.all());
+      setup.training().resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+    }
+  }
+
+  private void step() {
+    long start = System.nanoTime();
+    Stepper.Result result = stepper.step(state.step);
+    if (!result.isFinite()) {
+      skip(result);
+    }
+    state.step++;
+    state.losses.add(result.loss());
+    unsaved = true;
+    if (result.isFinite() && !tensors.areFinite()) {
+      throw diverged(Divergence.NOT_FINITE, "");
+    }
+    tokens += result.tokens();
+    double seconds = (System.nanoTime() - start) / 1e9;
+    clock.trained(seconds);
+    listeners.onStep(
+        new StepEvent(
+            state.step,
+            setup.totalSteps(),
+            (double) state.step / setup.plan().stepsPerEpoch(),
+            result.loss(),
+            result.rate(),
+            result.norm(),
+            tokens,
+            result.tokens() / seconds));
+  }
+
+  /** Passes over a step whose gradient is not finite, if that is allowed. */
+  private void skip(Stepper.Result result) {
+    long step = state.step + 1;
+    requireSound(Divergence.seen(step, result));
+    if (state.skipped.size() >= settings.skipNonFinite) {
+      throw divergence.ofGradient(step, result, state.skipped, settings.skipNonFinite);
+    }
+    LOG.warn(
+        "{}{}. The step is skipped; skipped so far: {}",
+        Divergence.seen(step, result),
+        divergence.examples(step),
+        state.skipped);
+    stepper.skip(step - 1);
+    state.skipped.add(step);
+  }
+
+  private void requireSound(String seen) {
+    divergence
+        .ruin(state)
+        .ifPresent(
+            ruin -> {
+              throw diverged(ruin, seen);
+            });
+  }
+
+  /** The last update ruined the tensors: the adapter goes back to the last checkpoint. */
+  private TrainingException diverged(String ruin, String seen) {
+    Optional<Checkpoints.Whole> good = lastGood();
+    TrainingException error =
+        divergence.ofUpdate(state, ruin, seen, good.map(Checkpoints.Whole::folder));
+    good.ifPresent(
+        whole -> {
+          restore(whole);
+          state = whole.state();
+        });
+    return error;
+  }
+
+  private Optional<Checkpoints.Whole> lastGood() {
+    if (checkpoints == null || checkpoints.newest().isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      return checkpoints.newestWhole();
+    } catch (IllegalArgumentException damaged) {
+      LOG.warn(damaged.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** Evaluates and saves, where that is due. */
+  private void betweenSteps() {
+    requireStillThere();
+    boolean last = state.step == setup.totalSteps();
+    boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
+    EncodedDataset validation = setup.validation();
+    boolean evaluates =
+        validation != null
+            && state.step > 0
+            && !state.isEvaluated()
+            && (last || due(settings.evaluateEvery, epochEnds));
+    boolean saves = checkpoints != null && due(settings.checkpointEvery, epochEnds);
+    if (unsaved && (evaluates || saves || last || stop.isGiven())) {
+      requireSound("");
+    }
+    if (evaluates && validation != null) {
+      evaluate(validation);
+    }
+    if (checkpoints != null && unsaved && (saves || isOver() || state.bestStep == state.step)) {
+      save(checkpoints);
+    }
+  }
+
+  private boolean due(int every, boolean epochEnds) {
+    return every > 0 ? state.step % every == 0 : epochEnds;
+  }
+
+  private void evaluate(EncodedDataset data) {
+    Optional<Metrics> measured = evaluator.evaluate(data, stop::isByShutdown);
+    if (measured.isEmpty()) {
+      return;
+    }
+    Metrics metrics = measured.get();
+    state.evaluated(metrics, setup.metric());
+    unsaved = true;
+    if (checkpoints == null && keepsBest() && state.bestStep == state.step) {
+      best = tensors.copy();
+    }
+    listeners.onEvaluation(new EvaluationEvent(state.step, metrics));
+  }
+
+  private void save(Checkpoints checkpoints) {
+    state.seconds = clock.total();
+    history.record(setup.training(), state, state.step, state.seconds);
+    checkpoints.write(model, adapter.name(), tensors.all(), state);
+    unsaved = false;
+  }
+
+  /**
+   * Sets the adapter to what the run gives back.
+   *
+   * @return the step that it is of
+   */
+  private long giveBack() {
+    if (state.step < setup.totalSteps() && stop.isGiven()) {
+      LOG.warn(
+          "the training was stopped{} after step {} of {}; {}",
+          stop.isByShutdown() ? " by the JVM's shutdown" : "",
+          state.step,
+          setup.totalSteps(),
+          divergence.saved() + (checkpoints == null ? "" : ": the same lines go on from there"));
+    }
+    if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
+      return state.step;
+    }
+    requireStillThere();
+    try (Calls.Call alone = setup.training().step()) {
+      if (checkpoints != null) {
+        Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());
+      } else if (best != null) {
+        tensors.set(best);
+      }
+      setup.training().resumed((int) state.bestStep, (int) setup.totalSteps());
+    }
+    return state.bestStep;
+  }
+}

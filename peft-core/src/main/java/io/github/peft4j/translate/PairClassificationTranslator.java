@@ -1,0 +1,29 @@
+package io.github.peft4j.translate;
+
+import io.github.peft4j.data.EncodedExample;
+import io.github.peft4j.data.TextPair;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.TransformerModel;
+
+/**
+ * Lets DJL's {@code Predictor} classify pairs of texts, as {@link TextClassificationTranslator}
+ * lets it classify texts.
+ */
+public final class PairClassificationTranslator extends ClassificationTranslator<TextPair> {
+
+  /**
+   * Creates a translator.
+   *
+   * @param model that the predictor's block is, or has as its base
+   * @param tokenizer of the model
+   * @throws IllegalArgumentException if the model does not classify texts
+   */
+  public PairClassificationTranslator(TransformerModel model, Tokenizer tokenizer) {
+    super(model, tokenizer);
+  }
+
+  @Override
+  EncodedExample encode(TextClassifier classifier, TextPair pair) {
+    return classifier.encode(pair);
+  }
+}

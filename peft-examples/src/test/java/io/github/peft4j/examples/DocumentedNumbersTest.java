@@ -1,0 +1,56 @@
+package io.github.peft4j.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.util.Platform;
+import io.github.peft4j.pretrained.MiniLm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** What README.md repeats is what its source says. */
+class DocumentedNumbersTest {
+
+  private static final Path ROOT = Path.of("..");
+  private static final Pattern NUMBER = Pattern.compile("\\d+(?:[.,]\\d+)*");
+
+  @Test
+  void numbersOfSpeedAreThoseOfThePerformancePage() throws IOException {
+    String readme = Files.readString(ROOT.resolve("README.md"));
+    String marked = readme.split("<!-- numbers of docs/performance.md -->\n", 2)[1];
+    String paragraph = marked.split("\n\n", 2)[0].replace("H100", "");
+
+    assertThat(numbers(paragraph)).hasSizeGreaterThan(5);
+    assertThat(numbers(Files.readString(ROOT.resolve("docs/performance.md"))))
+        .containsAll(numbers(paragraph));
+  }
+
+  private static Set<String> numbers(String text) {
+    return NUMBER.matcher(text).results().map(MatchResult::group).collect(Collectors.toSet());
+  }
+
+  @Test
+  void versionsToAddAreThoseOfTheBuild() throws IOException {
+    Platform platform = Platform.fromSystem("pytorch");
+    String pytorch = platform.getVersion();
+    String readme = Files.readString(ROOT.resolve("README.md")).replaceAll("\\s+", "");
+
+    for (String coordinates :
+        List.of(
+            "ai.djl.pytorch:pytorch-jni:" + pytorch + "-" + platform.getApiVersion(),
+            "ai.djl.pytorch:pytorch-native-cpu:" + pytorch,
+            MiniLm.JAR)) {
+      String[] parts = coordinates.split(":", -1);
+      assertThat(readme)
+          .contains(
+              "<groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version>"
+                  .formatted((Object[]) parts));
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.peft4j.methods.adapterhub;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.tuner.HiddenSite;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.SublayerSite;
+import java.util.Locale;
+
+/**
+ * The modules that AdapterHub's library adds to models. Where it keeps the adapters of a layer's
+ * branches differs from one family to the next: adapter_modules.json says it by {@code model_type},
+ * below the layer, for each kind of branch and, where stacks differ, for that of a stack.
+ */
+final class AdapterHubModules {
+
+  private static final JsonObject BY_MODEL_TYPE =
+      JsonFile.resource(AdapterHubModules.class, "adapter_modules.json");
+
+  private AdapterHubModules() {}
+
+  /**
+   * The module of a site's bottleneck adapters.
+   *
+   * @throws UnsupportedMethodException if it is not known for models of this type
+   */
+  static String ofAdapters(Site<?, ?> site, String modelType) {
+    return site instanceof HiddenSite end
+        ? end.stack() + ".invertible_adapters"
+        : ofAdapters((SublayerSite) site, modelType);
+  }
+
+  private static String ofAdapters(SublayerSite branch, String modelType) {
+    JsonElement family = BY_MODEL_TYPE.get(modelType);
+    if (family == null) {
+      throw new UnsupportedMethodException(
+          "where AdapterHub's library keeps the adapters of a model of type '"
+              + modelType
+              + "' is not known; known are "
+              + BY_MODEL_TYPE.keySet()
+              + ". Save the adapter as Hugging Face PEFT does, by save(folder)");
+    }
+    JsonObject modules = family.getAsJsonObject();
+    String kind = branch.kind().name().toLowerCase(Locale.ROOT);
+    JsonElement ofStack = modules.get(branch.stack() + "." + kind);
+    JsonElement module = ofStack != null ? ofStack : modules.get(kind);
+    return branch.layerName() + "." + module.getAsString();
+  }
+
+  /**
+   * The module that the library keeps what all layers share in: the body of a model, which in an
+   * encoder-decoder holds both stacks. Followed by a point, or empty at the root.
+   *
+   * @param stack the name of a stack
+   */
+  static String body(String stack) {
+    String body = stack.replaceFirst("(^|\\.)(encoder|decoder)$", "");
+    return body.isEmpty() ? "" : body + ".";
+  }
+}

@@ -1,0 +1,55 @@
+package io.github.peft4j.methods.adapterhub;
+
+import com.google.gson.JsonObject;
+import io.github.peft4j.AdapterHubMapping;
+import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.TargetModules;
+import java.util.List;
+
+/** (IA)³ in AdapterHub's files, which are read only: there it is a LoRA of rank 1 that scales. */
+public final class Ia3Mapping implements AdapterHubMapping<Ia3Config> {
+
+  @Override
+  public Class<Ia3Config> configType() {
+    return Ia3Config.class;
+  }
+
+  @Override
+  public String architecture() {
+    return AdapterHubLoraConfig.ARCHITECTURE;
+  }
+
+  @Override
+  public boolean means(JsonObject config) {
+    return AdapterHubLoraConfig.scales(config);
+  }
+
+  /** The library scales outputs alone: of keys, values, and the first map of the network. */
+  @Override
+  public Ia3Config read(JsonObject config, TargetModules modules, String source) {
+    AdapterHubLoraConfig theirs = AdapterHubLoraConfig.of(config, source);
+    if (theirs.r() != 1 || theirs.alpha() != 1) {
+      throw new UnsupportedMethodException(
+          source
+              + ": fields 'r' and 'alpha' are "
+              + theirs.r()
+              + " and "
+              + theirs.alpha()
+              + ", which peft4j does not support for (IA)³; expected 1 and 1");
+    }
+    Ia3Config targeted = Ia3Config.defaults().targetModules(modules);
+    return targeted.feedforwardModules(List.of());
+  }
+
+  @Override
+  public boolean isWritable() {
+    return false;
+  }
+
+  @Override
+  public List<String> names(Site<?, ?> site, String key, String adapter, String modelType) {
+    return List.of(site.name() + ".loras." + adapter + ".lora_B");
+  }
+}

@@ -1,0 +1,97 @@
+package io.github.peft4j.methods.adapterhub.prefixtuning;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.common.prompt.PastKeyValues;
+import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The prefixes of a stack, for its attention over itself and for that over an encoder. Each is the
+ * keys and values of all layers: W₂ f(W₁ E + b₁) + b₂ with E [n, D], W₁ [m, D] and W₂ [2 L K d, m];
+ * or, flat, a vector of n 2 L K d numbers. Tokens pass by, with relative positions as the library
+ * counts them.
+ */
+final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+
+  private static final Kernel NETWORK =
+      Kernel.of(
+          """
+          def network(e: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
+              return torch.linear(torch.{f}(torch.linear(e, w1, b1)), w2, b2)
+          """);
+
+  private final int n;
+  private final @Nullable Network network;
+  private final long d;
+  private final boolean relative;
+  private final Initial initial;
+
+  /**
+   * The network that makes keys and values.
+   *
+   * @param width m
+   * @param nonLinearity f, by PyTorch's name
+   */
+  record Network(long width, String nonLinearity) {}
+
+  /**
+   * Creates the prefixes of the stack that an input feeds, of which there are none yet.
+   *
+   * @param network that makes them; null for flat ones
+   */
+  AdapterHubPrefixes(int n, @Nullable Network network, InputSite input, Initial initial) {
+    this.n = n;
+    this.network = network;
+    this.d = input.embedding().dimension();
+    this.relative = input.isRelative();
+    this.initial = initial;
+  }
+
+  /**
+   * Adds a prefix.
+   *
+   * @param name of the kind of attention, as the library calls it
+   * @param layers L
+   * @return keys and values (2 L, K, n, d), computed once a run
+   */
+  Shared add(String name, int layers, AttentionSite.Heads heads) {
+    long out = 2L * layers * heads.keyValues() * heads.dimension();
+    int before = trainables().size();
+    Supplier<NDArray> values =
+        network == null
+            ? trainable(name + ".control_trans", initial.normal(1, n * out))::value
+            : network(name, network, out);
+    Kernel split = PastKeyValues.split(n, layers, heads.keyValues());
+    List<Trainable> own = trainables().subList(before, trainables().size());
+    return reads(new Shared(own, context -> split.call(values.get())));
+  }
+
+  /** As PyTorch starts an Embedding and two Linears. */
+  private Supplier<NDArray> network(String name, Network network, long out) {
+    long m = network.width();
+    String maps = name + ".control_trans.";
+    Trainable e = trainable(name + ".wte.weight", initial.normal(1, n, d));
+    Trainable w1 = trainable(maps + "0.weight", initial.kaimingUniform(m, d));
+    Trainable b1 = trainable(maps + "0.bias", initial.uniform(1 / Math.sqrt((double) d), m));
+    Trainable w2 = trainable(maps + "2.weight", initial.kaimingUniform(out, m));
+    Trainable b2 = trainable(maps + "2.bias", initial.uniform(1 / Math.sqrt((double) m), out));
+    Kernel kernel = NETWORK.with("f", network.nonLinearity());
+    return () -> kernel.call(e.value(), w1.value(), b1.value(), w2.value(), b2.value());
+  }
+
+  @Override
+  public InputSite.Sequence forward(
+      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+    InputSite.Sequence sequence = base.forward(tokens);
+    return relative ? sequence.ahead(n) : sequence;
+  }
+}

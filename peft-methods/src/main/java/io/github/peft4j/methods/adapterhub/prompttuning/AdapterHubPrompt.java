@@ -1,0 +1,30 @@
+package io.github.peft4j.methods.adapterhub.prompttuning;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TunerLayer;
+
+/** [P; e(x)], with n trained vectors P [n, d] in front of the embedded sequence e(x) (B, T, d). */
+final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+    implements InputSite.Prepending {
+
+  private final Trainable prompt;
+
+  /** Creates a prompt that starts so. */
+  AdapterHubPrompt(NDArray initial) {
+    this.prompt = trainable("prompt_embedding.weight", initial);
+  }
+
+  @Override
+  public long virtualTokens() {
+    return prompt.value().getShape().get(0);
+  }
+
+  @Override
+  public InputSite.Sequence forward(
+      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+    return base.forward(tokens).prependEmbedded(prompt.value());
+  }
+}

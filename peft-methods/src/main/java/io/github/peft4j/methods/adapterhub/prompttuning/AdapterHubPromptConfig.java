@@ -1,0 +1,49 @@
+package io.github.peft4j.methods.adapterhub.prompttuning;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.withers.Withers;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Settings of AdapterHub's prompt tuning, with the names and defaults of its PromptTuningConfig
+ * ({@code adapters} 1.3.0, configuration/adapter_config.py).
+ *
+ * @param promptLength n, above 0; 10
+ * @param promptInit how the prompt starts
+ * @param promptInitText the text that it starts from, or null
+ * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
+ *     from
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ */
+@Withers
+public record AdapterHubPromptConfig(
+    int promptLength,
+    AdapterHubPromptInit promptInit,
+    @Nullable String promptInitText,
+    @Nullable Integer initWeightsSeed,
+    @Nullable List<String> modulesToSave)
+    implements PeftConfig, AdapterHubPromptConfigWithers {
+
+  /** Checks the values. */
+  public AdapterHubPromptConfig {
+    Configs.check(AdapterHubPromptConfig.class)
+        .positive("prompt_length", promptLength)
+        .that(
+            promptInit != AdapterHubPromptInit.FROM_STRING || promptInitText != null,
+            "prompt_init_text",
+            promptInitText,
+            "a text, since prompt_init is from_string");
+  }
+
+  /** Every field as the method's {@code adapter_config.json} has it. */
+  public static AdapterHubPromptConfig defaults() {
+    return Configs.withDefaults(AdapterHubPromptConfig.class);
+  }
+
+  /** The library's defaults with this many virtual tokens. */
+  public static AdapterHubPromptConfig ofVirtualTokens(int n) {
+    return defaults().promptLength(n);
+  }
+}

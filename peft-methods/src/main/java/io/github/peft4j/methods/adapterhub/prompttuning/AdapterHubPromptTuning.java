@@ -1,0 +1,40 @@
+package io.github.peft4j.methods.adapterhub.prompttuning;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.WordVectors;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.Objects;
+
+/**
+ * Prompt tuning (Lester et al. 2021, arXiv:2104.08691) as AdapterHub's library {@code adapters}
+ * 1.3.0 computes it ({@code methods/prompt_tuning.py}): like {@link
+ * io.github.peft4j.methods.prompttuning.PromptTuning}, but the vectors come in front of embeddings
+ * that have their positions, segments and norm already.
+ */
+public final class AdapterHubPromptTuning extends BaseMethod<AdapterHubPromptConfig> {
+
+  /** The method. */
+  public AdapterHubPromptTuning() {
+    super("ADAPTERHUB_PROMPT_TUNING", AdapterHubPromptConfig.class);
+  }
+
+  @Override
+  public void inject(AdapterHubPromptConfig config, Sites sites) {
+    InputSite input = sites.all(InputSite.class).get(0);
+    sites.rewrite(input, new AdapterHubPrompt(initial(config, input, sites)));
+  }
+
+  private static NDArray initial(AdapterHubPromptConfig config, InputSite input, Sites sites) {
+    int n = config.promptLength();
+    return config.promptInit() == AdapterHubPromptInit.RANDOM_UNIFORM || !sites.isFresh()
+        ? sites.initial().uniform(0.5, n, input.embedding().dimension())
+        : WordVectors.of(
+            Objects.requireNonNull(config.promptInitText()),
+            n,
+            "AdapterHubPromptConfig: field 'prompt_init_text'",
+            input,
+            sites);
+  }
+}

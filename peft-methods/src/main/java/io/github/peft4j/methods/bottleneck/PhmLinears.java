@@ -1,0 +1,181 @@
+package io.github.peft4j.methods.bottleneck;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.bottleneck.fields.Phm;
+import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.Trainable;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compacter's maps (Mahabadi et al. 2021, arXiv:2106.04647, section 4): parametrised hypercomplex
+ * multiplication
+ *
+ * <pre>
+ * Wᵀ = Σᵢ Aᵢ ⊗ Bᵢ      Aᵢ [p, p], Bᵢ [in / p, out / p] = Sᵢ Tᵢ of rank r, i = 1 … p
+ * </pre>
+ *
+ * <p>where all layers share the Aᵢ, or have their own, and may share the Bᵢ. AdapterHub's {@code
+ * methods/modeling.py}: PHMLayer and init_shared_parameters.
+ */
+final class PhmLinears {
+
+  /** What stands before the keys of tensors that layers share; the first layer holds them. */
+  static final String SHARED = "shared_parameters.";
+
+  private static final Kernel WEIGHT =
+      Kernel.of(
+          """
+          def weight(a: Tensor, b: Tensor) -> Tensor:            # (p, p, p), (p, in / p, out / p)
+              p = torch.size(b, 0)
+              m = torch.size(b, 1)
+              n = torch.size(b, 2)
+              h = torch.mm(torch.t(torch.reshape(a, [p, p * p])), torch.reshape(b, [p, m * n]))
+              h = torch.permute(torch.reshape(h, [p, p, m, n]), [0, 2, 1, 3])
+              return torch.t(torch.reshape(h, [p * m, p * n]))   # (out, in)
+          """);
+  private static final Kernel PRODUCT =
+      Kernel.of(
+          """
+          def product(s: Tensor, t: Tensor) -> Tensor:           # (p, m, r), (p, r, n) → (p, m, n)
+              return torch.bmm(s, t)
+          """);
+  private static final Kernel COPY =
+      Kernel.of(
+          """
+          def copy(a: Tensor) -> Tensor:
+              return torch.clone(a)
+          """);
+  private static final Kernel NO_BIAS =
+      Kernel.of(
+          """
+          def no_bias(b: Tensor) -> Tensor:                      # (p, in / p, out / p) → (out)
+              out = torch.size(b, 0) * torch.size(b, 2)
+              return torch.zeros([out], dtype=b.dtype, layout=None, device=b.device)
+          """);
+
+  /** p matrices [p, m, n], or two stacks of which they are the products. */
+  private record Matrices(Trainable first, @Nullable Trainable second) {
+
+    NDArray value() {
+      return second == null ? first.value() : PRODUCT.call(first.value(), second.value());
+    }
+
+    Shared shared() {
+      return second == null
+          ? new Shared(List.of(first), context -> COPY.call(first.value()))
+          : new Shared(List.of(first, second), context -> value());
+    }
+  }
+
+  /** One map. */
+  private record PhmLinear(
+      Function<ForwardContext, NDArray> a, Function<ForwardContext, NDArray> b, @Nullable Trainable added)
+      implements Affine {
+
+    @Override
+    public NDArray weight(ForwardContext context) {
+      return WEIGHT.call(a.apply(context), b.apply(context));
+    }
+
+    @Override
+    public NDArray bias(ForwardContext context) {
+      return added == null ? NO_BIAS.call(b.apply(context)) : added.value();
+    }
+  }
+
+  private final Phm config;
+  private final Initial initial;
+  private final long p;
+  private final Map<String, Shared> shared = new HashMap<>();
+
+  /** The maps of one adapter, in all layers. */
+  PhmLinears(Phm config, Initial initial) {
+    this.config = config;
+    this.initial = initial;
+    this.p = config.phmDim();
+  }
+
+  /**
+   * A layer's map.
+   *
+   * @param module its name in the layer
+   * @param position "down" or "up", by which shared tensors are called
+   * @param layer declares the tensors, and reads what others have declared
+   */
+  Affine map(String module, String position, long out, long in, Declarations layer) {
+    divides(in);
+    divides(out);
+    String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
+    String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
+    Function<ForwardContext, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
+    Function<ForwardContext, NDArray> b =
+        matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), layer);
+    return new PhmLinear(
+        a, b, config.phmBias() ? layer.trainable(module + ".b", initial.zeros(out)) : null);
+  }
+
+  private void divides(long width) {
+    if (width % p != 0) {
+      throw new IllegalArgumentException(
+          "BottleneckConfig: field 'phm_dim' is "
+              + p
+              + "; expected a divisor of "
+              + width
+              + ": it has to divide the hidden state and the bottleneck");
+    }
+  }
+
+  private Function<ForwardContext, NDArray> matrices(
+      String key, boolean common, Supplier<Matrices> fresh, Declarations layer) {
+    if (common) {
+      Shared value = layer.reads(shared.computeIfAbsent(key, k -> fresh.get().shared()));
+      return context -> context.value(value);
+    }
+    Matrices own = fresh.get();
+    return run -> own.value();
+  }
+
+  /** The Aᵢ, which start small. */
+  private Matrices a(String key, Declarations layer) {
+    return config.factorizedPhmRule()
+        ? new Matrices(
+            rule(layer, key + "_left", rule(p, p, 1)), rule(layer, key + "_right", rule(p, 1, p)))
+        : new Matrices(rule(layer, key, rule(p, p, p)), null);
+  }
+
+  private Trainable rule(Declarations layer, String key, NDArray first) {
+    return config.learnPhm() ? layer.trainable(key, first) : layer.buffer(key, first);
+  }
+
+  private NDArray rule(long... shape) {
+    boolean common = config.sharedPhmRule();
+    return switch (config.phmCInit()) {
+      case NORMAL -> initial.normal(common ? config.phmInitRange() : 0.01, shape);
+      case UNIFORM -> initial.uniform(common ? 1 : 0.01, shape);
+    };
+  }
+
+  /** The Bᵢ. */
+  private Matrices b(String key, long m, long n, Declarations layer) {
+    long r = config.phmRank();
+    return config.factorizedPhmW()
+        ? new Matrices(
+            layer.trainable(key + "_left", xavier(m, r)),
+            layer.trainable(key + "_right", xavier(r, n)))
+        : new Matrices(layer.trainable(key, xavier(m, n)), null);
+  }
+
+  /** Whatever {@code hypercomplex_nonlinearity} says, the library starts by Xavier's normal. */
+  private NDArray xavier(long m, long n) {
+    return initial.normal(Math.sqrt(2.0 / (m + n)), p, m, n);
+  }
+}

@@ -1,0 +1,22 @@
+package io.github.peft4j.methods.bottleneck.fields;
+
+import io.github.peft4j.JsonChoice;
+
+/** How the matrices start that Compacter's layers share. */
+public enum PhmInit implements JsonChoice {
+  /** Normal with deviation {@code phm_init_range}; 0.01 if each layer has its own. */
+  NORMAL("normal"),
+  /** Uniform between -1 and 1; ±0.01 if each layer has its own. */
+  UNIFORM("uniform");
+
+  private final String json;
+
+  PhmInit(String json) {
+    this.json = json;
+  }
+
+  @Override
+  public Object json() {
+    return json;
+  }
+}

@@ -1,0 +1,76 @@
+package io.github.peft4j.methods.bottleneck.fields;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How many times smaller the bottleneck is than the hidden state; below 1 it is larger.
+ *
+ * @param usual of layers that are not named, above 0; null if all are
+ * @param byLayer of the layers that are, by index
+ */
+public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
+
+  /** Checks the values. */
+  public Reduction {
+    byLayer = Map.copyOf(byLayer);
+    if ((usual != null && !fine(usual)) || !byLayer.values().stream().allMatch(Reduction::fine)) {
+      throw new IllegalArgumentException("factors that are finite and above 0");
+    }
+  }
+
+  /** The same factor in every layer. */
+  public static Reduction of(double factor) {
+    return new Reduction(factor, Map.of());
+  }
+
+  private static boolean fine(double factor) {
+    return factor > 0 && Double.isFinite(factor);
+  }
+
+  /** The width of a layer's bottleneck, 1 at least. */
+  public long width(long dimension, int layer) {
+    Double factor = byLayer.getOrDefault(layer, usual);
+    if (factor == null) {
+      throw new IllegalArgumentException(
+          "BottleneckConfig: field 'reduction_factor' is "
+              + byLayer
+              + " and says nothing of layer "
+              + layer
+              + "; expected a \"default\"");
+    }
+    return Math.max(1, (long) (dimension / factor));
+  }
+
+  /** From adapter_config.json: a number, or an object of layers and "default". */
+  public static Reduction fromJson(JsonElement json) {
+    if (!json.isJsonObject()) {
+      return new Reduction(json.getAsDouble(), Map.of());
+    }
+    Map<Integer, Double> byLayer = new TreeMap<>();
+    JsonElement usual = json.getAsJsonObject().get("default");
+    for (Map.Entry<String, JsonElement> entry : json.getAsJsonObject().entrySet()) {
+      if (!entry.getKey().equals("default")) {
+        byLayer.put(Integer.valueOf(entry.getKey()), entry.getValue().getAsDouble());
+      }
+    }
+    return new Reduction(usual == null ? null : usual.getAsDouble(), byLayer);
+  }
+
+  /** As it stands in adapter_config.json. */
+  public JsonElement toJson() {
+    if (byLayer.isEmpty() && usual != null) {
+      return new JsonPrimitive(usual);
+    }
+    JsonObject json = new JsonObject();
+    new TreeMap<>(byLayer).forEach((layer, factor) -> json.addProperty("" + layer, factor));
+    if (usual != null) {
+      json.addProperty("default", usual);
+    }
+    return json;
+  }
+}

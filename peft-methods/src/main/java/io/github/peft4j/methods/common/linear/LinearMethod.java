@@ -1,0 +1,81 @@
+package io.github.peft4j.methods.common.linear;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Configs;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Selection;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A method that rewrites linear maps, each by a layer of its own: queries and values unless the
+ * config names others.
+ *
+ * <pre>{@code
+ * public Hra() {
+ *   super("HRA", HraConfig.class, (site, config, initial) -> new HraLinear(...));
+ * }
+ * }</pre>
+ */
+public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMethod<C> {
+
+  private final LayerFactory<LinearSite, C> linear;
+  private final @Nullable LayerFactory<EmbeddingSite, C> embedding;
+
+  /** Makes the layer of one site. */
+  @FunctionalInterface
+  public interface LayerFactory<S, C> {
+
+    /**
+     * A layer.
+     *
+     * @param initial makes its tensors
+     */
+    TunerLayer<NDArray, NDArray> layer(S site, C config, Initial initial);
+  }
+
+  /** A method for linear maps alone. */
+  protected LinearMethod(String type, Class<C> configType, LayerFactory<LinearSite, C> linear) {
+    this(type, configType, linear, null);
+  }
+
+  /** A method for linear maps and, if there is a factory of their layers, embeddings. */
+  protected LinearMethod(
+      String type,
+      Class<C> configType,
+      LayerFactory<LinearSite, C> linear,
+      @Nullable LayerFactory<EmbeddingSite, C> embedding) {
+    super(type, configType);
+    this.linear = linear;
+    this.embedding = embedding;
+  }
+
+  @Override
+  public final void inject(C config, Sites sites) {
+    Selection<LinearSite> named = config.targets().linear(sites);
+    List<EmbeddingSite> tables = config.targets().embeddings(sites).list();
+    List<LinearSite> maps = tables.isEmpty() ? named.required() : named.list();
+    for (LinearSite site : maps) {
+      sites.rewrite(site, linear.layer(site, config, sites.initial()));
+    }
+    for (EmbeddingSite site : tables) {
+      sites.rewrite(site, layer(site, config, sites.initial()));
+    }
+    config.bias().train(maps, sites);
+  }
+
+  private TunerLayer<NDArray, NDArray> layer(EmbeddingSite site, C config, Initial initial) {
+    if (embedding == null) {
+      throw Configs.error(
+          configType(),
+          "target_modules",
+          config.targetModules(),
+          "linear maps alone: " + type() + " is not for embeddings, such as " + site.name());
+    }
+    return embedding.layer(site, config, initial);
+  }
+}

@@ -1,0 +1,30 @@
+package io.github.peft4j.methods.common.linear;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.TargetedConfig;
+import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.tuner.Selection;
+import io.github.peft4j.tuner.Sites;
+
+/**
+ * A method whose config says which modules it changes: queries and values where it leaves that
+ * open.
+ */
+public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMethod<C> {
+
+  /** See {@link BaseMethod}. */
+  protected TargetedMethod(String type, Class<C> configType) {
+    super(type, configType);
+  }
+
+  /** The modules that the config names, or that are meant where it names none. */
+  protected Selection<?> named(C config, Sites sites) {
+    return Targets.named(config.targetModules(), sites);
+  }
+
+  /** With the modules that are meant by name. */
+  @Override
+  public C complete(C config, Sites sites) {
+    return Configs.name(config, sites, named(config, sites));
+  }
+}

@@ -1,0 +1,56 @@
+package io.github.peft4j.methods.common.linear;
+
+import io.github.peft4j.ConfigPart;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Selection;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.withers.Withers;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which modules a method rewrites, in the fields that most of Hugging Face PEFT's configs have.
+ *
+ * @param targetModules which modules; null for queries and values
+ * @param excludeModules which of those not, or null
+ * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param layersPattern name parts before a layer's index, or null for any
+ */
+@Withers
+public record Targets(
+    @Nullable TargetModules targetModules,
+    @Nullable TargetModules excludeModules,
+    @Nullable List<String> modulesToSave,
+    @Nullable List<Integer> layersToTransform,
+    @Nullable List<String> layersPattern)
+    implements ConfigPart, TargetsWithers {
+
+  /** The linear maps that are named, or meant where none are, in all layers. */
+  public Selection<LinearSite> named(Sites sites) {
+    return named(targetModules, sites);
+  }
+
+  /** The linear maps of these names, in all layers; queries and values for null. */
+  public static Selection<LinearSite> named(@Nullable TargetModules targets, Sites sites) {
+    return sites.linear(targets, Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
+  }
+
+  /** The linear maps that are rewritten. */
+  public Selection<LinearSite> linear(Sites sites) {
+    return chosen(named(sites));
+  }
+
+  /** The embeddings that are rewritten. */
+  public Selection<EmbeddingSite> embeddings(Sites sites) {
+    return chosen(sites.embeddings(targetModules));
+  }
+
+  private <S extends Site<?, ?>> Selection<S> chosen(Selection<S> named) {
+    return named.excluding(excludeModules).inLayers(layersToTransform, layersPattern);
+  }
+}

@@ -1,0 +1,89 @@
+package io.github.peft4j.methods.common.prompt;
+
+import io.github.peft4j.Configs;
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.List;
+
+/**
+ * What configs of virtual tokens say about their model.
+ *
+ * @param tokenDim length of a token's vector
+ * @param numLayers depth of the stack that tokens enter first
+ * @param numAttentionHeads heads of queries
+ * @param numKeyValueHeads heads of keys and values
+ * @param headDimension length of a head's key
+ * @param numTransformerSubmodules 2 for an encoder and a decoder, else 1
+ */
+public record ModelShape(
+    int tokenDim,
+    int numLayers,
+    int numAttentionHeads,
+    int numKeyValueHeads,
+    int headDimension,
+    int numTransformerSubmodules) {
+
+  /** The shape of a model. */
+  public static ModelShape of(Sites sites) {
+    List<InputSite> inputs = sites.all(InputSite.class);
+    InputSite input = inputs.get(0);
+    List<AttentionSite> attentions = selfAttention(sites, input);
+    AttentionSite.Heads heads = attentions.get(0).heads();
+    return new ModelShape(
+        Math.toIntExact(input.embedding().dimension()),
+        attentions.size(),
+        Math.toIntExact(heads.queries()),
+        Math.toIntExact(heads.keyValues()),
+        Math.toIntExact(heads.dimension()),
+        inputs.size());
+  }
+
+  /** The attentions over its own sequence of the stack behind an input, from the first layer on. */
+  public static List<AttentionSite> selfAttention(Sites sites, InputSite input) {
+    return sites.all(AttentionSite.class).stream()
+        .filter(site -> site.place().stack().equals(input.stack()) && !site.place().cross())
+        .toList();
+  }
+
+  /** The attentions over an encoder's output of the stack behind an input; none in most. */
+  public static List<AttentionSite> crossAttention(Sites sites, InputSite input) {
+    return sites.all(AttentionSite.class).stream()
+        .filter(site -> site.place().stack().equals(input.stack()) && site.place().cross())
+        .toList();
+  }
+
+  /**
+   * This shape as a config of prompts counts it: those of the encoder alone, or with as many for
+   * the decoder, which nothing reads.
+   *
+   * @param tokens what the config says, or leaves open
+   */
+  public ModelShape counting(VirtualTokens tokens) {
+    Integer submodules = tokens.numTransformerSubmodules();
+    return submodules == null || submodules != 1
+        ? this
+        : new ModelShape(
+            tokenDim, numLayers, numAttentionHeads, numKeyValueHeads, headDimension, submodules);
+  }
+
+  /** A config with these facts in the components that it leaves open. */
+  public <C extends PromptConfig<C>> C settle(C config, int tokenDim, int numAttentionHeads) {
+    Class<? extends PeftConfig> type = config.getClass();
+    VirtualTokens tokens = config.tokens();
+    return config.tokens(
+        tokens
+            .tokenDim(Configs.settle(type, "token_dim", tokens.tokenDim(), tokenDim))
+            .numLayers(Configs.settle(type, "num_layers", tokens.numLayers(), numLayers))
+            .numAttentionHeads(
+                Configs.settle(
+                    type, "num_attention_heads", tokens.numAttentionHeads(), numAttentionHeads))
+            .numTransformerSubmodules(
+                Configs.settle(
+                    type,
+                    "num_transformer_submodules",
+                    tokens.numTransformerSubmodules(),
+                    numTransformerSubmodules)));
+  }
+}

@@ -1,0 +1,29 @@
+package io.github.peft4j.methods.common.prompt;
+
+import io.github.peft4j.PeftConfig;
+import io.github.peft4j.PeftLayout;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Site;
+import java.util.Set;
+
+/**
+ * The files of virtual tokens. In Hugging Face PEFT's files their own tensors are named without a
+ * module, and modules that are trained as well are named below {@code base_model.}.
+ */
+public final class PromptLayout<C extends PeftConfig> implements PeftLayout<C> {
+
+  @Override
+  public Set<String> types() {
+    return Set.of("PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING");
+  }
+
+  @Override
+  public String tensorName(Site<?, ?> site, String key) {
+    return site instanceof InputSite ? key : PeftLayout.super.tensorName(site, key);
+  }
+
+  @Override
+  public String prefix() {
+    return "base_model.";
+  }
+}

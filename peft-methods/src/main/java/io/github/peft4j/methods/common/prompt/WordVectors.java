@@ -1,0 +1,44 @@
+package io.github.peft4j.methods.common.prompt;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.stream.LongStream;
+
+/** Vectors of a model's tokens, from which prompts start. */
+public final class WordVectors {
+
+  private static final Kernel ROWS =
+      Kernel.of(
+          """
+          def rows(table: Tensor, ids: Tensor) -> Tensor:        # table (V, d), ids (n) → (n, d)
+              return torch.embedding(table, ids)
+          """);
+
+  private WordVectors() {}
+
+  /** Copies of the vectors (n, d) of these tokens. */
+  public static NDArray of(long[] ids, InputSite input, Sites sites) {
+    NDArray table = input.embedding().weight().frozen();
+    try (NDArray indices = table.getManager().create(ids, new Shape(ids.length));
+        NDArray vectors = ROWS.call(table, indices)) {
+      return sites.initial().copy(vectors);
+    }
+  }
+
+  /**
+   * Those of a text's tokens, as often as it takes, cut to size.
+   *
+   * @param field where the text stands in which config, for errors
+   */
+  public static NDArray of(String text, int size, String field, InputSite input, Sites sites) {
+    long[] ids = sites.words().encode().apply(text);
+    if (ids.length == 0) {
+      throw new IllegalArgumentException(field + " has no tokens; expected a text");
+    }
+    return of(
+        LongStream.range(0, size).map(i -> ids[(int) (i % ids.length)]).toArray(), input, sites);
+  }
+}

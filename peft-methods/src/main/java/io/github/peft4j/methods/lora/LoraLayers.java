@@ -1,0 +1,124 @@
+package io.github.peft4j.methods.lora;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.Configs;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.dora.DoraEmbedding;
+import io.github.peft4j.methods.lora.dora.DoraLinear;
+import io.github.peft4j.methods.lora.dora.WeightNorms;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.methods.lora.factors.OffsetFactors;
+import io.github.peft4j.methods.lora.factors.PlainFactors;
+import io.github.peft4j.methods.lora.factors.TableFactors;
+import io.github.peft4j.methods.lora.factors.TiedFactors;
+import io.github.peft4j.methods.lora.init.InitialFactors;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Makes the layers of one adapter, LoRA's or DoRA's, out of what its config says. */
+final class LoraLayers {
+
+  private final LoraConfig config;
+  private final Ranks ranks;
+  private final LoraInitialization how;
+  private final Sites sites;
+  private final Initial initial;
+  private final @Nullable WeightNorms norms;
+
+  LoraLayers(LoraConfig config, Sites sites) {
+    this.config = config;
+    this.ranks = config.ranks();
+    this.how = config.initLoraWeights();
+    this.sites = sites;
+    this.initial = sites.initial();
+    this.norms = config.useDora() ? new WeightNorms(initial) : null;
+  }
+
+  /** The layer of a linear map. */
+  TunerLayer<NDArray, NDArray> linear(LinearSite site) {
+    return linear(site, null);
+  }
+
+  /** The layer of an output that shares the factors of an embedding's layer, which is there. */
+  TunerLayer<NDArray, NDArray> tied(LinearSite output) {
+    EmbeddingSite embedding = output.table().orElseThrow();
+    if (sites.layer(embedding) instanceof TableFactors table) {
+      return linear(output, table);
+    }
+    throw new IllegalArgumentException(
+        "LoraConfig: field 'ensure_weight_tying' is true, and "
+            + embedding.name()
+            + ", whose factors "
+            + output.name()
+            + " is to share, is no target; do not exclude it");
+  }
+
+  private TunerLayer<NDArray, NDArray> linear(LinearSite site, @Nullable TableFactors table) {
+    try (Scope scope = new Scope()) {
+      Factors.Source factors = factors(site, table);
+      double dropout = config.loraDropout();
+      return norms != null
+          ? new DoraLinear(site, factors, norms, dropout)
+          : new LoraLinear(
+              site, factors, dropout, config.loraBias() ? initial.zeros(site.outFeatures()) : null);
+    }
+  }
+
+  private Factors.Source factors(LinearSite site, @Nullable TableFactors table) {
+    int r = ranks.of(site.name());
+    double scale = ranks.scaleOf(site.name());
+    Supplier<InitialFactors> again = () -> how.start(site, r, scale, initial);
+    InitialFactors start =
+        sites.isFresh() ? again.get() : LoraInitialization.zeros(site, r, initial);
+    Factors.Source trained =
+        table == null
+            ? PlainFactors.of(start, scale)
+            : TiedFactors.of(table, start, sites.isFresh() && how.isPlain(), scale);
+    return how.isTakenOff() ? OffsetFactors.of(trained, start, again) : trained;
+  }
+
+  /** The layer of an embedding: A is zero, unless both are to be random, and B is normal. */
+  TunerLayer<NDArray, NDArray> embedding(EmbeddingSite site) {
+    int r = ranks.of(site.name());
+    double scale = ranks.scaleOf(site.name());
+    NDArray a =
+        isRandom() ? initial.normal(1, r, site.entries()) : initial.zeros(r, site.entries());
+    NDArray b = initial.normal(1, site.dimension(), r);
+    return norms != null
+        ? new DoraEmbedding(site, a, b, scale, norms)
+        : new LoraEmbedding(a, b, scale);
+  }
+
+  /** The layer of a tensor of whatever module: PEFT's {@code target_parameters}. */
+  TunerLayer<NDArray, NDArray> tensor(ParameterSite site) {
+    Shape shape = site.shape();
+    Configs.require(
+        shape.dimension() == 2,
+        LoraConfig.class,
+        "target_parameters",
+        config.targetParameters(),
+        "tensors of two dimensions: " + site.name() + " is " + shape);
+    int r = ranks.of(site.name());
+    long m = shape.get(0);
+    long n = shape.get(1);
+    NDArray a =
+        how.equals(LoraInitialization.GAUSSIAN)
+            ? initial.normal(1.0 / r, r, n)
+            : initial.kaimingUniform(r, n);
+    NDArray b = isRandom() ? initial.kaimingUniform(m, r) : initial.zeros(m, r);
+    return new LoraParameter(a, b, ranks.scaleOf(site.name()));
+  }
+
+  private boolean isRandom() {
+    return how.equals(LoraInitialization.RANDOM);
+  }
+}

@@ -1,0 +1,310 @@
+package io.github.peft4j.methods.lora.dora;
+
+import static java.util.Objects.requireNonNull;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.BoundKernel;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The norms n = ‖W + s B A‖ of all modules of an adapter, and the gains g = m / n, which DoRA
+ * multiplies outputs with (Liu et al. 2024, arXiv:2402.09353, eq. 5).
+ *
+ * <p><b>What makes them cheap.</b> The norm is a constant in the gradient (section 4.3), so it is a
+ * function of tensors that stay as they are while a batch of a training step runs forwards and
+ * backwards. Three things follow:
+ *
+ * <ul>
+ *   <li>B A is never built: n² is a sum of ‖W‖², computed once, and of products of rank r; see
+ *       {@link WeightNorm}.
+ *   <li>Within a training step all modules of one shape, rank and scale are computed together,
+ *       once: a hundred modules would launch as many small kernels otherwise, and again where
+ *       layers are recomputed. That is this class. A layer says when a step begins and ends ({@link
+ *       Member#forget}).
+ *   <li>Outside of training each module keeps its norm until A or B is written to ({@link
+ *       WeightNorm}).
+ * </ul>
+ *
+ * <p><b>The gradient of m by hand.</b> Where g scales the weight and not the outputs ({@link
+ * ScaledWeight}), autograd does not see m. With y − b = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘
+ * (y − b) / m. Layers sum the numerator while the backward pass runs ({@link Member#addGradient});
+ * when it is done, one kernel divides those of all modules of a group and adds them to the
+ * gradients of m.
+ */
+public final class WeightNorms {
+
+  private static final Kernel NORMS =
+      Kernel.of(
+          """
+          def norms(w: List[Tensor], square: List[Tensor], a: List[Tensor], b: List[Tensor], m: List[Tensor], into: List[Tensor]) -> Tensor:
+              down = torch.stack(a)                                        # (M, r, in)
+              up = torch.stack(b)                                          # (M, out, r)
+              low = torch.unbind(down.to(w[0].dtype))
+              products = annotate(List[Tensor], [])
+              for i in range(torch.len(w)):
+                  stored = w[i]
+                  _0 = torch.append(products, torch.mm({rows}, torch.t(low[i])))
+              product = torch.stack(products).to(up.dtype)                 # W Aᵀ (M, out, r)
+              own = torch.bmm(down, torch.transpose(down, 1, 2))           # A Aᵀ (M, r, r)
+              sum = torch.baddbmm(product, up, own, beta=2, alpha={scale})
+              change = torch.sum(torch.mul(sum, up), [2])                  # (M, out)
+              total = torch.add(torch.stack(square), change, alpha={scale})
+              n = torch.sqrt(torch.clamp_min(total, 1e-24), out=into[0])
+              return torch.div(torch.stack(m), n, out=into[1])
+          """);
+
+  /** A row of length 0, whose sum is 0, has a gradient of 0. */
+  private static final Kernel ADD_GRADIENTS =
+      Kernel.of(
+          """
+          def add_gradients(sums: List[Tensor], m: List[Tensor], gradients: List[Tensor]) -> Tensor:
+              torch._foreach_addcdiv_(gradients, sums, torch._foreach_add(m, 1e-30))
+              return sums[0]
+          """);
+
+  private final Initial initial;
+  private final Map<Kind, Group> groups = new HashMap<>();
+
+  /**
+   * Those of one adapter.
+   *
+   * @param initial makes their tensors
+   */
+  public WeightNorms(Initial initial) {
+    this.initial = initial;
+  }
+
+  /** What the modules of a group have in common. */
+  private record Kind(Shape weight, long rank, double scale, boolean transposed) {}
+
+  /** The norm of a map outside of training. */
+  WeightNorm ofMap(LinearSite site, Factors factors) {
+    return new WeightNorm(
+        site.weight(),
+        site.isTransposed(),
+        factors.scale(),
+        initial,
+        factors::a,
+        factors::b,
+        factors.trainedA().value(),
+        factors.trainedB().value());
+  }
+
+  /** The norm of a table (V, d), which counts as a weight (d, V), in training and outside of it. */
+  WeightNorm ofTable(EmbeddingSite site, double scale, Trainable a, Trainable b) {
+    return new WeightNorm(
+        site.weight(), true, scale, initial, a::value, b::value, a.value(), b.value());
+  }
+
+  /** Takes a map in. */
+  Member add(LinearSite site, WeightNorm norm, Factors factors, Trainable m) {
+    Kind kind =
+        new Kind(norm.weight().getShape(), factors.rank(), factors.scale(), site.isTransposed());
+    Group group = groups.computeIfAbsent(kind, Group::new);
+    Member member = new Member(group, norm, factors, m);
+    group.members.add(member);
+    return member;
+  }
+
+  private static void free(@Nullable NDArray array) {
+    if (array != null) {
+      array.close();
+    }
+  }
+
+  /** One module's part. */
+  static final class Member implements AutoCloseable {
+
+    private final Group group;
+    private final WeightNorm norm;
+    private final Factors factors;
+    private final Trainable m;
+    private @Nullable NDArray length;
+    private @Nullable NDArray gain;
+    private @Nullable NDArray sum;
+
+    private Member(Group group, WeightNorm norm, Factors factors, Trainable m) {
+      this.group = group;
+      this.norm = norm;
+      this.factors = factors;
+      this.m = m;
+    }
+
+    /**
+     * n = ‖W + s B A‖ (out), without a gradient.
+     *
+     * @param training whether it is asked for within a training step
+     */
+    NDArray norm(boolean training) {
+      if (!training) {
+        return norm.value();
+      }
+      group.compute();
+      return requireNonNull(length);
+    }
+
+    /** g = m / n (out, 1) within a training step, without a gradient. */
+    NDArray gain() {
+      group.compute();
+      return requireNonNull(gain);
+    }
+
+    /** The module's own norm, which knows its weight. */
+    WeightNorm own() {
+      return norm;
+    }
+
+    /**
+     * Adds to the gradient of m what an output has to do with it, when the tape's backward pass is
+     * done. To be called while it runs.
+     *
+     * @param more Σ ∂L/∂y ∘ (m / n ∘ z) over the rows of an output y (out)
+     */
+    void addGradient(NDArray more) {
+      NDArray present = sum;
+      sum = Scope.release(present == null ? more : present.add(more));
+      free(present);
+    }
+
+    /** Has the tape call for these gradients when its backward pass is done. */
+    void expectGradient(Tape tape) {
+      tape.afterwards(group.sendGradients);
+    }
+
+    /** Says that a training step begins or ends, so that what was computed holds no longer. */
+    void forget() {
+      norm.forget();
+      group.known = false;
+      free(sum); // of a run that failed
+      sum = null;
+    }
+
+    @Override
+    public void close() {
+      group.free();
+      norm.close();
+    }
+  }
+
+  /** Modules whose norms and gains are computed together. */
+  private static final class Group {
+
+    private final Kernel kernel;
+    private final List<Member> members = new ArrayList<>();
+    private final Runnable sendGradients = this::sendGradients;
+    private @Nullable NDArray lengths;
+    private @Nullable NDArray gains;
+    private boolean known;
+
+    Group(Kind kind) {
+      this.kernel =
+          NORMS
+              .with("rows", kind.transposed ? "torch.t(stored)" : "stored")
+              .with("scale", kind.scale);
+    }
+
+    void compute() {
+      if (known) {
+        return;
+      }
+      try (Scope scope = new Scope();
+          BoundKernel bound =
+              kernel.bind(
+                  all(member -> member.norm.weight()),
+                  all(member -> member.norm.square()),
+                  all(member -> member.factors.a()),
+                  all(member -> member.factors.b()),
+                  all(member -> member.m.value()),
+                  into())) {
+        Autograd.without(bound::call);
+      }
+      known = true;
+    }
+
+    private NDList all(Function<Member, NDArray> part) {
+      return Autograd.without(
+          () -> members.stream().map(part).collect(NDList::new, NDList::add, NDList::addAll));
+    }
+
+    /** Where the results go: modules read their parts of it. */
+    private NDList into() {
+      NDArray n = lengths;
+      NDArray g = gains;
+      if (n == null || g == null) {
+        NDArray like = members.get(0).m.value();
+        Shape shape = new Shape(members.size(), like.size());
+        n = lengths = Scope.release(like.getManager().create(shape, like.getDataType()));
+        g = gains = Scope.release(like.getManager().create(shape, like.getDataType()));
+        for (int i = 0; i < members.size(); i++) {
+          members.get(i).length = Scope.release(n.get(i));
+          try (NDArray row = g.get(i)) {
+            members.get(i).gain = Scope.release(row.reshape(-1, 1));
+          }
+        }
+      }
+      return new NDList(n, g);
+    }
+
+    private void sendGradients() {
+      try (Scope scope = new Scope()) {
+        NDList sums = new NDList();
+        NDList values = new NDList();
+        NDList gradients = new NDList();
+        for (Member member : members) {
+          NDArray sum = member.sum;
+          if (sum != null) {
+            sums.add(sum);
+            values.add(member.m.value());
+            gradients.add(collected(member.m.value()));
+            member.sum = null;
+          }
+        }
+        if (!sums.isEmpty()) {
+          try (BoundKernel bound = ADD_GRADIENTS.bind(sums, values, gradients)) {
+            Autograd.without(bound::call);
+          }
+          sums.close();
+        }
+      }
+    }
+
+    private static NDArray collected(NDArray m) {
+      NDArray gradient = Autograd.gradient(m);
+      if (gradient == null) {
+        Autograd.backward(m, m.zerosLike());
+        gradient = requireNonNull(Autograd.gradient(m));
+      }
+      return gradient;
+    }
+
+    void free() {
+      for (Member member : members) {
+        WeightNorms.free(member.length);
+        WeightNorms.free(member.gain);
+        member.length = null;
+        member.gain = null;
+      }
+      WeightNorms.free(lengths);
+      WeightNorms.free(gains);
+      lengths = null;
+      gains = null;
+      known = false;
+    }
+  }
+}

@@ -1,0 +1,173 @@
+package io.github.peft4j.methods.lora.eva;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.BatchSampler;
+import io.github.peft4j.data.Collator;
+import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.train.BatchFeed;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
+import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.Sites;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * LoRA that starts from data: A holds the directions in which a module's inputs vary most, and
+ * modules whose inputs are best explained get more of the ranks (EVA, Paischer et al. 2024,
+ * arXiv:2410.07170, algorithm 1; PEFT's {@code initialize_lora_eva_weights}).
+ *
+ * <pre>{@code
+ * Eva.of(LoraConfig.ofRank(16)).adapt(model, examples);
+ * FineTuner.of(model).on(examples).run();
+ * }</pre>
+ *
+ * <p>In an encoder-decoder the encoder's modules, and cross-attention's keys and values, learn from
+ * the prompts' tokens, the decoder's others from those of the answers. PEFT chooses the tokens of
+ * both by one mask, made of prompt and answer, and so works only where these are of one length;
+ * where nothing is padded the two are the same.
+ *
+ * <p>The frozen model reads batches until all directions stay what they were; modules with the same
+ * input share the work. The ranks' sum stays what the config says. They are saved as {@code
+ * rank_pattern} and {@code alpha_pattern}; a module that gets none is no target any more.
+ */
+public final class Eva {
+
+  private static final String PROBE = "eva: inputs";
+
+  private final LoraConfig config;
+  private final EvaConfig eva;
+  private int batchSize = 16;
+  private int maxLength = 512;
+  private long seed = 42;
+
+  private Eva(LoraConfig config) {
+    this.config = config.initLoraWeights(LoraInitialization.EVA);
+    EvaConfig settings = this.config.evaConfig();
+    this.eva = settings == null ? EvaConfig.defaults() : settings;
+  }
+
+  /** An adapter of this config, whose {@code init_lora_weights} becomes {@code eva}. */
+  public static Eva of(LoraConfig config) {
+    return new Eva(config);
+  }
+
+  /** Examples of a batch, with more tokens than a module's rank times rho; 16 unless said. */
+  public Eva batchSize(int examples) {
+    this.batchSize = examples;
+    return this;
+  }
+
+  /** Tokens of an example; 512, or the model's positions if fewer, unless said otherwise. */
+  public Eva maxLength(int tokens) {
+    this.maxLength = tokens;
+    return this;
+  }
+
+  /** Seed of the order of examples; 42 unless said otherwise. */
+  public Eva seed(long seed) {
+    this.seed = seed;
+    return this;
+  }
+
+  /** Adds the adapter as {@value PeftModel#DEFAULT} and makes it the active one. */
+  public PeftModel adapt(PeftModel model, Examples<?> examples) {
+    return adapt(PeftModel.DEFAULT, model, examples);
+  }
+
+  /**
+   * Adds the adapter and makes it the active one.
+   *
+   * @param examples of the kind that it is to be trained on; the same ones are best
+   * @return the model
+   */
+  public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
+    int length = (int) Math.min(maxLength, model.base().maxPositions());
+    EncodedDataset data = BatchFeed.encode(model, examples, length);
+    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
+    List<int[]> rows = BatchSampler.shuffled(data.size(), batchSize, seed).epoch(0);
+    return adapt(
+        name, model, rows.stream().map(chosen -> collator.collate(data.select(chosen))).toList());
+  }
+
+  PeftModel adapt(String name, PeftModel model, List<Batch> batches) {
+    if (model.adapters().containsKey(name)) {
+      throw new IllegalArgumentException(
+          "there is an adapter '" + name + "' already; take another name or remove it first");
+    }
+    List<LinearSite> targets = targets(model);
+    Map<LinearSite, Integer> ranks;
+    Map<LinearSite, float[]> directions = new LinkedHashMap<>();
+    try (EvaInputs inputs = new EvaInputs(config.ranks(), eva, targets, model.base())) {
+      AdapterLayers probes = new AdapterLayers();
+      targets.forEach(site -> probes.put(site, inputs.probe(site)));
+      ActiveAdapters active = model.base().resolve(Composition.of(PROBE), Map.of(PROBE, probes));
+      ranks = inputs.explain(model.base(), active, batches);
+      ranks.forEach((site, rank) -> directions.put(site, inputs.directions(site, rank)));
+    }
+    start(model.adapt(name, redistributed(ranks)), name, directions);
+    return model;
+  }
+
+  private List<LinearSite> targets(PeftModel model) {
+    Initial none = new Initial(model.base().manager(), Precision.FLOAT32, 0);
+    Sites sites = new Sites(model.base().sites(), Map.of(), none, (site, key) -> false, null);
+    return config.targets().linear(sites).required();
+  }
+
+  /** The config with the ranks as they are to be, and alphas that keep each module's scale. */
+  private LoraConfig redistributed(Map<LinearSite, Integer> ranks) {
+    Ranks before = config.ranks();
+    Map<String, Integer> rankPattern = new LinkedHashMap<>();
+    Map<String, Double> alphaPattern = new LinkedHashMap<>();
+    List<String> kept = new ArrayList<>();
+    ranks.forEach(
+        (site, rank) -> {
+          String name = site.name();
+          double alpha = before.alphaOf(name);
+          double adjusted = eva.adjustScalingFactors() ? alpha * rank / before.of(name) : alpha;
+          if (rank == 0) {
+            return;
+          }
+          kept.add(name);
+          if (rank != config.r()) {
+            rankPattern.put(name, rank);
+          }
+          if (adjusted != config.loraAlpha()) {
+            alphaPattern.put(name, adjusted);
+          }
+        });
+    LoraConfig changed = config.rankPattern(rankPattern).alphaPattern(alphaPattern);
+    return kept.size() == ranks.size()
+        ? changed
+        : changed.targetModules(kept.toArray(String[]::new));
+  }
+
+  private static void start(PeftModel model, String name, Map<LinearSite, float[]> directions) {
+    for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
+      if (rewrite.layer() instanceof Factored layer) {
+        NDArray a = layer.factors().trainedA().value();
+        float[] rows = directions.get((LinearSite) rewrite.site());
+        if (rows != null) {
+          try (NDArray values = a.getManager().create(rows, a.getShape())) {
+            Tensors.copy(a, values);
+          }
+        }
+      }
+    }
+  }
+}

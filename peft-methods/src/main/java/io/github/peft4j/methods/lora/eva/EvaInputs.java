@@ -1,0 +1,305 @@
+package io.github.peft4j.methods.lora.eva;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.EncodedExample.Alignment;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.init.EvaConfig;
+import io.github.peft4j.train.BatchFeed;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.Pass;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.LinearSite.Role;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** What {@link Eva} learns of the inputs of modules while the frozen model reads batches. */
+final class EvaInputs implements AutoCloseable {
+
+  private static final int MOST_BATCHES = 10_000;
+
+  private static final Kernel ROWS =
+      Kernel.of(
+          """
+          def rows(x: Tensor, chosen: Tensor) -> Tensor:                   # x (B, T, in)
+              flat = torch.reshape(x, [-1, torch.size(x, -1)])
+              return torch.index_select(flat, 0, chosen).to(6)
+          """);
+
+  private final Ranks ranksBefore;
+  private final EvaConfig eva;
+  private final List<LinearSite> sites;
+  private final Map<LinearSite, Probe> probes = new LinkedHashMap<>();
+  private final Map<LinearSite, Integer> hashes = new LinkedHashMap<>();
+
+  /** The first of all modules with the same input, and what is found of it. */
+  private final Map<LinearSite, PrincipalComponents> components = new LinkedHashMap<>();
+
+  private final Map<LinearSite, LinearSite> leaders = new LinkedHashMap<>();
+  private Map<LinearSite, Integer> ranks = Map.of();
+  private boolean hashing = true;
+  private final Set<LinearSite> readAnswers;
+  private @Nullable NDArray chosen;
+  private @Nullable NDArray chosenOfAnswers;
+
+  EvaInputs(Ranks ranksBefore, EvaConfig eva, List<LinearSite> sites, TransformerModel model) {
+    this.ranksBefore = ranksBefore;
+    this.eva = eva;
+    this.sites = sites;
+    this.readAnswers = readAnswers(model, sites);
+    sites.forEach(site -> probes.put(site, new Probe(x -> read(site, x))));
+  }
+
+  /**
+   * The modules that read what a decoder has read, behind an encoder: all but the encoder's and
+   * those that make keys and values of its output.
+   */
+  private static Set<LinearSite> readAnswers(TransformerModel model, List<LinearSite> sites) {
+    List<InputSite> inputs = ofKind(InputSite.class, model).toList();
+    if (inputs.size() == 1) {
+      return Set.of();
+    }
+    String encoder = inputs.get(0).stack() + ".";
+    Set<String> cross =
+        ofKind(AttentionSite.class, model)
+            .filter(site -> site.place().cross())
+            .map(Site::name)
+            .collect(Collectors.toSet());
+    return sites.stream()
+        .filter(site -> !site.name().startsWith(encoder))
+        .filter(site -> !(isKeyOrValue(site) && cross.contains(parent(site.name()))))
+        .collect(Collectors.toSet());
+  }
+
+  private static <S extends Site<?, ?>> Stream<S> ofKind(Class<S> kind, TransformerModel model) {
+    return model.sites().filter(kind::isInstance).map(kind::cast);
+  }
+
+  private static boolean isKeyOrValue(LinearSite site) {
+    return site.role() == Role.KEY || site.role() == Role.VALUE;
+  }
+
+  private static String parent(String name) {
+    return name.substring(0, name.lastIndexOf('.'));
+  }
+
+  private void read(LinearSite site, NDArray x) {
+    try (Scope scope = new Scope()) {
+      NDArray those = readAnswers.contains(site) ? chosenOfAnswers : chosen;
+      NDArray rows = x.getShape().dimension() < 3 ? null : those;
+      NDArray flat =
+          rows == null
+              ? x.reshape(-1, x.getShape().get(x.getShape().dimension() - 1))
+              : ROWS.call(x, rows);
+      if (hashing) {
+        hashes.put(site, Arrays.hashCode(Tensors.floats(flat)));
+      } else if (!hasConverged(site)) {
+        PrincipalComponents found = components.get(site);
+        if (found != null) {
+          found.add(flat);
+        }
+      }
+    }
+  }
+
+  private boolean hasConverged(LinearSite leader) {
+    PrincipalComponents found = components.get(leader);
+    return found == null || found.hasConverged(ranks.getOrDefault(leader, 0), eva.tau());
+  }
+
+  /** The rank of each module once all directions that it takes are found. */
+  Map<LinearSite, Integer> explain(
+      TransformerModel model, ActiveAdapters probing, List<Batch> all) {
+    List<Batch> batches =
+        all.stream()
+            .filter(batch -> positions(batch).length > 0)
+            .filter(batch -> !isTarget(batch) || answers(batch).length > 0)
+            .toList();
+    if (batches.isEmpty()) {
+      throw new IllegalArgumentException(
+          "no example has a token that EVA may read: allow longer examples, whose answers are not"
+              + " cut off, or set eva_config.use_label_mask to false");
+    }
+    run(model, probing, batches.get(0));
+    hashing = false;
+    group();
+    for (int i = 0; i < MOST_BATCHES; i++) {
+      if (components.keySet().stream().allMatch(this::hasConverged)) {
+        return ranks;
+      }
+      run(model, probing, batches.get(i % batches.size()));
+      if (components.values().stream().allMatch(PrincipalComponents::isReady)) {
+        ranks = distribution();
+      }
+    }
+    throw new IllegalStateException(
+        "EVA's directions do not come to rest in "
+            + MOST_BATCHES
+            + " batches, or no batch has as many tokens as a module has directions: take larger"
+            + " batches, or an eva_config with a smaller tau or rho");
+  }
+
+  private void run(TransformerModel model, ActiveAdapters probing, Batch batch) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = Pass.inference(probing)) {
+      NDManager manager = model.manager();
+      chosen = manager.create(positions(batch));
+      chosenOfAnswers = isTarget(batch) ? manager.create(answers(batch)) : null;
+      model.hidden(BatchFeed.input(model, batch), pass);
+    } finally {
+      chosen = null;
+      chosenOfAnswers = null;
+    }
+  }
+
+  private static boolean isTarget(Batch batch) {
+    return batch.alignment() == Alignment.TARGET;
+  }
+
+  /** Indices into (B · U) of the answers' tokens: those that have a label. */
+  private long[] answers(Batch batch) {
+    return LongStream.range(0, (long) batch.size() * batch.labels()[0].length)
+        .filter(
+            i -> {
+              int width = batch.labels()[0].length;
+              return batch.labels()[(int) i / width][(int) i % width] != eva.labelMaskValue();
+            })
+        .toArray();
+  }
+
+  /** Indices into (B · T) of what is not padding and, if wanted, has a label. */
+  private long[] positions(Batch batch) {
+    boolean labels = eva.useLabelMask() && batch.alignment() == Alignment.TOKEN;
+    int width = batch.length();
+    return LongStream.range(0, (long) batch.size() * width)
+        .filter(
+            i -> {
+              int b = (int) i / width;
+              int t = (int) i % width;
+              return batch.attentionMask()[b][t] != 0
+                  && (!labels || batch.labels()[b][t] != eva.labelMaskValue());
+            })
+        .toArray();
+  }
+
+  /** Finds the modules that share an input, and starts with as many directions as may be. */
+  private void group() {
+    Map<Integer, List<LinearSite>> groups = new LinkedHashMap<>();
+    sites.forEach(
+        site -> {
+          Integer hash = hashes.get(site);
+          groups
+              .computeIfAbsent(hash == null ? site.hashCode() : hash, h -> new ArrayList<>())
+              .add(site);
+        });
+    Map<LinearSite, Integer> most = new LinkedHashMap<>();
+    for (List<LinearSite> group : groups.values()) {
+      int directions = group.stream().mapToInt(this::most).max().orElseThrow();
+      LinearSite leader = group.get(0);
+      if (directions > leader.inFeatures()) {
+        throw new IllegalArgumentException(
+            "EVA would look for rank · rho = "
+                + directions
+                + " directions in the inputs of "
+                + leader.name()
+                + ", which have "
+                + leader.inFeatures()
+                + "; take a smaller rank or rho");
+      }
+      components.put(leader, new PrincipalComponents(directions));
+      most.put(leader, directions);
+      leaders.put(leader, leader);
+    }
+    for (List<LinearSite> group : groups.values()) {
+      for (LinearSite follower : group.subList(1, group.size())) {
+        leaders.put(follower, group.get(0));
+      }
+    }
+    ranks = most;
+  }
+
+  private int most(LinearSite site) {
+    return (int) Math.rint(ranksBefore.of(site.name()) * eva.rho());
+  }
+
+  /** The budget of ranks, spent where most variance is explained. */
+  private Map<LinearSite, Integer> distribution() {
+    record Direction(LinearSite site, double explained) {}
+    List<Direction> directions = new ArrayList<>();
+    Map<LinearSite, Integer> counts = new LinkedHashMap<>();
+    leaders.forEach(
+        (site, leader) -> {
+          counts.put(site, 0);
+          PrincipalComponents found = Objects.requireNonNull(components.get(leader));
+          for (double explained : found.explained()) {
+            directions.add(new Direction(site, explained));
+          }
+        });
+    directions.sort((x, y) -> Double.compare(y.explained(), x.explained())); // stable
+    int budget = sites.stream().mapToInt(site -> ranksBefore.of(site.name())).sum();
+    directions
+        .subList(0, Math.min(budget, directions.size()))
+        .forEach(direction -> counts.merge(direction.site(), 1, Integer::sum));
+    leaders.forEach(
+        (site, leader) -> {
+          int mine = counts.getOrDefault(site, 0);
+          int first = counts.getOrDefault(leader, 0);
+          counts.put(leader, Math.max(mine, first));
+          counts.put(site, site == leader ? Math.max(mine, first) : Math.min(mine, first));
+        });
+    return counts;
+  }
+
+  /** The directions of a module's inputs, (rank, in). */
+  float[] directions(LinearSite site, int rank) {
+    return Objects.requireNonNull(components.get(leaders.get(site))).directions(rank, eva.whiten());
+  }
+
+  /** The layer that is to read a module's inputs. */
+  TunerLayer<NDArray, NDArray> probe(LinearSite site) {
+    return Objects.requireNonNull(probes.get(site));
+  }
+
+  @Override
+  public void close() {
+    components.values().forEach(PrincipalComponents::close);
+  }
+
+  /** Passes a module's inputs on to whom it may concern. */
+  private static final class Probe extends TunerLayer<NDArray, NDArray> {
+
+    private final Consumer<NDArray> listener;
+
+    Probe(Consumer<NDArray> listener) {
+      this.listener = listener;
+    }
+
+    @Override
+    public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
+      listener.accept(x);
+      return base.forward(x);
+    }
+  }
+}

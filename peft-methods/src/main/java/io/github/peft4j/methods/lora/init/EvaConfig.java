@@ -1,0 +1,79 @@
+package io.github.peft4j.methods.lora.init;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.withers.Withers;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Settings of EVA: PEFT's {@code eva_config}, with its defaults.
+ *
+ * @param rho how many times its rank a module may get when ranks go to where the inputs' variance
+ *     is best explained; 1 leaves them as they are. At least 1; 2
+ * @param tau how alike a direction must be to what it was a batch before, as a cosine, to count as
+ *     found. In [0, 1]; 0.99
+ * @param useLabelMask whether positions without a label are left out
+ * @param labelMaskValue the label that says so; -100
+ * @param whiten whether each direction is divided by the root of its singular value
+ * @param adjustScalingFactors whether a module's alpha follows its rank
+ */
+@Withers
+public record EvaConfig(
+    double rho,
+    double tau,
+    boolean useLabelMask,
+    long labelMaskValue,
+    boolean whiten,
+    boolean adjustScalingFactors)
+    implements EvaConfigWithers {
+
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .create();
+
+  private static final EvaConfig DEFAULTS = new EvaConfig(2, 0.99, true, -100, false, true);
+
+  /** Checks the values. */
+  public EvaConfig {
+    if (!(rho >= 1 && Double.isFinite(rho))) {
+      throw new IllegalArgumentException("eva_config.rho is " + rho + "; expected 1 or more");
+    }
+    if (!(tau >= 0 && tau <= 1)) {
+      throw new IllegalArgumentException("eva_config.tau is " + tau + "; expected [0, 1]");
+    }
+  }
+
+  /** PEFT's defaults. */
+  public static EvaConfig defaults() {
+    return DEFAULTS;
+  }
+
+  /** As it stands in adapter_config.json. */
+  public JsonElement toJson() {
+    Map<String, JsonElement> sorted =
+        new TreeMap<>(GSON.toJsonTree(this).getAsJsonObject().asMap());
+    JsonObject json = new JsonObject();
+    sorted.forEach(json::add);
+    return json;
+  }
+
+  /** From adapter_config.json; fields that are missing have their defaults. */
+  public static EvaConfig fromJson(JsonElement json) {
+    JsonObject fields = GSON.toJsonTree(DEFAULTS).getAsJsonObject();
+    json.getAsJsonObject()
+        .entrySet()
+        .forEach(
+            field -> {
+              if (!fields.has(field.getKey())) {
+                throw new IllegalArgumentException("one of the fields " + fields.keySet());
+              }
+              fields.add(field.getKey(), field.getValue());
+            });
+    return GSON.fromJson(fields, EvaConfig.class);
+  }
+}

@@ -1,0 +1,11 @@
+package io.github.peft4j.methods.lora.init;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * First values of a module's factors.
+ *
+ * @param a [r, in]
+ * @param b [out, r]
+ */
+public record InitialFactors(NDArray a, NDArray b) {}

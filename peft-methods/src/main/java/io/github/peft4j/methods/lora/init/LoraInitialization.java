@@ -1,0 +1,158 @@
+package io.github.peft4j.methods.lora.init;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.LinearSite;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * How LoRA's matrices start: {@code init_lora_weights}, with Hugging Face PEFT's names and
+ * formulas.
+ *
+ * <p>{@link #PISSA}, its fast kin and {@link #OLORA} start from a part s B₀ A₀ of the frozen weight
+ * W, which W gives up for it: y = (W − s B₀ A₀) x + s B A x. PEFT overwrites W; here the layer
+ * takes B₀ A₀ off itself, so that W stays as it is for other adapters and for the model without
+ * any.
+ */
+public final class LoraInitialization {
+
+  /** A Kaiming-uniform, B zero: no effect at first. */
+  public static final LoraInitialization DEFAULT =
+      new LoraInitialization(new JsonPrimitive(true), false, LoraInitializers::kaiming);
+
+  /** A normal with deviation 1/r, B zero: no effect at first. */
+  public static final LoraInitialization GAUSSIAN =
+      new LoraInitialization(new JsonPrimitive("gaussian"), false, LoraInitializers::gaussian);
+
+  /** Both random: an effect from the start; for tests. */
+  public static final LoraInitialization RANDOM =
+      new LoraInitialization(new JsonPrimitive(false), false, LoraInitializers::random);
+
+  /** The largest r singular values and vectors of W (Meng et al. 2024, arXiv:2404.02948, eq. 2). */
+  public static final LoraInitialization PISSA =
+      new LoraInitialization(new JsonPrimitive("pissa"), true, LoraInitializers::pissa);
+
+  /** The first r columns of Q and rows of R of W = Q R (Büyükakyüz 2024, arXiv:2406.01775). */
+  public static final LoraInitialization OLORA =
+      new LoraInitialization(new JsonPrimitive("olora"), true, LoraInitializers::olora);
+
+  /** Both random with B A = 0, out of the even and the odd rows of an orthogonal matrix; r even. */
+  public static final LoraInitialization ORTHOGONAL =
+      new LoraInitialization(new JsonPrimitive("orthogonal"), false, LoraInitializers::orthogonal);
+
+  /**
+   * A holds the directions in which a module's inputs vary most, B is zero (Paischer et al. 2024,
+   * arXiv:2410.07170). It takes data: see {@code lora.eva.Eva}. Without, A is Kaiming-uniform.
+   */
+  public static final LoraInitialization EVA =
+      new LoraInitialization(new JsonPrimitive("eva"), false, LoraInitializers::kaiming);
+
+  private static final Pattern FAST_PISSA = Pattern.compile("pissa_niter_(\\d{1,4})");
+  private static final List<LoraInitialization> FIXED =
+      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA);
+
+  private final JsonElement json;
+  private final boolean takenOff;
+  private final Rule rule;
+
+  /** First values of A and B. */
+  @FunctionalInterface
+  interface Rule {
+    InitialFactors of(LoraInitializers.Module module);
+  }
+
+  private LoraInitialization(JsonElement json, boolean takenOff, Rule rule) {
+    this.json = json;
+    this.takenOff = takenOff;
+    this.rule = rule;
+  }
+
+  /**
+   * {@link #PISSA} by a randomised decomposition, seconds instead of minutes for large models
+   * (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4).
+   *
+   * @param iterations of the subspace, 0 or more; with 16 the result is near the exact one
+   */
+  public static LoraInitialization pissa(int iterations) {
+    if (iterations < 0) {
+      throw new IllegalArgumentException(
+          "pissa_niter_[number of iterations] is to have 0 iterations or more, not " + iterations);
+    }
+    return new LoraInitialization(
+        new JsonPrimitive("pissa_niter_" + iterations),
+        true,
+        module -> LoraInitializers.fastPissa(module, iterations));
+  }
+
+  /** Whether s B₀ A₀ is taken off the frozen weight. */
+  public boolean isTakenOff() {
+    return takenOff;
+  }
+
+  /** Whether A and B start without regard to the frozen weight and to each other. */
+  public boolean isPlain() {
+    return !takenOff && !equals(RANDOM);
+  }
+
+  /**
+   * A and B of a linear map at the start.
+   *
+   * @param r the rank
+   * @param scale s
+   */
+  public InitialFactors start(LinearSite site, int r, double scale, Initial initial) {
+    return rule.of(new LoraInitializers.Module(site, r, scale, initial));
+  }
+
+  /** A and B that are about to be read from a file. */
+  public static InitialFactors zeros(LinearSite site, int r, Initial initial) {
+    return new InitialFactors(
+        initial.zeros(r, site.inFeatures()), initial.zeros(site.outFeatures(), r));
+  }
+
+  /** As it stands in adapter_config.json. */
+  public JsonElement toJson() {
+    return json;
+  }
+
+  /**
+   * From adapter_config.json.
+   *
+   * @throws UnsupportedMethodException naming those that are supported
+   */
+  public static LoraInitialization fromJson(JsonElement json) {
+    for (LoraInitialization fixed : FIXED) {
+      if (fixed.json.equals(json)) {
+        return fixed;
+      }
+    }
+    Matcher fast = FAST_PISSA.matcher(json.isJsonPrimitive() ? json.getAsString() : "");
+    if (fast.matches()) {
+      return pissa(Integer.parseInt(fast.group(1)));
+    }
+    throw new UnsupportedMethodException(
+        "supported are true, false, \"gaussian\", \"orthogonal\", \"eva\", \"olora\", \"pissa\" and"
+            + " \"pissa_niter_[number of iterations]\". An adapter that started otherwise can be"
+            + " used once it is a plain LoRA: save it in Python with"
+            + " save_pretrained(folder, path_initial_model_for_weight_conversion=...)");
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof LoraInitialization that && json.equals(that.json);
+  }
+
+  @Override
+  public int hashCode() {
+    return json.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return json.getAsString();
+  }
+}

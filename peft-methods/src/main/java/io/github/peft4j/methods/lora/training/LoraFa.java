@@ -1,0 +1,113 @@
+package io.github.peft4j.methods.lora.training;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.Adapter;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.train.ParameterGroup;
+import io.github.peft4j.train.TrainingRule;
+import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * LoRA-FA (Zhang et al. 2023, arXiv:2308.03303): A stays as it started and B alone is trained, so
+ * that a layer keeps A x (…, r) for the way back and not its input x (…, in).
+ *
+ * <pre>{@code
+ * FineTuner.of(model).on(examples).rule(new LoraFa()).run();
+ * }</pre>
+ *
+ * <p>As in PEFT's {@code create_lorafa_optimizer}, AdamW is given the gradient of B whose step is
+ * nearest to that of full fine-tuning: 1/s² · ∂L/∂B · (A Aᵀ)⁻¹. The update is PyTorch's AdamW,
+ * whose epsilon and decay differ a little from PEFT's own. LoRA on embeddings, where A starts at
+ * zero, and all other tensors are trained as usual.
+ */
+public record LoraFa() implements TrainingRule {
+
+  private static final Kernel INVERSE =
+      Kernel.of(
+          """
+          def inverse(a: Tensor) -> Tensor:                                # a (r, in) → (r, r)
+              square = torch.mm(a, torch.t(a))
+              small = torch.mul(torch.eye(torch.size(a, 0), dtype=a.dtype, layout=None, device=a.device), 1e-08)
+              return torch.mul(torch.linalg_pinv(torch.add(square, small)), {factor})
+          """);
+  private static final Kernel CORRECT =
+      Kernel.of(
+          """
+          def correct(gradient: Tensor, inverse: Tensor) -> Tensor:        # gradient (out, r)
+              return torch.copy_(gradient, torch.mm(gradient, inverse))
+          """);
+
+  @Override
+  public Optional<ParameterGroup> groupOf(String name, Trainable tensor, ParameterGroup usual) {
+    return name.endsWith(".lora_A.weight") ? Optional.empty() : Optional.of(usual);
+  }
+
+  @Override
+  public Correction correction(Adapter adapter) {
+    List<Factors> modules = new ArrayList<>();
+    adapter
+        .rewrites()
+        .forEach(
+            rewrite -> {
+              if (rewrite.layer() instanceof Factored layer) {
+                modules.add(layer.factors());
+              }
+            });
+    if (modules.isEmpty()) {
+      throw new IllegalArgumentException(
+          "LoRA-FA trains LoRA on linear modules, but " + adapter + " has none");
+    }
+    return new Projections(modules);
+  }
+
+  /** Those of all modules, made at the first step: a run that goes on reads A before. */
+  private static final class Projections implements Correction {
+
+    private final List<Factors> modules;
+    private final List<Projection> projections = new ArrayList<>();
+
+    Projections(List<Factors> modules) {
+      this.modules = modules;
+    }
+
+    @Override
+    public void correct() {
+      if (projections.isEmpty()) {
+        modules.forEach(factors -> projections.add(Projection.of(factors)));
+      }
+      projections.forEach(Projection::correct);
+    }
+
+    @Override
+    public void close() {
+      projections.forEach(projection -> projection.inverse.close());
+    }
+  }
+
+  /** One module's B and 1/s² (A Aᵀ)⁻¹ (r, r), which stays the same as long as A does. */
+  private record Projection(Trainable b, NDArray inverse) {
+
+    static Projection of(Factors factors) {
+      Kernel kernel = INVERSE.with("factor", 1 / (factors.scale() * factors.scale()));
+      NDArray a = factors.trainedA().value();
+      return new Projection(
+          factors.trainedB(), Scope.release(Autograd.without(() -> kernel.call(a))));
+    }
+
+    void correct() {
+      try (Scope scope = new Scope()) {
+        NDArray gradient = Autograd.gradient(b.value());
+        if (gradient != null) {
+          Autograd.without(() -> CORRECT.call(gradient, inverse));
+        }
+      }
+    }
+  }
+}

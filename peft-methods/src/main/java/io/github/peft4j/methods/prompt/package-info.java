@@ -1,5 +1,0 @@
-/** What the methods of virtual tokens have in common. */
-@NullMarked
-package io.github.peft4j.methods.prompt;
-
-import org.jspecify.annotations.NullMarked;

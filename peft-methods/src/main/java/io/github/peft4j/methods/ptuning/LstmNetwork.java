@@ -1,0 +1,73 @@
+package io.github.peft4j.methods.ptuning;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
+import java.util.List;
+
+/** W₁ relu(W₀ BiLSTM(e) + b₀) + b₁, over the virtual tokens as a sequence. */
+final class LstmNetwork implements PromptNetwork {
+
+  private static final Kernel LSTM =
+      Kernel.of(
+          """
+          def lstm(e: List[Tensor], lstm: List[Tensor], mlp: List[Tensor]) -> List[Tensor]:
+              x = torch.unsqueeze(e[0], 0)                       # (1, n, d)
+              state = torch.zeros([2 * {layers}, 1, {hidden}], dtype=x.dtype, layout=None, device=x.device)
+              y, h, c, = torch.lstm(x, [state, state], lstm, True, {layers}, {dropout}, {training}, True, True)
+              z = torch.relu(torch.linear(torch.squeeze(y, 0), mlp[0], mlp[1]))   # (n, 2 h)
+              return [torch.linear(z, mlp[2], mlp[3])]           # (n, d)
+          """);
+
+  private final List<Trainable> lstm = new ArrayList<>();
+  private final List<Trainable> mlp = new ArrayList<>();
+  private final Kernel kernel;
+  private final Kernel trainingKernel;
+
+  LstmNetwork(
+      long d, long hidden, int layers, double dropout, Initial initial, Declarations declare) {
+    double bound = 1 / Math.sqrt((double) hidden);
+    for (int layer = 0; layer < layers; layer++) {
+      long in = layer == 0 ? d : 2 * hidden;
+      for (String direction : List.of("", "_reverse")) {
+        String suffix = "_l" + layer + direction;
+        lstm.add(
+            declare.beside(
+                KEY + "lstm_head.weight_ih" + suffix, initial.uniform(bound, 4 * hidden, in)));
+        lstm.add(
+            declare.beside(
+                KEY + "lstm_head.weight_hh" + suffix, initial.uniform(bound, 4 * hidden, hidden)));
+        lstm.add(
+            declare.beside(KEY + "lstm_head.bias_ih" + suffix, initial.uniform(bound, 4 * hidden)));
+        lstm.add(
+            declare.beside(KEY + "lstm_head.bias_hh" + suffix, initial.uniform(bound, 4 * hidden)));
+      }
+    }
+    double outer = 1 / Math.sqrt(2.0 * hidden);
+    mlp.add(
+        declare.beside(KEY + "mlp_head.0.weight", initial.kaimingUniform(2 * hidden, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.0.bias", initial.uniform(outer, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.2.weight", initial.kaimingUniform(d, 2 * hidden)));
+    mlp.add(declare.beside(KEY + "mlp_head.2.bias", initial.uniform(outer, d)));
+    Kernel sized = LSTM.with("layers", layers).with("hidden", hidden).with("dropout", dropout);
+    this.kernel = sized.with("training", false);
+    this.trainingKernel = sized.with("training", true);
+  }
+
+  @Override
+  public NDArray forward(NDArray embedding, boolean training) {
+    return (training ? trainingKernel : kernel)
+        .callWithLists(new NDList(embedding), values(lstm), values(mlp))
+        .singletonOrThrow();
+  }
+
+  private static NDList values(List<Trainable> tensors) {
+    NDList values = new NDList();
+    tensors.forEach(tensor -> values.add(tensor.value()));
+    return values;
+  }
+}

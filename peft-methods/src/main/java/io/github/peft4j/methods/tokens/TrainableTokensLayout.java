@@ -1,0 +1,44 @@
+package io.github.peft4j.methods.tokens;
+
+import io.github.peft4j.PeftLayout;
+import io.github.peft4j.tuner.InputSite;
+import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.TiedTable;
+import io.github.peft4j.tuner.Trainable;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** The files of trainable tokens, which are small: they never hold a whole table. */
+public final class TrainableTokensLayout implements PeftLayout<TrainableTokensConfig> {
+
+  @Override
+  public Set<String> types() {
+    return Set.of("TRAINABLE_TOKENS");
+  }
+
+  @Override
+  public boolean storesTables(TrainableTokensConfig config) {
+    return false;
+  }
+
+  /** PEFT stores the rows under the names of all modules that share the table. */
+  @Override
+  public Map<String, Trainable> repeated(TrainableTokensConfig config, Sites sites) {
+    TiedTable shared = sites.tokenTable();
+    Map<String, Trainable> repeated = new HashMap<>();
+    if (sites.layer(shared.embedding()) instanceof TokenRows table) {
+      Stream<String> outputs = shared.outputs().stream().map(Site::name);
+      Stream<String> stacks =
+          sites.all(InputSite.class).stream()
+              .filter(input -> input.embedding() == shared.embedding())
+              .flatMap(input -> Stream.ofNullable(input.alias()));
+      Stream.concat(outputs, stacks)
+          .forEach(
+              module -> repeated.put(prefix() + module + "." + Rows.KEY, table.rows().trainable()));
+    }
+    return repeated;
+  }
+}

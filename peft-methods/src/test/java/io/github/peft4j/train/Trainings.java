@@ -1,0 +1,72 @@
+package io.github.peft4j.train;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.TinyModels;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.lora.LoraConfig;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Consumer;
+
+/** Small trainings for the tests of this package. */
+final class Trainings {
+
+  private Trainings() {}
+
+  /** A tiny Llama in a folder, with a LoRA. */
+  static PeftModel llama(Path folder) {
+    if (!Files.exists(folder)) {
+      TinyModels.copy("tiny-llama", folder);
+    }
+    return Peft.load(folder.toString())
+        .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
+  }
+
+  /** Prompts of a few words, all with the same answer. */
+  static Dataset<PromptExample> prompts(int count, String answer) {
+    Random random = new Random(5);
+    List<PromptExample> examples = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      String words = "w" + (3 + random.nextInt(20)) + " w" + (3 + random.nextInt(20));
+      examples.add(new PromptExample(words, answer));
+    }
+    return Examples.of(examples);
+  }
+
+  /** The adapter's tensors. */
+  static List<float[]> values(PeftModel model) {
+    return model.trainables().stream().map(t -> Tensors.floats(t.value())).toList();
+  }
+
+  static TrainingListener onStep(Consumer<StepEvent> code) {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepEvent event) {
+        code.accept(event);
+      }
+    };
+  }
+
+  /** What is logged meanwhile. */
+  static String logged(Runnable code) {
+    PrintStream before = System.err;
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    try {
+      code.run();
+    } finally {
+      System.setErr(before);
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+}
