@@ -20,24 +20,28 @@ import org.jspecify.annotations.Nullable;
  * Settings of LoRA, with the names and defaults of Hugging Face PEFT's LoraConfig.
  *
  * @param r the rank, above 0; 8
- * @param loraAlpha the scale's numerator; 8
+ * @param loraAlpha α, the scale's numerator: the update is scaled by α/r. Finite; 8
  * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
  * @param targets which modules
- * @param bias which biases are trained besides
- * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r
- * @param initLoraWeights how A and B start
- * @param rankPattern ranks of some modules, by regular expression over name endings
- * @param alphaPattern alphas of some modules, likewise
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or {@code
+ *     lora_only} for those of the changed modules; {@code none}
+ * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r;
+ *     false
+ * @param initLoraWeights how A and B start; {@code DEFAULT}
+ * @param rankPattern ranks of some modules, by regular expression over name endings; of several
+ *     that fit, the first counts; empty
+ * @param alphaPattern alphas of some modules, in the same way; empty
  * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
- *     2024, arXiv:2402.09353)
- * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA
+ *     2024, arXiv:2402.09353); false
+ * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA; false
  * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
  * @param evaConfig settings of EVA, or null; with EVA, null stands for its defaults
- * @param trainableTokenIndices tokens whose vectors are trained besides, or null
+ * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
+ *     or null
  * @param targetParameters tensors that are changed in place of modules, by the last parts of their
  *     names, such as {@code q_proj.weight}, or null
  * @param ensureWeightTying whether a token table and an output that shares it are changed alike if
- *     either is meant
+ *     either is meant; false
  */
 @Withers
 public record LoraConfig(

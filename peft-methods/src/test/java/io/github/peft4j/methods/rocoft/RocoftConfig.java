@@ -22,6 +22,7 @@ public record RocoftConfig(int r, Targets targets) implements LinearConfig<Rocof
     return new RocoftConfig(r, Configs.withDefaults(RocoftConfig.class).targets());
   }
 
+  /** A copy on other modules. */
   @Override
   public RocoftConfig targets(Targets targets) {
     return new RocoftConfig(r, targets);

@@ -19,6 +19,7 @@ import java.lang.annotation.Target;
  * <p>The generated interface {@code LohaConfigWithers} extends the record's other interfaces. The
  * record may override a wither. The components of a component that is a {@code ConfigPart} have
  * accessors and withers in the record itself. A wither's Javadoc is the component's {@code @param}.
+ * It has no imports: a link to a type of another package needs its full name.
  *
  * <p>Some withers have overloads: a {@code Double} takes a {@code double}, a {@code List<String>}
  * takes {@code String...}, a {@code List<Integer>} takes {@code int...}, and a component whose type

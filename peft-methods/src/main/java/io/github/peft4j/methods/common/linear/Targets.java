@@ -15,11 +15,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which modules a method rewrites, in the fields that most of Hugging Face PEFT's configs have.
  *
- * @param targetModules which modules; null for queries and values
- * @param excludeModules which of those not, or null
- * @param modulesToSave modules trained whole and saved with the adapter, or null
- * @param layersToTransform indices of the layers that are meant, or null for all
- * @param layersPattern name parts before a layer's index, or null for any
+ * @param targetModules which modules: name suffixes, a regular expression over whole names, or
+ *     {@code all-linear}; null for queries and values
+ * @param excludeModules modules that are left out although targetModules has them, or null for none
+ * @param modulesToSave modules trained whole and saved with the adapter, by suffix of their names,
+ *     or null for none
+ * @param layersToTransform indices of the layers that are changed, from 0, or null for all
+ * @param layersPattern name parts before a layer's index, such as {@code layers}, or null for any
  */
 @Withers
 public record Targets(
