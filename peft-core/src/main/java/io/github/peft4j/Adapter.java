@@ -4,10 +4,12 @@ import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.AdapterLayers;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
@@ -19,6 +21,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +32,7 @@ public final class Adapter {
   /** The release of Hugging Face PEFT whose files these are. */
   static final String PEFT_VERSION = "0.21.0";
 
-  private String name;
+  private volatile String name;
   private final PeftConfig config;
   private final PeftMethod<?> method;
   private final Supplier<PeftConfig> trained;
@@ -40,9 +43,12 @@ public final class Adapter {
   private final Map<String, ParameterSite> frozen;
   private final Map<String, JsonElement> file;
   private final @Nullable List<String> modulesToSave;
-  private List<Provenance.Training> trainings = List.of();
+  private volatile List<Provenance.Training> trainings = List.of();
   private final Function<String, Composition> composition;
-  private boolean isFrozen;
+  private final AdapterLayers layers;
+  private final Calls.Resource resource;
+  private final AtomicBoolean training = new AtomicBoolean();
+  private volatile boolean isFrozen;
   private BareNames names = BareNames.NONE;
 
   <C extends PeftConfig> Adapter(
@@ -51,11 +57,14 @@ public final class Adapter {
       PeftMethod<C> method,
       PeftLayout<C> layout,
       Sites sites,
+      Calls calls,
       Map<String, Trainable> tensors,
       Map<String, ParameterSite> frozen,
       Map<String, JsonElement> file,
       @Nullable List<String> modulesToSave) {
     this.name = name;
+    this.layers = sites.layers();
+    this.resource = calls.resource("adapter '" + name + "'", this::free);
     this.config = config;
     this.trained = () -> layout.trained(config, rewrites());
     this.method = method;
@@ -98,45 +107,47 @@ public final class Adapter {
     return config;
   }
 
-  /**
-   * To be called in training when the optimizer has updated the tensors and before their gradients
-   * are cleared: some methods prune or project between steps.
-   *
-   * @param step how many steps have been done, from 1 on
-   * @param totalSteps how many steps the training is to have
-   */
-  public void afterStep(int step, int totalSteps) {
-    Autograd.without(
-        () -> {
-          listeners.forEach(listener -> listener.afterStep(step, totalSteps));
-          return null;
-        });
+  /** What is told of the steps of a training. */
+  List<StepListener> listeners() {
+    return listeners;
   }
 
-  /**
-   * What its method remembers from step to step of a training, by name: the same arrays until
-   * {@link #afterTraining}, to be saved and set together with the tensors.
-   */
-  public Map<String, NDArray> methodState() {
-    Map<String, NDArray> state = new LinkedHashMap<>();
-    for (int i = 0; i < listeners.size(); i++) {
-      String prefix = "method." + i + ".";
-      listeners.get(i).state().forEach((name, array) -> state.put(prefix + name, array));
+  /** The layers that it puts into the model. */
+  AdapterLayers layers() {
+    return layers;
+  }
+
+  /** Its layer at a site, or null. */
+  public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
+    return layers.at(site);
+  }
+
+  /** What calls use that compute with it; its tensors are freed with it. */
+  Calls.Resource resource() {
+    return resource;
+  }
+
+  void beginTraining() {
+    if (!training.compareAndSet(false, true)) {
+      throw new IllegalStateException(
+          "adapter '" + name + "' is being trained already; wait for the end of that run");
     }
-    return state;
   }
 
-  /**
-   * To be called when the tensors and the arrays of {@link #methodState} have been set to what they
-   * were after a step.
-   */
-  public void resumed(int step, int totalSteps) {
-    listeners.forEach(listener -> listener.resumed(step, totalSteps));
+  void endTraining() {
+    training.set(false);
   }
 
-  /** To be called when a training is over, however it ended. */
-  public void afterTraining() {
-    listeners.forEach(StepListener::afterTraining);
+  /** Refuses what a training would not survive. */
+  void requireNotTraining(String what) {
+    if (training.get()) {
+      throw new IllegalStateException(
+          "adapter '"
+              + name
+              + "' is being trained and cannot be "
+              + what
+              + "; wait for the end of that run");
+    }
   }
 
   /** What it was trained on, in order, as far as that is known. */
@@ -145,7 +156,7 @@ public final class Adapter {
   }
 
   /** Sets what it was trained on: whoever trains it says so, and it is saved with it. */
-  public void trainings(List<Provenance.Training> trainings) {
+  void trainings(List<Provenance.Training> trainings) {
     this.trainings = List.copyOf(trainings);
   }
 
@@ -181,23 +192,19 @@ public final class Adapter {
   }
 
   void freeze(boolean frozen) {
+    requireNotTraining(frozen ? "frozen" : "unfrozen");
     isFrozen = frozen;
     trainables().forEach(tensor -> tensor.freeze(frozen));
   }
 
-  /** Takes it out of the model and frees its tensors. */
-  void detach() {
-    detach(name, rewrites);
+  /** Frees its tensors. */
+  void free() {
+    free(rewrites);
     tensors.values().forEach(Trainable::close);
   }
 
-  static void detach(String name, List<Sites.Rewrite> rewrites) {
-    for (Sites.Rewrite rewrite : rewrites) {
-      TunerLayer<?, ?> layer = rewrite.site().restore(name);
-      if (layer != null) {
-        layer.close();
-      }
-    }
+  static void free(List<Sites.Rewrite> rewrites) {
+    rewrites.forEach(rewrite -> rewrite.layer().close());
   }
 
   /** Its method. */

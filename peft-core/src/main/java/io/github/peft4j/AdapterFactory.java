@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.NearNames;
@@ -28,9 +29,14 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer of the model, or null
  * @param origin where the model came from
  * @param seed of new adapters' random tensors
+ * @param present the layers of the adapters that are on the model, by name
  */
 record AdapterFactory(
-    TransformerModel base, @Nullable Tokenizer tokenizer, String origin, long seed) {
+    TransformerModel base,
+    @Nullable Tokenizer tokenizer,
+    String origin,
+    long seed,
+    Supplier<Map<String, AdapterLayers>> present) {
 
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
@@ -86,7 +92,7 @@ record AdapterFactory(
       tensors.accept(adapter);
       return adapter;
     } catch (RuntimeException e) {
-      adapter.detach();
+      adapter.free();
       throw e;
     }
   }
@@ -114,7 +120,7 @@ record AdapterFactory(
     Sites sites =
         new Sites(
             base.sites(),
-            name,
+            present.get(),
             new Initial(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
             injection.stored() == null ? null : names::isStored,
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
@@ -137,12 +143,13 @@ record AdapterFactory(
           method,
           names.layout(),
           sites,
+          base.calls(),
           names.tensors(complete, sites, followed),
           names.frozen(complete, sites),
           injection.fields(),
           saved);
     } catch (RuntimeException | OutOfMemoryError e) {
-      Adapter.detach(name, sites.rewrites());
+      Adapter.free(sites.rewrites());
       throw e;
     }
   }

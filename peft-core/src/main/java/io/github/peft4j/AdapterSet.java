@@ -1,56 +1,166 @@
 package io.github.peft4j;
 
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The adapters on a model: which there are, which are at work, and whether they compute beside the
- * frozen weights or are merged into them. While they are merged, nothing else about them changes.
+ * The adapters on a model: which there are, and what calls compute with that name none. All of it
+ * is one immutable state, which a change replaces: a call resolves its adapters in the state that
+ * it finds, and holds them until it ends. Who waits for calls does not keep others from changes:
+ * the monitor is held only while a state is replaced.
  */
 final class AdapterSet {
 
   private final TransformerModel base;
-  private final Merger merger;
-  private final Map<String, Adapter> adapters = new LinkedHashMap<>();
-  private Composition chosen = Composition.NONE;
-  private boolean enabled = true;
-  private boolean merged;
+  private volatile State state;
 
   AdapterSet(TransformerModel base) {
     this.base = base;
-    this.merger = new Merger(base);
+    this.state = new State(Map.of(), Composition.NONE, true, null);
+  }
+
+  /** Weights that adapters are merged into, which stand in for the frozen ones. */
+  private record Merged(ActiveAdapters weights, Calls.Resource resource) {}
+
+  /** What a composition means: the layers, and what they belong to. */
+  record Resolved(ActiveAdapters active, List<Calls.Resource> resources) {}
+
+  /** What there is at one time. */
+  final class State {
+    private final Map<String, Adapter> adapters;
+    private final Composition chosen;
+    private final boolean enabled;
+    private final @Nullable Merged merged;
+    private final Resolved usual;
+
+    private State(
+        Map<String, Adapter> adapters,
+        Composition chosen,
+        boolean enabled,
+        @Nullable Merged merged) {
+      this.adapters = Collections.unmodifiableMap(new LinkedHashMap<>(adapters));
+      this.chosen = chosen;
+      this.enabled = enabled;
+      this.merged = merged;
+      this.usual =
+          merged == null
+              ? resolve(enabled ? chosen : Composition.NONE)
+              : new Resolved(merged.weights(), List.of(merged.resource()));
+    }
+
+    private Adapter get(String name) {
+      Adapter adapter = adapters.get(name);
+      if (adapter == null) {
+        throw new IllegalArgumentException(
+            "there is no adapter '" + name + "'; there are " + adapters.keySet());
+      }
+      return adapter;
+    }
+
+    private Resolved resolve(Composition composition) {
+      List<Adapter> named = composition.adapters().stream().map(this::get).toList();
+      return new Resolved(
+          base.resolve(composition, layers()), named.stream().map(Adapter::resource).toList());
+    }
+
+    private Map<String, AdapterLayers> layers() {
+      Map<String, AdapterLayers> layers = new LinkedHashMap<>();
+      adapters.forEach((name, adapter) -> layers.put(name, adapter.layers()));
+      return layers;
+    }
+
+    private State with(Map<String, Adapter> adapters) {
+      return new State(adapters, chosen, enabled, merged);
+    }
+
+    private State active(Composition composition) {
+      return new State(adapters, composition, true, merged);
+    }
   }
 
   Map<String, Adapter> byName() {
-    return Collections.unmodifiableMap(new LinkedHashMap<>(adapters));
+    return state.adapters;
+  }
+
+  /** The layers of all adapters, by name. */
+  Map<String, AdapterLayers> layers() {
+    return state.layers();
   }
 
   Adapter get(String name) {
     base.requireOpen();
-    Adapter adapter = adapters.get(name);
-    if (adapter == null) {
-      throw new IllegalArgumentException(
-          "there is no adapter '" + name + "'; there are " + adapters.keySet());
+    return state.get(name);
+  }
+
+  /** These adapters on top of each other, each with those that it is made on. */
+  Composition stack(List<String> names) {
+    return Composition.stack(
+        names.stream().map(name -> get(name).composition()).toArray(Composition[]::new));
+  }
+
+  /** The state to resolve in. */
+  State state() {
+    return state;
+  }
+
+  /** What a composition means in a state. */
+  Resolved resolve(State in, Composition composition) {
+    base.requireOpen();
+    return in.resolve(composition);
+  }
+
+  /** Begins a call with what is active. */
+  ModelCall newCall() {
+    while (true) {
+      Resolved usual = state.usual;
+      Optional<ModelCall> call = base.newCall(usual.active(), usual.resources());
+      if (call.isPresent()) {
+        return call.get();
+      } // what was active has been removed since
     }
-    return adapter;
+  }
+
+  /** Holds adapters, as they are between two steps of a training, while they are read. */
+  ModelCall reading(List<Adapter> adapters) {
+    return tryReading(adapters)
+        .orElseThrow(
+            () -> new IllegalStateException("one of the adapters has been removed: " + adapters));
+  }
+
+  private Optional<ModelCall> tryReading(List<Adapter> adapters) {
+    return base.newCall(
+        ActiveAdapters.NONE, adapters.stream().map(Adapter::resource).distinct().toList());
   }
 
   /** The one that a call without a name means. */
   Adapter only() {
-    Set<String> names = chosen.adapters().isEmpty() ? adapters.keySet() : chosen.adapters();
+    base.requireOpen();
+    State now = state;
+    Set<String> names =
+        now.chosen.adapters().isEmpty() ? now.adapters.keySet() : now.chosen.adapters();
     if (names.size() != 1) {
       throw new IllegalStateException(
           "which adapter is to be saved? There are "
-              + adapters.keySet()
+              + now.adapters.keySet()
               + ", active are "
-              + chosen.adapters()
+              + now.chosen.adapters()
               + "; call save(name, folder)");
     }
     return get(names.iterator().next());
@@ -58,7 +168,7 @@ final class AdapterSet {
 
   /** Refuses a name that a new adapter cannot have. */
   void requireFree(String name) {
-    requireUnmerged();
+    base.requireOpen();
     if (name.isBlank() || name.equals(Composition.BASE)) {
       throw new IllegalArgumentException(
           "an adapter cannot be called '"
@@ -67,48 +177,61 @@ final class AdapterSet {
               + (name.isBlank() ? "a name is needed" : "this means the frozen model alone")
               + "; take another name");
     }
-    if (adapters.containsKey(name)) {
+    Adapter present = state.adapters.get(name);
+    if (present != null) {
       throw new IllegalArgumentException(
           "there is an adapter '"
               + name
               + "' already: "
-              + adapters.get(name)
+              + present
               + "; take another name or remove it first");
     }
   }
 
-  private void requireUnmerged() {
+  void requireUnmerged() {
     base.requireOpen();
-    if (merged) {
+    if (isMerged()) {
       throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
     }
   }
 
-  /** Adds an adapter, makes it the active one and freezes those that it is made on. */
-  void add(Adapter adapter) {
-    adapters.put(adapter.name(), adapter);
+  /**
+   * Adds an adapter, or frees it if that fails.
+   *
+   * @param active whether it becomes the active one; those that it is made on are frozen then
+   */
+  synchronized void add(Adapter adapter, boolean active) {
     try {
-      activate(adapter.composition());
+      requireFree(adapter.name());
+      Map<String, Adapter> more = new LinkedHashMap<>(state.adapters);
+      more.put(adapter.name(), adapter);
+      State added = state.with(more);
+      if (active) {
+        requireUnmerged();
+        added = added.active(adapter.composition());
+      }
+      state = added;
     } catch (RuntimeException e) {
-      adapters.remove(adapter.name());
-      adapter.detach();
+      adapter.free();
       throw e;
     }
-    for (String below : chosen.adapters()) {
-      if (!below.equals(adapter.name())) {
-        get(below).freeze(true);
+    if (active) {
+      for (String below : state.chosen.adapters()) {
+        if (!below.equals(adapter.name())) {
+          get(below).freeze(true);
+        }
       }
     }
   }
 
-  /** Calls an adapter otherwise, in its place among the others. */
-  void rename(String name, String other) {
+  /** Gives an adapter another name, in its place among the others. */
+  synchronized void rename(String name, String other) {
     Adapter adapter = get(name);
     if (name.equals(other)) {
       return;
     }
     requireFree(other);
-    for (Adapter made : adapters.values()) {
+    for (Adapter made : state.adapters.values()) {
       if (made != adapter && made.composition().adapters().contains(name)) {
         throw new IllegalArgumentException(
             "'"
@@ -120,127 +243,202 @@ final class AdapterSet {
                 + "' by this name; remove it first, or rename before it is made");
       }
     }
-    List<Adapter> present = List.copyOf(adapters.values());
-    adapters.clear();
+    Map<String, Adapter> renamed = new LinkedHashMap<>();
+    state.adapters.forEach((each, a) -> renamed.put(a == adapter ? other : each, a));
     adapter.rename(other);
-    present.forEach(each -> adapters.put(each.name(), each));
-    base.rename(name, other);
-    chosen = chosen.renamed(each -> each.equals(name) ? other : each);
+    state =
+        new State(
+            renamed,
+            state.chosen.renamed(each -> each.equals(name) ? other : each),
+            state.enabled,
+            state.merged);
   }
 
-  void remove(String name) {
-    requireUnmerged();
+  synchronized void remove(String name) {
     Adapter adapter = get(name);
-    adapters.remove(name);
-    if (chosen.adapters().contains(name)) {
-      activate(Composition.NONE);
+    adapter.requireNotTraining("removed");
+    boolean isChosen = state.chosen.adapters().contains(name);
+    if (isChosen) {
+      requireUnmerged();
     }
-    adapter.detach();
+    Map<String, Adapter> others = new LinkedHashMap<>(state.adapters);
+    others.remove(name);
+    state =
+        new State(
+            others,
+            isChosen ? Composition.NONE : state.chosen,
+            isChosen || state.enabled,
+            state.merged);
+    base.calls().retire(adapter.resource());
   }
 
-  void activate(Composition composition) {
+  synchronized void activate(Composition composition) {
     requireUnmerged();
-    composition.adapters().forEach(this::get);
-    base.activate(composition);
-    chosen = composition;
-    enabled = true;
-  }
-
-  /** Runs code with a composition in place of the present one. */
-  <T> T with(Composition composition, Supplier<T> code) {
-    Composition before = chosen;
-    boolean on = enabled;
-    activate(composition);
-    try {
-      return code.get();
-    } finally {
-      activate(before);
-      if (!on) {
-        disable();
-      }
-    }
+    state = state.active(composition);
   }
 
   Composition active() {
-    return enabled ? chosen : Composition.NONE;
+    State now = state;
+    return now.enabled ? now.chosen : Composition.NONE;
   }
 
   /** Those that were active last, be they switched off or not. */
   Composition chosen() {
-    return chosen;
+    return state.chosen;
   }
 
-  void disable() {
+  synchronized void disable() {
     requireUnmerged();
-    enabled = false;
-    base.activate(Composition.NONE);
+    state = new State(state.adapters, state.chosen, false, null);
   }
 
   boolean isMerged() {
-    return merged;
+    return state.merged != null;
   }
 
+  /** Computes all merged weights, then puts them in the place of the frozen ones. */
   void merge() {
-    requireUnmerged();
-    merger.merge(chosen);
-    base.activate(Composition.NONE);
-    merged = true;
-  }
-
-  void unmerge() {
-    base.requireOpen();
-    merger.unmerge();
-    merged = false;
-    base.activate(active());
-  }
-
-  /** Runs code on the merged model, and leaves it as it was. */
-  void whileMerged(Runnable code) {
-    boolean before = merged;
-    if (!before) {
-      merge();
+    while (true) {
+      requireUnmerged();
+      State now = state;
+      requireNotTraining(now);
+      Map<ParameterSite, NDArray> weights;
+      Optional<ModelCall> reading = tryReading(adaptersOf(now));
+      if (reading.isEmpty()) {
+        continue; // one of them has been removed since
+      }
+      try (ModelCall call = reading.get()) {
+        weights = merger(now).all();
+      }
+      Calls.Resource resource =
+          base.calls()
+              .resource("the merged weights", () -> weights.values().forEach(NDArray::close));
+      synchronized (this) {
+        if (state == now) {
+          state =
+              new State(
+                  now.adapters,
+                  now.chosen,
+                  now.enabled,
+                  new Merged(ActiveAdapters.merged(weights), resource));
+          return;
+        }
+      }
+      base.calls().retire(resource); // something else was active meanwhile
     }
-    try {
-      code.run();
-    } finally {
-      if (!before) {
-        unmerge();
+  }
+
+  private List<Adapter> adaptersOf(State in) {
+    return in.chosen.adapters().stream().map(in::get).toList();
+  }
+
+  private void requireNotTraining(State in) {
+    adaptersOf(in).forEach(adapter -> adapter.requireNotTraining("merged"));
+  }
+
+  private Merger merger(State in) {
+    return new Merger(base, in.chosen, in.layers());
+  }
+
+  synchronized void unmerge() {
+    base.requireOpen();
+    Merged merged = state.merged;
+    if (merged != null) {
+      state = new State(state.adapters, state.chosen, state.enabled, null);
+      base.calls().retire(merged.resource());
+    }
+  }
+
+  /** Runs code with what the chosen adapters make of each weight; nothing is changed. */
+  void whileReading(Consumer<Merger> code) {
+    base.requireOpen();
+    State now = state;
+    try (ModelCall reading = reading(adaptersOf(now))) {
+      code.accept(merger(now));
+    }
+  }
+
+  /**
+   * Merges for good and takes all adapters away. Every merged weight is computed and dropped first;
+   * then, while no call runs, one after the other takes the place of the frozen one.
+   */
+  void settle() {
+    while (true) {
+      base.requireOpen();
+      State now = state;
+      now.adapters.values().forEach(adapter -> adapter.requireNotTraining("merged"));
+      Optional<ModelCall> reading = tryReading(adaptersOf(now));
+      if (reading.isEmpty()) {
+        continue; // one of them has been removed since
+      }
+      try (ModelCall call = reading.get()) {
+        merger(now).check();
+      }
+      Optional<Calls.Call> alone =
+          base.calls().own(base.resource(), List.of(), "merge adapters for good");
+      if (alone.isEmpty()) {
+        continue; // closed
+      }
+      try (Calls.Call owned = alone.get()) {
+        synchronized (this) {
+          if (state == now) {
+            merger(now).replace();
+            state = new State(Map.of(), Composition.NONE, true, null);
+            now.adapters.values().forEach(adapter -> base.calls().retire(adapter.resource()));
+            if (now.merged != null) {
+              base.calls().retire(now.merged.resource());
+            }
+            return;
+          }
+        }
       }
     }
   }
 
-  /** Merges for good and takes all adapters away. */
-  void settle() {
-    if (!merged) {
-      merge();
+  /** Begins the training of an adapter with what is active. */
+  synchronized AdapterTraining train(PeftModel model, Adapter adapter) {
+    requireUnmerged();
+    if (get(adapter.name()) != adapter || !active().adapters().contains(adapter.name())) {
+      throw new IllegalStateException(
+          "adapter '" + adapter.name() + "' is not active: activate(name) first");
     }
-    merger.settle();
-    merged = false;
-    chosen = Composition.NONE;
-    List.copyOf(adapters.keySet()).forEach(this::remove);
+    Resolved usual = state.usual;
+    adapter.beginTraining();
+    Calls.Hold hold =
+        base.calls()
+            .hold(usual.resources())
+            .orElseThrow(() -> new IllegalStateException("an adapter is being removed"));
+    return new AdapterTraining(model, adapter, usual, hold);
   }
 
   /** The tensors that training changes. */
   List<Trainable> trainables() {
-    return chosen.adapters().stream()
-        .map(this::get)
+    return adaptersOf(state).stream()
         .filter(adapter -> !adapter.isFrozen())
         .flatMap(adapter -> adapter.trainables().stream())
         .distinct()
         .toList();
   }
 
-  /** Frees what the adapters put into the model, which is about to be closed. */
+  /** Closes the model when the last call has ended, and frees the adapters. */
   void close() {
-    adapters.values().forEach(adapter -> Adapter.detach(adapter.name(), adapter.rewrites()));
-    adapters.clear();
+    base.close();
+    State last;
+    synchronized (this) {
+      last = state;
+      state = new State(Map.of(), Composition.NONE, true, null);
+    }
+    Stream<Calls.Resource> merged = Stream.ofNullable(last.merged).map(Merged::resource);
+    Stream.concat(last.adapters.values().stream().map(Adapter::resource), merged)
+        .filter(Predicate.not(Calls.Resource::isRetired))
+        .forEach(base.calls()::retire);
   }
 
   /** A line for each adapter. */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();
-    for (Adapter adapter : adapters.values()) {
+    for (Adapter adapter : state.adapters.values()) {
       boolean active = active().adapters().contains(adapter.name());
       text.append("\n  ").append(adapter).append(active ? " (active)" : "");
     }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.WeightChanges.Factors;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -94,17 +95,17 @@ final class Combiner {
     }
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope()) {
-            Autograd.seed(how.seed());
+          try (RandomState random = RandomState.seeded(how.seed());
+              Scope scope = new Scope()) {
             Map<Site<?, ?>, Factors> factors = new LinkedHashMap<>();
             maps.forEach((site, change) -> factors.put(site, factors(change)));
             Adapter made = blank(name, factory, factors, tensors.keySet());
             try {
-              factors.forEach((site, ab) -> set(name, site, ab));
-              tensors.forEach((site, change) -> set(name, (ParameterSite) site, change));
+              factors.forEach((site, ab) -> set(made, site, ab));
+              tensors.forEach((site, change) -> set(made, (ParameterSite) site, change));
               return made;
             } catch (RuntimeException e) {
-              made.detach();
+              made.free();
               throw e;
             }
           }
@@ -127,7 +128,7 @@ final class Combiner {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            return layer.mergeBias(bias.original()) != null;
+            return layer.mergeBias(bias.frozen()) != null;
           }
         });
   }
@@ -190,7 +191,7 @@ final class Combiner {
 
   /** ΔW as the weight is stored. */
   private NDArray difference(Site<?, ?> site, Mergeable layer) {
-    NDArray weight = Tensors.cast(site.weightSiteRequired().original(), Merger.masters(model));
+    NDArray weight = Tensors.cast(site.weightSiteRequired().frozen(), Merger.masters(model));
     return Ops.subtract(layer.merge(weight), weight);
   }
 
@@ -214,9 +215,9 @@ final class Combiner {
     Adapter made =
         factory.blank(name, method().ofRanks(targets(ranks.keySet()), ranks, modules(tensors)));
     List<String> lost =
-        tensors.stream().filter(site -> site.layer(name) == null).map(Site::name).toList();
+        tensors.stream().filter(site -> made.layer(site) == null).map(Site::name).toList();
     if (!lost.isEmpty()) {
-      made.detach();
+      made.free();
       throw new IllegalArgumentException("the new adapter would not hold " + lost);
     }
     return made;
@@ -261,23 +262,23 @@ final class Combiner {
     return modules.isEmpty() ? null : List.copyOf(modules);
   }
 
-  private static void set(String name, Site<?, ?> site, Factors factors) {
-    if (!(site.layer(name) instanceof LowRank layer)) {
+  private static void set(Adapter made, Site<?, ?> site, Factors factors) {
+    if (!(made.layer(site) instanceof LowRank layer)) {
       throw new IllegalStateException("no layer of low rank at " + site.name());
     }
     Tensors.copy(layer.a(), factors.a());
     Tensors.copy(layer.b(), factors.b());
   }
 
-  private void set(String name, ParameterSite site, Change change) {
-    if (!(site.layer(name) instanceof TrainableCopy copy)) {
+  private void set(Adapter made, ParameterSite site, Change change) {
+    if (!(made.layer(site) instanceof TrainableCopy copy)) {
       throw new IllegalStateException("no trained copy of " + site.name());
     }
     List<NDArray> changes =
         change.present().stream().map(layer -> difference(site, (Mergeable) layer)).toList();
     NDArray combined =
         WeightChanges.combine(changes, WeightChanges.of(change.layers(), how.weights()), how);
-    NDArray weight = Tensors.cast(site.original(), Merger.masters(model));
+    NDArray weight = Tensors.cast(site.frozen(), Merger.masters(model));
     Tensors.copy(copy.value().value(), Ops.add(weight, combined));
   }
 }

@@ -8,6 +8,7 @@ import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
 import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import org.jspecify.annotations.Nullable;
 
@@ -29,7 +30,7 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
     this.origin = origin;
   }
 
-  /** The frozen model, with whatever is active on it. */
+  /** The frozen model. */
   @Override
   public TransformerModel base() {
     return base;
@@ -68,7 +69,9 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
   @Override
   protected NDList forwardInternal(
       ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
-    return base.forward(store, inputs, training, params);
+    try (ModelCall call = newCall()) {
+      return call.logits(inputs);
+    }
   }
 
   @Override

@@ -5,9 +5,13 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Change;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.LinearSite;
@@ -17,22 +21,77 @@ import io.github.peft4j.tuner.Place;
 import io.github.peft4j.tuner.Site;
 import io.github.peft4j.tuner.Splitting;
 import io.github.peft4j.tuner.TunerLayer;
-import java.util.LinkedHashSet;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes adapters into the frozen weights and takes them out again. A weight is composed of what
- * adapters make of it as an output is composed of theirs, by the same {@link Composition}.
+ * What adapters make of the frozen weights. A weight is composed of what adapters make of it as an
+ * output is composed of theirs, by the same {@link Composition}. Nothing is changed but by {@link
+ * #replace}.
  */
 final class Merger {
 
   private final TransformerModel model;
-  private final Set<ParameterSite> changed = new LinkedHashSet<>();
+  private final Composition composition;
+  private final Map<String, AdapterLayers> layers;
+  private final Map<ParameterSite, List<Tensor>> changes = new LinkedHashMap<>();
 
-  Merger(TransformerModel model) {
+  /**
+   * Finds the weights that a composition changes.
+   *
+   * @param layers of each adapter that it names
+   * @throws IllegalStateException if a layer cannot be merged
+   */
+  Merger(TransformerModel model, Composition composition, Map<String, AdapterLayers> layers) {
     this.model = model;
+    this.composition = composition;
+    this.layers = layers;
+    if (composition.isByRow()) {
+      throw new IllegalStateException(
+          composition + " cannot be merged: the rows of a batch share their weights");
+    }
+    List<Site<?, ?>> sites =
+        model.sites().filter(site -> layersAt(site).findAny().isPresent()).toList();
+    sites.forEach(site -> layersAt(site).forEach(layer -> check(site, layer)));
+    // A linear map computes with its weight: what changes the tensor itself comes first.
+    sites.stream().filter(ParameterSite.class::isInstance).forEach(this::add);
+    sites.stream().filter(site -> !(site instanceof ParameterSite)).forEach(this::add);
+  }
+
+  private Stream<TunerLayer<?, ?>> layersAt(Site<?, ?> site) {
+    return composition.adapters().stream().flatMap(name -> Stream.ofNullable(layer(name, site)));
+  }
+
+  private @Nullable TunerLayer<?, ?> layer(String adapter, Site<?, ?> site) {
+    return Objects.requireNonNull(layers.get(adapter)).at(site);
+  }
+
+  private static void check(Site<?, ?> site, TunerLayer<?, ?> layer) {
+    if (!(layer instanceof Mergeable)) {
+      throw new IllegalStateException(
+          "the adapter cannot be merged: "
+              + layer.getClass().getSimpleName()
+              + " at "
+              + site.name()
+              + " is no change of weights; keep the adapter beside the model");
+    }
+  }
+
+  private void add(Site<?, ?> site) {
+    add(site.weightSiteRequired(), new Tensor(site, Mergeable::merge));
+    if (site instanceof LinearSite linear && linear.bias().isPresent()) {
+      add(linear.bias().get(), new Tensor(site, Mergeable::mergeBias));
+    }
+  }
+
+  private void add(ParameterSite parameter, Tensor change) {
+    changes.computeIfAbsent(parameter, p -> new ArrayList<>()).add(change);
   }
 
   /** What an adapter's layer makes of a tensor. */
@@ -41,7 +100,15 @@ final class Merger {
   }
 
   /** A tensor as a place: adapters' changes of it, and no rows. */
-  private record Tensor(Site<?, ?> site, Rule rule) implements Place<NDArray, NDArray> {
+  private final class Tensor implements Place<NDArray, NDArray> {
+
+    private final Site<?, ?> site;
+    private final Rule rule;
+
+    Tensor(Site<?, ?> site, Rule rule) {
+      this.site = site;
+      this.rule = rule;
+    }
 
     @Override
     public String name() {
@@ -50,7 +117,7 @@ final class Merger {
 
     @Override
     public @Nullable Change<NDArray, NDArray> change(String adapter) {
-      TunerLayer<?, ?> layer = site.layer(adapter);
+      TunerLayer<?, ?> layer = layer(adapter, site);
       return layer == null
           ? null
           : (tensor, base) -> merge((Mergeable) layer, base.forward(tensor));
@@ -72,61 +139,83 @@ final class Merger {
     }
   }
 
-  /**
-   * Merges.
-   *
-   * @throws IllegalStateException if a layer cannot be merged
-   */
-  void merge(Composition composition) {
-    if (composition.isByRow()) {
-      throw new IllegalStateException(
-          composition + " cannot be merged: the rows of a batch share their weights");
+  /** Whether a weight may be another than the frozen one. */
+  boolean changes(ParameterSite parameter) {
+    return changes.containsKey(parameter) || parameter.hasChanged();
+  }
+
+  /** The merged weight, a new tensor; null if it is the frozen one. */
+  private @Nullable NDArray merged(ParameterSite parameter) {
+    List<Tensor> places = changes.get(parameter);
+    if (places == null) {
+      return null;
     }
-    List<Site<?, ?>> sites =
-        model
-            .sites()
-            .filter(site -> composition.adapters().stream().anyMatch(a -> site.layer(a) != null))
-            .toList();
-    sites.forEach(site -> composition.adapters().forEach(a -> check(site, site.layer(a))));
-    Autograd.without(
+    return Autograd.without(
         () -> {
-          // A linear map computes with its weight: what changes the tensor itself comes first.
-          sites.stream()
-              .filter(ParameterSite.class::isInstance)
-              .forEach(s -> merge(composition, s));
-          sites.stream()
-              .filter(s -> !(s instanceof ParameterSite))
-              .forEach(s -> merge(composition, s));
-          return null;
+          try (Scope scope = new Scope();
+              Pass pass = Pass.inference(ActiveAdapters.NONE)) {
+            Computation<NDArray, NDArray> same = (tensor, context) -> tensor;
+            NDArray weight = parameter.frozen();
+            for (Tensor place : places) {
+              NDArray wide = Tensors.cast(weight, masters(model));
+              NDArray merged = new Forward<>(composition.over(place, same), pass).forward(wide);
+              weight = merged == wide ? weight : Tensors.cast(merged, model.precision());
+            }
+            return weight == parameter.frozen() ? null : scope.keep(weight);
+          }
         });
   }
 
-  private static void check(Site<?, ?> site, @Nullable TunerLayer<?, ?> layer) {
-    if (layer != null && !(layer instanceof Mergeable)) {
-      throw new IllegalStateException(
-          "the adapter cannot be merged: "
-              + layer.getClass().getSimpleName()
-              + " at "
-              + site.name()
-              + " is no change of weights; keep the adapter beside the model");
+  /** Reads a weight as merged; it is freed at once. */
+  <T> T read(ParameterSite parameter, Function<NDArray, T> reader) {
+    NDArray merged = merged(parameter);
+    if (merged == null) {
+      return reader.apply(parameter.frozen());
+    }
+    try (merged) {
+      return reader.apply(merged);
     }
   }
 
-  private void merge(Composition composition, Site<?, ?> site) {
-    merge(composition, new Tensor(site, Mergeable::merge), site.weightSiteRequired());
-    if (site instanceof LinearSite linear && linear.bias().isPresent()) {
-      merge(composition, new Tensor(site, Mergeable::mergeBias), linear.bias().get());
+  /** All merged weights, which the caller closes; none if one cannot be computed. */
+  Map<ParameterSite, NDArray> all() {
+    Map<ParameterSite, NDArray> all = new LinkedHashMap<>();
+    try {
+      for (ParameterSite parameter : changes.keySet()) {
+        NDArray merged = merged(parameter);
+        if (merged != null) {
+          all.put(parameter, Scope.release(merged));
+        }
+      }
+      return all;
+    } catch (RuntimeException | OutOfMemoryError e) {
+      all.values().forEach(NDArray::close);
+      throw e;
     }
   }
 
-  private void merge(Composition composition, Tensor place, ParameterSite parameter) {
-    try (Scope scope = new Scope()) {
-      Forward<NDArray, NDArray> same = tensor -> tensor;
-      NDArray wide = Tensors.cast(parameter.frozen(), masters(model));
-      NDArray merged = composition.over(place, same).forward(wide);
-      if (merged != wide) {
-        parameter.merge(scope.keep(Tensors.cast(merged, model.precision())));
-        changed.add(parameter);
+  /** Computes every merged weight and drops it, so that what cannot be merged fails now. */
+  void check() {
+    changes.keySet().forEach(parameter -> read(parameter, merged -> merged));
+  }
+
+  /**
+   * Puts each merged weight in the place of the frozen one, one after the other. If one cannot be
+   * computed, those before it get their former values back.
+   */
+  void replace() {
+    try (FormerValues former = new FormerValues(model)) {
+      try {
+        for (ParameterSite parameter : changes.keySet()) {
+          NDArray merged = merged(parameter);
+          if (merged != null) {
+            former.keep(parameter);
+            parameter.replace(Scope.release(merged), true);
+          }
+        }
+      } catch (RuntimeException | OutOfMemoryError e) {
+        former.restore();
+        throw e;
       }
     }
   }
@@ -134,17 +223,5 @@ final class Merger {
   /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
   static Precision masters(TransformerModel model) {
     return model.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
-  }
-
-  /** Brings the former weights back, exactly. */
-  void unmerge() {
-    changed.forEach(ParameterSite::unmerge);
-    changed.clear();
-  }
-
-  /** Frees the former weights. */
-  void settle() {
-    changed.forEach(ParameterSite::forgetUnmerged);
-    changed.clear();
   }
 }

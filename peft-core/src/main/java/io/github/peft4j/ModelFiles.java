@@ -29,28 +29,32 @@ final class ModelFiles {
   /**
    * Writes config.json and model.safetensors, and copies what belongs to them: all or none.
    *
+   * @param merger makes the weights, one after the other while they are written
    * @param companions the tokenizer's files, and whatever a copy of the model needs besides
    */
-  static void write(TransformerModel model, CompanionFiles companions, Path folder) {
+  static void write(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    model.parameters().forEach(parameter -> add(writer, parameter, model.precision()));
-    model.untied().forEach(parameter -> add(writer, parameter, model.precision()));
+    model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
+    model
+        .untied(merger::changes)
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger));
     try (FileGroup files = new FileGroup(folder)) {
       files.write("model.safetensors", writer.content());
-      files.writeText("config.json", JsonFile.text(config(model)));
+      files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
       files.commit();
     }
   }
 
-  private static JsonObject config(TransformerModel model) {
+  private static JsonObject config(TransformerModel model, Merger merger) {
     JsonObject config = model.config().json();
     String type = model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32";
     List<String> there =
         DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
     (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
     config.remove("auto_map"); // its code is neither run nor copied
-    if (model.untied().findAny().isPresent()) {
+    if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }
     Task task = model.task();
@@ -78,22 +82,34 @@ final class ModelFiles {
     return config;
   }
 
-  private static void add(SafetensorsWriter writer, ParameterSite parameter, Precision precision) {
+  private static void add(
+      SafetensorsWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
+    boolean half = precision == Precision.BFLOAT16;
     long[] shape = parameter.shape().getShape();
-    if (precision != Precision.BFLOAT16) {
-      writer.add(parameter.name(), shape, Tensors.floats(parameter.frozen()));
-      return;
-    }
+    TensorInfo info = new TensorInfo(parameter.name(), half ? DType.BF16 : DType.F32, shape);
     writer.add(
-        new TensorInfo(parameter.name(), DType.BF16, shape),
+        info,
         sink -> {
-          float[] values = Tensors.floats(parameter.frozen());
-          ByteBuffer bytes = ByteBuffer.allocate(2 * values.length).order(ByteOrder.LITTLE_ENDIAN);
-          for (float value : values) {
-            bytes.putShort(
-                (short) (Float.floatToRawIntBits(value) >>> 16)); // exact: it was 16 bits
+          float[] values = merger.read(parameter, Tensors::floats);
+          int slice = 1 << 16;
+          for (int at = 0; at < values.length; at += slice) {
+            int end = Math.min(values.length, at + slice);
+            sink.accept(half ? halves(values, at, end) : floats(values, at, end));
           }
-          sink.accept(bytes.flip());
         });
+  }
+
+  private static ByteBuffer floats(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values, from, to - from);
+    return bytes;
+  }
+
+  private static ByteBuffer halves(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(2 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = from; i < to; i++) {
+      bytes.putShort((short) (Float.floatToRawIntBits(values[i]) >>> 16)); // exact: it was 16 bits
+    }
+    return bytes.flip();
   }
 }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Composition;
@@ -20,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * A frozen model with adapters on it.
  *
  * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name; the one added last is active.
+ * under a name. {@link #activate} says what calls compute with that name no adapter; {@link #using}
+ * gives a view that computes with adapters of its own, whatever is active.
  *
  * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
  * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
@@ -28,7 +30,9 @@ import org.jspecify.annotations.Nullable;
  * decoder reads (B, U). Its output are logits: (B, classes) for texts, (B, T, classes) for tokens,
  * (B, T, V) of a language model, (B, U, V) of an encoder-decoder.
  *
- * <p>Methods that change adapters are not for several threads at once; inference is.
+ * <p>Any number of threads may compute, also with different adapters, and others may load, rename,
+ * remove, merge or train adapters meanwhile: a call goes on with what it began with, and what was
+ * removed is freed when the last call that uses it has ended.
  */
 public final class PeftModel extends LoadedModel {
 
@@ -65,8 +69,9 @@ public final class PeftModel extends LoadedModel {
     this.base = base;
     this.origin = origin;
     this.companions = new CompanionFiles(origin.folder(), tokenizer);
-    this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed);
-    this.adapters = new AdapterSet(base);
+    AdapterSet set = new AdapterSet(base);
+    this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed, set::layers);
+    this.adapters = set;
   }
 
   /**
@@ -89,24 +94,30 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel adapt(String name, PeftConfig config) {
     adapters.requireFree(name);
-    adapters.add(factory.fresh(name, config));
+    adapters.requireUnmerged();
+    adapters.add(factory.fresh(name, config), true);
     return this;
   }
 
   /**
-   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one; otherwise as
-   * {@link #loadAdapter(String, Path)}.
+   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging
+   * Face PEFT's {@code PeftModel.from_pretrained} does; in all else as {@link #loadAdapter(String,
+   * Path)}.
+   *
+   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel loadAdapter(String folder) {
-    return loadAdapter(DEFAULT, Path.of(folder));
+    adapters.requireUnmerged();
+    return loadAdapter(DEFAULT, Path.of(folder), true);
   }
 
   /**
-   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved and makes it the
-   * active one. If its {@link Provenance} names another base model than this one by hash, a warning
-   * is logged. If it has a classifier, the rows are put into the order of this model's labels;
-   * where its files name no labels, the order is taken on trust, with a warning if it was named by
-   * {@link io.github.peft4j.transformer.Task} and not by config.json.
+   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved. The first
+   * adapter of a model becomes active; later ones change nothing about what is active, as Hugging
+   * Face PEFT's {@code load_adapter}. If its {@link Provenance} names another base model than this
+   * one by hash, a warning is logged. If it has a classifier, the rows are put into the order of
+   * this model's labels; where its files name no labels, the order is taken on trust, with a
+   * warning if it was named by {@link io.github.peft4j.transformer.Task} and not by config.json.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
@@ -115,9 +126,12 @@ public final class PeftModel extends LoadedModel {
    * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
    *     what does not; or if its classifier has other classes than the model's, naming both
    * @throws UnsupportedMethodException if its method or a setting of it is not supported
-   * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel loadAdapter(String name, Path folder) {
+    return loadAdapter(name, folder, adapters.byName().isEmpty() && !isMerged());
+  }
+
+  private PeftModel loadAdapter(String name, Path folder, boolean active) {
     adapters.requireFree(name);
     Optional<Provenance> provenance = Provenance.read(folder);
     Adapter adapter = factory.read(name, folder);
@@ -126,12 +140,12 @@ public final class PeftModel extends LoadedModel {
           adapter.trainings(known.trainings());
           origin.compare(folder, known);
         });
-    adapters.add(adapter);
+    adapters.add(adapter, active);
     return this;
   }
 
   /**
-   * Makes one new adapter of several and makes it the active one; those stay as they are.
+   * Makes one new adapter of several; those stay as they are, and so does what is active.
    *
    * @param name of the new adapter; not yet taken
    * @throws IllegalArgumentException if an adapter is no change of weights, saying which
@@ -139,12 +153,16 @@ public final class PeftModel extends LoadedModel {
   public PeftModel combine(String name, Combination combination) {
     adapters.requireFree(name);
     List<Adapter> sources = combination.adapters().stream().map(this::adapter).toList();
-    adapters.add(new Combiner(base, sources, combination).combine(name, factory));
+    Adapter combined;
+    try (ModelCall reading = adapters.reading(sources)) {
+      combined = new Combiner(base, sources, combination).combine(name, factory);
+    }
+    adapters.add(combined, false);
     return this;
   }
 
   /**
-   * Calls an adapter otherwise. Its tensors, whether it is active, frozen or being trained, and the
+   * Renames an adapter. Its tensors, whether it is active, frozen or being trained, and the
    * compositions that are active stay as they are; its files hold no name but that of their folder.
    *
    * @param other not yet taken
@@ -157,10 +175,11 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Takes an adapter away and frees its tensors. If it was active, no adapter is active afterwards.
+   * Takes an adapter away. Calls that compute with it go on; its tensors are freed when the last of
+   * them has ended. If it was active, no adapter is active afterwards.
    *
    * @throws IllegalArgumentException if there is no such adapter
-   * @throws IllegalStateException if adapters are merged at present
+   * @throws IllegalStateException if it is merged at present, or being trained
    */
   public PeftModel remove(String name) {
     adapters.remove(name);
@@ -181,9 +200,12 @@ public final class PeftModel extends LoadedModel {
     return adapters.get(name);
   }
 
-  /** Makes these adapters the active ones, stacked in this order: {@link Composition#stack}. */
+  /**
+   * Makes these adapters the active ones, stacked in this order: {@link Composition#stack}. An
+   * adapter that is made on others, as a fusion is, brings them along.
+   */
   public PeftModel activate(String... names) {
-    return activate(Composition.stack(List.of(names)));
+    return activate(adapters.stack(List.of(names)));
   }
 
   /**
@@ -199,15 +221,45 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Runs code with a composition, then makes the present one active again:
+   * A view of this model that computes with a composition of adapters, whatever is active:
    *
    * <pre>{@code
    * List<Classifications> verdicts =
-   *     model.with(Composition.perRow("news", "reviews"), () -> model.classify(texts));
+   *     model.using(Composition.perRow("news", "reviews")).classify(texts);
    * }</pre>
+   *
+   * <p>Names are looked up at each call of the view. While adapters are merged, a view still
+   * computes with those that it names on the frozen weights.
+   *
+   * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
+   *     composed so, saying which
    */
-  public <T> T with(Composition composition, Supplier<T> code) {
-    return adapters.with(composition, code);
+  public AdapterView using(Composition composition) {
+    adapters.resolve(adapters.state(), composition); // checks
+    return new AdapterView(this, adapters, () -> composition);
+  }
+
+  /** A view that computes with these adapters, stacked in this order, as {@link #activate} does. */
+  public AdapterView using(String... names) {
+    List<String> stacked = List.of(names);
+    adapters.stack(stacked); // checks
+    return new AdapterView(this, adapters, () -> adapters.stack(stacked));
+  }
+
+  /** Begins a call with the active adapters. */
+  @Override
+  public ModelCall newCall() {
+    return adapters.newCall();
+  }
+
+  /**
+   * Begins the training of an adapter that is active and not frozen, with what is active now.
+   *
+   * @return what trains it, which the caller closes
+   * @throws IllegalStateException if it is being trained already, or not active
+   */
+  public AdapterTraining train(String name) {
+    return adapters.train(this, adapter(name));
   }
 
   /**
@@ -218,7 +270,7 @@ public final class PeftModel extends LoadedModel {
    * @return logits by adapter, of the shape that they have with one; the caller closes them
    */
   public Map<String, NDArray> logitsOfEach(ModelInput input, String... names) {
-    NDArray all = with(Composition.parallel(names), () -> base.logits(input));
+    NDArray all = using(Composition.parallel(names)).logits(input);
     try (all) {
       Map<String, NDArray> logits = new LinkedHashMap<>();
       NDList parts = all.split(names.length);
@@ -262,10 +314,12 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
-   * are kept, so that unmerging is exact.
+   * stay beside them, so that unmerging is exact. All merged weights are computed before one is
+   * used; if one cannot be, nothing changes. Calls that run go on with the weights that they began
+   * with.
    *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged, or if adapters
-   *     are merged already
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if one is being
+   *     trained, or if adapters are merged already
    */
   public PeftModel merge() {
     adapters.merge();
@@ -290,10 +344,15 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Merges the active adapters for good and takes all adapters away.
+   * Merges the active adapters for good and takes all adapters away, when the calls that run have
+   * ended. It takes the memory of one weight: every merged weight is computed and dropped first, so
+   * that what cannot be merged fails before anything is changed; then one after the other takes the
+   * place of the frozen one. Former values are kept in a temporary file until the last, and brought
+   * back if one fails.
    *
    * @return the plain model, which is this model's base and closes with it
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if an adapter
+   *     is being trained, or within a call of this thread
    */
   public TransformerModel mergeAndUnload() {
     adapters.settle();
@@ -321,7 +380,10 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel save(String name, Path folder) {
     try (FileGroup files = new FileGroup(folder)) {
-      new PeftFolder().write(files, adapter(name), base, provenance(name));
+      Adapter adapter = adapter(name);
+      try (ModelCall reading = adapters.reading(List.of(adapter))) {
+        new PeftFolder().write(files, adapter, base, provenance(adapter));
+      }
     }
     return this;
   }
@@ -336,26 +398,35 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel saveAdapterHub(String name, Path folder) {
     try (FileGroup files = new FileGroup(folder)) {
-      new AdapterHubFolder().write(files, adapter(name), base, provenance(name));
+      Adapter adapter = adapter(name);
+      try (ModelCall reading = adapters.reading(List.of(adapter))) {
+        new AdapterHubFolder().write(files, adapter, base, provenance(adapter));
+      }
     }
     return this;
   }
 
   /** Where an adapter comes from, as it would be saved now. */
   public Provenance provenance(String name) {
-    return origin.provenance(adapter(name), base.task().labels());
+    return provenance(adapter(name));
+  }
+
+  private Provenance provenance(Adapter adapter) {
+    return origin.provenance(adapter, base.task().labels());
   }
 
   /**
    * Saves the model with the active adapters merged into its weights as a plain Hugging Face
    * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
    * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
-   * modules of sentence-transformers, licences. The model itself stays as it is.
+   * modules of sentence-transformers, licences. The model is not
+   * changed: weights are merged one after the other while they are written.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    adapters.whileMerged(() -> ModelFiles.write(base, companions, Path.of(folder)));
+    adapters.whileReading(
+        merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
     return this;
   }
 
@@ -369,6 +440,11 @@ public final class PeftModel extends LoadedModel {
     return adapters.trainables();
   }
 
+  /**
+   * Closes the model when the calls that run have ended; later ones are refused.
+   *
+   * @throws IllegalStateException within a call of this thread
+   */
   @Override
   public void close() {
     adapters.close();

@@ -1,20 +1,25 @@
 package io.github.peft4j;
 
 import ai.djl.modality.Classifications;
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;
+import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.translate.TextClassifier;
 import java.util.List;
 import java.util.function.Consumer;
 
 /** Text in, text or classes out: what a model and its tokenizer do together, in one line each. */
-public interface TextModel {
+public interface TextModel extends AdaptedModel {
 
-  /** The model, with whatever is active on it. */
+  /** The frozen model. */
+  @Override
   TransformerModel base();
 
   /**
@@ -23,6 +28,17 @@ public interface TextModel {
    * @throws IllegalStateException if the model was loaded without one
    */
   Tokenizer tokenizer();
+
+  /**
+   * Logits in inference: (B, V) for a class each, (B, T, V) for tokens.
+   *
+   * @return the logits, which the caller closes
+   */
+  default NDArray logits(ModelInput input) {
+    try (ModelCall call = newCall()) {
+      return call.logits(input);
+    }
+  }
 
   /**
    * Continues a prompt, or answers it if the model is an encoder-decoder, with the likeliest
@@ -57,12 +73,12 @@ public interface TextModel {
   }
 
   /**
-   * What writes texts with this model and whatever adapters are active at the time.
+   * What writes texts with this model and the adapters that it computes with at the time.
    *
    * @throws IllegalArgumentException if the model is for no task that writes
    */
   default Generator generator() {
-    return new Generator(base(), tokenizer());
+    return new Generator(this, tokenizer());
   }
 
   /**
@@ -92,12 +108,12 @@ public interface TextModel {
   }
 
   /**
-   * What classifies texts, and pairs of them, with this model and whatever adapters are active at
-   * the time.
+   * What classifies texts, and pairs of them, with this model and the adapters that it computes
+   * with at the time.
    *
    * @throws IllegalArgumentException if the model does not classify texts
    */
   default TextClassifier classifier() {
-    return new TextClassifier(base(), tokenizer());
+    return new TextClassifier(this, tokenizer());
   }
 }

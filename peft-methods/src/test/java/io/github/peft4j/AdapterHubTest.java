@@ -16,7 +16,9 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.safetensors.Safetensors;
 import io.github.peft4j.safetensors.SafetensorsWriter;
 import io.github.peft4j.torchfile.TorchFile;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.tuner.HiddenSite;
 import java.io.IOException;
@@ -92,7 +94,7 @@ class AdapterHubTest {
               ? longs(manager, expected, "decoder_input_ids")
               : null;
       float[] theirs = expected.floats("logits");
-      float[] ours = Tensors.floats(model.base().logits(new ModelInput(ids, mask, null, decoder)));
+      float[] ours = Tensors.floats(model.logits(new ModelInput(ids, mask, null, decoder)));
       float largest = 0;
       for (float value : theirs) {
         largest = Math.max(largest, Math.abs(value));
@@ -306,10 +308,13 @@ class AdapterHubTest {
       model.loadAdapter("mine", cases().resolve("tiny-llama/inv"));
       HiddenSite first = end(model, HiddenSite.Kind.FIRST);
       HiddenSite last = end(model, HiddenSite.Kind.LAST);
-      try (NDManager manager = model.base().manager().newSubManager()) {
+      try (NDManager manager = model.base().manager().newSubManager();
+          ModelCall call = model.newCall();
+          Pass pass = call.pass()) {
         NDArray x = manager.randomNormal(new Shape(2, 3, first.dimension()));
-        float[] back = Autograd.without(() -> Tensors.floats(last.forward(first.forward(x))));
-        float[] there = Autograd.without(() -> Tensors.floats(first.forward(x)));
+        float[] back =
+            Autograd.without(() -> Tensors.floats(last.forward(first.forward(x, pass), pass)));
+        float[] there = Autograd.without(() -> Tensors.floats(first.forward(x, pass)));
         assertThat(there).isNotEqualTo(Tensors.floats(x));
         assertThat(back).usingComparatorWithPrecision(1e-5f).containsExactly(Tensors.floats(x));
       }

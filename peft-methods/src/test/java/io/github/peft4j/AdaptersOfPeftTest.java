@@ -34,7 +34,7 @@ class AdaptersOfPeftTest {
 
   private static float[] logits(PeftModel model) {
     long[][] ids = {{3, 4, 5, 6}, {7, 8, 9, 0}};
-    try (var logits = model.base().logits(ModelInput.of(model.base().manager(), ids, null))) {
+    try (var logits = model.logits(ModelInput.of(model.base().manager(), ids, null))) {
       return Tensors.floats(logits);
     }
   }

@@ -46,15 +46,15 @@ class AdaptersTest {
     return Peft.from(origin).precision(Precision.FLOAT32).load();
   }
 
-  private static ModelInput input(PeftModel model) {
+  private static ModelInput input(TextModel model) {
     return ModelInput.of(
         model.base().manager().create(new long[] {4, 9, 30, 7, 12, 5}, new Shape(2, 3)));
   }
 
-  private static float[] logits(PeftModel model) {
+  private static float[] logits(TextModel model) {
     ModelInput input = input(model);
     try (NDArray ids = input.ids();
-        NDArray logits = model.base().logits(input)) {
+        NDArray logits = model.logits(input)) {
       return Tensors.floats(logits);
     }
   }
@@ -116,7 +116,7 @@ class AdaptersTest {
   private static boolean gradients(PeftModel model, String name) {
     model.trainables().forEach(Trainable::clearGradient);
     Targets targets = new Targets.NextTokens(new long[][] {{4, 9, 30}, {7, 12, 5}});
-    new Backpropagation(model.base(), false).run(input(model), targets, 1, 0);
+    new Backpropagation(model, false).run(input(model), targets, 1, 0);
     return model.adapter(name).trainables().stream()
         .anyMatch(
             tensor -> {
@@ -170,7 +170,7 @@ class AdaptersTest {
       each.values().forEach(NDArray::close);
       assertThat(model.active()).isEqualTo(Composition.of("a"));
       model.disable();
-      assertThat(model.with(Composition.of("b"), () -> logits(model))).isEqualTo(b);
+      assertThat(logits(model.using("b"))).isEqualTo(b);
       assertThat(model.active()).isEqualTo(Composition.NONE);
       assertThat(logits(model.enable())).isEqualTo(a);
     }
@@ -205,7 +205,7 @@ class AdaptersTest {
               model.disable().generate(prompts.get(1), config).text(),
               model.activate("a").generate(prompts.get(2), config).text());
       Composition rows = Composition.perRow("b", Composition.BASE, "a");
-      assertThat(model.with(rows, () -> model.generate(prompts, config)))
+      assertThat(model.using(rows).generate(prompts, config))
           .extracting(generation -> generation.text())
           .isEqualTo(expected);
       model.activate(Composition.parallel("a", "b"));
@@ -224,13 +224,13 @@ class AdaptersTest {
       Classifications b = model.classify(first);
       Classifications a = model.activate("a").classify(second);
       List<Classifications> both =
-          model.with(Composition.perRow("b", "a"), () -> model.classify(List.of(first, second)));
+          model.using(Composition.perRow("b", "a")).classify(List.of(first, second));
       assertThat(both.get(0).get("LABEL_1").getProbability())
           .isCloseTo(b.get("LABEL_1").getProbability(), within(1e-5));
       assertThat(both.get(1).get("LABEL_1").getProbability())
           .isCloseTo(a.get("LABEL_1").getProbability(), within(1e-5));
       List<Classifications> each =
-          model.with(Composition.parallel("b", "a"), () -> model.classify(List.of(second)));
+          model.using(Composition.parallel("b", "a")).classify(List.of(second));
       assertThat(each).hasSize(2);
       model.activate(Composition.parallel(List.of("b", "a")));
       assertThatThrownBy(() -> model.classify(second))
@@ -276,8 +276,11 @@ class AdaptersTest {
           .hasMessageContaining("there is no adapter 'x'; there are [a, b]");
       assertThatThrownBy(() -> model.rename("a", Composition.BASE))
           .hasMessageContaining("means the frozen model alone");
-      model.activate("a").merge();
-      assertThatThrownBy(() -> model.rename("a", "y")).hasMessageContaining("unmerge() first");
+      float[] adapted = logits(model.activate("a"));
+      float[] merged = logits(model.merge());
+      assertThat(logits(model.rename("a", "y"))).isEqualTo(merged);
+      assertThat(logits(model.unmerge())).isEqualTo(adapted);
+      assertThat(model.active().toString()).isEqualTo("y");
     }
   }
 
@@ -313,7 +316,7 @@ class AdaptersTest {
     try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
       for (int step = 0; step < steps; step++) {
         long[][] labels = {{4, 9, 30}, {7, 12, 5}};
-        new Backpropagation(model.base(), true)
+        new Backpropagation(model, true)
             .run(input(model), new Targets.NextTokens(labels), 0.2, step);
         optimizer.step(0.01);
       }

@@ -45,7 +45,7 @@ class DecoderClassifierTest {
 
   private static float[] logits(PeftModel model, long[][] ids, long @Nullable [][] mask) {
     try (Scope scope = new Scope()) {
-      return Tensors.floats(model.base().logits(ModelInput.of(model.base().manager(), ids, mask)));
+      return Tensors.floats(model.logits(ModelInput.of(model.base().manager(), ids, mask)));
     }
   }
 

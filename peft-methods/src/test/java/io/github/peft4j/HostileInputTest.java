@@ -10,6 +10,7 @@ import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Task;
 import java.io.IOException;
@@ -75,7 +76,7 @@ class HostileInputTest {
 
   private static void assertRefused(ModelInputOf input, String... parts) {
     try (PeftModel model = llama()) {
-      assertThatThrownBy(() -> model.base().logits(input.of(model.base().manager())))
+      assertThatThrownBy(() -> model.logits(input.of(model.base().manager())))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContainingAll(parts);
     }
@@ -127,7 +128,7 @@ class HostileInputTest {
     PeftModel model = llama().adapt(LoraConfig.ofRank(2));
     ModelInput input = ModelInput.of(model.base().manager(), new long[][] {{3, 4}}, null);
     model.close();
-    assertThatThrownBy(() -> model.base().logits(input)).hasMessageContaining("model is closed");
+    assertThatThrownBy(() -> model.logits(input)).hasMessageContaining("model is closed");
     assertThatThrownBy(model::status).hasMessageContaining("model is closed");
     assertThatThrownBy(model::merge).hasMessageContaining("model is closed");
     assertThatThrownBy(() -> model.save(temporary.toString()))
@@ -144,10 +145,10 @@ class HostileInputTest {
     try (PeftModel model = Peft.load(folder.toString())) {
       long positions = model.base().maxPositions();
       model.adapt("prompt", PromptTuningConfig.ofVirtualTokens(3));
-      assertThat(model.base().room()).isEqualTo(positions - 3);
+      assertThat(room(model)).isEqualTo(positions - 3);
       assertThat(model.classify(text)).isNotNull();
       model.adapt("prefix", PrefixTuningConfig.ofVirtualTokens(4));
-      assertThat(model.base().room()).isEqualTo(positions - 4);
+      assertThat(room(model)).isEqualTo(positions - 4);
       assertThat(model.classify(text)).isNotNull();
       model.adapt("wide", PrefixTuningConfig.ofVirtualTokens((int) positions));
       assertThatThrownBy(() -> model.classify(text))
@@ -189,6 +190,12 @@ class HostileInputTest {
               model.generate(
                   java.util.List.of("w3", "w4 w5 w6"), GenerationConfig.greedy().maxNewTokens(2)))
           .hasSize(2);
+    }
+  }
+
+  private static long room(PeftModel model) {
+    try (ModelCall call = model.newCall()) {
+      return call.room();
     }
   }
 }

@@ -20,7 +20,7 @@ class MergedModelTest {
 
   private static float[] logits(PeftModel model) {
     NDArray ids = model.base().manager().create(new long[] {4, 9, 30, 7, 12, 5}, new Shape(2, 3));
-    try (NDArray logits = model.base().logits(ModelInput.of(ids))) {
+    try (NDArray logits = model.logits(ModelInput.of(ids))) {
       return Tensors.floats(logits);
     }
   }

@@ -46,7 +46,7 @@ class ModelSettingsTest {
 
   private static float[] logits(Path model, Precision precision) {
     try (PeftModel peft = Peft.from(model).precision(precision).load();
-        var logits = peft.base().logits(ModelInput.of(peft.base().manager(), IDS, MASK))) {
+        var logits = peft.logits(ModelInput.of(peft.base().manager(), IDS, MASK))) {
       return Tensors.floats(logits);
     }
   }
@@ -131,8 +131,8 @@ class ModelSettingsTest {
     for (boolean causal : new boolean[] {false, true}) {
       Path model = causal ? decoder : TinyModels.golden("tiny-bert");
       try (PeftModel peft = Peft.load(model.toString());
-          var first = peft.base().logits(ModelInput.of(peft.base().manager(), IDS, null));
-          var second = peft.base().logits(ModelInput.of(peft.base().manager(), other, null))) {
+          var first = peft.logits(ModelInput.of(peft.base().manager(), IDS, null));
+          var second = peft.logits(ModelInput.of(peft.base().manager(), other, null))) {
         assertThat(Arrays.equals(Tensors.floats(first), Tensors.floats(second)))
             .as("the class is read off the first token, and the last one differs")
             .isEqualTo(causal);
@@ -214,7 +214,7 @@ class ModelSettingsTest {
       for (int i = 0; i < 2; i++) {
         models[i].adapt(PrefixTuningConfig.ofVirtualTokens(2));
         try (var logits =
-            models[i].base().logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
+            models[i].logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
           both[i] = Tensors.floats(logits);
         }
       }

@@ -56,7 +56,7 @@ class PairsTest {
     ModelInput input =
         ModelInput.of(manager, new long[][] {ids}, null)
             .withTypes(ModelInput.array(manager, new long[][] {types}));
-    try (var logits = model.base().logits(input)) {
+    try (var logits = model.logits(input)) {
       float[] values = Tensors.floats(logits);
       double[] e = new double[values.length];
       double sum = 0;

@@ -2,8 +2,11 @@ package io.github.peft4j.generate;
 
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Composition;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,11 +19,13 @@ import java.util.function.Consumer;
  * alone, with the keys and values of all before it in a cache. A decoder continues its prompt; an
  * encoder-decoder reads it once and answers it.
  *
- * <p>Whatever adapters are active take part, also a different one for each prompt of a batch. A
- * generator has no state of its own; several threads may use one.
+ * <p>A whole generation computes with the adapters that its model has at the begin, also a
+ * different one for each prompt of a batch. A generator has no state of its own; several threads
+ * may use one.
  */
 public final class Generator {
 
+  private final AdaptedModel adapted;
   private final TransformerModel model;
   private final Tokenizer tokenizer;
   private final Set<Long> endOfText;
@@ -28,11 +33,13 @@ public final class Generator {
   /**
    * Creates a generator.
    *
-   * @param model a language model, of one stack or an encoder-decoder
+   * @param adapted a language model, of one stack or an encoder-decoder, and its adapters
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model is for another task
    */
-  public Generator(TransformerModel model, Tokenizer tokenizer) {
+  public Generator(AdaptedModel adapted, Tokenizer tokenizer) {
+    this.adapted = adapted;
+    TransformerModel model = adapted.base();
     if (!model.task().type().writes()) {
       throw new IllegalArgumentException(
           "a model for "
@@ -68,9 +75,12 @@ public final class Generator {
    *     first adapter, then by the second, …
    */
   public List<Generation> generate(List<String> prompts, GenerationConfig config) {
-    return prompts.isEmpty()
-        ? List.of()
-        : generate(prompts.stream().map(this::encode).toList(), config, piece -> {});
+    if (prompts.isEmpty()) {
+      return List.of();
+    }
+    try (ModelCall call = adapted.newCall()) {
+      return generate(call, prompts.stream().map(this::encode).toList(), config, piece -> {});
+    }
   }
 
   /**
@@ -83,8 +93,10 @@ public final class Generator {
   }
 
   private Generation one(long[] prompt, GenerationConfig config, Consumer<String> listener) {
-    requireOneAnswer();
-    return generate(List.of(prompt), config, listener).get(0);
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+      return generate(call, List.of(prompt), config, listener).get(0);
+    }
   }
 
   /**
@@ -93,9 +105,16 @@ public final class Generator {
    * @throws IllegalStateException saying how to get all texts
    */
   public void requireOneAnswer() {
-    if (model.composition().replicas() > 1) {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+    }
+  }
+
+  private static void requireOneAnswer(ModelCall call) {
+    Composition composition = call.adapters().composition();
+    if (composition.replicas() > 1) {
       throw new IllegalStateException(
-          model.composition()
+          composition
               + " writes several texts for a prompt; take them from generate(List.of(prompt),"
               + " config)");
     }
@@ -108,10 +127,11 @@ public final class Generator {
   }
 
   private List<Generation> generate(
-      List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
+      ModelCall call, List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
     long start = System.nanoTime();
-    List<long[]> begun = prompts.stream().map(this::begun).toList();
-    try (Decoding texts = model.decode(begun, model.padId(tokenizer.padId()))) {
+    long room = call.room();
+    List<long[]> begun = prompts.stream().map(prompt -> begun(prompt, room)).toList();
+    try (Decoding texts = call.decode(begun, model.padId(tokenizer.padId()))) {
       List<Row> rows = new ArrayList<>();
       for (int i = 0; i < texts.rows(); i++) {
         rows.add(row(begun.get(i % begun.size()), texts.opening(i), config, listener));
@@ -151,16 +171,16 @@ public final class Generator {
   }
 
   /** The prompt, or the token that texts begin with if it is empty. */
-  private long[] begun(long[] prompt) {
+  private long[] begun(long[] prompt, long room) {
     long[] ids = prompt.length > 0 ? prompt : tokenizer.bosId().stream().toArray();
     if (ids.length == 0) {
       throw new IllegalArgumentException(
           "the prompt is empty and the tokenizer has no beginning-of-text token; give it a word");
     }
-    if (ids.length > model.room()) {
+    if (ids.length > room) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, but the model has positions for %d; shorten the prompt"
-              .formatted(ids.length, model.room()));
+              .formatted(ids.length, room));
     }
     for (long id : ids) {
       if (id < 0 || id >= model.head().classes()) {

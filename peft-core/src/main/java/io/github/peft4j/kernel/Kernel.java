@@ -44,6 +44,7 @@ public final class Kernel {
 
   /**
    * The profiling executor recompiles for several calls; the plain one is at full speed at once.
+   * PyTorch keeps this setting by thread.
    */
   private static final ThreadLocal<Boolean> PLAIN_EXECUTOR =
       ThreadLocal.withInitial(
@@ -104,7 +105,9 @@ public final class Kernel {
   public NDList callForAll(NDArray... arguments) {
     NDList inputs = new NDList(arguments.length);
     for (NDArray argument : arguments) {
-      argument.setName(null); // a name would be read as a part of the calling convention
+      if (argument.getName() != null) {
+        argument.setName(null); // it would be read as a part of the calling convention
+      }
       inputs.add(argument);
     }
     return run(inputs);
@@ -113,20 +116,23 @@ public final class Kernel {
   /**
    * Calls a kernel whose every parameter is a {@code List[Tensor]}.
    *
-   * @param lists one non-empty list for each parameter; no array stands in two lists
+   * @param lists one non-empty list for each parameter
    * @return the results in order
    */
   public NDList callWithLists(NDList... lists) {
-    NDList inputs = new NDList();
-    for (int i = 0; i < lists.length; i++) {
-      for (NDArray array : lists[i]) {
-        array.setName("list" + i + "[]");
-        inputs.add(array);
+    try (Scope scope = new Scope()) {
+      NDList inputs = new NDList();
+      for (int i = 0; i < lists.length; i++) {
+        for (NDArray array : lists[i]) {
+          NDArray own = handle(array); // other threads may use the array: its name is not ours
+          own.setName("list" + i + "[]");
+          inputs.add(own);
+        }
       }
+      NDList outputs = run(inputs);
+      outputs.forEach(scope::keep);
+      return outputs;
     }
-    NDList outputs = run(inputs);
-    inputs.forEach(array -> array.setName(null));
-    return outputs;
   }
 
   /**
@@ -189,6 +195,13 @@ public final class Kernel {
       return String.format(Locale.ROOT, "%.17g", ((Number) value).doubleValue());
     }
     return value.toString();
+  }
+
+  /** A second handle of the same tensor, its history and gradient included. */
+  private static NDArray handle(NDArray array) {
+    try (IValue value = IValue.from(native_(array))) {
+      return value.toTensor(native_(array).getManager());
+    }
   }
 
   static PtNDArray native_(NDArray array) {

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * writes of each tensor, but for those of its fused optimizers, after which it is to be {@linkplain
  * #forget forgotten}. It has no gradient.
  *
- * <p>Safe for concurrent reading as long as nobody writes to the others meanwhile.
+ * <p>Safe for concurrent reading as long as nobody writes to the sources, forgets or closes this
+ * meanwhile: a training does so only while no other pass computes with the adapter.
  */
 public final class Remembered implements AutoCloseable {
 

@@ -34,9 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
-  /** What is asked for in the segment that is being recorded. */
-  private static final ThreadLocal<@Nullable Requests> REQUESTS = new ThreadLocal<>();
-
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -63,11 +60,10 @@ public abstract class Tape {
   }
 
   /**
-   * Whether the calling thread is in a segment whose way back will come, so that {@link #watch} may
-   * be called.
+   * Whether a segment is running whose way back will come, so that {@link #watch} may be called.
    */
-  public static boolean isWatching() {
-    return REQUESTS.get() != null;
+  public boolean isWatching() {
+    return false;
   }
 
   /**
@@ -79,8 +75,8 @@ public abstract class Tape {
    *     is done; not called if none arrived
    * @throws IllegalStateException if not {@link #isWatching}
    */
-  public static void watch(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
-    requests().watched.add(new Watched(Scope.release(tensor), action));
+  public void watch(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
+    throw new IllegalStateException("no segment is being recorded");
   }
 
   /**
@@ -89,16 +85,8 @@ public abstract class Tape {
    * @param action done once however often it is asked for
    * @throws IllegalStateException if not {@link #isWatching}
    */
-  public static void afterwards(Runnable action) {
-    requests().afterwards.add(action);
-  }
-
-  private static Requests requests() {
-    Requests requests = REQUESTS.get();
-    if (requests == null) {
-      throw new IllegalStateException("no segment is being recorded");
-    }
-    return requests;
+  public void afterwards(Runnable action) {
+    throw new IllegalStateException("no segment is being recorded");
   }
 
   /**
@@ -160,9 +148,35 @@ public abstract class Tape {
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
+    /** Where requests of the segment go that is being recorded. */
+    private @Nullable List<Watched> requests;
+
     private Recording(long seed, boolean recompute) {
       this.seed = seed;
       this.recompute = recompute;
+    }
+
+    @Override
+    public boolean isWatching() {
+      return requests != null;
+    }
+
+    @Override
+    public void watch(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
+      List<Watched> watched = requests;
+      if (watched == null) {
+        super.watch(tensor, action);
+      } else {
+        watched.add(new Watched(Scope.release(tensor), action));
+      }
+    }
+
+    @Override
+    public void afterwards(Runnable action) {
+      if (requests == null) {
+        super.afterwards(action);
+      }
+      afterwards.add(action);
     }
 
     @Override
@@ -304,17 +318,17 @@ public abstract class Tape {
     }
 
     private NDArray recorded(int index, List<Watched> watched, Supplier<NDArray> segment) {
-      REQUESTS.set(new Requests(watched, afterwards));
+      requests = watched;
       try {
         return Autograd.record(true, () -> seeded(index, segment));
       } finally {
-        REQUESTS.remove();
+        requests = null;
       }
     }
 
     private NDArray seeded(int index, Supplier<NDArray> segment) {
-      Autograd.seed(seed * 1_000_003L + index);
-      try (Scope scope = new Scope()) {
+      try (RandomState random = RandomState.seeded(seed * 1_000_003L + index);
+          Scope scope = new Scope()) {
         NDArray output = segment.get();
         return Scope.release(output);
       }
@@ -325,9 +339,6 @@ public abstract class Tape {
       void run();
     }
   }
-
-  /** Where requests of a segment go. */
-  private record Requests(List<Watched> watched, Set<Runnable> afterwards) {}
 
   /** An intermediate whose gradient is asked for. */
   private record Watched(NDArray tensor, BiConsumer<NDArray, NDArray> action) {

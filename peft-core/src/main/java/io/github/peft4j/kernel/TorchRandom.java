@@ -9,7 +9,7 @@ import ai.djl.ndarray.types.Shape;
  * Draws of PyTorch's CPU generator, for what Hugging Face PEFT draws anew from a seed instead of
  * saving it. Draws follow each other as they do with one {@code torch.Generator}.
  */
-public final class TorchRandom {
+public final class TorchRandom implements AutoCloseable {
 
   private static final Kernel UNIFORM =
       Kernel.of(
@@ -30,10 +30,18 @@ public final class TorchRandom {
               return torch.randperm(int(n), dtype=4, layout=None, device=torch.device("cpu"), pin_memory=False)
           """);
 
-  /** Starts from a seed, as {@code torch.Generator().manual_seed} does. */
+  private final RandomState state;
+
+  /** Starts from a seed, until it is closed, as {@code torch.Generator().manual_seed} does. */
   public TorchRandom(long seed) {
     Tensors.engineManager(); // loads the engine
-    Autograd.seed(seed);
+    this.state = RandomState.seeded(seed);
+  }
+
+  /** Lets other threads draw. */
+  @Override
+  public void close() {
+    state.close();
   }
 
   /** Numbers between -bound and bound: {@code tensor.uniform_}. */

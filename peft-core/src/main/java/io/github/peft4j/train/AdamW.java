@@ -160,7 +160,7 @@ public final class AdamW implements AutoCloseable {
 
   /**
    * Updates all tensors by the gradients they have collected, which stay: {@link
-   * io.github.peft4j.Adapter#afterStep} may want them before {@link #clear}.
+   * io.github.peft4j.AdapterTraining#afterStep} may want them before {@link #clear}.
    *
    * @param rate the learning rate
    */

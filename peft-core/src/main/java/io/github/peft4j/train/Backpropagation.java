@@ -3,21 +3,26 @@ package io.github.peft4j.train;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
 public final class Backpropagation {
 
-  private final TransformerModel model;
+  private final AdaptedModel adapted;
   private final boolean recompute;
 
   /**
@@ -26,8 +31,8 @@ public final class Backpropagation {
    * @param recompute whether layers run a second time instead of being kept: less memory, about a
    *     third more work
    */
-  public Backpropagation(TransformerModel model, boolean recompute) {
-    this.model = model;
+  public Backpropagation(AdaptedModel adapted, boolean recompute) {
+    this.adapted = adapted;
     this.recompute = recompute;
   }
 
@@ -38,8 +43,9 @@ public final class Backpropagation {
    * @return the sum of the penalties
    */
   public double penalty() {
-    try (Scope scope = new Scope()) {
-      NDArray sum = Autograd.record(true, this::sumOfPenalties);
+    try (ModelCall call = adapted.newCall();
+        Scope scope = new Scope()) {
+      NDArray sum = Autograd.record(true, () -> sumOfPenalties(call.adapters()));
       if (sum == null) {
         return 0;
       }
@@ -49,10 +55,8 @@ public final class Backpropagation {
   }
 
   /** On the device: a number fetched for each layer would make the GPU wait as often. */
-  private @Nullable NDArray sumOfPenalties() {
-    return model
-        .sites()
-        .flatMap(site -> site.activeLayers().stream())
+  private static @Nullable NDArray sumOfPenalties(ActiveAdapters active) {
+    return active.all().stream()
         .filter(TunerLayer::trains)
         .map(TunerLayer::penalty)
         .filter(Objects::nonNull)
@@ -70,23 +74,39 @@ public final class Backpropagation {
    */
   public double run(ModelInput input, Targets targets, double scale, long seed) {
     Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
-    model.setTraining(true);
-    try (Scope scope = new Scope();
-        Pass pass = new Pass(tape, null).training()) {
+    try (ModelCall call = adapted.newCall()) {
+      List<TunerLayer<?, ?>> trained =
+          call.adapters().all().stream().filter(TunerLayer::trains).toList();
+      trained.forEach(layer -> layer.onTraining(true));
+      try (Pass pass = new Pass(tape, null, call.adapters()).training()) {
+        return run(call.model(), input, targets, scale, seed, tape, pass);
+      } finally {
+        trained.forEach(layer -> layer.onTraining(false));
+      }
+    }
+  }
+
+  private static double run(
+      TransformerModel model,
+      ModelInput input,
+      Targets targets,
+      double scale,
+      long seed,
+      Tape.Recording tape,
+      Pass pass) {
+    try (Scope scope = new Scope()) {
       NDArray hidden = model.hidden(input, pass);
       NDArray leaf = Autograd.leaf(hidden);
-      Autograd.seed(~seed);
-      NDArray loss =
-          model
-              .head()
-              .loss(leaf, targets.repeat(model.composition().replicas()), pass, scale, true);
+      int replicas = pass.adapters().composition().replicas();
+      NDArray loss;
+      try (RandomState random = RandomState.seeded(~seed)) {
+        loss = model.head().loss(leaf, targets.repeat(replicas), pass, scale, true);
+      }
       NDArray gradient = Autograd.gradient(leaf);
       if (gradient != null) {
         tape.backward(hidden, Scope.release(gradient));
       }
       return Tensors.floats(loss)[0];
-    } finally {
-      model.setTraining(false);
     }
   }
 }

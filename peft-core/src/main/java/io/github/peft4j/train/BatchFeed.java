@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDManager;
-import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
@@ -31,21 +31,21 @@ public final class BatchFeed {
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
    */
-  public static EncodedDataset encode(PeftModel model, Examples<?> examples, int maxTokens) {
+  public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
     return encode(model, examples, maxTokens, false);
   }
 
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens that an example may have; fewer if active adapters leave fewer positions
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
    * @param skipTooLong whether examples whose answers do not fit are left out
    */
   static EncodedDataset encode(
-      PeftModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
-    int maxLength = (int) Math.min(maxTokens, model.base().room());
+      TextModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
+    int maxLength = (int) Math.min(maxTokens, model.room());
     Tokenizer tokenizer = model.tokenizer();
     Task task = model.base().task();
     Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();

@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
@@ -10,6 +10,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.Task;
@@ -32,7 +33,7 @@ public final class Evaluator {
 
   private static final Logger LOG = LoggerFactory.getLogger(Evaluator.class);
 
-  private final PeftModel model;
+  private final TextModel model;
   private final Collator collator;
   private final int rows;
   private final long tokens;
@@ -45,7 +46,7 @@ public final class Evaluator {
    * @param maxLength tokens that an example may have, 1 or more; what is longer is cut, and a
    *     warning says how much was
    */
-  public Evaluator(PeftModel model, int batchSize, int maxLength) {
+  public Evaluator(TextModel model, int batchSize, int maxLength) {
     this(model, batchSize, Long.MAX_VALUE, maxLength);
   }
 
@@ -56,7 +57,7 @@ public final class Evaluator {
    * @param tokens that a batch has at most, padding included; a longer example is a batch of its
    *     own
    */
-  Evaluator(PeftModel model, int rows, long tokens, int maxLength) {
+  Evaluator(TextModel model, int rows, long tokens, int maxLength) {
     this.model = model;
     this.rows = rows;
     this.tokens = tokens;
@@ -64,10 +65,10 @@ public final class Evaluator {
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
   }
 
-  /** Measures the model, with its active adapters, on examples. */
+  /** Measures the model, with its adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
-    long room = model.base().room();
+    long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (!truncated.isNone()) {
       LOG.warn(truncated.warning("evaluation", room));
@@ -82,6 +83,13 @@ public final class Evaluator {
    * @return nothing if it gave up
    */
   Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp) {
+    try (ModelCall call = model.newCall()) {
+      return evaluate(data, givesUp, call);
+    }
+  }
+
+  private Optional<Metrics> evaluate(
+      EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
     TransformerModel base = model.base();
     boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
     ConfusionMatrix confusion =
@@ -93,13 +101,13 @@ public final class Evaluator {
         return Optional.empty();
       }
       Batch batch = collator.collate(data.select(chosen));
-      Targets targets = targets(batch);
-      long labels = base.count(targets);
+      Targets targets = targets(batch, call);
+      long labels = base.count(targets, call.adapters());
       if (labels == 0) {
         continue;
       }
       try (Scope scope = new Scope();
-          Pass pass = Pass.inference()) {
+          Pass pass = call.pass()) {
         NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
         loss += loss(hidden, targets, pass);
         count += labels;
@@ -117,12 +125,13 @@ public final class Evaluator {
   /** Whether the loss of a batch is a finite number; true of a batch without labels. */
   boolean isFinite(Batch batch) {
     TransformerModel base = model.base();
-    Targets targets = targets(batch);
-    if (base.count(targets) == 0) {
-      return true;
-    }
-    try (Scope scope = new Scope();
-        Pass pass = Pass.inference()) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = call.pass()) {
+      Targets targets = targets(batch, call);
+      if (call.count(targets) == 0) {
+        return true;
+      }
       NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
       return Double.isFinite(loss(hidden, targets, pass));
     }
@@ -138,9 +147,9 @@ public final class Evaluator {
   }
 
   /** Adapters in parallel are measured together: each label counts once for each of them. */
-  private Targets targets(Batch batch) {
-    TransformerModel base = model.base();
-    return BatchFeed.targets(base, batch).repeat(base.composition().replicas());
+  private static Targets targets(Batch batch, ModelCall call) {
+    int replicas = call.adapters().composition().replicas();
+    return BatchFeed.targets(call.model(), batch).repeat(replicas);
   }
 
   /** Examples of like length together: there is less padding, and the order does not matter. */

@@ -355,7 +355,7 @@ public final class FineTuner {
     StopSignal stop = new StopSignal();
     running.add(stop);
     try {
-      return new TrainingRun(this, stop).run();
+      return TrainingRun.run(this, stop);
     } finally {
       running.remove(stop);
     }

@@ -1,6 +1,6 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Provenance;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -34,7 +34,7 @@ final class History {
   }
 
   /** Notes with the adapter that this run has trained it up to a step. */
-  void record(Adapter adapter, RunState state, long step, double seconds) {
+  void record(AdapterTraining training, RunState state, long step, double seconds) {
     Map<String, String> settings = new TreeMap<>(state.settings);
     settings.keySet().removeIf(RunFacts::isSaidElsewhere);
     Provenance.Training now =
@@ -52,6 +52,6 @@ final class History {
                 .orElse(Map.of()),
             Instant.parse(state.started),
             seconds);
-    adapter.trainings(Stream.concat(earlier.stream(), Stream.of(now)).toList());
+    training.record(Stream.concat(earlier.stream(), Stream.of(now)).toList());
   }
 }

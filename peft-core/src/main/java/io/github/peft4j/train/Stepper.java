@@ -1,6 +1,7 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.Targets;
@@ -13,7 +14,7 @@ final class Stepper {
 
   private final TransformerModel model;
   private final TrainingSetup setup;
-  private final Adapter adapter;
+  private final AdapterTraining training;
   private final double clipNorm;
   private final long seed;
   private final AdamW optimizer;
@@ -43,12 +44,12 @@ final class Stepper {
       TrainingRule.Correction correction) {
     this.model = settings.model.base();
     this.setup = setup;
-    this.adapter = setup.adapter();
+    this.training = setup.training();
     this.clipNorm = settings.clipNorm;
     this.seed = settings.seed;
     this.optimizer = optimizer;
     this.correction = correction;
-    this.backpropagation = new Backpropagation(model, settings.recompute);
+    this.backpropagation = new Backpropagation(training, settings.recompute);
   }
 
   /**
@@ -63,7 +64,8 @@ final class Stepper {
     long labels = Arrays.stream(counts).sum();
     long tokens = batches.stream().mapToLong(Batch::tokens).sum();
     double rate = setup.rate(step);
-    try (Scope scope = new Scope()) {
+    try (Calls.Call alone = training.step();
+        Scope scope = new Scope()) {
       double sum = 0;
       for (int i = 0; i < batches.size(); i++) {
         if (counts[i] > 0) {
@@ -84,16 +86,18 @@ final class Stepper {
 
   /** Passes over a step whose gradient cannot be used: the method sees a gradient of zero. */
   void skip(long step) {
-    optimizer.clear();
-    finish(step);
+    try (Calls.Call alone = training.step()) {
+      optimizer.clear();
+      finish(step);
+    }
   }
 
   private void finish(long step) {
-    adapter.afterStep((int) step + 1, (int) setup.totalSteps());
+    training.afterStep((int) step + 1, (int) setup.totalSteps());
   }
 
   private long labels(Batch batch) {
-    return model.count(BatchFeed.targets(model, batch));
+    return model.count(BatchFeed.targets(model, batch), training.active());
   }
 
   private double backpropagate(Batch batch, long labels, long seed) {

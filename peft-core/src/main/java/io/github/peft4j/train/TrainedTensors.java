@@ -2,7 +2,7 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -28,15 +28,15 @@ final class TrainedTensors implements AutoCloseable {
   private final Map<String, NDArray> all;
   private final BoundKernel largestNorm;
 
-  TrainedTensors(Adapter trained, AdamW optimizer) {
-    List<Trainable> trainables = trained.trainables();
+  TrainedTensors(AdapterTraining training, AdamW optimizer) {
+    List<Trainable> trainables = training.adapter().trainables();
     for (int i = 0; i < trainables.size(); i++) {
       adapter.put(i + ".parameter", trainables.get(i).value());
     }
     largestNorm = LARGEST_NORM.bind(new NDList(adapter.values()));
     all = new LinkedHashMap<>(adapter);
     all.putAll(optimizer.state());
-    Map<String, NDArray> method = trained.methodState();
+    Map<String, NDArray> method = training.methodState();
     all.putAll(method);
     adapter.putAll(method);
   }

@@ -2,6 +2,7 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.train.TrainingReport.Ending;
 import java.io.UncheckedIOException;
@@ -163,8 +164,10 @@ final class TrainingLoop {
   }
 
   private void restore(Checkpoints.Whole checkpoint) {
-    Checkpoints.read(checkpoint.folder(), tensors.all());
-    adapter.resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+    try (Calls.Call alone = setup.training().step()) {
+      Checkpoints.read(checkpoint.folder(), tensors.all());
+      setup.training().resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+    }
   }
 
   private void step() {
@@ -287,7 +290,7 @@ final class TrainingLoop {
 
   private void save(Checkpoints checkpoints) {
     state.seconds = clock.total();
-    history.record(adapter, state, state.step, state.seconds);
+    history.record(setup.training(), state, state.step, state.seconds);
     checkpoints.write(model, adapter.name(), tensors.all(), state);
     unsaved = false;
   }
@@ -310,12 +313,14 @@ final class TrainingLoop {
       return state.step;
     }
     requireStillThere();
-    if (checkpoints != null) {
-      Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());
-    } else if (best != null) {
-      tensors.set(best);
+    try (Calls.Call alone = setup.training().step()) {
+      if (checkpoints != null) {
+        Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());
+      } else if (best != null) {
+        tensors.set(best);
+      }
+      setup.training().resumed((int) state.bestStep, (int) setup.totalSteps());
     }
-    adapter.resumed((int) state.bestStep, (int) setup.totalSteps());
     return state.bestStep;
   }
 }

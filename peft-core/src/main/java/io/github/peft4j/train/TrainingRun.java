@@ -1,6 +1,7 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,12 +16,14 @@ final class TrainingRun {
   final History history;
   final Clock clock = new Clock();
   private final Adapter adapter;
+  private final AdapterTraining training;
 
-  TrainingRun(FineTuner settings, StopSignal stop) {
+  private TrainingRun(FineTuner settings, StopSignal stop, AdapterTraining training) {
     this.settings = settings;
     this.stop = stop;
-    this.setup = TrainingSetup.of(settings);
-    this.adapter = setup.adapter();
+    this.training = training;
+    this.adapter = training.adapter();
+    this.setup = TrainingSetup.of(settings, training);
     this.history = new History(settings.seed, setup);
     List<TrainingListener> told = new ArrayList<>(settings.listeners);
     if (!settings.quiet) {
@@ -29,7 +32,15 @@ final class TrainingRun {
     this.listeners = new Listeners(told);
   }
 
-  TrainingReport run() {
+  static TrainingReport run(FineTuner settings, StopSignal stop) {
+    TrainingSetup.requireParts(settings);
+    Adapter adapter = TrainingSetup.theAdapter(settings.model);
+    try (AdapterTraining training = settings.model.train(adapter.name())) {
+      return new TrainingRun(settings, stop, training).run();
+    }
+  }
+
+  private TrainingReport run() {
     List<Trainable> trainables = adapter.trainables();
     List<Trainable> resting =
         trainables.stream()
@@ -40,7 +51,7 @@ final class TrainingRun {
       trainables.forEach(Trainable::clearGradient); // another's loop may have left some
       try (AdamW optimizer = new AdamW(setup.groups(), settings.learningRate);
           TrainingRule.Correction correction = settings.rule.correction(adapter);
-          TrainedTensors tensors = new TrainedTensors(adapter, optimizer)) {
+          TrainedTensors tensors = new TrainedTensors(training, optimizer)) {
         Stepper stepper = new Stepper(settings, setup, optimizer, correction);
         return run(new TrainingLoop(this, stepper, tensors));
       } finally {
@@ -48,7 +59,6 @@ final class TrainingRun {
           resting.forEach(tensor -> tensor.freeze(false));
           trainables.forEach(Trainable::clearGradient);
         }
-        adapter.afterTraining();
       }
     }
   }
@@ -66,7 +76,7 @@ final class TrainingRun {
     } finally {
       RunState state = loop.state();
       if (state.step > 0) {
-        history.record(adapter, state, kept < 0 ? state.step : kept, clock.total());
+        history.record(training, state, kept < 0 ? state.step : kept, clock.total());
       }
       if (begun) {
         listeners.onEnd(new EndEvent(state.step, loop.tokens(), clock.seconds()));

@@ -1,7 +1,9 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.TextModel;
 import io.github.peft4j.data.BatchSampler;
 import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
@@ -18,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * What a run is to do: the settings of a {@link FineTuner}, settled with its model and data before
  * the first step.
  *
- * @param adapter that is trained
+ * @param training of the adapter
  * @param plan which examples a step takes
  * @param truncated how many training examples were too long
  * @param validationTruncated how many validation examples were too long
@@ -28,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * @param facts all that the losses depend on, so that a run is only ever continued as it was begun
  */
 record TrainingSetup(
-    Adapter adapter,
+    AdapterTraining training,
     BatchPlan plan,
     @Nullable EncodedDataset validation,
     Truncated truncated,
@@ -47,31 +49,30 @@ record TrainingSetup(
    *
    * @throws IllegalArgumentException if they do not fit together, or not with model and data
    */
-  static TrainingSetup of(FineTuner settings) {
+  static TrainingSetup of(FineTuner settings, AdapterTraining training) {
     requireParts(settings);
-    PeftModel model = settings.model;
-    Adapter adapter = theAdapter(model);
+    Adapter adapter = training.adapter();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     int maxLength = maxLength(settings);
-    EncodedDataset training = encode(settings, examples, maxLength, "training");
-    BatchPlan plan = plan(settings, training);
+    EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
+    BatchPlan plan = plan(settings, encoded);
     Examples<?> held = settings.validation;
     EncodedDataset validation =
-        held == null ? null : encode(settings, held, maxLength, "validation");
+        held == null ? null : encode(settings, training, held, maxLength, "validation");
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
         settings.rule.groups(
             adapter, new ParameterGroup(settings.learningRate, settings.weightDecay));
-    int most = (int) Math.min(maxLength, model.base().room());
+    int most = (int) Math.min(maxLength, training.room());
     return new TrainingSetup(
-        adapter,
+        training,
         plan,
         validation,
-        Truncated.of(training, most),
+        Truncated.of(encoded, most),
         validation == null ? Truncated.none(most) : Truncated.of(validation, most),
         maxLength,
         steps,
@@ -81,12 +82,17 @@ record TrainingSetup(
         RunFacts.of(settings, adapter, examples, maxLength, steps, groups));
   }
 
+  /** The adapter that is trained. */
+  Adapter adapter() {
+    return training.adapter();
+  }
+
   /** Measures on validation data; its batches take no more memory than those of training. */
   Evaluator evaluator(FineTuner settings) {
     int rows = settings.evaluationBatchSize;
     return rows > 0
-        ? new Evaluator(settings.model, rows, maxLength)
-        : new Evaluator(settings.model, Integer.MAX_VALUE, plan.largestBatch(), maxLength);
+        ? new Evaluator(training, rows, maxLength)
+        : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength);
   }
 
   /** How often the data is gone through, at least in part. */
@@ -105,7 +111,7 @@ record TrainingSetup(
   }
 
   /** Refuses settings that would do nothing, or only fail after hours. */
-  private static void requireParts(FineTuner settings) {
+  static void requireParts(FineTuner settings) {
     boolean measured = settings.validation != null;
     require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
     require(measured || !settings.keepBest, "keepBest", "validateOn(examples)");
@@ -126,7 +132,8 @@ record TrainingSetup(
     }
   }
 
-  private static Adapter theAdapter(PeftModel model) {
+  /** The one that is to be trained. */
+  static Adapter theAdapter(PeftModel model) {
     if (model.isMerged()) {
       throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
     }
@@ -156,13 +163,12 @@ record TrainingSetup(
   }
 
   private static EncodedDataset encode(
-      FineTuner settings, Examples<?> examples, int maxLength, String what) {
-    PeftModel model = settings.model;
+      FineTuner settings, TextModel model, Examples<?> examples, int maxLength, String what) {
     if (examples.dataset().size() == 0) {
       throw new IllegalArgumentException("the " + what + " data is empty");
     }
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength, settings.skipTooLong);
-    long room = model.base().room();
+    long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {
       throw new IllegalArgumentException(truncated.warning(what, room));

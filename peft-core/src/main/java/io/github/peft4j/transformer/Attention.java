@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -92,10 +93,10 @@ final class Attention extends NamedBlock {
           grouped ? biased : ATTEND_PLAINLY.with("scale", factor).with("dropout", dropout);
     }
 
-    NDArray attend(AttentionSite.Input in) {
+    NDArray attend(AttentionSite.Input in, boolean isBlind) {
       NDArray bias = in.bias();
       if (bias != null) {
-        Kernel kernel = in.run().isBlind() ? blind : biased;
+        Kernel kernel = isBlind ? blind : biased;
         return kernel.call(in.query(), in.key(), in.value(), bias);
       }
       return (in.causal() ? causal : all).call(in.query(), in.key(), in.value());
@@ -173,11 +174,12 @@ final class Attention extends NamedBlock {
   }
 
   NDArray forward(NDArray x, Pass pass) {
-    return output.forward(site.forward(cross ? overMemory(x, pass) : overItself(x, pass)));
+    return output.forward(
+        site.forward(cross ? overMemory(x, pass) : overItself(x, pass), pass), pass);
   }
 
   private AttentionSite.Input overItself(NDArray x, Pass pass) {
-    List<NDArray> projected = project(x);
+    List<NDArray> projected = project(x, pass);
     NDArray k = turn(projected.get(1), pass);
     NDArray v = projected.get(2);
     KeyValueCache cache = pass.cache();
@@ -186,43 +188,47 @@ final class Attention extends NamedBlock {
       v = cache.append(name() + ".value", v);
     }
     return new AttentionSite.Input(
-        x, turn(projected.get(0), pass), k, v, pass.bias(), pass.causal(), pass);
+        x, turn(projected.get(0), pass), k, v, pass.bias(), pass.causal());
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
     NDArray memory = pass.memory();
     KeyValueCache cache = pass.cache();
-    NDArray k = cache == null ? key(memory) : cache.once(name() + ".key", () -> key(memory));
-    NDArray v = cache == null ? value(memory) : cache.once(name() + ".value", () -> value(memory));
-    return new AttentionSite.Input(x, query(x), k, v, pass.memoryBias(), false, pass);
+    NDArray k =
+        cache == null ? key(memory, pass) : cache.once(name() + ".key", () -> key(memory, pass));
+    NDArray v =
+        cache == null
+            ? value(memory, pass)
+            : cache.once(name() + ".value", () -> value(memory, pass));
+    return new AttentionSite.Input(x, query(x, pass), k, v, pass.memoryBias(), false);
   }
 
   /** Queries (B, H, T, d), keys and values (B, K, T, d), no positions in them. */
-  private List<NDArray> project(NDArray x) {
+  private List<NDArray> project(NDArray x, ForwardContext context) {
     if (fused == null || splitFused == null) {
-      return List.of(query(x), key(x), value(x));
+      return List.of(query(x, context), key(x, context), value(x, context));
     }
-    List<NDArray> parts = splitFused.callForAll(fused.forward(x));
+    List<NDArray> parts = splitFused.callForAll(fused.forward(x, context));
     return List.of(
-        normed(splitHeads.call(parts.get(0)), queryNorm),
-        normed(splitHeads.call(parts.get(1)), keyNorm),
+        normed(splitHeads.call(parts.get(0)), queryNorm, context),
+        normed(splitHeads.call(parts.get(1)), keyNorm, context),
         splitHeads.call(parts.get(2)));
   }
 
-  private NDArray query(NDArray x) {
-    return normed(splitHeads.call(require(query).forward(x)), queryNorm);
+  private NDArray query(NDArray x, ForwardContext context) {
+    return normed(splitHeads.call(require(query).forward(x, context)), queryNorm, context);
   }
 
-  private NDArray key(NDArray x) {
-    return normed(splitHeads.call(require(key).forward(x)), keyNorm);
+  private NDArray key(NDArray x, ForwardContext context) {
+    return normed(splitHeads.call(require(key).forward(x, context)), keyNorm, context);
   }
 
-  private NDArray value(NDArray x) {
-    return splitHeads.call(require(value).forward(x));
+  private NDArray value(NDArray x, ForwardContext context) {
+    return splitHeads.call(require(value).forward(x, context));
   }
 
-  private static NDArray normed(NDArray heads, @Nullable Norm norm) {
-    return norm == null ? heads : norm.forward(heads);
+  private static NDArray normed(NDArray heads, @Nullable Norm norm, ForwardContext context) {
+    return norm == null ? heads : norm.forward(heads, context);
   }
 
   /** Turns queries or keys by their positions. */
@@ -232,8 +238,8 @@ final class Attention extends NamedBlock {
     return rotary == null || cosine == null || sine == null ? x : rotary.rotate(x, cosine, sine);
   }
 
-  private NDArray attend(AttentionSite.Input in) {
-    return (in.run().isTraining() ? trainingKernels : kernels).attend(in);
+  private NDArray attend(AttentionSite.Input in, ForwardContext context) {
+    return (context.isTraining() ? trainingKernels : kernels).attend(in, context.isBlind());
   }
 
   private Linear require(@Nullable Linear projection) {

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.HiddenSite;
 import org.jspecify.annotations.Nullable;
 
@@ -42,8 +43,8 @@ final class CausalLmHead extends Head {
   }
 
   @Override
-  protected NDArray project(NDArray features) {
-    return output.forward(last.forward(features));
+  protected NDArray project(NDArray features, ForwardContext context) {
+    return output.forward(last.forward(features, context), context);
   }
 
   @Override

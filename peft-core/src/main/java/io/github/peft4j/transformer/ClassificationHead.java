@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import java.util.function.BiFunction;
 
@@ -41,8 +42,8 @@ final class ClassificationHead extends Head {
   }
 
   @Override
-  protected NDArray project(NDArray features) {
-    return classifier.forward(features);
+  protected NDArray project(NDArray features, ForwardContext context) {
+    return classifier.forward(features, context);
   }
 
   @Override

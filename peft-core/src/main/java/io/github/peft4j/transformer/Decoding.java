@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -11,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * all tokens so far, and an encoder's output.
  *
  * <pre>{@code
- * try (Decoding texts = model.decode(prompts, padId)) {
+ * try (ModelCall call = model.newCall();
+ *     Decoding texts = call.decode(prompts, padId)) {
  *   while (anyIsOpen) {
  *     try (Scope scope = new Scope()) {
  *       texts.append(choose(texts.logits()), open);
@@ -27,6 +29,7 @@ public final class Decoding implements AutoCloseable {
   private final TransformerModel model;
   private final KeyValueCache cache = new KeyValueCache();
   private final Opening opening;
+  private final ActiveAdapters adapters;
   private final @Nullable ModelInput source;
   private PaddedRows texts;
   private boolean read;
@@ -40,8 +43,9 @@ public final class Decoding implements AutoCloseable {
    */
   record Opening(List<long[]> source, List<long[]> texts) {}
 
-  Decoding(TransformerModel model, Opening opening, long padId) {
+  Decoding(TransformerModel model, Opening opening, long padId, ActiveAdapters adapters) {
     this.model = model;
+    this.adapters = adapters;
     this.opening = opening;
     this.texts = PaddedRows.left(opening.texts(), padId);
     this.source =
@@ -71,7 +75,7 @@ public final class Decoding implements AutoCloseable {
     }
     read = true;
     try (Scope scope = new Scope();
-        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
+        Pass pass = new Pass(Tape.inference(), cache, adapters).leftPadded()) {
       ModelInput written = texts.toModel(model.manager());
       ModelInput input = source == null ? written : source.decoding(written.ids());
       NDArray logits = model.nextOfReplicas(input, pass);

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.ParameterSite;
 
 /** A table of vectors: ids (B, T) → (B, T, d). */
@@ -28,18 +29,21 @@ public final class Embedding extends NamedBlock {
     this.weight = new ParameterSite(name + ".weight", weight);
     this.site =
         publish(
-            new EmbeddingSite(name, this.weight, ids -> EMBEDDING.call(ids, this.weight.value())));
+            new EmbeddingSite(
+                name,
+                this.weight,
+                (ids, context) -> EMBEDDING.call(ids, this.weight.value(context))));
     publish(this.weight);
   }
 
-  /** Looks vectors up, with the active adapters. */
-  public NDArray forward(NDArray ids) {
-    return site.forward(ids);
+  /** Looks vectors up, with the adapters of the pass. */
+  public NDArray forward(NDArray ids, ForwardContext context) {
+    return site.forward(ids, context);
   }
 
   /** The table [V, d] as it is used. */
-  NDArray weight() {
-    return weight.value();
+  NDArray weight(ForwardContext context) {
+    return weight.value(context);
   }
 
   /** The table's site. */

@@ -47,16 +47,16 @@ final class FeedForward {
   }
 
   NDArray forward(NDArray x, Pass pass) {
-    return down.forward(pass.drop(hidden(x), dropout));
+    return down.forward(pass.drop(hidden(x, pass), dropout), pass);
   }
 
-  private NDArray hidden(NDArray x) {
+  private NDArray hidden(NDArray x, Pass pass) {
     if (fusedGate) {
-      var halves = HALVES.callForAll(up.forward(x));
+      var halves = HALVES.callForAll(up.forward(x, pass));
       return activation.gate(halves.get(0), halves.get(1));
     }
     return gate == null
-        ? activation.apply(up.forward(x))
-        : activation.gate(gate.forward(x), up.forward(x));
+        ? activation.apply(up.forward(x, pass))
+        : activation.gate(gate.forward(x, pass), up.forward(x, pass));
   }
 }

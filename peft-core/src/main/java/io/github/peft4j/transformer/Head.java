@@ -7,7 +7,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.tuner.BatchRows;
+import io.github.peft4j.tuner.ForwardContext;
 import java.util.Arrays;
 
 /**
@@ -59,7 +59,7 @@ public abstract class Head extends NamedBlock {
   protected abstract NDArray features(NDArray hidden, Pass pass);
 
   /** States (…, D) to logits (…, V). */
-  protected abstract NDArray project(NDArray features);
+  protected abstract NDArray project(NDArray features, ForwardContext context);
 
   /** V. */
   public abstract long classes();
@@ -69,7 +69,7 @@ public abstract class Head extends NamedBlock {
 
   /** Hidden states (B, T, D) to logits (B, V) or (B, T, V). */
   public final NDArray logits(NDArray hidden, Pass pass) {
-    return Scope.keeping(hidden, () -> project(features(hidden, pass)));
+    return Scope.keeping(hidden, () -> project(features(hidden, pass), pass));
   }
 
   /**
@@ -107,10 +107,8 @@ public abstract class Head extends NamedBlock {
         long from = start;
         long count = Math.min(slice, targets.count() - start);
         long[] part = Arrays.copyOfRange(rowOf, (int) from, (int) (from + count));
-        total =
-            total.add(
-                BatchRows.within(
-                    part, batch, () -> slice(leaf, classes, from, count, scale, train)));
+        ForwardContext those = pass.of(pass.rows().standingFor(part, batch));
+        total = total.add(slice(leaf, classes, from, count, scale, train, those));
       }
       if (train && Autograd.requiresGradient(selected)) {
         NDArray gradient = Autograd.gradient(leaf);
@@ -129,7 +127,13 @@ public abstract class Head extends NamedBlock {
   }
 
   private NDArray slice(
-      NDArray leaf, NDArray classes, long start, long count, double scale, boolean train) {
+      NDArray leaf,
+      NDArray classes,
+      long start,
+      long count,
+      double scale,
+      boolean train,
+      ForwardContext context) {
     NDManager manager = leaf.getManager();
     try (Scope scope = new Scope()) {
       NDArray from = Tensors.scalar(start);
@@ -139,7 +143,8 @@ public abstract class Head extends NamedBlock {
               train,
               () ->
                   CROSS_ENTROPY.call(
-                      project(SLICE.call(leaf, from, number)), SLICE.call(classes, from, number)));
+                      project(SLICE.call(leaf, from, number), context),
+                      SLICE.call(classes, from, number)));
       if (train && Autograd.requiresGradient(loss)) {
         Autograd.backward(loss, SCALE_LIKE.call(loss, manager.create((float) scale)));
       }

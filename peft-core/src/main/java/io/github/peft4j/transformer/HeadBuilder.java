@@ -65,7 +65,7 @@ final class HeadBuilder {
     Linear classifier = weights.head(names.classifier(), Role.HEAD, hidden, classes, true);
     return new ClassificationHead(
         List.of(pooler),
-        (x, pass) -> Activation.TANH.apply(pooler.forward(FIRST_TOKEN.call(x))),
+        (x, pass) -> Activation.TANH.apply(pooler.forward(FIRST_TOKEN.call(x), pass)),
         classifier,
         false,
         dropout());

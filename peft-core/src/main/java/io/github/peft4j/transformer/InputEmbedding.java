@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.HiddenSite;
 import io.github.peft4j.tuner.InputSite;
 import org.jspecify.annotations.Nullable;
@@ -74,7 +75,8 @@ final class InputEmbedding extends NamedBlock {
   /** The first hidden state; the pass learns of masks and positions. */
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     InputSite.Sequence entered =
-        site.forward(new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()));
+        site.forward(
+            new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
     NDArray x = embed(input.ids(), entered.embedding(), pass, causal);
     if (entered.embedded() == null) {
       return x;
@@ -90,7 +92,7 @@ final class InputEmbedding extends NamedBlock {
     NDArray x = sequence.vectors();
     if (types != null) {
       NDArray ids = sequence.types();
-      x = Ops.add(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids));
+      x = Ops.add(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids, pass));
     }
     NDArray places = pass.positions();
     if (positions != null) {
@@ -110,19 +112,19 @@ final class InputEmbedding extends NamedBlock {
           places == null
               ? POSITIONS.call(x, Tensors.scalar(start))
               : Ops.add(places, Tensors.scalar(positionOffset));
-      x = Ops.add(x, positions.forward(ids));
+      x = Ops.add(x, positions.forward(ids, pass));
     }
-    return first.forward(pass.drop(norm == null ? x : norm.forward(x), dropout));
+    return first.forward(pass.drop(norm == null ? x : norm.forward(x, pass), dropout), pass);
   }
 
-  /** How many vectors active adapters put in front of every sequence. */
-  long virtualTokens() {
-    return site.virtualTokens();
+  /** How many vectors adapters put in front of every sequence. */
+  long virtualTokens(ActiveAdapters active) {
+    return site.virtualTokens(active);
   }
 
-  /** How many positions active adapters take from every sequence. */
-  long positionsTaken() {
-    return site.positionsTaken();
+  /** How many positions adapters take from every sequence. */
+  long positionsTaken(ActiveAdapters active) {
+    return site.positionsTaken(active);
   }
 
   Embedding tokens() {

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LinearSite.Role;
@@ -86,15 +87,15 @@ public final class Linear extends NamedBlock {
     }
   }
 
-  /** Computes the map with the active adapters. */
-  public NDArray forward(NDArray x) {
-    return site.forward(x);
+  /** Computes the map with the adapters of the pass. */
+  public NDArray forward(NDArray x, ForwardContext context) {
+    return site.forward(x, context);
   }
 
-  private NDArray frozenForward(NDArray x) {
+  private NDArray frozenForward(NDArray x, ForwardContext context) {
     return bias == null
-        ? kernel.call(x, weight.value())
-        : kernel.call(x, weight.value(), bias.value());
+        ? kernel.call(x, weight.value(context))
+        : kernel.call(x, weight.value(context), bias.value(context));
   }
 
   /** The site of the whole map. */

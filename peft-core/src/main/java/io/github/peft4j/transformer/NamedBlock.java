@@ -9,6 +9,7 @@ import ai.djl.nn.Parameter;
 import ai.djl.nn.ParameterList;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Site;
 import java.util.ArrayList;
@@ -53,9 +54,9 @@ public abstract class NamedBlock extends AbstractBlock {
     return Stream.concat(sites.stream(), parts.stream().flatMap(NamedBlock::sites));
   }
 
-  /** Whether an active adapter has something to train within this block. */
-  public final boolean trains() {
-    return sites().anyMatch(Site::trains);
+  /** Whether adapters have something to train within this block. */
+  public final boolean trains(ActiveAdapters active) {
+    return active.trains(sites());
   }
 
   /** The frozen tensors of this block alone, under the last part of their names. */

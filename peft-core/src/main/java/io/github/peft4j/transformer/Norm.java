@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.NormSite;
 import io.github.peft4j.tuner.ParameterSite;
 import org.jspecify.annotations.Nullable;
@@ -47,13 +48,13 @@ public final class Norm extends NamedBlock {
   }
 
   /** Normalises x (…, D). */
-  public NDArray forward(NDArray x) {
-    return site.forward(x);
+  public NDArray forward(NDArray x, ForwardContext context) {
+    return site.forward(x, context);
   }
 
-  private NDArray frozenForward(NDArray x) {
+  private NDArray frozenForward(NDArray x, ForwardContext context) {
     return bias == null
-        ? kernel.call(x, weight.value())
-        : kernel.call(x, weight.value(), bias.value());
+        ? kernel.call(x, weight.value(context))
+        : kernel.call(x, weight.value(context), bias.value(context));
   }
 }

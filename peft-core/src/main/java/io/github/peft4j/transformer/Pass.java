@@ -5,8 +5,10 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.BatchRows;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.Shared;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -15,53 +17,92 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the layers of one stack share during one run: masks, positions, the cache, the tape.
+ * What the layers of one stack share during one forward pass: the adapters, masks, positions, the
+ * cache, the tape.
  *
- * <p>Arrays that a pass holds are constants of the run and are freed when it is closed.
+ * <p>Arrays that a pass holds are constants of it and are freed when it is closed.
  */
-public final class Pass implements Run, AutoCloseable {
+public final class Pass implements ForwardContext, AutoCloseable {
 
-  private final Tape tape;
-  private final @Nullable KeyValueCache cache;
-  private final Map<Shared, NDArray> values;
-  private final List<NDArray> held = new ArrayList<>();
-  private final List<Pass> others = new ArrayList<>();
-  private @Nullable NDArray ids;
-  private @Nullable NDArray mask;
-  private @Nullable NDArray bias;
-  private boolean training;
-  private boolean leftPadded;
-  private boolean causal;
-  private boolean blind;
-  private long start;
-  private long length;
-  private long virtual;
-  private long ahead;
-  private @Nullable NDArray positions;
-  private @Nullable NDArray cosine;
-  private @Nullable NDArray sine;
-  private @Nullable NDArray memory;
-  private @Nullable NDArray memoryBias;
+  private final Run run;
+  private final BatchRows rows;
+
+  /** What all rows of a pass share. */
+  private static final class Run {
+    final Tape tape;
+    final @Nullable KeyValueCache cache;
+    final ActiveAdapters adapters;
+    final Map<Shared, NDArray> values;
+    final List<NDArray> held = new ArrayList<>();
+    final List<Pass> others = new ArrayList<>();
+    @Nullable NDArray ids;
+    @Nullable NDArray mask;
+    @Nullable NDArray bias;
+    boolean training;
+    boolean leftPadded;
+    boolean causal;
+    boolean blind;
+    long start;
+    long length;
+    long virtual;
+    long ahead;
+    @Nullable NDArray positions;
+    @Nullable NDArray cosine;
+    @Nullable NDArray sine;
+    @Nullable NDArray memory;
+    @Nullable NDArray memoryBias;
+
+    Run(
+        Tape tape,
+        @Nullable KeyValueCache cache,
+        ActiveAdapters adapters,
+        Map<Shared, NDArray> values) {
+      this.tape = tape;
+      this.cache = cache;
+      this.adapters = adapters;
+      this.values = values;
+    }
+  }
+
+  private Pass(Run run, BatchRows rows) {
+    this.run = run;
+    this.rows = rows;
+  }
 
   /**
    * Starts a pass.
    *
    * @param tape how segments are run
    * @param cache keys and values of earlier positions, or null
+   * @param adapters that compute; they have to live as long as the pass
    */
-  public Pass(Tape tape, @Nullable KeyValueCache cache) {
-    this(tape, cache, new IdentityHashMap<>());
-  }
-
-  private Pass(Tape tape, @Nullable KeyValueCache cache, Map<Shared, NDArray> values) {
-    this.tape = tape;
-    this.cache = cache;
-    this.values = values;
+  public Pass(Tape tape, @Nullable KeyValueCache cache, ActiveAdapters adapters) {
+    this(new Run(tape, cache, adapters, new IdentityHashMap<>()), BatchRows.ALL);
   }
 
   /** A pass of inference without a cache. */
-  public static Pass inference() {
-    return new Pass(Tape.inference(), null);
+  public static Pass inference(ActiveAdapters adapters) {
+    return new Pass(Tape.inference(), null, adapters);
+  }
+
+  /** The pass that a site of this model computes in. */
+  static Pass of(ForwardContext context) {
+    return (Pass) context; // a model starts no other
+  }
+
+  @Override
+  public Pass of(BatchRows rows) {
+    return new Pass(run, rows);
+  }
+
+  @Override
+  public ActiveAdapters adapters() {
+    return run.adapters;
+  }
+
+  @Override
+  public BatchRows rows() {
+    return rows;
   }
 
   /**
@@ -69,33 +110,36 @@ public final class Pass implements Run, AutoCloseable {
    * real token on, so that a row computes what it computes alone.
    */
   public Pass leftPadded() {
-    leftPadded = true;
+    run.leftPadded = true;
     return this;
   }
 
   /** The same run's pass through another stack, without a cache; closed with this one. */
   Pass beside() {
-    Pass other = new Pass(tape, null, values);
-    other.training = training;
-    others.add(other);
+    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
+    other.run.training = run.training;
+    run.others.add(other);
     return other;
   }
 
-  /** Computes what layers share, for this run or, with a cache, for all runs with it. */
-  void compute(List<Shared> shared) {
+  /** Computes what layers share, for this pass or, with a cache, for all passes with it. */
+  void compute() {
+    List<Shared> shared = run.adapters.shared();
+    Tape tape = run.tape;
+    KeyValueCache cache = run.cache;
     for (int i = 0; i < shared.size(); i++) {
       Shared value = shared.get(i);
-      values.put(
+      run.values.put(
           value,
           cache == null
-              ? tape.share(tape.source(value::compute))
-              : cache.once("shared." + i, value::compute));
+              ? tape.share(tape.source(() -> value.compute(this)))
+              : cache.once("shared." + i, () -> value.compute(this)));
     }
   }
 
   @Override
   public NDArray value(Shared shared) {
-    NDArray value = values.get(shared);
+    NDArray value = run.values.get(shared);
     if (value == null) {
       throw new IllegalStateException(
           "a layer reads a shared value without having declared it: call reads(shared)");
@@ -105,32 +149,33 @@ public final class Pass implements Run, AutoCloseable {
 
   /** Turns the model's own dropout on, as in training. */
   public Pass training() {
-    training = true;
+    run.training = true;
     return this;
   }
 
   /** Dropout of the frozen model: x with a part of its elements zeroed while training. */
   NDArray drop(NDArray x, double probability) {
-    return training && probability > 0 ? Dropout.of(probability).call(x) : x;
+    return run.training && probability > 0 ? Dropout.of(probability).call(x) : x;
   }
 
   @Override
   public boolean isTraining() {
-    return training;
+    return run.training;
   }
 
-  /** How segments are run. */
+  @Override
   public Tape tape() {
-    return tape;
+    return run.tape;
   }
 
   /** Keys and values of earlier positions, or null. */
   public @Nullable KeyValueCache cache() {
-    return cache;
+    return run.cache;
   }
 
   /** How many positions earlier runs have put into the cache. */
   public long past() {
+    KeyValueCache cache = run.cache;
     return cache == null ? 0 : cache.length();
   }
 
@@ -140,32 +185,33 @@ public final class Pass implements Run, AutoCloseable {
    * @param ids the tokens (B, T) of which it was made
    */
   void enter(NDArray ids, InputSite.Sequence sequence, boolean causal) {
-    this.ids = ids;
-    this.start = sequence.start();
-    this.virtual = sequence.virtual();
-    this.ahead = sequence.ahead();
-    this.length = sequence.vectors().getShape().get(1);
+    run.ids = ids;
+    run.start = sequence.start();
+    run.virtual = sequence.virtual();
+    run.ahead = sequence.ahead();
+    run.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
-    this.positions =
-        leftPadded && mask != null
+    run.positions =
+        run.leftPadded && mask != null
             ? hold(Masks.positions(sequence.vectors(), mask, sequence.shift()))
             : null;
-    if (mask == null && causal && length > 1 && sequence.past() > 0) {
-      mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + length));
+    if (mask == null && causal && run.length > 1 && sequence.past() > 0) {
+      mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + run.length));
     }
-    this.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
-    this.blind = training && causal && mask != null && Masks.blinds(mask);
+    run.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
+    run.blind = run.training && causal && mask != null && Masks.blinds(mask);
     if (mask != null) {
-      this.bias = hold(Masks.bias(sequence.vectors(), mask, causal));
-      this.causal = false;
+      run.bias = hold(Masks.bias(sequence.vectors(), mask, causal));
+      run.causal = false;
     } else {
-      this.bias = null;
-      this.causal = causal && length > 1;
+      run.bias = null;
+      run.causal = causal && run.length > 1;
     }
   }
 
   /** The tokens (B, T) that entered. */
   NDArray ids() {
+    NDArray ids = run.ids;
     if (ids == null) {
       throw new IllegalStateException("there are no ids: nothing has entered a stack");
     }
@@ -174,91 +220,93 @@ public final class Pass implements Run, AutoCloseable {
 
   @Override
   public boolean isBlind() {
-    return blind;
+    return run.blind;
   }
 
   /** Position of the first vector. */
   long start() {
-    return start;
+    return run.start;
   }
 
   /** By how much positions of keys are counted on more than those of queries. */
   long ahead() {
-    return ahead;
+    return run.ahead;
   }
 
   /** The position that would follow the last vector; in a padded row, its padding less. */
   public long end() {
-    return start + length;
+    return run.start + run.length;
   }
 
   /** Positions (B, T) where they differ between rows, or null: {@link #start} and on. */
   @Nullable NDArray positions() {
-    return positions;
+    return run.positions;
   }
 
   /** How many vectors in front stand for no token. */
   public long virtual() {
-    return virtual;
+    return run.virtual;
   }
 
   /** What is added to the scores of self-attention, or null. */
   @Nullable NDArray bias() {
-    return bias;
+    return run.bias;
   }
 
   /** Whether self-attention is causal without a bias saying so. */
   boolean causal() {
-    return causal;
+    return run.causal;
   }
 
-  /** Sets the rotary tables, (T, d) or (B, 1, T, d), of this run's positions. */
+  /** Sets the rotary tables, (T, d) or (B, 1, T, d), of this pass's positions. */
   void rotate(NDArray cosine, NDArray sine) {
-    this.cosine = hold(cosine);
-    this.sine = hold(sine);
+    run.cosine = hold(cosine);
+    run.sine = hold(sine);
   }
 
   @Nullable NDArray cosine() {
-    return cosine;
+    return run.cosine;
   }
 
   @Nullable NDArray sine() {
-    return sine;
+    return run.sine;
   }
 
   /** The bias that masks what a query may not see: (B or 1, 1, T or 1, S), zeros if it may all. */
   NDArray masking(NDArray x) {
-    NDArray present = bias;
+    NDArray present = run.bias;
     if (present != null) {
       return present;
     }
-    NDArray ones = x.getManager().ones(new Shape(1, past() + length));
-    return Masks.bias(x, ones, causal);
+    NDArray ones = x.getManager().ones(new Shape(1, past() + run.length));
+    return Masks.bias(x, ones, run.causal);
   }
 
   /** Sets a bias for all layers of the stack, with all masks in it: (B or 1, H or 1, T, P + S). */
   void bias(NDArray bias) {
-    this.bias = bias;
-    this.causal = false;
+    run.bias = bias;
+    run.causal = false;
   }
 
   /** Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S). */
   void remember(NDArray memory, @Nullable NDArray mask) {
-    this.memory = memory;
-    this.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false));
+    run.memory = memory;
+    run.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false));
   }
 
   /** Whether a gradient is wanted by something else that layers read than their input. */
   boolean trains() {
-    return (memory != null && memory.hasGradient()) || (bias != null && bias.hasGradient());
+    return (run.memory != null && run.memory.hasGradient())
+        || (run.bias != null && run.bias.hasGradient());
   }
 
   /** 1 for what counts of the sequence that entered (B, past + n + T), or null if all does. */
   @Nullable NDArray mask() {
-    return mask;
+    return run.mask;
   }
 
   NDArray memory() {
+    NDArray memory = run.memory;
     if (memory == null) {
       throw new IllegalStateException("cross-attention without an encoder's output");
     }
@@ -266,20 +314,20 @@ public final class Pass implements Run, AutoCloseable {
   }
 
   @Nullable NDArray memoryBias() {
-    return memoryBias;
+    return run.memoryBias;
   }
 
   /** Keeps an array until the pass is closed. */
   NDArray hold(NDArray array) {
-    held.add(Scope.release(array));
+    run.held.add(Scope.release(array));
     return array;
   }
 
   @Override
   public void close() {
-    held.forEach(NDArray::close);
-    held.clear();
-    others.forEach(Pass::close);
-    others.clear();
+    run.held.forEach(NDArray::close);
+    run.held.clear();
+    run.others.forEach(Pass::close);
+    run.others.clear();
   }
 }

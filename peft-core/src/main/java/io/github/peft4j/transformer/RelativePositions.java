@@ -71,6 +71,6 @@ final class RelativePositions extends NamedBlock {
    */
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
     NDArray start = Tensors.scalar(pass.start());
-    return bias.call(x, table.weight(), mask, start, Tensors.scalar(pass.ahead()));
+    return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.ahead()));
   }
 }

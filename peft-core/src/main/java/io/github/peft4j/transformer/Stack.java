@@ -2,6 +2,7 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -50,7 +51,7 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     }
     boolean trains = pass.trains();
     for (TransformerLayer layer : layers) {
-      h = tape.segment(h, trains || layer.trains(), x -> layer.forward(x, pass));
+      h = tape.segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
     }
     KeyValueCache cache = pass.cache();
     if (cache != null) {
@@ -59,7 +60,8 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     Norm norm = finalNorm;
     return norm == null
         ? h
-        : tape.segment(h, norm.trains(), x -> pass.drop(norm.forward(x), dropout));
+        : tape.segment(
+            h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
   }
 
   /** Frees what was computed besides the weights. */
@@ -89,14 +91,14 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
     return layers.size();
   }
 
-  /** How many vectors active adapters put in front of every sequence. */
-  long virtualTokens() {
-    return embedding.virtualTokens();
+  /** How many vectors adapters put in front of every sequence. */
+  long virtualTokens(ActiveAdapters active) {
+    return embedding.virtualTokens(active);
   }
 
-  /** How many positions active adapters take from every sequence. */
-  long positionsTaken() {
-    return embedding.positionsTaken();
+  /** How many positions adapters take from every sequence. */
+  long positionsTaken(ActiveAdapters active) {
+    return embedding.positionsTaken(active);
   }
 
   Embedding tokens() {

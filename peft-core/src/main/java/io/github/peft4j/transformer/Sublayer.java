@@ -40,20 +40,20 @@ final class Sublayer {
 
   NDArray forward(NDArray x, Pass pass) {
     NDArray sum = Ops.add(x, branch(x, pass));
-    return outNorm == null ? sum : outNorm.forward(sum);
+    return outNorm == null ? sum : outNorm.forward(sum, pass);
   }
 
   /** What the branch adds to x: for layers whose branches all read the same x. */
   NDArray branch(NDArray x, Pass pass) {
-    NDArray h = preNorm == null ? x : preNorm.forward(x);
+    NDArray h = preNorm == null ? x : preNorm.forward(x, pass);
     NDArray f =
         site.forward(
             new SublayerSite.Input(
                 h,
                 x,
-                in -> pass.drop(function.apply(in, pass), dropout),
-                sum -> outNorm == null ? sum : outNorm.forward(sum),
-                pass));
-    return postNorm == null ? f : postNorm.forward(f);
+                (in, context) -> pass.drop(function.apply(in, Pass.of(context)), dropout),
+                (sum, context) -> outNorm == null ? sum : outNorm.forward(sum, context)),
+            pass);
+    return postNorm == null ? f : postNorm.forward(f, pass);
   }
 }

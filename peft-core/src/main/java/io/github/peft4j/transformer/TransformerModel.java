@@ -11,13 +11,18 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
+import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Site;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -26,10 +31,10 @@ import org.jspecify.annotations.Nullable;
  * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
  *
  * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an
- * encoder-decoder: the decoder's tokens (B, U)), and gives logits. Not for use by several threads
- * while adapters are being changed; inference alone may run on many threads.
+ * encoder-decoder: the decoder's tokens (B, U)), and gives logits. It knows nothing of adapters:
+ * those that compute come with each {@link Pass}. Any number of threads may use it.
  */
-public final class TransformerModel extends NamedBlock implements AutoCloseable {
+public final class TransformerModel extends NamedBlock implements AdaptedModel, AutoCloseable {
 
   private static final int UNBOUNDED = 1 << 20;
 
@@ -52,8 +57,9 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   private final Precision precision;
   private final Body body;
   private final Head head;
-  private List<Shared> shared = List.of();
-  private Composition composition = Composition.NONE;
+  private final List<Site<?, ?>> allSites;
+  private final Calls calls = new Calls();
+  private final Calls.Resource resource;
 
   TransformerModel(
       ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
@@ -66,6 +72,8 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     this.head = head;
     body.stacks().forEach(this::part);
     part(head);
+    this.allSites = sites().toList();
+    this.resource = calls.resource("the model", this::free);
   }
 
   /** What computes hidden states: one stack, or an encoder and a decoder. */
@@ -81,23 +89,66 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
-   * The last hidden state (B, T, D); (n · B, T, D) where the active composition runs the batch
+   * The last hidden state (B, T, D); (n · B, T, D) where the pass's composition runs the batch
    * through n adapters in parallel.
    */
   public NDArray hidden(ModelInput input, Pass pass) {
-    return hiddenOfReplicas(input.repeat(composition.replicas()), pass);
+    return hiddenOfReplicas(repeated(input, pass), pass);
+  }
+
+  private static ModelInput repeated(ModelInput input, Pass pass) {
+    return input.repeat(pass.adapters().composition().replicas());
   }
 
   private NDArray hiddenOfReplicas(ModelInput input, Pass pass) {
     requireOpen();
-    pass.compute(shared);
+    pass.compute();
     return body.forward(input, pass);
   }
 
-  /** Logits in inference: (B, V) for a class each, (B, T, V) for tokens. */
+  /** This model: its calls compute without adapters. */
+  @Override
+  public TransformerModel base() {
+    return this;
+  }
+
+  @Override
+  public ModelCall newCall() {
+    return newCall(ActiveAdapters.NONE, List.of())
+        .orElseThrow(() -> new IllegalStateException("the model is being changed"));
+  }
+
+  /**
+   * Begins a call.
+   *
+   * @param resources what the adapters' tensors belong to
+   * @return nothing if one of them is gone
+   * @throws IllegalStateException if the model is closed
+   */
+  public Optional<ModelCall> newCall(ActiveAdapters adapters, List<Calls.Resource> resources) {
+    List<Calls.Resource> all = new ArrayList<>(resources);
+    all.add(resource);
+    Optional<Calls.Call> call = calls.use(all);
+    if (call.isEmpty()) {
+      requireOpen();
+    }
+    return call.map(held -> new ModelCall(this, adapters, held));
+  }
+
+  /** The calls that run on this model. */
+  public Calls calls() {
+    return calls;
+  }
+
+  /** What every call uses; who owns it has the model for himself. */
+  public Calls.Resource resource() {
+    return resource;
+  }
+
+  /** Logits of the frozen model in inference: (B, V) for a class each, (B, T, V) for tokens. */
   public NDArray logits(ModelInput input) {
-    try (Pass pass = Pass.inference()) {
-      return logits(input, pass);
+    try (ModelCall call = newCall()) {
+      return call.logits(input);
     }
   }
 
@@ -126,7 +177,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * @param pass of inference; its cache, if it has one, holds the input's positions afterwards
    */
   public NDArray nextLogits(ModelInput input, Pass pass) {
-    return nextOfReplicas(input.repeat(composition.replicas()), pass);
+    return nextOfReplicas(repeated(input, pass), pass);
   }
 
   /** {@link #nextLogits} of a batch that is replicated already. */
@@ -141,15 +192,15 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
-   * Begins to write a text for each prompt, with whatever adapters are active, which are not to be
-   * changed meanwhile. Adapters in parallel write a text each for all prompts: the first adapter's
-   * come first, then the second's, …
+   * Begins to write a text for each prompt. Adapters in parallel write a text each for all prompts:
+   * the first adapter's come first, then the second's, …
    *
    * @param prompts one at least, of ids, one at least in each: to be gone on from, or for an
    *     encoder to read
    * @param padId fills short rows
+   * @param adapters that compute; they have to live as long as the decoding
    */
-  public Decoding decode(List<long[]> prompts, long padId) {
+  public Decoding decode(List<long[]> prompts, long padId, ActiveAdapters adapters) {
     if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
       throw new IllegalArgumentException(
           "prompts have "
@@ -157,10 +208,10 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
               + " ids; expected one prompt or more with one id or more in each");
     }
     List<long[]> rows = new ArrayList<>();
-    for (int i = 0; i < composition.replicas(); i++) {
+    for (int i = 0; i < adapters.composition().replicas(); i++) {
       rows.addAll(prompts);
     }
-    return new Decoding(this, body.open(rows, config), padId);
+    return new Decoding(this, body.open(rows, config), padId, adapters);
   }
 
   /**
@@ -169,7 +220,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
    * @throws IllegalStateException if the model is closed
    */
   public void requireOpen() {
-    if (!manager.isOpen()) {
+    if (resource.isRetired()) {
       throw new IllegalStateException("the model is closed; load it again");
     }
   }
@@ -215,12 +266,13 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
-   * How many tokens a text may have: the positions that active adapters leave.
+   * How many tokens a text may have: the positions that adapters leave.
    *
    * @throws IllegalArgumentException if their virtual tokens leave none
    */
-  public long room() {
-    long virtual = body.stacks().stream().mapToLong(Stack::positionsTaken).max().orElse(0);
+  public long room(ActiveAdapters adapters) {
+    long virtual =
+        body.stacks().stream().mapToLong(s -> s.positionsTaken(adapters)).max().orElse(0);
     long room = maxPositions() - virtual;
     if (room < 1) {
       throw new IllegalArgumentException(
@@ -269,45 +321,23 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
 
   /**
    * How many labels count in the loss. A language model predicts each from what stands before it:
-   * the first of a row counts if active adapters put virtual tokens in front.
+   * the first of a row counts if adapters put virtual tokens in front.
    */
-  public long count(Targets targets) {
+  public long count(Targets targets, ActiveAdapters adapters) {
     List<Stack> stacks = body.stacks();
-    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens()).count();
+    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters)).count();
   }
 
   /**
-   * Sets which adapters are at work at every site.
+   * Resolves a composition.
    *
-   * @throws IllegalArgumentException if they cannot be composed so; those before stay at work
+   * @param layers of each adapter that it names
+   * @throws IllegalArgumentException if they cannot be composed so, saying which
    */
-  public void activate(Composition composition) {
-    try {
-      sites().forEach(site -> site.activate(composition));
-      body.stacks().forEach(Stack::virtualTokens); // checks
-    } catch (RuntimeException e) {
-      Composition before = this.composition;
-      sites().forEach(site -> site.activate(before));
-      throw e;
-    }
-    this.composition = composition;
-    shared = sites().flatMap(Site::shared).distinct().toList();
-  }
-
-  /** Calls an adapter otherwise, at work or not. */
-  public void rename(String adapter, String other) {
-    sites().forEach(site -> site.rename(adapter, other));
-    activate(composition.renamed(name -> name.equals(adapter) ? other : name));
-  }
-
-  /** Which adapters are at work. */
-  public Composition composition() {
-    return composition;
-  }
-
-  /** Tells the layers of all adapters whether a training step is running. */
-  public void setTraining(boolean training) {
-    sites().forEach(site -> site.setTraining(training));
+  public ActiveAdapters resolve(Composition composition, Map<String, AdapterLayers> layers) {
+    ActiveAdapters active = ActiveAdapters.of(composition, layers, allSites);
+    body.stacks().forEach(stack -> stack.virtualTokens(active)); // checks
+    return active;
   }
 
   /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
@@ -316,17 +346,19 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   }
 
   /**
-   * Weights that shared another's memory until an adapter was merged into one of the two: they have
-   * to be stored apart from now on.
+   * Weights that share another's memory, and have to be stored apart once adapters are merged into
+   * one of the two.
+   *
+   * @param changes whether a tensor is no longer what it was
    */
-  public Stream<ParameterSite> untied() {
+  public Stream<ParameterSite> untied(Predicate<ParameterSite> changes) {
     return sites()
         .filter(LinearSite.class::isInstance)
         .map(LinearSite.class::cast)
         .filter(
             map ->
                 map.table()
-                    .filter(table -> map.weight().hasChanged() || table.weight().hasChanged())
+                    .filter(table -> changes.test(map.weight()) || changes.test(table.weight()))
                     .isPresent())
         .map(LinearSite::weight);
   }
@@ -359,6 +391,13 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
   @Override
   protected NDList forwardInternal(
       ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    try (ModelCall call = newCall()) {
+      return call.logits(inputs);
+    }
+  }
+
+  /** A DJL block's input. */
+  ModelInput input(NDList inputs) {
     if (inputs.isEmpty() || inputs.size() > 3) {
       throw new IllegalArgumentException(
           inputs.size() + " arrays given; expected ids (B, T), and after them mask and segments");
@@ -367,8 +406,7 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     NDArray mask = inputs.size() > 1 ? inputs.get(1) : null;
     NDArray third = inputs.size() > 2 ? inputs.get(2) : null;
     boolean reads = task.type() == Task.Type.SEQ_2_SEQ_LM;
-    ModelInput input = new ModelInput(ids, mask, reads ? null : third, reads ? third : null);
-    return new NDList(logits(input));
+    return new ModelInput(ids, mask, reads ? null : third, reads ? third : null);
   }
 
   @Override
@@ -376,8 +414,17 @@ public final class TransformerModel extends NamedBlock implements AutoCloseable 
     return new Shape[] {head.logitsShape(inputShapes[0])};
   }
 
+  /**
+   * Closes the model when the calls that run have ended; later ones are refused.
+   *
+   * @throws IllegalStateException if a call of this thread runs, which it would wait for
+   */
   @Override
   public void close() {
+    calls.retire(resource, "close the model");
+  }
+
+  private void free() {
     body.stacks().forEach(Stack::close);
     manager.close();
   }

@@ -3,7 +3,7 @@ package io.github.peft4j.translate;
 import ai.djl.ndarray.NDManager;
 import ai.djl.nn.Block;
 import ai.djl.translate.TranslatorContext;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 
 /** What translators want to know of the predictor that they serve. */
 final class Blocks {
@@ -11,18 +11,18 @@ final class Blocks {
   private Blocks() {}
 
   /** Refuses a predictor of another model, which would answer for the wrong one. */
-  static void require(TranslatorContext context, TransformerModel model) {
+  static void require(TranslatorContext context, AdaptedModel model) {
     Block block = context.getBlock();
-    if (block != model && !block.getChildren().values().contains(model)) {
+    if (block != model) {
       throw new IllegalArgumentException(
           "the translator was made for another model than the predictor's block, a "
               + block.getClass().getSimpleName()
-              + "; make it with that PeftModel's base() and tokenizer()");
+              + "; make it with that block and its tokenizer()");
     }
   }
 
   /** A manager that lives as long as the prediction, on the model's device. */
-  static NDManager manager(TranslatorContext context, TransformerModel model) {
-    return context.getNDManager().newSubManager(model.device());
+  static NDManager manager(TranslatorContext context, AdaptedModel model) {
+    return context.getNDManager().newSubManager(model.base().device());
   }
 }

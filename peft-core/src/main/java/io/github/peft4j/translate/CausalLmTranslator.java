@@ -8,7 +8,7 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 import java.util.List;
 
 /**
@@ -23,18 +23,18 @@ public final class CausalLmTranslator implements Translator<String, String> {
 
   private static final String PROMPTS = CausalLmTranslator.class.getName() + ".prompts";
 
-  private final TransformerModel model;
+  private final AdaptedModel model;
   private final Generator generator;
   private final GenerationConfig config;
 
   /**
    * Creates a translator.
    *
-   * @param model that the predictor's block is, or has as its base
+   * @param model the predictor's block
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model writes no texts
    */
-  public CausalLmTranslator(TransformerModel model, Tokenizer tokenizer, GenerationConfig config) {
+  public CausalLmTranslator(AdaptedModel model, Tokenizer tokenizer, GenerationConfig config) {
     this.model = model;
     this.generator = new Generator(model, tokenizer);
     this.config = config;

@@ -10,7 +10,7 @@ import ai.djl.translate.TranslatorContext;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 import java.util.List;
 
 /**
@@ -20,10 +20,10 @@ import java.util.List;
  */
 abstract class ClassificationTranslator<I> implements Translator<I, Classifications> {
 
-  private final TransformerModel model;
+  private final AdaptedModel model;
   private final TextClassifier classifier;
 
-  ClassificationTranslator(TransformerModel model, Tokenizer tokenizer) {
+  ClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
     this.model = model;
     this.classifier = new TextClassifier(model, tokenizer);
   }

@@ -2,7 +2,7 @@ package io.github.peft4j.translate;
 
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 
 /**
  * Lets DJL's {@code Predictor} classify texts. {@code predict} takes one; {@code batchPredict} pads
@@ -13,11 +13,11 @@ public final class TextClassificationTranslator extends ClassificationTranslator
   /**
    * Creates a translator.
    *
-   * @param model that the predictor's block is, or has as its base
+   * @param model the predictor's block
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model does not classify texts
    */
-  public TextClassificationTranslator(TransformerModel model, Tokenizer tokenizer) {
+  public TextClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
     super(model, tokenizer);
   }
 

@@ -14,9 +14,12 @@ import io.github.peft4j.data.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Composition;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -26,7 +29,7 @@ import java.util.stream.IntStream;
 /**
  * Classifies texts, or pairs of texts. Many texts go through the model in batches of similar
  * length, so that little is computed for padding. A text that is longer than the positions that the
- * model has, and active adapters leave, loses its end.
+ * model has, and adapters leave, loses its end.
  *
  * <p>A classifier has no state of its own; several threads may use one.
  */
@@ -41,6 +44,7 @@ public final class TextClassifier {
               return torch.softmax(logits.to(6), -1)
           """);
 
+  private final AdaptedModel adapted;
   private final TransformerModel model;
   private final List<String> labels;
   private final Tokenizer tokenizer;
@@ -50,11 +54,13 @@ public final class TextClassifier {
   /**
    * Creates a classifier.
    *
-   * @param model for classification of texts
+   * @param adapted a model for classification of texts, and its adapters
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model is for another task
    */
-  public TextClassifier(TransformerModel model, Tokenizer tokenizer) {
+  public TextClassifier(AdaptedModel adapted, Tokenizer tokenizer) {
+    this.adapted = adapted;
+    TransformerModel model = adapted.base();
     if (model.task().type() != Task.Type.SEQ_CLS) {
       throw new IllegalArgumentException(
           "a model for "
@@ -79,7 +85,10 @@ public final class TextClassifier {
    * @throws IllegalStateException if adapters are active in parallel, which give an answer each
    */
   public Classifications classify(String text) {
-    return one(encode(text));
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+      return all(List.of(encode(text, call)), call).get(0);
+    }
   }
 
   /**
@@ -88,18 +97,23 @@ public final class TextClassifier {
    * @throws IllegalStateException if adapters are active in parallel, which give an answer each
    */
   public Classifications classify(TextPair pair) {
-    return one(encode(pair));
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+      return all(List.of(encode(pair, call)), call).get(0);
+    }
   }
 
   /**
-   * Classifies texts. Where the active composition sends rows of a batch to different adapters, the
+   * Classifies texts. Where the composition sends rows of a batch to different adapters, the
    * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
    * the second, …
    *
    * @return each text's classes with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
-    return all(texts.stream().map(this::encode).toList());
+    try (ModelCall call = adapted.newCall()) {
+      return all(texts.stream().map(text -> encode(text, call)).toList(), call);
+    }
   }
 
   /**
@@ -109,27 +123,35 @@ public final class TextClassifier {
    * @return each pair's classes with their probabilities, in the order of the pairs
    */
   public List<Classifications> classifyPairs(List<TextPair> pairs) {
-    return all(pairs.stream().map(this::encode).toList());
-  }
-
-  private Classifications one(EncodedExample text) {
-    requireOneAnswer();
-    return all(List.of(text)).get(0);
+    try (ModelCall call = adapted.newCall()) {
+      return all(pairs.stream().map(pair -> encode(pair, call)).toList(), call);
+    }
   }
 
   /** Refuses adapters in parallel, of which a caller with room for one answer would see one. */
   void requireOneAnswer() {
-    if (model.composition().replicas() > 1) {
+    try (ModelCall call = adapted.newCall()) {
+      requireOneAnswer(call);
+    }
+  }
+
+  private static void requireOneAnswer(ModelCall call) {
+    Composition composition = call.adapters().composition();
+    if (composition.replicas() > 1) {
       throw new IllegalStateException(
-          model.composition()
+          composition
               + " gives several answers for a text; take them from classify(List.of(text))");
     }
   }
 
-  private List<Classifications> all(List<EncodedExample> encoded) {
-    if (model.composition().isByRow() && !encoded.isEmpty()) {
-      return classifyTogether(encoded);
+  private List<Classifications> all(List<EncodedExample> encoded, ModelCall call) {
+    if (call.adapters().composition().isByRow() && !encoded.isEmpty()) {
+      return classifyTogether(encoded, call);
     }
+    return classifyByLength(encoded, call);
+  }
+
+  private List<Classifications> classifyByLength(List<EncodedExample> encoded, ModelCall call) {
     int[] byLength =
         IntStream.range(0, encoded.size())
             .boxed()
@@ -143,7 +165,7 @@ public final class TextClassifier {
       try (Scope scope = new Scope()) {
         ModelInput input =
             collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
-        List<Classifications> batch = classifications(model.logits(input));
+        List<Classifications> batch = classifications(call.logits(input));
         for (int i = 0; i < places.length; i++) {
           results[places[i]] = batch.get(i);
         }
@@ -152,22 +174,34 @@ public final class TextClassifier {
     return List.of(results);
   }
 
-  private List<Classifications> classifyTogether(List<EncodedExample> texts) {
+  private List<Classifications> classifyTogether(List<EncodedExample> texts, ModelCall call) {
     try (Scope scope = new Scope()) {
-      return classifications(model.logits(collate(model.manager(), texts)));
+      return classifications(call.logits(collate(model.manager(), texts)));
     }
   }
 
   EncodedExample encode(String text) {
-    return encode(new ClassificationExample(text, labels.get(0)));
+    try (ModelCall call = adapted.newCall()) {
+      return encode(text, call);
+    }
   }
 
   EncodedExample encode(TextPair pair) {
-    return encode(new ClassificationExample(pair.first(), pair.second(), labels.get(0)));
+    try (ModelCall call = adapted.newCall()) {
+      return encode(pair, call);
+    }
   }
 
-  private EncodedExample encode(ClassificationExample example) {
-    int room = Math.toIntExact(model.room());
+  private EncodedExample encode(String text, ModelCall call) {
+    return encode(new ClassificationExample(text, labels.get(0)), call);
+  }
+
+  private EncodedExample encode(TextPair pair, ModelCall call) {
+    return encode(new ClassificationExample(pair.first(), pair.second(), labels.get(0)), call);
+  }
+
+  private EncodedExample encode(ClassificationExample example, ModelCall call) {
+    int room = Math.toIntExact(call.room());
     return Encoder.classification(tokenizer, classes, room).encode(example);
   }
 

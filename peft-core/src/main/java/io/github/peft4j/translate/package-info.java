@@ -6,7 +6,7 @@
  * try (Model djl = Model.newInstance("reviews", "PyTorch")) {
  *   djl.setBlock(model);                                                  // a PeftModel
  *   try (var predictor =
- *       djl.newPredictor(new TextClassificationTranslator(model.base(), model.tokenizer()))) {
+ *       djl.newPredictor(new TextClassificationTranslator(model, model.tokenizer()))) {
  *     Classifications verdict = predictor.predict("a fine film");
  *   }
  * }

@@ -7,9 +7,11 @@ import java.util.function.UnaryOperator;
 record Alone(String adapter) implements Composition {
 
   @Override
-  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+  public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
     Change<I, O> change = place.change(adapter);
-    return change == null ? base : input -> change.forward(input, base);
+    return change == null
+        ? base
+        : (input, context) -> change.forward(input, new Forward<>(base, context));
   }
 
   @Override

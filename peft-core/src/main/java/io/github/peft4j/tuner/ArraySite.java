@@ -8,7 +8,7 @@ import ai.djl.ndarray.NDArray;
 public abstract class ArraySite extends Site<NDArray, NDArray> {
 
   /** Creates a site, see {@link Site}. */
-  protected ArraySite(String name, Forward<NDArray, NDArray> base) {
+  protected ArraySite(String name, Computation<NDArray, NDArray> base) {
     super(name, base);
   }
 

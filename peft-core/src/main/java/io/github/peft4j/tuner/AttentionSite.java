@@ -12,7 +12,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
 
   private final Place place;
   private final Heads heads;
-  private final Forward<NDArray, List<NDArray>> projection;
+  private final Computation<NDArray, List<NDArray>> projection;
 
   /**
    * Where an attention stands.
@@ -42,8 +42,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       String name,
       Place place,
       Heads heads,
-      Forward<NDArray, List<NDArray>> projection,
-      Forward<Input, NDArray> base) {
+      Computation<NDArray, List<NDArray>> projection,
+      Computation<Input, NDArray> base) {
     super(name, base);
     this.place = place;
     this.heads = heads;
@@ -64,8 +64,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * Queries (B, H, T, d), keys and values (B, K, T, d) of vectors (B, T, D), by the model's own
    * projections with the adapters on them, without positions.
    */
-  public List<NDArray> project(NDArray x) {
-    return projection.forward(x);
+  public List<NDArray> project(NDArray x, ForwardContext context) {
+    return projection.forward(x, context);
   }
 
   @Override
@@ -88,7 +88,6 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * @param bias added to the scores, (B or 1, H or 1, T, P + S), or null for none; its first P
    *     columns are for positions that come before the sequence, such as those of a prefix
    * @param causal whether query t sees keys up to t only; never together with a bias
-   * @param run what holds for the whole run
    */
   public record Input(
       NDArray hidden,
@@ -96,8 +95,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       NDArray key,
       NDArray value,
       @Nullable NDArray bias,
-      boolean causal,
-      Run run) {
+      boolean causal) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -117,8 +115,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
                 arrays.select(input.key, rows),
                 arrays.select(input.value, rows),
                 common ? bias : arrays.selectIfAny(bias, rows),
-                input.causal,
-                input.run);
+                input.causal);
           }
         };
     private static final Kernel PREPEND =
@@ -164,7 +161,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
               ? WIDEN_BIAS.call(bias, key, keys)
               : causal ? CAUSAL_BIAS.call(query, keys) : null;
       return new Input(
-          hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false, run);
+          hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false);
     }
 
     /** B, H, T, d. */

@@ -54,14 +54,14 @@ public final class Average implements Composition {
   }
 
   @Override
-  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+  public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
     if (parts.stream().allMatch(part -> part.over(place, base) == base)) {
       return base;
     }
-    return input -> {
-      Forward<I, O> shared = new Once<>(input, base);
+    return (input, context) -> {
+      Computation<I, O> shared = new Once<>(input, base);
       List<O> outputs =
-          parts.stream().map(part -> part.over(place, shared).forward(input)).toList();
+          parts.stream().map(part -> part.over(place, shared).forward(input, context)).toList();
       return place.outputs().sum(outputs, weights);
     };
   }

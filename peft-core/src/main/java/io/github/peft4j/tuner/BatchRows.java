@@ -4,19 +4,18 @@ import static java.util.Objects.requireNonNull;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows of the batch a thread computes: what part of each split it is in, and which row each
- * item of an input stands for. Items are rows but where the loss is computed: there the head sees
- * tokens that have a label, each of some row.
+ * Which rows of the batch are computed: what part of each split they are, and which row each item
+ * of an input stands for. Items are rows but where the loss is computed: there the head sees tokens
+ * that have a label, each of some row.
  */
 public final class BatchRows {
 
-  private static final ThreadLocal<BatchRows> CURRENT =
-      ThreadLocal.withInitial(() -> new BatchRows(null, 0, Map.of()));
+  /** A whole batch, whose items are rows. */
+  public static final BatchRows ALL = new BatchRows(null, 0, Map.of());
 
   private final long @Nullable [] rowOf;
   private final long batch;
@@ -36,29 +35,13 @@ public final class BatchRows {
   }
 
   /**
-   * Runs code on items that stand for rows of a batch.
+   * The same where items stand for rows of a batch.
    *
    * @param rowOf the row of each item
    * @param batch how many rows the batch has
    */
-  public static <T> T within(long[] rowOf, long batch, Supplier<T> code) {
-    return new BatchRows(rowOf, batch, current().parts).run(code);
-  }
-
-  /** What the calling thread computes. */
-  static BatchRows current() {
-    return CURRENT.get();
-  }
-
-  /** Runs code that computes these rows. */
-  <T> T run(Supplier<T> code) {
-    BatchRows before = CURRENT.get();
-    CURRENT.set(this);
-    try {
-      return code.get();
-    } finally {
-      CURRENT.set(before);
-    }
+  public BatchRows standingFor(long[] rowOf, long batch) {
+    return new BatchRows(rowOf, batch, parts);
   }
 
   /** The part of a split that is computed, or null if the rows are still whole. */

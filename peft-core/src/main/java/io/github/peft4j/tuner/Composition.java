@@ -28,7 +28,7 @@ public interface Composition {
   Composition NONE =
       new Composition() {
         @Override
-        public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+        public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
           return base;
         }
 
@@ -55,7 +55,7 @@ public interface Composition {
    * @return {@code base} itself if no adapter makes a difference
    * @throws IllegalArgumentException if an adapter's change cannot be composed so, saying which
    */
-  <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base);
+  <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base);
 
   /**
    * The adapters that one row of a batch goes through, the innermost first, for every way there is:

@@ -10,7 +10,7 @@ public final class EmbeddingSite extends WeightedSite {
    *
    * @param weight the table [V, d]
    */
-  public EmbeddingSite(String name, ParameterSite weight, Forward<NDArray, NDArray> base) {
+  public EmbeddingSite(String name, ParameterSite weight, Computation<NDArray, NDArray> base) {
     super(name, weight, null, base);
   }
 

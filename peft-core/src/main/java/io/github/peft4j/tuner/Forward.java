@@ -1,14 +1,17 @@
 package io.github.peft4j.tuner;
 
 /**
- * One computation of a model: what a site does, with or without adapters.
+ * A computation bound to the forward pass that runs: what a layer calls {@code base}.
  *
+ * @param computation what is computed
+ * @param context of the pass
  * @param <I> what goes in
  * @param <O> what comes out
  */
-@FunctionalInterface
-public interface Forward<I, O> {
+public record Forward<I, O>(Computation<I, O> computation, ForwardContext context) {
 
   /** Computes the output. */
-  O forward(I input);
+  public O forward(I input) {
+    return computation.forward(input, context);
+  }
 }

@@ -21,17 +21,19 @@ record Fuse(String fusion, List<Composition> parts) implements Composition {
   }
 
   @Override
-  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
+  public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
     Change<I, O> own = place.change(fusion);
     if (own instanceof Fusing<I, O> fusing) {
-      return input -> {
-        Forward<I, O> shared = new Once<>(input, base);
+      return (input, context) -> {
+        Computation<I, O> shared = new Once<>(input, base);
         return fusing.fuse(
-            input, shared, parts.stream().map(part -> part.over(place, shared)).toList());
+            input,
+            new Forward<>(shared, context),
+            parts.stream().map(part -> new Forward<>(part.over(place, shared), context)).toList());
       };
     }
     if (own != null) {
-      return input -> own.forward(input, base);
+      return (input, context) -> own.forward(input, new Forward<>(base, context));
     }
     for (Composition part : parts) {
       if (part.over(place, base) != base) {

@@ -25,7 +25,7 @@ public final class HiddenSite extends ArraySite {
    * @param dimension D
    */
   public HiddenSite(String name, Kind kind, String stack, long dimension) {
-    super(name, x -> x);
+    super(name, (x, context) -> x);
     this.kind = kind;
     this.stack = stack;
     this.dimension = dimension;

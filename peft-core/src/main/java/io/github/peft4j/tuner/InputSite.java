@@ -32,12 +32,12 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
       EmbeddingSite embedding,
       @Nullable String alias,
       boolean relative,
-      Forward<NDArray, NDArray> lookup) {
+      Computation<NDArray, NDArray> lookup) {
     super(
         name,
-        tokens ->
+        (tokens, context) ->
             new Sequence(
-                lookup.forward(tokens.ids()),
+                lookup.forward(tokens.ids(), context),
                 tokens.mask(),
                 tokens.types(),
                 0,
@@ -73,32 +73,33 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     long shift();
   }
 
-  /** How many positions active layers take from a sequence, at most. */
-  public long positionsTaken() {
-    return composition().lineups().stream()
-        .mapToLong(lineup -> lineup.stream().map(this::layer).mapToLong(InputSite::taken).sum())
+  /** How many positions adapters take from a sequence, at most. */
+  public long positionsTaken(ActiveAdapters active) {
+    return active.lineups(this).stream()
+        .mapToLong(lineup -> lineup.stream().mapToLong(InputSite::taken).sum())
         .max()
         .orElse(0);
   }
 
-  private static long taken(@Nullable TunerLayer<?, ?> layer) {
+  private static long taken(TunerLayer<?, ?> layer) {
     return layer instanceof Prepending prompt
         ? prompt.virtualTokens()
         : layer instanceof Shifting prefix ? prefix.shift() : 0;
   }
 
   /**
-   * How many vectors the active layers put in front of the sequence.
+   * How many vectors adapters put in front of the sequence.
    *
    * @throws IllegalStateException if they are not as many for all rows of a batch
    */
-  public long virtualTokens() {
+  public long virtualTokens(ActiveAdapters active) {
     Map<List<String>, Long> counts = new LinkedHashMap<>();
-    for (List<String> lineup : composition().lineups()) {
+    List<List<String>> names = active.composition().lineups();
+    List<List<TunerLayer<Tokens, Sequence>>> lineups = active.lineups(this);
+    for (int i = 0; i < names.size(); i++) {
       counts.put(
-          lineup,
-          lineup.stream()
-              .map(this::layer)
+          names.get(i),
+          lineups.get(i).stream()
               .filter(Prepending.class::isInstance)
               .mapToLong(layer -> ((Prepending) layer).virtualTokens())
               .sum());

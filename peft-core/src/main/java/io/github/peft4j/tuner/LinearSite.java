@@ -47,7 +47,7 @@ public final class LinearSite extends WeightedSite {
       ParameterSite weight,
       @Nullable ParameterSite bias,
       boolean transposed,
-      Forward<NDArray, NDArray> base) {
+      Computation<NDArray, NDArray> base) {
     super(name, weight, bias, base);
     this.role = role;
     this.transposed = transposed;
@@ -66,7 +66,7 @@ public final class LinearSite extends WeightedSite {
       Role role,
       ParameterSite weight,
       EmbeddingSite table,
-      Forward<NDArray, NDArray> base) {
+      Computation<NDArray, NDArray> base) {
     super(name, weight, null, base);
     this.role = role;
     this.transposed = false;

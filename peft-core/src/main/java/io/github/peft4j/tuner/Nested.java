@@ -21,7 +21,11 @@ final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
 
   @Override
   public O forward(I input, Forward<I, O> base) {
-    return outer.forward(input, in -> inner.forward(in, base));
+    return outer.forward(
+        input,
+        new Forward<>(
+            (in, context) -> inner.forward(in, new Forward<>(base.computation(), context)),
+            base.context()));
   }
 
   @Override
@@ -47,8 +51,8 @@ final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
   }
 
   @Override
-  protected void onTraining(boolean training) {
-    inner.setTraining(training);
-    outer.setTraining(training);
+  public void onTraining(boolean training) {
+    inner.onTraining(training);
+    outer.onTraining(training);
   }
 }

@@ -11,7 +11,7 @@ public final class NormSite extends WeightedSite {
       String name,
       ParameterSite weight,
       @Nullable ParameterSite bias,
-      Forward<NDArray, NDArray> base) {
+      Computation<NDArray, NDArray> base) {
     super(name, weight, bias, base);
   }
 }

@@ -3,7 +3,7 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Supplier;
 
 /**
  * One frozen tensor of the model, by its name in the checkpoint. A rewrite maps the frozen value to
@@ -11,9 +11,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ParameterSite extends Site<NDArray, NDArray> implements AutoCloseable {
 
-  private NDArray frozen;
-  private @Nullable NDArray unmerged;
-  private boolean changed;
+  private volatile NDArray frozen;
+  private volatile boolean changed;
 
   /**
    * Creates a site for a tensor.
@@ -22,23 +21,21 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param frozen the tensor, which the site owns from now on
    */
   public ParameterSite(String name, NDArray frozen) {
-    super(name, value -> value);
+    super(name, (value, context) -> value);
     this.frozen = Scope.release(frozen);
   }
 
-  /** The value to compute with: the frozen one, or what the active adapters make of it. */
-  public NDArray value() {
-    return isRewritten() ? forward(frozen) : frozen;
+  /**
+   * The value to compute with: the frozen one or the one that adapters have been merged into, and
+   * what the adapters of the pass make of it.
+   */
+  public NDArray value(ForwardContext context) {
+    return forward(context.adapters().weight(this), context);
   }
 
-  /** The value without adapters (with those that are merged). */
+  /** The frozen value, without any adapter. */
   public NDArray frozen() {
     return frozen;
-  }
-
-  /** The value without adapters, those that are merged left out too. */
-  public NDArray original() {
-    return unmerged == null ? frozen : unmerged;
   }
 
   /** The tensor's shape. */
@@ -47,45 +44,21 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * Replaces the frozen value until {@link #unmerge}. The former value is kept, so that unmerging
-   * is exact: subtracting a delta would leave rounding errors behind.
+   * Puts another value in the place of the frozen one for good. No pass may run meanwhile.
+   *
+   * @param value which the site owns from now on
+   * @param changed see {@link #hasChanged}
    */
-  public void merge(NDArray merged) {
+  public void replace(NDArray value, boolean changed) {
     NDArray before = frozen;
-    frozen = Scope.release(merged);
-    if (unmerged == null) {
-      unmerged = before;
-    } else {
-      before.close();
-    }
+    frozen = Scope.release(value);
+    this.changed = changed;
+    before.close();
   }
 
-  /** Brings the value before all merging back. */
-  public void unmerge() {
-    if (unmerged != null) {
-      frozen.close();
-      frozen = unmerged;
-      unmerged = null;
-    }
-  }
-
-  /** Whether the value has ever been merged for good, or is at present. */
+  /** Whether the frozen value is no longer that of the checkpoint. */
   public boolean hasChanged() {
-    return changed || unmerged != null;
-  }
-
-  /** Whether a merged value stands in for the frozen one. */
-  public boolean isMerged() {
-    return unmerged != null;
-  }
-
-  /** Makes a merge final. */
-  public void forgetUnmerged() {
-    if (unmerged != null) {
-      unmerged.close();
-      unmerged = null;
-      changed = true;
-    }
+    return changed;
   }
 
   @Override
@@ -93,9 +66,14 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return this;
   }
 
-  /** A tensor has no rows of a batch: what computes with it is split instead. */
   @Override
   public Splitting<NDArray> inputs() {
+    return inputs(() -> "");
+  }
+
+  /** A tensor has no rows of a batch: what computes with it is split instead. */
+  @Override
+  Splitting<NDArray> inputs(Supplier<String> layers) {
     return new Splitting<>() {
       @Override
       public long rows(NDArray value) {
@@ -104,7 +82,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
                 + name()
                 + " of their own, as this tensor is read for the whole batch; the layers that"
                 + " change it are "
-                + layersByAdapter()
+                + layers.get()
                 + ": take adapters of another method, or run them one after the other");
       }
 
@@ -122,7 +100,6 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
 
   @Override
   public void close() {
-    forgetUnmerged();
     frozen.close();
   }
 }

@@ -8,8 +8,9 @@ import java.util.stream.LongStream;
  * Rows of one batch go through different parts, each as if it were alone. What the frozen model
  * computes is computed once for the whole batch wherever a part asks for it with its own input.
  *
- * <p>A site's computation may contain other sites (a branch contains its linear maps). While a part
- * computes, all sites that it reaches are that part's alone.
+ * <p>A site's computation may contain other sites (a branch contains its linear maps). The context
+ * that a part computes in says which part it is, so that all sites that it reaches are that part's
+ * alone.
  */
 abstract class RowWise implements Composition {
 
@@ -32,35 +33,38 @@ abstract class RowWise implements Composition {
   abstract int[] assign(long rows);
 
   @Override
-  public final <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
-    return place.concerns(adapters()) ? input -> forward(place, base, input) : base;
+  public final <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
+    return place.concerns(adapters())
+        ? (input, context) -> forward(place, base, input, context)
+        : base;
   }
 
-  private <I, O> O forward(Place<I, O> place, Forward<I, O> base, I input) {
-    BatchRows around = BatchRows.current();
-    Integer alone = around.partOf(this);
+  private <I, O> O forward(
+      Place<I, O> place, Computation<I, O> base, I input, ForwardContext around) {
+    BatchRows rows = around.rows();
+    Integer alone = rows.partOf(this);
     if (alone != null) {
-      return parts.get(alone).over(place, base).forward(input);
+      return parts.get(alone).over(place, base).forward(input, around);
     }
-    BatchRows items = around.of(place.inputs().rows(input));
+    BatchRows items = rows.of(place.inputs().rows(input));
     int[] partOf = assign(items.batch());
     boolean separate = adapters().stream().anyMatch(place::reads);
-    Forward<I, O> whole = new Once<>(input, x -> around.run(() -> base.forward(x)));
+    Computation<I, O> whole = new Once<>(input, base);
     List<O> outputs = new ArrayList<>();
     List<Rows> order = new ArrayList<>();
     for (int part = 0; part < parts.size(); part++) {
-      Rows rows = items.items(partOf, part);
-      if (rows.count() > 0) {
-        I own = place.inputs().select(input, rows);
-        Forward<I, O> shared =
-            x ->
+      Rows chosen = items.items(partOf, part);
+      if (chosen.count() > 0) {
+        I own = place.inputs().select(input, chosen);
+        Computation<I, O> shared =
+            (x, context) ->
                 x == own && !separate
-                    ? place.outputs().select(whole.forward(input), rows)
-                    : base.forward(x);
-        Forward<I, O> composed = parts.get(part).over(place, shared);
-        O output = around.in(this, partOf, part).run(() -> composed.forward(own));
-        outputs.add(checked(place, rows, output));
-        order.add(rows);
+                    ? place.outputs().select(whole.forward(input, around), chosen)
+                    : base.forward(x, context);
+        Computation<I, O> composed = parts.get(part).over(place, shared);
+        O output = composed.forward(own, around.of(rows.in(this, partOf, part)));
+        outputs.add(checked(place, chosen, output));
+        order.add(chosen);
       }
     }
     O joined = place.outputs().concatenate(outputs);

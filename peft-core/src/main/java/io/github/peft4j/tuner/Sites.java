@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 public final class Sites {
 
   private final List<Site<?, ?>> all;
-  private final String adapter;
+  private final AdapterLayers layers = new AdapterLayers();
+  private final Map<String, AdapterLayers> others;
   private final Initial initial;
   private final @Nullable BiPredicate<Site<?, ?>, String> file;
   private final @Nullable Words words;
@@ -48,7 +49,7 @@ public final class Sites {
   /**
    * The sites of a model, for one adapter.
    *
-   * @param adapter the adapter's name
+   * @param others the adapters that are on the model already, by name
    * @param initial makes its tensors
    * @param file whether the file that it is read from holds a site's tensor of this key; null for a
    *     fresh adapter, which is trained from its first values on
@@ -56,12 +57,12 @@ public final class Sites {
    */
   public Sites(
       Stream<Site<?, ?>> all,
-      String adapter,
+      Map<String, AdapterLayers> others,
       Initial initial,
       @Nullable BiPredicate<Site<?, ?>, String> file,
       @Nullable Words words) {
     this.all = all.toList();
-    this.adapter = adapter;
+    this.others = others;
     this.initial = initial;
     this.file = file;
     this.words = words;
@@ -189,7 +190,7 @@ public final class Sites {
    * @param key of the copy; empty if it is called as the tensor itself
    */
   public void train(ParameterSite site, String key) {
-    if (site.layer(adapter) == null) {
+    if (layers.at(site) == null) {
       rewrite(site, new TrainableCopy(key, initial.copy(site.frozen())));
     }
   }
@@ -267,7 +268,7 @@ public final class Sites {
 
   /** Puts one layer into one site. */
   public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer) {
-    site.rewrite(adapter, layer);
+    layers.put(site, layer);
     rewrites.add(new Rewrite(site, layer));
   }
 
@@ -282,14 +283,25 @@ public final class Sites {
     if (layer(site) == null) {
       rewrite(site, layer);
     } else {
-      site.nest(adapter, layer);
+      layers.nest(site, layer);
       rewrites.add(new Rewrite(site, layer));
     }
   }
 
+  /** The layers that were put into sites. */
+  public AdapterLayers layers() {
+    return layers;
+  }
+
+  /** Whether an adapter that is on the model already has a layer at a site. */
+  public boolean isRewritten(Site<?, ?> site, String other) {
+    AdapterLayers layers = others.get(other);
+    return layers != null && layers.at(site) != null;
+  }
+
   /** The adapter's layer at a site, or null. */
   public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
-    return site.layer(adapter);
+    return layers.at(site);
   }
 
   /** Stores a tensor that no layer has, and which belongs to no module. */

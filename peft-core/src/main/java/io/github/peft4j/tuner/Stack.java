@@ -16,8 +16,8 @@ record Stack(List<Composition> parts) implements Composition {
   }
 
   @Override
-  public <I, O> Forward<I, O> over(Place<I, O> place, Forward<I, O> base) {
-    Forward<I, O> stacked = base;
+  public <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base) {
+    Computation<I, O> stacked = base;
     for (Composition part : parts) {
       stacked = part.over(place, stacked);
     }

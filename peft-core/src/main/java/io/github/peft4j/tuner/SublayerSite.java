@@ -35,7 +35,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    */
   public SublayerSite(
       String name, Kind kind, String stack, int layer, String layerName, long dimension) {
-    super(name, input -> input.function().forward(input.hidden()));
+    super(name, (input, context) -> input.function().forward(input.hidden(), context));
     this.kind = kind;
     this.stack = stack;
     this.layer = layer;
@@ -86,14 +86,12 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * @param function the branch itself
    * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
    *     nothing
-   * @param run what holds for the whole run
    */
   public record Input(
       NDArray hidden,
       NDArray residual,
-      Forward<NDArray, NDArray> function,
-      Forward<NDArray, NDArray> norm,
-      Run run) {
+      Computation<NDArray, NDArray> function,
+      Computation<NDArray, NDArray> norm) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -108,8 +106,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
                 ArrayRows.INSTANCE.select(input.hidden, rows),
                 ArrayRows.INSTANCE.select(input.residual, rows),
                 input.function,
-                input.norm,
-                input.run);
+                input.norm);
           }
         };
   }

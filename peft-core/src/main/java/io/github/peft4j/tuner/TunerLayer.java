@@ -32,7 +32,6 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
   private final List<Shared> shared = new ArrayList<>();
-  private boolean training;
 
   /** Computes the site's output with this layer in it. */
   @Override
@@ -145,20 +144,16 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
    * Whether a training step is running that trains this layer: dropout is applied only then, and
    * not in a frozen adapter that others are trained on.
    */
-  protected final boolean isTraining() {
-    return training && trains();
-  }
-
-  final void setTraining(boolean training) {
-    this.training = training;
-    onTraining(training);
+  protected final boolean isTraining(ForwardContext context) {
+    return context.isTraining() && trains();
   }
 
   /**
    * Called when a batch of a training step begins and ends its run forwards and back: in between,
-   * tensors stay as they are, and what is made of them may be kept.
+   * tensors stay as they are, and what is made of them may be kept. No other pass computes with the
+   * layer meanwhile.
    */
-  protected void onTraining(boolean training) {}
+  public void onTraining(boolean training) {}
 
   @Override
   public void close() {

@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** A computation with a weight, and perhaps a bias, which adapters may change or be merged into. */
@@ -15,7 +16,7 @@ public abstract class WeightedSite extends ArraySite {
       String name,
       ParameterSite weight,
       @Nullable ParameterSite bias,
-      Forward<NDArray, NDArray> base) {
+      Computation<NDArray, NDArray> base) {
     super(name, base);
     this.weight = weight;
     this.bias = bias;
@@ -37,7 +38,7 @@ public abstract class WeightedSite extends ArraySite {
   }
 
   @Override
-  public final boolean reads(String adapter) {
-    return weight.layer(adapter) != null || (bias != null && bias.layer(adapter) != null);
+  final boolean reads(Predicate<ParameterSite> parameters) {
+    return parameters.test(weight) || (bias != null && parameters.test(bias));
   }
 }

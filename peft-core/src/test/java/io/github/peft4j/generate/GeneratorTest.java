@@ -12,11 +12,15 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.KeyValueCache;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.InputSite;
@@ -26,6 +30,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -70,15 +75,34 @@ class GeneratorTest {
     }
   }
 
+  private ActiveAdapters active = ActiveAdapters.NONE;
+
   private void addVirtualTokens() {
     InputSite site = Objects.requireNonNull(model.base().site(InputSite.class, "model.input"));
-    site.rewrite("p", new ThreeVectors(model.base()));
-    model.base().activate(Composition.stack(List.of("p")));
+    AdapterLayers layers = new AdapterLayers();
+    layers.put(site, new ThreeVectors(model.base()));
+    active = model.base().resolve(Composition.of("p"), Map.of("p", layers));
+  }
+
+  private Generator generator() {
+    AdaptedModel adapted =
+        new AdaptedModel() {
+          @Override
+          public TransformerModel base() {
+            return model.base();
+          }
+
+          @Override
+          public ModelCall newCall() {
+            return base().newCall(active, List.of()).orElseThrow();
+          }
+        };
+    return new Generator(adapted, model.tokenizer());
   }
 
   private float[] uncached(long... ids) {
     try (Scope scope = new Scope();
-        Pass pass = Pass.inference()) {
+        Pass pass = Pass.inference(active)) {
       ModelInput input = ModelInput.of(model.base().manager(), new long[][] {ids}, null);
       return Tensors.floats(model.base().nextLogits(input, pass));
     }
@@ -89,7 +113,7 @@ class GeneratorTest {
     List<float[]> logits = new ArrayList<>();
     for (long[] ids : runs) {
       try (Scope scope = new Scope();
-          Pass pass = new Pass(Tape.inference(), cache)) {
+          Pass pass = new Pass(Tape.inference(), cache, active)) {
         ModelInput input = ModelInput.of(model.base().manager(), new long[][] {ids}, null);
         logits.add(Tensors.floats(model.base().nextLogits(input, pass)));
       }
@@ -124,7 +148,7 @@ class GeneratorTest {
   void theLastLogitsAreThoseOfTheWhole() {
     try (Scope scope = new Scope()) {
       NDArray ids = model.base().manager().create(new long[] {1, 30, 4}, new Shape(1, 3));
-      float[] all = Tensors.floats(model.base().logits(ModelInput.of(ids)));
+      float[] all = Tensors.floats(model.logits(ModelInput.of(ids)));
 
       assertThat(uncached(1, 30, 4))
           .containsExactly(Arrays.copyOfRange(all, all.length / 3 * 2, all.length), within(1e-5f));
@@ -147,10 +171,10 @@ class GeneratorTest {
     List<String> prompts = List.of("a", "a b c d a b c d d d", "", "d d");
     GenerationConfig config = ENDLESS.maxNewTokens(60);
 
-    List<Generation> batch = model.generate(prompts, config);
+    List<Generation> batch = generator().generate(prompts, config);
 
     for (int i = 0; i < prompts.size(); i++) {
-      Generation alone = model.generate(prompts.get(i), config);
+      Generation alone = generator().generate(prompts.get(i), config);
       assertThat(batch.get(i).ids()).as(prompts.get(i)).isEqualTo(alone.ids());
       assertThat(batch.get(i).text()).isEqualTo(alone.text());
       assertThat(batch.get(i).finishReason()).isEqualTo(FinishReason.MAX_POSITIONS);
@@ -183,7 +207,7 @@ class GeneratorTest {
   void virtualTokensTakePositions() {
     addVirtualTokens();
 
-    Generation generation = model.generate("a b", ENDLESS);
+    Generation generation = generator().generate("a b", ENDLESS);
 
     assertThat(3 + generation.promptTokens() + generation.newTokens())
         .isEqualTo(TinyLlama.POSITIONS + 1);

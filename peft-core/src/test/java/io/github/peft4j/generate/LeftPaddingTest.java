@@ -15,6 +15,7 @@ import io.github.peft4j.transformer.KeyValueCache;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.UnsupportedModelException;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
@@ -60,7 +61,7 @@ class LeftPaddingTest {
   }
 
   private static float[] hidden(PeftModel model, long[][] ids, long @Nullable [][] mask) {
-    try (Pass pass = Pass.inference().leftPadded()) {
+    try (Pass pass = Pass.inference(ActiveAdapters.NONE).leftPadded()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, mask);
       return Tensors.floats(model.base().hidden(input, pass));
     }
@@ -85,7 +86,7 @@ class LeftPaddingTest {
   private static float[] next(
       PeftModel model, KeyValueCache cache, long[][] ids, long @Nullable [][] mask) {
     try (Scope scope = new Scope();
-        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
+        Pass pass = new Pass(Tape.inference(), cache, ActiveAdapters.NONE).leftPadded()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, mask);
       return Tensors.floats(model.base().nextLogits(input, pass));
     }

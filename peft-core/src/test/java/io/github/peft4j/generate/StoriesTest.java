@@ -16,6 +16,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -77,7 +78,7 @@ class StoriesTest {
   void theLossIsThatOfTheReference() {
     long[] ids = model.tokenizer().encode(expected.get("loss_of").getAsString());
     try (Scope scope = new Scope();
-        Pass pass = Pass.inference()) {
+        Pass pass = Pass.inference(ActiveAdapters.NONE)) {
       long[][] rows = {ids};
       float sum =
           Autograd.without(

@@ -17,6 +17,7 @@ import io.github.peft4j.transformer.ModelConfig;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Task;
+import io.github.peft4j.tuner.ActiveAdapters;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -76,7 +77,7 @@ class OnnxRuntimeParityTest {
                 .device(Device.cpu())
                 .precision(Precision.FLOAT32)
                 .load();
-        Pass pass = Pass.inference();
+        Pass pass = Pass.inference(ActiveAdapters.NONE);
         Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), IDS, MASK);
       return Tensors.floats(model.base().hidden(input, pass));

@@ -60,7 +60,7 @@ class TranslatorTest {
     try (PeftModel model = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(new TextClassificationTranslator(model.base(), model.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(model, model.tokenizer()))) {
       List<Classifications> batch = predictor.batchPredict(TEXTS);
       List<Classifications> direct = model.classify(TEXTS);
 
@@ -112,7 +112,7 @@ class TranslatorTest {
     try (PeftModel model = Peft.from(folder).device(Device.cpu()).load();
         Model djl = djl(model);
         Predictor<String, String> predictor =
-            djl.newPredictor(new CausalLmTranslator(model.base(), model.tokenizer(), config))) {
+            djl.newPredictor(new CausalLmTranslator(model, model.tokenizer(), config))) {
       assertThat(predictor.predict("a b")).isEqualTo(model.generate("a b", config).text());
       assertThat(predictor.batchPredict(TEXTS))
           .isEqualTo(TEXTS.stream().map(text -> model.generate(text, config).text()).toList());
@@ -124,7 +124,7 @@ class TranslatorTest {
     try (PeftModel model = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(new TextClassificationTranslator(model.base(), model.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(model, model.tokenizer()))) {
       predictor.batchPredict(TEXTS);
       long before = Tensors.live();
       int beside = djl.getNDManager().getManagedArrays().size();
@@ -142,7 +142,7 @@ class TranslatorTest {
         PeftModel other = classifier();
         Model djl = djl(model);
         Predictor<String, Classifications> predictor =
-            djl.newPredictor(new TextClassificationTranslator(other.base(), other.tokenizer()))) {
+            djl.newPredictor(new TextClassificationTranslator(other, other.tokenizer()))) {
       assertThatThrownBy(() -> predictor.predict("a")).hasMessageContaining("another model");
     }
   }

@@ -36,7 +36,8 @@ import java.util.Set;
  * <p>A training step is that of {@code FineTuner}: forwards, backwards, clipping, AdamW; times are
  * medians, of all steps but the first ten, in which the JVM compiles. Cases are {@code recompute},
  * {@code train} and {@code inference}, in this order if none are named, since PyTorch keeps the
- * memory that it once had.
+ * memory that it once had. {@code serve} is four threads against four threads with a lock, each for
+ * as many seconds as there are steps.
  */
 public final class Bench {
 
@@ -114,6 +115,10 @@ public final class Bench {
       try (AdamW optimizer = new AdamW(groups, RATE);
           TrainingRule.Correction correction = chosen.rule.correction(adapter)) {
         for (String name : arguments.list("cases", "recompute,train,inference")) {
+          if (name.equals("serve")) {
+            System.out.println(new Serving(model, ids(model), steps).measure(shape));
+            continue;
+          }
           Result result = measure(name, model, optimizer, correction);
           System.out.println(json(shape, method, name, model, groups.keySet(), result));
         }
@@ -155,10 +160,10 @@ public final class Bench {
 
   private double train(
       PeftModel model, AdamW optimizer, TrainingRule.Correction correction, boolean recompute) {
-    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Backpropagation backpropagation = new Backpropagation(model, recompute);
     long[][] ids = ids(model);
     Targets targets = targets(model, ids);
-    long labels = model.base().count(targets);
+    long labels = model.count(targets);
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
       double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
@@ -173,7 +178,7 @@ public final class Bench {
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids(model), null);
       // Fetching a number waits for the device.
-      Tensors.floats(model.base().logits(input).get("0:1").flatten().get("0:1"));
+      Tensors.floats(model.logits(input).get("0:1").flatten().get("0:1"));
       return Double.NaN;
     }
   }

@@ -73,7 +73,7 @@ class DefaultTargetsTest {
       if (io.names().contains("decoder_input_ids")) {
         input = input.decoding(ids(model, io, "decoder_input_ids"));
       }
-      try (NDArray logits = model.base().logits(input)) {
+      try (NDArray logits = model.logits(input)) {
         assertThat(Tensors.floats(logits)).containsExactly(io.floats("logits"), within(1e-4f));
       }
       model.save(folder.resolve("saved").toString());

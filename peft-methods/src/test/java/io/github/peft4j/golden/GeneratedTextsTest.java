@@ -15,6 +15,7 @@ import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -118,7 +119,8 @@ class GeneratedTextsTest {
     List<Text> texts = expected.texts();
     int steps = texts.stream().mapToInt(text -> text.ids().length).max().orElseThrow();
     try (PeftModel model = load(test);
-        Decoding decoding = model.base().decode(expected.prompts(), 0)) {
+        ModelCall call = model.newCall();
+        Decoding decoding = call.decode(expected.prompts(), 0)) {
       for (int step = 0; step < steps; step++) {
         long[] next = new long[texts.size()];
         boolean[] open = new boolean[texts.size()];

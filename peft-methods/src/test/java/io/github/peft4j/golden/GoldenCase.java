@@ -9,6 +9,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.golden.GoldenRules.Kind;
@@ -170,7 +171,7 @@ final class GoldenCase {
   }
 
   private void checkLogits(PeftModel model, GoldenBatch batch, TensorSource expected, String name) {
-    try (NDArray logits = model.base().logits(batch.input(model))) {
+    try (NDArray logits = model.logits(batch.input(model))) {
       long[] shape = expected.info(name).shape();
       assertThat(logits.getShape().getShape()).as(name).isEqualTo(shape);
       float[] actual = Tensors.floats(logits);
@@ -252,14 +253,15 @@ final class GoldenCase {
       GoldenGradients gradients = new GoldenGradients(expected, rules);
       silenceUnreached(model, gradients);
       Targets targets = batch.targets(model);
-      double labels = model.base().count(targets);
-      Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+      double labels = model.count(targets);
+      Backpropagation backpropagation = new Backpropagation(model, recompute);
       Adapter adapted = model.adapter(PeftModel.DEFAULT);
       JsonObject trace = json(adapter.resolve("trace.json"));
       List<JsonElement> losses = trace.getAsJsonArray("losses").asList();
       List<Trainable> reached =
           adapted.trainables().stream().filter(t -> t.value().hasGradient()).toList();
-      try (AdamW optimizer = new AdamW(reached, 0.01)) {
+      try (AdapterTraining training = model.train(PeftModel.DEFAULT);
+          AdamW optimizer = new AdamW(reached, 0.01)) {
         double norm = 0;
         for (int step = 0; step < losses.size(); step++) {
           double sum = backpropagation.run(batch.input(model), targets, 1 / labels, step);
@@ -275,7 +277,7 @@ final class GoldenCase {
           }
           norm = optimizer.clip(1.0);
           optimizer.update(1e-2);
-          adapted.afterStep(step + 1, losses.size());
+          training.afterStep(step + 1, losses.size());
           optimizer.clear();
         }
         try {

@@ -90,7 +90,7 @@ class CombinationTest {
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
-            NDArray frozen = weight.original();
+            NDArray frozen = weight.frozen();
             return layer.merge(frozen).sub(frozen).toDoubleArray();
           }
         });
@@ -153,13 +153,15 @@ class CombinationTest {
   @Test
   void aSumIsExactAndItsRanksAddUp() {
     try (PeftModel model = three()) {
+      Composition before = model.active();
       model.combine("new", all());
       check(model, CombinationTest::sum, null);
       assertThat(model.adapter("new").configText())
           .contains("\"model.layers.0.self_attn.q_proj\": 5")
           .contains("\"model.embed_tokens\": 6")
           .contains("\"r\": 9");
-      assertThat(model.active()).isEqualTo(Composition.of("new"));
+      assertThat(model.active()).isEqualTo(before);
+      assertThat(model.activate("new").active()).isEqualTo(Composition.of("new"));
     }
   }
 
@@ -281,7 +283,7 @@ class CombinationTest {
   void aCombinationIsSavedAndLoaded() {
     try (PeftModel model = three();
         PeftModel again = TinyModel.LLAMA.load(Precision.FLOAT64)) {
-      model.combine("new", all());
+      model.combine("new", all()).activate("new");
       double[] expected = CompositionTest.logits(TinyModel.LLAMA, model, model.active());
       model.save("new", folder);
       again.loadAdapter("new", folder);

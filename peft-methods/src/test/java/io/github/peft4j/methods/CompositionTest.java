@@ -133,7 +133,7 @@ class CompositionTest {
 
   static double[] logits(TinyModel tiny, PeftModel model, Composition composition) {
     model.activate(composition);
-    try (NDArray logits = model.base().logits(tiny.input(model))) {
+    try (NDArray logits = model.logits(tiny.input(model))) {
       return logits.toDoubleArray();
     }
   }
@@ -283,7 +283,7 @@ class CompositionTest {
     try (PeftModel model = pair(tiny, LoraConfig.ofRank(2).targetModules("all-linear"))) {
       double[] mean = logits(tiny, model, Composition.average("a", "b").weights(1, 3));
       model.merge();
-      try (NDArray merged = model.base().logits(tiny.input(model))) {
+      try (NDArray merged = model.logits(tiny.input(model))) {
         assertClose(merged.toDoubleArray(), mean);
       }
       model.unmerge().activate(Composition.perRow("a", "b"));
@@ -302,7 +302,7 @@ class CompositionTest {
       for (List<String> order : List.of(List.of("low", "whole"), List.of("whole", "low"))) {
         double[] unmerged = logits(tiny, model, Composition.stack(order));
         model.merge();
-        try (NDArray merged = model.base().logits(tiny.input(model))) {
+        try (NDArray merged = model.logits(tiny.input(model))) {
           assertClose(merged.toDoubleArray(), unmerged);
         }
         model.unmerge();
@@ -342,8 +342,8 @@ class CompositionTest {
       TinyModel tiny, PeftModel model, Composition composition, boolean recompute) {
     model.activate(composition);
     Targets targets = tiny.targets();
-    new Backpropagation(model.base(), recompute)
-        .run(tiny.input(model), targets, 1.0 / model.base().count(targets), 0);
+    new Backpropagation(model, recompute)
+        .run(tiny.input(model), targets, 1.0 / model.count(targets), 0);
     Map<String, double[]> gradients = new LinkedHashMap<>();
     for (String name : composition.adapters()) {
       model

@@ -102,7 +102,7 @@ class DoraTest {
     tensors.values().forEach(Trainable::clearGradient);
     for (long[][] ids : batches) {
       try (Scope scope = new Scope()) {
-        new Backpropagation(model.base(), recompute)
+        new Backpropagation(model, recompute)
             .run(ModelInput.of(model.base().manager(), ids, null), targets(model, ids), 0.1, 1);
       }
     }

@@ -12,6 +12,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.common.linear.BlockDropout;
@@ -21,7 +22,10 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.ArrayList;
@@ -77,7 +81,7 @@ class DropoutsTest {
   }
 
   private static double loss(PeftModel model, boolean recompute, long seed) {
-    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Backpropagation backpropagation = new Backpropagation(model, recompute);
     Targets targets = TinyModel.LLAMA.targets();
     return backpropagation.run(TinyModel.LLAMA.input(model), targets, 1, seed);
   }
@@ -119,13 +123,13 @@ class DropoutsTest {
   void nothingIsDroppedOutsideTraining(Case method) {
     try (PeftModel with = method.load(method.dropping);
         PeftModel without = method.load(method.plain);
-        NDArray dropping = with.base().logits(TinyModel.LLAMA.input(with));
-        NDArray plain = without.base().logits(TinyModel.LLAMA.input(without))) {
+        NDArray dropping = with.logits(TinyModel.LLAMA.input(with));
+        NDArray plain = without.logits(TinyModel.LLAMA.input(without))) {
       assertThat(Tensors.floats(dropping)).isEqualTo(Tensors.floats(plain));
       with.merge();
       without.merge();
-      try (NDArray mergedDropping = with.base().logits(TinyModel.LLAMA.input(with));
-          NDArray mergedPlain = without.base().logits(TinyModel.LLAMA.input(without))) {
+      try (NDArray mergedDropping = with.logits(TinyModel.LLAMA.input(with));
+          NDArray mergedPlain = without.logits(TinyModel.LLAMA.input(without))) {
         assertThat(Tensors.floats(mergedDropping)).isEqualTo(Tensors.floats(mergedPlain));
       }
     }
@@ -135,18 +139,19 @@ class DropoutsTest {
   private static double[][] moments(PeftModel model, NDArray x, NDArray y) {
     TunerLayer<NDArray, NDArray> layer = layer(model);
     double[][] moments = new double[2][Math.toIntExact(y.getShape().size())];
-    model.base().setTraining(true);
-    for (int draw = 0; draw < DRAWS; draw++) {
-      Autograd.seed(draw);
-      try (Scope scope = new Scope()) {
-        float[] values = Tensors.floats(Autograd.without(() -> layer.forward(x, in -> y)));
-        for (int i = 0; i < values.length; i++) {
-          moments[0][i] += values[i] / DRAWS;
-          moments[1][i] += (double) values[i] * values[i] / DRAWS;
+    try (Pass pass = new Pass(Tape.inference(), null, ActiveAdapters.NONE).training()) {
+      Forward<NDArray, NDArray> base = new Forward<>((in, context) -> y, pass);
+      for (int draw = 0; draw < DRAWS; draw++) {
+        Autograd.seed(draw);
+        try (Scope scope = new Scope()) {
+          float[] values = Tensors.floats(Autograd.without(() -> layer.forward(x, base)));
+          for (int i = 0; i < values.length; i++) {
+            moments[0][i] += values[i] / DRAWS;
+            moments[1][i] += (double) values[i] * values[i] / DRAWS;
+          }
         }
       }
     }
-    model.base().setTraining(false);
     return moments;
   }
 
@@ -177,7 +182,7 @@ class DropoutsTest {
       NDArray y = model.base().manager().zeros(layerOutput(model, x));
       TunerLayer<NDArray, NDArray> layer = layer(model);
       NDArray input = x;
-      float[] change = Tensors.floats(Autograd.without(() -> layer.forward(input, in -> y)));
+      float[] change = Tensors.floats(Autograd.without(() -> layer.forward(input, atRest(y))));
       double[][] moments = moments(model, x, y);
       int n = change.length;
       double mean = 0;
@@ -197,6 +202,11 @@ class DropoutsTest {
         assertThat(moments[1][i]).isCloseTo(s, Offset.offset(0.1 * s + 1e-6));
       }
     }
+  }
+
+  /** A base that gives y, in inference. */
+  private static Forward<NDArray, NDArray> atRest(NDArray y) {
+    return new Forward<>((in, context) -> y, Pass.inference(ActiveAdapters.NONE));
   }
 
   private static Shape layerOutput(PeftModel model, NDArray x) {

@@ -20,7 +20,10 @@ import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Fusing;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
@@ -60,15 +63,15 @@ class FusionTest {
           model
               .base()
               .sites()
-              .filter(s -> s instanceof SublayerSite && s.layer("mix") != null)
+              .filter(s -> s instanceof SublayerSite && model.adapter("mix").layer(s) != null)
               .map(SublayerSite.class::cast)
               .reduce((first, last) -> last)
               .orElseThrow();
       @SuppressWarnings("unchecked")
       Fusing<SublayerSite.Input, NDArray> layer =
-          (Fusing<SublayerSite.Input, NDArray>) requireNonNull(site.layer("mix"));
+          (Fusing<SublayerSite.Input, NDArray>) requireNonNull(model.adapter("mix").layer(site));
       Map<String, double[]> w = new TreeMap<>();
-      requireNonNull(site.layer("mix"))
+      requireNonNull(model.adapter("mix").layer(site))
           .trainables()
           .forEach(t -> w.put(t.key(), t.value().toDoubleArray()));
       int d = (int) site.dimension();
@@ -85,20 +88,22 @@ class FusionTest {
           new SublayerSite.Input(
               row.apply(h),
               row.apply(residual),
-              x -> x,
-              sum -> sum.mul(0.5), // a norm that halves
-              Pass.inference());
+              (x, context) -> x,
+              (sum, context) -> sum.mul(0.5)); // a norm that halves
+      Pass pass = Pass.inference(ActiveAdapters.NONE);
+      Function<Computation<SublayerSite.Input, NDArray>, Forward<SublayerSite.Input, NDArray>>
+          bound = computation -> new Forward<>(computation, pass);
       double[] actual =
           Autograd.without(
               () ->
                   layer
                       .fuse(
                           input,
-                          in -> in.hidden(),
+                          bound.apply((in, context) -> in.hidden()),
                           List.of(
-                              in -> in.hidden().add(row.apply(u[0])),
-                              in -> in.hidden().add(row.apply(u[1])),
-                              in -> in.hidden().add(row.apply(u[2]))))
+                              bound.apply((in, context) -> in.hidden().add(row.apply(u[0]))),
+                              bound.apply((in, context) -> in.hidden().add(row.apply(u[1]))),
+                              bound.apply((in, context) -> in.hidden().add(row.apply(u[2])))))
                       .toDoubleArray());
       double[] z = new double[d];
       for (int i = 0; i < d; i++) {
@@ -164,11 +169,11 @@ class FusionTest {
       assertThat(trained).isEqualTo(model.adapter("mix").trainables());
       List<double[]> before = values(model, "a", "b");
       double[] start = logits(tiny, model);
-      Backpropagation backpropagation = new Backpropagation(model.base(), true);
+      Backpropagation backpropagation = new Backpropagation(model, true);
       Targets targets = tiny.targets();
       try (AdamW optimizer = new AdamW(trained, 0)) {
         for (int step = 0; step < 2; step++) {
-          backpropagation.run(tiny.input(model), targets, 1.0 / model.base().count(targets), step);
+          backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
           assertThat(backpropagation.penalty()).isPositive();
           optimizer.update(1e-2);
           optimizer.clear();
@@ -200,7 +205,7 @@ class FusionTest {
     try (PeftModel model = fused(tiny, FusionConfig.of("a", "b"))) {
       Targets targets = tiny.targets();
       for (boolean recompute : new boolean[] {false, true}) {
-        Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+        Backpropagation backpropagation = new Backpropagation(model, recompute);
         for (Trainable tensor : model.trainables()) {
           backpropagation.run(tiny.input(model), targets, 1, 0);
           double[] gradient;
@@ -267,7 +272,7 @@ class FusionTest {
         model.save(name, folder.resolve(name));
         again.loadAdapter(name, folder.resolve(name));
       }
-      assertThat(logits(tiny, again)).containsExactly(expected, within(1e-5));
+      assertThat(logits(tiny, again.activate("mix"))).containsExactly(expected, within(1e-5));
     }
   }
 

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Adapter;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
@@ -16,6 +17,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.ParameterSite;
@@ -72,7 +74,7 @@ abstract class MethodContract {
   }
 
   private static float[] logits(TinyModel tiny, PeftModel model) {
-    try (NDArray logits = model.base().logits(tiny.input(model))) {
+    try (NDArray logits = model.logits(tiny.input(model))) {
       return Tensors.floats(logits);
     }
   }
@@ -81,8 +83,9 @@ abstract class MethodContract {
   static double sumOfLosses(TinyModel tiny, PeftModel model) {
     return Autograd.without(
         () -> {
-          try (Scope scope = new Scope();
-              Pass pass = Pass.inference()) {
+          try (ModelCall call = model.newCall();
+              Scope scope = new Scope();
+              Pass pass = call.pass()) {
             NDArray hidden = model.base().hidden(tiny.input(model), pass);
             return model
                 .base()
@@ -102,16 +105,16 @@ abstract class MethodContract {
                     .map(rewrite -> rewrite.layer().penalty())
                     .mapToDouble(p -> p == null ? 0 : p.toDoubleArray()[0])
                     .sum();
-            return sumOfLosses(tiny, model) / model.base().count(tiny.targets()) + penalty;
+            return sumOfLosses(tiny, model) / model.count(tiny.targets()) + penalty;
           }
         });
   }
 
   private static Map<String, float[]> gradients(
       TinyModel tiny, PeftModel model, boolean recompute) {
-    Backpropagation backpropagation = new Backpropagation(model.base(), recompute);
+    Backpropagation backpropagation = new Backpropagation(model, recompute);
     Targets targets = tiny.targets();
-    backpropagation.run(tiny.input(model), targets, 1.0 / model.base().count(targets), 0);
+    backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), 0);
     backpropagation.penalty();
     Map<String, float[]> gradients = new LinkedHashMap<>();
     model.adapter(NAME).tensors().forEach((name, tensor) -> read(name, tensor, gradients));
@@ -131,15 +134,16 @@ abstract class MethodContract {
   }
 
   private static void train(TinyModel tiny, PeftModel model, int steps) {
-    Backpropagation backpropagation = new Backpropagation(model.base(), false);
+    Backpropagation backpropagation = new Backpropagation(model, false);
     Targets targets = tiny.targets();
-    try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
+    try (AdapterTraining training = model.train(NAME);
+        AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
       for (int step = 1; step <= steps; step++) {
-        backpropagation.run(tiny.input(model), targets, 1.0 / model.base().count(targets), step);
+        backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
         backpropagation.penalty();
         optimizer.clip(1);
         optimizer.update(1e-2);
-        model.adapter(NAME).afterStep(step, steps);
+        training.afterStep(step, steps);
         optimizer.clear();
       }
     }
@@ -311,7 +315,8 @@ abstract class MethodContract {
     List<long[]> prompts = List.of(new long[] {9, 4}, new long[] {5, 6, 7, 8, 9});
     long[][] texts = {{7, 3, 21}, {30, 2, 11}};
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT64);
-        Decoding decoding = model.base().decode(prompts, 0)) {
+        ModelCall call = model.newCall();
+        Decoding decoding = call.decode(prompts, 0)) {
       for (int step = 0; step < 3; step++) {
         try (Scope scope = new Scope()) {
           float[] rows = Tensors.floats(decoding.logits());
@@ -330,7 +335,8 @@ abstract class MethodContract {
   }
 
   private static float[] uncached(TinyModel tiny, PeftModel model, long[] prompt, long[] text) {
-    try (Pass pass = Pass.inference()) {
+    try (ModelCall call = model.newCall();
+        Pass pass = call.pass()) {
       return Tensors.floats(model.base().nextLogits(tiny.input(model, prompt, text), pass));
     }
   }

@@ -23,6 +23,7 @@ import io.github.peft4j.methods.prompttuning.PromptTuningInit;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.KeyValueCache;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
@@ -92,11 +93,11 @@ class VirtualTokensTest {
   void theFirstLabelCountsBehindVirtualTokens() {
     Targets targets = new Targets.NextTokens(new long[][] {{5, 6, 7}, {5, 6, Targets.IGNORED}});
     try (PeftModel model = adapted(TinyModel.LLAMA, PromptTuningConfig.ofVirtualTokens(3))) {
-      assertThat(model.base().count(targets)).isEqualTo(5);
-      assertThat(model.disable().base().count(targets)).isEqualTo(3);
+      assertThat(model.count(targets)).isEqualTo(5);
+      assertThat(model.disable().count(targets)).isEqualTo(3);
     }
     try (PeftModel model = adapted(TinyModel.LLAMA, PrefixTuningConfig.ofVirtualTokens(3))) {
-      assertThat(model.base().count(targets)).isEqualTo(3);
+      assertThat(model.count(targets)).isEqualTo(3);
     }
   }
 
@@ -201,12 +202,12 @@ class VirtualTokensTest {
 
   private static void train(PeftModel model) {
     Targets targets = TinyModel.LLAMA.targets();
-    double scale = 1.0 / model.base().count(targets);
-    new Backpropagation(model.base(), false).run(TinyModel.LLAMA.input(model), targets, scale, 1);
+    double scale = 1.0 / model.count(targets);
+    new Backpropagation(model, false).run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }
 
   private static float[] logits(PeftModel model) {
-    try (NDArray logits = model.base().logits(TinyModel.LLAMA.input(model))) {
+    try (NDArray logits = model.logits(TinyModel.LLAMA.input(model))) {
       return Tensors.floats(logits);
     }
   }
@@ -224,8 +225,9 @@ class VirtualTokensTest {
 
   private static float[] next(PeftModel model, @Nullable KeyValueCache cache, ModelInput input) {
     TransformerModel base = model.base();
-    try (Scope scope = new Scope();
-        Pass pass = new Pass(Tape.inference(), cache).leftPadded()) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = new Pass(Tape.inference(), cache, call.adapters()).leftPadded()) {
       return Tensors.floats(base.nextLogits(input, pass));
     }
   }

@@ -19,7 +19,10 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.Composition;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
@@ -80,9 +83,10 @@ class WritingTest {
   }
 
   /** The logits of four steps of each row; what is written is fixed, and depends on the prompt. */
-  private static List<double[]> write(PeftModel model, List<long[]> prompts) {
+  private static List<double[]> write(AdaptedModel model, List<long[]> prompts) {
     List<double[]> rows = new ArrayList<>();
-    try (Decoding texts = model.base().decode(prompts, 0)) {
+    try (ModelCall call = model.newCall();
+        Decoding texts = call.decode(prompts, 0)) {
       boolean[] open = new boolean[texts.rows()];
       Arrays.fill(open, true);
       for (int i = 0; i < texts.rows(); i++) {
@@ -108,7 +112,7 @@ class WritingTest {
   }
 
   private static double[] alone(PeftModel model, Composition adapters, long[] prompt) {
-    return model.with(adapters, () -> write(model, List.of(prompt))).get(0);
+    return write(model.using(adapters), List.of(prompt)).get(0);
   }
 
   private static double[] alone(PeftModel model, String adapter, long[] prompt) {
@@ -135,7 +139,7 @@ class WritingTest {
   void eachRowIsWrittenByItsOwnAdapter(TinyModel tiny, PeftConfig config) {
     try (PeftModel model = pair(tiny, config)) {
       assertClose(
-          model.with(Composition.perRow("a", "b", "a"), () -> write(model, PROMPTS)),
+          write(model.using(Composition.perRow("a", "b", "a")), PROMPTS),
           List.of(
               alone(model, "a", PROMPTS.get(0)),
               alone(model, "b", PROMPTS.get(1)),
@@ -147,8 +151,7 @@ class WritingTest {
   @MethodSource("methods")
   void adaptersInParallelWriteATextEachOfEveryPrompt(TinyModel tiny, PeftConfig config) {
     try (PeftModel model = pair(tiny, config)) {
-      List<double[]> texts =
-          model.with(Composition.parallel("a", "b"), () -> write(model, PROMPTS));
+      List<double[]> texts = write(model.using(Composition.parallel("a", "b")), PROMPTS);
 
       List<double[]> expected = new ArrayList<>();
       for (String adapter : List.of("a", "b")) {
@@ -162,7 +165,7 @@ class WritingTest {
   @Test
   void adaptersInParallelAreAskedForAList() {
     try (PeftModel model = pair(TinyModel.T5, PrefixTuningConfig.ofVirtualTokens(3))) {
-      Generator generator = new Generator(model.base(), tokenizer);
+      Generator generator = new Generator(model, tokenizer);
       model.activate("a");
       long[] a = generator.generate(PROMPT, ENDLESS).ids();
       model.activate("b");
@@ -183,7 +186,7 @@ class WritingTest {
   void aBatchIsSplit(TinyModel tiny) {
     try (PeftModel model = pair(tiny, PrefixTuningConfig.ofVirtualTokens(3))) {
       assertClose(
-          model.with(Composition.batchSplit(List.of(2, 1), "a", "b"), () -> write(model, PROMPTS)),
+          write(model.using(Composition.batchSplit(List.of(2, 1), "a", "b")), PROMPTS),
           List.of(
               alone(model, "a", PROMPTS.get(0)),
               alone(model, "a", PROMPTS.get(1)),
@@ -209,8 +212,7 @@ class WritingTest {
   void anEncoderDecodersTextComesInPieces() {
     try (PeftModel model = pair(TinyModel.T5, LoraConfig.ofRank(2))) {
       List<String> pieces = new ArrayList<>();
-      Generation text =
-          new Generator(model.base(), tokenizer).generate(PROMPT, ENDLESS, pieces::add);
+      Generation text = new Generator(model, tokenizer).generate(PROMPT, ENDLESS, pieces::add);
 
       assertThat(pieces).hasSizeGreaterThan(1);
       assertThat(String.join("", pieces)).isEqualTo(text.text());
@@ -225,7 +227,7 @@ class WritingTest {
     GenerationConfig drawing =
         GenerationConfig.sampling(1.5).topK(20).topP(0.95).maxNewTokens(12).stopAtIds();
     try (PeftModel model = pair(TinyModel.T5, LoraConfig.ofRank(2))) {
-      Generator generator = new Generator(model.base(), tokenizer);
+      Generator generator = new Generator(model, tokenizer);
       assertThat(generator.generate(PROMPT, drawing.seed(7)).ids())
           .isEqualTo(generator.generate(List.of(PROMPT, "w9"), drawing.seed(7)).get(0).ids())
           .isNotEqualTo(generator.generate(PROMPT, drawing.seed(8)).ids());
@@ -237,7 +239,7 @@ class WritingTest {
   void relativePositionsDoNotRunOut() {
     try (PeftModel model = TinyModel.T5.load(Precision.FLOAT32)) {
       Generation text =
-          new Generator(model.base(), tokenizer)
+          new Generator(model, tokenizer)
               .generate("w5 ".repeat(100).strip(), ENDLESS.maxNewTokens(150));
       assertThat(text.newTokens()).isEqualTo(150);
     }
@@ -247,7 +249,8 @@ class WritingTest {
   @EnumSource(names = {"LLAMA", "T5"})
   void aDecodingIsReadAndAppendedToInTurns(TinyModel tiny) {
     try (PeftModel model = tiny.load(Precision.FLOAT32)) {
-      try (Decoding texts = model.base().decode(PROMPTS, 0);
+      try (ModelCall call = model.newCall();
+          Decoding texts = call.decode(PROMPTS, 0);
           Scope scope = new Scope()) {
         assertThat(texts.rows()).isEqualTo(3);
         assertThat(texts.opening(1))
@@ -255,9 +258,10 @@ class WritingTest {
         assertThat(texts.logits().getShape().getShape()).containsExactly(3, 32);
         assertThatThrownBy(texts::logits).hasMessageContaining("append(tokens, open) first");
       }
-      assertThatThrownBy(() -> model.base().decode(List.of(new long[0]), 0))
+      assertThatThrownBy(() -> model.base().decode(List.of(new long[0]), 0, ActiveAdapters.NONE))
           .hasMessageContaining("[0] ids");
-      assertThatThrownBy(() -> model.base().decode(List.of(), 0)).hasMessageContaining("[] ids");
+      assertThatThrownBy(() -> model.base().decode(List.of(), 0, ActiveAdapters.NONE))
+          .hasMessageContaining("[] ids");
     }
   }
 
@@ -270,7 +274,7 @@ class WritingTest {
       write(model, PROMPTS);
       long before = Tensors.live();
       write(model, PROMPTS);
-      model.with(Composition.parallel("a", "b"), () -> write(model, PROMPTS));
+      write(model.using(Composition.parallel("a", "b")), PROMPTS);
       assertThat(Tensors.live()).isEqualTo(before);
     }
   }

@@ -329,9 +329,7 @@ class FineTunerTest {
       refused.put(t -> t.evaluateEvery(1), "evaluateEvery does nothing without validateOn");
       refused.put(t -> t.checkpointEvery(1), "checkpointEvery does nothing without checkpointTo");
       refused.put(t -> t.validateOn(prompts(2)).metric("f7"), "'f7': there are loss, perplexity");
-      refused.put(
-          t -> t.listener(onStep(() -> model.merge())).steps(2), "removed or merged at step 1");
-      refused.put(t -> {}, "unmerge() first");
+      refused.put(t -> model.merge(), "unmerge() first");
       refused.forEach(
           (settings, message) ->
               assertThatThrownBy(
@@ -354,15 +352,6 @@ class FineTunerTest {
                   .steps())
           .isEqualTo(1);
     }
-  }
-
-  private static TrainingListener onStep(Runnable code) {
-    return new TrainingListener() {
-      @Override
-      public void onStep(StepEvent event) {
-        code.run();
-      }
-    };
   }
 
   @Test

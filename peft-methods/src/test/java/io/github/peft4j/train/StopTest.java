@@ -120,7 +120,7 @@ class StopTest {
                           signal.giveByShutdown();
                         }
                       }));
-      TrainingReport report = new TrainingRun(tuner, signal).run();
+      TrainingReport report = TrainingRun.run(tuner, signal);
       assertThat(report.steps()).isEqualTo(5);
       assertThat(report.evaluations()).isEmpty();
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
 import io.github.peft4j.data.ClassificationExample;
@@ -182,9 +183,10 @@ class TooLongTest {
           tuner(model, new TextExample("w3 w4"))
               .validateOn(Examples.of(new TextExample("w3 w4")))
               .batchSize(6);
-      TrainingSetup setup = TrainingSetup.of(tuner);
-      // One example of three tokens: no batch of training can be larger.
-      assertThat(setup.plan().largestBatch()).isEqualTo(3);
+      try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
+        // One example of three tokens: no batch of training can be larger.
+        assertThat(TrainingSetup.of(tuner, training).plan().largestBatch()).isEqualTo(3);
+      }
       assertThat(tuner.evaluationBatchSize(2).run().evaluations()).hasSize(1);
       assertThatThrownBy(() -> tuner(model, new TextExample("w3")).evaluationBatchSize(2).run())
           .hasMessageContaining("evaluationBatchSize does nothing without validateOn");

@@ -21,6 +21,6 @@ final class GatedPrompt extends TunerLayer<AttentionSite.Input, NDArray> {
 
   @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
-    return prompts.addTo(base.forward(in), in.query());
+    return prompts.addTo(base.forward(in), in.query(), base.context());
   }
 }

@@ -24,6 +24,7 @@ final class GatedPromptBehind extends TunerLayer<SublayerSite.Input, NDArray> {
 
   @Override
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
-    return prompts.addTo(base.forward(in), site.project(in.hidden()).get(0));
+    NDArray query = site.project(in.hidden(), base.context()).get(0);
+    return prompts.addTo(base.forward(in), query, base.context());
   }
 }

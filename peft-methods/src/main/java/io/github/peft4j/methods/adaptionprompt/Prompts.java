@@ -3,6 +3,7 @@ package io.github.peft4j.methods.adaptionprompt;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.AttentionSite;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Trainable;
 import java.util.List;
 
@@ -52,8 +53,8 @@ final class Prompts {
    * @param y what it is added to (B, T, H · d)
    * @param query (B, H, T, d)
    */
-  NDArray addTo(NDArray y, NDArray query) {
-    List<NDArray> projected = site.project(LIKE.call(prompt.value(), query));
+  NDArray addTo(NDArray y, NDArray query, ForwardContext context) {
+    List<NDArray> projected = site.project(LIKE.call(prompt.value(), query), context);
     return attend.call(y, query, projected.get(1), projected.get(2), gate.value());
   }
 }

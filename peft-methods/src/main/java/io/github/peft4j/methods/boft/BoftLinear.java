@@ -115,9 +115,12 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    NDArray kept = isTraining() && dropout.drops() ? dropout.drop(a.value()) : a.value();
+    NDArray kept =
+        isTraining(base.context()) && dropout.drops() ? dropout.drop(a.value()) : a.value();
     NDArray y = base.forward(rotate.call(x, kept, orders, backs));
-    return bias == null ? SCALE.call(y, s.value()) : SCALE_BIAS.call(y, s.value(), bias.value());
+    return bias == null
+        ? SCALE.call(y, s.value())
+        : SCALE_BIAS.call(y, s.value(), bias.value(base.context()));
   }
 
   @Override

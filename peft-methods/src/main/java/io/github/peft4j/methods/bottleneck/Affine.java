@@ -2,18 +2,18 @@ package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.Trainable;
 
 /** One of an adapter's two maps, x → W x + b. */
 interface Affine {
 
   /** W [out, in]. */
-  NDArray weight(Run run);
+  NDArray weight(ForwardContext context);
 
   /** b [out]. */
-  NDArray bias(Run run);
+  NDArray bias(ForwardContext context);
 
   /** A map whose every number is trained. */
   record Dense(Trainable w, Trainable b) implements Affine {
@@ -26,12 +26,12 @@ interface Affine {
     }
 
     @Override
-    public NDArray weight(Run run) {
+    public NDArray weight(ForwardContext context) {
       return w.value();
     }
 
     @Override
-    public NDArray bias(Run run) {
+    public NDArray bias(ForwardContext context) {
       return b.value();
     }
   }

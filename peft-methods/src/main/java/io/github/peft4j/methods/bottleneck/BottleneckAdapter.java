@@ -11,8 +11,8 @@ import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -173,18 +173,18 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {
-      NDArray u = up(in.residual(), in.run());
+      NDArray u = up(in.residual(), base.context());
       return Ops.add(after == null ? u : after.of(u), h);
     }
     NDArray sum = normalised ? Ops.add(h, in.residual()) : h;
-    NDArray z = normalised ? in.norm().forward(sum) : h;
+    NDArray z = normalised ? in.norm().forward(sum, base.context()) : h;
     NDArray r =
         switch (residual) {
           case BRANCH -> h;
           case NORMALISED -> z;
           case SUM -> sum;
         };
-    NDArray u = up(z, in.run());
+    NDArray u = up(z, base.context());
     if (after == null) {
       return Ops.add(u, r);
     }
@@ -192,14 +192,19 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   }
 
   /** u(z), (B, T, D). */
-  private NDArray up(NDArray z, Run run) {
+  private NDArray up(NDArray z, ForwardContext context) {
     NDArray x = before == null ? z : before.of(z);
     NDArray u =
-        up.call(x, first.weight(run), first.bias(run), second.weight(run), second.bias(run));
+        up.call(
+            x,
+            first.weight(context),
+            first.bias(context),
+            second.weight(context),
+            second.bias(context));
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }
-    u = isTraining() && dropout > 0 ? Dropout.of(dropout).call(u) : u;
+    u = isTraining(context) && dropout > 0 ? Dropout.of(dropout).call(u) : u;
     return gate == null ? u : gate.of(u, z);
   }
 }

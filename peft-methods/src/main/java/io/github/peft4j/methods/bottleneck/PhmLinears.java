@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.bottleneck.fields.Phm;
 import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Run;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Trainable;
 import java.util.HashMap;
@@ -71,24 +71,24 @@ final class PhmLinears {
 
     Shared shared() {
       return second == null
-          ? new Shared(List.of(first), () -> COPY.call(first.value()))
-          : new Shared(List.of(first, second), this::value);
+          ? new Shared(List.of(first), context -> COPY.call(first.value()))
+          : new Shared(List.of(first, second), context -> value());
     }
   }
 
   /** One map. */
   private record PhmLinear(
-      Function<Run, NDArray> a, Function<Run, NDArray> b, @Nullable Trainable added)
+      Function<ForwardContext, NDArray> a, Function<ForwardContext, NDArray> b, @Nullable Trainable added)
       implements Affine {
 
     @Override
-    public NDArray weight(Run run) {
-      return WEIGHT.call(a.apply(run), b.apply(run));
+    public NDArray weight(ForwardContext context) {
+      return WEIGHT.call(a.apply(context), b.apply(context));
     }
 
     @Override
-    public NDArray bias(Run run) {
-      return added == null ? NO_BIAS.call(b.apply(run)) : added.value();
+    public NDArray bias(ForwardContext context) {
+      return added == null ? NO_BIAS.call(b.apply(context)) : added.value();
     }
   }
 
@@ -116,8 +116,8 @@ final class PhmLinears {
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
     String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
-    Function<Run, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
-    Function<Run, NDArray> b =
+    Function<ForwardContext, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
+    Function<ForwardContext, NDArray> b =
         matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), layer);
     return new PhmLinear(
         a, b, config.phmBias() ? layer.trainable(module + ".b", initial.zeros(out)) : null);
@@ -134,11 +134,11 @@ final class PhmLinears {
     }
   }
 
-  private Function<Run, NDArray> matrices(
+  private Function<ForwardContext, NDArray> matrices(
       String key, boolean common, Supplier<Matrices> fresh, Declarations layer) {
     if (common) {
       Shared value = layer.reads(shared.computeIfAbsent(key, k -> fresh.get().shared()));
-      return run -> run.value(value);
+      return context -> context.value(value);
     }
     Matrices own = fresh.get();
     return run -> own.value();

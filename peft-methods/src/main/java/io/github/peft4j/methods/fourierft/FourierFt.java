@@ -27,7 +27,10 @@ public final class FourierFt extends LinearMethod<FourierFtConfig> {
         "n_frequency",
         n,
         "at most " + elements + ", the elements of " + site.name());
-    long[] order = new TorchRandom(config.randomLocSeed()).permutation(elements);
+    long[] order;
+    try (TorchRandom random = new TorchRandom(config.randomLocSeed())) {
+      order = random.permutation(elements);
+    }
     return new FourierFtLinear(
         site,
         config.initWeights() ? initial.zeros(n) : initial.normal(1, n),

@@ -28,7 +28,7 @@ public final class Fusion extends BaseMethod<FusionConfig> {
         names.size() > 1, FusionConfig.class, "adapter_names", names, "two adapters at least");
     List<SublayerSite> places =
         sites.all(SublayerSite.class).stream()
-            .filter(site -> names.stream().anyMatch(name -> site.layer(name) != null))
+            .filter(site -> names.stream().anyMatch(name -> sites.isRewritten(site, name)))
             .toList();
     Configs.require(
         !places.isEmpty(),

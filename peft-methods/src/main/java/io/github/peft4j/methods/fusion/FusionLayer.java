@@ -113,14 +113,15 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       Forward<SublayerSite.Input, NDArray> base,
       List<Forward<SublayerSite.Input, NDArray>> parts) {
     NDArray h = base.forward(input); // (B, T, D)
-    NDArray z = queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()));
+    NDArray z = queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()), base.context());
     NDList changes = new NDList();
     parts.forEach(part -> changes.add(Ops.subtract(part.forward(input), h)));
     NDArray u = STACK.callWithLists(changes).singletonOrThrow(); // (B, T, n, D)
     NDArray scores =
         SCORES.call(
             z, u, queryWeight.value(), queryBias.value(), keyWeight.value(), keyBias.value());
-    NDArray kept = isTraining() && dropout > 0 ? Dropout.of(dropout).call(scores) : scores;
+    NDArray kept =
+        isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(scores) : scores;
     return MIX.call(h, kept, value == null ? u : VALUES.call(u, value.value()));
   }
 

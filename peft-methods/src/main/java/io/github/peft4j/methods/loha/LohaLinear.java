@@ -74,7 +74,8 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    NDArray p = isTraining() && dropout.drops() ? dropout.drop(p1.value()) : p1.value();
+    NDArray p =
+        isTraining(base.context()) && dropout.drops() ? dropout.drop(p1.value()) : p1.value();
     return loha.call(x, base.forward(x), p, q1.value(), p2.value(), q2.value());
   }
 

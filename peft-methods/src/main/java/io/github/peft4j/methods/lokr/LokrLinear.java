@@ -144,7 +144,7 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray y = base.forward(x); // (…, out)
-    return isTraining() && dropout.drops()
+    return isTraining(base.context()) && dropout.drops()
         ? call(dropping, x, y, dropout.draw(y))
         : call(lokr, x, y);
   }

@@ -50,7 +50,7 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
-    NDArray dropped = isTraining() && dropout > 0 ? Dropout.of(dropout).call(x) : x;
+    NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return shifted(factors.add(x, dropped, base)); // W x + s B A dropped + s β
   }
 

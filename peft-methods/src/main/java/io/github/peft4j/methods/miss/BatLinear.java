@@ -54,11 +54,11 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    return bat.call(x, base.forward(x), weight.original(), d.value()); // (…, out)
+    return bat.call(x, base.forward(x), weight.frozen(), d.value()); // (…, out)
   }
 
   @Override
   public NDArray merge(NDArray frozen) {
-    return merge.into(frozen, weight.original(), d.value());
+    return merge.into(frozen, weight.frozen(), d.value());
   }
 }

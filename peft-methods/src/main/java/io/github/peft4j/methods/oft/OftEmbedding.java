@@ -22,7 +22,8 @@ final class OftEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeab
 
   @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) { // ids (B, T)
-    return rotation.rotate(base.forward(ids), rotation.skew(isTraining())); // (B, T, d)
+    return rotation.rotate(
+        base.forward(ids), rotation.skew(isTraining(base.context()))); // (B, T, d)
   }
 
   @Override

@@ -29,8 +29,8 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    NDArray skew = rotation.skew(isTraining());
-    NDArray kept = isTraining() && dropout.drops() ? dropout.drop(skew) : skew;
+    NDArray skew = rotation.skew(isTraining(base.context()));
+    NDArray kept = isTraining(base.context()) && dropout.drops() ? dropout.drop(skew) : skew;
     return base.forward(rotation.rotate(x, kept));
   }
 

@@ -6,6 +6,7 @@ import io.github.peft4j.methods.common.prompt.EncodedPrompt;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Shared;
@@ -55,7 +56,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
       encoded = null;
     }
     Kernel split = PastKeyValues.split(n, shape.numLayers(), shape.numKeyValueHeads());
-    this.pastKeyValues = reads(new Shared(trainables(), () -> split.call(embeddings())));
+    this.pastKeyValues = reads(new Shared(trainables(), context -> split.call(embeddings(context))));
   }
 
   private EncodedPrompt encoded(long in, long hidden, long out, boolean zero, Initial initial) {
@@ -73,14 +74,14 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
             zero ? initial.zeros(out) : initial.uniform(1 / Math.sqrt((double) hidden), out));
     return new EncodedPrompt(
         e,
-        x -> MLP.call(x, w1.value(), b1.value(), w2.value(), b2.value()),
+        (x, training) -> MLP.call(x, w1.value(), b1.value(), w2.value(), b2.value()),
         buffer(RESULT, initial.zeros(n, out)));
   }
 
   /** P [n, 2 L · K · d]. */
-  private NDArray embeddings() {
+  private NDArray embeddings(ForwardContext context) {
     return encoded != null
-        ? encoded.value(isTraining() && trains())
+        ? encoded.value(isTraining(context))
         : Objects.requireNonNull(table).value();
   }
 

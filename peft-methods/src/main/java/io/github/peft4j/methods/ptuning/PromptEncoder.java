@@ -39,7 +39,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
     this.prompt =
         new EncodedPrompt(
             e,
-            vectors -> f.forward(vectors, isTraining()),
+            f::forward,
             buffer("prompt_embeddings", embedding.zerosLike()));
     this.n = n;
     this.first = FIRST.with("n", n);
@@ -53,7 +53,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
   @Override
   public InputSite.Sequence forward(
       InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
-    NDArray vectors = prompt.value(isTraining() && trains());
+    NDArray vectors = prompt.value(isTraining(base.context()));
     return base.forward(tokens).prepend(first.call(vectors));
   }
 

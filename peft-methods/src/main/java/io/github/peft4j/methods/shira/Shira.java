@@ -46,7 +46,10 @@ public final class Shira extends TargetedMethod<ShiraConfig> {
     NDArray values = config.initWeights() ? initial.zeros(count) : initial.normal(1, count);
     Integer said = config.randomSeed();
     long seed = said == null ? initial.random().nextLong() >>> 1 : said;
-    long[] chosen = Arrays.copyOf(new TorchRandom(seed).permutation(elements), count);
+    long[] chosen;
+    try (TorchRandom random = new TorchRandom(seed)) {
+      chosen = Arrays.copyOf(random.permutation(elements), count);
+    }
     Arrays.sort(chosen);
     return new SparseDelta(site, values, chosen);
   }

@@ -29,9 +29,12 @@ public final class Vera extends TargetedMethod<VeraConfig> {
     int in = (int) targets.stream().mapToLong(LinearSite::inFeatures).max().orElseThrow();
     int out = (int) targets.stream().mapToLong(LinearSite::outFeatures).max().orElseThrow();
     int r = config.r();
-    TorchRandom random = new TorchRandom(config.projectionPrngKey());
-    NDArray a = sites.initial().of(random.uniform(Math.sqrt(6.0 / in), r * in), r, in);
-    NDArray b = sites.initial().of(random.uniform(Math.sqrt(6.0 / r), out * r), out, r);
+    NDArray a;
+    NDArray b;
+    try (TorchRandom random = new TorchRandom(config.projectionPrngKey())) {
+      a = sites.initial().of(random.uniform(Math.sqrt(6.0 / in), r * in), r, in);
+      b = sites.initial().of(random.uniform(Math.sqrt(6.0 / r), out * r), out, r);
+    }
     if (config.saveProjection()) {
       sites.store("vera_A", a);
       sites.store("vera_B", b);

@@ -85,11 +85,17 @@ class LoraTest {
               .weight();
       LinearSite conv =
           new LinearSite(
-              "h.0.attn.c_attn", LinearSite.Role.QUERY_KEY_VALUE, weight, null, true, x -> x);
+              "h.0.attn.c_attn",
+              LinearSite.Role.QUERY_KEY_VALUE,
+              weight,
+              null,
+              true,
+              (x, context) -> x);
       Initial initial = new Initial(model.base().manager(), Precision.FLOAT32, 1);
       LoraConfig config =
           new Lora()
-              .complete(LoraConfig.ofRank(2), new Sites(Stream.of(conv), "a", initial, null, null));
+              .complete(
+                  LoraConfig.ofRank(2), new Sites(Stream.of(conv), Map.of(), initial, null, null));
       assertThat(config.fanInFanOut()).isTrue();
       assertThat(config.targetModules()).isEqualTo(TargetModules.of(List.of("c_attn")));
     }
@@ -102,7 +108,7 @@ class LoraTest {
       Sites sites =
           new Sites(
               model.base().sites(),
-              "a",
+              Map.of(),
               new Initial(model.base().manager(), Precision.FLOAT32, 1),
               null,
               null);
@@ -115,7 +121,7 @@ class LoraTest {
 
   private static double loss(PeftModel model, long seed) {
     long[][] ids = {{5, 6, 7, 30, 8}, {9, 4, 12, 5, 39}};
-    return new Backpropagation(model.base(), false)
+    return new Backpropagation(model, false)
         .run(
             ModelInput.of(model.base().manager(), ids, null),
             new Targets.NextTokens(ids),

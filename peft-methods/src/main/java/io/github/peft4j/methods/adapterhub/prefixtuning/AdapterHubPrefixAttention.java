@@ -6,6 +6,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Shared;
 import io.github.peft4j.tuner.Trainable;
@@ -65,8 +66,8 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
 
   @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
-    NDArray keys = drop(prefix.keys(in.run()), in.hidden());
-    NDArray values = drop(prefix.values(in.run()), in.hidden());
+    NDArray keys = drop(prefix.keys(base.context()), in.hidden(), base.context());
+    NDArray values = drop(prefix.values(base.context()), in.hidden(), base.context());
     if (gates != null) {
       NDArray w = gates.weight().value();
       NDArray b = gates.bias().value();
@@ -76,7 +77,9 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
     return base.forward(in.prepend(keys, values));
   }
 
-  private NDArray drop(NDArray p, NDArray x) {
-    return isTraining() && dropout > 0 ? Dropout.of(dropout).call(FOR_EACH_ROW.call(p, x)) : p;
+  private NDArray drop(NDArray p, NDArray x, ForwardContext context) {
+    return isTraining(context) && dropout > 0
+        ? Dropout.of(dropout).call(FOR_EACH_ROW.call(p, x))
+        : p;
   }
 }

@@ -72,7 +72,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
             : network(name, network, out);
     Kernel split = PastKeyValues.split(n, layers, heads.keyValues());
     List<Trainable> own = trainables().subList(before, trainables().size());
-    return reads(new Shared(own, () -> split.call(values.get())));
+    return reads(new Shared(own, context -> split.call(values.get())));
   }
 
   /** As PyTorch starts an Embedding and two Linears. */

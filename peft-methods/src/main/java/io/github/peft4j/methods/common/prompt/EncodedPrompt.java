@@ -2,7 +2,6 @@ package io.github.peft4j.methods.common.prompt;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Trainable;
-import java.util.function.UnaryOperator;
 
 /**
  * Virtual tokens that a trained encoder computes. Hugging Face PEFT's file holds the result alone,
@@ -10,8 +9,21 @@ import java.util.function.UnaryOperator;
  */
 public final class EncodedPrompt {
 
+  /** Makes virtual tokens of what it reads. */
+  @FunctionalInterface
+  public interface Encoder {
+
+    /**
+     * Encodes.
+     *
+     * @param embedding (n, d)
+     * @param training whether dropout is on
+     */
+    NDArray encode(NDArray embedding, boolean training);
+  }
+
   private final Trainable embedding;
-  private final UnaryOperator<NDArray> encoder;
+  private final Encoder encoder;
   private final Trainable result;
   private boolean known = true;
 
@@ -21,7 +33,7 @@ public final class EncodedPrompt {
    * @param embedding what the encoder reads (n, d)
    * @param result the buffer of what it makes (n, D), as it was read from a file
    */
-  public EncodedPrompt(Trainable embedding, UnaryOperator<NDArray> encoder, Trainable result) {
+  public EncodedPrompt(Trainable embedding, Encoder encoder, Trainable result) {
     this.embedding = embedding;
     this.encoder = encoder;
     this.result = result;
@@ -35,7 +47,7 @@ public final class EncodedPrompt {
    */
   public NDArray value(boolean training) {
     if (known) {
-      return encoder.apply(embedding.value());
+      return encoder.encode(embedding.value(), training);
     }
     if (training) {
       throw new IllegalStateException(

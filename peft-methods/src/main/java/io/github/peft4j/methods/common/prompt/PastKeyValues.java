@@ -2,7 +2,7 @@ package io.github.peft4j.methods.common.prompt;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.Run;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Shared;
 
 /**
@@ -66,13 +66,13 @@ public final class PastKeyValues {
     return stacks * layer % layers;
   }
 
-  /** The keys of a run. */
-  public NDArray keys(Run run) {
-    return key.call(run.value(all));
+  /** The keys of a pass. */
+  public NDArray keys(ForwardContext context) {
+    return key.call(context.value(all));
   }
 
-  /** The values of a run. */
-  public NDArray values(Run run) {
-    return value.call(run.value(all));
+  /** The values of a pass. */
+  public NDArray values(ForwardContext context) {
+    return value.call(context.value(all));
   }
 }

@@ -66,7 +66,7 @@ public final class DoraEmbedding extends TunerLayer<NDArray, NDArray>
   }
 
   @Override
-  protected void onTraining(boolean training) {
+  public void onTraining(boolean training) {
     norm.forget();
   }
 

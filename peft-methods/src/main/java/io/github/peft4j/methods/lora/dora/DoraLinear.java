@@ -5,7 +5,9 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.ParameterSite;
@@ -59,7 +61,7 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   private final Factors factors;
   private final Trainable m;
   private final @Nullable ParameterSite bias;
-  private final Forward<NDArray, NDArray> frozen;
+  private final Computation<NDArray, NDArray> frozen;
   private final WeightNorms.Member norm;
   private final ScaledWeight scaledWeight;
   private final double dropout;
@@ -93,26 +95,26 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
-    if (!isTraining() || dropout == 0) {
-      if (base == frozen && scaledWeight.pays(x)) {
-        return scaledWeight.forward(x);
+    if (!isTraining(base.context()) || dropout == 0) {
+      if (base.computation() == frozen && scaledWeight.pays(x, base.context())) {
+        return scaledWeight.forward(x, base.context());
       }
-      return dora(x, base.forward(x), factors.a(), factors.b()); // (…, out)
+      return dora(x, base.forward(x), factors.a(), factors.b(), base.context()); // (…, out)
     }
-    Forward<NDArray, NDArray> remaining = factors.remaining(base);
     NDArray dropped = Dropout.of(dropout).call(x);
-    NDArray old = remaining.forward(dropped);
-    NDArray changed = dora(dropped, old, factors.trainedA().value(), factors.trainedB().value());
-    return REPLACE.call(remaining.forward(x), old, changed);
+    NDArray old = factors.remaining(base).forward(dropped);
+    NDArray changed =
+        dora(dropped, old, factors.trainedA().value(), factors.trainedB().value(), base.context());
+    return REPLACE.call(factors.remaining(base).forward(x), old, changed);
   }
 
-  private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b) {
-    NDArray n = norm.norm(isTraining());
+  private NDArray dora(NDArray x, NDArray y, NDArray a, NDArray b, ForwardContext context) {
+    NDArray n = norm.norm(isTraining(context));
     NDArray zero = norm.own().zero();
     NDArray one = norm.own().one();
     return bias == null
         ? dora.call(x, y, n, a, b, m.value(), zero, one)
-        : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value());
+        : dora.call(x, y, n, a, b, m.value(), zero, one, bias.value(context));
   }
 
   @Override
@@ -131,7 +133,7 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   }
 
   @Override
-  protected void onTraining(boolean training) {
+  public void onTraining(boolean training) {
     norm.forget();
   }
 

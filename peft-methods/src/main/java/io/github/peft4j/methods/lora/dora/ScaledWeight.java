@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
@@ -77,13 +78,13 @@ final class ScaledWeight {
   }
 
   /** Whether m is being trained, and scaling W costs less than scaling y. */
-  boolean pays(NDArray x) {
+  boolean pays(NDArray x, ForwardContext context) {
     long rows = x.size() / site.inFeatures();
-    return rows > site.inFeatures() && m.value().hasGradient() && Tape.isWatching();
+    return rows > site.inFeatures() && m.value().hasGradient() && context.tape().isWatching();
   }
 
   /** x (…, in) → (…, out). */
-  NDArray forward(NDArray x) {
+  NDArray forward(NDArray x, ForwardContext context) {
     NDArray w = norm.own().weight();
     NDArray a = factors.a();
     NDArray b = factors.b();
@@ -91,14 +92,15 @@ final class ScaledWeight {
     NDList both =
         bias == null
             ? dora.callForAll(x, w, g, a, b)
-            : dora.callForAll(x, w, g, a, b, bias.value());
-    Tape.watch(both.get(1), this::addGradient);
-    norm.expectGradient();
+            : dora.callForAll(x, w, g, a, b, bias.value(context));
+    Tape tape = context.tape();
+    tape.watch(both.get(1), (y, dy) -> addGradient(y, dy, context));
+    norm.expectGradient(tape);
     return both.get(0);
   }
 
-  private void addGradient(NDArray y, NDArray dy) {
-    NDArray mean = bias == null ? norm.own().zero() : bias.value();
+  private void addGradient(NDArray y, NDArray dy, ForwardContext context) {
+    NDArray mean = bias == null ? norm.own().zero() : bias.value(context);
     norm.addGradient(SUM.call(y, dy, mean, norm.own().one()));
   }
 }

@@ -81,9 +81,9 @@ final class WeightNorm implements AutoCloseable {
     this.zero = Scope.release(initial.zeros(out));
     this.one = Scope.release(initial.filled(1, out));
     Kernel kernel = SQUARE.with("weight", rows);
-    this.square = Scope.release(Autograd.without(() -> kernel.call(weight.original(), one)));
+    this.square = Scope.release(Autograd.without(() -> kernel.call(weight.frozen(), one)));
     this.value =
-        new Remembered(() -> norm.call(weight.original(), square, a.get(), b.get()), sources);
+        new Remembered(() -> norm.call(weight.frozen(), square, a.get(), b.get()), sources);
   }
 
   /** n (out). */
@@ -101,9 +101,9 @@ final class WeightNorm implements AutoCloseable {
     return kernel.with("weight", rows);
   }
 
-  /** The frozen weight as stored, whatever is merged into it at present. */
+  /** The frozen weight as stored. */
   NDArray weight() {
-    return weight.original();
+    return weight.frozen();
   }
 
   /** ‖W‖² (out). */

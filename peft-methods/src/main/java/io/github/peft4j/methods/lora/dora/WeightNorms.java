@@ -183,8 +183,8 @@ public final class WeightNorms {
     }
 
     /** Has the tape call for these gradients when its backward pass is done. */
-    void expectGradient() {
-      Tape.afterwards(group.sendGradients);
+    void expectGradient(Tape tape) {
+      tape.afterwards(group.sendGradients);
     }
 
     /** Says that a training step begins or ends, so that what was computed holds no longer. */

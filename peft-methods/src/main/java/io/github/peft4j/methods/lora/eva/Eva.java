@@ -15,6 +15,8 @@ import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.BatchFeed;
+import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.tuner.AdapterLayers;
 import io.github.peft4j.tuner.Composition;
 import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.LinearSite;
@@ -111,13 +113,11 @@ public final class Eva {
     Map<LinearSite, Integer> ranks;
     Map<LinearSite, float[]> directions = new LinkedHashMap<>();
     try (EvaInputs inputs = new EvaInputs(config.ranks(), eva, targets, model.base())) {
-      targets.forEach(site -> site.rewrite(PROBE, inputs.probe(site)));
-      model.base().activate(Composition.of(PROBE));
-      ranks = inputs.explain(model, batches);
+      AdapterLayers probes = new AdapterLayers();
+      targets.forEach(site -> probes.put(site, inputs.probe(site)));
+      ActiveAdapters active = model.base().resolve(Composition.of(PROBE), Map.of(PROBE, probes));
+      ranks = inputs.explain(model.base(), active, batches);
       ranks.forEach((site, rank) -> directions.put(site, inputs.directions(site, rank)));
-    } finally {
-      targets.forEach(site -> site.restore(PROBE));
-      model.base().activate(model.active());
     }
     start(model.adapt(name, redistributed(ranks)), name, directions);
     return model;
@@ -125,7 +125,7 @@ public final class Eva {
 
   private List<LinearSite> targets(PeftModel model) {
     Initial none = new Initial(model.base().manager(), Precision.FLOAT32, 0);
-    Sites sites = new Sites(model.base().sites(), PROBE, none, (site, key) -> false, null);
+    Sites sites = new Sites(model.base().sites(), Map.of(), none, (site, key) -> false, null);
     return config.targets().linear(sites).required();
   }
 

@@ -2,7 +2,6 @@ package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.data.EncodedExample.Alignment;
 import io.github.peft4j.kernel.Kernel;
@@ -11,8 +10,10 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.common.linear.Ranks;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.train.BatchFeed;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.InputSite;
@@ -128,7 +129,8 @@ final class EvaInputs implements AutoCloseable {
   }
 
   /** The rank of each module once all directions that it takes are found. */
-  Map<LinearSite, Integer> explain(PeftModel model, List<Batch> all) {
+  Map<LinearSite, Integer> explain(
+      TransformerModel model, ActiveAdapters probing, List<Batch> all) {
     List<Batch> batches =
         all.stream()
             .filter(batch -> positions(batch).length > 0)
@@ -139,14 +141,14 @@ final class EvaInputs implements AutoCloseable {
           "no example has a token that EVA may read: allow longer examples, whose answers are not"
               + " cut off, or set eva_config.use_label_mask to false");
     }
-    run(model, batches.get(0));
+    run(model, probing, batches.get(0));
     hashing = false;
     group();
     for (int i = 0; i < MOST_BATCHES; i++) {
       if (components.keySet().stream().allMatch(this::hasConverged)) {
         return ranks;
       }
-      run(model, batches.get(i % batches.size()));
+      run(model, probing, batches.get(i % batches.size()));
       if (components.values().stream().allMatch(PrincipalComponents::isReady)) {
         ranks = distribution();
       }
@@ -158,13 +160,14 @@ final class EvaInputs implements AutoCloseable {
             + " batches, or an eva_config with a smaller tau or rho");
   }
 
-  private void run(PeftModel model, Batch batch) {
-    try (Scope scope = new Scope();
-        Pass pass = Pass.inference()) {
-      NDManager manager = model.base().manager();
+  private void run(TransformerModel model, ActiveAdapters probing, Batch batch) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = Pass.inference(probing)) {
+      NDManager manager = model.manager();
       chosen = manager.create(positions(batch));
       chosenOfAnswers = isTarget(batch) ? manager.create(answers(batch)) : null;
-      model.base().hidden(BatchFeed.input(model.base(), batch), pass);
+      model.hidden(BatchFeed.input(model, batch), pass);
     } finally {
       chosen = null;
       chosenOfAnswers = null;

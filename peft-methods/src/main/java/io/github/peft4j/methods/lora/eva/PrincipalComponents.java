@@ -95,16 +95,16 @@ final class PrincipalComponents implements AutoCloseable {
       return;
     }
     NDList before = state;
-    try (Scope scope = new Scope()) {
+    try (TorchRandom draws = new TorchRandom(SEED);
+        Scope scope = new Scope()) {
       long height = rows + (before == null ? 0 : k + 1);
       long smaller = Math.min(height, x.getShape().get(1));
       NDArray random =
-          new TorchRandom(SEED)
-              .normal(
-                  x.getManager(),
-                  before == null ? Precision.FLOAT32 : Precision.FLOAT64,
-                  smaller,
-                  2L * k);
+          draws.normal(
+              x.getManager(),
+              before == null ? Precision.FLOAT32 : Precision.FLOAT64,
+              smaller,
+              2L * k);
       NDList after =
           Autograd.without(
               () ->

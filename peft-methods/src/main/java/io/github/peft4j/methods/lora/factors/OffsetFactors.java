@@ -105,7 +105,11 @@ public record OffsetFactors(
   /** x ↦ (W − s B₀ A₀) x. */
   @Override
   public Forward<NDArray, NDArray> remaining(Forward<NDArray, NDArray> base) {
-    return x -> minus.add(base.forward(x), x, startA.value(), startB.value());
+    return new Forward<>(
+        (x, context) ->
+            minus.add(
+                base.computation().forward(x, context), x, startA.value(), startB.value()),
+        base.context());
   }
 
   @Override

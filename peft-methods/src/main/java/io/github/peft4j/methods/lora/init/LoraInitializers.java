@@ -72,9 +72,9 @@ final class LoraInitializers {
   /** One linear module and what it gets. */
   record Module(LinearSite site, int r, double scale, Initial initial) {
 
-    /** W (out, in) in the precision of A and B, whatever is merged into it at present. */
+    /** W (out, in) in the precision of A and B. */
     NDArray weight() {
-      NDArray w = initial.copy(site.weight().original());
+      NDArray w = initial.copy(site.weight().frozen());
       return site.isTransposed() ? AS_USED.call(w) : w;
     }
 

@@ -188,7 +188,7 @@ class EvaTest {
         }
         assertThat(largest > 0).as(tensor.key()).isEqualTo(tensor.key().startsWith("lora_A"));
       }
-      assertThat(model.base().sites().anyMatch(site -> site.layers().size() > 1)).isFalse();
+      assertThat(model.adapters()).hasSize(1);
       assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(9)).adapt("big", model, Examples.of(texts)))
           .hasMessageContaining("directions in the inputs of model.layers.0.self_attn.q_proj");
       assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(2)).adapt(model, Examples.of(texts)))

@@ -225,7 +225,7 @@ class LoraInitializationTest {
   private static float[] logits(PeftModel model) {
     try (Scope scope = new Scope()) {
       long[][] ids = {{5, 6, 7, 30, 8}, {9, 4, 12, 5, 39}};
-      return Tensors.floats(model.base().logits(ModelInput.of(model.base().manager(), ids, null)));
+      return Tensors.floats(model.logits(ModelInput.of(model.base().manager(), ids, null)));
     }
   }
 

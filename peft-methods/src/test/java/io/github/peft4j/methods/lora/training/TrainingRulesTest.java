@@ -23,7 +23,9 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.Pass;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Trainable;
@@ -87,8 +89,7 @@ class TrainingRulesTest {
 
   private static void gradients(PeftModel model) {
     ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
-    new Backpropagation(model.base(), false)
-        .run(input, new Targets.Classes(new long[] {0, 2}), 0.5, 7);
+    new Backpropagation(model, false).run(input, new Targets.Classes(new long[] {0, 2}), 0.5, 7);
   }
 
   private static Map<String, float[]> trained(PeftModel model) {
@@ -212,13 +213,15 @@ class TrainingRulesTest {
         tensor.freeze(resting);
       }
     }
-    try (Scope scope = new Scope()) {
+    try (ModelCall call = model.newCall();
+        Pass pass = call.pass();
+        Scope scope = new Scope()) {
       NDArray x = Autograd.leaf(model.base().manager().ones(new Shape(2, 5, 16)));
-      NDArray y = Autograd.record(true, () -> site.forward(x));
+      NDArray y = Autograd.record(true, () -> site.forward(x, pass));
       Tensors.copy(x, model.base().manager().zeros(x.getShape()));
       Autograd.backward(y, Tensors.onesLike(y));
       assertThat(Autograd.gradient(x)).isNotNull();
-      Factored layer = (Factored) Objects.requireNonNull(site.layer("default"));
+      Factored layer = (Factored) Objects.requireNonNull(model.adapter("default").layer(site));
       assertThat(Autograd.gradient(layer.factors().trainedB().value())).isNotNull();
     }
   }

@@ -1,0 +1,100 @@
+package io.github.peft4j;
+
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.nn.AbstractBlock;
+import ai.djl.training.ParameterStore;
+import ai.djl.util.PairList;
+import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Composition;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model with adapters of its own choice, whatever is active on it: made by {@link
+ * PeftModel#using}. Any number of threads may use one view, or several of one model, at a time.
+ *
+ * <p>Names are looked up at each call: a view fails when one of its adapters has been removed or
+ * renamed, and computes with the new one when there is another of that name. It also is a DJL
+ * block.
+ */
+public final class AdapterView extends AbstractBlock implements TextModel {
+
+  private final PeftModel model;
+  private final AdapterSet adapters;
+  private final Supplier<Composition> composition;
+  private volatile @Nullable Known known;
+
+  /** What the composition means in a state of the model. */
+  private record Known(AdapterSet.State state, AdapterSet.Resolved resolved) {}
+
+  AdapterView(PeftModel model, AdapterSet adapters, Supplier<Composition> composition) {
+    this.model = model;
+    this.adapters = adapters;
+    this.composition = composition;
+  }
+
+  @Override
+  public TransformerModel base() {
+    return model.base();
+  }
+
+  @Override
+  public Tokenizer tokenizer() {
+    return model.tokenizer();
+  }
+
+  @Override
+  public ModelCall newCall() {
+    while (true) {
+      AdapterSet.Resolved resolved = resolved();
+      Optional<ModelCall> call = base().newCall(resolved.active(), resolved.resources());
+      if (call.isPresent()) {
+        return call.get();
+      } // an adapter has been removed since
+    }
+  }
+
+  private AdapterSet.Resolved resolved() {
+    AdapterSet.State now = adapters.state();
+    Known last = known;
+    if (last != null && last.state() == now) {
+      return last.resolved();
+    }
+    AdapterSet.Resolved resolved = adapters.resolve(now, composition.get());
+    known = new Known(now, resolved);
+    return resolved;
+  }
+
+  @Override
+  protected NDList forwardInternal(
+      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
+    try (ModelCall call = newCall()) {
+      return call.logits(inputs);
+    }
+  }
+
+  @Override
+  public Shape[] getOutputShapes(Shape[] inputShapes) {
+    return base().getOutputShapes(inputShapes);
+  }
+
+  /** Loaded weights need no initialisation. */
+  @Override
+  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
+
+  @Override
+  public boolean isInitialized() {
+    return true;
+  }
+
+  @Override
+  public String toString() {
+    return base() + " using " + composition.get();
+  }
+}

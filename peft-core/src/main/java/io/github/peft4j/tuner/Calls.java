@@ -1,0 +1,253 @@
+package io.github.peft4j.tuner;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The calls that run on a model, and what each of them uses. Any number of calls share a resource
+ * (an adapter, the model itself); one may own it, to change it, while no other uses it. A resource
+ * that is retired is freed when the last call that uses it ends.
+ *
+ * <p>A call gets all that it uses at once or waits for all, in the order in which calls came, so
+ * that no call waits forever. A call within another of the same thread does not queue behind those
+ * that wait for the outer one. One that would have to wait for its own thread is refused.
+ */
+public final class Calls {
+
+  private final List<Call> running = new ArrayList<>();
+  private final List<Call> waiting = new ArrayList<>();
+  private final List<Hold> holds = new ArrayList<>();
+
+  /** Something that calls use: freed when it is retired and no call uses it any more. */
+  public static final class Resource {
+
+    private final String name;
+    private final Runnable free;
+    private volatile boolean retired;
+    private boolean freed;
+
+    private Resource(String name, Runnable free) {
+      this.name = name;
+      this.free = free;
+    }
+
+    /** Whether no new call may use it. */
+    public boolean isRetired() {
+      return retired;
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  /** A call, from its begin to its end. */
+  public final class Call implements AutoCloseable {
+
+    private final Set<Resource> used;
+    private final @Nullable Resource owned;
+    private final @Nullable Thread thread;
+
+    private Call(Set<Resource> used, @Nullable Resource owned, @Nullable Thread thread) {
+      this.used = used;
+      this.owned = owned;
+      this.thread = thread;
+    }
+
+    private boolean excludes(Call other) {
+      return other != this
+          && ((owned != null && (other.used.contains(owned) || owned == other.owned))
+              || (other.owned != null && used.contains(other.owned)));
+    }
+
+    private boolean isOfThisThread() {
+      return thread == Thread.currentThread();
+    }
+
+    private Stream<Resource> all() {
+      return owned == null ? used.stream() : Stream.concat(used.stream(), Stream.of(owned));
+    }
+
+    /** Ends the call, on whatever thread. */
+    @Override
+    public void close() {
+      List<Resource> free;
+      synchronized (Calls.this) {
+        if (!running.remove(this)) {
+          return;
+        }
+        Calls.this.notifyAll();
+        free = all().filter(Calls.this::isToBeFreed).toList();
+      }
+      free.forEach(resource -> resource.free.run());
+    }
+  }
+
+  /**
+   * A resource of this model's calls.
+   *
+   * @param name for messages
+   * @param free frees it
+   */
+  public Resource resource(String name, Runnable free) {
+    return new Resource(name, free);
+  }
+
+  /**
+   * Begins a call of this thread that shares resources.
+   *
+   * @return nothing if one of them is retired
+   */
+  public Optional<Call> use(Collection<Resource> used) {
+    return begin(new Call(Set.copyOf(used), null, Thread.currentThread()), "compute");
+  }
+
+  /**
+   * Holds resources, which are not freed until the hold is closed; others may own them meanwhile.
+   *
+   * @return nothing if one of them is retired
+   */
+  public synchronized Optional<Hold> hold(Collection<Resource> held) {
+    if (held.stream().anyMatch(Resource::isRetired)) {
+      return Optional.empty();
+    }
+    Hold hold = new Hold(Set.copyOf(held));
+    holds.add(hold);
+    return Optional.of(hold);
+  }
+
+  /** Resources that are kept from being freed. */
+  public final class Hold implements AutoCloseable {
+
+    private final Set<Resource> held;
+
+    private Hold(Set<Resource> held) {
+      this.held = held;
+    }
+
+    @Override
+    public void close() {
+      List<Resource> free;
+      synchronized (Calls.this) {
+        holds.remove(this);
+        free = held.stream().filter(Calls.this::isToBeFreed).toList();
+      }
+      free.forEach(resource -> resource.free.run());
+    }
+  }
+
+  /**
+   * Begins a call of this thread that has one resource for itself, and shares others.
+   *
+   * @param purpose for messages: {@code train adapter 'a'}
+   * @return nothing if one of them is retired
+   * @throws IllegalStateException if another call of this thread uses it
+   */
+  public Optional<Call> own(Resource owned, Collection<Resource> used, String purpose) {
+    return begin(new Call(Set.copyOf(used), owned, Thread.currentThread()), purpose);
+  }
+
+  private synchronized Optional<Call> begin(Call call, String purpose) {
+    boolean nested = running.stream().anyMatch(Call::isOfThisThread);
+    if (nested) {
+      requireNotItself(call, purpose);
+    }
+    waiting.add(call);
+    boolean interrupted = false;
+    try {
+      while (call.all().noneMatch(Resource::isRetired) && mustWait(call, nested)) {
+        try {
+          wait();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+      if (call.all().anyMatch(Resource::isRetired)) {
+        return Optional.empty();
+      }
+      running.add(call);
+      return Optional.of(call);
+    } finally {
+      waiting.remove(call);
+      notifyAll();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private boolean mustWait(Call call, boolean nested) {
+    return running.stream().anyMatch(other -> !other.isOfThisThread() && call.excludes(other))
+        || (!nested && waiting.stream().takeWhile(other -> other != call).anyMatch(call::excludes));
+  }
+
+  /** What this thread owns it may use within; what it uses it cannot own. */
+  private void requireNotItself(Call call, String purpose) {
+    Resource owned = call.owned;
+    if (owned != null
+        && running.stream()
+            .anyMatch(c -> c.isOfThisThread() && c.all().anyMatch(r -> r == owned))) {
+      throw new IllegalStateException(
+          "cannot "
+              + purpose
+              + " within a call of this thread that uses "
+              + owned
+              + ", as it would wait for itself; do it when the call has ended");
+    }
+  }
+
+  /**
+   * Has no new call use a resource, and frees it when the last of those that do has ended. Waits
+   * for nobody.
+   */
+  public void retire(Resource resource) {
+    boolean free;
+    synchronized (this) {
+      resource.retired = true;
+      notifyAll();
+      free = isToBeFreed(resource);
+    }
+    if (free) {
+      resource.free.run();
+    }
+  }
+
+  /**
+   * Waits until no call uses a resource, then retires it.
+   *
+   * @param purpose for messages
+   * @throws IllegalStateException if a call of this thread uses it
+   */
+  public void retire(Resource resource, String purpose) {
+    Optional<Call> alone = own(resource, Set.of(), purpose);
+    alone.ifPresent(
+        call -> {
+          retire(resource);
+          call.close();
+        });
+  }
+
+  private boolean isToBeFreed(Resource resource) {
+    boolean last =
+        resource.retired
+            && !resource.freed
+            && running.stream().noneMatch(call -> call.all().anyMatch(r -> r == resource))
+            && holds.stream().noneMatch(hold -> hold.held.contains(resource));
+    resource.freed |= last;
+    return last;
+  }
+
+  @Override
+  public synchronized String toString() {
+    return running.stream()
+        .map(call -> call.all().map(Resource::toString).collect(Collectors.joining(", ")))
+        .collect(Collectors.joining("; "));
+  }
+}
