@@ -32,8 +32,7 @@ final class ModelFiles {
    * @param merger makes the weights, one after the other while they are written
    * @param companions the tokenizer's files, and whatever a copy of the model needs besides
    */
-  static void write(
-      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
+  static void write(TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
     model

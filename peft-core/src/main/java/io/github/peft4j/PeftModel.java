@@ -419,14 +419,13 @@ public final class PeftModel extends LoadedModel {
    * Saves the model with the active adapters merged into its weights as a plain Hugging Face
    * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
    * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
-   * modules of sentence-transformers, licences. The model is not
-   * changed: weights are merged one after the other while they are written.
+   * modules of sentence-transformers, licences. The model is not changed: weights are merged one
+   * after the other while they are written.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    adapters.whileReading(
-        merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
+    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
     return this;
   }
 

@@ -307,6 +307,8 @@ class ManyThreadsTest {
   private static long resident() throws IOException {
     System.gc();
     Path status = Path.of("/proc/self/statm");
-    return Files.exists(status) ? Long.parseLong(Files.readString(status).split(" ")[1]) * 4096 : 0;
+    return Files.exists(status)
+        ? Long.parseLong(Files.readString(status).split(" ", -1)[1]) * 4096
+        : 0;
   }
 }

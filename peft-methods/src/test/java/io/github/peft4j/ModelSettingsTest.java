@@ -213,8 +213,7 @@ class ModelSettingsTest {
       PeftModel[] models = {half, single};
       for (int i = 0; i < 2; i++) {
         models[i].adapt(PrefixTuningConfig.ofVirtualTokens(2));
-        try (var logits =
-            models[i].logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
+        try (var logits = models[i].logits(ModelInput.of(models[i].base().manager(), IDS, null))) {
           both[i] = Tensors.floats(logits);
         }
       }

@@ -31,7 +31,9 @@ import org.junit.jupiter.api.io.TempDir;
 class ViewsTest {
 
   private static final LoraConfig RANDOM =
-      LoraConfig.ofRank(2).targetModules("q_proj", "v_proj").initLoraWeights(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(2)
+          .targetModules("q_proj", "v_proj")
+          .initLoraWeights(LoraInitialization.RANDOM);
   private static final GenerationConfig TWO = GenerationConfig.greedy().maxNewTokens(2);
 
   @TempDir Path folder;

@@ -88,8 +88,7 @@ public final class Evaluator {
     }
   }
 
-  private Optional<Metrics> evaluate(
-      EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
+  private Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
     TransformerModel base = model.base();
     boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
     ConfusionMatrix confusion =

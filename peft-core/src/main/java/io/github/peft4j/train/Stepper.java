@@ -1,11 +1,11 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
-import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.data.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Calls;
 import java.util.Arrays;
 import java.util.List;
 

@@ -2,9 +2,9 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.train.TrainingReport.Ending;
+import io.github.peft4j.tuner.Calls;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;

@@ -9,8 +9,8 @@ import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelInput;
 import java.util.List;
 
 /**

@@ -104,9 +104,9 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies texts. Where the composition sends rows of a batch to different adapters, the
-   * texts are one batch; adapters in parallel give all texts' classes by the first adapter, then by
-   * the second, …
+   * Classifies texts. Where the composition sends rows of a batch to different adapters, the texts
+   * are one batch; adapters in parallel give all texts' classes by the first adapter, then by the
+   * second, …
    *
    * @return each text's classes with their probabilities, in the order of the texts
    */

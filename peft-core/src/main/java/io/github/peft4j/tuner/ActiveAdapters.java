@@ -24,8 +24,9 @@ public final class ActiveAdapters {
 
   private final Composition composition;
   private final Map<String, AdapterLayers> layers;
-  private final Map<ParameterSite, NDArray> weights;
-  private final Map<Site<?, ?>, Computation<?, ?>> computations = new IdentityHashMap<>();
+  private final IdentityHashMap<ParameterSite, NDArray> weights = new IdentityHashMap<>();
+  private final IdentityHashMap<Site<?, ?>, Computation<?, ?>> computations =
+      new IdentityHashMap<>();
   private final List<TunerLayer<?, ?>> all = new ArrayList<>();
   private final List<Shared> shared;
 
@@ -36,7 +37,7 @@ public final class ActiveAdapters {
       Map<ParameterSite, NDArray> weights) {
     this.composition = composition;
     this.layers = layers;
-    this.weights = weights.isEmpty() ? Map.of() : new IdentityHashMap<>(weights);
+    weights.forEach(this.weights::put);
     sites.forEach(this::compose);
     this.shared = all.stream().flatMap(layer -> layer.shared().stream()).distinct().toList();
   }

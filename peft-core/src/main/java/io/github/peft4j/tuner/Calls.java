@@ -62,9 +62,15 @@ public final class Calls {
     }
 
     private boolean excludes(Call other) {
-      return other != this
-          && ((owned != null && (other.used.contains(owned) || owned == other.owned))
-              || (other.owned != null && used.contains(other.owned)));
+      return other != this && (other.isExcludedBy(this) || isExcludedBy(other));
+    }
+
+    private boolean isExcludedBy(Call other) {
+      return other.owned != null && touches(other.owned);
+    }
+
+    private boolean touches(Resource resource) {
+      return resource == owned || used.contains(resource);
     }
 
     private boolean isOfThisThread() {

@@ -3,8 +3,8 @@ package io.github.peft4j.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.peft4j.Peft;
 import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TinyModels;
 import io.github.peft4j.data.ClassificationExample;

@@ -78,7 +78,9 @@ final class PhmLinears {
 
   /** One map. */
   private record PhmLinear(
-      Function<ForwardContext, NDArray> a, Function<ForwardContext, NDArray> b, @Nullable Trainable added)
+      Function<ForwardContext, NDArray> a,
+      Function<ForwardContext, NDArray> b,
+      @Nullable Trainable added)
       implements Affine {
 
     @Override
@@ -116,7 +118,8 @@ final class PhmLinears {
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
     String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
-    Function<ForwardContext, NDArray> a = matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
+    Function<ForwardContext, NDArray> a =
+        matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
     Function<ForwardContext, NDArray> b =
         matrices(parts, config.sharedWPhm(), () -> b(parts, in / p, out / p, layer), layer);
     return new PhmLinear(

@@ -113,7 +113,8 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       Forward<SublayerSite.Input, NDArray> base,
       List<Forward<SublayerSite.Input, NDArray>> parts) {
     NDArray h = base.forward(input); // (B, T, D)
-    NDArray z = queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()), base.context());
+    NDArray z =
+        queryBeforeNorm ? h : input.norm().forward(Ops.add(h, input.residual()), base.context());
     NDList changes = new NDList();
     parts.forEach(part -> changes.add(Ops.subtract(part.forward(input), h)));
     NDArray u = STACK.callWithLists(changes).singletonOrThrow(); // (B, T, n, D)

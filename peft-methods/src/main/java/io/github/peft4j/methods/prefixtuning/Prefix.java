@@ -56,7 +56,8 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
       encoded = null;
     }
     Kernel split = PastKeyValues.split(n, shape.numLayers(), shape.numKeyValueHeads());
-    this.pastKeyValues = reads(new Shared(trainables(), context -> split.call(embeddings(context))));
+    this.pastKeyValues =
+        reads(new Shared(trainables(), context -> split.call(embeddings(context))));
   }
 
   private EncodedPrompt encoded(long in, long hidden, long out, boolean zero, Initial initial) {

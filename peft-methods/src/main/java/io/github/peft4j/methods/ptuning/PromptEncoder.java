@@ -37,10 +37,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
     Trainable e = beside(PromptNetwork.KEY + "embedding.weight", embedding);
     PromptNetwork f = network.apply(declarations());
     this.prompt =
-        new EncodedPrompt(
-            e,
-            f::forward,
-            buffer("prompt_embeddings", embedding.zerosLike()));
+        new EncodedPrompt(e, f::forward, buffer("prompt_embeddings", embedding.zerosLike()));
     this.n = n;
     this.first = FIRST.with("n", n);
   }

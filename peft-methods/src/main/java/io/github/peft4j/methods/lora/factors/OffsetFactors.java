@@ -107,8 +107,7 @@ public record OffsetFactors(
   public Forward<NDArray, NDArray> remaining(Forward<NDArray, NDArray> base) {
     return new Forward<>(
         (x, context) ->
-            minus.add(
-                base.computation().forward(x, context), x, startA.value(), startB.value()),
+            minus.add(base.computation().forward(x, context), x, startA.value(), startB.value()),
         base.context());
   }
 
