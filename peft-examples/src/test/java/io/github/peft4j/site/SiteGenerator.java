@@ -5,10 +5,8 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Objects;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -22,6 +20,7 @@ import java.util.stream.Collectors;
 public final class SiteGenerator {
 
   private static final String SOURCES = "https://github.com/peft4j/peft4j/blob/main/";
+  private static final Path DOCS = Path.of("docs");
   private static final String STYLE = "style.css";
 
   private final Path root;
@@ -90,29 +89,53 @@ public final class SiteGenerator {
             page.body(destination -> target(page, destination)));
   }
 
+  /** Links to all pages: those of docs/, of each of its folders, and of the project. */
   private String sidebar(Page current, String up) {
-    Map<String, Predicate<Page>> sections = new LinkedHashMap<>();
-    sections.put("Guide", page -> page.file().startsWith("docs") && !isMethod(page));
-    sections.put("Methods", SiteGenerator::isMethod);
-    sections.put(
-        "Project", page -> page.file().getNameCount() == 1 && !page.file().endsWith("README.md"));
-    String lists =
-        sections.entrySet().stream()
-            .map(
-                section ->
-                    "<h2>%s</h2>\n<ul>\n%s</ul>\n"
-                        .formatted(section.getKey(), items(section.getValue(), current, up)))
-            .collect(Collectors.joining());
-    return "<ul><li><a href=\"%sapidocs/index.html\">Javadoc</a></li></ul>\n".formatted(up) + lists;
+    StringBuilder links = new StringBuilder();
+    links.append("<ul><li><a href=\"%sapidocs/index.html\">Javadoc</a></li></ul>\n".formatted(up));
+    links.append(section("Guide", page -> isIn(DOCS, page), current, up));
+    for (Path folder : folders()) {
+      String name = folder.getFileName().toString();
+      String title = name.substring(0, 1).toUpperCase(Locale.ROOT) + name.substring(1);
+      // Decisions are many: only their index is shown, but on their own pages.
+      boolean whole = !name.equals("decisions") || isIn(folder, current);
+      Predicate<Page> shown =
+          page -> isIn(folder, page) && (whole || page.html().endsWith("index.html"));
+      links.append(section(title, shown, current, up));
+    }
+    Predicate<Page> project =
+        page -> page.file().getParent() == null && !page.file().endsWith("README.md");
+    return links.append(section("Project", project, current, up)).toString();
+  }
+
+  private List<Path> folders() {
+    List<Path> order = List.of(Path.of("how-to"), Path.of("concepts"), Path.of("methods"));
+    return pages.stream()
+        .map(page -> page.file().getParent())
+        .filter(folder -> folder != null && !folder.equals(DOCS))
+        .distinct()
+        .sorted(
+            Comparator.comparing((Path folder) -> rank(order, folder))
+                .thenComparing(Comparator.naturalOrder()))
+        .toList();
+  }
+
+  private static int rank(List<Path> order, Path folder) {
+    int index = order.indexOf(folder.getFileName());
+    return index < 0 ? order.size() : index;
+  }
+
+  private static boolean isIn(Path folder, Page page) {
+    return folder.equals(page.file().getParent());
+  }
+
+  private String section(String title, Predicate<Page> pages, Page current, String up) {
+    return "<h2>%s</h2>\n<ul>\n%s</ul>\n".formatted(title, items(pages, current, up));
   }
 
   /** From a page to the site's folder. */
   private static String up(Page page) {
     return "../".repeat(page.file().getNameCount() - 1);
-  }
-
-  private static boolean isMethod(Page page) {
-    return page.file().startsWith(Path.of("docs", "methods"));
   }
 
   private String items(Predicate<Page> section, Page current, String up) {
