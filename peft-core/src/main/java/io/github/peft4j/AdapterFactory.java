@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer of the model, or null
  * @param origin where the model came from
  * @param seed of new adapters' random tensors
+ * @param formats of folders that are read; the first that a folder is of counts
  * @param present the layers of the adapters that are on the model, by name
  */
 record AdapterFactory(
@@ -36,6 +37,7 @@ record AdapterFactory(
     @Nullable Tokenizer tokenizer,
     String origin,
     long seed,
+    List<AdapterFormat> formats,
     Supplier<Map<String, AdapterLayers>> present) {
 
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
@@ -73,7 +75,7 @@ record AdapterFactory(
 
   /** An adapter out of a folder of any format. */
   Adapter read(String name, Path folder) {
-    return AdapterFormat.ALL.stream()
+    return formats.stream()
         .filter(format -> format.isFormatOf(folder))
         .findFirst()
         .orElseThrow()

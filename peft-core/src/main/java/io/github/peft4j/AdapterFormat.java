@@ -3,13 +3,9 @@ package io.github.peft4j;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.transformer.TransformerModel;
 import java.nio.file.Path;
-import java.util.List;
 
 /** A kind of folder that holds an adapter. */
 interface AdapterFormat {
-
-  /** All formats that are read. The first that a folder is of counts. */
-  List<AdapterFormat> ALL = List.of(new AdapterHubFolder(), new PeftFolder());
 
   /** Whether a folder is of this format, so far as can be told without reading all of it. */
   boolean isFormatOf(Path folder);

@@ -45,7 +45,7 @@ final class AdapterHubFolder implements AdapterFormat {
 
   private static final String WEIGHTS = "adapter.safetensors";
   private static final String PICKLED_WEIGHTS = "pytorch_adapter.bin";
-  static final String HEAD_CONFIG = "head_config.json";
+  static final String HEAD_CONFIG = HeadLabels.ADAPTER_HUB_HEAD;
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 

@@ -395,8 +395,16 @@ final class AdapterSet {
     }
   }
 
+  /**
+   * A training that has begun.
+   *
+   * @param resolved what was active then
+   * @param hold keeps those adapters on the model
+   */
+  record Training(Adapter adapter, Resolved resolved, Calls.Hold hold) {}
+
   /** Begins the training of an adapter with what is active. */
-  synchronized AdapterTraining train(PeftModel model, Adapter adapter) {
+  synchronized Training train(Adapter adapter) {
     requireUnmerged();
     if (get(adapter.name()) != adapter || !active().adapters().contains(adapter.name())) {
       throw new IllegalStateException(
@@ -408,7 +416,7 @@ final class AdapterSet {
         base.calls()
             .hold(usual.resources())
             .orElseThrow(() -> new IllegalStateException("an adapter is being removed"));
-    return new AdapterTraining(model, adapter, usual, hold);
+    return new Training(adapter, usual, hold);
   }
 
   /** The tensors that training changes. */

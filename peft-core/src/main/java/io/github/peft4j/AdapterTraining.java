@@ -28,11 +28,11 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   private final AdapterSet.Resolved resolved;
   private final Calls.Hold hold;
 
-  AdapterTraining(PeftModel model, Adapter adapter, AdapterSet.Resolved resolved, Calls.Hold hold) {
+  AdapterTraining(PeftModel model, AdapterSet.Training training) {
     this.model = model;
-    this.adapter = adapter;
-    this.resolved = resolved;
-    this.hold = hold;
+    this.adapter = training.adapter();
+    this.resolved = training.resolved();
+    this.hold = training.hold();
   }
 
   /** The adapter. */

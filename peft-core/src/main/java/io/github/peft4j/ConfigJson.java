@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
  */
 final class ConfigJson {
 
+  /** The file that holds a config. */
+  static final String FILE = "adapter_config.json";
+
   private static final Logger LOG = LoggerFactory.getLogger(ConfigJson.class);
 
   /** Fields of every adapter_config.json that are no method's. */
@@ -77,8 +80,7 @@ final class ConfigJson {
           boolean unchanged =
               component == null
                   ? fields.containsKey(field) || COMMON.contains(field)
-                  : Objects.equals(
-                      read(component, element, PeftFolder.CONFIG), values.get(component.getName()));
+                  : Objects.equals(read(component, element, FILE), values.get(component.getName()));
           if (unchanged) {
             fields.put(field, element);
           }
@@ -156,7 +158,7 @@ final class ConfigJson {
   }
 
   private static JsonObject defaults(Class<?> type) {
-    return JsonFile.resource(type, PeftFolder.CONFIG);
+    return JsonFile.resource(type, FILE);
   }
 
   private static boolean same(JsonElement a, JsonElement b) {

@@ -1,8 +1,6 @@
 package io.github.peft4j;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TargetModules;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -52,18 +50,6 @@ public final class Configs {
   /** A pattern's copy, which keeps the order: the first pattern that fits a module counts. */
   public static <T> Map<String, T> inOrder(Map<String, T> pattern) {
     return Collections.unmodifiableMap(new LinkedHashMap<>(pattern));
-  }
-
-  /**
-   * A fresh adapter's config with the modules by name where it leaves them to the method: read by
-   * PEFT, an open choice would be that of PEFT's own table of models.
-   *
-   * @param meant the modules that the method means
-   */
-  public static <C extends TargetedConfig<C>> C name(C config, Sites sites, Selection<?> meant) {
-    return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
-        ? config.targetModules(meant.targets())
-        : config;
   }
 
   /**

@@ -33,6 +33,9 @@ import org.slf4j.LoggerFactory;
  */
 record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
 
+  /** The file in which AdapterHub's library keeps a head's labels. */
+  static final String ADAPTER_HUB_HEAD = "head_config.json";
+
   private static final Logger LOG = LoggerFactory.getLogger(HeadLabels.class);
 
   /**
@@ -46,7 +49,7 @@ record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
     }
     List<String> labels = Provenance.read(folder).map(Provenance::labels).orElse(List.of());
     if (labels.isEmpty()) {
-      labels = ofAdapterHub(folder.resolve(AdapterHubFolder.HEAD_CONFIG));
+      labels = ofAdapterHub(folder.resolve(ADAPTER_HUB_HEAD));
     }
     if (labels.isEmpty() && Files.isRegularFile(folder.resolve("config.json"))) {
       ModelConfig config = ModelConfig.read(folder);

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
 /** An adapter's folder as Hugging Face PEFT writes and reads it. */
 final class PeftFolder implements AdapterFormat {
 
-  static final String CONFIG = "adapter_config.json";
+  static final String CONFIG = ConfigJson.FILE;
   static final String WEIGHTS = "adapter_model.safetensors";
 
   /** What PEFT wrote before, and writes without safe_serialization. */

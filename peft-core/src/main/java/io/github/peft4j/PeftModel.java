@@ -70,7 +70,14 @@ public final class PeftModel extends LoadedModel {
     this.origin = origin;
     this.companions = new CompanionFiles(origin.folder(), tokenizer);
     AdapterSet set = new AdapterSet(base);
-    this.factory = new AdapterFactory(base, tokenizer, origin.name(), seed, set::layers);
+    this.factory =
+        new AdapterFactory(
+            base,
+            tokenizer,
+            origin.name(),
+            seed,
+            List.of(new AdapterHubFolder(), new PeftFolder()),
+            set::layers);
     this.adapters = set;
   }
 
@@ -259,7 +266,7 @@ public final class PeftModel extends LoadedModel {
    * @throws IllegalStateException if it is being trained already, or not active
    */
   public AdapterTraining train(String name) {
-    return adapters.train(this, adapter(name));
+    return new AdapterTraining(this, adapters.train(adapter(name)));
   }
 
   /**

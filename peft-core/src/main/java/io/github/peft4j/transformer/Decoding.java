@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.tuner.ActiveAdapters;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,14 +33,6 @@ public final class Decoding implements AutoCloseable {
   private PaddedRows texts;
   private boolean read;
   private long end;
-
-  /**
-   * What texts are written from: a row each.
-   *
-   * @param source what an encoder reads; none if there is no encoder
-   * @param texts the ids that the texts go on from, one at least
-   */
-  record Opening(List<long[]> source, List<long[]> texts) {}
 
   Decoding(TransformerModel model, Opening opening, long padId, ActiveAdapters adapters) {
     this.model = model;

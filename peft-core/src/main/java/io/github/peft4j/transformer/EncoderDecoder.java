@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * An encoder and a decoder whose layers attend to the encoder's output: tokens (B, S) and (B, U) →
  * hidden states (B, n + U, D). With a cache, the encoder runs once.
  */
-record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.Body {
+record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
 
   private static final String MEMORY = "memory";
   private static final String MASK = "memory.mask";
@@ -50,7 +50,7 @@ record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.
    * beginning-of-text token, of generation_config.json or config.json.
    */
   @Override
-  public Decoding.Opening open(List<long[]> prompts, ModelConfig config) {
+  public Opening open(List<long[]> prompts, ModelConfig config) {
     long start =
         Stream.of("decoder_start_token_id", "bos_token_id")
             .flatMap(field -> Stream.of(config.generation(), config).map(c -> c.integers(field)))
@@ -62,7 +62,7 @@ record EncoderDecoder(Stack encoder, Stack decoder) implements TransformerModel.
       throw config.error(
           "decoder_start_token_id", start, "an id below vocab_size, " + config.size("vocab_size"));
     }
-    return new Decoding.Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
+    return new Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
   }
 
   @Override

@@ -128,7 +128,7 @@ final class Family {
   }
 
   /** The body, out of a checkpoint. */
-  TransformerModel.Body body(ModelConfig config, Checkpoint weights) {
+  Body body(ModelConfig config, Checkpoint weights) {
     List<StackSpec> specs = specs(config);
     Stack first = new StackBuilder(specs.get(0), config, weights).build(null);
     return specs.size() == 1
@@ -138,7 +138,7 @@ final class Family {
   }
 
   /** The head of a task on this family's body. */
-  Head head(ModelConfig config, Task task, Checkpoint weights, TransformerModel.Body body) {
+  Head head(ModelConfig config, Task task, Checkpoint weights, Body body) {
     StackSpec spec = last(config);
     if (!tasks(spec).contains(task.type())) {
       throw new IllegalArgumentException(

@@ -33,7 +33,7 @@ final class HeadBuilder {
     this.hidden = config.size(spec.sizes.hidden());
   }
 
-  Head build(Task task, TransformerModel.Body body) {
+  Head build(Task task, Body body) {
     int classes = task.labels().size();
     return switch (task.type()) {
       case CAUSAL_LM -> new CausalLmHead(output(body), 1, names.scale());
@@ -43,7 +43,7 @@ final class HeadBuilder {
     };
   }
 
-  private Linear output(TransformerModel.Body body) {
+  private Linear output(Body body) {
     String name = names.output();
     return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
         ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())

@@ -62,10 +62,13 @@ public final class Models {
               family.root(config),
               config.number("initializer_range", 0.02),
               seed);
-      TransformerModel.Body body = family.body(config, weights);
+      Body body = family.body(config, weights);
       Head head = family.head(config, chosen, weights, body);
       weights.finish();
-      return new TransformerModel(config, chosen, manager, precision, body, head);
+      TransformerModel.Names names =
+          new TransformerModel.Names(
+              family.architecture(config, chosen.type()), family.root(config));
+      return new TransformerModel(config, chosen, names, manager, precision, body, head);
     } catch (RuntimeException | OutOfMemoryError e) {
       manager.close();
       throw e;

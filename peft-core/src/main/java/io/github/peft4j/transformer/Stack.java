@@ -7,7 +7,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Embedding, layers and final norm: tokens (B, T) → hidden states (B, n + T, D). */
-final class Stack extends NamedBlock implements TransformerModel.Body, AutoCloseable {
+final class Stack extends NamedBlock implements Body, AutoCloseable {
 
   private final InputEmbedding embedding;
   private final @Nullable RelativePositions relative;
@@ -78,8 +78,8 @@ final class Stack extends NamedBlock implements TransformerModel.Body, AutoClose
   }
 
   @Override
-  public Decoding.Opening open(List<long[]> prompts, ModelConfig config) {
-    return new Decoding.Opening(List.of(), prompts);
+  public Opening open(List<long[]> prompts, ModelConfig config) {
+    return new Opening(List.of(), prompts);
   }
 
   /** Whether positions are distances, which have no end. */

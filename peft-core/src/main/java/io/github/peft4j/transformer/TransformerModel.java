@@ -53,6 +53,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
 
   private final ModelConfig config;
   private final Task task;
+  private final Names names;
   private final NDManager manager;
   private final Precision precision;
   private final Body body;
@@ -61,11 +62,26 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   private final Calls calls = new Calls();
   private final Calls.Resource resource;
 
+  /**
+   * Hugging Face's names.
+   *
+   * @param architecture the class of the model with its head, such as {@code LlamaForCausalLM}
+   * @param bodyPrefix what the names of the body's modules begin with, such as {@code "model."}
+   */
+  record Names(String architecture, String bodyPrefix) {}
+
   TransformerModel(
-      ModelConfig config, Task task, NDManager manager, Precision precision, Body body, Head head) {
+      ModelConfig config,
+      Task task,
+      Names names,
+      NDManager manager,
+      Precision precision,
+      Body body,
+      Head head) {
     super("");
     this.config = config;
     this.task = task;
+    this.names = names;
     this.manager = manager;
     this.precision = precision;
     this.body = body;
@@ -74,18 +90,6 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     part(head);
     this.allSites = sites().toList();
     this.resource = calls.resource("the model", this::free);
-  }
-
-  /** What computes hidden states: one stack, or an encoder and a decoder. */
-  interface Body {
-    /** The last hidden state (B, T, D) of what the head reads. */
-    NDArray forward(ModelInput input, Pass pass);
-
-    /** What the texts that answer these prompts are written from. */
-    Decoding.Opening open(List<long[]> prompts, ModelConfig config);
-
-    /** The stacks. */
-    List<Stack> stacks();
   }
 
   /**
@@ -365,12 +369,12 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
 
   /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
   public String architecture() {
-    return Families.of(config).architecture(config, task.type());
+    return names.architecture();
   }
 
   /** What the names of the body's modules begin with, {@code "model."}; empty for some families. */
   public String bodyPrefix() {
-    return Families.of(config).root(config);
+    return names.bodyPrefix();
   }
 
   /** Number of elements of the frozen tensors, shared ones counted once. */

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * resolved, and the weights that stand in for frozen ones. It never changes, and any number of
  * passes share one; what each site computes with it is composed once.
  */
-public final class ActiveAdapters {
+public final class ActiveAdapters implements Adapters {
 
   /** The frozen model alone. */
   public static final ActiveAdapters NONE =
@@ -82,9 +82,9 @@ public final class ActiveAdapters {
     return composition;
   }
 
-  /** What a site computes. */
+  @Override
   @SuppressWarnings("unchecked") // compose() put them together
-  <I, O> Computation<I, O> computation(Site<I, O> site, Computation<I, O> base) {
+  public <I, O> Computation<I, O> computation(Object site, Computation<I, O> base) {
     Computation<?, ?> composed = computations.get(site);
     return composed == null ? base : (Computation<I, O>) composed;
   }
@@ -94,10 +94,10 @@ public final class ActiveAdapters {
     return computations.containsKey(site);
   }
 
-  /** The tensor that stands for a frozen one. */
-  NDArray weight(ParameterSite parameter) {
+  @Override
+  public NDArray weight(Object parameter, NDArray frozen) {
     NDArray merged = weights.get(parameter);
-    return merged == null ? parameter.frozen() : merged;
+    return merged == null ? frozen : merged;
   }
 
   /** The layers at a site, the innermost first. */

@@ -19,7 +19,7 @@ public final class BatchRows {
 
   private final long @Nullable [] rowOf;
   private final long batch;
-  private final Map<RowWise, Integer> parts;
+  private final Map<Object, Integer> parts;
 
   /**
    * Some rows.
@@ -28,7 +28,7 @@ public final class BatchRows {
    * @param batch how many rows there are; 0 where items are rows
    * @param parts the part of each split that is computed
    */
-  private BatchRows(long @Nullable [] rowOf, long batch, Map<RowWise, Integer> parts) {
+  private BatchRows(long @Nullable [] rowOf, long batch, Map<Object, Integer> parts) {
     this.rowOf = rowOf;
     this.batch = batch;
     this.parts = parts;
@@ -45,7 +45,7 @@ public final class BatchRows {
   }
 
   /** The part of a split that is computed, or null if the rows are still whole. */
-  @Nullable Integer partOf(RowWise split) {
+  @Nullable Integer partOf(Object split) {
     return parts.get(split);
   }
 
@@ -81,8 +81,8 @@ public final class BatchRows {
    *
    * @param partOf the part of each row
    */
-  BatchRows in(RowWise split, int[] partOf, int part) {
-    Map<RowWise, Integer> inner = new HashMap<>(parts);
+  BatchRows in(Object split, int[] partOf, int part) {
+    Map<Object, Integer> inner = new HashMap<>(parts);
     inner.put(split, part);
     if (rowOf == null) {
       return new BatchRows(null, 0, inner);

@@ -11,7 +11,7 @@ import io.github.peft4j.kernel.Tape;
 public interface ForwardContext {
 
   /** The adapters that compute. */
-  ActiveAdapters adapters();
+  Adapters adapters();
 
   /** Which rows of the batch are computed, where a composition sends rows different ways. */
   BatchRows rows();

@@ -30,7 +30,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * what the adapters of the pass make of it.
    */
   public NDArray value(ForwardContext context) {
-    return forward(context.adapters().weight(this), context);
+    return forward(context.adapters().weight(this, frozen), context);
   }
 
   /** The frozen value, without any adapter. */

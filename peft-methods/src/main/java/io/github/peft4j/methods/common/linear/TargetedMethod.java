@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.common.linear;
 
-import io.github.peft4j.Configs;
 import io.github.peft4j.TargetedConfig;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.Selection;
@@ -22,9 +21,15 @@ public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMe
     return Targets.named(config.targetModules(), sites);
   }
 
-  /** With the modules that are meant by name. */
+  /**
+   * A fresh adapter's config names the modules that the method means: PEFT, reading the file, would
+   * take those of its own table of models.
+   */
   @Override
   public C complete(C config, Sites sites) {
-    return Configs.name(config, sites, named(config, sites));
+    Selection<?> meant = named(config, sites);
+    return config.targetModules() == null && sites.isFresh() && !meant.isEmpty()
+        ? config.targetModules(meant.targets())
+        : config;
   }
 }
