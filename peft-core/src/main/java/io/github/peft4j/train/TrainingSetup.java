@@ -9,7 +9,6 @@ import io.github.peft4j.data.Collator;
 import io.github.peft4j.data.EncodedDataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.transformer.Task;
-import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import java.util.List;
 import java.util.Map;
@@ -53,12 +52,10 @@ record TrainingSetup(
   static TrainingSetup of(FineTuner settings, AdapterTraining training) {
     requireParts(settings);
     Adapter adapter = training.adapter();
-    TransformerModel base = training.base();
     Examples<?> examples = settings.training;
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
-    requireClasses(base.task());
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
     BatchPlan plan = plan(settings, encoded);
@@ -153,16 +150,6 @@ record TrainingSetup(
                   : trained + " are active: freeze(name) the others"));
     }
     return trained.get(0);
-  }
-
-  private static void requireClasses(Task task) {
-    if (task.type() == Task.Type.SEQ_CLS && task.labels().size() < 2) {
-      throw new IllegalArgumentException(
-          "the model has one class, "
-              + task.labels()
-              + ": there is nothing to learn, and its loss is 0. Load it with two labels or more:"
-              + " Task.classification(\"no\", \"yes\")");
-    }
   }
 
   private static int maxLength(FineTuner settings) {
