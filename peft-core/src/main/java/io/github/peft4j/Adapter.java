@@ -183,6 +183,15 @@ public final class Adapter {
 
   /** How it is active alone: with the adapters that it is made on. */
   Composition composition() {
+    return composition(name);
+  }
+
+  /**
+   * How it is active alone under a name, which may be another meanwhile.
+   *
+   * @param name that a state of the model has it under
+   */
+  Composition composition(String name) {
     return composition.apply(name);
   }
 

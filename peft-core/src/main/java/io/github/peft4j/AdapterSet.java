@@ -80,6 +80,12 @@ final class AdapterSet {
           base.resolve(composition, layers()), named.stream().map(Adapter::resource).toList());
     }
 
+    /** These adapters on top of each other, each with those that it is made on. */
+    Composition stack(List<String> names) {
+      return Composition.stack(
+          names.stream().map(name -> get(name).composition(name)).toArray(Composition[]::new));
+    }
+
     private Map<String, AdapterLayers> layers() {
       Map<String, AdapterLayers> layers = new LinkedHashMap<>();
       adapters.forEach((name, adapter) -> layers.put(name, adapter.layers()));
@@ -107,12 +113,6 @@ final class AdapterSet {
   Adapter get(String name) {
     base.requireOpen();
     return state.get(name);
-  }
-
-  /** These adapters on top of each other, each with those that it is made on. */
-  Composition stack(List<String> names) {
-    return Composition.stack(
-        names.stream().map(name -> get(name).composition()).toArray(Composition[]::new));
   }
 
   /** The state to resolve in. */
@@ -277,19 +277,25 @@ final class AdapterSet {
     state = state.active(composition);
   }
 
+  /** Makes adapters the active ones, on top of each other. */
+  synchronized void activate(List<String> names) {
+    requireUnmerged();
+    state = state.active(state.stack(names));
+  }
+
   Composition active() {
     State now = state;
     return now.enabled ? now.chosen : Composition.NONE;
   }
 
-  /** Those that were active last, be they switched off or not. */
-  Composition chosen() {
-    return state.chosen;
-  }
-
   synchronized void disable() {
     requireUnmerged();
     state = new State(state.adapters, state.chosen, false, null);
+  }
+
+  synchronized void enable() {
+    requireUnmerged();
+    state = state.active(state.chosen);
   }
 
   boolean isMerged() {

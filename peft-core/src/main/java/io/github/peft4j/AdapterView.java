@@ -12,7 +12,7 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Composition;
 import java.util.Optional;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,16 +27,18 @@ public final class AdapterView extends AbstractBlock implements TextModel {
 
   private final PeftModel model;
   private final AdapterSet adapters;
-  private final Supplier<Composition> composition;
+  private final Function<AdapterSet.State, Composition> composition;
   private volatile @Nullable Known known;
 
   /** What the composition means in a state of the model. */
   private record Known(AdapterSet.State state, AdapterSet.Resolved resolved) {}
 
-  AdapterView(PeftModel model, AdapterSet adapters, Supplier<Composition> composition) {
+  AdapterView(
+      PeftModel model, AdapterSet adapters, Function<AdapterSet.State, Composition> composition) {
     this.model = model;
     this.adapters = adapters;
     this.composition = composition;
+    resolved(); // checks
   }
 
   @Override
@@ -66,7 +68,7 @@ public final class AdapterView extends AbstractBlock implements TextModel {
     if (last != null && last.state() == now) {
       return last.resolved();
     }
-    AdapterSet.Resolved resolved = adapters.resolve(now, composition.get());
+    AdapterSet.Resolved resolved = adapters.resolve(now, composition.apply(now));
     known = new Known(now, resolved);
     return resolved;
   }
@@ -95,6 +97,6 @@ public final class AdapterView extends AbstractBlock implements TextModel {
 
   @Override
   public String toString() {
-    return base() + " using " + composition.get();
+    return base() + " using " + composition.apply(adapters.state());
   }
 }

@@ -212,7 +212,8 @@ public final class PeftModel extends LoadedModel {
    * adapter that is made on others, as a fusion is, brings them along.
    */
   public PeftModel activate(String... names) {
-    return activate(adapters.stack(List.of(names)));
+    adapters.activate(List.of(names));
+    return this;
   }
 
   /**
@@ -242,15 +243,13 @@ public final class PeftModel extends LoadedModel {
    *     composed so, saying which
    */
   public AdapterView using(Composition composition) {
-    adapters.resolve(adapters.state(), composition); // checks
-    return new AdapterView(this, adapters, () -> composition);
+    return new AdapterView(this, adapters, state -> composition);
   }
 
   /** A view that computes with these adapters, stacked in this order, as {@link #activate} does. */
   public AdapterView using(String... names) {
     List<String> stacked = List.of(names);
-    adapters.stack(stacked); // checks
-    return new AdapterView(this, adapters, () -> adapters.stack(stacked));
+    return new AdapterView(this, adapters, state -> state.stack(stacked));
   }
 
   /** Begins a call with the active adapters. */
@@ -316,7 +315,8 @@ public final class PeftModel extends LoadedModel {
 
   /** Switches the active adapters on again. */
   public PeftModel enable() {
-    return activate(adapters.chosen());
+    adapters.enable();
+    return this;
   }
 
   /**

@@ -131,8 +131,10 @@ class ManyThreadsTest {
         Random random = new Random(10 + i);
         threads.add(start(() -> generate(llama, written, random)));
       }
-      threads.add(start(() -> change(bert, "tiny-bert", new Random(20))));
-      threads.add(start(() -> change(llama, "tiny-llama", new Random(21))));
+      Random ofBert = new Random(20);
+      threads.add(start(() -> change(bert, "tiny-bert", ofBert)));
+      Random ofLlama = new Random(21);
+      threads.add(start(() -> change(llama, "tiny-llama", ofLlama)));
       Thread.sleep(SECONDS * 300L);
       long early = resident();
       Thread.sleep(SECONDS * 700L);
@@ -143,7 +145,8 @@ class ManyThreadsTest {
       long grown = resident() - early;
       System.out.printf("many threads: %s, resident memory %+d MiB%n", counts, grown >> 20);
       assertThat(wrong).isEmpty();
-      assertThat(counts.keySet()).contains("classified", "written", "loaded", "merged", "lost");
+      assertThat(counts.keySet())
+          .contains("classified", "written", "loaded", "merged", "saved", "lost");
       bert.activate("lora");
       llama.activate("lora");
       assertThat(Tensors.live()).isEqualTo(live);

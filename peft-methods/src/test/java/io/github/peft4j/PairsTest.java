@@ -97,7 +97,7 @@ class PairsTest {
       List<Classifications> all = model.classifier().classifyPairs(PAIRS);
       assertThat(all).hasSize(3);
       try (Predictor<TextPair, Classifications> predictor =
-          djl.newPredictor(new PairClassificationTranslator(model.base(), model.tokenizer()))) {
+          djl.newPredictor(new PairClassificationTranslator(model, model.tokenizer()))) {
         List<Classifications> batch = predictor.batchPredict(PAIRS);
         for (int i = 0; i < PAIRS.size(); i++) {
           Classifications one = model.classify(PAIRS.get(i));

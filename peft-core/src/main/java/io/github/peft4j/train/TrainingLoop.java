@@ -75,7 +75,6 @@ final class TrainingLoop {
     try {
       betweenSteps(); // an evaluation that was due when the former process ended
       while (!isOver()) {
-        requireStillThere();
         step();
         if (Thread.interrupted()) { // else the checkpoint could not be written
           interrupted = true;
@@ -109,22 +108,6 @@ final class TrainingLoop {
 
   private boolean keepsBest() {
     return settings.keepBest || settings.patience > 0;
-  }
-
-  /** Whether the adapter is still on the model, and not in its weights. */
-  boolean isStillThere() {
-    return !model.isMerged() && model.adapters().get(adapter.name()) == adapter;
-  }
-
-  private void requireStillThere() {
-    if (!isStillThere()) {
-      throw new IllegalStateException(
-          "adapter '"
-              + adapter.name()
-              + "' was removed or merged at step "
-              + state.step
-              + ", while it was being trained; change a model's adapters when the run has ended");
-    }
   }
 
   /** Goes on from the newest checkpoint, if there is one. */
@@ -249,7 +232,6 @@ final class TrainingLoop {
 
   /** Evaluates and saves, where that is due. */
   private void betweenSteps() {
-    requireStillThere();
     boolean last = state.step == setup.totalSteps();
     boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
     EncodedDataset validation = setup.validation();
@@ -312,7 +294,6 @@ final class TrainingLoop {
     if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
       return state.step;
     }
-    requireStillThere();
     try (Calls.Call alone = setup.training().step()) {
       if (checkpoints != null) {
         Checkpoints.read(checkpoints.at(state.bestStep), tensors.all());

@@ -3,7 +3,7 @@ package io.github.peft4j.translate;
 import io.github.peft4j.data.EncodedExample;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.AdaptedModel;
 
 /**
  * Lets DJL's {@code Predictor} classify pairs of texts, as {@link TextClassificationTranslator}
@@ -14,11 +14,11 @@ public final class PairClassificationTranslator extends ClassificationTranslator
   /**
    * Creates a translator.
    *
-   * @param model that the predictor's block is, or has as its base
+   * @param model the predictor's block
    * @param tokenizer of the model
    * @throws IllegalArgumentException if the model does not classify texts
    */
-  public PairClassificationTranslator(TransformerModel model, Tokenizer tokenizer) {
+  public PairClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
     super(model, tokenizer);
   }
 
