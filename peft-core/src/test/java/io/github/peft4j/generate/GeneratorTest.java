@@ -25,6 +25,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -57,7 +58,7 @@ class GeneratorTest {
   }
 
   /** A prompt method in small: three vectors in front of every text. */
-  private static final class ThreeVectors extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+  private static final class ThreeVectors extends TunerLayer<InputSite.Tokens, Sequence> {
     private final NDArray prompt;
 
     ThreeVectors(TransformerModel model) {
@@ -69,8 +70,7 @@ class GeneratorTest {
     }
 
     @Override
-    public InputSite.Sequence forward(
-        InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+    public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
       return base.forward(tokens).prepend(prompt);
     }
   }

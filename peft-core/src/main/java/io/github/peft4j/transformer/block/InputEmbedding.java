@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.HiddenSite;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,20 +77,20 @@ public final class InputEmbedding extends NamedBlock {
 
   /** The first hidden state; the pass learns of masks and positions. */
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
-    InputSite.Sequence entered =
+    Sequence entered =
         site.forward(
             new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
     NDArray x = embed(input.ids(), entered.embedding(), pass, causal);
-    if (entered.embedded() == null) {
+    if (entered.prompt().embedded() == null) {
       return x;
     }
-    InputSite.Sequence whole = entered.embeddedAs(x);
+    Sequence whole = entered.embeddedAs(x);
     pass.enter(input.ids(), whole, causal);
     return whole.vectors();
   }
 
   /** Vectors of a sequence with their positions and segments, normalised. */
-  private NDArray embed(NDArray tokens, InputSite.Sequence sequence, Pass pass, boolean causal) {
+  private NDArray embed(NDArray tokens, Sequence sequence, Pass pass, boolean causal) {
     pass.enter(tokens, sequence, causal);
     NDArray x = sequence.vectors();
     if (types != null) {
@@ -98,9 +99,10 @@ public final class InputEmbedding extends NamedBlock {
     }
     NDArray places = pass.positions();
     if (positions != null) {
-      long start = sequence.start() + positionOffset;
+      long start = sequence.positions().start() + positionOffset;
       long end = start + x.getShape().get(1);
-      boolean padded = places != null && sequence.past() > 0; // then the end is not a position
+      boolean padded =
+          places != null && sequence.positions().past() > 0; // then the end is not a position
       if (end > positions.entries() && !padded) {
         throw new IllegalArgumentException(
             "a sequence of "

@@ -72,6 +72,6 @@ public final class RelativePositions extends NamedBlock {
    */
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
     NDArray start = Tensors.scalar(pass.start());
-    return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.ahead()));
+    return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.keyOffset()));
   }
 }

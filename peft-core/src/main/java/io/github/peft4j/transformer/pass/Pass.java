@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.site.ActiveAdapters;
-import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -45,7 +45,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     long start;
     long length;
     long virtual;
-    long ahead;
+    long keyOffset;
     @Nullable NDArray positions;
     @Nullable NDArray cosine;
     @Nullable NDArray sine;
@@ -184,19 +184,21 @@ public final class Pass implements ForwardContext, AutoCloseable {
    *
    * @param ids the tokens (B, T) of which it was made
    */
-  public void enter(NDArray ids, InputSite.Sequence sequence, boolean causal) {
+  public void enter(NDArray ids, Sequence sequence, boolean causal) {
     run.ids = ids;
-    run.start = sequence.start();
-    run.virtual = sequence.virtual();
-    run.ahead = sequence.ahead();
+    run.start = sequence.positions().start();
+    run.virtual = sequence.prompt().count();
+    run.keyOffset = sequence.positions().keyOffset();
     run.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
     run.positions =
         run.leftPadded && mask != null
-            ? hold(Masks.positions(sequence.vectors(), mask, sequence.shift()))
+            ? hold(Masks.positions(sequence.vectors(), mask, sequence.positions().shift()))
             : null;
-    if (mask == null && causal && run.length > 1 && sequence.past() > 0) {
-      mask = ids.getManager().ones(new Shape(ids.getShape().get(0), sequence.past() + run.length));
+    if (mask == null && causal && run.length > 1 && sequence.positions().past() > 0) {
+      mask =
+          ids.getManager()
+              .ones(new Shape(ids.getShape().get(0), sequence.positions().past() + run.length));
     }
     run.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
     run.blind = run.training && causal && mask != null && Masks.blinds(mask);
@@ -229,8 +231,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   /** By how much positions of keys are counted on more than those of queries. */
-  public long ahead() {
-    return run.ahead;
+  public long keyOffset() {
+    return run.keyOffset;
   }
 
   /** The position that would follow the last vector; in a padded row, its padding less. */

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.ArrayRows;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.Rows;
-import io.github.peft4j.tuner.site.InputSite.Sequence;
+import io.github.peft4j.tuner.site.Sequence.Prompt;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
@@ -29,16 +29,13 @@ final class SequenceRows implements Joining<Sequence> {
   private static Sequence map(Sequence value, UnaryOperator<NDArray> change) {
     NDArray mask = value.mask();
     NDArray types = value.types();
-    NDArray embedded = value.embedded();
+    NDArray embedded = value.prompt().embedded();
     return new Sequence(
         change.apply(value.vectors()),
         mask == null ? null : change.apply(mask),
         types == null ? null : change.apply(types),
-        value.virtual(),
-        value.past(),
-        value.shift(),
-        value.ahead(),
-        embedded == null ? null : change.apply(embedded));
+        value.positions(),
+        new Prompt(value.prompt().count(), embedded == null ? null : change.apply(embedded)));
   }
 
   @Override
@@ -48,11 +45,9 @@ final class SequenceRows implements Joining<Sequence> {
         ARRAYS.concatenate(values.stream().map(Sequence::vectors).toList()),
         concatenate(values, Sequence::mask),
         concatenate(values, Sequence::types),
-        first.virtual(),
-        first.past(),
-        first.shift(),
-        first.ahead(),
-        concatenate(values, Sequence::embedded));
+        first.positions(),
+        new Prompt(
+            first.prompt().count(), concatenate(values, value -> value.prompt().embedded())));
   }
 
   private static @Nullable NDArray concatenate(
@@ -67,12 +62,14 @@ final class SequenceRows implements Joining<Sequence> {
   public Sequence sum(List<Sequence> values, List<Double> weights) {
     Sequence first = alike(values);
     NDArray sum = ARRAYS.sum(values.stream().map(Sequence::vectors).toList(), weights);
-    NDArray embedded = first.embedded();
+    NDArray embedded = first.prompt().embedded();
     NDArray sumInFront =
         embedded == null
             ? null
             : ARRAYS.sum(
-                values.stream().map(value -> Objects.requireNonNull(value.embedded())).toList(),
+                values.stream()
+                    .map(value -> Objects.requireNonNull(value.prompt().embedded()))
+                    .toList(),
                 weights);
     return map(
         first,
@@ -85,10 +82,9 @@ final class SequenceRows implements Joining<Sequence> {
   private static Sequence alike(List<Sequence> values) {
     Sequence first = values.get(0);
     for (Sequence other : values) {
-      if (other.virtual() != first.virtual()
-          || other.shift() != first.shift()
-          || other.ahead() != first.ahead()
-          || length(other.embedded()) != length(first.embedded())) {
+      if (!other.positions().equals(first.positions())
+          || other.prompt().count() != first.prompt().count()
+          || other.prompt().embeddedCount() != first.prompt().embeddedCount()) {
         throw new IllegalStateException(
             "adapters side by side have to put as many virtual tokens or prefixes in front of the"
                 + " sequence, but there are "
@@ -102,10 +98,8 @@ final class SequenceRows implements Joining<Sequence> {
   }
 
   private static long inFront(Sequence value) {
-    return value.virtual() + value.shift() + value.ahead() + length(value.embedded());
-  }
-
-  private static long length(@Nullable NDArray embedded) {
-    return embedded == null ? 0 : embedded.getShape().get(1);
+    Positions positions = value.positions();
+    Prompt prompt = value.prompt();
+    return prompt.count() + prompt.embeddedCount() + positions.shift() + positions.keyOffset();
   }
 }

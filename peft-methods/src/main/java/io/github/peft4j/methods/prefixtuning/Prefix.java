@@ -12,6 +12,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -19,8 +20,7 @@ import org.jspecify.annotations.Nullable;
  * The prefix of all layers: P [n, 2 L · K · d], trained itself or W₂ tanh(W₁ E + b₁) + b₂ of a
  * trained table E. Positions of the sequence count on behind it.
  */
-final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
-    implements InputSite.Shifting {
+final class Prefix extends TunerLayer<InputSite.Tokens, Sequence> implements InputSite.Shifting {
 
   private static final String NAME = "prompt_encoder.";
   private static final String RESULT = "prompt_embeddings";
@@ -97,8 +97,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   }
 
   @Override
-  public InputSite.Sequence forward(
-      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+  public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).shift(n);
   }
 

@@ -6,10 +6,10 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 
 /** [P; x], with n trained vectors P [n, d] in front of the sequence x (B, T, d). */
-final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
-    implements InputSite.Prepending {
+final class Prompt extends TunerLayer<InputSite.Tokens, Sequence> implements InputSite.Prepending {
 
   private static final Kernel FIRST =
       Kernel.of(
@@ -39,8 +39,7 @@ final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   }
 
   @Override
-  public InputSite.Sequence forward(
-      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+  public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).prepend(first.call(prompt.value()));
   }
 }

@@ -8,10 +8,11 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import java.util.function.Function;
 
 /** [f(E); x], with a trained table E [n, d] and a trained encoder f in front of x (B, T, d). */
-final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
 
   private static final Kernel FIRST =
@@ -48,8 +49,7 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, InputSite.Sequenc
   }
 
   @Override
-  public InputSite.Sequence forward(
-      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+  public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     NDArray vectors = prompt.value(isTraining(base.context()));
     return base.forward(tokens).prepend(first.call(vectors));
   }

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * or, flat, a vector of n 2 L K d numbers. Tokens pass by, with relative positions as the library
  * counts them.
  */
-final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Sequence> {
+final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
 
   private static final Kernel NETWORK =
       Kernel.of(
@@ -89,9 +90,8 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
   }
 
   @Override
-  public InputSite.Sequence forward(
-      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
-    InputSite.Sequence sequence = base.forward(tokens);
-    return relative ? sequence.ahead(n) : sequence;
+  public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
+    Sequence sequence = base.forward(tokens);
+    return relative ? sequence.shiftKeys(n) : sequence;
   }
 }

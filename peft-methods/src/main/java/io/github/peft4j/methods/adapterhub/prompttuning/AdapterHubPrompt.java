@@ -5,9 +5,10 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Sequence;
 
 /** [P; e(x)], with n trained vectors P [n, d] in front of the embedded sequence e(x) (B, T, d). */
-final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
+final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
 
   private final Trainable prompt;
@@ -23,8 +24,7 @@ final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, InputSite.Sequ
   }
 
   @Override
-  public InputSite.Sequence forward(
-      InputSite.Tokens tokens, Forward<InputSite.Tokens, InputSite.Sequence> base) {
+  public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).prependEmbedded(prompt.value());
   }
 }
