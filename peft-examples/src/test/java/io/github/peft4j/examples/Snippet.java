@@ -32,7 +32,7 @@ import javax.tools.ToolProvider;
  */
 record Snippet(Path file, List<Line> lines) {
 
-  /** What a snippet sees without importing it, besides every package of peft4j. */
+  /** What a snippet sees without importing it, and every package of the library. */
   private static final String IMPORTS =
       "import java.nio.file.*; import java.util.*; import java.util.stream.*;"
           + " import ai.djl.*; import ai.djl.ndarray.*; import ai.djl.ndarray.types.*;";
@@ -138,7 +138,7 @@ record Snippet(Path file, List<Line> lines) {
     for (JavaFileObject type :
         files.list(StandardLocation.CLASS_PATH, "io.github.peft4j", Set.of(Kind.CLASS), true)) {
       String name = files.inferBinaryName(StandardLocation.CLASS_PATH, type);
-      if (!name.endsWith("package-info")) {
+      if (!name.endsWith("package-info") && !name.startsWith(Snippet.class.getPackageName())) {
         packages.add(name.substring(0, name.lastIndexOf('.')));
       }
     }
