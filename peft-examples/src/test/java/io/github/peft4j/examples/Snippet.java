@@ -32,7 +32,7 @@ import javax.tools.ToolProvider;
  */
 record Snippet(Path file, List<Line> lines) {
 
-  /** What a snippet sees without importing it, and every package of the library. */
+  /** What a snippet sees without importing it, besides every package of peft4j. */
   private static final String IMPORTS =
       "import java.nio.file.*; import java.util.*; import java.util.stream.*;"
           + " import ai.djl.*; import ai.djl.ndarray.*; import ai.djl.ndarray.types.*;";
@@ -45,6 +45,8 @@ record Snippet(Path file, List<Line> lines) {
           "(@\\w.*\\s)?((public|abstract|final|sealed|static)\\s+)*"
               + "(class|record|interface|enum)\\s+\\w+.*",
           Pattern.DOTALL);
+
+  private static final Pattern PUBLIC = Pattern.compile("(?m)^public (?=.*\\{)");
 
   /** A line of code and its number in the Markdown file. */
   record Line(int number, String text) {}
@@ -105,12 +107,11 @@ record Snippet(Path file, List<Line> lines) {
         IMPORTS
             + imports
             + own
-            + " class Snippet {"
-            + (declares ? "" : " static void run() throws Exception {")
+            + (declares ? "" : " class Snippet { static void run() throws Exception {")
             + "\n"
-            + body
+            + (declares ? PUBLIC.matcher(body).replaceAll("") : body) // one file has no two of them
             + "\n"
-            + (declares ? "}" : "}}");
+            + (declares ? "" : "}}");
     return new SimpleJavaFileObject(URI.create("string:///Snippet.java"), Kind.SOURCE) {
       @Override
       public CharSequence getCharContent(boolean ignoreEncodingErrors) {
@@ -138,7 +139,8 @@ record Snippet(Path file, List<Line> lines) {
     for (JavaFileObject type :
         files.list(StandardLocation.CLASS_PATH, "io.github.peft4j", Set.of(Kind.CLASS), true)) {
       String name = files.inferBinaryName(StandardLocation.CLASS_PATH, type);
-      if (!name.endsWith("package-info") && !name.startsWith(Snippet.class.getPackageName())) {
+      boolean program = name.startsWith(Snippet.class.getPackageName() + ".");
+      if (!program && !name.endsWith("package-info")) {
         packages.add(name.substring(0, name.lastIndexOf('.')));
       }
     }
