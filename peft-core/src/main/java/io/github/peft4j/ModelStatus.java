@@ -117,10 +117,11 @@ public record ModelStatus(
         new StringBuilder(
             String.format(
                 Locale.ROOT,
-                "%s, %,d parameters in %s; active: %s",
+                "%s, %,d parameters in %s; %s: %s",
                 base,
                 baseParameters,
                 precision,
+                adapters.stream().anyMatch(AdapterStatus::merged) ? "merged" : "active",
                 composition));
     text.append(
         String.format(

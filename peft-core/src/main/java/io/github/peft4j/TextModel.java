@@ -76,8 +76,10 @@ public interface TextModel extends AdaptedModel {
    * What writes texts with this model and the adapters that it computes with at the time.
    *
    * @throws IllegalArgumentException if the model is for no task that writes
+   * @throws IllegalStateException if the model is closed
    */
   default Generator generator() {
+    base().requireOpen();
     return new Generator(this, tokenizer());
   }
 
@@ -112,8 +114,10 @@ public interface TextModel extends AdaptedModel {
    * with at the time.
    *
    * @throws IllegalArgumentException if the model does not classify texts
+   * @throws IllegalStateException if the model is closed
    */
   default TextClassifier classifier() {
+    base().requireOpen();
     return new TextClassifier(this, tokenizer());
   }
 }

@@ -69,7 +69,12 @@ public final class AdapterSet {
       Adapter adapter = adapters.get(name);
       if (adapter == null) {
         throw new IllegalArgumentException(
-            "there is no adapter '" + name + "'; there are " + adapters.keySet());
+            "there is no adapter '"
+                + name
+                + "'; "
+                + (adapters.isEmpty()
+                    ? "the model has none. adapt(…) and loadAdapter(…) add one"
+                    : "there are " + adapters.keySet()));
       }
       return adapter;
     }

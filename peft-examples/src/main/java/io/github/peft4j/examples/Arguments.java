@@ -98,6 +98,15 @@ final class Arguments {
     return has(name) ? number(name, "a whole number", Integer::valueOf) : otherwise;
   }
 
+  /** A whole number above 0, or a default. */
+  int count(String name, int otherwise) {
+    int value = integer(name, otherwise);
+    if (value < 1) {
+      throw error("--" + name + " is '" + value + "', expected a whole number above 0");
+    }
+    return value;
+  }
+
   /** A number, or a default. */
   double number(String name, double otherwise) {
     return has(name) ? number(name, "a number", Double::valueOf) : otherwise;

@@ -74,9 +74,9 @@ public final class Bench {
 
   private Bench(Arguments arguments) {
     this.arguments = arguments;
-    this.batch = arguments.integer("batch", 4);
-    this.length = arguments.integer("length", 128);
-    this.steps = arguments.integer("steps", 8);
+    this.batch = arguments.count("batch", 4);
+    this.length = arguments.count("length", 128);
+    this.steps = arguments.count("steps", 8);
   }
 
   private static LoraConfig lora() {

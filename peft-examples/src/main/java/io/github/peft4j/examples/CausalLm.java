@@ -67,21 +67,21 @@ public final class CausalLm {
     Dataset<PromptExample> test = split.heldOut();
     System.out.printf("%,d to learn from, %,d to measure with%n", train.size(), test.size());
 
-    int batch = arguments.integer("batch", 32);
-    int rank = arguments.integer("rank", 8);
+    int batch = arguments.count("batch", 32);
+    int rank = arguments.count("rank", 8);
     LoraConfig lora = LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear");
     try (PeftModel model =
         Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
       System.out.println(model.trainableParameters());
       int longest = (int) Math.min(512, model.base().maxPositions());
-      int maxLength = arguments.integer("max-length", longest);
+      int maxLength = arguments.count("max-length", longest);
       Metrics before = new Evaluator(model, batch, maxLength).evaluate(test);
       System.out.println("before: " + before);
       TrainingReport report =
           FineTuner.of(model)
               .on(train)
               .validateOn(test)
-              .epochs(arguments.integer("epochs", 2))
+              .epochs(arguments.count("epochs", 2))
               .batchSize(batch)
               .maxLength(maxLength)
               .learningRate(arguments.number("lr", 2e-4))

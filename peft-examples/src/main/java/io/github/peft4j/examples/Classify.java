@@ -72,9 +72,9 @@ public final class Classify {
               model,
               train,
               test,
-              arguments.integer("epochs", 3),
-              arguments.integer("batch", 32),
-              arguments.integer("max-length", 128),
+              arguments.count("epochs", 3),
+              arguments.count("batch", 32),
+              arguments.count("max-length", 128),
               seed,
               arguments.has("bucket-by-length"),
               arguments.has("lr")

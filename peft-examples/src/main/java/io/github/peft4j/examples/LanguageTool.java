@@ -67,11 +67,11 @@ public final class LanguageTool {
     Path out = Path.of(arguments.text("out", "target/languagetool"));
     LanguageToolExamples sentences = LanguageToolExamples.load();
     System.out.println(sentences);
-    int examples = arguments.integer("examples", full ? Integer.MAX_VALUE : 6400);
+    int examples = arguments.count("examples", full ? Integer.MAX_VALUE : 6400);
     Dataset<ClassificationExample> train = sentences.train().shuffle(seed).take(examples);
     Dataset<ClassificationExample> test =
-        sentences.test().take(arguments.integer("tests", Integer.MAX_VALUE));
-    int epochs = arguments.integer("epochs", full ? 3 : 1);
+        sentences.test().take(arguments.count("tests", Integer.MAX_VALUE));
+    int epochs = arguments.count("epochs", full ? 3 : 1);
 
     try (PeftModel model = load(seed)) {
       System.out.println(model);

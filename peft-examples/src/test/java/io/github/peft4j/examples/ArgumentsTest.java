@@ -42,6 +42,9 @@ class ArgumentsTest {
         .isThrownBy(
             () -> Arguments.parse(USAGE, "--data", "a", "--epochs", "x").integer("epochs", 1))
         .withMessage("--epochs is 'x', expected a whole number; usage: " + USAGE);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Arguments.parse(USAGE, "--data", "a", "--epochs", "0").count("epochs", 1))
+        .withMessage("--epochs is '0', expected a whole number above 0; usage: " + USAGE);
   }
 
   private static void assertWrong(String problem, String... args) {

@@ -7,11 +7,16 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import javax.tools.JavaCompiler;
+import javax.tools.StandardJavaFileManager;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The notebook is the script, cell by cell, and shows what came of it. */
 class QuickstartTest {
@@ -34,6 +39,32 @@ class QuickstartTest {
     script.set(1, notebook.get(1));
     assertThat(script.remove(script.size() - 1)).contains("quickstart: ok");
     assertThat(notebook).isEqualTo(script);
+  }
+
+  /** JShell goes on after a line that does not compile; the compiler does not. */
+  @Test
+  void theScriptCompilesWithItsOwnImports(@TempDir Path classes) throws IOException {
+    StringBuilder imports = new StringBuilder();
+    StringBuilder body = new StringBuilder();
+    for (String line : Files.readAllLines(FOLDER.resolve("quickstart.jsh"))) {
+      if (line.startsWith("import ")) {
+        imports.append(line).append('\n');
+      } else if (!line.startsWith("/")) {
+        body.append(line).append('\n');
+      }
+    }
+    Path source = classes.resolve("Quickstart.java");
+    Files.writeString(
+        source, imports + "class Quickstart {\nvoid run() throws Exception {\n" + body + "}\n}\n");
+
+    StringWriter problems = new StringWriter();
+    JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
+    try (StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null)) {
+      List<String> options = List.of("-proc:none", "-d", classes.toString());
+      var sources = files.getJavaFileObjects(source);
+      compiler.getTask(problems, files, null, options, null, sources).call();
+    }
+    assertThat(problems.toString()).isEmpty();
   }
 
   @Test

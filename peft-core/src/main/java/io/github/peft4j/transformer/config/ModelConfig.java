@@ -52,7 +52,8 @@ public final class ModelConfig {
                       + " is not a folder"
                       + (Files.exists(folder) ? "" : ": it does not exist"))
               + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json: pass the folder that holds them");
+              + " tokenizer.json: pass the folder that holds them. peft4j downloads no models; 'hf"
+              + " download <name> --local-dir <folder>' does");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(

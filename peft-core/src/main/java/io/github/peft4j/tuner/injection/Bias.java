@@ -32,7 +32,7 @@ public record Bias(String value) {
   public Bias {
     if (!value.equals("none") && !value.equals("all") && !value.endsWith("_only")) {
       throw new IllegalArgumentException(
-          "field 'bias' is " + value + "; expected none, all, or the method's name and _only");
+          "field 'bias' is '" + value + "'; expected none, all, or a name such as lora_only");
     }
   }
 

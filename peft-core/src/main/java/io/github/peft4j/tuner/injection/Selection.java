@@ -32,7 +32,10 @@ public final class Selection<S extends Site<?, ?>> {
 
   /** Those whose name is not meant by these; all of them for null. */
   public Selection<S> excluding(@Nullable TargetModules excluded) {
-    return excluded == null ? this : where(name -> !excluded.matches(name));
+    return excluded == null
+        ? this
+        : where(name -> !excluded.matches(name))
+            .emptiedBy(this, "without exclude_modules " + excluded);
   }
 
   /**
@@ -41,7 +44,15 @@ public final class Selection<S extends Site<?, ?>> {
    */
   public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
     Predicate<String> inLayers = TargetModules.inLayers(indices, patterns);
-    return where(name -> (targets != null && targets.isNamed(name)) || inLayers.test(name));
+    return where(name -> (targets != null && targets.isNamed(name)) || inLayers.test(name))
+        .emptiedBy(this, "in layers_to_transform " + indices);
+  }
+
+  /** This selection; if it is empty and that before it was not, its error gives the reason. */
+  private Selection<S> emptiedBy(Selection<S> before, String reason) {
+    return chosen.isEmpty() && !before.chosen.isEmpty()
+        ? new Selection<>(chosen, candidates, wanted + " " + reason, targets)
+        : this;
   }
 
   /** The sites. */
@@ -70,8 +81,16 @@ public final class Selection<S extends Site<?, ?>> {
    */
   public List<S> required() {
     if (chosen.isEmpty()) {
-      throw new IllegalArgumentException(NearNames.nothingMatches(wanted, names(candidates)));
+      throw new IllegalArgumentException(
+          NearNames.nothingMatches(wanted, names(candidates)) + hint());
     }
     return chosen;
+  }
+
+  private String hint() {
+    return targets == null || targets.expression() == null || targets.isAllLinear()
+        ? ""
+        : ". A regular expression has to match a module's whole name, such as .*\\.q_proj; a list"
+            + " has the last parts of names";
   }
 }

@@ -15,6 +15,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Autograd;
@@ -158,6 +159,24 @@ class AdaptersTest {
           .containsPattern("a +LORA +yes +yes +no +[0-9,]+ +14 +cpu");
       assertThat(model.merge().status().adapters().get(0))
           .matches(a -> a.merged() && !a.active(), "merged and no longer active");
+      assertThat(model.status().toString()).contains("; merged: a").doesNotContain("; active:");
+    }
+  }
+
+  @Test
+  void targetsThatMatchNothingSayWhichFieldIsWrong() {
+    try (PeftModel model = llama()) {
+      assertThatThrownBy(() -> model.adapt(LoraConfig.ofRank(2).layersToTransform(99)))
+          .hasMessageContaining("in layers_to_transform [99] match no module");
+      assertThatThrownBy(
+              () ->
+                  model.adapt(
+                      LoraConfig.ofRank(2).targetModules("q_proj").excludeModules("q_proj")))
+          .hasMessageContaining("[q_proj] without exclude_modules [q_proj] match no module");
+      assertThatThrownBy(
+              () ->
+                  model.adapt(LoraConfig.ofRank(2).targetModules(TargetModules.matching("q_proj"))))
+          .hasMessageContaining("has to match a module's whole name");
     }
   }
 

@@ -132,6 +132,8 @@ class HostileInputTest {
     model.close();
     assertThatThrownBy(() -> model.logits(input)).hasMessageContaining("model is closed");
     assertThatThrownBy(model::status).hasMessageContaining("model is closed");
+    assertThatThrownBy(() -> model.generate("w3")).hasMessageContaining("model is closed");
+    assertThatThrownBy(() -> model.classify("w3")).hasMessageContaining("model is closed");
     assertThatThrownBy(model::merge).hasMessageContaining("model is closed");
     assertThatThrownBy(() -> model.save(temporary.toString()))
         .hasMessageContaining("model is closed");

@@ -95,6 +95,7 @@ class ViewsTest {
   @Test
   void namesAreLookedUpAtEachCall() {
     try (PeftModel model = llama()) {
+      assertThatThrownBy(() -> model.using("x")).hasMessageContaining("the model has none");
       float[] a = logits(model.adapt("a", RANDOM));
       model.save("a", folder.resolve("a"));
       float[] b = logits(model.adapt("b", RANDOM));
