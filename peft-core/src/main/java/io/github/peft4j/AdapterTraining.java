@@ -1,13 +1,16 @@
 package io.github.peft4j;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterSet;
+import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.ActiveAdapters;
 import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.StepListener;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

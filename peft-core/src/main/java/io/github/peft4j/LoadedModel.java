@@ -7,7 +7,8 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.nn.AbstractBlock;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.adapter.BaseModelOrigin;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import org.jspecify.annotations.Nullable;
@@ -17,14 +18,14 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
 
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
-  private final Origin origin;
+  private final BaseModelOrigin origin;
 
   /**
    * Wraps a model.
    *
    * @param tokenizer of the model, or null; closed with the model
    */
-  LoadedModel(TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin) {
+  LoadedModel(TransformerModel base, @Nullable Tokenizer tokenizer, BaseModelOrigin origin) {
     this.base = addChildBlock("base", base);
     this.tokenizer = tokenizer;
     this.origin = origin;

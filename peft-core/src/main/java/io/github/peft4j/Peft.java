@@ -2,16 +2,17 @@ package io.github.peft4j;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.adapter.BaseModelOrigin;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
-import io.github.peft4j.safetensors.Safetensors;
-import io.github.peft4j.transformer.ModelConfig;
-import io.github.peft4j.transformer.Models;
-import io.github.peft4j.transformer.Task;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.Models;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
@@ -43,8 +44,8 @@ public final class Peft {
    *     or written, tokenizer.json
    * @return the model, which the caller closes
    * @throws IllegalArgumentException if files are missing or do not fit together
-   * @throws io.github.peft4j.transformer.UnsupportedModelException if the model's family is not
-   *     supported, naming those that are
+   * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family is
+   *     not supported, naming those that are
    */
   public static PeftModel load(String folder) {
     return from(Path.of(folder)).load();
@@ -141,8 +142,8 @@ public final class Peft {
      *
      * @return the model, which the caller closes
      * @throws IllegalArgumentException if files are missing or do not fit together
-     * @throws io.github.peft4j.transformer.UnsupportedModelException if the model's family is not
-     *     supported, naming those that are
+     * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
+     *     is not supported, naming those that are
      */
     public PeftModel load() {
       Engine engine = PyTorch.engine();
@@ -161,7 +162,8 @@ public final class Peft {
           limit(words);
         }
         LOG.debug("loaded {}: {}", origin, model);
-        return new PeftModel(model, words, new Origin(origin, folder, this::fingerprint), seed);
+        return new PeftModel(
+            model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed);
       } catch (RuntimeException e) {
         model.close();
         throw e;

@@ -2,12 +2,25 @@ package io.github.peft4j;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterFactory;
+import io.github.peft4j.adapter.AdapterSet;
+import io.github.peft4j.adapter.BaseModelOrigin;
+import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.adapter.adapterhub.AdapterHubFolder;
+import io.github.peft4j.adapter.combine.Combination;
+import io.github.peft4j.adapter.combine.Combiner;
+import io.github.peft4j.adapter.files.CompanionFiles;
+import io.github.peft4j.adapter.files.ModelFiles;
+import io.github.peft4j.adapter.files.PeftFolder;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.UnsupportedMethodException;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.ModelInput;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -40,7 +53,7 @@ public final class PeftModel extends LoadedModel {
   public static final String DEFAULT = "default";
 
   private final TransformerModel base;
-  private final Origin origin;
+  private final BaseModelOrigin origin;
   private final CompanionFiles companions;
   private final AdapterFactory factory;
   private final AdapterSet adapters;
@@ -60,11 +73,12 @@ public final class PeftModel extends LoadedModel {
       String origin,
       long seed,
       Supplier<String> hash) {
-    this(base, tokenizer, new Origin(origin, null, hash), seed);
+    this(base, tokenizer, new BaseModelOrigin(origin, null, hash), seed);
   }
 
   /** Wraps a model, as the public constructor does. */
-  PeftModel(TransformerModel base, @Nullable Tokenizer tokenizer, Origin origin, long seed) {
+  PeftModel(
+      TransformerModel base, @Nullable Tokenizer tokenizer, BaseModelOrigin origin, long seed) {
     super(base, tokenizer, origin);
     this.base = base;
     this.origin = origin;
@@ -124,7 +138,8 @@ public final class PeftModel extends LoadedModel {
    * Face PEFT's {@code load_adapter}. If its {@link Provenance} names another base model than this
    * one by hash, a warning is logged. If it has a classifier, the rows are put into the order of
    * this model's labels; where its files name no labels, the order is taken on trust, with a
-   * warning if it was named by {@link io.github.peft4j.transformer.Task} and not by config.json.
+   * warning if it was named by {@link io.github.peft4j.transformer.config.Task} and not by
+   * config.json.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's

@@ -1,19 +1,30 @@
 /**
  * Parameter-efficient fine-tuning of transformers.
  *
- * <p>To use it: {@link io.github.peft4j.Peft} loads a frozen model, {@link
- * io.github.peft4j.PeftModel} takes, saves, composes and merges adapters, {@link
- * io.github.peft4j.train.FineTuner} trains them. What to adapt with is a config, one record for
- * each method, in the module {@code peft-methods}.
+ * <p><b>To use it:</b> {@link io.github.peft4j.Peft} loads a frozen model. {@link
+ * io.github.peft4j.PeftModel} takes, saves, composes and merges adapters. {@link
+ * io.github.peft4j.train.FineTuner} trains them. A config says which method to use: the module
+ * {@code peft-methods} has one record for each method.
  *
- * <p>To write a method: {@link io.github.peft4j.PeftConfig} is what it is told, {@link
- * io.github.peft4j.PeftMethod} how it rewrites a model, {@link io.github.peft4j.tuner.TunerLayer}
- * what it computes there; {@link io.github.peft4j.Configs} helps with the first.
+ * <table>
+ * <caption>Where other types are</caption>
+ * <tr><td>several adapters together</td><td>{@link io.github.peft4j.composition.Composition}</td></tr>
+ * <tr><td>a new adapter made of others</td><td>{@link io.github.peft4j.adapter.combine.Combination}</td></tr>
+ * <tr><td>the model's task and its labels</td><td>{@link io.github.peft4j.transformer.config.Task}</td></tr>
+ * <tr><td>32 or 16 bits</td><td>{@link io.github.peft4j.kernel.Precision}</td></tr>
+ * <tr><td>data to train on</td><td>{@link io.github.peft4j.data}</td></tr>
+ * <tr><td>settings of generation</td><td>{@link io.github.peft4j.generate.GenerationConfig}</td></tr>
+ * <tr><td>MiniLM out of a jar</td><td>{@link io.github.peft4j.pretrained.MiniLm}</td></tr>
+ * </table>
+ *
+ * <p><b>To write a method:</b> {@link io.github.peft4j.config.PeftConfig} holds its settings.
+ * {@link io.github.peft4j.method.PeftMethod} says which sites of a model it rewrites. {@link
+ * io.github.peft4j.tuner.TunerLayer} says what it computes there.
  *
  * <p>Shapes in comments: B rows of a batch, T tokens of a row, D the hidden size, V the vocabulary.
- * Nothing throws checked exceptions: an {@code IllegalArgumentException} says that something given
- * does not fit, an {@code IllegalStateException} that it is not the time for a call, an {@code
- * UncheckedIOException} that a file could not be read or written.
+ * Nothing throws checked exceptions. An {@code IllegalArgumentException} means that an argument or
+ * a file does not fit. An {@code IllegalStateException} means that a call comes at the wrong time.
+ * An {@code UncheckedIOException} means that a file could not be read or written.
  */
 @NullMarked
 package io.github.peft4j;

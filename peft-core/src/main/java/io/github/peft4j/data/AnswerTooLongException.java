@@ -1,19 +1,19 @@
 package io.github.peft4j.data;
 
 /** An answer that does not fit into the most tokens that an example may have. */
-final class AnswerTooLongException extends DataException {
+public final class AnswerTooLongException extends DataException {
 
   private static final long serialVersionUID = 1L;
 
   /** The least {@code maxLength} that the answer fits into, in tokens. */
   private final int needed;
 
-  AnswerTooLongException(String message, int needed) {
+  public AnswerTooLongException(String message, int needed) {
     super(message);
     this.needed = needed;
   }
 
-  int needed() {
+  public int needed() {
     return needed;
   }
 }

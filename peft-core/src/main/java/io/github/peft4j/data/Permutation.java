@@ -3,12 +3,12 @@ package io.github.peft4j.data;
 import java.util.Random;
 
 /** Shuffling whose result is specified, so that a seed means the same on every JVM. */
-final class Permutation {
+public final class Permutation {
 
   private Permutation() {}
 
   /** The numbers below n in an order that depends on the seed alone. */
-  static int[] of(int n, long seed) {
+  public static int[] of(int n, long seed) {
     int[] order = new int[n];
     for (int i = 0; i < n; i++) {
       order[i] = i;
@@ -24,7 +24,7 @@ final class Permutation {
   }
 
   /** A seed of its own for each epoch; neighbouring seeds and epochs have nothing in common. */
-  static long seed(long seed, long epoch) {
+  public static long seed(long seed, long epoch) {
     return mix(mix(seed) + epoch);
   }
 

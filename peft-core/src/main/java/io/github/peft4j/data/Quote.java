@@ -4,14 +4,14 @@ import java.util.Collection;
 import java.util.stream.Collectors;
 
 /** How values appear in messages: on one line, and not too long. */
-final class Quote {
+public final class Quote {
 
   private static final int LENGTH = 80;
   private static final int ITEMS = 20;
 
   private Quote() {}
 
-  static String shorten(String value) {
+  public static String shorten(String value) {
     String line = value.replaceAll("\\s+", " ").strip();
     return line.length() <= LENGTH ? line : line.substring(0, LENGTH - 1) + "…";
   }

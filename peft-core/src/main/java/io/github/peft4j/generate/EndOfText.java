@@ -1,7 +1,7 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.data.Tokenizer;
-import io.github.peft4j.transformer.ModelConfig;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.HashSet;
 import java.util.Set;
 

@@ -1,6 +1,6 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.transformer.ModelConfig;
+import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;

@@ -1,12 +1,12 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.Composition;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,6 +1,6 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;

@@ -37,7 +37,7 @@ public final class FileGroup implements AutoCloseable {
 
   /** Opens a new file for writing: tests put a disk that is full in its place. */
   @FunctionalInterface
-  interface Disk {
+  public interface Disk {
     Disk REAL =
         file ->
             new Whole(
@@ -52,7 +52,7 @@ public final class FileGroup implements AutoCloseable {
   }
 
   /** An open file. */
-  interface Output extends WritableByteChannel {
+  public interface Output extends WritableByteChannel {
     /**
      * Has everything on the disk when it returns.
      *
@@ -71,7 +71,7 @@ public final class FileGroup implements AutoCloseable {
     this(folder, Disk.REAL);
   }
 
-  FileGroup(Path folder, Disk disk) {
+  public FileGroup(Path folder, Disk disk) {
     this.folder = folder.toAbsolutePath();
     this.disk = disk;
   }

@@ -1,5 +1,6 @@
 /**
- * Named tensors in files, whatever their format, and files that are written whole or not at all.
+ * Files in general: tensors by name, hashes, groups of files that are written together or not at
+ * all.
  */
 @NullMarked
 package io.github.peft4j.io;

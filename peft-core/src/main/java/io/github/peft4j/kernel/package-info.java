@@ -1,8 +1,6 @@
 /**
- * The engine room: TorchScript kernels, autograd and tensor lifetimes.
- *
- * <p>This is the only package that knows DJL's PyTorch engine from inside. Everything above it sees
- * {@link ai.djl.ndarray.NDArray} and the classes here.
+ * The PyTorch engine: kernels in TorchScript, autograd, the tape, precision and scopes of native
+ * memory.
  */
 @NullMarked
 package io.github.peft4j.kernel;

@@ -1,4 +1,4 @@
-/** Models that come out of jars on Maven Central. */
+/** Models that come out of jars. */
 @NullMarked
 package io.github.peft4j.pretrained;
 

@@ -9,12 +9,12 @@ import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -72,7 +72,7 @@ public final class Backpropagation {
    * @param seed of the dropout
    * @return the sum of the labels' losses
    */
-  public double run(ModelInput input, Targets targets, double scale, long seed) {
+  public double run(ModelInput input, LossTargets targets, double scale, long seed) {
     Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
     try (ModelCall call = adapted.newCall()) {
       List<TunerLayer<?, ?>> trained =
@@ -89,7 +89,7 @@ public final class Backpropagation {
   private static double run(
       TransformerModel model,
       ModelInput input,
-      Targets targets,
+      LossTargets targets,
       double scale,
       long seed,
       Tape.Recording tape,

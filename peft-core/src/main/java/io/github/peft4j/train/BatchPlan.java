@@ -1,9 +1,10 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.data.Batch;
-import io.github.peft4j.data.BatchSampler;
-import io.github.peft4j.data.Collator;
-import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.BatchSampler;
+import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.train.evaluation.Evaluator;
 import java.util.Arrays;
 import java.util.List;
 

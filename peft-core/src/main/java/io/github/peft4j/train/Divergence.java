@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.evaluation.Evaluator;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

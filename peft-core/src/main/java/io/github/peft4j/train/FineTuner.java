@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
-import io.github.peft4j.Provenance;
+import io.github.peft4j.adapter.Provenance;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;

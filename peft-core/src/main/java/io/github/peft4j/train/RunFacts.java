@@ -1,8 +1,9 @@
 package io.github.peft4j.train;
 
 import com.google.gson.JsonParser;
-import io.github.peft4j.Adapter;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Map;
 import java.util.Set;

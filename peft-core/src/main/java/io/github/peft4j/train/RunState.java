@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.evaluation.Metrics;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;

@@ -1,10 +1,12 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
-import io.github.peft4j.data.Batch;
+import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
 import java.util.Arrays;
 import java.util.List;
@@ -101,7 +103,7 @@ final class Stepper {
   }
 
   private double backpropagate(Batch batch, long labels, long seed) {
-    Targets targets = BatchFeed.targets(model, batch);
+    LossTargets targets = BatchFeed.targets(model, batch);
     return backpropagation.run(BatchFeed.input(model, batch), targets, 1.0 / labels, seed);
   }
 }

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -1,9 +1,14 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.train.TrainingReport.Ending;
+import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.report.EvaluationEvent;
+import io.github.peft4j.train.report.Listeners;
+import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.tuner.Calls;
 import java.io.UncheckedIOException;
 import java.util.Map;

@@ -1,5 +1,10 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.Truncated;
+import io.github.peft4j.train.report.EvaluationEvent;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingChart;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;

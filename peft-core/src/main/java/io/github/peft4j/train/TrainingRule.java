@@ -1,6 +1,7 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,7 +1,15 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
 import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.report.EndEvent;
+import io.github.peft4j.train.report.EvaluationEvent;
+import io.github.peft4j.train.report.Listeners;
+import io.github.peft4j.train.report.ProgressBar;
+import io.github.peft4j.train.report.StartEvent;
+import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,14 +1,20 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.Adapter;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
-import io.github.peft4j.data.BatchSampler;
-import io.github.peft4j.data.Collator;
-import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.data.batch.BatchSampler;
+import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.Truncated;
+import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.util.List;
 import java.util.Map;

@@ -1,4 +1,4 @@
-/** Training: schedules, metrics, and listeners that show, log and draw how it goes. */
+/** Fine-tuning: {@link io.github.peft4j.train.FineTuner}. */
 @NullMarked
 package io.github.peft4j.train;
 

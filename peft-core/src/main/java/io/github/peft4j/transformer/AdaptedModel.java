@@ -1,5 +1,7 @@
 package io.github.peft4j.transformer;
 
+import io.github.peft4j.transformer.pass.LossTargets;
+
 /**
  * A model and the adapters that it computes with: what generators, classifiers and evaluations
  * take. Which adapters those are is settled anew at the begin of each call.
@@ -27,7 +29,7 @@ public interface AdaptedModel {
   }
 
   /** How many labels count in the loss: {@link TransformerModel#count}. */
-  default long count(Targets targets) {
+  default long count(LossTargets targets) {
     try (ModelCall call = newCall()) {
       return call.count(targets);
     }

@@ -2,8 +2,11 @@ package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 
 /**
@@ -70,7 +73,7 @@ public final class ModelCall implements AutoCloseable {
   }
 
   /** How many labels count in the loss: {@link TransformerModel#count}. */
-  public long count(Targets targets) {
+  public long count(LossTargets targets) {
     return model.count(targets, adapters);
   }
 

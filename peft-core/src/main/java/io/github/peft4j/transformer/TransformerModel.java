@@ -7,17 +7,26 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.tuner.ActiveAdapters;
-import io.github.peft4j.tuner.AdapterLayers;
+import io.github.peft4j.transformer.block.Body;
+import io.github.peft4j.transformer.block.Head;
+import io.github.peft4j.transformer.block.NamedBlock;
+import io.github.peft4j.transformer.block.Stack;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Calls;
-import io.github.peft4j.tuner.Composition;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -68,9 +77,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * @param architecture the class of the model with its head, such as {@code LlamaForCausalLM}
    * @param bodyPrefix what the names of the body's modules begin with, such as {@code "model."}
    */
-  record Names(String architecture, String bodyPrefix) {}
+  public record Names(String architecture, String bodyPrefix) {}
 
-  TransformerModel(
+  public TransformerModel(
       ModelConfig config,
       Task task,
       Names names,
@@ -308,7 +317,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * What an encoder-decoder's decoder reads while it learns to write these labels: the start token
    * and all labels but the last.
    *
-   * @param labels [B][U], {@link Targets#IGNORED} where none counts
+   * @param labels [B][U], {@link LossTargets#IGNORED} where none counts
    */
   public long[][] shiftRight(long[][] labels) {
     long start = config.tokenId("decoder_start_token_id");
@@ -317,7 +326,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     for (int b = 0; b < labels.length; b++) {
       shifted[b][0] = start;
       for (int t = 1; t < labels[b].length; t++) {
-        shifted[b][t] = labels[b][t - 1] == Targets.IGNORED ? pad : labels[b][t - 1];
+        shifted[b][t] = labels[b][t - 1] == LossTargets.IGNORED ? pad : labels[b][t - 1];
       }
     }
     return shifted;
@@ -327,7 +336,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * How many labels count in the loss. A language model predicts each from what stands before it:
    * the first of a row counts if adapters put virtual tokens in front.
    */
-  public long count(Targets targets, ActiveAdapters adapters) {
+  public long count(LossTargets targets, ActiveAdapters adapters) {
     List<Stack> stacks = body.stacks();
     return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters)).count();
   }

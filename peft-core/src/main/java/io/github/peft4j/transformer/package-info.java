@@ -1,7 +1,4 @@
-/**
- * Transformers as DJL blocks with Hugging Face's module names, put together from a few parts by the
- * data of their family, and publishing the sites that adapters rewrite.
- */
+/** The frozen model: {@link io.github.peft4j.transformer.TransformerModel}. */
 @NullMarked
 package io.github.peft4j.transformer;
 

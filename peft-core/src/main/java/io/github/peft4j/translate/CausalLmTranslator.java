@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.translate.Batchifier;
 import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;

@@ -7,10 +7,10 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.translate.Batchifier;
 import ai.djl.translate.Translator;
 import ai.djl.translate.TranslatorContext;
-import io.github.peft4j.data.EncodedExample;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
-import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.List;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.peft4j.translate;
 
-import io.github.peft4j.data.EncodedExample;
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
 
 /**

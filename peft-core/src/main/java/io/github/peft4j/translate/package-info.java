@@ -1,17 +1,4 @@
-/**
- * Text in, answers out: {@link io.github.peft4j.translate.TextClassifier} for direct use, and
- * translators for DJL's own {@code Predictor}.
- *
- * <pre>{@code
- * try (Model djl = Model.newInstance("reviews", "PyTorch")) {
- *   djl.setBlock(model);                                                  // a PeftModel
- *   try (var predictor =
- *       djl.newPredictor(new TextClassificationTranslator(model, model.tokenizer()))) {
- *     Classifications verdict = predictor.predict("a fine film");
- *   }
- * }
- * }</pre>
- */
+/** Translators for DJL's predictors, and classification of texts. */
 @NullMarked
 package io.github.peft4j.translate;
 

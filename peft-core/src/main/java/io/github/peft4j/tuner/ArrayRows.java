@@ -8,9 +8,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Arrays (B, …), split and joined along their first dimension. */
-final class ArrayRows implements Joining<NDArray> {
+public final class ArrayRows implements Joining<NDArray> {
 
-  static final ArrayRows INSTANCE = new ArrayRows();
+  public static final ArrayRows INSTANCE = new ArrayRows();
 
   private static final Kernel NARROW =
       Kernel.of(
@@ -61,7 +61,7 @@ final class ArrayRows implements Joining<NDArray> {
   }
 
   /** Null stays null. */
-  @Nullable NDArray selectIfAny(@Nullable NDArray value, Rows rows) {
+  public @Nullable NDArray selectIfAny(@Nullable NDArray value, Rows rows) {
     return value == null ? null : select(value, rows);
   }
 

@@ -45,12 +45,12 @@ public final class BatchRows {
   }
 
   /** The part of a split that is computed, or null if the rows are still whole. */
-  @Nullable Integer partOf(Object split) {
+  public @Nullable Integer partOf(Object split) {
     return parts.get(split);
   }
 
   /** The same with the row of each of so many items known: where items are rows, itself. */
-  BatchRows of(long items) {
+  public BatchRows of(long items) {
     if (rowOf == null) {
       return new BatchRows(LongStream.range(0, items).toArray(), items, parts);
     }
@@ -62,12 +62,12 @@ public final class BatchRows {
   }
 
   /** How many rows there are, once known. */
-  long batch() {
+  public long batch() {
     return batch;
   }
 
   /** The items whose row is in this part of the batch, once known. */
-  Rows items(int[] partOf, int part) {
+  public Rows items(int[] partOf, int part) {
     return Rows.of(items(requireNonNull(rowOf), partOf, part));
   }
 
@@ -81,7 +81,7 @@ public final class BatchRows {
    *
    * @param partOf the part of each row
    */
-  BatchRows in(Object split, int[] partOf, int part) {
+  public BatchRows in(Object split, int[] partOf, int part) {
     Map<Object, Integer> inner = new HashMap<>(parts);
     inner.put(split, part);
     if (rowOf == null) {

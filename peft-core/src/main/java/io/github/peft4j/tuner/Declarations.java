@@ -40,7 +40,7 @@ public final class Declarations {
   }
 
   /** See {@link TunerLayer#reads}. */
-  public Shared reads(Shared value) {
+  public SharedTensor reads(SharedTensor value) {
     return layer.reads(value);
   }
 }

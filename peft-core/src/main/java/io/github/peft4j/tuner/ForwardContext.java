@@ -23,10 +23,10 @@ public interface ForwardContext {
   boolean isTraining();
 
   /** Whether queries may see nothing at all: padding on the left of a stack that is causal. */
-  boolean isBlind();
+  boolean hasFullyMaskedQueries();
 
   /** The value of this pass, computed before the first layer. */
-  NDArray value(Shared shared);
+  NDArray value(SharedTensor shared);
 
   /** How the segments of this pass are run. */
   Tape tape();

@@ -7,12 +7,12 @@ import org.jspecify.annotations.Nullable;
  * Two layers of one adapter at one site: what the outer one takes for the frozen computation
  * contains the inner one. Their tensors stay theirs.
  */
-final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
+public final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
 
   private final TunerLayer<I, O> inner;
   private final TunerLayer<I, O> outer;
 
-  Nested(TunerLayer<I, O> inner, TunerLayer<I, O> outer) {
+  public Nested(TunerLayer<I, O> inner, TunerLayer<I, O> outer) {
     this.inner = inner;
     this.outer = outer;
     includes(inner);

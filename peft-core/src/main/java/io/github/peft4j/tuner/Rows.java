@@ -12,7 +12,7 @@ public final class Rows {
   }
 
   /** These rows. */
-  static Rows of(LongStream numbers) {
+  public static Rows of(LongStream numbers) {
     return new Rows(numbers.toArray());
   }
 
@@ -42,7 +42,7 @@ public final class Rows {
   }
 
   /** Where each row of 0, 1, … stands among them: the order that undoes them. */
-  Rows inverse() {
+  public Rows inverse() {
     long[] places = new long[numbers.length];
     for (int i = 0; i < numbers.length; i++) {
       places[Math.toIntExact(numbers[i])] = i;

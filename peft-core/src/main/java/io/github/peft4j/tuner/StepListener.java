@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.injection.Sites;
 import java.util.Map;
 
 /**

@@ -30,7 +30,7 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
    *
    * @param trained whether it is trained; a file's value is used either way
    */
-  TrainableCopy(String key, NDArray initial, boolean trained) {
+  public TrainableCopy(String key, NDArray initial, boolean trained) {
     this.copy = trained ? trainable(key, initial) : buffer(key, initial);
   }
 

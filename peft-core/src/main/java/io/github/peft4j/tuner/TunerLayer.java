@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -31,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
-  private final List<Shared> shared = new ArrayList<>();
+  private final List<SharedTensor> shared = new ArrayList<>();
 
   /** Computes the site's output with this layer in it. */
   @Override
@@ -119,20 +120,20 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /** Declares that this layer reads a tensor that is computed once a run. */
-  protected final Shared reads(Shared value) {
+  protected final SharedTensor reads(SharedTensor value) {
     shared.add(value);
     return value;
   }
 
   /** What this layer reads that is computed once a run. */
-  final List<Shared> shared() {
+  public final List<SharedTensor> shared() {
     return shared;
   }
 
   /** Whether a gradient is wanted by this layer. */
   public final boolean trains() {
     return trainables.stream().anyMatch(Trainable::trains)
-        || shared.stream().anyMatch(Shared::trains);
+        || shared.stream().anyMatch(SharedTensor::trains);
   }
 
   /** The tensors in order of declaration. */

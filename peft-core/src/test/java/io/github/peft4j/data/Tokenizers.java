@@ -1,12 +1,12 @@
 package io.github.peft4j.data;
 
 /** Small tokenizers to test with. */
-final class Tokenizers {
+public final class Tokenizers {
 
   private Tokenizers() {}
 
   /** BERT's kind, over a few words, with truncation and padding hard-coded as MiniLM's has them. */
-  static String bert() {
+  public static String bert() {
     return """
     {
       "version": "1.0",
@@ -29,7 +29,7 @@ final class Tokenizers {
   }
 
   /** A language model's kind: begins with a token, and pads with none. */
-  static String causal() {
+  public static String causal() {
     return """
     {
       "version": "1.0",

@@ -13,10 +13,10 @@ import io.github.peft4j.data.SharedFolder;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +91,7 @@ class StoriesTest {
                               model
                                   .base()
                                   .hidden(ModelInput.of(model.base().manager(), rows, null), pass),
-                              new Targets.NextTokens(rows),
+                              new LossTargets.NextTokens(rows),
                               pass,
                               1,
                               false))[0]);

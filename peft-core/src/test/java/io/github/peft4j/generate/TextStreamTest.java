@@ -2,7 +2,7 @@ package io.github.peft4j.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.peft4j.data.Tokenizer;
+import io.github.peft4j.data.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

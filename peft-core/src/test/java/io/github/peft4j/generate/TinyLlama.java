@@ -2,7 +2,7 @@ package io.github.peft4j.generate;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,8 +2,8 @@ package io.github.peft4j.io;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.peft4j.safetensors.Safetensors;
-import io.github.peft4j.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;

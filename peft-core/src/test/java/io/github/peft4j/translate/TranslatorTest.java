@@ -14,7 +14,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.TinyLlama;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.config.Task;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,21 +1,21 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.Adapter;
 import io.github.peft4j.Peft;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.training.LoraFa;
-import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;
 import java.util.List;
@@ -162,7 +162,7 @@ public final class Bench {
       PeftModel model, AdamW optimizer, TrainingRule.Correction correction, boolean recompute) {
     Backpropagation backpropagation = new Backpropagation(model, recompute);
     long[][] ids = ids(model);
-    Targets targets = targets(model, ids);
+    LossTargets targets = targets(model, ids);
     long labels = model.count(targets);
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
@@ -194,10 +194,10 @@ public final class Bench {
     return ids;
   }
 
-  private static Targets targets(PeftModel model, long[][] ids) {
+  private static LossTargets targets(PeftModel model, long[][] ids) {
     return model.base().task().type() == Task.Type.SEQ_CLS
-        ? new Targets.Classes(new long[ids.length])
-        : new Targets.NextTokens(ids);
+        ? new LossTargets.Classes(new long[ids.length])
+        : new LossTargets.NextTokens(ids);
   }
 
   private String json(

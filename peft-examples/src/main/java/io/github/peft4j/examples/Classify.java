@@ -6,7 +6,7 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.pretrained.MiniLm;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalDouble;

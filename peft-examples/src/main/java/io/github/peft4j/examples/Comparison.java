@@ -1,11 +1,11 @@
 package io.github.peft4j.examples;
 
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
-import io.github.peft4j.train.Metrics;
 import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.io.UncheckedIOException;

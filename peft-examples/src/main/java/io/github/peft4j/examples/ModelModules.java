@@ -1,7 +1,7 @@
 package io.github.peft4j.examples;
 
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.site.Site;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;

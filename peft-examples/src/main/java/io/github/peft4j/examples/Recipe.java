@@ -1,7 +1,8 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
@@ -25,9 +26,8 @@ import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.LearningRateSchedule;
+import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.TargetModules;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

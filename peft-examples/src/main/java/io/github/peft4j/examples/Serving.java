@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.transformer.ModelInput;
+import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

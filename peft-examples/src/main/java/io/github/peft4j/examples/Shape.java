@@ -4,8 +4,8 @@ import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
 import io.github.peft4j.pretrained.MiniLm;
-import io.github.peft4j.transformer.ModelConfig;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -19,7 +19,7 @@ import java.util.Map;
  * @param intermediate width inside the feed-forward blocks
  * @param vocabulary number of tokens
  */
-record Shape(
+public record Shape(
     int hidden, int layers, int heads, int keyValueHeads, int intermediate, int vocabulary) {
 
   private static final Map<String, Shape> LLAMAS =

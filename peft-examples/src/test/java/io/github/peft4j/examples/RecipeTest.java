@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.pretrained.MiniLm;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Path;
 import java.util.List;

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Adapter;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.composition.Average;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
@@ -37,9 +39,7 @@ import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.Average;
-import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -341,7 +341,7 @@ class CompositionTest {
   private static Map<String, double[]> gradients(
       TinyModel tiny, PeftModel model, Composition composition, boolean recompute) {
     model.activate(composition);
-    Targets targets = tiny.targets();
+    LossTargets targets = tiny.targets();
     new Backpropagation(model, recompute)
         .run(tiny.input(model), targets, 1.0 / model.count(targets), 0);
     Map<String, double[]> gradients = new LinkedHashMap<>();

@@ -7,17 +7,17 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.transformer.Task;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -116,10 +116,10 @@ class DoraTest {
     return gradients;
   }
 
-  private static Targets targets(PeftModel model, long[][] ids) {
+  private static LossTargets targets(PeftModel model, long[][] ids) {
     return model.base().task().type() == Task.Type.SEQ_CLS
-        ? new Targets.Classes(Arrays.stream(ids).mapToLong(row -> row[0] % 3).toArray())
-        : new Targets.NextTokens(ids);
+        ? new LossTargets.Classes(Arrays.stream(ids).mapToLong(row -> row[0] % 3).toArray())
+        : new LossTargets.NextTokens(ids);
   }
 
   private static double[] doubles(NDArray array) {

@@ -6,9 +6,9 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.Adapter;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
@@ -22,12 +22,12 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.ActiveAdapters;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -82,7 +82,7 @@ class DropoutsTest {
 
   private static double loss(PeftModel model, boolean recompute, long seed) {
     Backpropagation backpropagation = new Backpropagation(model, recompute);
-    Targets targets = TinyModel.LLAMA.targets();
+    LossTargets targets = TinyModel.LLAMA.targets();
     return backpropagation.run(TinyModel.LLAMA.input(model), targets, 1, seed);
   }
 
@@ -211,7 +211,8 @@ class DropoutsTest {
 
   private static Shape layerOutput(PeftModel model, NDArray x) {
     var site = model.adapter(PeftModel.DEFAULT).rewrites().get(0).site();
-    return new Shape(x.getShape().get(0), ((io.github.peft4j.tuner.LinearSite) site).outFeatures());
+    return new Shape(
+        x.getShape().get(0), ((io.github.peft4j.tuner.site.LinearSite) site).outFeatures());
   }
 
   private static double binomial(int n, int k, double p) {

@@ -9,6 +9,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.composition.Fusing;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
@@ -16,17 +18,15 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.ActiveAdapters;
-import io.github.peft4j.tuner.Composition;
+import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Fusing;
-import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -170,7 +170,7 @@ class FusionTest {
       List<double[]> before = values(model, "a", "b");
       double[] start = logits(tiny, model);
       Backpropagation backpropagation = new Backpropagation(model, true);
-      Targets targets = tiny.targets();
+      LossTargets targets = tiny.targets();
       try (AdamW optimizer = new AdamW(trained, 0)) {
         for (int step = 0; step < 2; step++) {
           backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
@@ -203,7 +203,7 @@ class FusionTest {
   @EnumSource(names = {"LLAMA", "BERT", "T5"})
   void gradientsAreThoseOfFiniteDifferences(TinyModel tiny) {
     try (PeftModel model = fused(tiny, FusionConfig.of("a", "b"))) {
-      Targets targets = tiny.targets();
+      LossTargets targets = tiny.targets();
       for (boolean recompute : new boolean[] {false, true}) {
         Backpropagation backpropagation = new Backpropagation(model, recompute);
         for (Trainable tensor : model.trainables()) {

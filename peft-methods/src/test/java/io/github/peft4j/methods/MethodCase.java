@@ -1,6 +1,6 @@
 package io.github.peft4j.methods;
 
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.PeftConfig;
 import java.util.Arrays;
 import java.util.function.Predicate;
 import java.util.stream.Stream;

@@ -1,27 +1,27 @@
 package io.github.peft4j.methods;
 
-import static io.github.peft4j.Closeness.assertClose;
+import static io.github.peft4j.methods.adapter.Closeness.assertClose;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Adapter;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -113,7 +113,7 @@ abstract class MethodContract {
   private static Map<String, float[]> gradients(
       TinyModel tiny, PeftModel model, boolean recompute) {
     Backpropagation backpropagation = new Backpropagation(model, recompute);
-    Targets targets = tiny.targets();
+    LossTargets targets = tiny.targets();
     backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), 0);
     backpropagation.penalty();
     Map<String, float[]> gradients = new LinkedHashMap<>();
@@ -135,7 +135,7 @@ abstract class MethodContract {
 
   private static void train(TinyModel tiny, PeftModel model, int steps) {
     Backpropagation backpropagation = new Backpropagation(model, false);
-    Targets targets = tiny.targets();
+    LossTargets targets = tiny.targets();
     try (AdapterTraining training = model.train(NAME);
         AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
       for (int step = 1; step <= steps; step++) {

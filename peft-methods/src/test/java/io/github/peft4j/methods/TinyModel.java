@@ -3,10 +3,10 @@ package io.github.peft4j.methods;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.safetensors.SafetensorsWriter;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Targets;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -52,7 +52,7 @@ enum TinyModel {
   private static final long M = 24;
   private static final long V = 32;
   private static final long[][] IDS = {{5, 6, 7, 8, 9}, {9, 4, 30, 5, 0}};
-  private static final long[][] ANSWERS = {{7, 8, 2}, {12, 2, Targets.IGNORED}};
+  private static final long[][] ANSWERS = {{7, 8, 2}, {12, 2, LossTargets.IGNORED}};
   private static final long[][] MASK = {{1, 1, 1, 1, 1}, {1, 1, 1, 1, 0}};
 
   static {
@@ -96,13 +96,14 @@ enum TinyModel {
     return ModelInput.of(manager, new long[][] {whole}, null);
   }
 
-  Targets targets() {
+  LossTargets targets() {
     if (this == T5) {
-      return new Targets.Tokens(ANSWERS);
+      return new LossTargets.Tokens(ANSWERS);
     }
     return this == BERT
-        ? new Targets.Classes(new long[] {0, 2})
-        : new Targets.NextTokens(new long[][] {{5, 6, 7, 8, 9}, {9, 4, 30, 5, Targets.IGNORED}});
+        ? new LossTargets.Classes(new long[] {0, 2})
+        : new LossTargets.NextTokens(
+            new long[][] {{5, 6, 7, 8, 9}, {9, 4, 30, 5, LossTargets.IGNORED}});
   }
 
   private synchronized Path folder() {

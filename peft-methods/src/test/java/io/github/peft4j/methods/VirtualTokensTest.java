@@ -7,13 +7,13 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
-import io.github.peft4j.PeftConfig;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptInit;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
@@ -22,14 +22,14 @@ import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningInit;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.KeyValueCache;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.tuner.EmbeddingSite;
+import io.github.peft4j.transformer.pass.KeyValueCache;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +91,8 @@ class VirtualTokensTest {
 
   @Test
   void theFirstLabelCountsBehindVirtualTokens() {
-    Targets targets = new Targets.NextTokens(new long[][] {{5, 6, 7}, {5, 6, Targets.IGNORED}});
+    LossTargets targets =
+        new LossTargets.NextTokens(new long[][] {{5, 6, 7}, {5, 6, LossTargets.IGNORED}});
     try (PeftModel model = adapted(TinyModel.LLAMA, PromptTuningConfig.ofVirtualTokens(3))) {
       assertThat(model.count(targets)).isEqualTo(5);
       assertThat(model.disable().count(targets)).isEqualTo(3);
@@ -201,7 +202,7 @@ class VirtualTokensTest {
   }
 
   private static void train(PeftModel model) {
-    Targets targets = TinyModel.LLAMA.targets();
+    LossTargets targets = TinyModel.LLAMA.targets();
     double scale = 1.0 / model.count(targets);
     new Backpropagation(model, false).run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

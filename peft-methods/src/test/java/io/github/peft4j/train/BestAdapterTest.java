@@ -5,9 +5,14 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.Provenance;
+import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.train.TrainingReport.Ending;
+import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.report.EndEvent;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;

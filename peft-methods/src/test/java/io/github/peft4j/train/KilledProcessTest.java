@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingListener;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;

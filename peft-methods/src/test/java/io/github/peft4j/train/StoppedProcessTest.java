@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import java.io.BufferedReader;
 import java.io.IOException;

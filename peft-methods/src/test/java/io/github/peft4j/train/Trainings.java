@@ -2,12 +2,14 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingListener;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.methods.common.linear.TargetedMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -33,7 +33,7 @@ public final class AdaLora extends TargetedMethod<AdaLoraConfig> {
   }
 
   private static AdaLoraLinear layer(
-      LinearSite site, AdaLoraConfig config, double penalty, Initial initial) {
+      LinearSite site, AdaLoraConfig config, double penalty, Initializer initial) {
     boolean plain = config.initLoraWeights();
     int r = config.rankOf(site.name());
     double deviation = plain ? 0.02 : 1;

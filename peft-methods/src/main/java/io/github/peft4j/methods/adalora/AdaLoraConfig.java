@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.adalora;
 
 import com.google.gson.annotations.SerializedName;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
@@ -44,7 +44,7 @@ public record AdaLoraConfig(
     @Nullable RankPattern rankPattern,
     double loraAlpha,
     double loraDropout,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean initLoraWeights,
     boolean fanInFanOut)

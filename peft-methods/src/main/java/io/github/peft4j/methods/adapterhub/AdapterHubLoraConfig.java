@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.PeftConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

@@ -2,11 +2,11 @@ package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.io.JsonFile;
-import io.github.peft4j.tuner.HiddenSite;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.site.HiddenSite;
+import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.Locale;
 
 /**

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.adapterhub;
 
-import io.github.peft4j.AdapterHubMapping;
+import io.github.peft4j.adapter.adapterhub.AdapterHubMapping;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.ArrayList;
 import java.util.List;
 

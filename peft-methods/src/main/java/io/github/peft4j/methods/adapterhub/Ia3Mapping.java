@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.AdapterHubMapping;
-import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.adapter.adapterhub.AdapterHubMapping;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.methods.ia3.Ia3Config;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
 /** (IA)³ in AdapterHub's files, which are read only: there it is a LoRA of rank 1 that scales. */

@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.adapterhub;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.AdapterHubMapping;
+import io.github.peft4j.adapter.adapterhub.AdapterHubMapping;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
 /** LoRA in AdapterHub's files, which are read only: PEFT's config lacks the library's fields. */

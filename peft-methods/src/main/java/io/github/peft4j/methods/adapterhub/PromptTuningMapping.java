@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.adapterhub;
 
-import io.github.peft4j.AdapterHubMapping;
+import io.github.peft4j.adapter.adapterhub.AdapterHubMapping;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Site;
+import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
 /** Prompt tuning in AdapterHub's files. */

@@ -1,13 +1,13 @@
 package io.github.peft4j.methods.adaptionprompt;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
-import io.github.peft4j.tuner.AttentionSite;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.List;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.adaptionprompt;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 

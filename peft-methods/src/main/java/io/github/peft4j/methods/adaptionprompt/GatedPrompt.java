@@ -1,17 +1,17 @@
 package io.github.peft4j.methods.adaptionprompt;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.AttentionSite;
 
 /** attention(q, K, V) + g · softmax(q Kpᵀ / √d) Vp, before the output projection. */
 final class GatedPrompt extends TunerLayer<AttentionSite.Input, NDArray> {
 
   private final Prompts prompts;
 
-  GatedPrompt(AttentionSite site, int length, long dimension, Initial initial) {
+  GatedPrompt(AttentionSite site, int length, long dimension, Initializer initial) {
     this.prompts =
         new Prompts(
             site,

@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.adaptionprompt;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.SublayerSite;
 
 /** W attention(q, K, V) + g · softmax(q Kpᵀ / √d) Vp, behind the output projection W. */
 final class GatedPromptBehind extends TunerLayer<SublayerSite.Input, NDArray> {
@@ -13,7 +13,7 @@ final class GatedPromptBehind extends TunerLayer<SublayerSite.Input, NDArray> {
   private final AttentionSite site;
   private final Prompts prompts;
 
-  GatedPromptBehind(AttentionSite site, int length, long dimension, Initial initial) {
+  GatedPromptBehind(AttentionSite site, int length, long dimension, Initializer initial) {
     this.site = site;
     this.prompts =
         new Prompts(

@@ -2,9 +2,9 @@ package io.github.peft4j.methods.adaptionprompt;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.List;
 
 /** y + g · softmax(q Kpᵀ / √d) Vp, with Kp and Vp the layer's own keys and values of prompts. */

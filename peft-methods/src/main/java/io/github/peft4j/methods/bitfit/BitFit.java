@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.bitfit;
 
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
 /** BitFit: the model's biases are trained, its matrices are frozen. */

@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.boft;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /**
  * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
@@ -15,7 +15,7 @@ public final class Boft extends LinearMethod<BoftConfig> {
     super("BOFT", BoftConfig.class, Boft::layer);
   }
 
-  private static BoftLinear layer(LinearSite site, BoftConfig config, Initial initial) {
+  private static BoftLinear layer(LinearSite site, BoftConfig config, Initializer initial) {
     long in = site.inFeatures();
     long out = site.outFeatures();
     int k = config.blockSize(site.name(), in);

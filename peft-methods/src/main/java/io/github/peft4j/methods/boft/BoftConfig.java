@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.boft;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
@@ -26,7 +26,7 @@ public record BoftConfig(
     int boftBlockNum,
     int boftNButterflyFactor,
     double boftDropout,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean initWeights,
     boolean fanInFanOut)

@@ -3,8 +3,8 @@ package io.github.peft4j.methods.bottleneck;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 
 /** One of an adapter's two maps, x → W x + b. */
 interface Affine {
@@ -19,7 +19,7 @@ interface Affine {
   record Dense(Trainable w, Trainable b) implements Affine {
 
     /** A map that starts with this weight [out, in] and no bias. */
-    static Dense of(String module, NDArray w, Initial initial, Declarations layer) {
+    static Dense of(String module, NDArray w, Initializer initial, Declarations layer) {
       NDArray b = initial.zeros(w.getShape().get(0));
       return new Dense(
           layer.trainable(module + ".weight", w), layer.trainable(module + ".bias", b));

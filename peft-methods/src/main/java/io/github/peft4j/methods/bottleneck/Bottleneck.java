@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.bottleneck;
 
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.HiddenSite;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.SublayerSite;
-import io.github.peft4j.tuner.SublayerSite.Kind;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.HiddenSite;
+import io.github.peft4j.tuner.site.SublayerSite;
+import io.github.peft4j.tuner.site.SublayerSite.Kind;
 import java.util.List;
 import java.util.Objects;
 

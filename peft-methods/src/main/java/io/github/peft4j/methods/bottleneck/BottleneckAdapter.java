@@ -12,10 +12,10 @@ import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.SublayerSite;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -126,7 +126,8 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
    * @param m the width of the bottleneck
    * @param phm makes both maps as sums of Kronecker products, or null for dense ones
    */
-  BottleneckAdapter(long d, long m, Settings settings, @Nullable PhmLinears phm, Initial initial) {
+  BottleneckAdapter(
+      long d, long m, Settings settings, @Nullable PhmLinears phm, Initializer initial) {
     Norms norms = settings.norms;
     this.parallel = settings.parallel;
     this.normalised = norms.originalLnBefore();
@@ -163,7 +164,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
             : scaling.value() == 1 ? null : SCALE_FIXED.with("s", scaling.value());
   }
 
-  private Norm norm(String key, long d, Initial initial) {
+  private Norm norm(String key, long d, Initializer initial) {
     return new Norm(
         trainable(key + ".weight", initial.filled(1, d)),
         trainable(key + ".bias", initial.zeros(d)));

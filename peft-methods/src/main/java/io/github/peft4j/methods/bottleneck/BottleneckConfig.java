@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.bottleneck;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.bottleneck.fields.InitWeights;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.bottleneck.fields.NonLinearity;

@@ -5,9 +5,9 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.bottleneck.fields.InitWeights;
 import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -64,7 +64,7 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
    * @param d D, 2 at least
    * @param reduction r
    */
-  Coupling(long d, double reduction, NonLinearity f, Initial initial) {
+  Coupling(long d, double reduction, NonLinearity f, Initializer initial) {
     long first = d / 2;
     subnet("F", d - first, first, reduction, initial);
     subnet("G", first, d - first, reduction, initial);
@@ -72,7 +72,7 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
     this.uncouple = UNCOUPLE.with("f", f.expression());
   }
 
-  private void subnet(String name, long in, long out, double reduction, Initial initial) {
+  private void subnet(String name, long in, long out, double reduction, Initializer initial) {
     long m = (long) (in / reduction);
     if (m < 1) {
       throw new IllegalArgumentException(

@@ -5,9 +5,9 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.bottleneck.fields.Phm;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,10 +69,10 @@ final class PhmLinears {
       return second == null ? first.value() : PRODUCT.call(first.value(), second.value());
     }
 
-    Shared shared() {
+    SharedTensor shared() {
       return second == null
-          ? new Shared(List.of(first), context -> COPY.call(first.value()))
-          : new Shared(List.of(first, second), context -> value());
+          ? new SharedTensor(List.of(first), context -> COPY.call(first.value()))
+          : new SharedTensor(List.of(first, second), context -> value());
     }
   }
 
@@ -95,12 +95,12 @@ final class PhmLinears {
   }
 
   private final Phm config;
-  private final Initial initial;
+  private final Initializer initial;
   private final long p;
-  private final Map<String, Shared> shared = new HashMap<>();
+  private final Map<String, SharedTensor> shared = new HashMap<>();
 
   /** The maps of one adapter, in all layers. */
-  PhmLinears(Phm config, Initial initial) {
+  PhmLinears(Phm config, Initializer initial) {
     this.config = config;
     this.initial = initial;
     this.p = config.phmDim();
@@ -140,7 +140,7 @@ final class PhmLinears {
   private Function<ForwardContext, NDArray> matrices(
       String key, boolean common, Supplier<Matrices> fresh, Declarations layer) {
     if (common) {
-      Shared value = layer.reads(shared.computeIfAbsent(key, k -> fresh.get().shared()));
+      SharedTensor value = layer.reads(shared.computeIfAbsent(key, k -> fresh.get().shared()));
       return context -> context.value(value);
     }
     Matrices own = fresh.get();

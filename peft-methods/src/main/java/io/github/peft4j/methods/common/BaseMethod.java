@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.common;
 
-import io.github.peft4j.PeftConfig;
-import io.github.peft4j.PeftMethod;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.method.PeftMethod;
 
 /** A method of a fixed type and config. */
 public abstract class BaseMethod<C extends PeftConfig> implements PeftMethod<C> {

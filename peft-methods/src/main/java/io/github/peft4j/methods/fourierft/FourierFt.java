@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.fourierft;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.kernel.TorchRandom;
 import io.github.peft4j.methods.common.linear.LinearMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Arrays;
 
 /**
@@ -18,7 +18,8 @@ public final class FourierFt extends LinearMethod<FourierFtConfig> {
     super("FOURIERFT", FourierFtConfig.class, FourierFt::layer);
   }
 
-  private static FourierFtLinear layer(LinearSite site, FourierFtConfig config, Initial initial) {
+  private static FourierFtLinear layer(
+      LinearSite site, FourierFtConfig config, Initializer initial) {
     long elements = site.inFeatures() * site.outFeatures();
     int n = config.frequenciesOf(site.name());
     Configs.require(

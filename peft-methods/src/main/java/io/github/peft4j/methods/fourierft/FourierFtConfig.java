@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.fourierft;
 
-import io.github.peft4j.ConfigCheck;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.ConfigCheck;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
@@ -26,7 +26,7 @@ public record FourierFtConfig(
     int nFrequency,
     double scaling,
     int randomLocSeed,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean initWeights,
     Map<String, Integer> nFrequencyPattern,

@@ -5,10 +5,10 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** y = W x + b + s Re(F⁻¹(S)) x, with n trained elements of the spectrum S [out, in]. */
 final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {

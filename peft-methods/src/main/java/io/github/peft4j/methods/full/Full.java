@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.full;
 
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Sites;
 
 /** Full fine-tuning: a copy of every tensor is trained in place of the frozen one. */
 public final class Full extends BaseMethod<FullConfig> {

@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.fusion;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.Composition;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.List;
 
 /**

@@ -2,15 +2,15 @@ package io.github.peft4j.methods.fusion;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import io.github.peft4j.composition.Fusing;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Fusing;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.SublayerSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -81,7 +81,7 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
       boolean queryBeforeNorm,
       boolean regularized,
       double dropout,
-      Initial initial) {
+      Initializer initial) {
     this.queryWeight = trainable("query.weight", initial.normal(0.02, d, d));
     this.queryBias = trainable("query.bias", initial.zeros(d));
     this.keyWeight = trainable("key.weight", initial.normal(0.02, d, d));
@@ -93,7 +93,7 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
   }
 
   /** Ones on the diagonal and a millionth elsewhere, as AdapterHub starts. */
-  private static NDArray nearIdentity(long d, Initial initial) {
+  private static NDArray nearIdentity(long d, Initializer initial) {
     int n = Math.toIntExact(d);
     float[] values = new float[n * n];
     for (int i = 0; i < values.length; i++) {

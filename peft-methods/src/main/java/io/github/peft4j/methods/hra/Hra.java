@@ -2,7 +2,7 @@ package io.github.peft4j.methods.hra;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.linear.LinearMethod;
-import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.tuner.injection.Initializer;
 
 /**
  * HRA (Yuan et al. 2024): W H₁ H₂ … Hᵣ x, with Householder reflections Hᵢ = 1 - 2 uᵢ uᵢᵀ / ‖uᵢ‖².
@@ -22,7 +22,7 @@ public final class Hra extends LinearMethod<HraConfig> {
   }
 
   /** Pairs of equal columns, which undo each other; equal ones have no orthonormal basis. */
-  private static NDArray columns(HraConfig config, int in, Initial initial) {
+  private static NDArray columns(HraConfig config, int in, Initializer initial) {
     int r = config.r();
     if (!config.initWeights() || config.applyGs() || r % 2 == 1) {
       return initial.kaimingUniform(in, r);

@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.hra;
 
 import com.google.gson.annotations.SerializedName;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
@@ -22,7 +22,7 @@ import io.github.peft4j.withers.Withers;
 public record HraConfig(
     int r,
     @SerializedName("apply_GS") boolean applyGs,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean initWeights)
     implements LinearConfig<HraConfig>, HraConfigWithers {

@@ -2,11 +2,11 @@ package io.github.peft4j.methods.ia3;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.LinearSite.Role;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.LinearSite.Role;
 
 /** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
 public final class Ia3 extends TargetedMethod<Ia3Config> {
@@ -29,7 +29,7 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
 
   /** Ones, which change nothing, or normal. */
   private static NDArray start(Ia3Config config, Sites sites, long... shape) {
-    Initial initial = sites.initial();
+    Initializer initial = sites.initial();
     return config.initIa3Weights() ? initial.filled(1, shape) : initial.normal(1, shape);
   }
 

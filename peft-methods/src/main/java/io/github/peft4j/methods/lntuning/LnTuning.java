@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.lntuning;
 
 import io.github.peft4j.methods.common.linear.TargetedMethod;
-import io.github.peft4j.tuner.NormSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.NormSite;
 
 /** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
 public final class LnTuning extends TargetedMethod<LnTuningConfig> {

@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.lntuning;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.TargetedConfig;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.TargetedConfig;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

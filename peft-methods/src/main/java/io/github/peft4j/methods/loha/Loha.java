@@ -2,8 +2,8 @@ package io.github.peft4j.methods.loha;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.methods.common.linear.RowDropout;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /**
  * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, a product of rank r² out of factors of rank r (Hyeon-Woo et
@@ -16,7 +16,7 @@ public final class Loha extends LinearMethod<LohaConfig> {
     super("LOHA", LohaConfig.class, Loha::layer);
   }
 
-  private static LohaLinear layer(LinearSite site, LohaConfig config, Initial initial) {
+  private static LohaLinear layer(LinearSite site, LohaConfig config, Initializer initial) {
     int r = config.ranks().of(site.name());
     long in = site.inFeatures();
     long out = site.outFeatures();

@@ -2,8 +2,8 @@ package io.github.peft4j.methods.lokr;
 
 import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.methods.common.linear.RowDropout;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /**
  * LoKr: W x + s (C ⊗ D) x, with the Kronecker product of a small matrix C and a larger one D, which
@@ -16,7 +16,7 @@ public final class Lokr extends LinearMethod<LokrConfig> {
     super("LOKR", LokrConfig.class, Lokr::layer);
   }
 
-  private static LokrLinear layer(LinearSite site, LokrConfig config, Initial initial) {
+  private static LokrLinear layer(LinearSite site, LokrConfig config, Initializer initial) {
     int r = config.ranks().of(site.name());
     return new LokrLinear(
         LokrLinear.Sizes.of(site, r, config.decomposeFactor(), config.decomposeBoth()),

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.lokr;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.Ranks;
-import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.withers.Withers;
 import java.util.Map;
 
@@ -35,7 +35,7 @@ public record LokrConfig(
     int decomposeFactor,
     boolean rankDropoutScale,
     boolean useEffectiveConv2d,
-    Targets targets,
+    ModuleTargets targets,
     LokrInitialization initWeights,
     Map<String, Integer> rankPattern,
     Map<String, Double> alphaPattern)

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.lokr;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /** How LoKr's factors start: {@code init_weights}. */
 public enum LokrInitialization implements JsonChoice {

@@ -6,11 +6,11 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -80,7 +80,7 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
       LokrInitialization start,
       RowDropout dropout,
       boolean transposed,
-      Initial initial) {
+      Initializer initial) {
     boolean zeroC = start == LokrInitialization.DEFAULT;
     boolean zeroD = start == LokrInitialization.LYCORIS;
     boolean wholeC = sizes.wholeC;
@@ -120,7 +120,7 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
             .with("d", wholeD ? "d" : "torch.mm(d1, d2)");
   }
 
-  private void factor(String key, boolean zero, long rows, long columns, Initial initial) {
+  private void factor(String key, boolean zero, long rows, long columns, Initializer initial) {
     factors.add(
         trainable(
             key, zero ? initial.zeros(rows, columns) : initial.kaimingUniform(rows, columns)));

@@ -1,13 +1,13 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.LowRankMethod;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.method.LowRankMethod;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.tokens.TrainableTokens;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.TargetModules;
-import io.github.peft4j.tuner.WeightTying;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.injection.WeightTying;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;

@@ -1,14 +1,14 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.ConfigCheck;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.ConfigCheck;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.Ranks;
-import io.github.peft4j.methods.common.linear.Targets;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.tokens.TokenIndices;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 import java.util.Collections;
 import java.util.List;
@@ -48,7 +48,7 @@ public record LoraConfig(
     int r,
     double loraAlpha,
     double loraDropout,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean useRslora,
     LoraInitialization initLoraWeights,

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.lora;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.Ranks;
 import io.github.peft4j.methods.lora.dora.DoraEmbedding;
@@ -15,12 +15,12 @@ import io.github.peft4j.methods.lora.factors.TableFactors;
 import io.github.peft4j.methods.lora.factors.TiedFactors;
 import io.github.peft4j.methods.lora.init.InitialFactors;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.tuner.EmbeddingSite;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +31,7 @@ final class LoraLayers {
   private final Ranks ranks;
   private final LoraInitialization how;
   private final Sites sites;
-  private final Initial initial;
+  private final Initializer initial;
   private final @Nullable WeightNorms norms;
 
   LoraLayers(LoraConfig config, Sites sites) {

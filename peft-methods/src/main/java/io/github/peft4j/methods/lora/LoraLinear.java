@@ -7,10 +7,10 @@ import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.methods.lora.factors.LowRankProduct;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 import org.jspecify.annotations.Nullable;
 
 /** y = W x + b + s (B A dropout(x) + β), with A [r, in], B [out, r] and β [out] if asked for. */

@@ -1,15 +1,15 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.lora.factors.Factors;
-import io.github.peft4j.tuner.EmbeddingSite;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.TargetModules;
-import io.github.peft4j.tuner.WeightTying;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.injection.WeightTying;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
 /**
@@ -32,7 +32,7 @@ record LoraTargets(
    * @throws IllegalArgumentException if there are none
    */
   static LoraTargets of(LoraConfig config, Sites sites) {
-    Targets modules = modules(config);
+    ModuleTargets modules = modules(config);
     List<LinearSite> tied = isTied(config, sites) ? sites.tokenTable().outputs() : List.of();
     Selection<LinearSite> linear =
         modules.linear(sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
@@ -43,7 +43,7 @@ record LoraTargets(
   }
 
   /** Which modules; none where tensors alone are meant. */
-  static Targets modules(LoraConfig config) {
+  static ModuleTargets modules(LoraConfig config) {
     return config.targetModules() == null && targetsTensors(config)
         ? config.targets().targetModules(TargetModules.of(List.of()))
         : config.targets();

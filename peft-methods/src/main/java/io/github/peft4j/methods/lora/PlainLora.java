@@ -1,15 +1,15 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.Adapter;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.tuner.Sites;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Sites;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

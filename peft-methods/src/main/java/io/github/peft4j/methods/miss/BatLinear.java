@@ -4,11 +4,11 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 
 /**
  * Bat, MiSS's block affine variant: y = (W + Δ) x + b. W is cut into blocks Wᵢⱼ [r, r], and Δᵢⱼ =

@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.miss;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** MiSS (Kang and Yin 2024): W x + Dᵀ Σⱼ xⱼ, where the xⱼ are the shards of length r of x. */
 public final class Miss extends LinearMethod<MissConfig> {
@@ -16,13 +16,13 @@ public final class Miss extends LinearMethod<MissConfig> {
   }
 
   private static TunerLayer<NDArray, NDArray> layer(
-      LinearSite site, MissConfig config, Initial initial) {
+      LinearSite site, MissConfig config, Initializer initial) {
     return config.initWeights() == MissInitialization.BAT
         ? bat(site, config.r(), initial)
         : miss(site, config, initial);
   }
 
-  private static MissLinear miss(LinearSite site, MissConfig config, Initial initial) {
+  private static MissLinear miss(LinearSite site, MissConfig config, Initializer initial) {
     long out = site.outFeatures();
     long width = config.initWeights() == MissInitialization.MINI ? config.miniR() : out;
     Configs.require(
@@ -39,7 +39,7 @@ public final class Miss extends LinearMethod<MissConfig> {
         config.missDropout());
   }
 
-  private static BatLinear bat(LinearSite site, int r, Initial initial) {
+  private static BatLinear bat(LinearSite site, int r, Initializer initial) {
     long in = site.inFeatures();
     long out = site.outFeatures();
     Configs.require(

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.miss;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
@@ -21,7 +21,7 @@ public record MissConfig(
     int r,
     double missDropout,
     int miniR,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     MissInitialization initWeights)
     implements LinearConfig<MissConfig>, MissConfigWithers {

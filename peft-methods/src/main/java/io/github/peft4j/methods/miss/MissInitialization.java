@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.miss;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /** MiSS's variants: {@code init_weights}. */
 public enum MissInitialization implements JsonChoice {

@@ -5,10 +5,10 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** y = W x + b + Dᵀ Σⱼ xⱼ, with D [r, out] and the shards xⱼ of x, the last filled with zeros. */
 final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.oft;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Bias;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
@@ -29,7 +29,7 @@ public record OftConfig(
     int r,
     int oftBlockSize,
     double moduleDropout,
-    Targets targets,
+    ModuleTargets targets,
     Bias bias,
     boolean initWeights,
     boolean coft,

@@ -7,11 +7,11 @@ import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -35,7 +35,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   private final int n;
   private final @Nullable Trainable table;
   private final @Nullable EncodedPrompt encoded;
-  private final Shared pastKeyValues;
+  private final SharedTensor pastKeyValues;
 
   /**
    * A prefix.
@@ -44,7 +44,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
    * @param hidden inner width of the MLP that makes it; null if P is trained itself
    * @param zero whether it starts as zero
    */
-  Prefix(int n, ModelShape shape, @Nullable Integer hidden, boolean zero, Initial initial) {
+  Prefix(int n, ModelShape shape, @Nullable Integer hidden, boolean zero, Initializer initial) {
     this.n = n;
     long in = (long) shape.headDimension() * shape.numKeyValueHeads();
     long out = 2L * shape.numLayers() * in;
@@ -57,10 +57,10 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
     }
     Kernel split = PastKeyValues.split(n, shape.numLayers(), shape.numKeyValueHeads());
     this.pastKeyValues =
-        reads(new Shared(trainables(), context -> split.call(embeddings(context))));
+        reads(new SharedTensor(trainables(), context -> split.call(embeddings(context))));
   }
 
-  private EncodedPrompt encoded(long in, long hidden, long out, boolean zero, Initial initial) {
+  private EncodedPrompt encoded(long in, long hidden, long out, boolean zero, Initializer initial) {
     Trainable e = beside(NAME + "embedding.weight", initial.normal(1, n, in));
     Trainable w1 = beside(NAME + "transform.0.weight", initial.kaimingUniform(hidden, in));
     Trainable b1 =
@@ -92,7 +92,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, InputSite.Sequence>
   }
 
   /** Keys and values (2 L, K, n, d), computed once a run. */
-  Shared pastKeyValues() {
+  SharedTensor pastKeyValues() {
     return pastKeyValues;
   }
 

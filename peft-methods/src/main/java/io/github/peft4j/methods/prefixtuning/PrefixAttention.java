@@ -2,10 +2,10 @@ package io.github.peft4j.methods.prefixtuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.AttentionSite;
 
 /** attention(q, [Kp; K], [Vp; V]), with Kp and Vp (K, n, d) out of the prefix. */
 final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
@@ -18,7 +18,7 @@ final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
    * @param prefix that of all layers
    * @param layer the index of the layer in it
    */
-  PrefixAttention(Shared prefix, int layer) {
+  PrefixAttention(SharedTensor prefix, int layer) {
     this.prefix = new PastKeyValues(reads(prefix), layer);
   }
 

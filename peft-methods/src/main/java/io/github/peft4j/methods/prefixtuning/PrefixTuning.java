@@ -3,9 +3,9 @@ package io.github.peft4j.methods.prefixtuning;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
-import io.github.peft4j.tuner.AttentionSite;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
 /**

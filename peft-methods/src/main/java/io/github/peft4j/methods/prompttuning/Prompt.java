@@ -3,9 +3,9 @@ package io.github.peft4j.methods.prompttuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.InputSite;
 
 /** [P; x], with n trained vectors P [n, d] in front of the sequence x (B, T, d). */
 final class Prompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>

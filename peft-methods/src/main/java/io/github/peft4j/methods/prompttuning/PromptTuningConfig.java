@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.prompttuning;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.prompt.PromptConfig;
 import io.github.peft4j.methods.common.prompt.VirtualTokens;
 import io.github.peft4j.withers.Withers;

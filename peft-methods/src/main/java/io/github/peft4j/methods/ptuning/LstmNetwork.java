@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Declarations;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,7 +29,7 @@ final class LstmNetwork implements PromptNetwork {
   private final Kernel trainingKernel;
 
   LstmNetwork(
-      long d, long hidden, int layers, double dropout, Initial initial, Declarations declare) {
+      long d, long hidden, int layers, double dropout, Initializer initial, Declarations declare) {
     double bound = 1 / Math.sqrt((double) hidden);
     for (int layer = 0; layer < layers; layer++) {
       long in = layer == 0 ? d : 2 * hidden;

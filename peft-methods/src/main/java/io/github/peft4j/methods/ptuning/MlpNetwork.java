@@ -3,8 +3,8 @@ package io.github.peft4j.methods.ptuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Declarations;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,7 +22,7 @@ final class MlpNetwork implements PromptNetwork {
 
   private final List<Trainable> tensors = new ArrayList<>();
 
-  MlpNetwork(long d, long hidden, Initial initial, Declarations layer) {
+  MlpNetwork(long d, long hidden, Initializer initial, Declarations layer) {
     long[] widths = {d, hidden, hidden, d};
     for (int i = 0; i < 3; i++) {
       String name = "mlp_head." + 2 * i;

@@ -4,9 +4,9 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.tuner.Declarations;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.Objects;
 
 /** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
@@ -40,7 +40,7 @@ public final class PTuning extends BaseMethod<PTuningConfig> {
   }
 
   private static PromptNetwork network(
-      PTuningConfig config, long d, Initial initial, Declarations layer) {
+      PTuningConfig config, long d, Initializer initial, Declarations layer) {
     long hidden = Objects.requireNonNull(config.encoderHiddenSize());
     return switch (config.encoderReparameterizationType()) {
       case MLP -> new MlpNetwork(d, hidden, initial, layer);

@@ -5,9 +5,9 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.prompt.EncodedPrompt;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.function.Function;
 
 /** [f(E); x], with a trained table E [n, d] and a trained encoder f in front of x (B, T, d). */

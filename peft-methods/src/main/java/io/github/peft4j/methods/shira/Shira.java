@@ -1,13 +1,13 @@
 package io.github.peft4j.methods.shira;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Arrays;
 
 /**
@@ -23,12 +23,12 @@ public final class Shira extends TargetedMethod<ShiraConfig> {
 
   @Override
   public void inject(ShiraConfig config, Sites sites) {
-    for (LinearSite site : Targets.named(config.targetModules(), sites).required()) {
+    for (LinearSite site : ModuleTargets.named(config.targetModules(), sites).required()) {
       sites.rewrite(site.weight(), layer(site, config, sites.initial()));
     }
   }
 
-  private static SparseDelta layer(LinearSite site, ShiraConfig config, Initial initial) {
+  private static SparseDelta layer(LinearSite site, ShiraConfig config, Initializer initial) {
     long elements = site.inFeatures() * site.outFeatures();
     long wanted = config.r() * (site.inFeatures() + site.outFeatures());
     Configs.require(

@@ -4,10 +4,10 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** W + S, where S has k trained elements at the places [2, k], rows above columns. */
 final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeable {

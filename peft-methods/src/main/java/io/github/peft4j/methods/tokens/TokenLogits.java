@@ -3,10 +3,10 @@ package io.github.peft4j.methods.tokens;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
 /**
@@ -22,19 +22,19 @@ final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeabl
               return torch.index_copy(y, -1, tokens, torch.linear(x, rows.to(x.dtype)))
           """);
 
-  private final Rows rows;
+  private final TokenVectors rows;
   private final boolean shared;
 
   /** With rows that are the table's. */
-  TokenLogits(Rows shared) {
+  TokenLogits(TokenVectors shared) {
     this.rows = shared;
     this.shared = true;
   }
 
   /** With rows of its own. */
   TokenLogits(
-      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initial initial) {
-    this.rows = new Rows(key, table, ids, fromModel, initial, declarations());
+      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initializer initial) {
+    this.rows = new TokenVectors(key, table, ids, fromModel, initial, declarations());
     this.shared = false;
   }
 

@@ -5,10 +5,10 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.Arrays;
 import java.util.List;
 
@@ -24,12 +24,12 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
               return torch.where(torch.ge(place, 0), ours.to(y.dtype), y)
           """);
 
-  private final Rows rows;
+  private final TokenVectors rows;
   private final NDArray places;
 
   TokenRows(
-      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initial initial) {
-    this.rows = new Rows(key, table, ids, fromModel, initial, declarations());
+      String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initializer initial) {
+    this.rows = new TokenVectors(key, table, ids, fromModel, initial, declarations());
     long[] place = new long[Math.toIntExact(table.shape().get(0))];
     Arrays.fill(place, -1);
     for (int i = 0; i < ids.size(); i++) {
@@ -51,7 +51,7 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
     return rows.merge(table);
   }
 
-  Rows rows() {
+  TokenVectors rows() {
     return rows;
   }
 

@@ -1,17 +1,17 @@
 package io.github.peft4j.methods.tokens;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.EmbeddingSite;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.TargetModules;
-import io.github.peft4j.tuner.TiedTable;
-import io.github.peft4j.tuner.WeightTying;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.injection.WeightTying;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.TiedTable;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
 
   /** The rows' key beside another method's tensors. */
-  private static final String BESIDE = "token_adapter." + Rows.KEY;
+  private static final String BESIDE = "token_adapter." + TokenVectors.KEY;
 
   /** The method. */
   public TrainableTokens() {
@@ -40,7 +40,12 @@ public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
         "token_indices",
         config.tokenIndices(),
         "ids of tokens");
-    rewrite(config.targetModules(), config.tokenIndices(), config.initWeights(), sites, Rows.KEY);
+    rewrite(
+        config.targetModules(),
+        config.tokenIndices(),
+        config.initWeights(),
+        sites,
+        TokenVectors.KEY);
     tie(sites);
   }
 

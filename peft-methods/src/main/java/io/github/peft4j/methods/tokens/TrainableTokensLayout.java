@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.tokens;
 
-import io.github.peft4j.PeftLayout;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Site;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.TiedTable;
+import io.github.peft4j.adapter.layout.PeftLayout;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.TiedTable;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -37,7 +37,9 @@ public final class TrainableTokensLayout implements PeftLayout<TrainableTokensCo
               .flatMap(input -> Stream.ofNullable(input.alias()));
       Stream.concat(outputs, stacks)
           .forEach(
-              module -> repeated.put(prefix() + module + "." + Rows.KEY, table.rows().trainable()));
+              module ->
+                  repeated.put(
+                      prefix() + module + "." + TokenVectors.KEY, table.rows().trainable()));
     }
     return repeated;
   }

@@ -2,11 +2,11 @@ package io.github.peft4j.methods.vera;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.TargetedMethod;
-import io.github.peft4j.methods.common.linear.Targets;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 
 /**
@@ -23,7 +23,7 @@ public final class Vera extends TargetedMethod<VeraConfig> {
   @Override
   public void inject(VeraConfig config, Sites sites) {
     List<LinearSite> targets =
-        Targets.named(config.targetModules(), sites)
+        ModuleTargets.named(config.targetModules(), sites)
             .inLayers(config.layersToTransform(), config.layersPattern())
             .required();
     int in = (int) targets.stream().mapToLong(LinearSite::inFeatures).max().orElseThrow();
@@ -40,7 +40,7 @@ public final class Vera extends TargetedMethod<VeraConfig> {
       sites.store("vera_B", b);
     }
     boolean plain = config.initWeights();
-    Initial initial = sites.initial();
+    Initializer initial = sites.initial();
     for (LinearSite site : targets) {
       long rows = site.outFeatures();
       NDArray scale = plain ? initial.zeros(rows) : initial.filled(1, rows);

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.vera;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.TargetedConfig;
-import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.TargetedConfig;
+import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -6,10 +6,10 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.common.linear.WeightDelta;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** y = W x + c + b ∘ (B (d ∘ (A dropout(x)))), with d [r] and b [out]; b starts as zero. */
 final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {

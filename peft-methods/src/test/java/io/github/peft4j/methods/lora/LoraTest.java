@@ -5,19 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -91,7 +91,7 @@ class LoraTest {
               null,
               true,
               (x, context) -> x);
-      Initial initial = new Initial(model.base().manager(), Precision.FLOAT32, 1);
+      Initializer initial = new Initializer(model.base().manager(), Precision.FLOAT32, 1);
       LoraConfig config =
           new Lora()
               .complete(
@@ -109,7 +109,7 @@ class LoraTest {
           new Sites(
               model.base().sites(),
               Map.of(),
-              new Initial(model.base().manager(), Precision.FLOAT32, 1),
+              new Initializer(model.base().manager(), Precision.FLOAT32, 1),
               null,
               null);
       Selection<LinearSite> some =
@@ -124,7 +124,7 @@ class LoraTest {
     return new Backpropagation(model, false)
         .run(
             ModelInput.of(model.base().manager(), ids, null),
-            new Targets.NextTokens(ids),
+            new LossTargets.NextTokens(ids),
             0.1,
             seed);
   }

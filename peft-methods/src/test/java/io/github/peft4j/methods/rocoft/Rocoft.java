@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.rocoft;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearMethod;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** RoCoFT (Kowsher et al. 2025, arXiv:2410.10075), row version: the first r rows are trained. */
 public final class Rocoft extends LinearMethod<RocoftConfig> {
@@ -13,7 +13,7 @@ public final class Rocoft extends LinearMethod<RocoftConfig> {
     super("ROCOFT", RocoftConfig.class, Rocoft::layer);
   }
 
-  private static RowsLinear layer(LinearSite site, RocoftConfig config, Initial initial) {
+  private static RowsLinear layer(LinearSite site, RocoftConfig config, Initializer initial) {
     boolean fits = config.r() <= site.outFeatures();
     String expected = "at most " + site.outFeatures() + ", the outputs of " + site.name();
     Configs.require(fits, RocoftConfig.class, "r", config.r(), expected);

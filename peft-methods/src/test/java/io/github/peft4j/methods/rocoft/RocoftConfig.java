@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.rocoft;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
-import io.github.peft4j.methods.common.linear.Targets;
+import io.github.peft4j.methods.common.linear.ModuleTargets;
 
 /**
  * Settings of RoCoFT.
@@ -10,7 +10,7 @@ import io.github.peft4j.methods.common.linear.Targets;
  * @param r number of rows trained in each weight, above 0; 4
  * @param targets the modules
  */
-public record RocoftConfig(int r, Targets targets) implements LinearConfig<RocoftConfig> {
+public record RocoftConfig(int r, ModuleTargets targets) implements LinearConfig<RocoftConfig> {
 
   /** Checks the values. */
   public RocoftConfig {
@@ -24,7 +24,7 @@ public record RocoftConfig(int r, Targets targets) implements LinearConfig<Rocof
 
   /** A copy on other modules. */
   @Override
-  public RocoftConfig targets(Targets targets) {
+  public RocoftConfig targets(ModuleTargets targets) {
     return new RocoftConfig(r, targets);
   }
 }

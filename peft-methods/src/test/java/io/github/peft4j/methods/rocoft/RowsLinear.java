@@ -3,10 +3,10 @@ package io.github.peft4j.methods.rocoft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
 
 /** y = W x + b + [R; 0] x, with R [r, in]. */
 final class RowsLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {

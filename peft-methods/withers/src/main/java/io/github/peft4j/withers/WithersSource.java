@@ -23,7 +23,7 @@ import javax.lang.model.util.Elements;
 /** The source text of one record's withers. */
 final class WithersSource {
 
-  private static final String PART = "io.github.peft4j.ConfigPart";
+  private static final String PART = "io.github.peft4j.config.ConfigPart";
   private static final Pattern PARAM =
       Pattern.compile("@param\\s+(\\w+)\\s+(.*?)(?=\\n\\s*@\\w|\\z)", Pattern.DOTALL);
 

@@ -4,13 +4,13 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.AttentionSite;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,13 +50,13 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
    * @param dropout probability of a number of the keys and values to be dropped, in [0, 1)
    */
   AdapterHubPrefixAttention(
-      Shared prefix, int layer, int gates, long d, double dropout, Initial initial) {
+      SharedTensor prefix, int layer, int gates, long d, double dropout, Initializer initial) {
     this.prefix = new PastKeyValues(reads(prefix), layer);
     this.gates = gates > 0 ? gates(gates, d, initial) : null;
     this.dropout = dropout;
   }
 
-  private Gates gates(long count, long d, Initial initial) {
+  private Gates gates(long count, long d, Initializer initial) {
     return new Gates(
         trainable("prefix_gates.weight", initial.normal(0.02, count, d)),
         trainable("prefix_gates.bias", initial.uniform(1 / Math.sqrt((double) d), count)),

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.adapterhub.prefixtuning;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

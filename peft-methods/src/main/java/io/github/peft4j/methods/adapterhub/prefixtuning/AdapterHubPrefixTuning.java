@@ -1,12 +1,12 @@
 package io.github.peft4j.methods.adapterhub.prefixtuning;
 
-import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.ModelShape;
-import io.github.peft4j.tuner.AttentionSite;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Shared;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
 /**
@@ -82,7 +82,7 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
     if (layers.isEmpty()) {
       return;
     }
-    Shared prefix = prefixes.add(name, layers.size(), layers.get(0).heads());
+    SharedTensor prefix = prefixes.add(name, layers.size(), layers.get(0).heads());
     long d = sites.all(InputSite.class).get(0).embedding().dimension();
     int gates = !config.useGating() ? 0 : config.sharedGating() ? 1 : 2;
     for (int l = 0; l < layers.size(); l++) {

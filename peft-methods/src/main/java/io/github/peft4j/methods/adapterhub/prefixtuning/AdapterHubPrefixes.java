@@ -3,13 +3,13 @@ package io.github.peft4j.methods.adapterhub.prefixtuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.prompt.PastKeyValues;
-import io.github.peft4j.tuner.AttentionSite;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +33,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
   private final @Nullable Network network;
   private final long d;
   private final boolean relative;
-  private final Initial initial;
+  private final Initializer initial;
 
   /**
    * The network that makes keys and values.
@@ -48,7 +48,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
    *
    * @param network that makes them; null for flat ones
    */
-  AdapterHubPrefixes(int n, @Nullable Network network, InputSite input, Initial initial) {
+  AdapterHubPrefixes(int n, @Nullable Network network, InputSite input, Initializer initial) {
     this.n = n;
     this.network = network;
     this.d = input.embedding().dimension();
@@ -63,7 +63,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
    * @param layers L
    * @return keys and values (2 L, K, n, d), computed once a run
    */
-  Shared add(String name, int layers, AttentionSite.Heads heads) {
+  SharedTensor add(String name, int layers, AttentionSite.Heads heads) {
     long out = 2L * layers * heads.keyValues() * heads.dimension();
     int before = trainables().size();
     Supplier<NDArray> values =
@@ -72,7 +72,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, InputSite.Se
             : network(name, network, out);
     Kernel split = PastKeyValues.split(n, layers, heads.keyValues());
     List<Trainable> own = trainables().subList(before, trainables().size());
-    return reads(new Shared(own, context -> split.call(values.get())));
+    return reads(new SharedTensor(own, context -> split.call(values.get())));
   }
 
   /** As PyTorch starts an Embedding and two Linears. */

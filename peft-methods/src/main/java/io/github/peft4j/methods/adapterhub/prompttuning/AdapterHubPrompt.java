@@ -2,9 +2,9 @@ package io.github.peft4j.methods.adapterhub.prompttuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.InputSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.InputSite;
 
 /** [P; e(x)], with n trained vectors P [n, d] in front of the embedded sequence e(x) (B, T, d). */
 final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, InputSite.Sequence>

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.adapterhub.prompttuning;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /** How a prompt starts: {@code prompt_init}. */
 public enum AdapterHubPromptInit implements JsonChoice {

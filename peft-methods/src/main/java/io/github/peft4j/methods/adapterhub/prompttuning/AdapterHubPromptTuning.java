@@ -3,8 +3,8 @@ package io.github.peft4j.methods.adapterhub.prompttuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.prompt.WordVectors;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.Objects;
 
 /**

@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.JsonChoice;
-import io.github.peft4j.tuner.Initial;
+import io.github.peft4j.config.JsonChoice;
+import io.github.peft4j.tuner.injection.Initializer;
 
 /** How the two matrices start; biases start at zero. */
 public enum InitWeights implements JsonChoice {
@@ -25,26 +25,26 @@ public enum InitWeights implements JsonChoice {
   }
 
   /** W₁ [m, d]. */
-  public NDArray down(Initial initial, long m, long d) {
+  public NDArray down(Initializer initial, long m, long d) {
     return this == MAM_ADAPTER ? initial.kaimingUniform(m, d) : small(initial, m, d);
   }
 
   /** W₂ [d, m]. */
-  public NDArray up(Initial initial, long d, long m) {
+  public NDArray up(Initializer initial, long d, long m) {
     return this == MAM_ADAPTER ? initial.zeros(d, m) : small(initial, d, m);
   }
 
   /** A gate's weight [1, d]; the library leaves Houlsby's as PyTorch starts a Linear. */
-  public NDArray gate(Initial initial, long d) {
+  public NDArray gate(Initializer initial, long d) {
     return this == HOULSBY ? initial.kaimingUniform(1, d) : initial.normal(0.02, 1, d);
   }
 
   /** A gate's bias [1]. */
-  public NDArray gateBias(Initial initial, long d) {
+  public NDArray gateBias(Initializer initial, long d) {
     return this == HOULSBY ? initial.uniform(1 / Math.sqrt((double) d), 1) : initial.zeros(1);
   }
 
-  private NDArray small(Initial initial, long rows, long columns) {
+  private NDArray small(Initializer initial, long rows, long columns) {
     return this == BERT
         ? initial.normal(0.02, rows, columns)
         : initial.truncatedNormal(0.01, rows, columns);

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.bottleneck.fields;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.UnsupportedMethodException;
+import io.github.peft4j.config.UnsupportedMethodException;
 
 /** The kind of an invertible adapter. */
 public final class Invertible {

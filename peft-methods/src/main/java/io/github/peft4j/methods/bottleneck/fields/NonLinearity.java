@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /** What stands between the two maps; the names are those of Hugging Face transformers. */
 public enum NonLinearity implements JsonChoice {

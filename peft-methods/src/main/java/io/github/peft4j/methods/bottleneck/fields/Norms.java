@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
-import io.github.peft4j.ConfigPart;
+import io.github.peft4j.config.ConfigPart;
 import io.github.peft4j.withers.Withers;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
 import com.google.gson.annotations.SerializedName;
-import io.github.peft4j.ConfigPart;
+import io.github.peft4j.config.ConfigPart;
 import io.github.peft4j.withers.Withers;
 
 /**

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /** How the matrices start that Compacter's layers share. */
 public enum PhmInit implements JsonChoice {

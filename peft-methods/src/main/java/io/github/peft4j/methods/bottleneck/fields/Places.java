@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
-import io.github.peft4j.ConfigPart;
-import io.github.peft4j.tuner.SublayerSite;
+import io.github.peft4j.config.ConfigPart;
+import io.github.peft4j.tuner.site.SublayerSite;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.bottleneck.fields;
 
-import io.github.peft4j.JsonChoice;
+import io.github.peft4j.config.JsonChoice;
 
 /**
  * What a serial adapter's output is added to, when it reads the normalised sum: {@code

@@ -2,8 +2,8 @@ package io.github.peft4j.methods.common.linear;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.io.JsonFile;
-import io.github.peft4j.tuner.TargetModules;
 import java.util.Optional;
 
 /**

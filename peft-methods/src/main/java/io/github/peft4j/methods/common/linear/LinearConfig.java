@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.common.linear;
 
-import io.github.peft4j.TargetedConfig;
-import io.github.peft4j.tuner.Bias;
-import io.github.peft4j.tuner.TargetModules;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.TargetedConfig;
+import io.github.peft4j.tuner.injection.Bias;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +14,10 @@ import org.jspecify.annotations.Nullable;
 public interface LinearConfig<C extends LinearConfig<C>> extends TargetedConfig<C> {
 
   /** Which modules. */
-  Targets targets();
+  ModuleTargets targets();
 
   /** A copy with other targets. */
-  C targets(Targets targets);
+  C targets(ModuleTargets targets);
 
   @Override
   default @Nullable TargetModules targetModules() {

@@ -1,13 +1,13 @@
 package io.github.peft4j.methods.common.linear;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Configs;
-import io.github.peft4j.tuner.EmbeddingSite;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -35,7 +35,7 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
      *
      * @param initial makes its tensors
      */
-    TunerLayer<NDArray, NDArray> layer(S site, C config, Initial initial);
+    TunerLayer<NDArray, NDArray> layer(S site, C config, Initializer initial);
   }
 
   /** A method for linear maps alone. */
@@ -68,7 +68,7 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
     config.bias().train(maps, sites);
   }
 
-  private TunerLayer<NDArray, NDArray> layer(EmbeddingSite site, C config, Initial initial) {
+  private TunerLayer<NDArray, NDArray> layer(EmbeddingSite site, C config, Initializer initial) {
     if (embedding == null) {
       throw Configs.error(
           configType(),

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.common.linear;
 
-import io.github.peft4j.Configs;
+import io.github.peft4j.config.Configs;
 import java.util.Map;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.common.linear;
 
-import io.github.peft4j.PeftLayout;
-import io.github.peft4j.TargetedConfig;
+import io.github.peft4j.adapter.layout.PeftLayout;
+import io.github.peft4j.config.TargetedConfig;
 import java.util.Set;
 
 /**

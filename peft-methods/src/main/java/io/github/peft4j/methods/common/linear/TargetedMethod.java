@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.common.linear;
 
-import io.github.peft4j.TargetedConfig;
+import io.github.peft4j.config.TargetedConfig;
 import io.github.peft4j.methods.common.BaseMethod;
-import io.github.peft4j.tuner.Selection;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Selection;
+import io.github.peft4j.tuner.injection.Sites;
 
 /**
  * A method whose config says which modules it changes: queries and values where it leaves that
@@ -18,7 +18,7 @@ public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMe
 
   /** The modules that the config names, or that are meant where it names none. */
   protected Selection<?> named(C config, Sites sites) {
-    return Targets.named(config.targetModules(), sites);
+    return ModuleTargets.named(config.targetModules(), sites);
   }
 
   /**

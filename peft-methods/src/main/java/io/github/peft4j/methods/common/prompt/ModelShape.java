@@ -1,10 +1,10 @@
 package io.github.peft4j.methods.common.prompt;
 
-import io.github.peft4j.Configs;
-import io.github.peft4j.PeftConfig;
-import io.github.peft4j.tuner.AttentionSite;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.config.Configs;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
 /**

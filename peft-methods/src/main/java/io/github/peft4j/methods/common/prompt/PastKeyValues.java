@@ -3,7 +3,7 @@ package io.github.peft4j.methods.common.prompt;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.Shared;
+import io.github.peft4j.tuner.SharedTensor;
 
 /**
  * The keys and values (1, K, n, d) that one layer has before its own: those of all layers are one
@@ -25,7 +25,7 @@ public final class PastKeyValues {
               return torch.narrow(all, 0, {slot}, 1)
           """);
 
-  private final Shared all;
+  private final SharedTensor all;
   private final Kernel key;
   private final Kernel value;
 
@@ -35,7 +35,7 @@ public final class PastKeyValues {
    * @param all those of all layers, which a layer declares that it reads
    * @param layer the index of the layer in them
    */
-  public PastKeyValues(Shared all, int layer) {
+  public PastKeyValues(SharedTensor all, int layer) {
     this.all = all;
     this.key = SLOT.with("slot", 2 * layer);
     this.value = SLOT.with("slot", 2 * layer + 1);

@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.common.prompt;
 
-import io.github.peft4j.PeftConfig;
+import io.github.peft4j.config.PeftConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.common.prompt;
 
-import io.github.peft4j.PeftConfig;
-import io.github.peft4j.PeftLayout;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Site;
+import io.github.peft4j.adapter.layout.PeftLayout;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.tuner.site.InputSite;
+import io.github.peft4j.tuner.site.Site;
 import java.util.Set;
 
 /**

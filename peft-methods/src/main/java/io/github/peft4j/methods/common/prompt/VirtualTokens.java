@@ -1,6 +1,6 @@
 package io.github.peft4j.methods.common.prompt;
 
-import io.github.peft4j.ConfigPart;
+import io.github.peft4j.config.ConfigPart;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.Objects;

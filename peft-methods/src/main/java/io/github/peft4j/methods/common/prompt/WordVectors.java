@@ -3,8 +3,8 @@ package io.github.peft4j.methods.common.prompt;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.InputSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.InputSite;
 import java.util.stream.LongStream;
 
 /** Vectors of a model's tokens, from which prompts start. */

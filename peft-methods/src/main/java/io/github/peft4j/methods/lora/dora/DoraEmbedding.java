@@ -3,11 +3,11 @@ package io.github.peft4j.methods.lora.dora;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.lora.factors.TableFactors;
-import io.github.peft4j.tuner.EmbeddingSite;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 
 /**
  * DoRA of a table E [V, d], whose columns are scaled as if it were a weight (d, V): y = g ∘ (E[ids]

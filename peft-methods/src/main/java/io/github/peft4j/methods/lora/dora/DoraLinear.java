@@ -8,11 +8,11 @@ import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /** DoRA: y = g ∘ (W + s B A) x + b, with g = m / ‖W + s B A‖ and m = ‖W‖ at the start. */

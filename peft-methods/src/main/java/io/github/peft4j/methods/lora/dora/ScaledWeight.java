@@ -6,9 +6,9 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.ForwardContext;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.ParameterSite;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -5,8 +5,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Remembered;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.ParameterSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -70,7 +70,7 @@ final class WeightNorm implements AutoCloseable {
       ParameterSite weight,
       boolean transposed,
       double scale,
-      Initial initial,
+      Initializer initial,
       Supplier<NDArray> a,
       Supplier<NDArray> b,
       NDArray... sources) {

@@ -11,10 +11,10 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.methods.lora.factors.Factors;
-import io.github.peft4j.tuner.EmbeddingSite;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -78,7 +78,7 @@ public final class WeightNorms {
               return sums[0]
           """);
 
-  private final Initial initial;
+  private final Initializer initial;
   private final Map<Kind, Group> groups = new HashMap<>();
 
   /**
@@ -86,7 +86,7 @@ public final class WeightNorms {
    *
    * @param initial makes their tensors
    */
-  public WeightNorms(Initial initial) {
+  public WeightNorms(Initializer initial) {
     this.initial = initial;
   }
 

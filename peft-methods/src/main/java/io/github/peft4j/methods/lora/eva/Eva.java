@@ -2,11 +2,12 @@ package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.Batch;
-import io.github.peft4j.data.BatchSampler;
-import io.github.peft4j.data.Collator;
-import io.github.peft4j.data.EncodedDataset;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.BatchSampler;
+import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.common.linear.Ranks;
@@ -14,13 +15,12 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.train.BatchFeed;
-import io.github.peft4j.tuner.ActiveAdapters;
-import io.github.peft4j.tuner.AdapterLayers;
-import io.github.peft4j.tuner.Composition;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
-import io.github.peft4j.tuner.Sites;
+import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -124,7 +124,7 @@ public final class Eva {
   }
 
   private List<LinearSite> targets(PeftModel model) {
-    Initial none = new Initial(model.base().manager(), Precision.FLOAT32, 0);
+    Initializer none = new Initializer(model.base().manager(), Precision.FLOAT32, 0);
     Sites sites = new Sites(model.base().sites(), Map.of(), none, (site, key) -> false, null);
     return config.targets().linear(sites).required();
   }

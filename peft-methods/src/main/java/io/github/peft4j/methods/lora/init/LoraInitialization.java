@@ -2,9 +2,9 @@ package io.github.peft4j.methods.lora.init;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.UnsupportedMethodException;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.config.UnsupportedMethodException;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -104,12 +104,12 @@ public final class LoraInitialization {
    * @param r the rank
    * @param scale s
    */
-  public InitialFactors start(LinearSite site, int r, double scale, Initial initial) {
+  public InitialFactors start(LinearSite site, int r, double scale, Initializer initial) {
     return rule.of(new LoraInitializers.Module(site, r, scale, initial));
   }
 
   /** A and B that are about to be read from a file. */
-  public static InitialFactors zeros(LinearSite site, int r, Initial initial) {
+  public static InitialFactors zeros(LinearSite site, int r, Initializer initial) {
     return new InitialFactors(
         initial.zeros(r, site.inFeatures()), initial.zeros(site.outFeatures(), r));
   }

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.tuner.Initial;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Random;
 
 /** The first values of A [r, in] and B [out, r], each as Hugging Face PEFT computes them. */
@@ -70,7 +70,7 @@ final class LoraInitializers {
   private LoraInitializers() {}
 
   /** One linear module and what it gets. */
-  record Module(LinearSite site, int r, double scale, Initial initial) {
+  record Module(LinearSite site, int r, double scale, Initializer initial) {
 
     /** W (out, in) in the precision of A and B. */
     NDArray weight() {

@@ -1,14 +1,14 @@
 package io.github.peft4j.methods.lora.training;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Adapter;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
-import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;
+import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;

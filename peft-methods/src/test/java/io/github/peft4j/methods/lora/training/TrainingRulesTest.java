@@ -7,28 +7,28 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.Adapter;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.TinyModels;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
-import io.github.peft4j.train.AdamW;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.ParameterGroup;
 import io.github.peft4j.train.TrainingRule;
+import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.transformer.ModelCall;
-import io.github.peft4j.transformer.ModelInput;
-import io.github.peft4j.transformer.Pass;
-import io.github.peft4j.transformer.Targets;
-import io.github.peft4j.tuner.LinearSite;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.LinearSite;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -89,7 +89,8 @@ class TrainingRulesTest {
 
   private static void gradients(PeftModel model) {
     ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
-    new Backpropagation(model, false).run(input, new Targets.Classes(new long[] {0, 2}), 0.5, 7);
+    new Backpropagation(model, false)
+        .run(input, new LossTargets.Classes(new long[] {0, 2}), 0.5, 7);
   }
 
   private static Map<String, float[]> trained(PeftModel model) {

@@ -1,0 +1,214 @@
+package io.github.peft4j.adapter;
+
+import com.google.gson.JsonElement;
+import io.github.peft4j.adapter.layout.BroughtTables;
+import io.github.peft4j.adapter.layout.PeftLayouts;
+import io.github.peft4j.adapter.layout.PeftNames;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.UnsupportedMethodException;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.method.PeftMethod;
+import io.github.peft4j.method.PeftMethods;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.injection.NearNames;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.injection.WeightTying;
+import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts adapters into a model.
+ *
+ * @param tokenizer of the model, or null
+ * @param origin where the model came from
+ * @param seed of new adapters' random tensors
+ * @param formats of folders that are read; the first that a folder is of counts
+ * @param present the layers of the adapters that are on the model, by name
+ */
+public record AdapterFactory(
+    TransformerModel base,
+    @Nullable Tokenizer tokenizer,
+    String origin,
+    long seed,
+    List<AdapterFormat> formats,
+    Supplier<Map<String, AdapterLayers>> present) {
+
+  private static final List<String> CLASSIFIERS = List.of("classifier", "score");
+
+  /**
+   * An adapter that is about to be put into the model.
+   *
+   * @param fields of its adapter_config.json that its config's record lacks, or has as defaults
+   * @param modulesToSave modules that are trained whole, classifiers included; null for none
+   * @param stored shapes of the tensors that a file holds for it, by name; null for a fresh one
+   */
+  public record Injection<C extends PeftConfig>(
+      PeftMethod<C> method,
+      C config,
+      Map<String, JsonElement> fields,
+      @Nullable List<String> modulesToSave,
+      @Nullable Map<String, long[]> stored) {}
+
+  /** A fresh adapter. */
+  public <C extends PeftConfig> Adapter fresh(String name, C config) {
+    return inject(name, ofConfig(config, null));
+  }
+
+  /** An adapter whose tensors are about to be set. */
+  public <C extends PeftConfig> Adapter blank(String name, C config) {
+    return inject(name, ofConfig(config, Map.of()));
+  }
+
+  private <C extends PeftConfig> Injection<C> ofConfig(
+      C config, @Nullable Map<String, long[]> stored) {
+    PeftMethod<C> method = PeftMethods.of(config);
+    return new Injection<>(
+        method, config, commonFields(method), withClassifiers(config.modulesToSave()), stored);
+  }
+
+  /** An adapter out of a folder of any format. */
+  public Adapter read(String name, Path folder) {
+    return formats.stream()
+        .filter(format -> format.isFormatOf(folder))
+        .findFirst()
+        .orElseThrow()
+        .read(name, folder, this);
+  }
+
+  /**
+   * Puts an adapter into the model and sets its tensors; if either fails, the model is as before.
+   *
+   * @param source the file of its config, for errors
+   * @param tensors sets the tensors
+   */
+  public Adapter load(
+      Injection<?> injection, String name, String source, Consumer<Adapter> tensors) {
+    Adapter adapter = naming(source, () -> inject(name, injection));
+    try {
+      tensors.accept(adapter);
+      return adapter;
+    } catch (RuntimeException e) {
+      adapter.free();
+      throw e;
+    }
+  }
+
+  /** Says of what is wrong with a config which file it stands in. */
+  private static <T> T naming(String source, Supplier<T> code) {
+    try {
+      return code.get();
+    } catch (UnsupportedMethodException e) {
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** The fields that every new adapter's file has. */
+  public Map<String, JsonElement> commonFields(PeftMethod<?> method) {
+    return Adapter.common(method, base.task(), origin);
+  }
+
+  private <C extends PeftConfig> Adapter inject(String name, Injection<C> injection) {
+    PeftMethod<C> method = injection.method();
+    C config = injection.config();
+    PeftNames<C> names = new PeftNames<>(PeftLayouts.of(method), injection.stored());
+    Sites sites =
+        new Sites(
+            base.sites(),
+            present.get(),
+            new Initializer(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
+            injection.stored() == null ? null : names::isStored,
+            tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
+    try {
+      List<String> saved = injection.modulesToSave();
+      Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
+      if (saved != null && tiesModules(config, saved, sites)) {
+        saved = new WeightTying(sites).withTable(saved);
+        saveModules(sites, saved);
+        followed.putAll(sites.followTables());
+      } else {
+        saveModules(sites, saved);
+      }
+      C complete = method.complete(config, sites);
+      method.inject(names.asStored(complete), sites);
+      followed.putAll(BroughtTables.use(names, sites));
+      return new Adapter(
+          name,
+          complete,
+          method,
+          names.layout(),
+          sites,
+          base.calls(),
+          names.tensors(complete, sites, followed),
+          names.frozen(complete, sites),
+          injection.fields(),
+          saved);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      Adapter.free(sites.rewrites());
+      throw e;
+    }
+  }
+
+  /** Whether outputs are to follow the table: a file tells where its names do not. */
+  private static boolean tiesModules(PeftConfig config, List<String> modulesToSave, Sites sites) {
+    if (!config.ensureWeightTying()) {
+      return false;
+    }
+    WeightTying tying = new WeightTying(sites);
+    return tying.concerns(modulesToSave)
+        || (TargetModules.of(modulesToSave).matches(tying.embedding().name())
+            && tying.outputs().stream().anyMatch(output -> sites.isStored(output, "weight")));
+  }
+
+  /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
+  public @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
+    Task.Type type = base.task().type();
+    if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
+      return modules;
+    }
+    Set<String> all = new LinkedHashSet<>(modules == null ? List.of() : modules);
+    all.addAll(CLASSIFIERS);
+    return List.copyOf(all);
+  }
+
+  private static void saveModules(Sites sites, @Nullable List<String> modules) {
+    if (modules == null) {
+      return;
+    }
+    sites.reserve(modules);
+    for (String module : modules) {
+      boolean found = sites.trainModules(name -> isIn(module, name));
+      if (!found && !CLASSIFIERS.contains(module)) {
+        throw new IllegalArgumentException(
+            NearNames.nothingMatches(
+                "modules_to_save",
+                module,
+                sites.all(ParameterSite.class).stream().map(s -> moduleOf(s.name())).toList()));
+      }
+    }
+  }
+
+  private static String moduleOf(String parameter) {
+    return parameter.substring(0, parameter.lastIndexOf('.'));
+  }
+
+  /** Whether a parameter is one of a module whose name ends so, in the midst of a word or not. */
+  private static boolean isIn(String module, String parameter) {
+    return parameter.contains(module + ".");
+  }
+}

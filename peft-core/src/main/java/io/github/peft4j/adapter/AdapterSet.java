@@ -1,0 +1,461 @@
+package io.github.peft4j.adapter;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The adapters on a model: which there are, and what calls compute with that name none. All of it
+ * is one immutable state, which a change replaces: a call resolves its adapters in the state that
+ * it finds, and holds them until it ends. Who waits for calls does not keep others from changes:
+ * the monitor is held only while a state is replaced.
+ */
+public final class AdapterSet {
+
+  private final TransformerModel base;
+  private volatile State state;
+
+  public AdapterSet(TransformerModel base) {
+    this.base = base;
+    this.state = new State(Map.of(), Composition.NONE, true, null);
+  }
+
+  /** Weights that adapters are merged into, which stand in for the frozen ones. */
+  private record Merged(ActiveAdapters weights, Calls.Resource resource) {}
+
+  /** What a composition means: the layers, and what they belong to. */
+  public record Resolved(ActiveAdapters active, List<Calls.Resource> resources) {}
+
+  /** What there is at one time. */
+  public final class State {
+    private final Map<String, Adapter> adapters;
+    private final Composition chosen;
+    private final boolean enabled;
+    private final @Nullable Merged merged;
+    private final Resolved usual;
+
+    private State(
+        Map<String, Adapter> adapters,
+        Composition chosen,
+        boolean enabled,
+        @Nullable Merged merged) {
+      this.adapters = Collections.unmodifiableMap(new LinkedHashMap<>(adapters));
+      this.chosen = chosen;
+      this.enabled = enabled;
+      this.merged = merged;
+      this.usual =
+          merged == null
+              ? resolve(enabled ? chosen : Composition.NONE)
+              : new Resolved(merged.weights(), List.of(merged.resource()));
+    }
+
+    private Adapter get(String name) {
+      Adapter adapter = adapters.get(name);
+      if (adapter == null) {
+        throw new IllegalArgumentException(
+            "there is no adapter '" + name + "'; there are " + adapters.keySet());
+      }
+      return adapter;
+    }
+
+    private Resolved resolve(Composition composition) {
+      List<Adapter> named = composition.adapters().stream().map(this::get).toList();
+      return new Resolved(
+          base.resolve(composition, layers()), named.stream().map(Adapter::resource).toList());
+    }
+
+    /** These adapters on top of each other, each with those that it is made on. */
+    public Composition stack(List<String> names) {
+      return Composition.stack(
+          names.stream().map(name -> get(name).composition(name)).toArray(Composition[]::new));
+    }
+
+    private Map<String, AdapterLayers> layers() {
+      Map<String, AdapterLayers> layers = new LinkedHashMap<>();
+      adapters.forEach((name, adapter) -> layers.put(name, adapter.layers()));
+      return layers;
+    }
+
+    private State with(Map<String, Adapter> adapters) {
+      return new State(adapters, chosen, enabled, merged);
+    }
+
+    private State active(Composition composition) {
+      return new State(adapters, composition, true, merged);
+    }
+  }
+
+  public Map<String, Adapter> byName() {
+    return state.adapters;
+  }
+
+  /** The layers of all adapters, by name. */
+  public Map<String, AdapterLayers> layers() {
+    return state.layers();
+  }
+
+  public Adapter get(String name) {
+    base.requireOpen();
+    return state.get(name);
+  }
+
+  /** The state to resolve in. */
+  public State state() {
+    return state;
+  }
+
+  /** What a composition means in a state. */
+  public Resolved resolve(State in, Composition composition) {
+    base.requireOpen();
+    return in.resolve(composition);
+  }
+
+  /** Begins a call with what is active. */
+  public ModelCall newCall() {
+    while (true) {
+      Resolved usual = state.usual;
+      Optional<ModelCall> call = base.newCall(usual.active(), usual.resources());
+      if (call.isPresent()) {
+        return call.get();
+      } // what was active has been removed since
+    }
+  }
+
+  /** Holds adapters, as they are between two steps of a training, while they are read. */
+  public ModelCall reading(List<Adapter> adapters) {
+    return tryReading(adapters)
+        .orElseThrow(
+            () -> new IllegalStateException("one of the adapters has been removed: " + adapters));
+  }
+
+  private Optional<ModelCall> tryReading(List<Adapter> adapters) {
+    return base.newCall(
+        ActiveAdapters.NONE, adapters.stream().map(Adapter::resource).distinct().toList());
+  }
+
+  /** The one that a call without a name means. */
+  public Adapter only() {
+    base.requireOpen();
+    State now = state;
+    Set<String> names =
+        now.chosen.adapters().isEmpty() ? now.adapters.keySet() : now.chosen.adapters();
+    if (names.size() != 1) {
+      throw new IllegalStateException(
+          "which adapter is to be saved? There are "
+              + now.adapters.keySet()
+              + ", active are "
+              + now.chosen.adapters()
+              + "; call save(name, folder)");
+    }
+    return get(names.iterator().next());
+  }
+
+  /** Refuses a name that a new adapter cannot have. */
+  public void requireFree(String name) {
+    base.requireOpen();
+    if (name.isBlank() || name.equals(Composition.BASE)) {
+      throw new IllegalArgumentException(
+          "an adapter cannot be called '"
+              + name
+              + "': "
+              + (name.isBlank() ? "a name is needed" : "this means the frozen model alone")
+              + "; take another name");
+    }
+    Adapter present = state.adapters.get(name);
+    if (present != null) {
+      throw new IllegalArgumentException(
+          "there is an adapter '"
+              + name
+              + "' already: "
+              + present
+              + "; take another name or remove it first");
+    }
+  }
+
+  public void requireUnmerged() {
+    base.requireOpen();
+    if (isMerged()) {
+      throw new IllegalStateException("adapters are merged into the weights: unmerge() first");
+    }
+  }
+
+  /**
+   * Adds an adapter, or frees it if that fails.
+   *
+   * @param active whether it becomes the active one; those that it is made on are frozen then
+   */
+  public synchronized void add(Adapter adapter, boolean active) {
+    try {
+      requireFree(adapter.name());
+      Map<String, Adapter> more = new LinkedHashMap<>(state.adapters);
+      more.put(adapter.name(), adapter);
+      State added = state.with(more);
+      if (active) {
+        requireUnmerged();
+        added = added.active(adapter.composition());
+      }
+      state = added;
+    } catch (RuntimeException e) {
+      adapter.free();
+      throw e;
+    }
+    if (active) {
+      for (String below : state.chosen.adapters()) {
+        if (!below.equals(adapter.name())) {
+          get(below).freeze(true);
+        }
+      }
+    }
+  }
+
+  /** Gives an adapter another name, in its place among the others. */
+  public synchronized void rename(String name, String other) {
+    Adapter adapter = get(name);
+    if (name.equals(other)) {
+      return;
+    }
+    requireFree(other);
+    for (Adapter made : state.adapters.values()) {
+      if (made != adapter && made.composition().adapters().contains(name)) {
+        throw new IllegalArgumentException(
+            "'"
+                + made.name()
+                + "' ("
+                + made.type()
+                + ") is made of '"
+                + name
+                + "' by this name; remove it first, or rename before it is made");
+      }
+    }
+    Map<String, Adapter> renamed = new LinkedHashMap<>();
+    state.adapters.forEach((each, a) -> renamed.put(a == adapter ? other : each, a));
+    adapter.rename(other);
+    state =
+        new State(
+            renamed,
+            state.chosen.renamed(each -> each.equals(name) ? other : each),
+            state.enabled,
+            state.merged);
+  }
+
+  public synchronized void remove(String name) {
+    Adapter adapter = get(name);
+    adapter.requireNotTraining("removed");
+    boolean isChosen = state.chosen.adapters().contains(name);
+    if (isChosen) {
+      requireUnmerged();
+    }
+    Map<String, Adapter> others = new LinkedHashMap<>(state.adapters);
+    others.remove(name);
+    state =
+        new State(
+            others,
+            isChosen ? Composition.NONE : state.chosen,
+            isChosen || state.enabled,
+            state.merged);
+    base.calls().retire(adapter.resource());
+  }
+
+  public synchronized void activate(Composition composition) {
+    requireUnmerged();
+    state = state.active(composition);
+  }
+
+  /** Makes adapters the active ones, on top of each other. */
+  public synchronized void activate(List<String> names) {
+    requireUnmerged();
+    state = state.active(state.stack(names));
+  }
+
+  public Composition active() {
+    State now = state;
+    return now.enabled ? now.chosen : Composition.NONE;
+  }
+
+  public synchronized void disable() {
+    requireUnmerged();
+    state = new State(state.adapters, state.chosen, false, null);
+  }
+
+  public synchronized void enable() {
+    requireUnmerged();
+    state = state.active(state.chosen);
+  }
+
+  public boolean isMerged() {
+    return state.merged != null;
+  }
+
+  /** Computes all merged weights, then puts them in the place of the frozen ones. */
+  public void merge() {
+    while (true) {
+      requireUnmerged();
+      State now = state;
+      requireNotTraining(now);
+      Map<ParameterSite, NDArray> weights;
+      Optional<ModelCall> reading = tryReading(adaptersOf(now));
+      if (reading.isEmpty()) {
+        continue; // one of them has been removed since
+      }
+      try (ModelCall call = reading.get()) {
+        weights = merger(now).all();
+      }
+      Calls.Resource resource =
+          base.calls()
+              .resource("the merged weights", () -> weights.values().forEach(NDArray::close));
+      synchronized (this) {
+        if (state == now) {
+          state =
+              new State(
+                  now.adapters,
+                  now.chosen,
+                  now.enabled,
+                  new Merged(ActiveAdapters.merged(weights), resource));
+          return;
+        }
+      }
+      base.calls().retire(resource); // something else was active meanwhile
+    }
+  }
+
+  private List<Adapter> adaptersOf(State in) {
+    return in.chosen.adapters().stream().map(in::get).toList();
+  }
+
+  private void requireNotTraining(State in) {
+    adaptersOf(in).forEach(adapter -> adapter.requireNotTraining("merged"));
+  }
+
+  private Merger merger(State in) {
+    return new Merger(base, in.chosen, in.layers());
+  }
+
+  public synchronized void unmerge() {
+    base.requireOpen();
+    Merged merged = state.merged;
+    if (merged != null) {
+      state = new State(state.adapters, state.chosen, state.enabled, null);
+      base.calls().retire(merged.resource());
+    }
+  }
+
+  /** Runs code with what the chosen adapters make of each weight; nothing is changed. */
+  public void whileReading(Consumer<Merger> code) {
+    base.requireOpen();
+    State now = state;
+    try (ModelCall reading = reading(adaptersOf(now))) {
+      code.accept(merger(now));
+    }
+  }
+
+  /**
+   * Merges for good and takes all adapters away. Every merged weight is computed and dropped first;
+   * then, while no call runs, one after the other takes the place of the frozen one.
+   */
+  public void settle() {
+    while (true) {
+      base.requireOpen();
+      State now = state;
+      now.adapters.values().forEach(adapter -> adapter.requireNotTraining("merged"));
+      Optional<ModelCall> reading = tryReading(adaptersOf(now));
+      if (reading.isEmpty()) {
+        continue; // one of them has been removed since
+      }
+      try (ModelCall call = reading.get()) {
+        merger(now).check();
+      }
+      Optional<Calls.Call> alone =
+          base.calls().own(base.resource(), List.of(), "merge adapters for good");
+      if (alone.isEmpty()) {
+        continue; // closed
+      }
+      try (Calls.Call owned = alone.get()) {
+        synchronized (this) {
+          if (state == now) {
+            merger(now).replace();
+            state = new State(Map.of(), Composition.NONE, true, null);
+            now.adapters.values().forEach(adapter -> base.calls().retire(adapter.resource()));
+            if (now.merged != null) {
+              base.calls().retire(now.merged.resource());
+            }
+            return;
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * A training that has begun.
+   *
+   * @param resolved what was active then
+   * @param hold keeps those adapters on the model
+   */
+  public record Training(Adapter adapter, Resolved resolved, Calls.Hold hold) {}
+
+  /** Begins the training of an adapter with what is active. */
+  public synchronized Training train(Adapter adapter) {
+    requireUnmerged();
+    if (get(adapter.name()) != adapter || !active().adapters().contains(adapter.name())) {
+      throw new IllegalStateException(
+          "adapter '" + adapter.name() + "' is not active: activate(name) first");
+    }
+    Resolved usual = state.usual;
+    adapter.beginTraining();
+    Calls.Hold hold =
+        base.calls()
+            .hold(usual.resources())
+            .orElseThrow(() -> new IllegalStateException("an adapter is being removed"));
+    return new Training(adapter, usual, hold);
+  }
+
+  /** The tensors that training changes. */
+  public List<Trainable> trainables() {
+    return adaptersOf(state).stream()
+        .filter(adapter -> !adapter.isFrozen())
+        .flatMap(adapter -> adapter.trainables().stream())
+        .distinct()
+        .toList();
+  }
+
+  /** Closes the model when the last call has ended, and frees the adapters. */
+  public void close() {
+    base.close();
+    State last;
+    synchronized (this) {
+      last = state;
+      state = new State(Map.of(), Composition.NONE, true, null);
+    }
+    Stream<Calls.Resource> merged = Stream.ofNullable(last.merged).map(Merged::resource);
+    Stream.concat(last.adapters.values().stream().map(Adapter::resource), merged)
+        .filter(Predicate.not(Calls.Resource::isRetired))
+        .forEach(base.calls()::retire);
+  }
+
+  /** A line for each adapter. */
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    for (Adapter adapter : state.adapters.values()) {
+      boolean active = active().adapters().contains(adapter.name());
+      text.append("\n  ").append(adapter).append(active ? " (active)" : "");
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,140 @@
+package io.github.peft4j.adapter;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Weights as they were, in a temporary file, until a change of many is complete: in memory they
+ * would be a second model.
+ */
+final class FormerValues implements AutoCloseable {
+
+  private static final int SLICE = 1 << 16;
+
+  private final TransformerModel model;
+  private final boolean wide;
+  private final Path path;
+  private final FileChannel file;
+  private final List<Kept> kept = new ArrayList<>();
+
+  private record Kept(ParameterSite parameter, long position, boolean changed) {}
+
+  FormerValues(TransformerModel model) {
+    this.model = model;
+    this.wide = model.precision() == Precision.FLOAT64;
+    try {
+      this.path = Files.createTempFile("peft4j-merge", ".weights");
+      this.file =
+          FileChannel.open(
+              path,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE,
+              StandardOpenOption.DELETE_ON_CLOSE);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot keep the former weights in a temporary file", e);
+    }
+  }
+
+  /** Keeps a weight as it is now. */
+  void keep(ParameterSite parameter) {
+    try {
+      long position = file.size();
+      if (wide) {
+        write(position, Double.BYTES, parameter.frozen().toDoubleArray().length, parameter);
+      } else {
+        write(position, Float.BYTES, Math.toIntExact(parameter.shape().size()), parameter);
+      }
+      kept.add(new Kept(parameter, position, parameter.hasChanged()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "cannot keep the former weights in " + path + "; make room on the disk", e);
+    }
+  }
+
+  private void write(long position, int width, int count, ParameterSite parameter)
+      throws IOException {
+    double[] doubles = wide ? parameter.frozen().toDoubleArray() : new double[0];
+    float[] floats = wide ? new float[0] : Tensors.floats(parameter.frozen());
+    long at = position;
+    for (int from = 0; from < count; from += SLICE) {
+      int n = Math.min(SLICE, count - from);
+      ByteBuffer bytes = ByteBuffer.allocate(width * n);
+      if (wide) {
+        bytes.asDoubleBuffer().put(doubles, from, n);
+      } else {
+        bytes.asFloatBuffer().put(floats, from, n);
+      }
+      while (bytes.hasRemaining()) {
+        at += file.write(bytes, at);
+      }
+    }
+  }
+
+  /** Gives all weights that were kept their former values back. */
+  void restore() {
+    try {
+      for (Kept each : kept) {
+        restore(each);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the former weights from " + path, e);
+    }
+  }
+
+  private void restore(Kept each) throws IOException {
+    int count = Math.toIntExact(each.parameter().shape().size());
+    double[] doubles = new double[wide ? count : 0];
+    float[] floats = new float[wide ? 0 : count];
+    int width = wide ? Double.BYTES : Float.BYTES;
+    for (int from = 0; from < count; from += SLICE) {
+      int n = Math.min(SLICE, count - from);
+      ByteBuffer bytes = ByteBuffer.allocate(width * n);
+      long at = each.position() + (long) width * from;
+      while (bytes.hasRemaining()) {
+        int read = file.read(bytes, at + bytes.position());
+        if (read < 0) {
+          throw new IOException("the file ends at " + at);
+        }
+      }
+      bytes.flip();
+      if (wide) {
+        bytes.asDoubleBuffer().get(doubles, from, n);
+      } else {
+        bytes.asFloatBuffer().get(floats, from, n);
+      }
+    }
+    NDManager manager = model.manager();
+    NDArray java =
+        wide
+            ? manager.create(doubles, each.parameter().shape())
+            : manager.create(floats, each.parameter().shape());
+    try (java) {
+      NDArray value = Tensors.cast(java, model.precision());
+      each.parameter()
+          .replace(value == java ? java.duplicate() : value.duplicate(), each.changed());
+      value.close();
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      file.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot delete " + path, e);
+    }
+  }
+}

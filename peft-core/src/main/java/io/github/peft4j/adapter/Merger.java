@@ -1,0 +1,227 @@
+package io.github.peft4j.adapter;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.Change;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.Forward;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Mergeable;
+import io.github.peft4j.tuner.Place;
+import io.github.peft4j.tuner.Splitting;
+import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Site;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What adapters make of the frozen weights. A weight is composed of what adapters make of it as an
+ * output is composed of theirs, by the same {@link Composition}. Nothing is changed but by {@link
+ * #replace}.
+ */
+public final class Merger {
+
+  private final TransformerModel model;
+  private final Composition composition;
+  private final Map<String, AdapterLayers> layers;
+  private final Map<ParameterSite, List<Tensor>> changes = new LinkedHashMap<>();
+
+  /**
+   * Finds the weights that a composition changes.
+   *
+   * @param layers of each adapter that it names
+   * @throws IllegalStateException if a layer cannot be merged
+   */
+  Merger(TransformerModel model, Composition composition, Map<String, AdapterLayers> layers) {
+    this.model = model;
+    this.composition = composition;
+    this.layers = layers;
+    if (composition.isByRow()) {
+      throw new IllegalStateException(
+          composition + " cannot be merged: the rows of a batch share their weights");
+    }
+    List<Site<?, ?>> sites =
+        model.sites().filter(site -> layersAt(site).findAny().isPresent()).toList();
+    sites.forEach(site -> layersAt(site).forEach(layer -> check(site, layer)));
+    // A linear map computes with its weight: what changes the tensor itself comes first.
+    sites.stream().filter(ParameterSite.class::isInstance).forEach(this::add);
+    sites.stream().filter(site -> !(site instanceof ParameterSite)).forEach(this::add);
+  }
+
+  private Stream<TunerLayer<?, ?>> layersAt(Site<?, ?> site) {
+    return composition.adapters().stream().flatMap(name -> Stream.ofNullable(layer(name, site)));
+  }
+
+  private @Nullable TunerLayer<?, ?> layer(String adapter, Site<?, ?> site) {
+    return Objects.requireNonNull(layers.get(adapter)).at(site);
+  }
+
+  private static void check(Site<?, ?> site, TunerLayer<?, ?> layer) {
+    if (!(layer instanceof Mergeable)) {
+      throw new IllegalStateException(
+          "the adapter cannot be merged: "
+              + layer.getClass().getSimpleName()
+              + " at "
+              + site.name()
+              + " is no change of weights; keep the adapter beside the model");
+    }
+  }
+
+  private void add(Site<?, ?> site) {
+    add(site.weightSiteRequired(), new Tensor(site, Mergeable::merge));
+    if (site instanceof LinearSite linear && linear.bias().isPresent()) {
+      add(linear.bias().get(), new Tensor(site, Mergeable::mergeBias));
+    }
+  }
+
+  private void add(ParameterSite parameter, Tensor change) {
+    changes.computeIfAbsent(parameter, p -> new ArrayList<>()).add(change);
+  }
+
+  /** What an adapter's layer makes of a tensor. */
+  private interface Rule {
+    @Nullable NDArray merge(Mergeable layer, NDArray tensor);
+  }
+
+  /** A tensor as a place: adapters' changes of it, and no rows. */
+  private final class Tensor implements Place<NDArray, NDArray> {
+
+    private final Site<?, ?> site;
+    private final Rule rule;
+
+    Tensor(Site<?, ?> site, Rule rule) {
+      this.site = site;
+      this.rule = rule;
+    }
+
+    @Override
+    public String name() {
+      return site.name();
+    }
+
+    @Override
+    public @Nullable Change<NDArray, NDArray> change(String adapter) {
+      TunerLayer<?, ?> layer = layer(adapter, site);
+      return layer == null
+          ? null
+          : (tensor, base) -> merge((Mergeable) layer, base.forward(tensor));
+    }
+
+    private NDArray merge(Mergeable layer, NDArray tensor) {
+      NDArray merged = rule.merge(layer, tensor);
+      return merged == null ? tensor : merged;
+    }
+
+    @Override
+    public Splitting<NDArray> inputs() {
+      return site.weightSiteRequired().inputs();
+    }
+
+    @Override
+    public Joining<NDArray> outputs() {
+      return site.weightSiteRequired().outputs();
+    }
+  }
+
+  /** Whether a weight may be another than the frozen one. */
+  public boolean changes(ParameterSite parameter) {
+    return changes.containsKey(parameter) || parameter.hasChanged();
+  }
+
+  /** The merged weight, a new tensor; null if it is the frozen one. */
+  private @Nullable NDArray merged(ParameterSite parameter) {
+    List<Tensor> places = changes.get(parameter);
+    if (places == null) {
+      return null;
+    }
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope();
+              Pass pass = Pass.inference(ActiveAdapters.NONE)) {
+            Computation<NDArray, NDArray> same = (tensor, context) -> tensor;
+            NDArray weight = parameter.frozen();
+            for (Tensor place : places) {
+              NDArray wide = Tensors.cast(weight, masters(model));
+              NDArray merged = new Forward<>(composition.over(place, same), pass).forward(wide);
+              weight = merged == wide ? weight : Tensors.cast(merged, model.precision());
+            }
+            return weight == parameter.frozen() ? null : scope.keep(weight);
+          }
+        });
+  }
+
+  /** Reads a weight as merged; it is freed at once. */
+  public <T> T read(ParameterSite parameter, Function<NDArray, T> reader) {
+    NDArray merged = merged(parameter);
+    if (merged == null) {
+      return reader.apply(parameter.frozen());
+    }
+    try (merged) {
+      return reader.apply(merged);
+    }
+  }
+
+  /** All merged weights, which the caller closes; none if one cannot be computed. */
+  Map<ParameterSite, NDArray> all() {
+    Map<ParameterSite, NDArray> all = new LinkedHashMap<>();
+    try {
+      for (ParameterSite parameter : changes.keySet()) {
+        NDArray merged = merged(parameter);
+        if (merged != null) {
+          all.put(parameter, Scope.release(merged));
+        }
+      }
+      return all;
+    } catch (RuntimeException | OutOfMemoryError e) {
+      all.values().forEach(NDArray::close);
+      throw e;
+    }
+  }
+
+  /** Computes every merged weight and drops it, so that what cannot be merged fails now. */
+  void check() {
+    changes.keySet().forEach(parameter -> read(parameter, merged -> merged));
+  }
+
+  /**
+   * Puts each merged weight in the place of the frozen one, one after the other. If one cannot be
+   * computed, those before it get their former values back.
+   */
+  void replace() {
+    try (FormerValues former = new FormerValues(model)) {
+      try {
+        for (ParameterSite parameter : changes.keySet()) {
+          NDArray merged = merged(parameter);
+          if (merged != null) {
+            former.keep(parameter);
+            parameter.replace(Scope.release(merged), true);
+          }
+        }
+      } catch (RuntimeException | OutOfMemoryError e) {
+        former.restore();
+        throw e;
+      }
+    }
+  }
+
+  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
+  public static Precision masters(TransformerModel model) {
+    return model.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
+  }
+}

@@ -1,0 +1,237 @@
+package io.github.peft4j.adapter;
+
+import ai.djl.engine.Engine;
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.io.JsonFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where an adapter comes from: {@value #FILE} beside Hugging Face PEFT's two files, which PEFT does
+ * not read.
+ *
+ * @param baseModel what the frozen model was called
+ * @param baseSha256 the fingerprint of its weights, see {@link io.github.peft4j.io.TensorHash};
+ *     null if it is not known, as after merging
+ * @param trainings what the adapter was trained on, in order; none for an untrained one
+ * @param labels names of the model's classes by id, and so of the rows of a classifier that the
+ *     adapter has; empty where the model has none
+ * @param versions of peft4j, DJL, PyTorch and Java when it was saved, by name
+ * @param saved when it was saved
+ */
+public record Provenance(
+    String baseModel,
+    @Nullable String baseSha256,
+    List<Training> trainings,
+    List<String> labels,
+    Map<String, String> versions,
+    Instant saved) {
+
+  /** The file's name. */
+  public static final String FILE = "peft4j.json";
+
+  /** Copies the collections. */
+  public Provenance {
+    trainings = List.copyOf(trainings);
+    labels = List.copyOf(labels);
+    versions = Map.copyOf(versions);
+  }
+
+  /**
+   * One training.
+   *
+   * @param dataSha256 the hash of the examples, 64 hexadecimal digits, see {@link
+   *     io.github.peft4j.data.Dataset#sha256}
+   * @param seed of the order of examples and of dropout
+   * @param settings all that the losses depend on besides, by name
+   * @param steps optimizer steps done when these tensors were saved, of {@code totalSteps}
+   * @param totalSteps how many steps the training has in all
+   * @param loss the last step's; NaN if there was none
+   * @param metrics of the evaluation after the last step; empty if there was none
+   * @param started when the training began
+   * @param seconds how long it took by the clock, evaluations and interruptions' reruns included
+   */
+  public record Training(
+      String dataSha256,
+      long seed,
+      Map<String, String> settings,
+      long steps,
+      long totalSteps,
+      double loss,
+      Map<String, Double> metrics,
+      Instant started,
+      double seconds) {
+
+    /** Copies the maps. */
+    public Training {
+      settings = Map.copyOf(settings);
+      metrics = Map.copyOf(metrics);
+    }
+
+    private JsonObject json() {
+      JsonObject json = new JsonObject();
+      json.addProperty("data_sha256", dataSha256);
+      json.addProperty("seed", seed);
+      json.add("settings", JsonFile.sortedObject(settings));
+      json.addProperty("steps", steps);
+      json.addProperty("total_steps", totalSteps);
+      if (Double.isFinite(loss)) {
+        json.addProperty("loss", loss);
+      }
+      json.add("metrics", JsonFile.sortedObject(metrics));
+      json.addProperty("started", started.toString());
+      json.addProperty("seconds", seconds);
+      return json;
+    }
+
+    private static Training of(JsonObject json) {
+      Map<String, String> settings = new TreeMap<>();
+      object(json, "settings").asMap().forEach((name, v) -> settings.put(name, v.getAsString()));
+      Map<String, Double> metrics = new TreeMap<>();
+      object(json, "metrics").asMap().forEach((name, v) -> metrics.put(name, v.getAsDouble()));
+      return new Training(
+          field(json, "data_sha256").getAsString(),
+          field(json, "seed").getAsLong(),
+          settings,
+          field(json, "steps").getAsLong(),
+          field(json, "total_steps").getAsLong(),
+          json.has("loss") ? json.get("loss").getAsDouble() : Double.NaN,
+          metrics,
+          Instant.parse(field(json, "started").getAsString()),
+          field(json, "seconds").getAsDouble());
+    }
+  }
+
+  /** Now, with the versions at work. */
+  static Provenance now(
+      String baseModel,
+      @Nullable String baseSha256,
+      List<Training> trainings,
+      List<String> labels) {
+    String own = Provenance.class.getPackage().getImplementationVersion();
+    Map<String, String> versions =
+        Map.of(
+            "peft4j", own == null ? "unpackaged" : own,
+            "djl", Engine.getDjlVersion(),
+            "pytorch", Engine.getEngine("PyTorch").getVersion(),
+            "java", Runtime.version().toString());
+    Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+    return new Provenance(baseModel, baseSha256, trainings, labels, versions, saved);
+  }
+
+  /**
+   * Reads an adapter folder's file.
+   *
+   * @return nothing if the folder has none, as those that Hugging Face PEFT wrote
+   * @throws IllegalArgumentException if the file is damaged, naming the field
+   */
+  public static Optional<Provenance> read(Path folder) {
+    Path file = folder.resolve(FILE);
+    if (!Files.isRegularFile(file)) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(of(JsonFile.read(file)));
+    } catch (IllegalArgumentException
+        | IllegalStateException
+        | UnsupportedOperationException
+        | ClassCastException
+        | DateTimeException e) {
+      throw new IllegalArgumentException(
+          file
+              + " is damaged: "
+              + e.getMessage()
+              + "; fetch the folder again, or delete this file to use the adapter without it",
+          e);
+    }
+  }
+
+  private static Provenance of(JsonObject json) {
+    JsonObject base = object(json, "base_model");
+    List<Training> trainings = new ArrayList<>();
+    field(json, "trainings")
+        .getAsJsonArray()
+        .forEach(training -> trainings.add(Training.of(training.getAsJsonObject())));
+    List<String> labels = new ArrayList<>();
+    if (json.has("labels")) {
+      json.getAsJsonArray("labels").forEach(label -> labels.add(label.getAsString()));
+    }
+    Map<String, String> versions = new TreeMap<>();
+    object(json, "versions").asMap().forEach((name, v) -> versions.put(name, v.getAsString()));
+    return new Provenance(
+        field(base, "name").getAsString(),
+        base.has("sha256") ? base.get("sha256").getAsString() : null,
+        trainings,
+        labels,
+        versions,
+        Instant.parse(field(json, "saved").getAsString()));
+  }
+
+  private static JsonObject object(JsonObject json, String field) {
+    return field(json, field).getAsJsonObject();
+  }
+
+  private static JsonElement field(JsonObject json, String field) {
+    JsonElement value = json.get(field);
+    if (value == null) {
+      throw new IllegalStateException("field '" + field + "' is missing");
+    }
+    return value;
+  }
+
+  /** The file's text. */
+  public String text() {
+    JsonObject json = new JsonObject();
+    JsonObject base = new JsonObject();
+    base.addProperty("name", baseModel);
+    if (baseSha256 != null) {
+      base.addProperty("sha256", baseSha256);
+    }
+    json.add("base_model", base);
+    JsonArray all = new JsonArray();
+    trainings.forEach(training -> all.add(training.json()));
+    json.add("trainings", all);
+    if (!labels.isEmpty()) {
+      JsonArray names = new JsonArray();
+      labels.forEach(names::add);
+      json.add("labels", names);
+    }
+    json.add("versions", JsonFile.sortedObject(versions));
+    json.addProperty("saved", saved.toString());
+    return JsonFile.text(json) + "\n";
+  }
+
+  /**
+   * What speaks against an adapter of this provenance on a model.
+   *
+   * @param sha256 the fingerprint of the model's weights, or null if it is not known
+   * @return a sentence for the user, or nothing if the weights are the same or unknown
+   */
+  Optional<String> doubt(String model, @Nullable String sha256) {
+    if (baseSha256 == null || sha256 == null || baseSha256.equals(sha256)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        "it was trained on "
+            + baseModel
+            + " with weights "
+            + baseSha256
+            + ", but this is "
+            + model
+            + " with weights "
+            + sha256
+            + ": what it computes here was never tested; load it on the model it was trained on,"
+            + " unless the other one is meant");
+  }
+}

@@ -1,0 +1,65 @@
+package io.github.peft4j.adapter.adapterhub;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What adapter_config.json of AdapterHub's library says, with what earlier releases said otherwise
+ * put into the words of today's (its {@code loading.py} and {@code adapter_config.py}).
+ */
+final class AdapterHubConfig {
+
+  /** What activations were called before files had a version. */
+  private static final Map<String, String> FORMER_NAMES =
+      Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
+
+  /** What configs said of fusions, which are configs of their own now. */
+  private static final List<String> FORMER_FIELDS = List.of("attention_type", "new_attention_norm");
+
+  private AdapterHubConfig() {}
+
+  /** Whether a folder's adapter_config.json is AdapterHub's and not PEFT's. */
+  static boolean isOne(JsonObject json) {
+    return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
+  }
+
+  /** The mapping of a config. */
+  static AdapterHubMapping<?> mapping(JsonObject json) {
+    JsonObject config = of(json);
+    return AdapterHubMappings.of(text(config, "architecture"), config);
+  }
+
+  /** The config proper. */
+  static JsonObject of(JsonObject json) {
+    JsonObject config = json.getAsJsonObject("config").deepCopy();
+    String version = text(json, "version");
+    String f = text(config, "non_linearity");
+    if (version.isEmpty() && FORMER_NAMES.containsKey(f)) {
+      config.addProperty("non_linearity", FORMER_NAMES.get(f));
+    }
+    if (isScaledWrongly(version) && config.has("alpha")) {
+      config.add("alpha", config.get("r"));
+    }
+    FORMER_FIELDS.forEach(config::remove);
+    JsonElement nested = config.remove("invertible_adapter");
+    boolean ofTask = text(json, "type").equals("text_task"); // these name one but have none
+    if (nested != null && nested.isJsonObject() && !ofTask) {
+      config.add("inv_adapter", nested.getAsJsonObject().get("block_type"));
+      config.add("inv_adapter_reduction_factor", nested.getAsJsonObject().get("reduction_factor"));
+    }
+    return config;
+  }
+
+  /** Releases before 1.1.0 computed LoRA as if alpha were r: what they trained is kept so. */
+  private static boolean isScaledWrongly(String version) {
+    return version.matches("adapters\\.(0|1\\.0)\\..*");
+  }
+
+  /** A field's text, empty if there is none. */
+  static String text(JsonObject json, String field) {
+    JsonElement value = json.get(field);
+    return value == null || value.isJsonNull() ? "" : value.getAsString();
+  }
+}

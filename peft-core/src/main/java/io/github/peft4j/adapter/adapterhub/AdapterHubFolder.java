@@ -1,0 +1,281 @@
+package io.github.peft4j.adapter.adapterhub;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterFactory;
+import io.github.peft4j.adapter.AdapterFormat;
+import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.adapter.files.HeadLabels;
+import io.github.peft4j.adapter.files.PeftFolder;
+import io.github.peft4j.config.ConfigJson;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.torch.TorchFile;
+import io.github.peft4j.method.PeftMethod;
+import io.github.peft4j.method.PeftMethods;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.SublayerSite;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An adapter's folder as AdapterHub's library {@code adapters} writes and reads it (its {@code
+ * loading.py}): adapter_config.json and adapter.safetensors or pytorch_adapter.bin; and for a head
+ * head_config.json and model_head.safetensors or pytorch_model_head.bin.
+ */
+public final class AdapterHubFolder implements AdapterFormat {
+
+  private static final Logger LOG = LoggerFactory.getLogger(AdapterHubFolder.class);
+
+  /** The release of the library whose files these are. */
+  private static final String VERSION = "adapters.1.3.0";
+
+  private static final String WEIGHTS = "adapter.safetensors";
+  private static final String PICKLED_WEIGHTS = "pytorch_adapter.bin";
+  static final String HEAD_CONFIG = HeadLabels.ADAPTER_HUB_HEAD;
+  private static final String HEAD = "model_head.safetensors";
+  private static final String PICKLED_HEAD = "pytorch_model_head.bin";
+
+  /** What stands in the names of LoRA's tensors behind their module. */
+  private static final String LORAS = ".loras.";
+
+  @Override
+  public boolean isFormatOf(Path folder) {
+    return Files.isRegularFile(folder.resolve(PeftFolder.CONFIG))
+        && AdapterHubConfig.isOne(PeftFolder.readConfig(folder));
+  }
+
+  @Override
+  public Adapter read(String name, Path folder, AdapterFactory factory) {
+    JsonObject json = PeftFolder.readConfig(folder);
+    String source = folder.resolve(PeftFolder.CONFIG).toString();
+    return factory.load(
+        injection(AdapterHubConfig.mapping(json), json, folder, source, factory),
+        name,
+        source,
+        adapter -> readTensors(folder, json, adapter, factory.base()));
+  }
+
+  private static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
+      AdapterHubMapping<C> mapping,
+      JsonObject json,
+      Path folder,
+      String source,
+      AdapterFactory factory) {
+    TransformerModel model = factory.base();
+    C config = mapping.read(AdapterHubConfig.of(json), modules(folder, model), source);
+    PeftMethod<C> method = PeftMethods.of(config);
+    List<String> head =
+        head(folder, model)
+            .map(own -> own.modules().stream().map(Site::name).toList())
+            .orElse(null);
+    return new AdapterFactory.Injection<>(
+        method, config, factory.commonFields(method), factory.withClassifiers(head), Map.of());
+  }
+
+  /** The model's linear modules that a folder's file has tensors of. */
+  static TargetModules modules(Path folder, TransformerModel model) {
+    try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
+      Set<String> inFile =
+          source.names().stream()
+              .filter(name -> name.contains(LORAS))
+              .map(name -> name.substring(0, name.indexOf(LORAS)))
+              .collect(Collectors.toSet());
+      return TargetModules.of(
+          model
+              .sites()
+              .filter(LinearSite.class::isInstance)
+              .map(Site::name)
+              .filter(
+                  site -> inFile.stream().anyMatch(name -> RenamedTensorSource.isMeant(site, name)))
+              .toList());
+    }
+  }
+
+  /** What its tensors are called in the files, all but the first being other names of the same. */
+  private static Map<String, List<String>> names(
+      Adapter adapter, AdapterHubMapping<?> mapping, String name, TransformerModel model) {
+    String modelType = model.config().text("model_type", "");
+    Map<String, List<String>> names = new LinkedHashMap<>();
+    for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      if (!(rewrite.site() instanceof ParameterSite)) {
+        for (Trainable tensor : rewrite.layer().trainables()) {
+          names.put(
+              adapter.nameOf(tensor), mapping.names(rewrite.site(), tensor.key(), name, modelType));
+        }
+      }
+    }
+    return names;
+  }
+
+  /** What the tensors of modules that it trains whole are called, which are the head's. */
+  private static Map<String, List<String>> headNames(
+      Adapter adapter, Optional<AdapterHubHead> head) {
+    Map<String, String> own = head.map(AdapterHubHead::names).orElse(Map.of());
+    Map<String, List<String>> names = new LinkedHashMap<>();
+    for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      if (rewrite.site() instanceof ParameterSite parameter) {
+        for (Trainable tensor : rewrite.layer().trainables()) {
+          String name = own.getOrDefault(parameter.name(), parameter.name());
+          names.put(adapter.nameOf(tensor), List.of(name));
+        }
+      }
+    }
+    return names;
+  }
+
+  /** The head of a folder, if it is one of the library's own that the model has too. */
+  static Optional<AdapterHubHead> head(Path folder, TransformerModel model) {
+    return Files.exists(folder.resolve(HEAD_CONFIG))
+        ? AdapterHubHead.read(JsonFile.read(folder.resolve(HEAD_CONFIG)), model)
+        : Optional.empty();
+  }
+
+  /**
+   * Sets an adapter's tensors to those of a folder.
+   *
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place;
+   *     or if the head has other classes than the model's
+   */
+  static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
+    AdapterHubMapping<?> mapping = AdapterHubConfig.mapping(json);
+    String name = AdapterHubConfig.text(json, "name");
+    try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
+      Map<String, List<String>> names = names(adapter, mapping, name, model);
+      PeftFolder.read(
+          folder,
+          new RenamedTensorSource(source, names),
+          adapter.tensors(names.keySet()),
+          Map.of(),
+          model.manager());
+    }
+    Map<String, List<String>> head = headNames(adapter, head(folder, model));
+    boolean hasHead =
+        Files.exists(folder.resolve(HEAD)) || Files.exists(folder.resolve(PICKLED_HEAD));
+    if (!head.isEmpty() && hasHead) {
+      try (TensorSource source = open(folder, HEAD, PICKLED_HEAD)) {
+        RenamedTensorSource renamed = new RenamedTensorSource(source, head);
+        if (renamed.names().containsAll(head.keySet())) {
+          HeadLabels labels = HeadLabels.of(folder, model);
+          labels.require(adapter, Map.of());
+          PeftFolder.read(
+              folder, renamed, adapter.tensors(head.keySet()), Map.of(), model.manager());
+          labels.align(adapter);
+        } else {
+          LOG.warn(
+              "{}: the head is another one ({}) than the model's ({}): it is not loaded",
+              folder,
+              source.names(),
+              head.values());
+        }
+      }
+    }
+    adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(true));
+  }
+
+  private static TensorSource open(Path folder, String file, String pickled) {
+    if (Files.isRegularFile(folder.resolve(file))) {
+      return Safetensors.open(folder.resolve(file));
+    }
+    if (Files.isRegularFile(folder.resolve(pickled))) {
+      return TorchFile.open(folder.resolve(pickled));
+    }
+    throw new IllegalArgumentException(folder + " has neither " + file + " nor " + pickled);
+  }
+
+  @Override
+  public void write(
+      FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
+    AdapterHubMapping<?> mapping = AdapterHubMappings.toWrite(adapter);
+    JsonObject config = new JsonObject();
+    Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(adapter.trainedConfig()));
+    fields.remove("modules_to_save");
+    fields.forEach(config::add);
+    files.write(WEIGHTS, writer(adapter, names(adapter, mapping, adapter.name(), model)).content());
+    files.remove(PICKLED_WEIGHTS);
+    Optional<AdapterHubHead> own = AdapterHubHead.of(adapter, model);
+    Map<String, List<String>> head = headNames(adapter, own);
+    if (head.isEmpty()) {
+      files.remove(HEAD);
+      files.remove(HEAD_CONFIG);
+    } else {
+      files.write(HEAD, writer(adapter, head).content());
+      files.writeText(HEAD_CONFIG, JsonFile.text(describe(own, model, provenance)));
+    }
+    files.remove(PICKLED_HEAD);
+    files.writeText(
+        PeftFolder.CONFIG,
+        JsonFile.text(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
+    files.writeText(Provenance.FILE, provenance.text());
+    files.commit();
+  }
+
+  private static JsonObject describe(
+      Optional<AdapterHubHead> head, TransformerModel model, Provenance provenance) {
+    if (head.isPresent()) {
+      JsonPrimitive name = new JsonPrimitive(head.get().name());
+      return describe(model, name, head.get().config(), provenance);
+    }
+    JsonObject described = describe(model, JsonNull.INSTANCE, JsonNull.INSTANCE, provenance);
+    described.add("label2id", AdapterHubHead.labels(model));
+    described.addProperty("num_labels", model.task().labels().size());
+    return described;
+  }
+
+  private static JsonObject describe(
+      TransformerModel model, JsonElement name, JsonElement config, Provenance provenance) {
+    JsonObject json = new JsonObject();
+    json.add("config", config);
+    json.addProperty(
+        "hidden_size",
+        model
+            .sites()
+            .filter(SublayerSite.class::isInstance)
+            .mapToLong(site -> ((SublayerSite) site).dimension())
+            .findFirst()
+            .orElseThrow());
+    json.addProperty("model_class", model.architecture());
+    json.addProperty("model_name", provenance.baseModel());
+    json.addProperty("model_type", model.config().text("model_type", ""));
+    json.add("name", name);
+    json.addProperty("version", VERSION);
+    return json;
+  }
+
+  private static SafetensorsWriter writer(Adapter adapter, Map<String, List<String>> names) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    names.forEach(
+        (own, theirs) ->
+            theirs.forEach(
+                name ->
+                    PeftFolder.add(
+                        writer,
+                        name,
+                        adapter,
+                        Objects.requireNonNull(adapter.tensors().get(own)))));
+    return writer;
+  }
+}

@@ -1,0 +1,7 @@
+/** Folders as AdapterHub's library writes them. */
+@Internal
+@NullMarked
+package io.github.peft4j.adapter.adapterhub;
+
+import io.github.peft4j.annotation.Internal;
+import org.jspecify.annotations.NullMarked;

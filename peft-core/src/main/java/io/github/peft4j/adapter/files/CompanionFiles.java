@@ -1,0 +1,92 @@
+package io.github.peft4j.adapter.files;
+
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.io.FileGroup;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The files beside a model's weights that a copy of it needs too: those that transformers saves
+ * with a tokenizer or a processor, chat templates, generation_config.json, the modules of
+ * sentence-transformers, and licences.
+ *
+ * @param folder that the model came from; null if it came from none
+ * @param tokenizer of the model; null if it has none
+ */
+public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
+
+  private static final String TOKENIZER = "tokenizer.json";
+
+  /** What a tokenizer consists of. */
+  private static final Pattern OF_A_TOKENIZER =
+      Pattern.compile(
+          "tokenizer.*\\.(json|model|jinja)|special_tokens_map\\.json|added_tokens\\.json"
+              + "|vocab.*\\.(txt|json|tsv|bpe)|vocab\\.model|merges\\.txt|bpe\\.codes|dict\\.txt"
+              + "|(spiece|spm|sentencepiece.*)\\.model|.*\\.(spm|tiktoken)|tekken\\.json"
+              + "|normalizer\\.json|emoji\\.json|entity_vocab\\.json"
+              + "|chat_template\\.(jinja|json)|additional_chat_templates/.*");
+
+  private static final Pattern OF_A_MODEL =
+      Pattern.compile(
+          "generation_config\\.json|.*processor_config\\.json"
+              + "|modules\\.json|config_sentence_transformers\\.json|sentence_.*_config\\.json"
+              + "|\\d+_[A-Za-z]+/.*|(?i:licen[cs]e.*|notice.*|use_policy.*)");
+
+  /** Adds the files to those of a copy. */
+  void copyTo(FileGroup files) {
+    if (folder != null) {
+      copy(folder, OF_A_MODEL, files);
+    }
+    if (tokenizer == null) {
+      if (folder != null) {
+        copy(folder, OF_A_TOKENIZER, files);
+      }
+    } else if (tokenizer.folder().isPresent()) {
+      copy(tokenizer.folder().get(), OF_A_TOKENIZER, files);
+    } else {
+      byte[] json = tokenizer.json();
+      files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(json)));
+    }
+  }
+
+  private static void copy(Path from, Pattern names, FileGroup files) {
+    for (String name : names(from)) {
+      if (names.matcher(name).matches()) {
+        files.write(
+            name,
+            out -> {
+              OutputStream stream = Channels.newOutputStream(out);
+              Files.copy(from.resolve(name), stream);
+            });
+      }
+    }
+  }
+
+  /** The files in a folder, and one folder deeper. */
+  private static List<String> names(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try {
+      Path real = folder.toRealPath(); // a link is not walked into
+      try (Stream<Path> files = Files.walk(real, 2)) {
+        return files
+            .filter(Files::isRegularFile)
+            .map(file -> real.relativize(file).toString().replace('\\', '/'))
+            .sorted()
+            .toList();
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + folder, e);
+    }
+  }
+}

@@ -1,0 +1,219 @@
+package io.github.peft4j.adapter.files;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TrainableCopy;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.LinearSite.Role;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The classes that the classifier of an adapter's folder tells apart, by row, and the classes of
+ * the model that it is loaded on.
+ *
+ * @param folder of the adapter
+ * @param stored names by row, as the folder gives them; empty if it gives none
+ * @param model that the adapter is loaded on
+ */
+public record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
+
+  /** The file in which AdapterHub's library keeps a head's labels. */
+  public static final String ADAPTER_HUB_HEAD = "head_config.json";
+
+  private static final Logger LOG = LoggerFactory.getLogger(HeadLabels.class);
+
+  /**
+   * What a folder says of its classifier's labels: peft4j.json, which peft4j writes; AdapterHub's
+   * head_config.json; or a config.json beside an adapter of Hugging Face PEFT, whose own files name
+   * no labels.
+   */
+  public static HeadLabels of(Path folder, TransformerModel model) {
+    if (model.task().labels().isEmpty()) {
+      return new HeadLabels(folder, List.of(), model);
+    }
+    List<String> labels = Provenance.read(folder).map(Provenance::labels).orElse(List.of());
+    if (labels.isEmpty()) {
+      labels = ofAdapterHub(folder.resolve(ADAPTER_HUB_HEAD));
+    }
+    if (labels.isEmpty() && Files.isRegularFile(folder.resolve("config.json"))) {
+      ModelConfig config = ModelConfig.read(folder);
+      labels = config.has("id2label") ? config.labels() : List.of();
+    }
+    return new HeadLabels(folder, isNames(labels) ? labels : List.of(), model);
+  }
+
+  private static List<String> ofAdapterHub(Path file) {
+    if (!Files.isRegularFile(file)) {
+      return List.of();
+    }
+    JsonObject json = JsonFile.read(file);
+    JsonElement within = json.get("config");
+    JsonObject head =
+        within != null && within.isJsonObject() && within.getAsJsonObject().has("label2id")
+            ? within.getAsJsonObject()
+            : json;
+    if (!(head.get("label2id") instanceof JsonObject numbers)) {
+      return List.of();
+    }
+    String[] names = new String[numbers.size()];
+    for (Map.Entry<String, JsonElement> label : numbers.entrySet()) {
+      JsonElement id = label.getValue();
+      int row = id.isJsonPrimitive() && id.getAsJsonPrimitive().isNumber() ? id.getAsInt() : -1;
+      if (row < 0 || row >= names.length || names[row] != null) {
+        throw new IllegalArgumentException(
+            "%s: field 'label2id' is %s; expected an id of its own from 0 to %d for each label"
+                .formatted(file, numbers, names.length - 1));
+      }
+      names[row] = label.getKey();
+    }
+    return List.of(names);
+  }
+
+  /** Whether they are more than the numbers that transformers calls LABEL_0, LABEL_1, …. */
+  private static boolean isNames(List<String> labels) {
+    return !IntStream.range(0, labels.size()).allMatch(i -> labels.get(i).equals("LABEL_" + i));
+  }
+
+  /** What an adapter has of the model's classifier. */
+  private List<Sites.Rewrite> rewrites(Adapter adapter) {
+    if (model.task().labels().isEmpty()) {
+      return List.of();
+    }
+    List<Object> head = new ArrayList<>();
+    model
+        .sites()
+        .filter(LinearSite.class::isInstance)
+        .map(LinearSite.class::cast)
+        .filter(site -> site.role() == Role.HEAD)
+        .forEach(
+            site -> {
+              head.add(site);
+              head.add(site.weight());
+              site.bias().ifPresent(head::add);
+            });
+    return adapter.rewrites().stream().filter(rewrite -> head.contains(rewrite.site())).toList();
+  }
+
+  /**
+   * Refuses a classifier of other classes than the model's, before its tensors are read.
+   *
+   * @param shapes of the tensors in the file, by the adapter's names
+   * @throws IllegalArgumentException naming the classes of both
+   */
+  public void require(Adapter adapter, Map<String, long[]> shapes) {
+    if (rewrites(adapter).isEmpty()) {
+      return;
+    }
+    List<String> classes = model.task().labels();
+    int rows = stored.isEmpty() ? rows(adapter, shapes) : stored.size();
+    boolean others =
+        !stored.isEmpty()
+            && isNames(classes)
+            && !new HashSet<>(stored).equals(new HashSet<>(classes));
+    if (rows != classes.size() || others) {
+      throw new IllegalArgumentException(
+          "%s has a classifier of %d classes%s, but the model's %d are %s. Load the model with the"
+                  .formatted(
+                      folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes)
+              + " adapter's classes: Task.classification("
+              + (stored.isEmpty() ? "their names in order" : quoted(stored))
+              + ")");
+    }
+  }
+
+  private static String quoted(List<String> labels) {
+    return String.join(", ", labels.stream().map(label -> '"' + label + '"').toList());
+  }
+
+  private int rows(Adapter adapter, Map<String, long[]> shapes) {
+    for (Sites.Rewrite rewrite : rewrites(adapter)) {
+      if (rewrite.layer() instanceof TrainableCopy copy) {
+        long[] shape = shapes.get(adapter.nameOf(copy.value()));
+        if (shape != null && shape.length > 0) {
+          return Math.toIntExact(shape[0]);
+        }
+      }
+    }
+    return model.task().labels().size();
+  }
+
+  /**
+   * Puts the rows of a classifier that has been read into the order of the model's classes.
+   *
+   * @throws IllegalArgumentException if what the adapter has of the classifier has no rows
+   */
+  public void align(Adapter adapter) {
+    List<Sites.Rewrite> rewrites = rewrites(adapter);
+    List<String> classes = model.task().labels();
+    if (rewrites.isEmpty() || stored.equals(classes)) {
+      return;
+    }
+    if (stored.isEmpty()) {
+      if (isNames(classes) && !classes.equals(model.config().labels())) {
+        LOG.warn(
+            "{}: its files name no labels; its classes are taken to be {}, in this order",
+            folder,
+            classes);
+      }
+      return;
+    }
+    if (!isNames(classes)) {
+      LOG.warn(
+          "{}: its classes are {}, which the model calls {}; load it with a task that names them",
+          folder,
+          stored,
+          classes);
+      return;
+    }
+    for (Sites.Rewrite rewrite : rewrites) {
+      if (!(rewrite.layer() instanceof TrainableCopy)) {
+        throw new IllegalArgumentException(
+            "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in"
+                    .formatted(
+                        folder,
+                        stored,
+                        classes,
+                        rewrite.layer().getClass().getSimpleName(),
+                        rewrite.site().name())
+                + " another order. Load the model with Task.classification("
+                + quoted(stored)
+                + ")");
+      }
+    }
+    LOG.info("{}: its classes {} are put into the model's order, {}", folder, stored, classes);
+    rewrites.forEach(rewrite -> permute(((TrainableCopy) rewrite.layer()).value(), classes));
+  }
+
+  private void permute(Trainable tensor, List<String> classes) {
+    NDArray value = tensor.value();
+    Shape shape = value.getShape();
+    float[] before = Tensors.floats(value);
+    float[] after = new float[before.length];
+    int width = before.length / classes.size();
+    for (int row = 0; row < classes.size(); row++) {
+      int from = stored.indexOf(classes.get(row));
+      System.arraycopy(before, from * width, after, row * width, width);
+    }
+    try (NDArray permuted = model.manager().create(after, shape)) {
+      Tensors.copy(value, permuted);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+package io.github.peft4j.adapter.files;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.adapter.Merger;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A plain model's folder as Hugging Face has it. */
+public final class ModelFiles {
+
+  /** The field that says what the tensors are, as releases of transformers have called it. */
+  private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
+
+  private ModelFiles() {}
+
+  /**
+   * Writes config.json and model.safetensors, and copies what belongs to them: all or none.
+   *
+   * @param merger makes the weights, one after the other while they are written
+   * @param companions the tokenizer's files, and whatever a copy of the model needs besides
+   */
+  public static void write(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
+    model
+        .untied(merger::changes)
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger));
+    try (FileGroup files = new FileGroup(folder)) {
+      files.write("model.safetensors", writer.content());
+      files.writeText("config.json", JsonFile.text(config(model, merger)));
+      companions.copyTo(files);
+      files.commit();
+    }
+  }
+
+  private static JsonObject config(TransformerModel model, Merger merger) {
+    JsonObject config = model.config().json();
+    String type = model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32";
+    List<String> there =
+        DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
+    (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
+    config.remove("auto_map"); // its code is neither run nor copied
+    if (model.untied(merger::changes).findAny().isPresent()) {
+      config.addProperty("tie_word_embeddings", false);
+    }
+    Task task = model.task();
+    if (!task.labels().isEmpty()) {
+      JsonObject names = new JsonObject();
+      JsonObject ids = new JsonObject();
+      for (int i = 0; i < task.labels().size(); i++) {
+        names.addProperty(String.valueOf(i), task.labels().get(i));
+        ids.add(task.labels().get(i), new JsonPrimitive(i));
+      }
+      config.add("id2label", names);
+      config.add("label2id", ids);
+      for (String count : List.of("num_labels", "_num_labels")) {
+        if (config.has(count)) {
+          config.addProperty(count, task.labels().size());
+        }
+      }
+      if (config.has("problem_type")) {
+        config.addProperty("problem_type", Task.SINGLE_LABEL);
+      }
+    }
+    JsonArray architectures = new JsonArray();
+    architectures.add(model.architecture());
+    config.add("architectures", architectures);
+    return config;
+  }
+
+  private static void add(
+      SafetensorsWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
+    boolean half = precision == Precision.BFLOAT16;
+    long[] shape = parameter.shape().getShape();
+    TensorInfo info = new TensorInfo(parameter.name(), half ? DType.BF16 : DType.F32, shape);
+    writer.add(
+        info,
+        sink -> {
+          float[] values = merger.read(parameter, Tensors::floats);
+          int slice = 1 << 16;
+          for (int at = 0; at < values.length; at += slice) {
+            int end = Math.min(values.length, at + slice);
+            sink.accept(half ? halves(values, at, end) : floats(values, at, end));
+          }
+        });
+  }
+
+  private static ByteBuffer floats(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values, from, to - from);
+    return bytes;
+  }
+
+  private static ByteBuffer halves(float[] values, int from, int to) {
+    ByteBuffer bytes = ByteBuffer.allocate(2 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = from; i < to; i++) {
+      bytes.putShort((short) (Float.floatToRawIntBits(values[i]) >>> 16)); // exact: it was 16 bits
+    }
+    return bytes.flip();
+  }
+}

@@ -1,0 +1,447 @@
+package io.github.peft4j.adapter.files;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterFactory;
+import io.github.peft4j.adapter.AdapterFormat;
+import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.adapter.layout.BareNames;
+import io.github.peft4j.adapter.layout.PeftLayouts;
+import io.github.peft4j.config.ConfigJson;
+import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
+import io.github.peft4j.io.TensorHash;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.torch.TorchFile;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.method.PeftMethod;
+import io.github.peft4j.method.PeftMethods;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.NearNames;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** An adapter's folder as Hugging Face PEFT writes and reads it. */
+public final class PeftFolder implements AdapterFormat {
+
+  public static final String CONFIG = ConfigJson.FILE;
+  static final String WEIGHTS = "adapter_model.safetensors";
+
+  /** What PEFT wrote before, and writes without safe_serialization. */
+  private static final String PICKLED_WEIGHTS = "adapter_model.bin";
+
+  /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
+  static final String BESIDE = "peft4j_training.safetensors";
+
+  /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
+  private static final String BELONGS_TO = "adapter_model_sha256";
+
+  /** A token table of the input or the output, as the families call it. */
+  private static final Pattern TABLE =
+      Pattern.compile("\\.(embed_tokens|lm_head|wte|shared|word_embeddings)\\.weight$");
+
+  /** Whatever is of no other format: {@link #read} says what is wrong with it. */
+  @Override
+  public boolean isFormatOf(Path folder) {
+    return true;
+  }
+
+  @Override
+  public Adapter read(String name, Path folder, AdapterFactory factory) {
+    JsonObject json = readConfig(folder);
+    String source = folder.resolve(CONFIG).toString();
+    PeftMethod<?> method = PeftMethods.ofType(type(json, source));
+    TransformerModel model = factory.base();
+    Map<String, long[]> inFile = shapes(folder);
+    BareNames names = BareNames.of(inFile.keySet(), model);
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
+    return factory.load(
+        injection(method, json, source, shapes, factory),
+        name,
+        source,
+        adapter -> {
+          adapter.names(names);
+          HeadLabels labels = HeadLabels.of(folder, model);
+          labels.require(adapter, shapes);
+          readTensors(folder, adapter, model.manager());
+          labels.align(adapter);
+        });
+  }
+
+  private static String type(JsonObject json, String source) {
+    JsonElement type = json.get("peft_type");
+    if (type == null) {
+      throw new IllegalArgumentException(
+          source
+              + ": field 'peft_type' is missing"
+              + (json.has("fine_tune_type") || json.has("lora_parameters")
+                  ? ": this is an adapter of mlx-lm. Fuse it into its model (mlx_lm.fuse --model …"
+                      + " --adapter-path … --dequantize) and load that as a model"
+                  : json.has("model_type")
+                      ? ": this is the config of a whole model. Load it with Peft.load(folder)"
+                      : "; expected the config of a Hugging Face PEFT or AdapterHub adapter, there"
+                          + " are "
+                          + json.keySet()));
+    }
+    if (!type.isJsonPrimitive()) {
+      throw new IllegalArgumentException(
+          source + ": field 'peft_type' is " + type + "; expected a method's name, such as LORA");
+    }
+    return type.getAsString();
+  }
+
+  private static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
+      PeftMethod<C> method,
+      JsonObject json,
+      String source,
+      Map<String, long[]> shapes,
+      AdapterFactory factory) {
+    C config =
+        PeftLayouts.of(method)
+            .asRead(
+                ConfigJson.read(method.configType(), json, source),
+                factory.base().config().text("model_type", ""));
+    Map<String, JsonElement> fields = factory.commonFields(method);
+    fields.putAll(json.asMap());
+    List<String> modules =
+        !ConfigJson.savesModules(json, config)
+            ? null
+            : classifies(json.get("task_type"))
+                ? factory.withClassifiers(config.modulesToSave())
+                : config.modulesToSave();
+    return new AdapterFactory.Injection<>(method, config, fields, modules, shapes);
+  }
+
+  /** Whether a file is one of classification; without a task PEFT trains no classifier. */
+  private static boolean classifies(@Nullable JsonElement taskType) {
+    return taskType != null
+        && taskType.isJsonPrimitive()
+        && Set.of(Task.Type.SEQ_CLS.name(), Task.Type.TOKEN_CLS.name())
+            .contains(taskType.getAsString());
+  }
+
+  public static JsonObject readConfig(Path folder) {
+    Path file = folder.resolve(CONFIG);
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(
+          folder
+              + (Files.exists(folder) ? " is no adapter: it has no " + CONFIG : " does not exist")
+              + ForeignFiles.insteadOfAdapter(folder)
+              + ". Pass the folder that holds "
+              + CONFIG);
+    }
+    return JsonFile.read(file);
+  }
+
+  /**
+   * Sets an adapter's tensors to those of a folder.
+   *
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  static void readTensors(Path folder, Adapter adapter, NDManager manager) {
+    Path file = weights(folder);
+    try (TensorSource source = adapter.names().over(open(file))) {
+      read(file, source, tensors(adapter, false), adapter.frozen(), manager);
+    }
+    Map<String, Trainable> beside = tensors(adapter, true);
+    Path second = folder.resolve(BESIDE);
+    boolean all = beside.isEmpty() || Files.isRegularFile(second);
+    if (all && !beside.isEmpty()) {
+      requireBelongsTo(second, file);
+      try (TensorSource source = Safetensors.open(second)) {
+        read(second, source, beside, Map.of(), manager);
+      }
+    }
+    adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+  }
+
+  private static Path weights(Path folder) {
+    return Stream.of(WEIGHTS, PICKLED_WEIGHTS)
+        .map(folder::resolve)
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    folder
+                        + " has neither "
+                        + WEIGHTS
+                        + " nor "
+                        + PICKLED_WEIGHTS
+                        + ForeignFiles.insteadOfAdapter(folder)));
+  }
+
+  private static TensorSource open(Path weights) {
+    return weights.endsWith(PICKLED_WEIGHTS) ? TorchFile.open(weights) : Safetensors.open(weights);
+  }
+
+  private static void requireBelongsTo(Path beside, Path weights) {
+    try (Safetensors second = Safetensors.open(beside);
+        TensorSource first = open(weights)) {
+      String expected = second.metadata().get(BELONGS_TO);
+      String present = TensorHash.of(first);
+      if (expected != null && !present.equals(expected)) { // null: no file of peft4j's
+        throw new IllegalArgumentException(
+            beside
+                + " belongs to an "
+                + weights.getFileName()
+                + " whose tensors have the SHA-256 "
+                + expected
+                + ", but those of "
+                + weights
+                + " have "
+                + present
+                + ": take both files from one save, or delete "
+                + BESIDE
+                + " to use the adapter without training it on");
+      }
+    }
+  }
+
+  /**
+   * The shapes of the tensors of an adapter's file.
+   *
+   * @throws IllegalArgumentException if there is no file
+   */
+  static Map<String, long[]> shapes(Path folder) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    try (TensorSource source = open(weights(folder))) {
+      source.names().forEach(name -> shapes.put(name, source.info(name).shape()));
+    }
+    return shapes;
+  }
+
+  /** The tensors of one of the two files. */
+  private static Map<String, Trainable> tensors(Adapter adapter, boolean beside) {
+    Map<String, Trainable> tensors = new LinkedHashMap<>();
+    adapter
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (tensor.isBeside() == beside) {
+                tensors.put(name, tensor);
+              }
+            });
+    return tensors;
+  }
+
+  /** Whether two tables are the same but for the rounding of the one in half precision. */
+  private static boolean isSame(TensorSource source, String name, NDArray frozen) {
+    float[] theirs = source.floats(name);
+    float[] ours = Tensors.floats(frozen);
+    boolean exact = source.info(name).dtype() == DType.F32 && isSingle(frozen);
+    if (theirs.length != ours.length || exact) {
+      return Arrays.equals(theirs, ours);
+    }
+    for (int i = 0; i < ours.length; i++) {
+      double larger = Math.max(Math.abs(theirs[i]), Math.abs(ours[i]));
+      if (!(Math.abs(theirs[i] - ours[i]) <= larger / 256 + 1e-7)) { // bfloat16 has eight bits
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isSingle(NDArray array) {
+    DataType type = array.getDataType(); // UNKNOWN for bfloat16
+    return type == DataType.FLOAT32 || type == DataType.FLOAT64;
+  }
+
+  /**
+   * Sets tensors to those of a source, by name.
+   *
+   * @param file what errors call the source
+   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   */
+  public static void read(
+      Path file,
+      TensorSource source,
+      Map<String, Trainable> tensors,
+      Map<String, ParameterSite> frozen,
+      NDManager manager) {
+    check(file, source, tensors, frozen);
+    tensors.forEach(
+        (name, tensor) -> {
+          Shape shape = new Shape(source.info(name).shape());
+          try (NDArray value =
+              source.info(name).dtype().isFloating()
+                  ? manager.create(finite(file, name, source.floats(name)), shape)
+                  : manager.create(source.longs(name), shape)) {
+            Tensors.copy(tensor.value(), value);
+          }
+        });
+  }
+
+  private static float[] finite(Path file, String name, float... values) {
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new IllegalArgumentException(
+            file
+                + ": "
+                + name
+                + " holds "
+                + values[i]
+                + " at element "
+                + i
+                + "; expected finite numbers: its training diverged, take an earlier checkpoint");
+      }
+    }
+    return values;
+  }
+
+  private static void check(
+      Path file,
+      TensorSource source,
+      Map<String, Trainable> tensors,
+      Map<String, ParameterSite> frozen) {
+    List<Supplier<String>> problems = new ArrayList<>(); // finding near names takes long
+    Set<String> homeless = new TreeSet<>(source.names());
+    homeless.removeAll(tensors.keySet());
+    homeless.removeAll(frozen.keySet());
+    for (String name : homeless) {
+      problems.add(
+          () ->
+              name
+                  + " finds no place in the model"
+                  + (TABLE.matcher(name).find()
+                      ? ", whose token table is of another size or kind than this "
+                          + Arrays.toString(source.info(name).shape())
+                          + ": tokens were added before the adapter was trained"
+                      : "; near: "
+                          + String.join(", ", NearNames.nearest(name, tensors.keySet(), 3))));
+    }
+    tensors.forEach(
+        (name, tensor) -> {
+          if (!source.names().contains(name)) {
+            problems.add(
+                () ->
+                    name
+                        + " is missing; near: "
+                        + String.join(", ", NearNames.nearest(name, source.names(), 3)));
+          } else if (!Arrays.equals(
+              source.info(name).shape(), tensor.value().getShape().getShape())) {
+            problems.add(
+                () ->
+                    name
+                        + " has shape "
+                        + Arrays.toString(source.info(name).shape())
+                        + ", the model needs "
+                        + tensor.value().getShape());
+          } else if (source.info(name).dtype().isFloating()
+              == (tensor.value().getDataType() == DataType.INT32)) {
+            problems.add(
+                () ->
+                    name
+                        + " is of type "
+                        + source.info(name).dtype()
+                        + ", the model needs "
+                        + tensor.value().getDataType());
+          }
+        });
+    frozen.forEach(
+        (name, parameter) -> {
+          if (source.names().contains(name) && !isSame(source, name, parameter.frozen())) {
+            problems.add(() -> name + " holds another table than the model's " + parameter.name());
+          }
+        });
+    if (!problems.isEmpty()) {
+      int most = 20;
+      throw new IllegalArgumentException(
+          file
+              + " does not fit this model and "
+              + CONFIG
+              + ":\n  "
+              + problems.stream().limit(most).map(Supplier::get).collect(Collectors.joining("\n  "))
+              + (problems.size() > most ? "\n  … " + (problems.size() - most) + " more" : "")
+              + "\nIs it an adapter for another base model?");
+    }
+  }
+
+  @Override
+  public void write(
+      FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
+    SafetensorsWriter weights = named(adapter);
+    adapter
+        .frozen()
+        .forEach(
+            (name, parameter) ->
+                weights.add(
+                    adapter.names().inFile(name),
+                    parameter.shape().getShape(),
+                    Tensors.floats(parameter.frozen())));
+    files.write(WEIGHTS, weights.content());
+    Map<String, Trainable> beside = tensors(adapter, true);
+    if (beside.isEmpty()) {
+      files.remove(BESIDE); // an earlier adapter's must not be taken for this one's
+    } else {
+      SafetensorsWriter second = writer(adapter, beside).metadata(BELONGS_TO, weights.tensorHash());
+      files.write(BESIDE, second.content());
+    }
+    files.writeText(CONFIG, adapter.configText());
+    files.writeText(Provenance.FILE, provenance.text());
+    files.commit();
+  }
+
+  private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
+    return writer;
+  }
+
+  private static SafetensorsWriter named(Adapter adapter) {
+    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+    tensors(adapter, false)
+        .forEach((name, tensor) -> add(writer, adapter.names().inFile(name), adapter, tensor));
+    return writer;
+  }
+
+  /** Adds a tensor as files hold it. */
+  public static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
+    try (Scope scope = new Scope()) {
+      add(writer, name, adapter.stored(tensor));
+    }
+  }
+
+  private static void add(SafetensorsWriter writer, String name, NDArray value) {
+    long[] shape = value.getShape().getShape();
+    if (value.getDataType() != DataType.INT32) {
+      writer.add(name, shape, Tensors.floats(value));
+      return;
+    }
+    int[] numbers = value.toIntArray();
+    ByteBuffer bytes = ByteBuffer.allocate(4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asIntBuffer().put(numbers);
+    writer.add(
+        new TensorInfo(name, DType.I32, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
+  }
+}

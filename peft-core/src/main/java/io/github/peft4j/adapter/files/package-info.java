@@ -1,0 +1,7 @@
+/** Folders as Hugging Face PEFT writes them, and folders of plain models. */
+@Internal
+@NullMarked
+package io.github.peft4j.adapter.files;
+
+import io.github.peft4j.annotation.Internal;
+import org.jspecify.annotations.NullMarked;

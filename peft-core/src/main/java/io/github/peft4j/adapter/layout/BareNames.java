@@ -1,0 +1,102 @@
+package io.github.peft4j.adapter.layout;
+
+import io.github.peft4j.io.FileRegion;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.site.Site;
+import java.nio.ByteBuffer;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/**
+ * Names of an adapter's tensors that lack the body's own name, {@code model.} or {@code bert.}: it
+ * was trained on a model without a head, as {@code AutoModel} loads it and embedding models are.
+ *
+ * @param full what the names begin with in a model with a head
+ * @param bare what they begin with in the file; the same where nothing is lacking
+ */
+public record BareNames(String full, String bare) {
+
+  /** Names that lack nothing. */
+  public static final BareNames NONE = new BareNames("", "");
+
+  private static final String PEFT = PeftLayout.PREFIX;
+
+  /** Whether the names of a file lack the body's name. */
+  public static BareNames of(Collection<String> names, TransformerModel model) {
+    String root = model.bodyPrefix();
+    Set<String> parts =
+        model
+            .sites()
+            .map(Site::name)
+            .filter(name -> name.startsWith(root) && name.length() > root.length())
+            .map(name -> first(name.substring(root.length())))
+            .collect(Collectors.toSet());
+    boolean lack =
+        !root.isEmpty()
+            && !names.isEmpty()
+            && names.stream()
+                .allMatch(
+                    name ->
+                        name.startsWith(PEFT)
+                            && !name.startsWith(PEFT + root)
+                            && parts.contains(first(name.substring(PEFT.length()))));
+    return lack ? new BareNames(PEFT + root, PEFT) : NONE;
+  }
+
+  private static String first(String name) {
+    int dot = name.indexOf('.');
+    return dot < 0 ? name : name.substring(0, dot);
+  }
+
+  /** The name in the file of a tensor. */
+  public String inFile(String name) {
+    return name.startsWith(full) ? bare + name.substring(full.length()) : name;
+  }
+
+  /** The name of a tensor in the file. */
+  public String own(String name) {
+    return full + name.substring(bare.length());
+  }
+
+  /** The tensors of a file under their names in a model with a head. */
+  public TensorSource over(TensorSource source) {
+    return full.equals(bare) ? source : new Named(source, this);
+  }
+
+  private record Named(TensorSource source, BareNames rule) implements TensorSource {
+
+    @Override
+    public Set<String> names() {
+      return source.names().stream()
+          .map(rule::own)
+          .collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    @Override
+    public TensorInfo info(String name) {
+      TensorInfo info = source.info(rule.inFile(name));
+      return new TensorInfo(name, info.dtype(), info.shape());
+    }
+
+    @Override
+    public void read(String name, Consumer<ByteBuffer> sink) {
+      source.read(rule.inFile(name), sink);
+    }
+
+    @Override
+    public Optional<FileRegion> region(String name) {
+      return source.region(rule.inFile(name));
+    }
+
+    @Override
+    public void close() {
+      source.close();
+    }
+  }
+}

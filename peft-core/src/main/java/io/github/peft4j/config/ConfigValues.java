@@ -1,0 +1,210 @@
+package io.github.peft4j.config;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** Values of configs between Java and JSON, for the types that {@link PeftConfig} names. */
+public final class ConfigValues {
+
+  private ConfigValues() {}
+
+  /**
+   * Reads a value.
+   *
+   * @param type of the component
+   * @param source what errors call the file
+   * @param field what errors call the value
+   * @throws IllegalArgumentException naming these, the value, and what was expected
+   */
+  static @Nullable Object read(Type type, JsonElement value, String source, String field) {
+    if (value.isJsonNull()) {
+      return null;
+    }
+    try {
+      if (type == int.class || type == Integer.class) {
+        return value.getAsBigDecimal().intValueExact();
+      }
+      if (type == double.class || type == Double.class) {
+        return finite(value);
+      }
+      if (type == boolean.class || type == Boolean.class) {
+        if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
+          throw wrong(source, field, value, "true or false");
+        }
+        return value.getAsBoolean();
+      }
+      if (type == String.class) {
+        return value.getAsString();
+      }
+      if (type == TargetModules.class) {
+        return value.isJsonArray()
+            ? TargetModules.of(strings(value))
+            : TargetModules.matching(value.getAsString());
+      }
+      if (type instanceof ParameterizedType generic) {
+        return readGeneric(generic, value);
+      }
+      if (type instanceof Class<?> raw) {
+        return raw.isEnum()
+            ? readChoice(raw, value, source, field)
+            : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
+      }
+    } catch (InvocationTargetException e) {
+      Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+      String message = String.valueOf(cause.getMessage());
+      throw cause instanceof UnsupportedMethodException
+          ? new UnsupportedMethodException(
+              source + ": field '" + field + "' is " + value + "; " + message)
+          : wrong(source, field, value, message);
+    } catch (IllegalStateException
+        | ArithmeticException
+        | NumberFormatException
+        | UnsupportedOperationException
+        | ReflectiveOperationException e) {
+      throw wrong(source, field, value, "a " + type.getTypeName());
+    }
+    throw new IllegalStateException("config components cannot be of " + type);
+  }
+
+  /**
+   * What null means where a component is never null: a pattern that no module fits.
+   *
+   * @throws IllegalArgumentException for all other types
+   */
+  static Object none(Class<?> type, String source, String field) {
+    if (type == Map.class) {
+      return Map.of();
+    }
+    throw wrong(source, field, JsonNull.INSTANCE, "a value");
+  }
+
+  private static double finite(JsonElement value) {
+    double number = value.getAsBigDecimal().doubleValue();
+    if (!Double.isFinite(number)) {
+      throw new NumberFormatException(value + " is beyond the range of a double");
+    }
+    return number;
+  }
+
+  private static Object readGeneric(ParameterizedType generic, JsonElement value) {
+    Type last = generic.getActualTypeArguments()[generic.getActualTypeArguments().length - 1];
+    if (generic.getRawType() == List.class) {
+      if (last == Integer.class) {
+        List<Integer> numbers = new ArrayList<>();
+        for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
+          numbers.add(e.getAsBigDecimal().intValueExact());
+        }
+        return List.copyOf(numbers);
+      }
+      return strings(value);
+    }
+    Map<String, Object> map = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonElement> e : value.getAsJsonObject().entrySet()) {
+      map.put(
+          e.getKey(),
+          last == Integer.class
+              ? (Object) e.getValue().getAsBigDecimal().intValueExact()
+              : (Object) finite(e.getValue()));
+    }
+    return map;
+  }
+
+  /** The constant of an enum that is written so; those written by name in either case. */
+  private static Object readChoice(Class<?> type, JsonElement value, String source, String field) {
+    List<JsonElement> choices = new ArrayList<>();
+    for (Object constant : type.getEnumConstants()) {
+      JsonElement written = write(constant);
+      boolean anyCase = !(constant instanceof JsonChoice choice) || choice.ignoresCase();
+      boolean named = value.isJsonPrimitive() && anyCase;
+      if (written.equals(value)
+          || (named && written.getAsString().equalsIgnoreCase(value.getAsString()))) {
+        return constant;
+      }
+      choices.add(written);
+    }
+    throw wrong(source, field, value, "one of " + choices);
+  }
+
+  private static List<String> strings(JsonElement value) {
+    List<String> strings = new ArrayList<>();
+    for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
+      strings.add(e.getAsString());
+    }
+    return List.copyOf(strings);
+  }
+
+  private static JsonArray singleton(JsonElement value) {
+    JsonArray array = new JsonArray();
+    array.add(value);
+    return array;
+  }
+
+  private static IllegalArgumentException wrong(
+      String source, String field, JsonElement value, String expected) {
+    return new IllegalArgumentException(
+        source + ": field '" + field + "' is " + value + "; expected " + expected);
+  }
+
+  /** Writes a value. */
+  public static JsonElement write(@Nullable Object value) {
+    if (value == null) {
+      return JsonNull.INSTANCE;
+    }
+    if (value instanceof Boolean flag) {
+      return new JsonPrimitive(flag);
+    }
+    if (value instanceof Number number) {
+      return new JsonPrimitive(number);
+    }
+    if (value instanceof String text) {
+      return new JsonPrimitive(text);
+    }
+    if (value instanceof JsonChoice choice) {
+      return write(choice.json());
+    }
+    if (value instanceof Enum<?> constant) {
+      return new JsonPrimitive(constant.toString());
+    }
+    if (value instanceof TargetModules targets) {
+      return targets.suffixes() != null ? write(targets.suffixes()) : write(targets.expression());
+    }
+    if (value instanceof List<?> list) {
+      JsonArray array = new JsonArray();
+      list.forEach(element -> array.add(write(element)));
+      return array;
+    }
+    if (value instanceof Map<?, ?> map) {
+      JsonObject object = new JsonObject();
+      map.forEach(
+          (key, element) -> object.add(String.valueOf(key), inStyleOf(null, write(element))));
+      return object;
+    }
+    try {
+      return (JsonElement) value.getClass().getMethod("toJson").invoke(value);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("config components cannot be of " + value.getClass(), e);
+    }
+  }
+
+  /** Python tells 8 from 8.0: a whole number is written without a point where the default is. */
+  static JsonElement inStyleOf(@Nullable JsonElement usual, JsonElement value) {
+    boolean fraction = usual != null && usual.isJsonPrimitive() && usual.toString().contains(".");
+    if (fraction || !value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
+      return value;
+    }
+    double number = value.getAsDouble();
+    return number == Math.rint(number) ? new JsonPrimitive((long) number) : value;
+  }
+}

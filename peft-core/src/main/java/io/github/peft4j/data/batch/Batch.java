@@ -1,0 +1,70 @@
+package io.github.peft4j.data.batch;
+
+import io.github.peft4j.data.batch.EncodedExample.Alignment;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Examples of equal length, one a row. B is the number of rows, T their length.
+ *
+ * @param inputIds the ids, padded (B, T)
+ * @param attentionMask 1 for an id, 0 for padding (B, T)
+ * @param tokenTypeIds which of two texts each id belongs to (B, T), or null
+ * @param labels (B, 1) for classes, (B, T) for a language model, (B, length of the longest target)
+ *     for an encoder-decoder; padded with {@link EncodedExample#IGNORED}
+ * @param alignment which of these it is
+ */
+@SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
+public record Batch(
+    long[][] inputIds,
+    long[][] attentionMask,
+    long @Nullable [][] tokenTypeIds,
+    long[][] labels,
+    Alignment alignment) {
+
+  /**
+   * The number of examples.
+   *
+   * @return B
+   */
+  public int size() {
+    return inputIds.length;
+  }
+
+  /**
+   * The length of each row, padding included.
+   *
+   * @return T
+   */
+  public int length() {
+    return inputIds[0].length;
+  }
+
+  /**
+   * The number of ids that are not padding.
+   *
+   * @return the sum of the attention mask
+   */
+  public long tokens() {
+    return Arrays.stream(attentionMask).flatMapToLong(Arrays::stream).sum();
+  }
+
+  /**
+   * The number of labels that count in the loss. A language model predicts each from the ids before
+   * it, so that its first label of a row never counts.
+   *
+   * @return the number of labels
+   */
+  public long labelCount() {
+    int first = alignment == Alignment.TOKEN ? 1 : 0;
+    return Arrays.stream(labels)
+        .flatMapToLong(row -> Arrays.stream(row).skip(first))
+        .filter(label -> label != EncodedExample.IGNORED)
+        .count();
+  }
+
+  @Override
+  public String toString() {
+    return "batch of %d x %d, %d tokens".formatted(size(), length(), tokens());
+  }
+}

@@ -1,0 +1,212 @@
+package io.github.peft4j.data.batch;
+
+import io.github.peft4j.data.AnswerTooLongException;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.Quote;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The examples of a data set as token ids, encoded once and kept in memory for every epoch.
+ *
+ * @param examples the encoded examples, in the order of the data set
+ * @param leftOut the examples of the data set that are not among them
+ */
+public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
+
+  /**
+   * Encoded examples.
+   *
+   * @param examples the encoded examples; copied
+   * @param leftOut the examples of the data set that are not among them
+   */
+  public EncodedDataset {
+    examples = List.copyOf(examples);
+  }
+
+  /** Encoded examples of a data set of which nothing was left out. */
+  public EncodedDataset(List<EncodedExample> examples) {
+    this(examples, LeftOut.NOTHING);
+  }
+
+  /**
+   * Examples that were left out because their answers were too long.
+   *
+   * @param positions in the data set, from 0, in ascending order
+   * @param longest the tokens of the longest of them; 0 if there is none
+   */
+  public record LeftOut(List<Integer> positions, int longest) {
+
+    /** No example was left out. */
+    public static final LeftOut NOTHING = new LeftOut(List.of(), 0);
+
+    /** Copies the list. */
+    public LeftOut {
+      positions = List.copyOf(positions);
+    }
+  }
+
+  /**
+   * Encodes a data set, on all cores.
+   *
+   * @param examples the examples
+   * @param encoder how to encode them
+   * @param <E> the kind of example
+   * @return the encoded examples, in the same order
+   * @throws DataException if an example cannot be encoded; the message says which
+   */
+  public static <E extends Example> EncodedDataset of(
+      Examples<E> examples, Encoder<? super E> encoder) {
+    return of(examples, encoder, false);
+  }
+
+  /**
+   * Encodes a data set, on all cores.
+   *
+   * @param examples the examples
+   * @param encoder how to encode them
+   * @param skipTooLong whether an example whose answer is too long is left out instead of being cut
+   *     or refused
+   * @param <E> the kind of example
+   * @return the encoded examples, in the same order
+   * @throws DataException if an example cannot be encoded; the message says which
+   */
+  public static <E extends Example> EncodedDataset of(
+      Examples<E> examples, Encoder<? super E> encoder, boolean skipTooLong) {
+    Dataset<E> dataset = examples.dataset();
+    List<Encoded> all;
+    try {
+      all =
+          IntStream.range(0, dataset.size())
+              .parallel()
+              .mapToObj(i -> encode(dataset.get(i), i, encoder, skipTooLong))
+              .toList();
+    } catch (RuntimeException e) {
+      throw asThrown(e);
+    }
+    List<EncodedExample> kept =
+        all.stream().map(Encoded::example).filter(Objects::nonNull).toList();
+    List<Integer> skipped =
+        IntStream.range(0, all.size()).filter(i -> all.get(i).example() == null).boxed().toList();
+    int longest = all.stream().mapToInt(Encoded::needed).max().orElse(0);
+    return new EncodedDataset(kept, new LeftOut(skipped, longest));
+  }
+
+  /** One example, or the tokens that the one left out would need. */
+  private record Encoded(@Nullable EncodedExample example, int needed) {}
+
+  /**
+   * What another thread throws, Java's pool throws as a copy that has the original as its cause.
+   */
+  private static RuntimeException asThrown(RuntimeException e) {
+    return e.getCause() instanceof RuntimeException cause && cause.toString().equals(e.getMessage())
+        ? cause
+        : e;
+  }
+
+  private static <E extends Example> Encoded encode(
+      E example, int index, Encoder<? super E> encoder, boolean skipTooLong) {
+    try {
+      EncodedExample encoded = encoder.encode(example);
+      int lost = encoded.cut().answer();
+      return skipTooLong && lost > 0
+          ? new Encoded(null, encoded.labels().length + lost)
+          : new Encoded(encoded, 0);
+    } catch (AnswerTooLongException e) {
+      if (skipTooLong) {
+        return new Encoded(null, e.needed());
+      }
+      throw at(index, example, e, "; FineTuner's skipTooLong() leaves them out");
+    } catch (DataException e) {
+      throw at(index, example, e, "");
+    }
+  }
+
+  private static DataException at(int index, Example example, DataException e, String advice) {
+    return new DataException(
+        "example %d (%s): %s%s"
+            .formatted(index, Quote.shorten(example + ""), e.getMessage(), advice),
+        e);
+  }
+
+  /**
+   * The position of an encoded example in the data set, from 0.
+   *
+   * @param index its position among the encoded examples, from 0
+   */
+  public int position(int index) {
+    int position = index;
+    for (int skipped : leftOut.positions()) {
+      position += skipped <= position ? 1 : 0;
+    }
+    return position;
+  }
+
+  /** How many examples lost tokens because they were too long. */
+  public int cutExamples() {
+    return (int) examples.stream().filter(example -> example.cut().tokens() > 0).count();
+  }
+
+  /** The tokens of the longest example, with those that it lost; an answer of its own apart. */
+  public int longest() {
+    return examples.stream()
+        .mapToInt(
+            e ->
+                Math.max(
+                    e.length() + e.cut().input(),
+                    e.alignment() == EncodedExample.Alignment.TARGET
+                        ? e.labels().length + e.cut().answer()
+                        : 0))
+        .max()
+        .orElse(0);
+  }
+
+  /**
+   * The number of examples.
+   *
+   * @return the number of examples
+   */
+  public int size() {
+    return examples.size();
+  }
+
+  /**
+   * The examples at some positions, as a {@link BatchSampler} names them.
+   *
+   * @param indices the positions, from 0
+   * @return the examples in the order of the positions
+   */
+  public List<EncodedExample> select(int... indices) {
+    return Arrays.stream(indices).mapToObj(examples::get).toList();
+  }
+
+  /**
+   * The number of ids of each example.
+   *
+   * @return the lengths, in order
+   */
+  public int[] lengths() {
+    return examples.stream().mapToInt(EncodedExample::length).toArray();
+  }
+
+  /**
+   * The number of ids in all.
+   *
+   * @return the sum of the lengths
+   */
+  public long tokens() {
+    return examples.stream().mapToLong(EncodedExample::length).sum();
+  }
+
+  @Override
+  public String toString() {
+    return "%,d encoded examples of %,d tokens, %,d at most"
+        .formatted(size(), tokens(), Arrays.stream(lengths()).max().orElse(0));
+  }
+}

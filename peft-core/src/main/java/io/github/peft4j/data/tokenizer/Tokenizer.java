@@ -1,0 +1,421 @@
+package io.github.peft4j.data.tokenizer;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
+import io.github.peft4j.io.ForeignFiles;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns text into token ids and back, as a Hugging Face {@code tokenizer.json} says.
+ *
+ * <p>It never truncates or pads, even where the {@code tokenizer.json} asks for it: the {@link
+ * Encoder} truncates, the {@link Collator} pads.
+ *
+ * <p>Which ids are special is read, in this order, from {@code special_tokens_map.json} and {@code
+ * tokenizer_config.json}, then {@code config.json}, then the padding that {@code tokenizer.json}
+ * asks for, then customary names such as {@code [PAD]} among its added tokens.
+ *
+ * <p>Safe for use by many threads. {@link #close} waits for the calls under way.
+ */
+public final class Tokenizer implements AutoCloseable {
+
+  static {
+    // DJL reports its use to AWS unless told not to; that is for the application to decide.
+    if (System.getProperty("OPT_OUT_TRACKING") == null) {
+      System.setProperty("OPT_OUT_TRACKING", "true");
+    }
+  }
+
+  /**
+   * The part of DJL's {@code Encoding} that is needed. DJL's holds every token's text and place
+   * too, and fetching these takes as long as tokenizing.
+   */
+  @SuppressWarnings("ArrayRecordComponent") // Read once.
+  public record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
+
+  private static final String TOKENIZER = "tokenizer.json";
+
+  private final HuggingFaceTokenizer delegate;
+  private final SpecialTokens special;
+  private final @Nullable Path file;
+  private final byte @Nullable [] json;
+  private final ReadWriteLock lock = new ReentrantReadWriteLock();
+  private boolean closed;
+  private volatile int known = Integer.MAX_VALUE;
+
+  private Tokenizer(byte[] json, SpecialTokens special, @Nullable Path file) {
+    String source = file == null ? TOKENIZER : file.toString();
+    Map<String, String> options =
+        Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+    try {
+      this.delegate = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (RuntimeException e) {
+      throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
+    }
+    this.special = special;
+    this.file = file;
+    this.json = file == null ? json : null; // a file can be read again
+  }
+
+  /**
+   * Loads the tokenizer of a model.
+   *
+   * @param path the model's folder, or a {@code tokenizer.json} in it
+   * @return the tokenizer
+   */
+  public static Tokenizer load(String path) {
+    return load(Path.of(path));
+  }
+
+  /**
+   * Loads the tokenizer of a model.
+   *
+   * @param path the model's folder, or a {@code tokenizer.json} in it
+   * @return the tokenizer
+   */
+  public static Tokenizer load(Path path) {
+    Path file = Files.isDirectory(path) ? path.resolve(TOKENIZER) : path;
+    if (!Files.isRegularFile(file)) {
+      throw new DataException(
+          file
+              + " does not exist. If the model has only vocab files, write one with Python:"
+              + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+    }
+    try {
+      byte[] json = Files.readAllBytes(file);
+      requireContent(file, json);
+      return new Tokenizer(json, SpecialTokens.read(json, file), file);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  private static void requireContent(Path file, byte... json) {
+    String begin = new String(json, 0, Math.min(json.length, 64), StandardCharsets.UTF_8);
+    if (json.length == 0 || ForeignFiles.isLfsPointer(begin)) {
+      throw new DataException(
+          json.length == 0 ? file + " is empty: fetch it again" : ForeignFiles.lfsPointer(file));
+    }
+  }
+
+  /**
+   * Loads a tokenizer from a stream, as of a resource on the class path.
+   *
+   * @param tokenizerJson what a {@code tokenizer.json} holds; read to its end, not closed
+   * @return the tokenizer
+   */
+  public static Tokenizer load(InputStream tokenizerJson) {
+    try {
+      byte[] json = tokenizerJson.readAllBytes();
+      return new Tokenizer(json, SpecialTokens.read(json, null), null);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
+    }
+  }
+
+  /**
+   * Where it was loaded from: its tokenizer.json and what lies beside it.
+   *
+   * @return the folder, or nothing if it came from a stream
+   */
+  public Optional<Path> folder() {
+    return Optional.ofNullable(file).map(path -> path.toAbsolutePath().getParent());
+  }
+
+  /**
+   * The tokenizer.json that it was made of.
+   *
+   * @return its bytes
+   */
+  public byte[] json() {
+    if (json != null) {
+      return json.clone();
+    }
+    try {
+      return Files.readAllBytes(Objects.requireNonNull(file));
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+    }
+  }
+
+  /**
+   * Refuses texts with tokens that a model does not know, for whose table of vectors they are too
+   * many. Special tokens among them count as absent.
+   *
+   * @param tokens how many tokens the model knows, those with the first ids
+   */
+  public void limitTo(int tokens) {
+    known = tokens;
+  }
+
+  /**
+   * The ids of a text, with the special tokens that the model expects around it.
+   *
+   * @param text the text
+   * @return its ids
+   * @throws DataException if the model does not know a token of it: see {@link #limitTo}
+   */
+  public long[] encode(String text) {
+    return encode(text, true);
+  }
+
+  /**
+   * The ids of a text.
+   *
+   * @param text the text
+   * @param specialTokens whether to add the special tokens that the model expects around it
+   * @return its ids
+   */
+  public long[] encode(String text, boolean specialTokens) {
+    requireText(text);
+    return guarded(
+        handle -> {
+          long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
+          try {
+            return requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding));
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
+  }
+
+  /**
+   * The ids of a text that is to be continued: with the special tokens before it, but without the
+   * end-of-text token that some tokenizers add.
+   *
+   * @param text the text
+   * @return its ids
+   */
+  public long[] encodePrompt(String text) {
+    return Ids.open(encode(text), this);
+  }
+
+  /**
+   * The ids of a pair of texts, with the special tokens that the model expects around and between.
+   *
+   * @param text the first text
+   * @param pair the second text
+   * @return the ids of both
+   */
+  public long[] encode(String text, String pair) {
+    requireText(pair);
+    return encoding(text, pair).ids();
+  }
+
+  public Encoding encoding(String text, @Nullable String pair) {
+    requireText(text);
+    return guarded(
+        handle -> {
+          long encoding =
+              pair == null
+                  ? TokenizersLibrary.LIB.encode(handle, text, true)
+                  : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
+          try {
+            return new Encoding(
+                requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding)),
+                TokenizersLibrary.LIB.getTypeIds(encoding),
+                TokenizersLibrary.LIB.getSequenceIds(encoding),
+                TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
+          } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
+          }
+        });
+  }
+
+  private long[] requireKnown(long handle, long... ids) {
+    for (long id : ids) {
+      if (id >= known) {
+        throw new DataException(
+            ("the text has the token '%s' with the id %d, which the model does not know: it has"
+                    + " vectors for the ids 0 to %d. Take the token out of the text, or the"
+                    + " tokenizer that belongs to the model")
+                .formatted(
+                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false), id, known - 1));
+      }
+    }
+    return ids;
+  }
+
+  /**
+   * The text of some ids, without special tokens.
+   *
+   * @param ids the ids
+   * @return the text
+   */
+  public String decode(long[] ids) {
+    return decode(ids, true);
+  }
+
+  /**
+   * The text of some ids.
+   *
+   * @param ids the ids, from 0 on; those that the vocabulary lacks give no text
+   * @param skipSpecialTokens whether to leave special tokens out
+   * @return the text
+   */
+  public String decode(long[] ids, boolean skipSpecialTokens) {
+    requireIds(ids);
+    return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+  }
+
+  // Null would take the JVM down.
+  private static void requireText(String text) {
+    if (text == null) {
+      throw new IllegalArgumentException("the text is null; expected a text, which may be empty");
+    }
+  }
+
+  private static void requireIds(long[] ids) {
+    if (ids == null) {
+      throw new IllegalArgumentException("the ids are null; expected an array, which may be empty");
+    }
+    for (long id : ids) {
+      if (id < 0) {
+        throw new IllegalArgumentException(
+            "the ids hold "
+                + id
+                + "; expected ids from 0 on: take out what marks labels that do not count");
+      }
+    }
+  }
+
+  // A call into a tokenizer already freed would take the JVM down.
+  private <T> T guarded(LongFunction<T> call) {
+    Lock reading = lock.readLock();
+    reading.lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("the tokenizer is closed");
+      }
+      return call.apply(delegate.getHandle());
+    } finally {
+      reading.unlock();
+    }
+  }
+
+  /**
+   * The size of the vocabulary: the largest id and one. A model's embedding may be larger.
+   *
+   * @return the size
+   */
+  public int vocabularySize() {
+    return special.vocabularySize();
+  }
+
+  /**
+   * The size of the vocabulary that the tokenizer was trained with: the largest id and one, without
+   * the tokens that were added later.
+   *
+   * @return the size
+   */
+  public int trainedVocabularySize() {
+    return special.modelVocabularySize();
+  }
+
+  /**
+   * The id that fills short rows of a batch: the padding token's, or else the end-of-text token's,
+   * or else 0. What stands there is masked, so that any id will do.
+   *
+   * @return the id
+   */
+  public long padId() {
+    return id(Role.PAD).orElse(eosId().orElse(0));
+  }
+
+  /**
+   * The end-of-text token.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong eosId() {
+    return id(Role.EOS);
+  }
+
+  /**
+   * The beginning-of-text token.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong bosId() {
+    return id(Role.BOS);
+  }
+
+  /**
+   * The token whose hidden state stands for the whole text, as BERT's {@code [CLS]}.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong clsId() {
+    return id(Role.CLS);
+  }
+
+  /**
+   * The token between and after texts, as BERT's {@code [SEP]}.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong sepId() {
+    return id(Role.SEP);
+  }
+
+  /**
+   * The token that hides a word in masked language modelling.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong maskId() {
+    return id(Role.MASK);
+  }
+
+  /**
+   * The token for what the vocabulary lacks.
+   *
+   * @return its id, if there is one
+   */
+  public OptionalLong unknownId() {
+    return id(Role.UNK);
+  }
+
+  private OptionalLong id(Role role) {
+    OptionalLong id = special.id(role);
+    return id.isPresent() && id.getAsLong() < known ? id : OptionalLong.empty();
+  }
+
+  @Override
+  public void close() {
+    Lock writing = lock.writeLock();
+    writing.lock();
+    try {
+      closed = true;
+      delegate.close();
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "tokenizer of %,d tokens, special: %s".formatted(vocabularySize(), special);
+  }
+}

@@ -1,0 +1,16 @@
+package io.github.peft4j.io.onnx;
+
+import org.jspecify.annotations.Nullable;
+
+/** A file is no ONNX model, or is damaged, or holds no weights that can be recognised. */
+public final class OnnxException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  OnnxException(String message) {
+    super(message);
+  }
+
+  OnnxException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+}

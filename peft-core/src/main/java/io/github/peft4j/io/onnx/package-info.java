@@ -1,0 +1,7 @@
+/** Weights out of ONNX files. */
+@Internal
+@NullMarked
+package io.github.peft4j.io.onnx;
+
+import io.github.peft4j.annotation.Internal;
+import org.jspecify.annotations.NullMarked;

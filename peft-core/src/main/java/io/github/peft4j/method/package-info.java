@@ -1,0 +1,5 @@
+/** What a parameter-efficient method is: {@link io.github.peft4j.method.PeftMethod}. */
+@NullMarked
+package io.github.peft4j.method;
+
+import org.jspecify.annotations.NullMarked;

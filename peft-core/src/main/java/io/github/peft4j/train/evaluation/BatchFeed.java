@@ -1,0 +1,134 @@
+package io.github.peft4j.train.evaluation;
+
+import ai.djl.ndarray.NDManager;
+import io.github.peft4j.TextModel;
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.TextExample;
+import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Between data and model: examples to token ids as the model's task wants them, batches to arrays.
+ */
+public final class BatchFeed {
+
+  private BatchFeed() {}
+
+  /**
+   * Encodes examples for the model's task.
+   *
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
+   */
+  public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
+    return encode(model, examples, maxTokens, false);
+  }
+
+  /**
+   * Encodes examples for the model's task.
+   *
+   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
+   * @param skipTooLong whether examples whose answers do not fit are left out
+   */
+  public static EncodedDataset encode(
+      TextModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
+    int maxLength = (int) Math.min(maxTokens, model.room());
+    Tokenizer tokenizer = model.tokenizer();
+    Task task = model.base().task();
+    Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
+    return EncodedDataset.of(
+        examples,
+        example ->
+            encoders
+                .computeIfAbsent(
+                    example.getClass(),
+                    kind -> encoder(task, tokenizer, maxLength, example, examples.dataset()))
+                .encode(example),
+        skipTooLong);
+  }
+
+  @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
+  private static Encoder<Example> encoder(
+      Task task, Tokenizer tokenizer, int maxLength, Example example, Dataset<?> all) {
+    Encoder<?> encoder =
+        switch (task.type()) {
+          case SEQ_CLS ->
+              example instanceof ClassificationExample
+                  ? Encoder.classification(tokenizer, labels(task, all), maxLength)
+                  : null;
+          case CAUSAL_LM ->
+              example instanceof PromptExample
+                  ? Encoder.prompt(tokenizer, maxLength)
+                  : example instanceof TextExample ? Encoder.text(tokenizer, maxLength) : null;
+          case SEQ_2_SEQ_LM ->
+              example instanceof PromptExample
+                  ? Encoder.sequenceToSequence(tokenizer, maxLength, maxLength)
+                  : null;
+          case TOKEN_CLS -> null;
+        };
+    if (encoder == null) {
+      throw new IllegalArgumentException(
+          "a model for "
+              + task.type()
+              + " cannot be trained on a "
+              + example.getClass().getSimpleName()
+              + "; it takes "
+              + switch (task.type()) {
+                case SEQ_CLS -> "texts with labels: .text(column).label(column)";
+                case CAUSAL_LM ->
+                    "prompts with answers, .prompt(column).answer(column), or plain texts";
+                case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
+                case TOKEN_CLS ->
+                    "a loop of your own over TransformerModel: FineTuner has no labels of tokens"
+                        + " yet";
+              });
+    }
+    return (Encoder<Example>) encoder;
+  }
+
+  private static Labels labels(Task task, Dataset<?> examples) {
+    return Labels.of(task.labels())
+        .asWrittenIn(
+            new Dataset<>(
+                examples.examples().stream()
+                    .filter(ClassificationExample.class::isInstance)
+                    .map(ClassificationExample.class::cast)
+                    .toList()));
+  }
+
+  /** The arrays that the model reads. */
+  public static ModelInput input(TransformerModel model, Batch batch) {
+    NDManager manager = model.manager();
+    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
+    long[][] types = batch.tokenTypeIds();
+    if (types != null) {
+      input = input.withTypes(ModelInput.array(manager, types));
+    }
+    return model.task().type() == Task.Type.SEQ_2_SEQ_LM
+        ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
+        : input;
+  }
+
+  /** What its outputs are compared with. */
+  public static LossTargets targets(TransformerModel model, Batch batch) {
+    return switch (model.task().type()) {
+      case SEQ_CLS ->
+          new LossTargets.Classes(Arrays.stream(batch.labels()).mapToLong(row -> row[0]).toArray());
+      case TOKEN_CLS, SEQ_2_SEQ_LM -> new LossTargets.Tokens(batch.labels());
+      case CAUSAL_LM -> new LossTargets.NextTokens(batch.labels());
+    };
+  }
+}

@@ -1,0 +1,190 @@
+package io.github.peft4j.train.evaluation;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.TextModel;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Measures a model on data: loss, accuracy and macro F1 of a classifier, loss and perplexity of a
+ * language model. Losses are means over all labels.
+ */
+public final class Evaluator {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Evaluator.class);
+
+  private final TextModel model;
+  private final Collator collator;
+  private final int rows;
+  private final long tokens;
+  private final int maxLength;
+
+  /**
+   * Creates an evaluator.
+   *
+   * @param batchSize rows of a batch, 1 or more
+   * @param maxLength tokens that an example may have, 1 or more; what is longer is cut, and a
+   *     warning says how much was
+   */
+  public Evaluator(TextModel model, int batchSize, int maxLength) {
+    this(model, batchSize, Long.MAX_VALUE, maxLength);
+  }
+
+  /**
+   * Creates an evaluator.
+   *
+   * @param rows that a batch has at most
+   * @param tokens that a batch has at most, padding included; a longer example is a batch of its
+   *     own
+   */
+  public Evaluator(TextModel model, int rows, long tokens, int maxLength) {
+    this.model = model;
+    this.rows = rows;
+    this.tokens = tokens;
+    this.maxLength = maxLength;
+    this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
+  }
+
+  /** Measures the model, with its adapters, on examples. */
+  public Metrics evaluate(Examples<?> examples) {
+    EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    long room = model.room();
+    Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
+    if (!truncated.isNone()) {
+      LOG.warn(truncated.warning("evaluation", room));
+    }
+    return evaluate(data, () -> false).orElseThrow();
+  }
+
+  /**
+   * Measures the model, unless it is told to give up.
+   *
+   * @param givesUp asked before each batch
+   * @return nothing if it gave up
+   */
+  public Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp) {
+    try (ModelCall call = model.newCall()) {
+      return evaluate(data, givesUp, call);
+    }
+  }
+
+  private Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
+    TransformerModel base = model.base();
+    boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
+    ConfusionMatrix confusion =
+        new ConfusionMatrix(Math.max(1, classifies ? base.task().labels().size() : 1));
+    double loss = 0;
+    long count = 0;
+    for (int[] chosen : batches(data)) {
+      if (givesUp.getAsBoolean()) {
+        return Optional.empty();
+      }
+      Batch batch = collator.collate(data.select(chosen));
+      LossTargets targets = targets(batch, call);
+      long labels = base.count(targets, call.adapters());
+      if (labels == 0) {
+        continue;
+      }
+      try (Scope scope = new Scope();
+          Pass pass = call.pass()) {
+        NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
+        loss += loss(hidden, targets, pass);
+        count += labels;
+        if (classifies) {
+          NDArray logits = Autograd.without(() -> base.head().logits(hidden, pass));
+          count(confusion, Tensors.floats(logits), ((LossTargets.Classes) targets).classes());
+        }
+      }
+    }
+    double mean = loss / Math.max(1, count);
+    return Optional.of(
+        classifies ? Metrics.ofClassifier(mean, confusion) : Metrics.ofLanguageModel(mean));
+  }
+
+  /** Whether the loss of a batch is a finite number; true of a batch without labels. */
+  public boolean isFinite(Batch batch) {
+    TransformerModel base = model.base();
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope();
+        Pass pass = call.pass()) {
+      LossTargets targets = targets(batch, call);
+      if (call.count(targets) == 0) {
+        return true;
+      }
+      NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
+      return Double.isFinite(loss(hidden, targets, pass));
+    }
+  }
+
+  /** The sum of the labels' losses. */
+  private double loss(NDArray hidden, LossTargets targets, Pass pass) {
+    return Autograd.without(
+        () -> {
+          NDArray loss = model.base().head().loss(hidden, targets, pass, 1, false);
+          return (double) Tensors.floats(loss)[0];
+        });
+  }
+
+  /** Adapters in parallel are measured together: each label counts once for each of them. */
+  private static LossTargets targets(Batch batch, ModelCall call) {
+    int replicas = call.adapters().composition().replicas();
+    return BatchFeed.targets(call.model(), batch).repeat(replicas);
+  }
+
+  /** Examples of like length together: there is less padding, and the order does not matter. */
+  public List<int[]> batches(EncodedDataset data) {
+    int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
+    int[] order =
+        IntStream.range(0, sizes.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(i -> sizes[i]))
+            .mapToInt(i -> i)
+            .toArray();
+    List<int[]> batches = new ArrayList<>();
+    int start = 0;
+    for (int end = 1; end <= order.length; end++) {
+      long grown = end + 1L - start;
+      if (end == order.length || grown > rows || grown * sizes[order[end]] > tokens) {
+        batches.add(Arrays.copyOfRange(order, start, end));
+        start = end;
+      }
+    }
+    return batches;
+  }
+
+  /** The length of a row with this example: of what is read, or of what is written if longer. */
+  public static int size(EncodedExample example) {
+    return Math.max(example.length(), example.labels().length);
+  }
+
+  private static void count(ConfusionMatrix confusion, float[] logits, long[] classes) {
+    int width = logits.length / classes.length;
+    for (int row = 0; row < classes.length; row++) {
+      int best = 0;
+      for (int k = 1; k < width; k++) {
+        best = logits[row * width + k] > logits[row * width + best] ? k : best;
+      }
+      confusion.add((int) classes[row], best);
+    }
+  }
+}

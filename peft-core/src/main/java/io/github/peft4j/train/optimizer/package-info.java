@@ -1,0 +1,5 @@
+/** AdamW and learning rate schedules. */
+@NullMarked
+package io.github.peft4j.train.optimizer;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,139 @@
+package io.github.peft4j.train.report;
+
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+
+/**
+ * Writes every event as a JSON object on a line of its own, at once. It appends: a training that
+ * goes on after an interruption goes on in the same file.
+ *
+ * <p>The field {@code event} is {@code start}, {@code step}, {@code evaluation} or {@code end}; the
+ * other fields are those of the event in snake case. A number that JSON lacks is written as {@code
+ * "NaN"}, {@code "Infinity"} or {@code "-Infinity"}.
+ */
+public final class JsonLog implements TrainingListener {
+
+  private final Path path;
+
+  private JsonLog(Path path) {
+    this.path = path;
+  }
+
+  /**
+   * A log in a file, which need not exist.
+   *
+   * @param path the file
+   * @return the log
+   */
+  public static JsonLog to(String path) {
+    return to(Path.of(path));
+  }
+
+  /**
+   * A log in a file, which need not exist.
+   *
+   * @param path the file
+   * @return the log
+   */
+  public static JsonLog to(Path path) {
+    return new JsonLog(path);
+  }
+
+  @Override
+  public void onStart(StartEvent event) {
+    try {
+      Path parent = path.getParent();
+      if (parent != null) {
+        Files.createDirectories(parent);
+      }
+      endLine();
+    } catch (IOException e) {
+      throw failed(e);
+    }
+    JsonObject line = line("start");
+    line.addProperty("time", Instant.now().toString());
+    line.addProperty("steps_done", event.stepsDone());
+    line.addProperty("total_steps", event.totalSteps());
+    line.addProperty("epochs", event.epochs());
+    write(line);
+  }
+
+  @Override
+  public void onStep(StepEvent event) {
+    JsonObject line = line("step");
+    line.addProperty("step", event.step());
+    line.addProperty("total_steps", event.totalSteps());
+    add(line, "epoch", event.epoch());
+    add(line, "loss", event.loss());
+    add(line, "learning_rate", event.learningRate());
+    add(line, "grad_norm", event.gradNorm());
+    line.addProperty("tokens", event.tokens());
+    add(line, "tokens_per_second", event.tokensPerSecond());
+    write(line);
+  }
+
+  @Override
+  public void onEvaluation(EvaluationEvent event) {
+    JsonObject line = line("evaluation");
+    line.addProperty("step", event.step());
+    JsonObject metrics = new JsonObject();
+    event.metrics().values().forEach((name, value) -> add(metrics, name, value));
+    line.add("metrics", metrics);
+    write(line);
+  }
+
+  @Override
+  public void onEnd(EndEvent event) {
+    JsonObject line = line("end");
+    line.addProperty("time", Instant.now().toString());
+    line.addProperty("step", event.step());
+    line.addProperty("tokens", event.tokens());
+    add(line, "seconds", event.seconds());
+    write(line);
+  }
+
+  private static JsonObject line(String event) {
+    JsonObject line = new JsonObject();
+    line.addProperty("event", event);
+    return line;
+  }
+
+  private static void add(JsonObject line, String name, double value) {
+    if (Double.isFinite(value)) {
+      line.addProperty(name, value);
+    } else {
+      line.addProperty(name, Double.toString(value));
+    }
+  }
+
+  // The process may have died in the middle of a line.
+  private void endLine() throws IOException {
+    if (!Files.exists(path) || Files.size(path) == 0) {
+      return;
+    }
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.seek(file.length() - 1);
+      if (file.read() != '\n') {
+        file.write('\n');
+      }
+    }
+  }
+
+  private void write(JsonObject line) {
+    try {
+      Files.writeString(path, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw failed(e);
+    }
+  }
+
+  private UncheckedIOException failed(IOException e) {
+    return new UncheckedIOException("cannot write " + path + ": " + e, e);
+  }
+}

@@ -1,0 +1,94 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+
+/** The non-linearities that config files name in {@code hidden_act}. */
+public enum Activation {
+  /** x Φ(x) with the error function. */
+  GELU("gelu", "torch.gelu(x)"),
+  /** GELU by another name. */
+  GELU_PYTHON("gelu_python", "torch.gelu(x)"),
+  /** GELU between -10 and 10. */
+  GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
+  /** GELU by its tanh approximation, as GPT-2 names it. */
+  GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by its tanh approximation. */
+  GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by its tanh approximation, another name. */
+  GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by its tanh approximation, another name. */
+  GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")"),
+  /** GELU by a tanh approximation, an older name. */
+  GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")"),
+  /** x σ(1.702 x). */
+  QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
+  /** max(x, 0). */
+  RELU("relu", "torch.relu(x)"),
+  /** max(x, 0)². */
+  RELU2("relu2", "torch.square(torch.relu(x))"),
+  /** max(x, 0), at most 6. */
+  RELU6("relu6", "torch.relu6(x)"),
+  /** x, or x / 100 below 0. */
+  LEAKY_RELU("leaky_relu", "torch.leaky_relu(x, 0.01)"),
+  /** σ(x). */
+  SIGMOID("sigmoid", "torch.sigmoid(x)"),
+  /** x tanh(log(1 + eˣ)). */
+  MISH("mish", "torch.mish(x)"),
+  /** x min(max(x + 3, 0), 6) / 6. */
+  HARDSWISH("hardswish", "torch.hardswish(x)"),
+  /** x. */
+  LINEAR("linear", "x"),
+  /** x σ(x). */
+  SILU("silu", "torch.silu(x)"),
+  /** SiLU by another name. */
+  SWISH("swish", "torch.silu(x)"),
+  /** Hyperbolic tangent. */
+  TANH("tanh", "torch.tanh(x)");
+
+  private final String id;
+  private final Kernel plain;
+  private final Kernel gated;
+
+  Activation(String id, String expression) {
+    this.id = id;
+    this.plain = Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");
+    this.gated =
+        Kernel.of(
+            "def gated(x: Tensor, up: Tensor) -> Tensor:\n    return torch.mul("
+                + expression
+                + ", up)\n");
+  }
+
+  /**
+   * The activation of this name in a config file.
+   *
+   * @throws IllegalArgumentException naming those there are
+   */
+  public static Activation named(String id) {
+    return Arrays.stream(values())
+        .filter(a -> a.id.equals(id))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "unknown activation '"
+                        + id
+                        + "'; supported: "
+                        + Arrays.stream(values())
+                            .map(a -> a.id)
+                            .collect(Collectors.joining(", "))));
+  }
+
+  /** f(x). */
+  public NDArray apply(NDArray x) {
+    return plain.call(x);
+  }
+
+  /** f(gate) ∘ up, both (…, I). */
+  public NDArray gate(NDArray gate, NDArray up) {
+    return gated.call(gate, up);
+  }
+}

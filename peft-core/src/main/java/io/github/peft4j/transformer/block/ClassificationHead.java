@@ -1,0 +1,80 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.ForwardContext;
+import java.util.List;
+import java.util.function.BiFunction;
+
+/**
+ * Classification of whole sequences or of tokens: pooling, dropout, a linear map to the classes.
+ */
+public final class ClassificationHead extends Head {
+
+  private final BiFunction<NDArray, Pass, NDArray> pooling;
+  private final Linear classifier;
+  private final boolean perToken;
+  private final double dropout;
+
+  /**
+   * Creates a head.
+   *
+   * @param parts the blocks that the pooling uses
+   * @param pooling (B, T, D) → (B, D), or the identity for token classification
+   */
+  public ClassificationHead(
+      List<Linear> parts,
+      BiFunction<NDArray, Pass, NDArray> pooling,
+      Linear classifier,
+      boolean perToken,
+      double dropout) {
+    super("");
+    parts.forEach(this::part);
+    this.pooling = pooling;
+    this.classifier = part(classifier);
+    this.perToken = perToken;
+    this.dropout = dropout;
+  }
+
+  @Override
+  protected NDArray features(NDArray hidden, Pass pass) {
+    return pass.drop(pooling.apply(hidden, pass), dropout);
+  }
+
+  @Override
+  protected NDArray project(NDArray features, ForwardContext context) {
+    return classifier.forward(features, context);
+  }
+
+  @Override
+  public long classes() {
+    return classifier.site().outFeatures();
+  }
+
+  @Override
+  public LossTargets.Rows targets(LossTargets labels, long virtual) {
+    if (perToken && labels instanceof LossTargets.Tokens tokens) {
+      return LossTargets.targets(tokens.classes(), virtual, 0);
+    }
+    if (!perToken && labels instanceof LossTargets.Classes classes) {
+      long[] rows = new long[classes.classes().length];
+      for (int i = 0; i < rows.length; i++) {
+        rows[i] = i;
+      }
+      return new LossTargets.Rows(rows, classes.classes());
+    }
+    throw new IllegalArgumentException(
+        (perToken ? "token" : "sequence")
+            + " classification cannot be trained with "
+            + labels.getClass().getSimpleName());
+  }
+
+  @Override
+  public Shape logitsShape(Shape input) {
+    return perToken
+        ? new Shape(input.get(0), input.get(1), classes())
+        : new Shape(input.get(0), classes());
+  }
+}

@@ -1,0 +1,76 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.pass.KeyValueCache;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
+import java.util.Collections;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An encoder and a decoder whose layers attend to the encoder's output: tokens (B, S) and (B, U) →
+ * hidden states (B, n + U, D). With a cache, the encoder runs once.
+ */
+public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
+
+  private static final String MEMORY = "memory";
+  private static final String MASK = "memory.mask";
+
+  @Override
+  public NDArray forward(ModelInput input, Pass pass) {
+    NDArray ids = input.decoderIds();
+    if (ids == null) {
+      throw new IllegalArgumentException(
+          "an encoder-decoder needs the decoder's tokens besides: input.decoding(ids)");
+    }
+    KeyValueCache cache = pass.cache();
+    NDArray known = cache == null ? null : cache.get(MEMORY);
+    if (cache != null && known != null) {
+      pass.remember(known, cache.get(MASK));
+    } else {
+      read(input, pass, cache);
+    }
+    return decoder.forward(ModelInput.of(ids), pass);
+  }
+
+  private void read(ModelInput input, Pass pass, @Nullable KeyValueCache cache) {
+    Pass reading = pass.beside();
+    NDArray memory = pass.tape().share(encoder.forward(input, reading));
+    NDArray mask = reading.mask();
+    pass.remember(memory, mask);
+    if (cache != null) {
+      cache.once(MEMORY, memory::duplicate);
+      if (mask != null) {
+        cache.once(MASK, mask::duplicate);
+      }
+    }
+  }
+
+  /**
+   * Prompts are the encoder's; the decoder starts with {@code decoder_start_token_id}, or the
+   * beginning-of-text token, of generation_config.json or config.json.
+   */
+  @Override
+  public Opening open(List<long[]> prompts, ModelConfig config) {
+    long start =
+        Stream.of("decoder_start_token_id", "bos_token_id")
+            .flatMap(field -> Stream.of(config.generation(), config).map(c -> c.integers(field)))
+            .flatMap(List::stream)
+            .findFirst()
+            .orElseThrow(
+                () -> config.error("decoder_start_token_id", null, "the id that texts start with"));
+    if (start < 0 || start >= config.size("vocab_size")) {
+      throw config.error(
+          "decoder_start_token_id", start, "an id below vocab_size, " + config.size("vocab_size"));
+    }
+    return new Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
+  }
+
+  @Override
+  public List<Stack> stacks() {
+    return List.of(encoder, decoder);
+  }
+}

@@ -1,0 +1,105 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.ParameterSite;
+import org.jspecify.annotations.Nullable;
+
+/** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */
+public final class Linear extends NamedBlock {
+
+  private static final Kernel LINEAR =
+      Kernel.of(
+          """
+          def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
+              return torch.linear(x, weight.to(x.dtype))
+          """);
+  private static final Kernel LINEAR_BIAS =
+      Kernel.of(
+          """
+          def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+              return torch.linear(x, weight.to(x.dtype), bias.to(x.dtype))
+          """);
+  private static final Kernel TRANSPOSED =
+      Kernel.of(
+          """
+          def transposed(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (in, out)
+              return torch.matmul(x, weight.to(x.dtype))
+          """);
+  private static final Kernel TRANSPOSED_BIAS =
+      Kernel.of(
+          """
+          def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+              return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
+          """);
+
+  private final ParameterSite weight;
+  private final @Nullable ParameterSite bias;
+  private final Kernel kernel;
+  private final LinearSite site;
+
+  private Linear(String name, Role role, ParameterSite weight, EmbeddingSite table) {
+    super(name);
+    this.weight = weight;
+    this.bias = null;
+    this.kernel = LINEAR;
+    this.site = publish(new LinearSite(name, role, weight, table, this::frozenForward));
+  }
+
+  /**
+   * A map that shares the memory of its weight [out, in] with a table, as a language model's output
+   * does with its token table. The parameter is published by the table's block alone; merging an
+   * adapter into one of the two leaves the other as it is.
+   */
+  public static Linear tied(String name, Role role, EmbeddingSite table) {
+    NDArray shared = Autograd.detach(table.weight().frozen());
+    return new Linear(name, role, new ParameterSite(name + ".weight", shared), table);
+  }
+
+  /**
+   * Creates a linear map.
+   *
+   * @param name the module name
+   * @param role what it does in the model
+   * @param weight [out, in], or [in, out] if transposed
+   * @param bias [out] or null
+   */
+  public Linear(
+      String name, Role role, NDArray weight, @Nullable NDArray bias, boolean transposed) {
+    super(name);
+    this.weight = new ParameterSite(name + ".weight", weight);
+    this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
+    this.kernel =
+        bias == null
+            ? (transposed ? TRANSPOSED : LINEAR)
+            : (transposed ? TRANSPOSED_BIAS : LINEAR_BIAS);
+    this.site =
+        publish(
+            new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
+    publish(this.weight);
+    if (this.bias != null) {
+      publish(this.bias);
+    }
+  }
+
+  /** Computes the map with the adapters of the pass. */
+  public NDArray forward(NDArray x, ForwardContext context) {
+    return site.forward(x, context);
+  }
+
+  private NDArray frozenForward(NDArray x, ForwardContext context) {
+    return bias == null
+        ? kernel.call(x, weight.value(context))
+        : kernel.call(x, weight.value(context), bias.value(context));
+  }
+
+  /** The site of the whole map. */
+  public LinearSite site() {
+    return site;
+  }
+}

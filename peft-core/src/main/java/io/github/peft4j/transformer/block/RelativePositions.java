@@ -1,0 +1,77 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.pass.Pass;
+
+/**
+ * T5's relative positions (Raffel et al. 2019, arXiv:1910.10683, §2.1): a learned number for each
+ * head and each distance between query and key, added to the scores. Distances fall into buckets,
+ * one for each near distance and logarithmically wider ones for those far away. All layers of a
+ * stack share them.
+ */
+public final class RelativePositions extends NamedBlock {
+
+  /**
+   * The bias of queries at positions start … start + T - 1 for keys at positions 0 … P - 1, P =
+   * ahead + start + T, on top of the bias (B, 1, T, S) that masks the last S of these keys: (B, H,
+   * T, P).
+   */
+  private static final Kernel BIAS =
+      Kernel.of(
+          """
+          def spread(far: Tensor) -> Tensor:                     # distances to buckets
+              exact = {buckets} // 2
+              share = torch.div(torch.log(torch.div(torch.to(far, 6), exact)), {logarithm})
+              wide = torch.add(torch.to(torch.mul(share, {buckets} - exact), 4), exact)
+              return torch.where(torch.lt(far, exact), far, torch.clamp(wide, None, {buckets} - 1))
+          def bias(x: Tensor, table: Tensor, mask: Tensor, start: Tensor, ahead: Tensor) -> Tensor:
+              first = int(start)
+              t = torch.size(x, 1)
+              end = int(ahead) + first + t
+              keys = torch.arange(end, dtype=4, layout=None, device=x.device)
+              queries = torch.unsqueeze(torch.narrow(keys, 0, first, t), 1)
+              distance = torch.sub(keys, queries)
+              values = torch.embedding(table, {bucket})          # (T, P, H)
+              values = torch.unsqueeze(torch.permute(values, [2, 0, 1]), 0)
+              missing = end - torch.size(mask, 3)
+              return torch.add(values.to(x.dtype), torch.constant_pad_nd(mask, [missing, 0], 0))
+          """);
+
+  private static final String BEHIND = "spread(torch.neg(torch.clamp(distance, None, 0)))";
+  private static final String BOTH_WAYS =
+      "torch.add(torch.mul(torch.gt(distance, 0), {buckets}), spread(torch.abs(distance)))";
+
+  private final Embedding table;
+  private final Kernel bias;
+
+  /**
+   * Creates the positions.
+   *
+   * @param table [buckets, H]
+   * @param most the distance from which on all share the last bucket
+   * @param bothWays whether keys behind the query have buckets of their own, half of all
+   */
+  public RelativePositions(Embedding table, int most, boolean bothWays) {
+    super(table.name());
+    this.table = part(table);
+    long buckets = bothWays ? table.entries() / 2 : table.entries();
+    long exact = buckets / 2; // half of the buckets hold one distance each
+    this.bias =
+        BIAS.with("bucket", bothWays ? BOTH_WAYS : BEHIND)
+            .with("buckets", buckets)
+            .with("logarithm", Math.log((double) most / exact));
+  }
+
+  /**
+   * The bias of the pass's queries for all positions up to the last.
+   *
+   * @param x the first hidden state (B, T, D)
+   * @param mask the bias that masks keys (B, 1, T, S)
+   */
+  NDArray forward(NDArray x, NDArray mask, Pass pass) {
+    NDArray start = Tensors.scalar(pass.start());
+    return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.ahead()));
+  }
+}

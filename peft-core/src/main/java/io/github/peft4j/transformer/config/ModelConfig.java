@@ -1,0 +1,294 @@
+package io.github.peft4j.transformer.config;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A Hugging Face {@code config.json}, read field by field. What is missing or of the wrong kind is
+ * reported with the file and the field.
+ */
+public final class ModelConfig {
+
+  private final JsonObject json;
+  private final String source;
+  private final @Nullable ModelConfig generation;
+
+  private ModelConfig(JsonObject json, String source, @Nullable ModelConfig generation) {
+    this.json = json;
+    this.source = source;
+    this.generation = generation;
+  }
+
+  private ModelConfig(JsonObject json, String source) {
+    this(json, source, null);
+  }
+
+  /** A config from a JSON object; {@code source} is what errors call it. */
+  public static ModelConfig of(JsonObject json, String source) {
+    return new ModelConfig(json, source);
+  }
+
+  /**
+   * Reads {@code config.json} out of a model folder, and {@code generation_config.json} if it is
+   * there.
+   *
+   * @throws IllegalArgumentException if the folder or the file is missing or is no JSON object
+   */
+  public static ModelConfig read(Path folder) {
+    Path file = folder.resolve("config.json");
+    if (!Files.isRegularFile(file)) {
+      throw new IllegalArgumentException(
+          (Files.isDirectory(folder)
+                  ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
+                  : folder
+                      + " is not a folder"
+                      + (Files.exists(folder) ? "" : ": it does not exist"))
+              + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
+              + " tokenizer.json: pass the folder that holds them");
+    }
+    Path generation = folder.resolve("generation_config.json");
+    return new ModelConfig(
+        JsonFile.read(file),
+        file.toString(),
+        Files.isRegularFile(generation)
+            ? new ModelConfig(JsonFile.read(generation), generation.toString())
+            : null);
+  }
+
+  /**
+   * What the model's authors say about writing texts with it: generation_config.json, or this
+   * config where there is none, as older models have it.
+   */
+  public ModelConfig generation() {
+    return generation == null ? this : generation;
+  }
+
+  /** A field's numbers: none if it is missing, one, or as many as the list has. */
+  public List<Long> integers(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<JsonElement> items =
+        value.isJsonArray() ? value.getAsJsonArray().asList() : List.of(value);
+    List<Long> numbers = new ArrayList<>();
+    for (JsonElement item : items) {
+      if (!item.isJsonPrimitive() || !item.getAsJsonPrimitive().isNumber()) {
+        throw error(field, value, "a whole number, or a list of them");
+      }
+      numbers.add(item.getAsLong());
+    }
+    return numbers;
+  }
+
+  /** A list of strings; empty if the field is missing. */
+  public List<String> texts(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<String> texts = new ArrayList<>();
+    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
+      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isString()) {
+        texts.add(item.getAsString());
+      }
+    }
+    if (!value.isJsonArray() || texts.size() < value.getAsJsonArray().size()) {
+      throw error(field, value, "a list of strings");
+    }
+    return texts;
+  }
+
+  /** The whole object, a copy. */
+  public JsonObject json() {
+    return json.deepCopy();
+  }
+
+  /** This config with one field set. */
+  public ModelConfig with(String field, JsonElement value) {
+    JsonObject copy = json.deepCopy();
+    copy.add(field, value);
+    return new ModelConfig(copy, source, generation);
+  }
+
+  /** Whether a field is there and not null. */
+  public boolean has(String field) {
+    return json.has(field) && !json.get(field).isJsonNull();
+  }
+
+  /** A field that must be a whole number. */
+  public int integer(String field) {
+    double value = number(field);
+    if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+      throw error(field, value, "a whole number");
+    }
+    return (int) value;
+  }
+
+  /** A whole number, or a default. */
+  public int integer(String field, int otherwise) {
+    return has(field) ? integer(field) : otherwise;
+  }
+
+  /** The id of a token, which the vocabulary has. */
+  public long tokenId(String field) {
+    int id = integer(field);
+    if (id < 0 || id >= size("vocab_size")) {
+      throw error(field, id, "an id from 0 to " + (size("vocab_size") - 1));
+    }
+    return id;
+  }
+
+  /** A whole number above zero: a dimension or a count. */
+  public int size(String field) {
+    int value = integer(field);
+    if (value <= 0) {
+      throw error(field, value, "a number above 0");
+    }
+    return value;
+  }
+
+  /** A field that must be a number. */
+  public double number(String field) {
+    JsonElement value = required(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
+      throw error(field, value, "a number");
+    }
+    double number = value.getAsDouble();
+    if (!Double.isFinite(number)) {
+      throw error(field, value, "a finite number");
+    }
+    return number;
+  }
+
+  /** A number, or a default. */
+  public double number(String field, double otherwise) {
+    return has(field) ? number(field) : otherwise;
+  }
+
+  /** A number above zero. */
+  public double positive(String field) {
+    double value = number(field);
+    if (!(value > 0)) {
+      throw error(field, value, "a number above 0");
+    }
+    return value;
+  }
+
+  /** A number above zero, or a default. */
+  public double positive(String field, double otherwise) {
+    return has(field) ? positive(field) : otherwise;
+  }
+
+  /** The probability that something is dropped, in [0, 1); 0 if the field is missing. */
+  public double dropout(String field) {
+    double value = number(field, 0);
+    if (!(value >= 0 && value < 1)) {
+      throw error(field, value, "a probability, 0 or above and below 1");
+    }
+    return value;
+  }
+
+  /** A string, or a default. */
+  public String text(String field, String otherwise) {
+    if (!has(field)) {
+      return otherwise;
+    }
+    JsonElement value = json.get(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isString()) {
+      throw error(field, value, "a string");
+    }
+    return value.getAsString();
+  }
+
+  /** A flag, or a default. */
+  public boolean flag(String field, boolean otherwise) {
+    if (!has(field)) {
+      return otherwise;
+    }
+    JsonElement value = json.get(field);
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
+      throw error(field, value, "true or false");
+    }
+    return value.getAsBoolean();
+  }
+
+  /** The names of the classes by id: those of {@code id2label}, or else LABEL_0 …. */
+  public List<String> labels() {
+    List<String> labels = new ArrayList<>();
+    if (!has("id2label") || !json.get("id2label").isJsonObject()) {
+      for (int i = 0; i < (has("num_labels") ? size("num_labels") : 2); i++) {
+        labels.add("LABEL_" + i);
+      }
+      return labels;
+    }
+    JsonObject names = json.getAsJsonObject("id2label");
+    for (int i = 0; i < names.size(); i++) {
+      JsonElement name = names.get(String.valueOf(i));
+      if (name == null || !name.isJsonPrimitive()) {
+        throw error("id2label", names, "a name for each id from 0 to " + (names.size() - 1));
+      }
+      labels.add(name.getAsString());
+    }
+    if (labels.isEmpty()) {
+      throw error("id2label", names, "a name for one id at least");
+    }
+    return labels;
+  }
+
+  /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if there is neither. */
+  public ModelConfig ropeParameters() {
+    for (String field : new String[] {"rope_parameters", "rope_scaling"}) {
+      if (has(field)) {
+        if (!json.get(field).isJsonObject()) {
+          throw error(field, json.get(field), "an object, or null");
+        }
+        return new ModelConfig(json.getAsJsonObject(field), source + ": " + field);
+      }
+    }
+    return new ModelConfig(new JsonObject(), source);
+  }
+
+  /** What errors call this config: a file, if it was read from one. */
+  public String source() {
+    return source;
+  }
+
+  /** The error for a field whose value cannot be used. */
+  public IllegalArgumentException error(String field, @Nullable Object value, String expected) {
+    return new IllegalArgumentException(
+        source + ": field '" + field + "' is " + value + "; expected " + expected);
+  }
+
+  /**
+   * Checks a field of which one value is supported.
+   *
+   * @throws UnsupportedModelException if it has another
+   */
+  public void require(String field, Object value, Object supported) {
+    if (!value.equals(supported)) {
+      throw new UnsupportedModelException(error(field, value, supported.toString()));
+    }
+  }
+
+  private JsonElement required(String field) {
+    if (!has(field)) {
+      throw new IllegalArgumentException(
+          source + ": field '" + field + "' is missing; there are " + json.keySet());
+    }
+    return json.get(field);
+  }
+
+  @Override
+  public String toString() {
+    return source + " " + json;
+  }
+}

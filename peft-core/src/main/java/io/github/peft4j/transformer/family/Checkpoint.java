@@ -1,0 +1,209 @@
+package io.github.peft4j.transformer.family;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.transformer.block.Embedding;
+import io.github.peft4j.transformer.block.Linear;
+import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.tuner.site.LinearSite.Role;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gives the tensors of a checkpoint to the blocks that are built from it and checks their shapes.
+ * All that is missing, misshapen or left over is reported at once, at the end.
+ */
+final class Checkpoint {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
+
+  private static final long LARGEST_PLACEHOLDER = 1 << 24;
+  private static final int MOST_PROBLEMS = 100;
+
+  private final String what;
+  private final TensorSource source;
+  private final TensorLoader loader;
+  private final String root;
+  private final boolean bare;
+  private final Random random;
+  private final double initializerRange;
+  private final Set<String> used = new TreeSet<>();
+  private final List<String> problems = new ArrayList<>();
+  private final List<String> initialised = new ArrayList<>();
+
+  /**
+   * Opens a checkpoint for a family.
+   *
+   * @param what errors call the model
+   * @param root the family's prefix of the body's names, {@code "bert."}; a checkpoint of the body
+   *     alone lacks it, which is accepted
+   * @param seed of the tensors that a new head starts with
+   */
+  Checkpoint(
+      String what,
+      TensorSource source,
+      TensorLoader loader,
+      String root,
+      double initializerRange,
+      long seed) {
+    this.what = what;
+    this.source = source;
+    this.loader = loader;
+    this.root = root;
+    this.bare = source.names().stream().noneMatch(name -> name.startsWith(root));
+    this.random = new Random(seed);
+    this.initializerRange = initializerRange;
+  }
+
+  private String stored(String name) {
+    return bare && name.startsWith(root) ? name.substring(root.length()) : name;
+  }
+
+  boolean has(String name) {
+    return source.names().contains(stored(name));
+  }
+
+  /** A tensor that must be there in this shape. */
+  NDArray tensor(String name, long... shape) {
+    String stored = stored(name);
+    used.add(stored);
+    if (!source.names().contains(stored)) {
+      problems.add("missing " + stored + " " + Arrays.toString(shape));
+      return placeholder(shape);
+    }
+    long[] found = source.info(stored).shape();
+    if (!Arrays.equals(found, shape)) {
+      problems.add(
+          "misshapen "
+              + stored
+              + ": "
+              + Arrays.toString(found)
+              + ", expected "
+              + Arrays.toString(shape));
+      return placeholder(shape);
+    }
+    return loader.load(source, stored);
+  }
+
+  /** Stands in for a tensor that does not fit, so that others that do not are found as well. */
+  private NDArray placeholder(long... shape) {
+    long elements = new Shape(shape).size();
+    if (elements > LARGEST_PLACEHOLDER || problems.size() > MOST_PROBLEMS) {
+      finish();
+    }
+    return loader.create(new float[(int) elements], new Shape(shape));
+  }
+
+  /** A tensor, or null if the checkpoint has none of this name. */
+  @Nullable NDArray optional(String name, long... shape) {
+    return has(name) ? tensor(name, shape) : null;
+  }
+
+  /** A linear map; it has a bias if the checkpoint has one. */
+  Linear linear(String name, Role role, long in, long out, boolean transposed) {
+    return new Linear(
+        name,
+        role,
+        transposed ? tensor(name + ".weight", in, out) : tensor(name + ".weight", out, in),
+        optional(name + ".bias", out),
+        transposed);
+  }
+
+  /**
+   * A linear map of a task head. When the checkpoint does not have it, it starts as transformers
+   * starts it: weights normal with {@code initializer_range}, biases 0.
+   */
+  Linear head(String name, Role role, long in, long out, boolean withBias) {
+    if (has(name + ".weight")) {
+      return linear(name, role, in, out, false);
+    }
+    initialised.add(name);
+    float[] weight = new float[(int) (in * out)];
+    for (int i = 0; i < weight.length; i++) {
+      weight[i] = (float) (random.nextGaussian() * initializerRange);
+    }
+    return new Linear(
+        name,
+        role,
+        loader.create(weight, new Shape(out, in)),
+        withBias ? loader.create(new float[(int) out], new Shape(out)) : null,
+        false);
+  }
+
+  /** A norm; a layer norm if it has a bias. */
+  Norm norm(String name, long dimension, boolean withBias, double epsilon) {
+    return new Norm(
+        name,
+        tensor(name + ".weight", dimension),
+        withBias ? tensor(name + ".bias", dimension) : null,
+        epsilon);
+  }
+
+  Embedding embedding(String name, long entries, long dimension) {
+    return new Embedding(name, tensor(name + ".weight", entries, dimension));
+  }
+
+  /** Takes note that a tensor of the checkpoint is not needed by this model. */
+  void ignore(String name) {
+    used.add(stored(name));
+  }
+
+  /**
+   * Ends the loading.
+   *
+   * @throws IllegalArgumentException listing every tensor that is missing or misshapen, and those
+   *     left over, among which a misnamed one may be
+   */
+  void finish() {
+    Set<String> unexpected = new TreeSet<>(source.names());
+    unexpected.removeAll(used);
+    unexpected.removeIf(
+        name ->
+            name.endsWith("position_ids")
+                || name.endsWith("rotary_emb.inv_freq")
+                || name.startsWith("cls.")
+                || name.startsWith("lm_head.")
+                || name.endsWith(".attn.bias")
+                || name.endsWith(".attn.masked_bias")
+                || name.contains("pooler."));
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(
+          what
+              + ": the weights do not fit config.json:\n  "
+              + String.join("\n  ", head(problems, 40))
+              + (unexpected.isEmpty()
+                  ? ""
+                  : "\n  unexpected " + String.join(", ", head(unexpected, 20)))
+              + "\nCheck that config.json and the weights belong to the same model.");
+    }
+    if (!unexpected.isEmpty()) {
+      LOG.warn("{}: {} tensors are not used: {}", what, unexpected.size(), head(unexpected, 20));
+    }
+    if (!initialised.isEmpty()) {
+      LOG.info(
+          "{}: random until they are trained, or an adapter that has them is loaded: {}",
+          what,
+          initialised);
+    }
+  }
+
+  private static List<String> head(Collection<String> names, int most) {
+    List<String> head = names.stream().limit(most).toList();
+    if (names.size() <= most) {
+      return head;
+    }
+    List<String> cut = new ArrayList<>(head);
+    cut.add("… " + (names.size() - most) + " more");
+    return cut;
+  }
+}

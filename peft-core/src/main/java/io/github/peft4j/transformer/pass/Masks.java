@@ -1,0 +1,85 @@
+package io.github.peft4j.transformer.pass;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+
+/**
+ * What a mask says: which keys a query may see, as a bias that is added to scores, and at which
+ * positions tokens stand.
+ */
+final class Masks {
+
+  private static final Kernel PADDING =
+      Kernel.of(
+              """
+          def padding_bias(x: Tensor, mask: Tensor) -> Tensor:
+              blocked = torch.eq(mask, 0)
+              shape = [torch.size(mask, 0), 1, 1, torch.size(mask, 1)]
+              zeros = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
+              return torch.masked_fill(zeros, torch.reshape(blocked, shape), {lowest})
+          """)
+          .with("lowest", Precision.lowest("x"));
+
+  private static final Kernel CAUSAL =
+      Kernel.of(
+              """
+          def causal_bias(x: Tensor, mask: Tensor) -> Tensor:
+              t = torch.size(x, 1)
+              s = torch.size(mask, 1)
+              future = torch.triu(torch.ones([t, s], dtype=11, layout=None, device=x.device), s - t + 1)
+              blocked = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
+              blocked = torch.logical_or(blocked, torch.reshape(future, [1, 1, t, s]))
+              zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
+              return torch.masked_fill(zeros, blocked, {lowest})
+          """)
+          .with("lowest", Precision.lowest("x"));
+
+  private static final Kernel REAL_POSITIONS =
+      Kernel.of(
+          """
+          def real_positions(x: Tensor, mask: Tensor, start: Tensor) -> Tensor:
+              counts = torch.clamp(torch.sub(torch.cumsum(mask.to(4), 1), 1), 0)
+              t = torch.size(x, 1)
+              last = torch.narrow(counts, 1, torch.size(mask, 1) - t, t)
+              return torch.add(last, start)
+          """);
+
+  private static final Kernel BLINDS =
+      Kernel.of(
+          """
+          def blinds(mask: Tensor) -> Tensor:
+              return torch.any(torch.eq(torch.select(mask, 1, 0), 0)).to(4)
+          """);
+
+  private Masks() {}
+
+  /** Whether the first query of a causal row sees nothing: a mask (B, S) is padded on the left. */
+  static boolean blinds(NDArray mask) {
+    try (NDArray any = BLINDS.call(mask)) {
+      return any.getLong() != 0;
+    }
+  }
+
+  /**
+   * The bias of a sequence x (B, T, D).
+   *
+   * @param mask 1 for keys that may be seen (B, S)
+   * @param causal whether query t of T sees keys up to S - T + t only
+   * @return (B, 1, 1, S), or (B, 1, T, S) if causal
+   */
+  static NDArray bias(NDArray x, NDArray mask, boolean causal) {
+    return (causal ? CAUSAL : PADDING).call(x, mask);
+  }
+
+  /**
+   * Positions that count real tokens alone: (B, T), of the last T columns of the mask.
+   *
+   * @param mask 1 for real tokens (B, S)
+   * @param start what is added to them
+   */
+  static NDArray positions(NDArray x, NDArray mask, long start) {
+    return REAL_POSITIONS.call(x, mask, Tensors.scalar(start));
+  }
+}

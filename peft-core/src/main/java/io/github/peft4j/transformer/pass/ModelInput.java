@@ -1,0 +1,218 @@
+package io.github.peft4j.transformer.pass;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.config.ModelConfig;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a model reads.
+ *
+ * @param ids token ids (B, T), int64
+ * @param mask (B, T), with a cache (B, all tokens so far, not counting virtual ones); 1 for real
+ *     tokens; null if nothing is padded
+ * @param types segment ids (B, T), or null
+ * @param decoderIds what the decoder of an encoder-decoder reads (B, U), or null
+ */
+public record ModelInput(
+    NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
+
+  private static final Kernel REPEAT =
+      Kernel.of(
+          """
+          def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B, T) → (n · B, T)
+              return torch.repeat(x, [int(n), 1])
+          """);
+
+  private static final Kernel BOUNDS =
+      Kernel.of(
+          """
+          def bounds(ids: Tensor) -> Tensor:                     # → (2)
+              return torch.stack([torch.min(ids), torch.max(ids)]).to(4)
+          """);
+
+  /**
+   * Checks the shapes.
+   *
+   * @throws IllegalArgumentException naming what does not fit
+   */
+  public ModelInput {
+    requireIds("ids", ids, "(B, T)");
+    Shape shape = ids.getShape();
+    if (mask != null) {
+      Shape masked = mask.getShape();
+      require(
+          masked.dimension() == 2 && masked.get(0) == shape.get(0) && masked.get(1) >= shape.get(1),
+          "mask",
+          mask,
+          "an element for each of the ids " + shape);
+    }
+    if (types != null) {
+      require(
+          types.getShape().equals(shape),
+          "types",
+          types,
+          "an element for each of the ids " + shape);
+    }
+    if (decoderIds != null) {
+      requireIds("decoderIds", decoderIds, "(B, U)");
+      require(
+          decoderIds.getShape().get(0) == shape.get(0),
+          "decoderIds",
+          decoderIds,
+          "a row for each of the ids " + shape);
+    }
+  }
+
+  private static void requireIds(String name, NDArray ids, String shape) {
+    require(
+        ids.getDataType().isInteger() && ids.getShape().dimension() == 2 && ids.size() > 0,
+        name,
+        ids,
+        "whole numbers of shape " + shape + ", one at least");
+  }
+
+  private static void require(boolean fine, String name, NDArray array, String expected) {
+    if (!fine) {
+      throw new IllegalArgumentException(
+          name
+              + " are of type "
+              + array.getDataType()
+              + " and shape "
+              + array.getShape()
+              + "; expected "
+              + expected);
+    }
+  }
+
+  /**
+   * Checks the values, beyond which there is no vector: on a GPU the whole process would be lost.
+   *
+   * @throws IllegalArgumentException naming the id that is none of the model's
+   */
+  public void requireKnownIds(ModelConfig config) {
+    requireBelow("ids", ids, "vocab_size", config);
+    requireBelow("decoderIds", decoderIds, "vocab_size", config);
+    requireBelow("types", types, "type_vocab_size", config);
+  }
+
+  private static void requireBelow(
+      String name, @Nullable NDArray ids, String field, ModelConfig config) {
+    if (ids == null || !config.has(field)) {
+      return;
+    }
+    int size = config.size(field);
+    try (NDArray bounds = BOUNDS.call(ids)) {
+      for (long id : bounds.toLongArray()) {
+        if (id < 0 || id >= size) {
+          throw new IllegalArgumentException(
+              name
+                  + " hold "
+                  + id
+                  + "; expected 0 to "
+                  + (size - 1)
+                  + ", by the model's "
+                  + field
+                  + ": take the ids of the model's own tokenizer");
+        }
+      }
+    }
+  }
+
+  /** Token ids without padding. */
+  public static ModelInput of(NDArray ids) {
+    return new ModelInput(ids, null, null, null);
+  }
+
+  /**
+   * Arrays from Java.
+   *
+   * @param manager owns the arrays and says on which device they lie
+   * @param ids [B][T]
+   * @param mask [B][T], or null
+   */
+  public static ModelInput of(NDManager manager, long[][] ids, long @Nullable [][] mask) {
+    return new ModelInput(
+        array(manager, ids), mask == null || full(mask) ? null : array(manager, mask), null, null);
+  }
+
+  /** The same input with the decoder's tokens (B, U). */
+  public ModelInput decoding(NDArray ids) {
+    return new ModelInput(this.ids, mask, types, ids);
+  }
+
+  /** The same input with segment ids (B, T). */
+  public ModelInput withTypes(@Nullable NDArray types) {
+    return new ModelInput(ids, mask, types, decoderIds);
+  }
+
+  /** The batch n times, one after the other. */
+  public ModelInput repeat(int n) {
+    return n == 1
+        ? this
+        : new ModelInput(
+            repeat(ids, n),
+            mask == null ? null : repeat(mask, n),
+            types == null ? null : repeat(types, n),
+            decoderIds == null ? null : repeat(decoderIds, n));
+  }
+
+  /** The same arrays, taken out of all scopes: {@link #close} frees them. */
+  public ModelInput released() {
+    arrays().forEach(Scope::release);
+    return this;
+  }
+
+  /** Frees the arrays. */
+  public void close() {
+    arrays().forEach(NDArray::close);
+  }
+
+  private Stream<NDArray> arrays() {
+    return Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull);
+  }
+
+  private static NDArray repeat(NDArray rows, long n) {
+    return REPEAT.call(rows, Tensors.scalar(n));
+  }
+
+  /**
+   * Rows of equal length as an array.
+   *
+   * @param manager owns the array and says on which device it lies
+   * @param rows [B][T]
+   * @return (B, T), int64
+   */
+  public static NDArray array(NDManager manager, long[][] rows) {
+    int width = rows.length == 0 ? 0 : rows[0].length;
+    if (width == 0 || Stream.of(rows).anyMatch(row -> row.length != width)) {
+      throw new IllegalArgumentException(
+          "rows have "
+              + Stream.of(rows).map(row -> row.length).toList()
+              + " ids; expected one row at least, all of one length above 0: pad the shorter ones"
+              + " and mask the padding");
+    }
+    long[] flat = new long[rows.length * width];
+    for (int i = 0; i < rows.length; i++) {
+      System.arraycopy(rows[i], 0, flat, i * width, width);
+    }
+    return manager.create(flat, new Shape(rows.length, width));
+  }
+
+  private static boolean full(long[][] mask) {
+    for (long[] row : mask) {
+      for (long value : row) {
+        if (value == 0) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+}

@@ -1,0 +1,126 @@
+package io.github.peft4j.tuner.injection;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
+import java.util.Random;
+
+/** Makes the tensors that adapters start with: on the model's device, in the masters' precision. */
+public final class Initializer {
+
+  /** What a Java array holds. */
+  private static final int MOST = Integer.MAX_VALUE - 8;
+
+  private final NDManager manager;
+  private final Precision precision;
+  private final Random random;
+
+  /**
+   * Creates a source of tensors.
+   *
+   * @param precision FLOAT32, or FLOAT64 for tests of gradients
+   * @param seed of the random ones
+   */
+  public Initializer(NDManager manager, Precision precision, long seed) {
+    this.manager = manager;
+    this.precision = precision;
+    this.random = new Random(seed);
+  }
+
+  /** All zeros. */
+  public NDArray zeros(long... shape) {
+    return of(new float[count(shape)], shape);
+  }
+
+  /** All the same value. */
+  public NDArray filled(double value, long... shape) {
+    float[] values = new float[count(shape)];
+    java.util.Arrays.fill(values, (float) value);
+    return of(values, shape);
+  }
+
+  private static int count(long... shape) {
+    double count = 1;
+    for (long size : shape) {
+      count *= size;
+    }
+    if (count > MOST) {
+      throw new IllegalArgumentException(
+          "a tensor of shape "
+              + new Shape(shape)
+              + " is beyond what a Java array holds; expected "
+              + MOST
+              + " numbers at most: lower the rank, the number of virtual tokens or the width that"
+              + " the config asks for");
+    }
+    return (int) count;
+  }
+
+  /** Normal with mean 0. */
+  public NDArray normal(double deviation, long... shape) {
+    float[] values = new float[count(shape)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (random.nextGaussian() * deviation);
+    }
+    return of(values, shape);
+  }
+
+  /** Normal with another mean. */
+  public NDArray normalAround(double mean, double deviation, long... shape) {
+    try (NDArray normal = normal(deviation, shape)) {
+      return normal.add(mean);
+    }
+  }
+
+  /** Normal with mean 0, drawn again beyond two deviations. */
+  public NDArray truncatedNormal(double deviation, long... shape) {
+    float[] values = new float[count(shape)];
+    for (int i = 0; i < values.length; i++) {
+      double x;
+      do {
+        x = random.nextGaussian();
+      } while (Math.abs(x) > 2);
+      values[i] = (float) (x * deviation);
+    }
+    return of(values, shape);
+  }
+
+  /** Uniform between -bound and bound. */
+  public NDArray uniform(double bound, long... shape) {
+    float[] values = new float[count(shape)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) ((2 * random.nextDouble() - 1) * bound);
+    }
+    return of(values, shape);
+  }
+
+  /** PyTorch's default for linear weights [out, in]: uniform between ±1/√in. */
+  public NDArray kaimingUniform(long out, long in) {
+    return uniform(1 / Math.sqrt((double) in), out, in);
+  }
+
+  /** A copy of a tensor of the model. */
+  public NDArray copy(NDArray tensor) {
+    try (NDArray cast = Tensors.cast(tensor, precision)) {
+      return cast.duplicate();
+    }
+  }
+
+  /** Values in row-major order. */
+  public NDArray of(float[] values, long... shape) {
+    NDArray array = manager.create(values, new Shape(shape));
+    if (precision == Precision.FLOAT32) {
+      return array;
+    }
+    try (array) {
+      return Tensors.cast(array, precision);
+    }
+  }
+
+  /** The generator behind the random tensors. */
+  public Random random() {
+    return random;
+  }
+}

@@ -1,0 +1,73 @@
+package io.github.peft4j.tuner.injection;
+
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+
+/** Finds the names that somebody may have meant. */
+public final class NearNames {
+
+  private NearNames() {}
+
+  /** The message for a wish that no name fulfils, with the nearest names there are. */
+  public static String nothingMatches(String wanted, Collection<String> names) {
+    return nothingMatches("target_modules", wanted, names);
+  }
+
+  /** The same for wishes called otherwise. */
+  public static String nothingMatches(String what, String wanted, Collection<String> names) {
+    List<String> kinds =
+        names.stream().map(name -> name.replaceAll("\\d+", "*")).distinct().toList();
+    List<String> near = nearest(wanted.replaceAll("[\\[\\]]", ""), kinds, 8);
+    return what
+        + " "
+        + wanted
+        + " match no module of this model. Nearest of its "
+        + kinds.size()
+        + " kinds of modules: "
+        + String.join(", ", near);
+  }
+
+  /**
+   * The names nearest to a wish, by edit distance to their endings.
+   *
+   * @param most how many at most
+   */
+  public static List<String> nearest(String wanted, Collection<String> names, int most) {
+    String[] wishes = wanted.split("[,\\s]+");
+    return names.stream()
+        .distinct()
+        .sorted(Comparator.comparingInt(name -> distance(wishes, name)))
+        .limit(most)
+        .toList();
+  }
+
+  private static int distance(String[] wishes, String name) {
+    int best = Integer.MAX_VALUE;
+    for (String wish : wishes) {
+      String ending = name.substring(Math.max(0, name.length() - wish.length()));
+      String last = name.substring(name.lastIndexOf('.') + 1);
+      best = Math.min(best, Math.min(edits(wish, last), edits(wish, ending)));
+      best = Math.min(best, edits(wish, name));
+    }
+    return best;
+  }
+
+  /** Levenshtein's distance. */
+  static int edits(String a, String b) {
+    int[] row = new int[b.length() + 1];
+    for (int j = 0; j <= b.length(); j++) {
+      row[j] = j;
+    }
+    for (int i = 1; i <= a.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= b.length(); j++) {
+        int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+        diagonal = row[j];
+        row[j] = Math.min(substituted, 1 + Math.min(row[j], row[j - 1]));
+      }
+    }
+    return row[b.length()];
+  }
+}

@@ -1,0 +1,196 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.composition.Composition;
+import io.github.peft4j.tuner.Adapters;
+import io.github.peft4j.tuner.Change;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Place;
+import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.Splitting;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The adapters of a forward pass: a composition, the layers that its names meant when it was
+ * resolved, and the weights that stand in for frozen ones. It never changes, and any number of
+ * passes share one; what each site computes with it is composed once.
+ */
+public final class ActiveAdapters implements Adapters {
+
+  /** The frozen model alone. */
+  public static final ActiveAdapters NONE =
+      new ActiveAdapters(Composition.NONE, Map.of(), List.of(), Map.of());
+
+  private final Composition composition;
+  private final Map<String, AdapterLayers> layers;
+  private final IdentityHashMap<ParameterSite, NDArray> weights = new IdentityHashMap<>();
+  private final IdentityHashMap<Site<?, ?>, Computation<?, ?>> computations =
+      new IdentityHashMap<>();
+  private final List<TunerLayer<?, ?>> all = new ArrayList<>();
+  private final List<SharedTensor> shared;
+
+  private ActiveAdapters(
+      Composition composition,
+      Map<String, AdapterLayers> layers,
+      List<Site<?, ?>> sites,
+      Map<ParameterSite, NDArray> weights) {
+    this.composition = composition;
+    this.layers = layers;
+    weights.forEach(this.weights::put);
+    sites.forEach(this::compose);
+    this.shared = all.stream().flatMap(layer -> layer.shared().stream()).distinct().toList();
+  }
+
+  /**
+   * Resolves a composition.
+   *
+   * @param layers of each adapter that it names
+   * @param sites of the model
+   * @throws IllegalArgumentException if layers cannot be composed so, saying which
+   */
+  public static ActiveAdapters of(
+      Composition composition, Map<String, AdapterLayers> layers, List<Site<?, ?>> sites) {
+    Map<String, AdapterLayers> named =
+        composition.adapters().stream()
+            .collect(
+                Collectors.toMap(name -> name, name -> Objects.requireNonNull(layers.get(name))));
+    return composition == Composition.NONE
+        ? NONE
+        : new ActiveAdapters(composition, named, sites, Map.of());
+  }
+
+  /**
+   * No adapters, on weights that they have been merged into.
+   *
+   * @param weights by the parameter that each stands in for
+   */
+  public static ActiveAdapters merged(Map<ParameterSite, NDArray> weights) {
+    return new ActiveAdapters(Composition.NONE, Map.of(), List.of(), weights);
+  }
+
+  private <I, O> void compose(Site<I, O> site) {
+    Computation<I, O> composed = composition.over(new Here<>(site), site.base());
+    if (composed != site.base()) {
+      computations.put(site, composed);
+    }
+    all.addAll(at(site));
+  }
+
+  /** How they are composed. */
+  public Composition composition() {
+    return composition;
+  }
+
+  @Override
+  @SuppressWarnings("unchecked") // compose() put them together
+  public <I, O> Computation<I, O> computation(Object site, Computation<I, O> base) {
+    Computation<?, ?> composed = computations.get(site);
+    return composed == null ? base : (Computation<I, O>) composed;
+  }
+
+  /** Whether an adapter has a layer at a site, or at a tensor that it reads. */
+  public boolean rewrites(Site<?, ?> site) {
+    return computations.containsKey(site);
+  }
+
+  @Override
+  public NDArray weight(Object parameter, NDArray frozen) {
+    NDArray merged = weights.get(parameter);
+    return merged == null ? frozen : merged;
+  }
+
+  /** The layers at a site, the innermost first. */
+  public <I, O> List<TunerLayer<I, O>> at(Site<I, O> site) {
+    return composition.adapters().stream()
+        .map(name -> layer(name, site))
+        .filter(Objects::nonNull)
+        .toList();
+  }
+
+  /** The layers that one row of a batch goes through at a site, for every way there is. */
+  <I, O> List<List<TunerLayer<I, O>>> lineups(Site<I, O> site) {
+    return composition.lineups().stream().map(names -> lineup(names, site)).toList();
+  }
+
+  private <I, O> List<TunerLayer<I, O>> lineup(List<String> names, Site<I, O> site) {
+    return names.stream().map(name -> layer(name, site)).filter(Objects::nonNull).toList();
+  }
+
+  private <I, O> @Nullable TunerLayer<I, O> layer(String adapter, Site<I, O> site) {
+    AdapterLayers own = layers.get(adapter);
+    return own == null ? null : own.at(site);
+  }
+
+  /** All layers, in the model's order. */
+  public Collection<TunerLayer<?, ?>> all() {
+    return all;
+  }
+
+  /** Whether a gradient is wanted by a layer at one of these sites. */
+  public boolean trains(Stream<Site<?, ?>> sites) {
+    return sites.anyMatch(site -> at(site).stream().anyMatch(TunerLayer::trains));
+  }
+
+  /** What the layers read that is computed once a pass. */
+  public List<SharedTensor> shared() {
+    return shared;
+  }
+
+  /** A site with the adapters' layers there. */
+  private final class Here<I, O> implements Place<I, O> {
+
+    private final Site<I, O> site;
+
+    Here(Site<I, O> site) {
+      this.site = site;
+    }
+
+    @Override
+    public String name() {
+      return site.name();
+    }
+
+    @Override
+    public @Nullable Change<I, O> change(String adapter) {
+      return layer(adapter, site);
+    }
+
+    @Override
+    public boolean reads(String adapter) {
+      AdapterLayers own = layers.get(adapter);
+      return own != null && site.reads(parameter -> own.at(parameter) != null);
+    }
+
+    @Override
+    public Splitting<I> inputs() {
+      return site.inputs(this::describe);
+    }
+
+    @Override
+    public Joining<O> outputs() {
+      return site.outputs();
+    }
+
+    /** What adapters do here, for messages: {@code a: LoraLinear, b: LoraLinear}. */
+    private String describe() {
+      return composition.adapters().stream()
+          .filter(name -> layer(name, site) != null)
+          .map(name -> name + ": " + kind(layer(name, site)))
+          .collect(Collectors.joining(", "));
+    }
+
+    private String kind(@Nullable TunerLayer<I, O> layer) {
+      return layer == null ? "none" : layer.getClass().getSimpleName();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package io.github.peft4j.tuner.site;
+
+import io.github.peft4j.tuner.Nested;
+import io.github.peft4j.tuner.TunerLayer;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The layers of one adapter by the sites that they rewrite. The model knows nothing of them: a
+ * forward pass brings the adapters that it computes with. Filled while an adapter is made, and only
+ * read once it is on a model.
+ */
+public final class AdapterLayers {
+
+  private final Map<Site<?, ?>, TunerLayer<?, ?>> layers = new LinkedHashMap<>();
+
+  /**
+   * Adds a layer.
+   *
+   * @throws IllegalStateException if there is one at this site already
+   */
+  public <I, O> void put(Site<I, O> site, TunerLayer<I, O> layer) {
+    TunerLayer<?, ?> present = layers.putIfAbsent(site, layer);
+    if (present != null) {
+      throw new IllegalStateException(
+          "an adapter rewrites " + site.name() + " twice: " + present + " and " + layer);
+    }
+  }
+
+  /** Adds a layer below the one that there is at a site, which takes it for the base. */
+  public <I, O> void nest(Site<I, O> site, TunerLayer<I, O> inner) {
+    TunerLayer<I, O> outer = at(site);
+    if (outer != null) {
+      layers.put(site, new Nested<>(inner, outer));
+    }
+  }
+
+  /** The layer at a site, or null. */
+  @SuppressWarnings("unchecked") // put() took them together
+  public <I, O> @Nullable TunerLayer<I, O> at(Site<I, O> site) {
+    return (TunerLayer<I, O>) layers.get(site);
+  }
+
+  /** All layers, in the order that they were added. */
+  public Collection<TunerLayer<?, ?>> all() {
+    return Collections.unmodifiableCollection(layers.values());
+  }
+
+  /** Frees the layers' tensors. */
+  public void close() {
+    layers.values().forEach(TunerLayer::close);
+    layers.clear();
+  }
+}

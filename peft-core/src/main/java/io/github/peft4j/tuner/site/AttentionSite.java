@@ -1,0 +1,178 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.tuner.ArrayRows;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Rows;
+import io.github.peft4j.tuner.Splitting;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The attention of one layer, between its projections: queries, keys, values → (B, T, H·d). */
+public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
+
+  private final Place place;
+  private final Heads heads;
+  private final Computation<NDArray, List<NDArray>> projection;
+
+  /**
+   * Where an attention stands.
+   *
+   * @param stack name of its stack, as of the stack's {@link InputSite}
+   * @param layer index in its stack
+   * @param cross whether it attends to an encoder's output
+   */
+  public record Place(String stack, int layer, boolean cross) {}
+
+  /**
+   * How attention is divided.
+   *
+   * @param queries H
+   * @param keyValues K, which divides H
+   * @param dimension d, the length of a head's key
+   */
+  public record Heads(long queries, long keyValues, long dimension) {}
+
+  /**
+   * Creates a site.
+   *
+   * @param name the attention module's name
+   * @param projection see {@link #project}
+   */
+  public AttentionSite(
+      String name,
+      Place place,
+      Heads heads,
+      Computation<NDArray, List<NDArray>> projection,
+      Computation<Input, NDArray> base) {
+    super(name, base);
+    this.place = place;
+    this.heads = heads;
+    this.projection = projection;
+  }
+
+  /** Where it stands. */
+  public Place place() {
+    return place;
+  }
+
+  /** How it is divided. */
+  public Heads heads() {
+    return heads;
+  }
+
+  /**
+   * Queries (B, H, T, d), keys and values (B, K, T, d) of vectors (B, T, D), by the model's own
+   * projections with the adapters on them, without positions.
+   */
+  public List<NDArray> project(NDArray x, ForwardContext context) {
+    return projection.forward(x, context);
+  }
+
+  @Override
+  public Splitting<Input> inputs() {
+    return Input.ROWS;
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
+  /**
+   * What attention works on; positions are already in queries and keys.
+   *
+   * @param hidden what the queries are projected from (B, T, D)
+   * @param query (B, H, T, d)
+   * @param key (B, K, S, d); H is a multiple of K
+   * @param value (B, K, S, d)
+   * @param bias added to the scores, (B or 1, H or 1, T, P + S), or null for none; its first P
+   *     columns are for positions that come before the sequence, such as those of a prefix
+   * @param causal whether query t sees keys up to t only; never together with a bias
+   */
+  public record Input(
+      NDArray hidden,
+      NDArray query,
+      NDArray key,
+      NDArray value,
+      @Nullable NDArray bias,
+      boolean causal) {
+
+    private static final Splitting<Input> ROWS =
+        new Splitting<>() {
+          @Override
+          public long rows(Input input) {
+            return input.query.getShape().get(0);
+          }
+
+          @Override
+          public Input select(Input input, Rows rows) {
+            ArrayRows arrays = ArrayRows.INSTANCE;
+            NDArray bias = input.bias;
+            boolean common = bias == null || bias.getShape().get(0) == 1;
+            return new Input(
+                arrays.select(input.hidden, rows),
+                arrays.select(input.query, rows),
+                arrays.select(input.key, rows),
+                arrays.select(input.value, rows),
+                common ? bias : arrays.selectIfAny(bias, rows),
+                input.causal);
+          }
+        };
+    private static final Kernel PREPEND =
+        Kernel.of(
+            """
+            def prepend(x: Tensor, first: Tensor) -> Tensor:   # x (B, K, S, d), first (1|B, K, n, d)
+                n = torch.size(first, 2)
+                batch = torch.size(x, 0)
+                shape = [batch, torch.size(x, 1), n, torch.size(x, 3)]
+                return torch.cat([torch.expand(first.to(x.dtype), shape), x], 2)
+            """);
+    private static final Kernel CAUSAL_BIAS =
+        Kernel.of(
+                """
+            def causal_bias(query: Tensor, first: Tensor) -> Tensor:
+                t = torch.size(query, 2)
+                n = torch.size(first, 2)
+                zeros = torch.zeros([t, n + t], dtype=query.dtype, layout=None, device=query.device)
+                future = torch.triu(torch.ones_like(zeros), n + 1)
+                bias = torch.masked_fill(zeros, torch.to(future, 11), {lowest})
+                return torch.reshape(bias, [1, 1, t, n + t])
+            """)
+            .with("lowest", Precision.lowest("query"));
+    private static final Kernel WIDEN_BIAS =
+        Kernel.of(
+            """
+            def widen_bias(bias: Tensor, key: Tensor, first: Tensor) -> Tensor:
+                missing = torch.size(first, 2) + torch.size(key, 2) - torch.size(bias, 3)
+                if missing > 0:
+                    bias = torch.constant_pad_nd(bias, [missing, 0], 0)
+                return bias
+            """);
+
+    /**
+     * The same attention with n more keys and values that every query sees.
+     *
+     * @param keys (1 or B, K, n, d)
+     * @param values (1 or B, K, n, d)
+     */
+    public Input prepend(NDArray keys, NDArray values) {
+      NDArray widened =
+          bias != null
+              ? WIDEN_BIAS.call(bias, key, keys)
+              : causal ? CAUSAL_BIAS.call(query, keys) : null;
+      return new Input(
+          hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false);
+    }
+
+    /** B, H, T, d. */
+    public Shape queryShape() {
+      return query.getShape();
+    }
+  }
+}

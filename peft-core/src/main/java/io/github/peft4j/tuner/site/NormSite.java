@@ -1,0 +1,18 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.Computation;
+import org.jspecify.annotations.Nullable;
+
+/** A layer norm or RMS norm over the last dimension: (…, D) → (…, D). */
+public final class NormSite extends WeightedSite {
+
+  /** Creates a site with the scale [D] and the shift [D], which an RMS norm lacks. */
+  public NormSite(
+      String name,
+      ParameterSite weight,
+      @Nullable ParameterSite bias,
+      Computation<NDArray, NDArray> base) {
+    super(name, weight, bias, base);
+  }
+}

@@ -1,0 +1,110 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.ArrayRows;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Rows;
+import io.github.peft4j.tuner.Splitting;
+import java.util.function.Supplier;
+
+/**
+ * One frozen tensor of the model, by its name in the checkpoint. A rewrite maps the frozen value to
+ * the one that is used: a trained copy (BitFit), the value plus a sparse delta, a masked value.
+ */
+public final class ParameterSite extends Site<NDArray, NDArray> implements AutoCloseable {
+
+  private volatile NDArray frozen;
+  private volatile boolean changed;
+
+  /**
+   * Creates a site for a tensor.
+   *
+   * @param name the name in the checkpoint, such as {@code bert.pooler.dense.bias}
+   * @param frozen the tensor, which the site owns from now on
+   */
+  public ParameterSite(String name, NDArray frozen) {
+    super(name, (value, context) -> value);
+    this.frozen = Scope.release(frozen);
+  }
+
+  /**
+   * The value to compute with: the frozen one or the one that adapters have been merged into, and
+   * what the adapters of the pass make of it.
+   */
+  public NDArray value(ForwardContext context) {
+    return forward(context.adapters().weight(this, frozen), context);
+  }
+
+  /** The frozen value, without any adapter. */
+  public NDArray frozen() {
+    return frozen;
+  }
+
+  /** The tensor's shape. */
+  public Shape shape() {
+    return frozen.getShape();
+  }
+
+  /**
+   * Puts another value in the place of the frozen one for good. No pass may run meanwhile.
+   *
+   * @param value which the site owns from now on
+   * @param changed see {@link #hasChanged}
+   */
+  public void replace(NDArray value, boolean changed) {
+    NDArray before = frozen;
+    frozen = Scope.release(value);
+    this.changed = changed;
+    before.close();
+  }
+
+  /** Whether the frozen value is no longer that of the checkpoint. */
+  public boolean hasChanged() {
+    return changed;
+  }
+
+  @Override
+  public ParameterSite weightSite() {
+    return this;
+  }
+
+  @Override
+  public Splitting<NDArray> inputs() {
+    return inputs(() -> "");
+  }
+
+  /** A tensor has no rows of a batch: what computes with it is split instead. */
+  @Override
+  Splitting<NDArray> inputs(Supplier<String> layers) {
+    return new Splitting<>() {
+      @Override
+      public long rows(NDArray value) {
+        throw new IllegalStateException(
+            "rows of one batch cannot have a "
+                + name()
+                + " of their own, as this tensor is read for the whole batch; the layers that"
+                + " change it are "
+                + layers.get()
+                + ": take adapters of another method, or run them one after the other");
+      }
+
+      @Override
+      public NDArray select(NDArray value, Rows rows) {
+        return value;
+      }
+    };
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
+  @Override
+  public void close() {
+    frozen.close();
+  }
+}

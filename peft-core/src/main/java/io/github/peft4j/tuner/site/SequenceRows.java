@@ -1,0 +1,111 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.ArrayRows;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Rows;
+import io.github.peft4j.tuner.site.InputSite.Sequence;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** Sequences of vectors, split and joined by rows: they have to be of one length. */
+final class SequenceRows implements Joining<Sequence> {
+
+  private static final ArrayRows ARRAYS = ArrayRows.INSTANCE;
+
+  @Override
+  public long rows(Sequence value) {
+    return value.vectors().getShape().get(0);
+  }
+
+  @Override
+  public Sequence select(Sequence value, Rows rows) {
+    return map(value, array -> ARRAYS.select(array, rows));
+  }
+
+  private static Sequence map(Sequence value, UnaryOperator<NDArray> change) {
+    NDArray mask = value.mask();
+    NDArray types = value.types();
+    NDArray embedded = value.embedded();
+    return new Sequence(
+        change.apply(value.vectors()),
+        mask == null ? null : change.apply(mask),
+        types == null ? null : change.apply(types),
+        value.virtual(),
+        value.past(),
+        value.shift(),
+        value.ahead(),
+        embedded == null ? null : change.apply(embedded));
+  }
+
+  @Override
+  public Sequence concatenate(List<Sequence> values) {
+    Sequence first = alike(values);
+    return new Sequence(
+        ARRAYS.concatenate(values.stream().map(Sequence::vectors).toList()),
+        concatenate(values, Sequence::mask),
+        concatenate(values, Sequence::types),
+        first.virtual(),
+        first.past(),
+        first.shift(),
+        first.ahead(),
+        concatenate(values, Sequence::embedded));
+  }
+
+  private static @Nullable NDArray concatenate(
+      List<Sequence> values, Function<Sequence, @Nullable NDArray> part) {
+    return part.apply(values.get(0)) == null
+        ? null
+        : ARRAYS.concatenate(values.stream().map(part).toList());
+  }
+
+  /** Masks and segments are those of the tokens, the same in all. */
+  @Override
+  public Sequence sum(List<Sequence> values, List<Double> weights) {
+    Sequence first = alike(values);
+    NDArray sum = ARRAYS.sum(values.stream().map(Sequence::vectors).toList(), weights);
+    NDArray embedded = first.embedded();
+    NDArray sumInFront =
+        embedded == null
+            ? null
+            : ARRAYS.sum(
+                values.stream().map(value -> Objects.requireNonNull(value.embedded())).toList(),
+                weights);
+    return map(
+        first,
+        array ->
+            array == first.vectors()
+                ? sum
+                : array == embedded && sumInFront != null ? sumInFront : array);
+  }
+
+  private static Sequence alike(List<Sequence> values) {
+    Sequence first = values.get(0);
+    for (Sequence other : values) {
+      if (other.virtual() != first.virtual()
+          || other.shift() != first.shift()
+          || other.ahead() != first.ahead()
+          || length(other.embedded()) != length(first.embedded())) {
+        throw new IllegalStateException(
+            "adapters side by side have to put as many virtual tokens or prefixes in front of the"
+                + " sequence, but there are "
+                + inFront(first)
+                + " and "
+                + inFront(other)
+                + "; take prompts of equal length, or run the adapters one after the other");
+      }
+    }
+    return first;
+  }
+
+  private static long inFront(Sequence value) {
+    return value.virtual() + value.shift() + value.ahead() + length(value.embedded());
+  }
+
+  private static long length(@Nullable NDArray embedded) {
+    return embedded == null ? 0 : embedded.getShape().get(1);
+  }
+}

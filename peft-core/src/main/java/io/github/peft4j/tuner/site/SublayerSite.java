@@ -1,0 +1,118 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.ArrayRows;
+import io.github.peft4j.tuner.Computation;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Rows;
+import io.github.peft4j.tuner.Splitting;
+
+/**
+ * One residual branch of a layer: attention or feed-forward, from the layer's stream (B, T, D) to
+ * what is added to it (B, T, D). A serial adapter transforms the output, a parallel one adds its
+ * own function of the input.
+ */
+public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
+
+  /** Which branch of the layer. */
+  public enum Kind {
+    /** Self-attention. */
+    ATTENTION,
+    /** Attention over an encoder's output. */
+    CROSS_ATTENTION,
+    /** The feed-forward network. */
+    FEED_FORWARD
+  }
+
+  private final Kind kind;
+  private final String stack;
+  private final int layer;
+  private final long dimension;
+  private final String layerName;
+
+  /**
+   * Creates a site.
+   *
+   * @param stack the stack's name
+   * @param layer index in its stack
+   * @param layerName the name of the layer's module
+   * @param dimension D
+   */
+  public SublayerSite(
+      String name, Kind kind, String stack, int layer, String layerName, long dimension) {
+    super(name, (input, context) -> input.function().forward(input.hidden(), context));
+    this.kind = kind;
+    this.stack = stack;
+    this.layer = layer;
+    this.dimension = dimension;
+    this.layerName = layerName;
+  }
+
+  /** Which branch of the layer. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** The stack's name. */
+  public String stack() {
+    return stack;
+  }
+
+  /** The layer's index in its stack. */
+  public int layer() {
+    return layer;
+  }
+
+  /** The name of the layer's module, such as {@code bert.encoder.layer.0}. */
+  public String layerName() {
+    return layerName;
+  }
+
+  /** D. */
+  public long dimension() {
+    return dimension;
+  }
+
+  @Override
+  public Splitting<Input> inputs() {
+    return Input.ROWS;
+  }
+
+  @Override
+  public Joining<NDArray> outputs() {
+    return ArrayRows.INSTANCE;
+  }
+
+  /**
+   * What a branch works on.
+   *
+   * @param hidden the branch's input (B, T, D), normalised if the family normalises first
+   * @param residual the stream the branch's output is added to (B, T, D)
+   * @param function the branch itself
+   * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
+   *     nothing
+   */
+  public record Input(
+      NDArray hidden,
+      NDArray residual,
+      Computation<NDArray, NDArray> function,
+      Computation<NDArray, NDArray> norm) {
+
+    private static final Splitting<Input> ROWS =
+        new Splitting<>() {
+          @Override
+          public long rows(Input input) {
+            return input.hidden.getShape().get(0);
+          }
+
+          @Override
+          public Input select(Input input, Rows rows) {
+            return new Input(
+                ArrayRows.INSTANCE.select(input.hidden, rows),
+                ArrayRows.INSTANCE.select(input.residual, rows),
+                input.function,
+                input.norm);
+          }
+        };
+  }
+}

@@ -1,0 +1,100 @@
+package io.github.peft4j.methods.tokens;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.HashSet;
+import java.util.List;
+
+/** The trained rows [n, d] of a table [V, d], and which of its rows they stand for. */
+final class TokenVectors implements AutoCloseable {
+
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(table: Tensor, tokens: Tensor) -> Tensor:
+              return torch.index_select(table, 0, tokens)
+          """);
+  private static final Kernel MERGE =
+      Kernel.of(
+          """
+          def merge(table: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
+              return torch.index_copy(table, 0, tokens, rows.to(table.dtype))
+          """);
+
+  static final String KEY = "trainable_tokens_delta";
+
+  private final List<Integer> ids;
+  private final NDArray tokens;
+  private final Trainable rows;
+
+  /**
+   * Rows of a table.
+   *
+   * @param key of the rows in their layer
+   * @param ids which, each once
+   * @param fromModel whether they start as they are, or normal
+   * @param layer declares them
+   */
+  TokenVectors(
+      String key,
+      ParameterSite table,
+      List<Integer> ids,
+      boolean fromModel,
+      Initializer initial,
+      Declarations layer) {
+    long entries = table.shape().get(0);
+    boolean once = new HashSet<>(ids).size() == ids.size();
+    if (!once || ids.stream().anyMatch(id -> id < 0 || id >= entries)) {
+      throw new IllegalArgumentException(
+          "the indices of trainable tokens are "
+              + ids
+              + "; expected ids below "
+              + entries
+              + ", the number of rows of "
+              + table.name()
+              + ", each once");
+    }
+    this.ids = ids;
+    NDArray frozen = table.frozen();
+    this.tokens =
+        Scope.release(
+            frozen.getManager().create(ids.stream().mapToLong(Integer::longValue).toArray()));
+    this.rows =
+        layer.trainable(
+            key,
+            fromModel
+                ? initial.copy(Autograd.without(() -> SELECT.call(frozen, tokens)))
+                : initial.normal(1, ids.size(), table.shape().get(1)));
+  }
+
+  /** Which rows of the table they stand for. */
+  List<Integer> ids() {
+    return ids;
+  }
+
+  /** The same, as a tensor [n]. */
+  NDArray tokens() {
+    return tokens;
+  }
+
+  /** The rows [n, d]. */
+  Trainable trainable() {
+    return rows;
+  }
+
+  /** The table with these rows in it. */
+  NDArray merge(NDArray table) {
+    return MERGE.call(table, tokens, rows.value());
+  }
+
+  @Override
+  public void close() {
+    tokens.close();
+  }
+}

@@ -1,0 +1,59 @@
+package io.github.peft4j.methods.golden;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
+import java.util.Arrays;
+
+/** What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels. */
+record GoldenBatch(TensorSource tensors) {
+
+  ModelInput input(PeftModel model) {
+    ModelInput input =
+        ModelInput.of(model.base().manager(), rows("input_ids"), rows("attention_mask"));
+    if (model.base().task().type() != Task.Type.SEQ_2_SEQ_LM) {
+      return input;
+    }
+    long[][] shifted = model.base().shiftRight(rows("labels"));
+    return input.decoding(ModelInput.of(model.base().manager(), shifted, null).ids());
+  }
+
+  LossTargets targets(PeftModel model) {
+    return switch (model.base().task().type()) {
+      case SEQ_CLS -> new LossTargets.Classes(tensors.longs("labels"));
+      case TOKEN_CLS, SEQ_2_SEQ_LM -> new LossTargets.Tokens(rows("labels"));
+      case CAUSAL_LM -> new LossTargets.NextTokens(rows("labels"));
+    };
+  }
+
+  /**
+   * Sets to 0 what (B, T, N) holds at positions before a row's first real token, which mean
+   * nothing: to a query that sees no key PyTorch's fused attention gives 0 on CUDA and the mean of
+   * all values on a CPU.
+   */
+  void clearUnseeing(float[] logits) {
+    long[][] mask = rows("attention_mask");
+    int width = mask[0].length;
+    int classes = logits.length / (mask.length * width);
+    for (int row = 0; row < mask.length; row++) {
+      int start = row * width * classes;
+      int blank = 0;
+      while (blank < width && mask[row][blank] == 0) {
+        blank++;
+      }
+      Arrays.fill(logits, start, start + blank * classes, 0);
+    }
+  }
+
+  private long[][] rows(String name) {
+    long[] flat = tensors.longs(name);
+    int width = (int) tensors.info(name).shape()[1];
+    long[][] rows = new long[flat.length / width][];
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] = Arrays.copyOfRange(flat, i * width, (i + 1) * width);
+    }
+    return rows;
+  }
+}

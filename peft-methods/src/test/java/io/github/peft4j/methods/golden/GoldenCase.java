@@ -1,0 +1,333 @@
+package io.github.peft4j.methods.golden;
+
+import static io.github.peft4j.methods.adapter.Closeness.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.io.DType;
+import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.torch.TorchFile;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.golden.GoldenRules.Kind;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TrainableCopy;
+import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.TreeSet;
+import org.assertj.core.data.Offset;
+import org.assertj.core.data.Percentage;
+import org.jspecify.annotations.Nullable;
+
+/** One folder of what Hugging Face computed, and all that must be the same here. */
+final class GoldenCase {
+
+  private static final String WEIGHTS = "adapter_model.safetensors";
+  private static final String PICKLED = "adapter_model.bin";
+
+  private final Path base;
+  private final GoldenRules rules;
+  private final Path adapter;
+  private final Device device;
+  private final double tolerance;
+
+  /**
+   * A case.
+   *
+   * @param name by which {@link GoldenRules} know it
+   * @param base folder of the model
+   * @param adapter folder of the adapter; the model's own for the model alone
+   * @param tolerance relative, of logits; gradients have ten times as much
+   */
+  GoldenCase(String name, Path base, Path adapter, Device device, double tolerance) {
+    this.rules = GoldenRules.of(name);
+    this.base = base;
+    this.adapter = adapter;
+    this.device = device;
+    this.tolerance = tolerance;
+  }
+
+  void run() throws IOException {
+    try (TensorSource inputs = Safetensors.open(base.resolve("io.safetensors"));
+        TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
+      GoldenBatch batch = new GoldenBatch(inputs);
+      if (adapter.equals(base)) {
+        try (PeftModel model = load(Precision.FLOAT32)) {
+          checkLogits(model, batch, expected, "logits");
+        }
+        return;
+      }
+      try (PeftModel model = load(Precision.FLOAT32)) {
+        model.loadAdapter(adapter.toString());
+        checkFiles(model);
+        silenceUnreached(model, new GoldenGradients(expected, rules));
+        checkLogits(model, batch, expected, "logits");
+        if (expected.names().contains("merged_logits")) {
+          model.merge();
+          checkLogits(model, batch, expected, "merged_logits");
+          model.unmerge();
+          checkLogits(model, batch, expected, "logits");
+        }
+      }
+      if (lacksStart(expected)) {
+        System.out.println("golden: no training of " + adapter + ", whose encoder is in no file");
+        return;
+      }
+      checkTraining(batch, expected, false);
+      checkTraining(batch, expected, true);
+    }
+  }
+
+  private PeftModel load(Precision precision) {
+    return Peft.from(base).device(device).precision(precision).load();
+  }
+
+  /** Whether an encoder was trained whose first values the case has not, nor has PEFT's file. */
+  private static boolean lacksStart(TensorSource expected) {
+    boolean encoder =
+        expected.names().stream()
+            .anyMatch(
+                n ->
+                    n.startsWith("grad.prompt_encoder.")
+                        && !n.equals("grad.prompt_encoder.default.embedding.weight"));
+    return encoder
+        && expected.names().stream().noneMatch(n -> n.startsWith("init.prompt_encoder."));
+  }
+
+  /**
+   * What training starts from. PEFT's files lack prompt encoders: where the case has them as {@code
+   * init}, they are laid beside, as peft4j keeps them.
+   */
+  private Path start(TensorSource expected) throws IOException {
+    List<String> names =
+        expected.names().stream().filter(n -> n.startsWith("init.prompt_encoder.")).toList();
+    if (names.isEmpty()) {
+      return adapter;
+    }
+    Path folder = Files.createTempDirectory("golden");
+    String weights = Files.exists(adapter.resolve(PICKLED)) ? PICKLED : WEIGHTS;
+    for (String file : List.of("adapter_config.json", weights)) {
+      Files.copy(adapter.resolve(file), folder.resolve(file));
+    }
+    SafetensorsWriter writer = new SafetensorsWriter();
+    for (String name : names) {
+      String own = name.substring(5).replace(".default", "");
+      writer.add(own, expected.info(name).shape(), expected.floats(name));
+    }
+    writer.write(folder.resolve("peft4j_training.safetensors"));
+    return folder;
+  }
+
+  /** What PEFT never reaches gets no gradient there, and its values have no effect; nor here. */
+  private void silenceUnreached(PeftModel model, GoldenGradients gradients) {
+    Adapter adapted = model.adapter(PeftModel.DEFAULT);
+    for (Sites.Rewrite rewrite : adapted.rewrites()) {
+      for (Trainable tensor : rewrite.layer().trainables()) {
+        if (tensor.isBuffer() || tensor.isBeside() || gradients.reach(adapted, tensor)) {
+          continue;
+        }
+        String name = rewrite.site().name() + "." + tensor.key();
+        assertThat(rules.reason(Kind.UNREACHED, name))
+            .as("PEFT has no gradient for %s; a rule that says why", name)
+            .isPresent();
+        try (Scope scope = new Scope()) {
+          Tensors.copy(tensor.value(), withoutEffect(rewrite, tensor));
+        }
+        tensor.freeze(true);
+      }
+    }
+  }
+
+  /** The value of a tensor with which its site computes what it computes without it. */
+  private static NDArray withoutEffect(Sites.Rewrite rewrite, Trainable tensor) {
+    if (rewrite.layer() instanceof TrainableCopy) {
+      return ((ParameterSite) rewrite.site()).frozen();
+    }
+    if (tensor.key().equals("lora_magnitude_vector")) { // DoRA: the lengths that the columns have
+      return rewrite.site().weightSiteRequired().frozen().norm(new int[] {0}, false);
+    }
+    return tensor.value().zerosLike();
+  }
+
+  private void checkLogits(PeftModel model, GoldenBatch batch, TensorSource expected, String name) {
+    try (NDArray logits = model.logits(batch.input(model))) {
+      long[] shape = expected.info(name).shape();
+      assertThat(logits.getShape().getShape()).as(name).isEqualTo(shape);
+      float[] actual = Tensors.floats(logits);
+      float[] wanted = expected.floats(name);
+      if (device.isGpu() && shape.length == 3) {
+        batch.clearUnseeing(actual);
+        batch.clearUnseeing(wanted);
+      }
+      assertClose(name, actual, wanted, tolerance);
+    }
+  }
+
+  private void checkFiles(PeftModel model) throws IOException {
+    Path written = Files.createTempDirectory("golden");
+    model.save(written.toString());
+    JsonObject ours = json(written.resolve("adapter_config.json"));
+    JsonObject theirs = json(adapter.resolve("adapter_config.json"));
+    assertThat(ours.keySet()).isEqualTo(theirs.keySet());
+    for (String field : theirs.keySet()) {
+      assertThat(normal(ours, field)).as(field).isEqualTo(normal(theirs, field));
+    }
+    try (TensorSource mine = Safetensors.open(written.resolve(WEIGHTS));
+        TensorSource golden = weights()) {
+      assertThat(new TreeSet<>(mine.names())).isEqualTo(new TreeSet<>(golden.names()));
+      for (String name : golden.names()) {
+        assertThat(mine.info(name)).isEqualTo(asRead(golden.info(name)));
+        if (golden.info(name).dtype().isFloating()) {
+          assertThat(mine.floats(name)).as(name).isEqualTo(golden.floats(name));
+        } else {
+          assertThat(mine.longs(name)).as(name).isEqualTo(golden.longs(name));
+        }
+      }
+    }
+  }
+
+  private TensorSource weights() {
+    Path pickled = adapter.resolve(PICKLED);
+    return Files.exists(pickled)
+        ? TorchFile.open(pickled)
+        : Safetensors.open(adapter.resolve(WEIGHTS));
+  }
+
+  /** PEFT makes float32 of what it reads in half precision, and so saves it. */
+  private static TensorInfo asRead(TensorInfo info) {
+    boolean half = info.dtype() == DType.F16 || info.dtype() == DType.BF16;
+    return half ? new TensorInfo(info.name(), DType.F32, info.shape()) : info;
+  }
+
+  /** Lists of modules are sets in Python: their order means nothing, nor what stands twice. */
+  private static Object normal(JsonObject config, String field) {
+    boolean modules = field.endsWith("modules") || field.equals("modules_to_save");
+    return modules && config.get(field).isJsonArray()
+        ? new HashSet<>(config.getAsJsonArray(field).asList())
+        : config.get(field);
+  }
+
+  /** The first gradients, and five steps of AdamW. */
+  private void checkTraining(GoldenBatch batch, TensorSource expected, boolean recompute)
+      throws IOException {
+    AssertionError drift = train(Precision.FLOAT32, batch, expected, recompute);
+    if (drift != null) {
+      if (device.isGpu() || rules.reason(Kind.FLOAT64, "").isEmpty()) {
+        throw drift;
+      }
+      drift = train(Precision.FLOAT64, batch, expected, recompute);
+      if (drift != null) {
+        throw drift;
+      }
+    }
+  }
+
+  /** Returns what was wrong after the first gradients, or null. */
+  private @Nullable AssertionError train(
+      Precision precision, GoldenBatch batch, TensorSource expected, boolean recompute)
+      throws IOException {
+    try (PeftModel model = load(precision);
+        TensorSource after = Safetensors.open(adapter.resolve("after.safetensors"))) {
+      model.loadAdapter(start(expected).toString());
+      GoldenGradients gradients = new GoldenGradients(expected, rules);
+      silenceUnreached(model, gradients);
+      LossTargets targets = batch.targets(model);
+      double labels = model.count(targets);
+      Backpropagation backpropagation = new Backpropagation(model, recompute);
+      Adapter adapted = model.adapter(PeftModel.DEFAULT);
+      JsonObject trace = json(adapter.resolve("trace.json"));
+      List<JsonElement> losses = trace.getAsJsonArray("losses").asList();
+      List<Trainable> reached =
+          adapted.trainables().stream().filter(t -> t.value().hasGradient()).toList();
+      try (AdapterTraining training = model.train(PeftModel.DEFAULT);
+          AdamW optimizer = new AdamW(reached, 0.01)) {
+        double norm = 0;
+        for (int step = 0; step < losses.size(); step++) {
+          double sum = backpropagation.run(batch.input(model), targets, 1 / labels, step);
+          double loss = sum / labels + backpropagation.penalty();
+          double theirs = losses.get(step).getAsDouble();
+          if (step == 0) {
+            assertThat(loss)
+                .as("loss, recompute %s", recompute)
+                .isCloseTo(theirs, Offset.offset(tolerance * Math.abs(theirs)));
+            checkGradients(adapted, gradients);
+          } else if (Math.abs(loss - theirs) > 10 * tolerance * Math.abs(theirs)) {
+            return new AssertionError("loss of step " + step + " is " + loss + ", not " + theirs);
+          }
+          norm = optimizer.clip(1.0);
+          optimizer.update(1e-2);
+          training.afterStep(step + 1, losses.size());
+          optimizer.clear();
+        }
+        try {
+          assertThat(norm)
+              .isCloseTo(trace.get("last_grad_norm").getAsDouble(), Percentage.withPercentage(0.1));
+          checkAfter(adapted, gradients, after);
+        } catch (AssertionError e) {
+          return e;
+        }
+        return null;
+      }
+    }
+  }
+
+  private void checkGradients(Adapter adapted, GoldenGradients gradients) {
+    gradients
+        .byName()
+        .forEach(
+            (name, theirs) -> {
+              Trainable tensor = GoldenGradients.tensor(adapted, name);
+              assertThat(tensor).as(name).isNotNull();
+              NDArray gradient = Autograd.gradient(tensor.value());
+              assertThat(gradient).as(name).isNotNull();
+              try (gradient) {
+                float[] mine = Tensors.floats(gradient);
+                for (int i : gradients.noise(name)) {
+                  assertThat(Math.abs(mine[i]))
+                      .as("noise of %s, element %d", name, i)
+                      .isLessThan((float) (0.1 * tolerance * gradients.largestOfAll()));
+                  mine[i] = theirs[i];
+                }
+                assertClose("gradient of " + name, mine, theirs, 10 * tolerance);
+              }
+            });
+  }
+
+  private void checkAfter(Adapter adapted, GoldenGradients gradients, TensorSource after) {
+    for (String name : after.names()) {
+      Trainable tensor = GoldenGradients.tensor(adapted, name);
+      if (tensor == null || tensor.isBuffer() || !gradients.byName().containsKey(name)) {
+        continue;
+      }
+      float[] mine = Tensors.floats(tensor.value());
+      float[] theirs = after.floats(name);
+      gradients.noise(name).forEach(i -> mine[i] = theirs[i]);
+      assertClose("after " + name, mine, theirs, 10 * tolerance);
+    }
+  }
+
+  private static JsonObject json(Path file) throws IOException {
+    return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+  }
+}
