@@ -127,26 +127,9 @@ class ManyThreadsTest {
         written.put(frozen, write(llama.using(Composition.NONE), text));
       }
       long live = Tensors.live();
-      List<Thread> threads = new ArrayList<>();
-      for (int i = 0; i < 4; i++) {
-        Random random = new Random(i);
-        threads.add(start(() -> classify(bert, classes, random)));
-      }
-      for (int i = 0; i < 2; i++) {
-        Random random = new Random(10 + i);
-        threads.add(start(() -> generate(llama, written, random)));
-      }
-      Random ofBert = new Random(20);
-      threads.add(start(() -> change(bert, "tiny-bert", ofBert)));
-      Random ofLlama = new Random(21);
-      threads.add(start(() -> change(llama, "tiny-llama", ofLlama)));
-      Thread.sleep(SECONDS * 300L);
+      work(bert, classes, llama, written, SECONDS * 400L);
       long early = resident();
-      Thread.sleep(SECONDS * 700L);
-      over = true;
-      for (Thread thread : threads) {
-        thread.join();
-      }
+      work(bert, classes, llama, written, SECONDS * 600L);
       long grown = resident() - early;
       System.out.printf("many threads: %s, native memory %+d MiB%n", counts, grown >> 20);
       assertThat(wrong).isEmpty();
@@ -156,6 +139,35 @@ class ManyThreadsTest {
       llama.activate("lora");
       assertThat(Tensors.live()).isEqualTo(live);
       assertThat(grown).as("bytes that stay").isLessThan(128L << 20);
+    }
+  }
+
+  /** Eight threads for some time. */
+  private void work(
+      PeftModel bert,
+      Map<String, double[]> classes,
+      PeftModel llama,
+      Map<String, String> written,
+      long milliseconds)
+      throws InterruptedException {
+    over = false;
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      Random random = new Random(i);
+      threads.add(start(() -> classify(bert, classes, random)));
+    }
+    for (int i = 0; i < 2; i++) {
+      Random random = new Random(10 + i);
+      threads.add(start(() -> generate(llama, written, random)));
+    }
+    Random ofBert = new Random(20);
+    threads.add(start(() -> change(bert, "tiny-bert", ofBert)));
+    Random ofLlama = new Random(21);
+    threads.add(start(() -> change(llama, "tiny-llama", ofLlama)));
+    Thread.sleep(milliseconds);
+    over = true;
+    for (Thread thread : threads) {
+      thread.join();
     }
   }
 
