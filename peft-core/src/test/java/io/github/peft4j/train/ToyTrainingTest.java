@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,12 +58,7 @@ class ToyTrainingTest {
   }
 
   private static List<float[]> weights(PeftModel model) {
-    return model
-        .base()
-        .sites()
-        .filter(io.github.peft4j.tuner.site.ParameterSite.class::isInstance)
-        .map(site -> Tensors.floats(((io.github.peft4j.tuner.site.ParameterSite) site).frozen()))
-        .toList();
+    return model.base().parameters().map(parameter -> Tensors.floats(parameter.frozen())).toList();
   }
 
   private static float[] logits(PeftModel model) {
@@ -179,7 +175,7 @@ class ToyTrainingTest {
     assertThat(signal.isGiven()).isFalse();
   }
 
-  private static TrainingListener onStep(java.util.function.Consumer<StepEvent> code) {
+  private static TrainingListener onStep(Consumer<StepEvent> code) {
     return new TrainingListener() {
       @Override
       public void onStep(StepEvent event) {
