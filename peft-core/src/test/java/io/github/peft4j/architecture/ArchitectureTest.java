@@ -7,6 +7,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import io.github.peft4j.annotation.Internal;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -29,7 +31,8 @@ import org.junit.jupiter.api.Test;
 class ArchitectureTest {
 
   private static final String ROOT = "io.github.peft4j";
-  private static final Path PAGE = Path.of("..", "docs", "architecture.md");
+  private static final Path BUILD = Path.of("..");
+  private static final Path PAGE = BUILD.resolve("docs").resolve("architecture.md");
   private static final int MOST_TYPES = 25;
 
   /** {@code | `package` | what it holds | `used`, `used` |}. */
@@ -137,5 +140,38 @@ class ArchitectureTest {
             .map(Map.Entry::getKey)
             .collect(Collectors.toCollection(TreeSet::new));
     assertThat(marked).isEqualTo(said);
+  }
+
+  /** The tests of a package stand in the module that has its code. */
+  @Test
+  void noPackageIsInTwoModules() throws IOException {
+    Map<String, Set<String>> modules = new TreeMap<>();
+    Matcher module =
+        Pattern.compile("<module>([^<]+)</module>")
+            .matcher(Files.readString(BUILD.resolve("pom.xml")));
+    while (module.find()) {
+      for (String kind : List.of("main", "test")) {
+        Path sources = BUILD.resolve(module.group(1)).resolve("src").resolve(kind).resolve("java");
+        for (String name : packagesOf(sources)) {
+          modules.computeIfAbsent(name, key -> new TreeSet<>()).add(module.group(1));
+        }
+      }
+    }
+    assertThat(modules).containsKeys(ROOT, ROOT + ".methods.lora", ROOT + ".examples");
+    modules.values().removeIf(owners -> owners.size() == 1);
+    assertThat(modules).isEmpty();
+  }
+
+  /** The packages that have a source file below a folder, which may be missing. */
+  private static Set<String> packagesOf(Path sources) throws IOException {
+    if (!Files.isDirectory(sources)) {
+      return Set.of();
+    }
+    try (Stream<Path> files = Files.walk(sources)) {
+      return files
+          .filter(file -> file.toString().endsWith(".java"))
+          .map(file -> sources.relativize(file.getParent()).toString().replace(File.separator, "."))
+          .collect(Collectors.toCollection(TreeSet::new));
+    }
   }
 }

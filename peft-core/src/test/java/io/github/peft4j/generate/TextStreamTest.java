@@ -3,6 +3,7 @@ package io.github.peft4j.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.toy.TinyLlama;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.report.EndEvent;
 import io.github.peft4j.train.report.EvaluationEvent;
@@ -101,37 +103,6 @@ class StopTest {
       assertThat(report[0].steps()).isEqualTo(3);
       assertThat(run.resolve("checkpoint-3")).isDirectory();
       assertThat(interrupted[0]).isTrue();
-    }
-  }
-
-  @Test
-  void anEvaluationThatAShutdownCutShortIsMadeWhenTheRunGoesOn() {
-    TrainingReport whole;
-    try (PeftModel model = llama()) {
-      whole = tuner(model).run();
-    }
-    Path run = folder.resolve("run");
-    try (PeftModel model = llama()) {
-      StopSignal signal = new StopSignal();
-      FineTuner tuner =
-          tuner(model)
-              .checkpointTo(run)
-              .shutdownWait(java.time.Duration.ZERO)
-              .listener(
-                  Trainings.onStep(
-                      step -> {
-                        if (step.step() == 5) {
-                          signal.giveByShutdown();
-                        }
-                      }));
-      TrainingReport report = TrainingRun.run(tuner, signal);
-      assertThat(report.steps()).isEqualTo(5);
-      assertThat(report.evaluations()).isEmpty();
-    }
-    try (PeftModel model = llama()) {
-      TrainingReport report = tuner(model).checkpointTo(run).run();
-      assertThat(report.losses()).isEqualTo(whole.losses());
-      assertThat(report.evaluations()).isEqualTo(whole.evaluations());
     }
   }
 

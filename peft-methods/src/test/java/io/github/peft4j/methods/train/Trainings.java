@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;

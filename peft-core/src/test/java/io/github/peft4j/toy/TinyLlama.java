@@ -1,4 +1,4 @@
-package io.github.peft4j.generate;
+package io.github.peft4j.toy;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -17,6 +17,9 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingException;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.report.EndEvent;

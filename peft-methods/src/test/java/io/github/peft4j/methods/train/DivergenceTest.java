@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,6 +8,9 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingException;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.report.TrainingListener;
@@ -16,7 +19,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -182,22 +184,6 @@ class DivergenceTest {
                       .run())
           .hasMessageContaining("the update of step 2");
     }
-  }
-
-  @Test
-  void anEvaluationThatIsNotFiniteIsNeverTheBest() {
-    RunState state = new RunState();
-    state.step = 1;
-    state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 0.9)), Metrics.ACCURACY);
-    assertThat(state.bestStep).isEqualTo(-1);
-    state.step = 2;
-    state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, 1.0, Metrics.ACCURACY, 0.5)), Metrics.ACCURACY);
-    state.step = 3;
-    state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 1.0)), Metrics.ACCURACY);
-    assertThat(state.bestStep).isEqualTo(2);
   }
 
   @Test

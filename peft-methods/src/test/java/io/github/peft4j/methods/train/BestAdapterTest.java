@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -7,6 +7,8 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,6 +9,8 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,6 +11,7 @@ import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.FineTuner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

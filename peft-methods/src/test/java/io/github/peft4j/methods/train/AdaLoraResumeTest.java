@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -11,6 +11,8 @@ import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Files;

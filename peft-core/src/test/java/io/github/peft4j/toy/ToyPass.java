@@ -1,0 +1,42 @@
+package io.github.peft4j.toy;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.tuner.Adapters;
+import io.github.peft4j.tuner.BatchRows;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.SharedTensor;
+
+/** A forward pass outside of a model, for sites alone. */
+public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardContext {
+
+  /** A pass of a whole batch. */
+  public ToyPass(Adapters adapters) {
+    this(adapters, BatchRows.ALL);
+  }
+
+  @Override
+  public ForwardContext of(BatchRows rows) {
+    return new ToyPass(adapters, rows);
+  }
+
+  @Override
+  public boolean isTraining() {
+    return false;
+  }
+
+  @Override
+  public boolean hasFullyMaskedQueries() {
+    return false;
+  }
+
+  @Override
+  public NDArray value(SharedTensor shared) {
+    throw new UnsupportedOperationException("no tensor is shared here");
+  }
+
+  @Override
+  public Tape tape() {
+    throw new UnsupportedOperationException("nothing is recorded here");
+  }
+}
