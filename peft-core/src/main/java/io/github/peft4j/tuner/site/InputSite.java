@@ -15,8 +15,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The entrance of a stack: tokens to vectors, before positions are added. A rewrite may put virtual
- * tokens in front, or shift the positions.
+ * The input of a stack: token ids to vectors, before positions are added. A method may prepend
+ * virtual tokens or shift positions.
  */
 public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> {
 
@@ -26,10 +26,10 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
   private final boolean relative;
 
   /**
-   * Creates a site in front of a token embedding.
+   * Creates the site of a token embedding.
    *
    * @param stack the stack's name
-   * @param alias the embedding's second name in Hugging Face's model, or null
+   * @param alias see {@link #alias}; or null
    * @param relative see {@link #isRelative}
    */
   public InputSite(
@@ -62,24 +62,24 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     return stack;
   }
 
-  /** Whether the stack learns positions as distances between queries and keys, as T5 does. */
+  /** Whether the stack has relative positions, as T5 has. */
   public boolean isRelative() {
     return relative;
   }
 
-  /** A layer that puts vectors in front of the sequence. */
+  /** A layer that prepends vectors to the sequence. */
   public interface Prepending {
-    /** How many. */
+    /** The number of vectors. */
     long virtualTokens();
   }
 
-  /** A layer that counts positions on. */
+  /** A layer that shifts positions. */
   public interface Shifting {
-    /** By how many. */
+    /** The number that is added to each position. */
     long shift();
   }
 
-  /** How many positions adapters take from a sequence, at most. */
+  /** The largest number of positions that adapters take from a sequence. */
   public long positionsTaken(ActiveAdapters active) {
     return active.lineups(this).stream()
         .mapToLong(lineup -> lineup.stream().mapToLong(InputSite::taken).sum())
@@ -94,9 +94,9 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
   }
 
   /**
-   * How many vectors adapters put in front of the sequence.
+   * The number of vectors that adapters prepend to each sequence.
    *
-   * @throws IllegalStateException if they are not as many for all rows of a batch
+   * @throws IllegalStateException if the number differs between rows of a batch
    */
   public long virtualTokens(ActiveAdapters active) {
     Map<List<String>, Long> counts = new LinkedHashMap<>();
@@ -130,14 +130,14 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     return Sequence.ROWS;
   }
 
-  /** The token embedding behind this site. */
+  /** The token embedding that follows this site. */
   public EmbeddingSite embedding() {
     return embedding;
   }
 
   /**
-   * The name that Hugging Face's model has for the embedding at this stack, if several stacks share
-   * it under names of their own, or null.
+   * The embedding's name below this stack in Hugging Face's model, if several stacks share the
+   * embedding under different names; null if there is no second name.
    */
   public @Nullable String alias() {
     return alias;
@@ -147,9 +147,10 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * The tokens of a batch.
    *
    * @param ids (B, T)
-   * @param mask (B, all tokens so far, virtual ones not counted), 1 for real ones; null if all are
+   * @param mask (B, number of tokens so far without virtual ones), 1 for tokens and 0 for padding;
+   *     null without padding
    * @param types (B, T) segment ids, or null
-   * @param past how many positions a cache holds already, virtual ones included
+   * @param past number of positions in the cache, virtual ones included
    */
   public record Tokens(NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {
 
@@ -176,14 +177,15 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
    * A sequence of vectors.
    *
    * @param vectors (B, n + T, d)
-   * @param mask (B, past + n + T), or null if every position counts
+   * @param mask (B, past + n + T), 1 for tokens and 0 for padding; null without padding
    * @param types (B, n + T), or null
-   * @param virtual n, the number of vectors in front that stand for no token
-   * @param past how many positions a cache holds already
-   * @param shift by how much positions are counted on, besides
-   * @param ahead by how much more those of keys are; 0 but in a stack of relative positions
-   * @param embedded vectors (B, n', d) that come in front later, see {@link #prependEmbedded}, or
-   *     null
+   * @param virtual n, the number of virtual tokens in front
+   * @param past number of positions in the cache
+   * @param shift number that is added to positions, in addition to {@code past}
+   * @param ahead number that is added to positions of keys but not of queries; 0 unless positions
+   *     are relative
+   * @param embedded vectors (B, n', d) that are prepended after the embedding, see {@link
+   *     #prependEmbedded}; or null
    */
   public record Sequence(
       NDArray vectors,
@@ -231,8 +233,8 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
     private static final Kernel PAD_ZEROS = PAD.with("value", 0);
 
     /**
-     * The sequence with virtual tokens in front: attended to by all, of segment 0, without a label.
-     * When a cache holds them already, only the mask is widened.
+     * A copy with virtual tokens in front. All tokens attend to them; they have segment 0 and no
+     * label. If the cache holds them already, only the mask is widened.
      *
      * @param prompt (n, d)
      */
@@ -252,27 +254,27 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
           embedded);
     }
 
-    /** Position of the first vector. */
+    /** The position of the first vector. */
     public long start() {
       return past + shift;
     }
 
-    /** The sequence with its positions counted from {@code n} on, as behind a prefix. */
+    /** A copy whose positions are larger by {@code n}, as after a prefix. */
     public Sequence shift(long n) {
       return new Sequence(vectors, mask, types, virtual, past, shift + n, ahead, embedded);
     }
 
     /**
-     * The sequence with the positions of its keys counted on by {@code n} more than those of its
-     * queries, in a stack of relative positions: as AdapterHub's library has it behind a prefix.
+     * A copy whose positions are larger by {@code n} for keys but not for queries, in a stack with
+     * relative positions. AdapterHub's library does so after a prefix.
      */
     public Sequence ahead(long n) {
       return new Sequence(vectors, mask, types, virtual, past, shift, ahead + n, embedded);
     }
 
     /**
-     * The sequence with virtual tokens that come in front of it when it is embedded: when
-     * positions, segments and the embeddings' norm are in it, which they get none of.
+     * A copy with virtual tokens that are prepended after the embedding layer, so they receive no
+     * position, segment or norm.
      *
      * @param prompt (n', d)
      */
@@ -282,14 +284,17 @@ public final class InputSite extends Site<InputSite.Tokens, InputSite.Sequence> 
       return new Sequence(vectors, mask, types, virtual, past, shift, ahead, all);
     }
 
-    /** The positions that tokens have while they are embedded: those in front count for none. */
+    /**
+     * A copy with the positions that the embedding layer uses: vectors of {@link #prependEmbedded}
+     * take none.
+     */
     public Sequence embedding() {
       NDArray first = embedded;
       return first == null || past == 0 ? this : shift(-first.getShape().get(1));
     }
 
     /**
-     * The embedded sequence, with all that comes in front of it.
+     * The embedded sequence with its virtual tokens in front.
      *
      * @param x the embedded vectors (B, n + T, d)
      */
