@@ -44,7 +44,7 @@ final class AdapterHubConfig {
     }
     FORMER_FIELDS.forEach(config::remove);
     JsonElement nested = config.remove("invertible_adapter");
-    boolean ofTask = text(json, "type").equals("text_task"); // names a head but has none
+    boolean ofTask = text(json, "type").equals("text_task"); // names one but has none
     if (nested != null && nested.isJsonObject() && !ofTask) {
       config.add("inv_adapter", nested.getAsJsonObject().get("block_type"));
       config.add("inv_adapter_reduction_factor", nested.getAsJsonObject().get("reduction_factor"));

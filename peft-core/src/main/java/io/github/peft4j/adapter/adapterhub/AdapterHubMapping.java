@@ -46,7 +46,7 @@ public interface AdapterHubMapping<C extends PeftConfig> {
   }
 
   /**
-   * Whether adapters can be written for the library. By default they can if the record has the
+   * Whether adapters can be written for the library; by default true, for records that have the
    * library's fields.
    */
   default boolean isWritable() {

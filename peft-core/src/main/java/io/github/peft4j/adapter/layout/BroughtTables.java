@@ -24,8 +24,8 @@ public final class BroughtTables {
    * Uses the tables of a file that have the size of the model's.
    *
    * @param names of the file's tensors; none for a fresh adapter
-   * @return the used tables by the output that shares each: a model whose output shares the input's
-   *     table has one table, under whichever name the file stores it
+   * @return the used tables by output, for outputs that share the input's table and that the file
+   *     stores under their own name as well
    */
   public static Map<LinearSite, Trainable> use(PeftNames<?> names, Sites sites) {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();

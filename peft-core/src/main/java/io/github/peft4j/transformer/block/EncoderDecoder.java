@@ -50,8 +50,8 @@ public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
   }
 
   /**
-   * Prompts are the encoder's; the decoder starts with {@code decoder_start_token_id}, or the
-   * beginning-of-text token, of generation_config.json or config.json.
+   * The encoder reads the prompts. The decoder starts with {@code decoder_start_token_id}, or else
+   * {@code bos_token_id}, of generation_config.json or config.json.
    */
   @Override
   public Opening open(List<long[]> prompts, ModelConfig config) {
