@@ -239,7 +239,7 @@ public final class PeftModel extends LoadedModel {
    * Makes a composition of adapters the active one.
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
-   *     composed so, saying which
+   *     composed in this way; the message names them
    * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel activate(Composition composition) {
@@ -259,7 +259,7 @@ public final class PeftModel extends LoadedModel {
    * computes with those that it names on the frozen weights.
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
-   *     composed so, saying which
+   *     composed in this way; the message names them
    */
   public AdapterView using(Composition composition) {
     return new AdapterView(this, adapters, state -> composition);

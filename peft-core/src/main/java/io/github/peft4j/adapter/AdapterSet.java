@@ -238,9 +238,9 @@ public final class AdapterSet {
                 + made.name()
                 + "' ("
                 + made.type()
-                + ") is made of '"
+                + ") refers to '"
                 + name
-                + "' by this name; remove it first, or rename before it is made");
+                + "' by this name; remove it first, or rename before you add it");
       }
     }
     Map<String, Adapter> renamed = new LinkedHashMap<>();

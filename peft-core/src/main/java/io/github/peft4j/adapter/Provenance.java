@@ -232,7 +232,7 @@ public record Provenance(
             + model
             + " with weights "
             + sha256
-            + ": what it computes here was never tested; load it on the model it was trained on,"
-            + " unless the other one is meant");
+            + ": its results on this model are untested; load it on the model that it was trained"
+            + " on, unless this is intended");
   }
 }

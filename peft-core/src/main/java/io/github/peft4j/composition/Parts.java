@@ -28,7 +28,7 @@ final class Parts {
   /** Refuses parts that would replicate the batch within another composition. */
   static List<Composition> unreplicated(String owner, List<Composition> parts) {
     if (parts.isEmpty()) {
-      throw new IllegalArgumentException(owner + " of no adapter; name one at least");
+      throw new IllegalArgumentException(owner + " of no adapter; name at least one");
     }
     for (Composition part : parts) {
       if (part.replicas() > 1) {

@@ -90,7 +90,7 @@ public final class Combination {
 
   /** The sum of these adapters' changes, all with weight 1. */
   public static Combination of(String... adapters) {
-    require(adapters.length > 0, "adapters", "[]", "one name at least");
+    require(adapters.length > 0, "adapters", "[]", "at least one name");
     require(
         Arrays.stream(adapters).distinct().count() == adapters.length,
         "adapters",
@@ -254,8 +254,8 @@ public final class Combination {
                   + "; expected one of "
                   + TYPES
                   + ". In PEFT linear, ties, dare_linear, dare_ties and magnitude_prune combine A and"
-                  + " B apart, whose product is not the combination of the changes: take cat for"
-                  + " linear, and the type with _svd for the others");
+                  + " B separately, so their product is not the combination of the changes: take"
+                  + " cat for linear, and the type with _svd for the others");
     };
   }
 

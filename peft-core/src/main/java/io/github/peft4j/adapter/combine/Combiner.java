@@ -264,9 +264,9 @@ public final class Combiner {
               throw new IllegalArgumentException(
                   "a part of "
                       + site.name().replaceAll("\\.[^.]*$", "")
-                      + " is trained whole, such as a bias, but not "
+                      + " is trained, such as a bias, but not "
                       + site.name()
-                      + ": a combination holds whole modules");
+                      + ": a combination can only hold complete modules");
             });
     return modules.isEmpty() ? null : List.copyOf(modules);
   }

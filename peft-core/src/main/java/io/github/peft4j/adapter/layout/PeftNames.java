@@ -77,7 +77,7 @@ public record PeftNames<C extends PeftConfig>(
    */
   private void overlap(Map<String, Trainable> tensors, ParameterSite bias, Sites sites) {
     if (!(sites.layer(bias) instanceof TrainableCopy saved)) {
-      throw new IllegalStateException(bias + " is no part of a module that is trained whole");
+      throw new IllegalStateException(bias + " is not part of a fully trained module");
     }
     String whole = sites.savedModule(bias.name());
     String rest = bias.name().substring(whole.length()); // .bias, .dense.bias

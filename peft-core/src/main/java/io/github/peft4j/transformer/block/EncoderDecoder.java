@@ -24,7 +24,7 @@ public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
     NDArray ids = input.decoderIds();
     if (ids == null) {
       throw new IllegalArgumentException(
-          "an encoder-decoder needs the decoder's tokens besides: input.decoding(ids)");
+          "an encoder-decoder also needs the decoder's input ids: call input.decoding(ids)");
     }
     KeyValueCache cache = pass.cache();
     NDArray known = cache == null ? null : cache.get(MEMORY);

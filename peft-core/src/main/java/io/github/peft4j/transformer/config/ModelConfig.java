@@ -240,7 +240,7 @@ public final class ModelConfig {
       labels.add(name.getAsString());
     }
     if (labels.isEmpty()) {
-      throw error("id2label", names, "a name for one id at least");
+      throw error("id2label", names, "a name for at least one id");
     }
     return labels;
   }

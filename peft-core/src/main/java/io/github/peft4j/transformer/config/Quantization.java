@@ -46,7 +46,7 @@ public final class Quantization {
   public static void refuse(ModelConfig config) {
     for (String field : FIELDS) {
       if (config.has(field) && config.json().get(field) instanceof JsonObject settings) {
-        throw refused(config, "field '" + field + "' says that the weights are " + of(settings));
+        throw refused(config, "field '" + field + "' means that the weights are " + of(settings));
       }
     }
   }
@@ -64,11 +64,11 @@ public final class Quantization {
               .map(Map.Entry::getValue)
               .findFirst();
       if (method.isPresent()) {
-        throw refused(config, "tensor " + name + " says that the weights are " + method.get());
+        throw refused(config, "tensor " + name + " means that the weights are " + method.get());
       }
       if (name.endsWith(".weight") && INTEGERS.contains(source.info(name).dtype())) {
         throw refused(
-            config, "tensor " + source.info(name) + " says that the weights are quantised");
+            config, "tensor " + source.info(name) + " means that the weights are quantised");
       }
     }
   }
@@ -79,7 +79,7 @@ public final class Quantization {
             config.source()
                 + ": "
                 + found
-                + ", which is not supported. Load the plain model that they were made of: an"
+                + ", which is not supported. Load the original model without quantisation: an"
                 + " adapter that was trained on the quantised weights fits it"));
   }
 

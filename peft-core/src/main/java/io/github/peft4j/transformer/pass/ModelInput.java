@@ -75,7 +75,7 @@ public record ModelInput(
         ids.getDataType().isInteger() && ids.getShape().dimension() == 2 && ids.size() > 0,
         name,
         ids,
-        "whole numbers of shape " + shape + ", one at least");
+        "whole numbers of shape " + shape + ", at least one");
   }
 
   private static void require(boolean fine, String name, NDArray array, String expected) {
@@ -196,7 +196,7 @@ public record ModelInput(
       throw new IllegalArgumentException(
           "rows have "
               + Stream.of(rows).map(row -> row.length).toList()
-              + " ids; expected one row at least, all of one length above 0: pad the shorter ones"
+              + " ids; expected at least one row, all of one length above 0: pad the shorter ones"
               + " and mask the padding");
     }
     long[] flat = new long[rows.length * width];

@@ -216,7 +216,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public NDArray ids() {
     NDArray ids = run.ids;
     if (ids == null) {
-      throw new IllegalStateException("there are no ids: nothing has entered a stack");
+      throw new IllegalStateException("there are no ids: no sequence has entered a stack");
     }
     return ids;
   }

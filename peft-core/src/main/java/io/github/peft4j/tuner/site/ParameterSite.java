@@ -85,7 +85,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
         throw new IllegalStateException(
             "rows of one batch cannot have a "
                 + name()
-                + " of their own, as this tensor is read for the whole batch; the layers that"
+                + " of their own, because all rows share this tensor; the layers that"
                 + " change it are "
                 + layers.get()
                 + ": take adapters of another method, or run them one after the other");
