@@ -17,12 +17,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The training of one adapter, from its begin to its end: what a trainer may do to it. Meanwhile
- * the adapter is not removed, merged or trained by another; what is active may change, and the
- * training goes on with what was active at its begin.
+ * One adapter in training, from start to end. Until then the adapter cannot be removed, merged or
+ * trained by another trainer. The active composition of the model may change; the training keeps
+ * the one that was active at its start.
  *
- * <p>A {@link #step} has the adapter for itself: calls that compute with it run between steps, and
- * see the tensors as they are after one. Calls with other adapters run at any time.
+ * <p>A {@link #step} has exclusive access to the adapter: calls that compute with it run between
+ * steps and see the tensors of the last complete step. Calls with other adapters run at any time.
  */
 public final class AdapterTraining implements TextModel, AutoCloseable {
 
@@ -38,12 +38,12 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
     this.hold = training.hold();
   }
 
-  /** The adapter. */
+  /** The adapter in training. */
   public Adapter adapter() {
     return adapter;
   }
 
-  /** The adapters that compute: it, and those that it is trained on. */
+  /** The adapters that compute in this training: the trained one and those that it builds on. */
   public ActiveAdapters active() {
     return resolved.active();
   }
@@ -66,10 +66,11 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   }
 
   /**
-   * Waits until no call computes with the adapter and keeps new ones waiting until the step is
+   * Waits until no call computes with the adapter, and holds new calls back until the step is
    * closed.
    *
-   * @throws IllegalStateException if a call of this thread computes with it, or the model is closed
+   * @throws IllegalStateException if this thread is within a call that computes with the adapter,
+   *     or the model is closed
    */
   public Calls.Call step() {
     List<Calls.Resource> used = new ArrayList<>(resolved.resources());
@@ -82,11 +83,11 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   }
 
   /**
-   * To be called when the optimizer has updated the tensors and before their gradients are cleared:
-   * some methods prune or project between steps.
+   * Runs the method's work between steps, such as pruning or projecting. Call it after the
+   * optimizer has updated the tensors and before their gradients are cleared.
    *
-   * @param step how many steps have been done, from 1 on
-   * @param totalSteps how many steps the training is to have
+   * @param step number of steps done, from 1
+   * @param totalSteps number of steps of the whole training
    */
   public void afterStep(int step, int totalSteps) {
     Autograd.without(
@@ -97,8 +98,8 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   }
 
   /**
-   * What the adapter's method remembers from step to step, by name: the same arrays until the end,
-   * to be saved and set together with the tensors.
+   * The state that the adapter's method keeps between steps, by name. The arrays stay the same
+   * until the end; a checkpoint saves and restores them together with the tensors.
    */
   public Map<String, NDArray> methodState() {
     Map<String, NDArray> state = new LinkedHashMap<>();
@@ -111,19 +112,19 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   }
 
   /**
-   * To be called when the tensors and the arrays of {@link #methodState} have been set to what they
-   * were after a step.
+   * Tells the method that training resumes. Call it after the tensors and the arrays of {@link
+   * #methodState} have been restored to their values after {@code step}.
    */
   public void resumed(int step, int totalSteps) {
     adapter.listeners().forEach(listener -> listener.resumed(step, totalSteps));
   }
 
-  /** Notes with the adapter what it has been trained on, in order. */
+  /** Records on which data the adapter has been trained, in order, in its {@link Provenance}. */
   public void record(List<Provenance.Training> trainings) {
     adapter.trainings(trainings);
   }
 
-  /** Ends the training, however it went. */
+  /** Ends the training, whether it succeeded or not. */
   @Override
   public void close() {
     adapter.listeners().forEach(StepListener::afterTraining);

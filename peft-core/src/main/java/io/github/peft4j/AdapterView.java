@@ -17,11 +17,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model with adapters of its own choice, whatever is active on it: made by {@link
- * PeftModel#using}. Any number of threads may use one view, or several of one model, at a time.
+ * A model that computes with a composition of its own instead of the active one; made by {@link
+ * PeftModel#using}. Any number of threads may share a view or use several views of one model.
  *
- * <p>Names are looked up at each call: a view fails when one of its adapters has been removed or
- * renamed, and computes with the new one when there is another of that name. It also is a DJL
+ * <p>Adapter names are looked up at each call. A call fails if an adapter has been removed or
+ * renamed. If another adapter has taken the name, the call uses that one. A view is also a DJL
  * block.
  */
 public final class AdapterView extends AbstractBlock implements TextModel {
@@ -31,7 +31,7 @@ public final class AdapterView extends AbstractBlock implements TextModel {
   private final Function<AdapterSet.State, Composition> composition;
   private volatile @Nullable Known known;
 
-  /** What the composition means in a state of the model. */
+  /** The composition as resolved in one state of the model. */
   private record Known(AdapterSet.State state, AdapterSet.Resolved resolved) {}
 
   AdapterView(

@@ -13,7 +13,7 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import org.jspecify.annotations.Nullable;
 
-/** A frozen model with what came along with it, as a DJL block that computes what it computes. */
+/** A frozen model with its tokenizer and origin, as a DJL block. */
 abstract class LoadedModel extends AbstractBlock implements TextModel, AutoCloseable {
 
   private final TransformerModel base;
@@ -46,22 +46,23 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
   public Tokenizer tokenizer() {
     if (tokenizer == null) {
       throw new IllegalStateException(
-          origin() + " has no tokenizer.json; add it to the folder to work with texts");
+          origin() + " has no tokenizer.json; add it to the folder to use texts");
     }
     return tokenizer;
   }
 
-  /** Where the frozen model came from: a folder, or a name. */
+  /** The folder or the name that the frozen model was loaded from. */
   public String origin() {
     return origin.name();
   }
 
   /**
-   * The fingerprint of the frozen model's weights, 64 hexadecimal digits: see {@link
-   * io.github.peft4j.io.TensorHash}. They are read once for it, at the first call.
+   * The SHA-256 fingerprint of the frozen weights in 64 hexadecimal digits, see {@link
+   * io.github.peft4j.io.TensorHash}. The first call reads all weights; later calls return the same
+   * value.
    *
-   * @return null if adapters were merged for good, so that the weights are no longer those of a
-   *     file
+   * @return the fingerprint, or null after {@link PeftModel#mergeAndUnload}, when the weights are
+   *     no longer those of the files
    */
   public @Nullable String baseSha256() {
     return origin.sha256();

@@ -12,13 +12,13 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What the adapters of a model do at present: as Hugging Face PEFT's get_model_status and
- * get_layer_status.
+ * The current state of a model's adapters and layers, like Hugging Face PEFT's {@code
+ * get_model_status} and {@code get_layer_status}.
  *
- * @param base Hugging Face's name of the frozen model
- * @param precision what it computes in
- * @param composition how adapters are active
- * @param baseParameters number of frozen elements
+ * @param base the frozen model's class name in transformers
+ * @param precision the type that it computes in
+ * @param composition the active composition
+ * @param baseParameters number of elements of the frozen model
  * @param adapters in the order they were added
  * @param layers the sites that adapters rewrite, in the model's order
  */
@@ -34,12 +34,12 @@ public record ModelStatus(
    * One adapter.
    *
    * @param type PEFT's name of its method
-   * @param active whether it takes part in what the model computes; a merged one does not
-   * @param trainable whether training changes it: it is not frozen
-   * @param merged whether it is in the frozen weights
+   * @param active whether it takes part in forward passes; a merged adapter does not
+   * @param trainable whether training may change it, so whether it is not frozen
+   * @param merged whether it is merged into the frozen weights
    * @param parameters number of trained elements
    * @param layers number of sites that it rewrites
-   * @param devices where its tensors lie
+   * @param devices the devices that hold its tensors
    */
   public record AdapterStatus(
       String name,
@@ -55,8 +55,9 @@ public record ModelStatus(
    * One site.
    *
    * @param name the Hugging Face module name
-   * @param kind of site: {@code LinearSite}
-   * @param rewrites by adapter, what it put there: {@code LoraLinear}
+   * @param kind the site's class name, such as {@code LinearSite}
+   * @param rewrites the layer class of each adapter there, such as {@code LoraLinear}, by adapter
+   *     name
    */
   public record LayerStatus(String name, String kind, Map<String, String> rewrites) {}
 

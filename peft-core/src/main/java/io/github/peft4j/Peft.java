@@ -21,7 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way in: loads a frozen model.
+ * Loads frozen models, the entry point of peft4j.
  *
  * <pre>{@code
  * try (PeftModel model = Peft.load("models/llama-3.2-1b")
@@ -37,29 +37,29 @@ public final class Peft {
   private Peft() {}
 
   /**
-   * Loads a model folder as its config.json describes it: on a CUDA GPU in bfloat16 if there is
-   * one, else on the CPU in float32.
+   * Loads a model folder for the task that its config.json names: in bfloat16 on the first CUDA GPU
+   * if there is one, else in float32 on the CPU.
    *
-   * @param folder with config.json, model.safetensors (or shards) and, where texts are to be read
-   *     or written, tokenizer.json
+   * @param folder with config.json, model.safetensors (or shards) and, to work with texts,
+   *     tokenizer.json
    * @return the model, which the caller closes
    * @throws IllegalArgumentException if files are missing or do not fit together
    * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family is
-   *     not supported, naming those that are
+   *     not supported; the message lists those that are
    */
   public static PeftModel load(String folder) {
     return from(Path.of(folder)).load();
   }
 
   /**
-   * Loads a model folder for a task, with a new random head if the checkpoint has none for it;
-   * otherwise as {@link #load(String)}.
+   * Loads a model folder for a task. If the checkpoint has no head for the task, the head gets new
+   * random weights. Device and precision are those of {@link #load(String)}.
    */
   public static PeftModel load(String folder, Task task) {
     return from(Path.of(folder)).task(task).load();
   }
 
-  /** A loader of a model folder, for further settings. */
+  /** Starts loading a model folder, for settings such as device, precision and seed. */
   public static Loader from(Path folder) {
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
@@ -71,13 +71,13 @@ public final class Peft {
   }
 
   /**
-   * A loader of a model from anywhere.
+   * Starts loading a model from any source.
    *
-   * @param config what config.json says
-   * @param tensors opens the weights under Hugging Face's names; once to load them, and once more
-   *     when their fingerprint is first needed
-   * @param tokenizer opens the tokenizer, or gives null if there is none
-   * @param origin what adapter files are to call the model
+   * @param config the content of config.json
+   * @param tensors opens the weights under Hugging Face's names; called once to load them, and once
+   *     more when their fingerprint is first needed
+   * @param tokenizer opens the tokenizer, or returns null if there is none
+   * @param origin the model's name in adapter files: {@code base_model_name_or_path}
    */
   public static Loader from(
       ModelConfig config,
@@ -87,7 +87,7 @@ public final class Peft {
     return new Loader(config, tensors, tokenizer, origin, null);
   }
 
-  /** Settings of a model to be loaded. */
+  /** The settings with which a model is loaded. */
   public static final class Loader {
 
     private final ModelConfig config;
@@ -113,25 +113,29 @@ public final class Peft {
       this.origin = origin;
     }
 
-    /** What the model is for; the default is what config.json says. */
+    /** The task; by default the one that config.json names. */
     public Loader task(Task task) {
       this.task = task;
       return this;
     }
 
-    /** Where the model lies; the default is the first CUDA GPU, or else the CPU. */
+    /**
+     * The device that holds the model; by default the first CUDA GPU, or the CPU if there is none.
+     */
     public Loader device(Device device) {
       this.device = device;
       return this;
     }
 
-    /** What the model computes in; the default is BFLOAT16 on CUDA and FLOAT32 on the CPU. */
+    /**
+     * The precision that the model computes in; by default BFLOAT16 on CUDA and FLOAT32 on the CPU.
+     */
     public Loader precision(Precision precision) {
       this.precision = precision;
       return this;
     }
 
-    /** Seed of a new head and of new adapters; 42 unless said otherwise. */
+    /** The seed of a new head and of new adapters; by default 42. */
     public Loader seed(long seed) {
       this.seed = seed;
       return this;
@@ -143,7 +147,7 @@ public final class Peft {
      * @return the model, which the caller closes
      * @throws IllegalArgumentException if files are missing or do not fit together
      * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
-     *     is not supported, naming those that are
+     *     is not supported; the message lists those that are
      */
     public PeftModel load() {
       Engine engine = PyTorch.engine();
@@ -171,8 +175,8 @@ public final class Peft {
     }
 
     /**
-     * A token that was added beyond the model's table is no mistake until a text has it: padding is
-     * masked.
+     * Added tokens may lie beyond the model's table, as a masked padding token does. They are an
+     * error only in a text that contains one.
      */
     private void limit(Tokenizer words) {
       int known = config.size("vocab_size");

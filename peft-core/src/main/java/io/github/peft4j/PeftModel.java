@@ -34,22 +34,23 @@ import org.jspecify.annotations.Nullable;
  * A frozen model with adapters on it.
  *
  * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name. {@link #activate} says what calls compute with that name no adapter; {@link #using}
- * gives a view that computes with adapters of its own, whatever is active.
+ * under a name. {@link #activate} sets the adapters that calls use by default. {@link #using}
+ * returns a view with adapters of its own.
  *
  * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
  * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
- * tokens and 0 for padding; optionally segment ids (B, T), or, of an encoder-decoder, what the
- * decoder reads (B, U). Its output are logits: (B, classes) for texts, (B, T, classes) for tokens,
- * (B, T, V) of a language model, (B, U, V) of an encoder-decoder.
+ * tokens and 0 for padding; optionally segment ids (B, T) or, for an encoder-decoder, the decoder's
+ * input ids (B, U). Its output is the logits: (B, classes) for sequence classification, (B, T,
+ * classes) for token classification, (B, T, V) for a causal language model, (B, U, V) for an
+ * encoder-decoder.
  *
- * <p>Any number of threads may compute, also with different adapters, and others may load, rename,
- * remove, merge or train adapters meanwhile: a call goes on with what it began with, and what was
- * removed is freed when the last call that uses it has ended.
+ * <p>Any number of threads may compute at a time, also with different adapters. Other threads may
+ * load, rename, remove, merge or train adapters meanwhile. A call finishes with the adapters that
+ * it started with; a removed adapter is freed when the last call that uses it has ended.
  */
 public final class PeftModel extends LoadedModel {
 
-  /** The name of an adapter that is given none, as in Hugging Face PEFT. */
+  /** The default name of an adapter, as in Hugging Face PEFT. */
   public static final String DEFAULT = "default";
 
   private final TransformerModel base;
@@ -63,7 +64,7 @@ public final class PeftModel extends LoadedModel {
    *
    * @param tokenizer of the model, or null if texts are not needed; closed with the model
    * @param origin where the model came from: {@code base_model_name_or_path} in adapter files
-   * @param seed of new adapters' random tensors
+   * @param seed of the random tensors of new adapters
    * @param hash computes the fingerprint of the model's weights, see {@link
    *     io.github.peft4j.io.TensorHash}; called once, when an adapter's files first need it
    */
@@ -96,7 +97,7 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Adds a fresh adapter called {@value #DEFAULT} and makes it the active one; otherwise as {@link
+   * Adds a fresh adapter called {@value #DEFAULT} and makes it the active one, see {@link
    * #adapt(String, PeftConfig)}.
    */
   public PeftModel adapt(PeftConfig config) {
@@ -109,8 +110,8 @@ public final class PeftModel extends LoadedModel {
    * @param name of the adapter; not yet taken
    * @param config of any method on the class path
    * @return this model
-   * @throws IllegalArgumentException if the name is taken, or the config does not fit the model,
-   *     saying what does not
+   * @throws IllegalArgumentException if the name is taken, or the config does not fit the model;
+   *     the message names the setting
    * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel adapt(String name, PeftConfig config) {
@@ -122,8 +123,8 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging
-   * Face PEFT's {@code PeftModel.from_pretrained} does; in all else as {@link #loadAdapter(String,
-   * Path)}.
+   * Face PEFT's {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for
+   * formats and errors.
    *
    * @throws IllegalStateException if adapters are merged at present
    */
@@ -133,20 +134,23 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter that peft4j, Hugging Face PEFT or AdapterHub's library saved. The first
-   * adapter of a model becomes active; later ones change nothing about what is active, as Hugging
-   * Face PEFT's {@code load_adapter}. If its {@link Provenance} names another base model than this
-   * one by hash, a warning is logged. If it has a classifier, the rows are put into the order of
-   * this model's labels; where its files name no labels, the order is taken on trust, with a
-   * warning if it was named by {@link io.github.peft4j.transformer.config.Task} and not by
-   * config.json.
+   * Loads an adapter that was saved by peft4j, Hugging Face PEFT or AdapterHub's library.
+   *
+   * <p>The first adapter of a model becomes active. Later ones do not change the active
+   * composition, as with Hugging Face PEFT's {@code load_adapter}.
+   *
+   * <p>A warning is logged if its {@link Provenance} has the hash of another base model. If it has
+   * a classifier, its rows are put into the order of this model's labels. If its files name no
+   * labels, their order is assumed to be the model's; a warning is logged if the model's labels
+   * come from a {@link io.github.peft4j.transformer.config.Task} and not from config.json.
    *
    * @param name of the adapter; not yet taken
    * @param folder with adapter_config.json and adapter_model.safetensors, or AdapterHub's
    *     adapter.safetensors or pytorch_adapter.bin
    * @return this model
-   * @throws IllegalArgumentException if the name is taken, or the adapter does not fit, listing
-   *     what does not; or if its classifier has other classes than the model's, naming both
+   * @throws IllegalArgumentException if the name is taken; if tensors are missing, left over or of
+   *     another shape, listing them all; or if its classifier has other classes than the model,
+   *     naming both
    * @throws UnsupportedMethodException if its method or a setting of it is not supported
    */
   public PeftModel loadAdapter(String name, Path folder) {
@@ -167,10 +171,10 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Makes one new adapter of several; those stay as they are, and so does what is active.
+   * Creates one new adapter from several. The others and the active composition do not change.
    *
    * @param name of the new adapter; not yet taken
-   * @throws IllegalArgumentException if an adapter is no change of weights, saying which
+   * @throws IllegalArgumentException if an adapter is not a change of weights; the message names it
    */
   public PeftModel combine(String name, Combination combination) {
     adapters.requireFree(name);
@@ -184,12 +188,12 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Renames an adapter. Its tensors, whether it is active, frozen or being trained, and the
-   * compositions that are active stay as they are; its files hold no name but that of their folder.
+   * Renames an adapter. It stays active, frozen or in training, and active compositions use the new
+   * name. Saved files do not hold the name, so they stay valid.
    *
-   * @param other not yet taken
-   * @throws IllegalArgumentException if another adapter is made of it by name, as a fusion is,
-   *     whose files would name one that is not there
+   * @param other the new name, not yet taken
+   * @throws IllegalArgumentException if another adapter, such as a fusion, refers to it by name in
+   *     its files
    */
   public PeftModel rename(String name, String other) {
     adapters.rename(name, other);
@@ -197,7 +201,7 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Takes an adapter away. Calls that compute with it go on; its tensors are freed when the last of
+   * Removes an adapter. Running calls that use it continue; its tensors are freed when the last of
    * them has ended. If it was active, no adapter is active afterwards.
    *
    * @throws IllegalArgumentException if there is no such adapter
@@ -216,7 +220,7 @@ public final class PeftModel extends LoadedModel {
   /**
    * The adapter of this name.
    *
-   * @throws IllegalArgumentException naming those there are
+   * @throws IllegalArgumentException if there is none; the message lists the adapters
    */
   public Adapter adapter(String name) {
     return adapters.get(name);
@@ -224,7 +228,7 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Makes these adapters the active ones, stacked in this order: {@link Composition#stack}. An
-   * adapter that is made on others, as a fusion is, brings them along.
+   * adapter that builds on others, such as a fusion, activates them too.
    */
   public PeftModel activate(String... names) {
     adapters.activate(List.of(names));
@@ -235,7 +239,7 @@ public final class PeftModel extends LoadedModel {
    * Makes a composition of adapters the active one.
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
-   *     composed so, saying which
+   *     composed in this way; the message names them
    * @throws IllegalStateException if adapters are merged at present
    */
   public PeftModel activate(Composition composition) {
@@ -255,7 +259,7 @@ public final class PeftModel extends LoadedModel {
    * computes with those that it names on the frozen weights.
    *
    * @throws IllegalArgumentException if there is no such adapter, or if their layers cannot be
-   *     composed so, saying which
+   *     composed in this way; the message names them
    */
   public AdapterView using(Composition composition) {
     return new AdapterView(this, adapters, state -> composition);
@@ -267,16 +271,17 @@ public final class PeftModel extends LoadedModel {
     return new AdapterView(this, adapters, state -> state.stack(stacked));
   }
 
-  /** Begins a call with the active adapters. */
+  /** Starts a call with the active adapters. */
   @Override
   public ModelCall newCall() {
     return adapters.newCall();
   }
 
   /**
-   * Begins the training of an adapter that is active and not frozen, with what is active now.
+   * Starts the training of an adapter that is active and not frozen. Forward passes of the training
+   * use the composition that is active now.
    *
-   * @return what trains it, which the caller closes
+   * @return the training, which the caller closes
    * @throws IllegalStateException if it is being trained already, or not active
    */
   public AdapterTraining train(String name) {
@@ -288,7 +293,8 @@ public final class PeftModel extends LoadedModel {
    *
    * @param input the batch of B rows
    * @param names of adapters, each once
-   * @return logits by adapter, of the shape that they have with one; the caller closes them
+   * @return logits by adapter name, each of the shape that one adapter alone gives; the caller
+   *     closes them
    */
   public Map<String, NDArray> logitsOfEach(ModelInput input, String... names) {
     NDArray all = using(Composition.parallel(names)).logits(input);
@@ -303,8 +309,8 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Keeps training from changing an adapter, while others are trained on top of it or beside it. A
-   * frozen adapter drops nothing out.
+   * Freezes an adapter, so that training does not change it while other adapters train. A frozen
+   * adapter applies no dropout.
    */
   public PeftModel freeze(String name) {
     adapter(name).freeze(true);
@@ -317,12 +323,12 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
-  /** Which adapters are active. */
+  /** The active composition. */
   public Composition active() {
     return adapters.active();
   }
 
-  /** Switches all adapters off: the model computes what the frozen model computes. */
+  /** Switches all adapters off, so that the model computes the same as the frozen model. */
   public PeftModel disable() {
     adapters.disable();
     return this;
@@ -335,26 +341,26 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Writes the active adapters into the frozen weights, until {@link #unmerge}. The former weights
-   * stay beside them, so that unmerging is exact. All merged weights are computed before one is
-   * used; if one cannot be, nothing changes. Calls that run go on with the weights that they began
+   * Merges the active adapters into the frozen weights, until {@link #unmerge}. The original
+   * weights are kept in memory, so unmerging is exact. All merged weights are computed before any
+   * is used; if one fails, nothing changes. Running calls finish with the weights that they started
    * with.
    *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if one is being
-   *     trained, or if adapters are merged already
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged, if an adapter
+   *     is being trained, or if adapters are merged already
    */
   public PeftModel merge() {
     adapters.merge();
     return this;
   }
 
-  /** Takes merged adapters out of the weights again, exactly. */
+  /** Restores the original weights exactly. */
   public PeftModel unmerge() {
     adapters.unmerge();
     return this;
   }
 
-  /** The adapters with what they do at present, as a table. */
+  /** The current state of adapters and layers; printed, it is a table. */
   public ModelStatus status() {
     base.requireOpen();
     return ModelStatus.of(this);
@@ -366,15 +372,17 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Merges the active adapters for good and takes all adapters away, when the calls that run have
-   * ended. It takes the memory of one weight: every merged weight is computed and dropped first, so
-   * that what cannot be merged fails before anything is changed; then one after the other takes the
-   * place of the frozen one. Former values are kept in a temporary file until the last, and brought
-   * back if one fails.
+   * Merges the active adapters permanently and removes all adapters. It waits until running calls
+   * have ended.
    *
-   * @return the plain model, which is this model's base and closes with it
+   * <p>It needs extra memory for one weight only. First each merged weight is computed and dropped,
+   * so that a weight that cannot be merged fails before anything changes. Then the weights are
+   * replaced one by one. Until the last is done, a temporary file keeps the original values, which
+   * are restored if one fails.
+   *
+   * @return the plain model: this model's {@link #base}, which closes with it
    * @throws IllegalStateException if a layer of an active adapter cannot be merged, if an adapter
-   *     is being trained, or within a call of this thread
+   *     is being trained, or if this thread is within a call
    */
   public TransformerModel mergeAndUnload() {
     adapters.settle();
@@ -383,18 +391,18 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Saves the active adapter, or the only one; otherwise as {@link #save(String, Path)}.
+   * Saves the active adapter, or the only one, see {@link #save(String, Path)}.
    *
-   * @throws IllegalStateException if it is not clear which one is meant
+   * @throws IllegalStateException if several adapters are active, or none of several
    */
   public PeftModel save(String folder) {
     return save(adapters.only().name(), Path.of(folder));
   }
 
   /**
-   * Saves an adapter as Hugging Face PEFT does: adapter_config.json, adapter_model.safetensors; and
-   * beside them where it comes from, see {@link Provenance}. All files are written or none: if the
-   * disk is full, what was in the folder is unchanged.
+   * Saves an adapter as Hugging Face PEFT does: adapter_config.json and adapter_model.safetensors,
+   * with its {@link Provenance} in a file of its own. Either all files are written or none: if the
+   * disk is full, the folder keeps its former content.
    *
    * @param name of the adapter
    * @param folder which is made if it is not there
@@ -415,7 +423,7 @@ public final class PeftModel extends LoadedModel {
    * adapter.safetensors, and its head in files of its own.
    *
    * @param folder which is made if it is not there
-   * @throws UnsupportedMethodException if that library's files of the method are not supported
+   * @throws UnsupportedMethodException if the method cannot be saved in that library's format
    * @throws java.io.UncheckedIOException if a file cannot be written
    */
   public PeftModel saveAdapterHub(String name, Path folder) {
@@ -428,7 +436,7 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
-  /** Where an adapter comes from, as it would be saved now. */
+  /** The provenance of an adapter, as {@link #save(String, Path)} would write it now. */
   public Provenance provenance(String name) {
     return provenance(adapter(name));
   }
@@ -439,10 +447,10 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Saves the model with the active adapters merged into its weights as a plain Hugging Face
-   * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
-   * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
-   * modules of sentence-transformers, licences. The model is not changed: weights are merged one
-   * after the other while they are written.
+   * folder: config.json and model.safetensors. It also copies these files from the folder that the
+   * model was loaded from: tokenizer files, chat templates, generation_config.json, processors,
+   * modules of sentence-transformers, licences. The model does not change: weights are merged one
+   * by one while they are written.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
@@ -451,20 +459,23 @@ public final class PeftModel extends LoadedModel {
     return this;
   }
 
-  /** What is trained, by module, as people know it from print_trainable_parameters. */
+  /**
+   * Trainable parameter counts, total and per module, as PEFT's {@code print_trainable_parameters}
+   * gives them.
+   */
   public TrainableParameters trainableParameters() {
     return TrainableParameters.of(this);
   }
 
-  /** The trained tensors of the active adapters that are not frozen, each once. */
+  /** The trainable tensors of the active adapters that are not frozen, each once. */
   public List<Trainable> trainables() {
     return adapters.trainables();
   }
 
   /**
-   * Closes the model when the calls that run have ended; later ones are refused.
+   * Closes the model after running calls have ended; later calls are refused.
    *
-   * @throws IllegalStateException within a call of this thread
+   * @throws IllegalStateException if this thread is within a call
    */
   @Override
   public void close() {

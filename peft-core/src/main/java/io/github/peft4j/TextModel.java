@@ -15,7 +15,7 @@ import io.github.peft4j.translate.TextClassifier;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Text in, text or classes out: what a model and its tokenizer do together, in one line each. */
+/** Text in, text or classes out: generation and classification with a model and its tokenizer. */
 public interface TextModel extends AdaptedModel {
 
   /** The frozen model. */
@@ -30,7 +30,8 @@ public interface TextModel extends AdaptedModel {
   Tokenizer tokenizer();
 
   /**
-   * Logits in inference: (B, V) for a class each, (B, T, V) for tokens.
+   * Logits in inference: (B, classes) for sequence classification, (B, T, classes) for token
+   * classification, (B, T, V) for a causal language model, (B, U, V) for an encoder-decoder.
    *
    * @return the logits, which the caller closes
    */
@@ -41,8 +42,8 @@ public interface TextModel extends AdaptedModel {
   }
 
   /**
-   * Continues a prompt, or answers it if the model is an encoder-decoder, with the likeliest
-   * tokens, up to 256.
+   * Continues a prompt, or answers it if the model is an encoder-decoder. Decoding is greedy, up to
+   * 256 new tokens.
    *
    * @return the new text
    */
@@ -56,26 +57,26 @@ public interface TextModel extends AdaptedModel {
   }
 
   /**
-   * Continues or answers a prompt and hands out the text as it comes.
+   * Continues or answers a prompt and streams the text.
    *
-   * @param listener is given pieces of whole characters, on the calling thread
+   * @param listener receives pieces of text that hold whole characters, on the calling thread
    */
   default Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
     return generator().generate(prompt, config, listener);
   }
 
   /**
-   * Continues or answers several prompts in one batch. From adapters in parallel come all prompts'
-   * texts by the first adapter, then by the second, …
+   * Continues or answers several prompts in one batch. With adapters in parallel, the result has
+   * the texts of all prompts by the first adapter, then by the second, …
    */
   default List<Generation> generate(List<String> prompts, GenerationConfig config) {
     return generator().generate(prompts, config);
   }
 
   /**
-   * What writes texts with this model and the adapters that it computes with at the time.
+   * A generator of texts. Each call uses the adapters that are active at that time.
    *
-   * @throws IllegalArgumentException if the model is for no task that writes
+   * @throws IllegalArgumentException if the model's task does not generate text
    * @throws IllegalStateException if the model is closed
    */
   default Generator generator() {
@@ -93,7 +94,7 @@ public interface TextModel extends AdaptedModel {
   }
 
   /**
-   * Classifies a pair of texts, as a training has it by {@code .text(column).pair(column)}.
+   * Classifies a pair of texts, encoded as in training with {@code .text(column).pair(column)}.
    *
    * @throws IllegalStateException if adapters are active in parallel, which give an answer each
    */
@@ -102,16 +103,16 @@ public interface TextModel extends AdaptedModel {
   }
 
   /**
-   * Classifies texts, several at a time. From adapters in parallel come all texts' classes by the
-   * first adapter, then by the second, …
+   * Classifies texts in batches. With adapters in parallel, the result has the classes of all texts
+   * by the first adapter, then by the second, …
    */
   default List<Classifications> classify(List<String> texts) {
     return classifier().classify(texts);
   }
 
   /**
-   * What classifies texts, and pairs of them, with this model and the adapters that it computes
-   * with at the time.
+   * A classifier of texts and of pairs of texts. Each call uses the adapters that are active at
+   * that time.
    *
    * @throws IllegalArgumentException if the model does not classify texts
    * @throws IllegalStateException if the model is closed

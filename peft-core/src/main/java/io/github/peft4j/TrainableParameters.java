@@ -10,11 +10,12 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What the active adapters train, of how much, and where; frozen ones train nothing.
+ * Trainable parameter counts of the active adapters, total and per module. Frozen adapters count
+ * nothing.
  *
- * @param trainable number of trained elements
- * @param all number of elements, frozen and trained
- * @param modules trained elements by kind of module, layer numbers as {@code *}
+ * @param trainable number of trainable elements
+ * @param all number of all elements, frozen and trainable
+ * @param modules number of trainable elements by module name, with {@code *} for layer numbers
  */
 public record TrainableParameters(long trainable, long all, Map<String, Long> modules) {
 
@@ -39,7 +40,7 @@ public record TrainableParameters(long trainable, long all, Map<String, Long> mo
     return new TrainableParameters(trainable, model.base().size() + trainable + buffers, modules);
   }
 
-  /** The trained part of all, in percent. */
+  /** The trainable share of all elements, in percent. */
   public double percent() {
     return 100.0 * trainable / all;
   }

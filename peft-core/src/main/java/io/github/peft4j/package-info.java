@@ -3,8 +3,8 @@
  *
  * <p><b>To use it:</b> {@link io.github.peft4j.Peft} loads a frozen model. {@link
  * io.github.peft4j.PeftModel} takes, saves, composes and merges adapters. {@link
- * io.github.peft4j.train.FineTuner} trains them. A config says which method to use: the module
- * {@code peft-methods} has one record for each method.
+ * io.github.peft4j.train.FineTuner} trains them. A config selects the method: the module {@code
+ * peft-methods} has one config record for each.
  *
  * <table>
  * <caption>Where other types are</caption>
@@ -18,13 +18,13 @@
  * </table>
  *
  * <p><b>To write a method:</b> {@link io.github.peft4j.config.PeftConfig} holds its settings.
- * {@link io.github.peft4j.method.PeftMethod} says which sites of a model it rewrites. {@link
- * io.github.peft4j.tuner.TunerLayer} says what it computes there.
+ * {@link io.github.peft4j.method.PeftMethod} rewrites the sites of a model. {@link
+ * io.github.peft4j.tuner.TunerLayer} computes the new value at a site.
  *
- * <p>Shapes in comments: B rows of a batch, T tokens of a row, D the hidden size, V the vocabulary.
- * Nothing throws checked exceptions. An {@code IllegalArgumentException} means that an argument or
- * a file does not fit. An {@code IllegalStateException} means that a call comes at the wrong time.
- * An {@code UncheckedIOException} means that a file could not be read or written.
+ * <p>Shapes in comments: B rows of a batch, T tokens of a row, D the hidden size, V the vocabulary
+ * size. No method throws a checked exception. An {@code IllegalArgumentException} means that an
+ * argument or a file is wrong. An {@code IllegalStateException} means that a call comes at the
+ * wrong time. An {@code UncheckedIOException} means that a file could not be read or written.
  */
 @NullMarked
 package io.github.peft4j;

@@ -32,10 +32,10 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** One adapter on a model: its config, the layers it put into the model, and their tensors. */
+/** An adapter on a model: its config, its layers and their tensors. */
 public final class Adapter {
 
-  /** The release of Hugging Face PEFT whose files these are. */
+  /** The release of Hugging Face PEFT whose file format is written. */
   static final String PEFT_VERSION = "0.21.0";
 
   private volatile String name;
@@ -86,7 +86,7 @@ public final class Adapter {
     }
   }
 
-  /** The fields that every new adapter's file has. */
+  /** The fields of adapter_config.json that do not depend on the method's config. */
   static Map<String, JsonElement> common(PeftMethod<?> method, Task task, String baseModel) {
     Map<String, JsonElement> fields = new LinkedHashMap<>();
     fields.put("auto_mapping", JsonNull.INSTANCE);
@@ -103,32 +103,32 @@ public final class Adapter {
     name = other;
   }
 
-  /** The name it was added under, or was given since. */
+  /** The adapter's current name. */
   public String name() {
     return name;
   }
 
-  /** Its config, as it was given. */
+  /** The config that the adapter was created with or loaded with. */
   public PeftConfig config() {
     return config;
   }
 
-  /** What is told of the steps of a training. */
+  /** The listeners of training steps. */
   public List<StepListener> listeners() {
     return listeners;
   }
 
-  /** The layers that it puts into the model. */
+  /** The adapter's layers by site. */
   AdapterLayers layers() {
     return layers;
   }
 
-  /** Its layer at a site, or null. */
+  /** The adapter's layer at a site, or null. */
   public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
     return layers.at(site);
   }
 
-  /** What calls use that compute with it; its tensors are freed with it. */
+  /** The resource that calls with this adapter use; its tensors are freed with it. */
   public Calls.Resource resource() {
     return resource;
   }
@@ -144,7 +144,7 @@ public final class Adapter {
     training.set(false);
   }
 
-  /** Refuses what a training would not survive. */
+  /** Refuses an operation that would break a running training. */
   void requireNotTraining(String what) {
     if (training.get()) {
       throw new IllegalStateException(
@@ -156,52 +156,57 @@ public final class Adapter {
     }
   }
 
-  /** What it was trained on, in order, as far as that is known. */
+  /** The known trainings of the adapter, in order. */
   public List<Provenance.Training> trainings() {
     return trainings;
   }
 
-  /** Sets what it was trained on: whoever trains it says so, and it is saved with it. */
+  /** Sets the trainings of the adapter, which are saved with it. */
   public void trainings(List<Provenance.Training> trainings) {
     this.trainings = List.copyOf(trainings);
   }
 
-  /** To be called when its file has other names than its tensors, as it is to have again. */
+  /**
+   * Sets how names of tensors in the adapter's file differ; they are saved under the same names
+   * again.
+   */
   public void names(BareNames inFile) {
     names = inFile;
   }
 
-  /** What tensors are called in its file. */
+  /** How names of tensors in the adapter's file differ. */
   public BareNames names() {
     return names;
   }
 
-  /** A tensor as its file holds it. */
+  /** A tensor in the form that the file holds. */
   public NDArray stored(Trainable tensor) {
     TunerLayer<?, ?> owner = owners.get(tensor);
     return owner == null ? tensor.value() : owner.stored(tensor);
   }
 
-  /** PEFT's name of its method. */
+  /** PEFT's name of the method: {@code peft_type}. */
   public String type() {
     return method.type();
   }
 
-  /** How it is active alone: with the adapters that it is made on. */
+  /**
+   * The composition in which this adapter is active: itself, with the adapters that it builds on.
+   */
   public Composition composition() {
     return composition(name);
   }
 
   /**
-   * How it is active alone under a name, which may be another meanwhile.
+   * The composition in which this adapter is active, under a name that it has in one state.
    *
-   * @param name that a state of the model has it under
+   * @param name its name in a state of the model, which may differ from the current one
    */
   Composition composition(String name) {
     return composition.apply(name);
   }
 
-  /** Whether training leaves it as it is. */
+  /** Whether the adapter is frozen, so that training does not change it. */
   public boolean isFrozen() {
     return isFrozen;
   }
@@ -212,7 +217,7 @@ public final class Adapter {
     trainables().forEach(tensor -> tensor.freeze(frozen));
   }
 
-  /** Frees its tensors. */
+  /** Frees the adapter's tensors. */
   public void free() {
     free(rewrites);
     tensors.values().forEach(Trainable::close);
@@ -222,22 +227,22 @@ public final class Adapter {
     rewrites.forEach(rewrite -> rewrite.layer().close());
   }
 
-  /** Its method. */
+  /** The adapter's method. */
   public PeftMethod<?> method() {
     return method;
   }
 
-  /** What it put into the model. */
+  /** The sites that it rewrites, with its layers there. */
   public List<Sites.Rewrite> rewrites() {
     return rewrites;
   }
 
-  /** All tensors by their names in its files, buffers included. */
+  /** All tensors, buffers included, by their names in the adapter's files. */
   public Map<String, Trainable> tensors() {
     return tensors;
   }
 
-  /** The name of a tensor. */
+  /** The name of a tensor in the adapter's files. */
   public String nameOf(Trainable tensor) {
     return tensors.entrySet().stream()
         .filter(entry -> entry.getValue() == tensor)
@@ -246,24 +251,24 @@ public final class Adapter {
         .getKey();
   }
 
-  /** The tensors of these names. */
+  /** The tensors with these names. */
   public Map<String, Trainable> tensors(Set<String> names) {
     Map<String, Trainable> some = new LinkedHashMap<>(tensors);
     some.keySet().retainAll(names);
     return some;
   }
 
-  /** Its config with what training has decided. */
+  /** The config with settings that training has decided, such as ranks. */
   public PeftConfig trainedConfig() {
     return trained.get();
   }
 
-  /** Frozen tensors of the model that its file holds besides. */
+  /** Frozen tensors of the model that the adapter's file holds as well, by name. */
   public Map<String, ParameterSite> frozen() {
     return frozen;
   }
 
-  /** The tensors that are trained, each once, in order. */
+  /** The trainable tensors, each once, in order. */
   public List<Trainable> trainables() {
     Set<Trainable> once = new LinkedHashSet<>();
     for (Trainable tensor : tensors.values()) {
@@ -274,12 +279,12 @@ public final class Adapter {
     return new ArrayList<>(once);
   }
 
-  /** Number of its trained elements. */
+  /** The number of trainable elements. */
   public long size() {
     return trainables().stream().mapToLong(Trainable::size).sum();
   }
 
-  /** The text of its adapter_config.json. */
+  /** The content of the adapter's adapter_config.json. */
   public String configText() {
     Map<String, JsonElement> fields = ConfigJson.fields(trained.get(), file);
     if (modulesToSave != null || fields.containsKey("modules_to_save")) {

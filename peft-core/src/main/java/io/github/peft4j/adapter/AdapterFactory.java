@@ -31,13 +31,13 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts adapters into a model.
+ * Creates adapters for a model.
  *
  * @param tokenizer of the model, or null
- * @param origin where the model came from
- * @param seed of new adapters' random tensors
- * @param formats of folders that are read; the first that a folder is of counts
- * @param present the layers of the adapters that are on the model, by name
+ * @param origin the model's origin
+ * @param seed of the random tensors of new adapters
+ * @param formats the formats of folders; the first that matches a folder reads it
+ * @param present the layers of the adapters that are on the model, by adapter name
  */
 public record AdapterFactory(
     TransformerModel base,
@@ -50,11 +50,11 @@ public record AdapterFactory(
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
   /**
-   * An adapter that is about to be put into the model.
+   * An adapter to be created.
    *
-   * @param fields of its adapter_config.json that its config's record lacks, or has as defaults
-   * @param modulesToSave modules that are trained whole, classifiers included; null for none
-   * @param stored shapes of the tensors that a file holds for it, by name; null for a fresh one
+   * @param fields the fields of its adapter_config.json
+   * @param modulesToSave fully trained modules, classifiers included; null for none
+   * @param stored shapes of the tensors in its file, by name; null for a fresh adapter
    */
   public record Injection<C extends PeftConfig>(
       PeftMethod<C> method,
@@ -63,12 +63,15 @@ public record AdapterFactory(
       @Nullable List<String> modulesToSave,
       @Nullable Map<String, long[]> stored) {}
 
-  /** A fresh adapter. */
+  /** Creates a fresh adapter. */
   public <C extends PeftConfig> Adapter fresh(String name, C config) {
     return inject(name, ofConfig(config, null));
   }
 
-  /** An adapter whose tensors are about to be set. */
+  /**
+   * Creates an adapter whose tensors are about to be set, so that costly initial values are
+   * skipped.
+   */
   public <C extends PeftConfig> Adapter blank(String name, C config) {
     return inject(name, ofConfig(config, Map.of()));
   }
@@ -80,7 +83,7 @@ public record AdapterFactory(
         method, config, commonFields(method), withClassifiers(config.modulesToSave()), stored);
   }
 
-  /** An adapter out of a folder of any format. */
+  /** Reads an adapter from a folder of any format. */
   public Adapter read(String name, Path folder) {
     return formats.stream()
         .filter(format -> format.isFormatOf(folder))
@@ -90,7 +93,7 @@ public record AdapterFactory(
   }
 
   /**
-   * Puts an adapter into the model and sets its tensors; if either fails, the model is as before.
+   * Creates an adapter and sets its tensors. If either fails, nothing remains of it.
    *
    * @param source the file of its config, for errors
    * @param tensors sets the tensors
@@ -107,7 +110,7 @@ public record AdapterFactory(
     }
   }
 
-  /** Says of what is wrong with a config which file it stands in. */
+  /** Adds the file's name to errors of a config. */
   private static <T> T naming(String source, Supplier<T> code) {
     try {
       return code.get();
@@ -118,7 +121,7 @@ public record AdapterFactory(
     }
   }
 
-  /** The fields that every new adapter's file has. */
+  /** The fields of adapter_config.json that do not depend on the method's config. */
   public Map<String, JsonElement> commonFields(PeftMethod<?> method) {
     return Adapter.common(method, base.task(), origin);
   }
@@ -164,7 +167,10 @@ public record AdapterFactory(
     }
   }
 
-  /** Whether outputs are to follow the table: a file tells where its names do not. */
+  /**
+   * Whether tied output layers use the trained embedding. For a loaded adapter the file's tensor
+   * names decide if the config does not.
+   */
   private static boolean tiesModules(PeftConfig config, List<String> modulesToSave, Sites sites) {
     if (!config.ensureWeightTying()) {
       return false;
@@ -175,7 +181,10 @@ public record AdapterFactory(
             && tying.outputs().stream().anyMatch(output -> sites.isStored(output, "weight")));
   }
 
-  /** A classifier is always trained: a new one knows nothing, and PEFT's files hold it. */
+  /**
+   * Adds the model's classifiers. They are always trained: a new one is random, and PEFT's files
+   * hold it.
+   */
   public @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
     Task.Type type = base.task().type();
     if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
@@ -207,7 +216,7 @@ public record AdapterFactory(
     return parameter.substring(0, parameter.lastIndexOf('.'));
   }
 
-  /** Whether a parameter is one of a module whose name ends so, in the midst of a word or not. */
+  /** Whether a parameter belongs to a module whose name ends with this text, also within a word. */
   private static boolean isIn(String module, String parameter) {
     return parameter.contains(module + ".");
   }

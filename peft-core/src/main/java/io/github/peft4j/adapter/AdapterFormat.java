@@ -4,24 +4,24 @@ import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.transformer.TransformerModel;
 import java.nio.file.Path;
 
-/** A kind of folder that holds an adapter. */
+/** A file format of adapters. */
 public interface AdapterFormat {
 
-  /** Whether a folder is of this format, so far as can be told without reading all of it. */
+  /** Whether a folder is of this format, judged without reading all of it. */
   boolean isFormatOf(Path folder);
 
   /**
-   * Puts the adapter of a folder into a model.
+   * Reads an adapter from a folder.
    *
    * @param name of the new adapter
-   * @param factory which puts it into the model
+   * @param factory creates the adapter for a model
    * @throws IllegalArgumentException if the folder is damaged, or its adapter does not fit the
-   *     model; the model is as it was then
+   *     model; the model does not change then
    */
   Adapter read(String name, Path folder, AdapterFactory factory);
 
   /**
-   * Writes the files of an adapter, all of them or none.
+   * Writes the files of an adapter. Either all of them are written or none.
    *
    * @param files of the folder
    */

@@ -21,10 +21,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The adapters on a model: which there are, and what calls compute with that name none. All of it
- * is one immutable state, which a change replaces: a call resolves its adapters in the state that
- * it finds, and holds them until it ends. Who waits for calls does not keep others from changes:
- * the monitor is held only while a state is replaced.
+ * The adapters on a model and the active composition. Both are one immutable state, which each
+ * change replaces. A call resolves its adapters in the current state and holds them until it ends.
+ * The monitor is held only while a state is replaced, so a thread that waits for calls does not
+ * block changes by others.
  */
 public final class AdapterSet {
 
@@ -36,13 +36,13 @@ public final class AdapterSet {
     this.state = new State(Map.of(), Composition.NONE, true, null);
   }
 
-  /** Weights that adapters are merged into, which stand in for the frozen ones. */
+  /** Merged weights, which replace frozen ones. */
   private record Merged(ActiveAdapters weights, Calls.Resource resource) {}
 
-  /** What a composition means: the layers, and what they belong to. */
+  /** A resolved composition: its layers, and the resources that hold them. */
   public record Resolved(ActiveAdapters active, List<Calls.Resource> resources) {}
 
-  /** What there is at one time. */
+  /** The adapters and the active composition at one time. */
   public final class State {
     private final Map<String, Adapter> adapters;
     private final Composition chosen;
@@ -85,7 +85,7 @@ public final class AdapterSet {
           base.resolve(composition, layers()), named.stream().map(Adapter::resource).toList());
     }
 
-    /** These adapters on top of each other, each with those that it is made on. */
+    /** These adapters stacked, each with the adapters that it builds on. */
     public Composition stack(List<String> names) {
       return Composition.stack(
           names.stream().map(name -> get(name).composition(name)).toArray(Composition[]::new));
@@ -120,18 +120,18 @@ public final class AdapterSet {
     return state.get(name);
   }
 
-  /** The state to resolve in. */
+  /** The current state. */
   public State state() {
     return state;
   }
 
-  /** What a composition means in a state. */
+  /** Resolves a composition in a state. */
   public Resolved resolve(State in, Composition composition) {
     base.requireOpen();
     return in.resolve(composition);
   }
 
-  /** Begins a call with what is active. */
+  /** Starts a call with the active adapters. */
   public ModelCall newCall() {
     while (true) {
       Resolved usual = state.usual;
@@ -142,7 +142,7 @@ public final class AdapterSet {
     }
   }
 
-  /** Holds adapters, as they are between two steps of a training, while they are read. */
+  /** Starts a call that reads adapters, between two steps if they are being trained. */
   public ModelCall reading(List<Adapter> adapters) {
     return tryReading(adapters)
         .orElseThrow(
@@ -154,7 +154,7 @@ public final class AdapterSet {
         ActiveAdapters.NONE, adapters.stream().map(Adapter::resource).distinct().toList());
   }
 
-  /** The one that a call without a name means. */
+  /** The adapter to save if none is named: the active one, or the only one. */
   public Adapter only() {
     base.requireOpen();
     State now = state;
@@ -171,7 +171,7 @@ public final class AdapterSet {
     return get(names.iterator().next());
   }
 
-  /** Refuses a name that a new adapter cannot have. */
+  /** Refuses names that are blank, reserved or taken. */
   public void requireFree(String name) {
     base.requireOpen();
     if (name.isBlank() || name.equals(Composition.BASE)) {
@@ -203,7 +203,7 @@ public final class AdapterSet {
   /**
    * Adds an adapter, or frees it if that fails.
    *
-   * @param active whether it becomes the active one; those that it is made on are frozen then
+   * @param active whether it becomes the active one; adapters that it builds on are frozen then
    */
   public synchronized void add(Adapter adapter, boolean active) {
     try {
@@ -229,7 +229,7 @@ public final class AdapterSet {
     }
   }
 
-  /** Gives an adapter another name, in its place among the others. */
+  /** Renames an adapter without changing the order of adapters. */
   public synchronized void rename(String name, String other) {
     Adapter adapter = get(name);
     if (name.equals(other)) {
@@ -243,9 +243,9 @@ public final class AdapterSet {
                 + made.name()
                 + "' ("
                 + made.type()
-                + ") is made of '"
+                + ") refers to '"
                 + name
-                + "' by this name; remove it first, or rename before it is made");
+                + "' by this name; remove it first, or rename before you add it");
       }
     }
     Map<String, Adapter> renamed = new LinkedHashMap<>();
@@ -282,7 +282,7 @@ public final class AdapterSet {
     state = state.active(composition);
   }
 
-  /** Makes adapters the active ones, on top of each other. */
+  /** Makes adapters the active ones, stacked. */
   public synchronized void activate(List<String> names) {
     requireUnmerged();
     state = state.active(state.stack(names));
@@ -307,7 +307,7 @@ public final class AdapterSet {
     return state.merged != null;
   }
 
-  /** Computes all merged weights, then puts them in the place of the frozen ones. */
+  /** Computes all merged weights, then uses them instead of the frozen ones. */
   public void merge() {
     while (true) {
       requireUnmerged();
@@ -360,7 +360,7 @@ public final class AdapterSet {
     }
   }
 
-  /** Runs code with what the chosen adapters make of each weight; nothing is changed. */
+  /** Runs code that reads the weights with the active adapters merged; nothing changes. */
   public void whileReading(Consumer<Merger> code) {
     base.requireOpen();
     State now = state;
@@ -370,8 +370,9 @@ public final class AdapterSet {
   }
 
   /**
-   * Merges for good and takes all adapters away. Every merged weight is computed and dropped first;
-   * then, while no call runs, one after the other takes the place of the frozen one.
+   * Merges the active adapters permanently and removes all adapters. First every merged weight is
+   * computed and dropped, to find errors. Then, while no call runs, the weights are replaced one by
+   * one.
    */
   public void settle() {
     while (true) {
@@ -407,14 +408,14 @@ public final class AdapterSet {
   }
 
   /**
-   * A training that has begun.
+   * A running training.
    *
-   * @param resolved what was active then
+   * @param resolved the active composition at its start
    * @param hold keeps those adapters on the model
    */
   public record Training(Adapter adapter, Resolved resolved, Calls.Hold hold) {}
 
-  /** Begins the training of an adapter with what is active. */
+  /** Starts the training of an adapter with the active composition. */
   public synchronized Training train(Adapter adapter) {
     requireUnmerged();
     if (get(adapter.name()) != adapter || !active().adapters().contains(adapter.name())) {
@@ -430,7 +431,7 @@ public final class AdapterSet {
     return new Training(adapter, usual, hold);
   }
 
-  /** The tensors that training changes. */
+  /** The trainable tensors of the active adapters that are not frozen. */
   public List<Trainable> trainables() {
     return adaptersOf(state).stream()
         .filter(adapter -> !adapter.isFrozen())
@@ -439,7 +440,7 @@ public final class AdapterSet {
         .toList();
   }
 
-  /** Closes the model when the last call has ended, and frees the adapters. */
+  /** Closes the model after the last call has ended, and frees the adapters. */
   public void close() {
     base.close();
     State last;

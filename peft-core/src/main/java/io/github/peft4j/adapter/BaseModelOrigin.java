@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Where a frozen model came from: what adapters' files say of it, and are compared with. */
+/** The origin of a frozen model. Adapter files record it and are checked against it. */
 public final class BaseModelOrigin {
 
   private static final Logger LOG = LoggerFactory.getLogger(BaseModelOrigin.class);
@@ -20,11 +20,11 @@ public final class BaseModelOrigin {
   private boolean changed;
 
   /**
-   * An origin.
+   * Creates an origin.
    *
    * @param name a folder, or {@code base_model_name_or_path} in adapter files
-   * @param folder that the model was loaded from, or null
-   * @param hash computes the fingerprint of the weights, once, when it is first asked for
+   * @param folder the folder that the model was loaded from, or null
+   * @param hash computes the fingerprint of the weights; called once, when it is first needed
    */
   public BaseModelOrigin(String name, @Nullable Path folder, Supplier<String> hash) {
     this.name = name;
@@ -36,12 +36,15 @@ public final class BaseModelOrigin {
     return name;
   }
 
-  /** The folder that the model was loaded from; null if it came from none. */
+  /** The folder that the model was loaded from, or null. */
   public @Nullable Path folder() {
     return folder;
   }
 
-  /** The fingerprint of the weights; null once they are no longer those that were loaded. */
+  /**
+   * The fingerprint of the weights, see {@link io.github.peft4j.io.TensorHash}; null after
+   * permanent merging.
+   */
   public @Nullable String sha256() {
     if (sha256 == null && !changed) {
       sha256 = hash.get();
@@ -49,13 +52,16 @@ public final class BaseModelOrigin {
     return changed ? null : sha256;
   }
 
-  /** To be called when adapters have been merged for good. */
+  /**
+   * Records that the weights have changed by permanent merging; {@link #sha256} is null from now
+   * on.
+   */
   public void change() {
     changed = true;
   }
 
   /**
-   * Where an adapter on this model comes from, if it is saved now.
+   * The provenance of an adapter on this model, if it is saved now.
    *
    * @param labels the model's classes by id
    */
@@ -63,9 +69,9 @@ public final class BaseModelOrigin {
     return Provenance.now(name, sha256(), adapter.trainings(), labels);
   }
 
-  /** Logs a warning if an adapter's folder names a model of other weights. */
+  /** Logs a warning if an adapter was trained on other weights than the model's. */
   public void compare(Path folder, Provenance provenance) {
-    if (provenance.baseSha256() != null) { // else reading all weights would be for nothing
+    if (provenance.baseSha256() != null) { // reading all weights is slow
       Optional<String> doubt = provenance.doubt(name, sha256());
       doubt.ifPresent(why -> LOG.warn("{}: {}", folder, why));
     }

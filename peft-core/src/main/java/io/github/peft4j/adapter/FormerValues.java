@@ -17,8 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Weights as they were, in a temporary file, until a change of many is complete: in memory they
- * would be a second model.
+ * Keeps original weights in a temporary file until all weights are replaced. In memory they would
+ * take as much space as a second model.
  */
 final class FormerValues implements AutoCloseable {
 
@@ -48,7 +48,7 @@ final class FormerValues implements AutoCloseable {
     }
   }
 
-  /** Keeps a weight as it is now. */
+  /** Keeps the current value of a weight. */
   void keep(ParameterSite parameter) {
     try {
       long position = file.size();
@@ -83,7 +83,7 @@ final class FormerValues implements AutoCloseable {
     }
   }
 
-  /** Gives all weights that were kept their former values back. */
+  /** Restores all weights that were kept. */
   void restore() {
     try {
       for (Kept each : kept) {

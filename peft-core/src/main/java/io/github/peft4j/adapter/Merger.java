@@ -31,9 +31,8 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What adapters make of the frozen weights. A weight is composed of what adapters make of it as an
- * output is composed of theirs, by the same {@link Composition}. Nothing is changed but by {@link
- * #replace}.
+ * Computes merged weights. Adapters' changes of a weight are composed by the same {@link
+ * Composition} as their outputs are. Only {@link #replace} changes the model.
  */
 public final class Merger {
 
@@ -43,9 +42,9 @@ public final class Merger {
   private final Map<ParameterSite, List<Tensor>> changes = new LinkedHashMap<>();
 
   /**
-   * Finds the weights that a composition changes.
+   * Collects the weights that a composition changes.
    *
-   * @param layers of each adapter that it names
+   * @param layers the layers of each adapter in the composition, by adapter name
    * @throws IllegalStateException if a layer cannot be merged
    */
   Merger(TransformerModel model, Composition composition, Map<String, AdapterLayers> layers) {
@@ -59,7 +58,7 @@ public final class Merger {
     List<Site<?, ?>> sites =
         model.sites().filter(site -> layersAt(site).findAny().isPresent()).toList();
     sites.forEach(site -> layersAt(site).forEach(layer -> check(site, layer)));
-    // A linear map computes with its weight: what changes the tensor itself comes first.
+    // Changes of the tensor itself come first, since a linear map computes with its weight.
     sites.stream().filter(ParameterSite.class::isInstance).forEach(this::add);
     sites.stream().filter(site -> !(site instanceof ParameterSite)).forEach(this::add);
   }
@@ -94,12 +93,12 @@ public final class Merger {
     changes.computeIfAbsent(parameter, p -> new ArrayList<>()).add(change);
   }
 
-  /** What an adapter's layer makes of a tensor. */
+  /** An adapter's change of a tensor. */
   private interface Rule {
     @Nullable NDArray merge(Mergeable layer, NDArray tensor);
   }
 
-  /** A tensor as a place: adapters' changes of it, and no rows. */
+  /** A tensor as a place of composition, without rows. */
   private final class Tensor implements Place<NDArray, NDArray> {
 
     private final Site<?, ?> site;
@@ -139,12 +138,12 @@ public final class Merger {
     }
   }
 
-  /** Whether a weight may be another than the frozen one. */
+  /** Whether adapters may change a weight. */
   public boolean changes(ParameterSite parameter) {
     return changes.containsKey(parameter) || parameter.hasChanged();
   }
 
-  /** The merged weight, a new tensor; null if it is the frozen one. */
+  /** The merged weight, a new tensor; null if it does not change. */
   private @Nullable NDArray merged(ParameterSite parameter) {
     List<Tensor> places = changes.get(parameter);
     if (places == null) {
@@ -166,7 +165,7 @@ public final class Merger {
         });
   }
 
-  /** Reads a weight as merged; it is freed at once. */
+  /** Passes a merged weight to a reader and frees it afterwards. */
   public <T> T read(ParameterSite parameter, Function<NDArray, T> reader) {
     NDArray merged = merged(parameter);
     if (merged == null) {
@@ -177,7 +176,7 @@ public final class Merger {
     }
   }
 
-  /** All merged weights, which the caller closes; none if one cannot be computed. */
+  /** All merged weights, which the caller closes. If one fails, those before it are freed. */
   Map<ParameterSite, NDArray> all() {
     Map<ParameterSite, NDArray> all = new LinkedHashMap<>();
     try {
@@ -194,14 +193,14 @@ public final class Merger {
     }
   }
 
-  /** Computes every merged weight and drops it, so that what cannot be merged fails now. */
+  /** Computes every merged weight and drops it, to find those that cannot be merged. */
   void check() {
     changes.keySet().forEach(parameter -> read(parameter, merged -> merged));
   }
 
   /**
-   * Puts each merged weight in the place of the frozen one, one after the other. If one cannot be
-   * computed, those before it get their former values back.
+   * Replaces the frozen weights with merged ones, one by one. If one fails, the original values of
+   * those before it are restored.
    */
   void replace() {
     try (FormerValues former = new FormerValues(model)) {
@@ -220,7 +219,7 @@ public final class Merger {
     }
   }
 
-  /** What adapters are kept in: 32 bits, or 64 for tests of gradients. */
+  /** The precision of adapters' master copies: FLOAT32, or FLOAT64 for gradient tests. */
   public static Precision masters(TransformerModel model) {
     return model.precision() == Precision.FLOAT64 ? Precision.FLOAT64 : Precision.FLOAT32;
   }

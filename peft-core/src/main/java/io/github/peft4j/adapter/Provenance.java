@@ -18,17 +18,17 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where an adapter comes from: {@value #FILE} beside Hugging Face PEFT's two files, which PEFT does
- * not read.
+ * Where an adapter comes from. It is saved as {@value #FILE} next to Hugging Face PEFT's two files;
+ * PEFT ignores it.
  *
- * @param baseModel what the frozen model was called
+ * @param baseModel the name of the frozen model
  * @param baseSha256 the fingerprint of its weights, see {@link io.github.peft4j.io.TensorHash};
- *     null if it is not known, as after merging
- * @param trainings what the adapter was trained on, in order; none for an untrained one
- * @param labels names of the model's classes by id, and so of the rows of a classifier that the
- *     adapter has; empty where the model has none
- * @param versions of peft4j, DJL, PyTorch and Java when it was saved, by name
- * @param saved when it was saved
+ *     null if unknown, as after merging
+ * @param trainings the adapter's trainings, in order; empty for an untrained adapter
+ * @param labels names of the model's classes by id, which also name the rows of the adapter's
+ *     classifier; empty if the model has no classes
+ * @param versions the versions of peft4j, DJL, PyTorch and Java that saved it, by name
+ * @param saved the time of saving
  */
 public record Provenance(
     String baseModel,
@@ -53,14 +53,15 @@ public record Provenance(
    *
    * @param dataSha256 the hash of the examples, 64 hexadecimal digits, see {@link
    *     io.github.peft4j.data.Dataset#sha256}
-   * @param seed of the order of examples and of dropout
-   * @param settings all that the losses depend on besides, by name
-   * @param steps optimizer steps done when these tensors were saved, of {@code totalSteps}
-   * @param totalSteps how many steps the training has in all
-   * @param loss the last step's; NaN if there was none
-   * @param metrics of the evaluation after the last step; empty if there was none
-   * @param started when the training began
-   * @param seconds how long it took by the clock, evaluations and interruptions' reruns included
+   * @param seed of the shuffling and of dropout
+   * @param settings all other settings that the losses depend on, by name
+   * @param steps number of optimizer steps done when the tensors were saved
+   * @param totalSteps number of steps of the whole training
+   * @param loss the loss of the last step; NaN before the first
+   * @param metrics of an evaluation after the last step; empty if there was none
+   * @param started the start time
+   * @param seconds the wall-clock time, including evaluations and steps that were repeated after an
+   *     interruption
    */
   public record Training(
       String dataSha256,
@@ -113,7 +114,7 @@ public record Provenance(
     }
   }
 
-  /** Now, with the versions at work. */
+  /** The provenance of an adapter saved now, with the running versions. */
   static Provenance now(
       String baseModel,
       @Nullable String baseSha256,
@@ -133,8 +134,8 @@ public record Provenance(
   /**
    * Reads an adapter folder's file.
    *
-   * @return nothing if the folder has none, as those that Hugging Face PEFT wrote
-   * @throws IllegalArgumentException if the file is damaged, naming the field
+   * @return empty if the folder has no such file, as those that Hugging Face PEFT wrote
+   * @throws IllegalArgumentException if the file is damaged; the message names the field
    */
   public static Optional<Provenance> read(Path folder) {
     Path file = folder.resolve(FILE);
@@ -190,7 +191,7 @@ public record Provenance(
     return value;
   }
 
-  /** The file's text. */
+  /** The content of the file. */
   public String text() {
     JsonObject json = new JsonObject();
     JsonObject base = new JsonObject();
@@ -213,10 +214,10 @@ public record Provenance(
   }
 
   /**
-   * What speaks against an adapter of this provenance on a model.
+   * A warning if the adapter was trained on other weights than a model's.
    *
-   * @param sha256 the fingerprint of the model's weights, or null if it is not known
-   * @return a sentence for the user, or nothing if the weights are the same or unknown
+   * @param sha256 the fingerprint of the model's weights, or null if unknown
+   * @return the warning, or empty if the weights are the same or unknown
    */
   Optional<String> doubt(String model, @Nullable String sha256) {
     if (baseSha256 == null || sha256 == null || baseSha256.equals(sha256)) {
@@ -231,7 +232,7 @@ public record Provenance(
             + model
             + " with weights "
             + sha256
-            + ": what it computes here was never tested; load it on the model it was trained on,"
-            + " unless the other one is meant");
+            + ": its results on this model are untested; load it on the model that it was trained"
+            + " on, unless this is intended");
   }
 }

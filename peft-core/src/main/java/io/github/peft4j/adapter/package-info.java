@@ -1,4 +1,4 @@
-/** Adapters on a model, where they come from, and merging. */
+/** Adapters on a model, their provenance, and merging. */
 @NullMarked
 package io.github.peft4j.adapter;
 

@@ -9,11 +9,11 @@ import java.util.function.UnaryOperator;
 import java.util.stream.DoubleStream;
 
 /**
- * y = Σ wᵢ partᵢ(x), site by site, with weights that add up to 1 unless said otherwise. What the
- * frozen model computes is computed once for all parts.
+ * y = Σ wᵢ partᵢ(x), site by site. By default all weights are equal and add up to 1. The frozen
+ * model's output is computed once for all parts.
  *
- * <p>AdapterHub's {@code Average} divides by the number of adapters once more (its {@code mean}
- * takes the mean of outputs that are weighted already); this is the weighted sum.
+ * <p>This is the weighted sum. AdapterHub's {@code Average} also divides by the number of adapters,
+ * because it takes the mean of outputs that are weighted already.
  */
 public final class Average implements Composition {
 
@@ -31,7 +31,7 @@ public final class Average implements Composition {
         Collections.nCopies(parts.size(), 1.0 / parts.size()));
   }
 
-  /** The same with these weights, divided by their sum. */
+  /** A copy with these weights, divided by their sum. */
   public Average weights(double... weights) {
     double sum = DoubleStream.of(weights).sum();
     if (!(Math.abs(sum) > 0)) {
@@ -43,7 +43,7 @@ public final class Average implements Composition {
     return rawWeights(DoubleStream.of(weights).map(weight -> weight / sum).toArray());
   }
 
-  /** The same with these weights as they are. */
+  /** A copy with these weights, which need not add up to 1. */
   public Average rawWeights(double... weights) {
     if (weights.length != parts.size() || !DoubleStream.of(weights).allMatch(Double::isFinite)) {
       throw new IllegalArgumentException(

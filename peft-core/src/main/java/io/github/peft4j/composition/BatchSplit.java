@@ -3,7 +3,7 @@ package io.github.peft4j.composition;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** The first rows go through the first part, those that follow through the second, … */
+/** The first rows go through the first part, the next ones through the second, … */
 final class BatchSplit extends RowWise {
 
   private final List<Integer> sizes;

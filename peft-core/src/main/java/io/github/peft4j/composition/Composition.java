@@ -9,12 +9,12 @@ import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /**
- * Which adapters are at work and how they are combined. The same composition holds for every site;
- * an adapter without a layer at a site leaves the site as it is.
+ * The adapters of a call and how they are combined. The same composition applies at every site. An
+ * adapter without a layer at a site does not change that site.
  *
- * <p>A composition is a function over sites: of what the adapters change there and of what the
- * frozen model computes it makes one computation. Compositions are nested as AdapterHub nests them
- * (Poth et al. 2023, arXiv:2311.11077), and further wherever it has a meaning:
+ * <p>At each site a composition turns the adapters' changes and the frozen model's computation into
+ * one computation. Compositions nest as in AdapterHub (Poth et al. 2023, arXiv:2311.11077), and in
+ * further ways that AdapterHub does not allow:
  *
  * <pre>{@code
  * model.activate(Composition.stack(
@@ -23,10 +23,10 @@ import java.util.function.UnaryOperator;
  */
 public interface Composition {
 
-  /** In {@link #perRow}, the name of the frozen model alone; as in Hugging Face PEFT. */
+  /** The name of the frozen model without adapters in {@link #perRow}, as in Hugging Face PEFT. */
   String BASE = "__base__";
 
-  /** The frozen model alone. */
+  /** The frozen model without adapters. */
   Composition NONE =
       new Composition() {
         @Override
@@ -51,17 +51,18 @@ public interface Composition {
       };
 
   /**
-   * The computation of a place with these adapters.
+   * The computation at a place with these adapters.
    *
    * @param base the computation without them
-   * @return {@code base} itself if no adapter makes a difference
-   * @throws IllegalArgumentException if an adapter's change cannot be composed so, saying which
+   * @return the new computation; {@code base} itself if no adapter changes it
+   * @throws IllegalArgumentException if an adapter's change cannot be composed in this way; the
+   *     message names it
    */
   <I, O> Computation<I, O> over(Place<I, O> place, Computation<I, O> base);
 
   /**
-   * The adapters that one row of a batch goes through, the innermost first, for every way there is:
-   * one for a stack, one for each part of a batch.
+   * The possible sequences of adapters for one row of a batch, the innermost adapter first. A stack
+   * has one sequence, a split batch one for each part.
    */
   List<List<String>> lineups();
 
@@ -72,19 +73,21 @@ public interface Composition {
     return names;
   }
 
-  /** Whether rows of one batch go different ways. */
+  /** Whether rows of one batch use different adapters. */
   default boolean isByRow() {
     return false;
   }
 
   /**
-   * The same with an adapter under another name.
+   * A copy in which an adapter has another name.
    *
-   * @param names a function over names, the identity but for the adapter that was renamed
+   * @param names maps old to new names; the identity except for the renamed adapter
    */
   Composition renamed(UnaryOperator<String> names);
 
-  /** How many times the batch is replicated, one after the other: see {@link #parallel}. */
+  /**
+   * The number of copies of the batch that are concatenated, see {@link #parallel}; by default 1.
+   */
   default int replicas() {
     return 1;
   }
@@ -95,8 +98,8 @@ public interface Composition {
   }
 
   /**
-   * Several adapters on top of each other, as Hugging Face PEFT does with several active adapters:
-   * additive methods add up, scaling methods multiply.
+   * Several adapters stacked, like several active adapters in Hugging Face PEFT: additive methods
+   * add up, scaling methods multiply.
    *
    * @param adapters the innermost first
    */
@@ -104,27 +107,27 @@ public interface Composition {
     return stack(List.of(adapters));
   }
 
-  /** Several adapters on top of each other, the innermost first. */
+  /** Several adapters stacked, the innermost first. */
   static Composition stack(List<String> adapters) {
     return stack(Parts.of(adapters.stream()));
   }
 
-  /** Compositions on top of each other, the innermost first. */
+  /** Several compositions stacked, the innermost first. */
   static Composition stack(Composition... parts) {
     return parts.length == 1 ? parts[0] : new Stacked(List.of(parts));
   }
 
-  /** The mean of what the model computes with each adapter, site by site. */
+  /** The mean of the outputs with each adapter, site by site. */
   static Average average(String... adapters) {
     return average(List.of(adapters));
   }
 
-  /** The mean of what the model computes with each adapter, site by site. */
+  /** The mean of the outputs with each adapter, site by site. */
   static Average average(List<String> adapters) {
     return average(Parts.of(adapters.stream()));
   }
 
-  /** The mean of what the model computes with each composition, site by site. */
+  /** The mean of the outputs with each composition, site by site. */
   static Average average(Composition... parts) {
     return Average.of(List.of(parts));
   }
@@ -133,13 +136,13 @@ public interface Composition {
    * A trained mixture of adapters: AdapterFusion.
    *
    * @param fusion the adapter that holds the mixture
-   * @param adapters which it mixes, in the order that it was trained with
+   * @param adapters the mixed adapters, in the order of the fusion's training
    */
   static Composition fuse(String fusion, String... adapters) {
     return fuse(fusion, List.of(adapters));
   }
 
-  /** A trained mixture of adapters, in the order that it was trained with. */
+  /** A trained mixture of adapters, in the order of the fusion's training. */
   static Composition fuse(String fusion, List<String> adapters) {
     return fuse(fusion, Parts.of(adapters.stream()));
   }
@@ -150,44 +153,45 @@ public interface Composition {
   }
 
   /**
-   * The same batch through each adapter, in one pass: the batch is replicated, and the outputs are
-   * those of the first adapter, then of the second, …
+   * Each adapter on the whole batch, in one pass. The batch is replicated; the output has the rows
+   * of the first adapter, then those of the second, …
    */
   static Composition parallel(String... adapters) {
     return parallel(List.of(adapters));
   }
 
-  /** The same batch through each adapter, in one pass. */
+  /** Each adapter on the whole batch, in one pass. */
   static Composition parallel(List<String> adapters) {
     return parallel(Parts.of(adapters.stream()));
   }
 
-  /** The same batch through each composition, in one pass. */
+  /** Each composition on the whole batch, in one pass. */
   static Composition parallel(Composition... parts) {
     return new Parallel(List.of(parts));
   }
 
   /**
-   * The first rows of a batch through the first adapter, those that follow through the second, …
+   * The first adapter on the first rows of a batch, the second on the next rows, …
    *
-   * @param sizes how many rows each adapter gets; a batch has as many as all together
+   * @param sizes number of rows of each adapter; their sum is the batch size
    */
   static Composition batchSplit(List<Integer> sizes, String... adapters) {
     return batchSplit(sizes, List.of(adapters));
   }
 
-  /** The first rows of a batch through the first adapter, and so on. */
+  /** The first adapter on the first rows of a batch, and so on. */
   static Composition batchSplit(List<Integer> sizes, List<String> adapters) {
     return batchSplit(sizes, Parts.of(adapters.stream()));
   }
 
-  /** The first rows of a batch through the first composition, and so on. */
+  /** The first composition on the first rows of a batch, and so on. */
   static Composition batchSplit(List<Integer> sizes, Composition... parts) {
     return new BatchSplit(List.of(parts), sizes);
   }
 
   /**
-   * An adapter for each row of the batch: {@code adapter_names} in Hugging Face PEFT's forward.
+   * One adapter for each row of the batch, like {@code adapter_names} in Hugging Face PEFT's
+   * forward.
    *
    * @param adapters a name for each row, {@value #BASE} for none
    */
@@ -195,12 +199,15 @@ public interface Composition {
     return perRow(List.of(adapters));
   }
 
-  /** An adapter for each row of the batch. */
+  /** One adapter for each row of the batch. */
   static Composition perRow(List<String> adapters) {
     return new PerRow(adapters);
   }
 
-  /** Adapters by weight, as {@link Average#weights}: weights need not add up to 1. */
+  /**
+   * A weighted mean of adapters. The weights are divided by their sum, as in {@link
+   * Average#weights}.
+   */
   static Composition average(Map<String, Double> weights) {
     return average(Parts.of(weights.keySet().stream()))
         .weights(weights.values().stream().mapToDouble(Double::doubleValue).toArray());

@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /**
- * AdapterFusion: at each place the {@link Fusing} layer of one adapter makes an output out of those
- * of the others. Where the fusion trains a tensor whole, a classifier, the others' do not count.
+ * AdapterFusion: at each place the {@link Fusing} layer of one adapter combines the outputs of the
+ * others. If the fusion fully trains a tensor, such as a classifier's, its copy replaces those of
+ * the others.
  */
 record Fuse(String fusion, List<Composition> parts) implements Composition {
 
@@ -19,7 +20,9 @@ record Fuse(String fusion, List<Composition> parts) implements Composition {
     for (Composition part : parts) {
       if (part.isByRow()) {
         throw new IllegalArgumentException(
-            "fuse of " + part + ": put the fusion into the batch split and not the other way");
+            "fuse of "
+                + part
+                + ": put the fusion into the batch split and not the other way around");
       }
     }
   }

@@ -5,8 +5,8 @@ import io.github.peft4j.tuner.ForwardContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A computation that is done once for one input, whoever asks for it, and anew for every other:
- * adapters side by side share what the frozen model computes.
+ * A computation that caches its output for one given input, so that several parts share the frozen
+ * model's output. Other inputs are computed each time.
  */
 final class Memoized<I, O> implements Computation<I, O> {
 

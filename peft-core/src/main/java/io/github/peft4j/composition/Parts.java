@@ -5,7 +5,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What compositions of several parts have in common. */
+/** Helpers for compositions of several parts. */
 final class Parts {
 
   private Parts() {}
@@ -15,12 +15,12 @@ final class Parts {
     return adapters.map(Composition::of).toArray(Composition[]::new);
   }
 
-  /** The parts with an adapter under another name. */
+  /** Copies of the parts in which an adapter has another name. */
   static List<Composition> renamed(List<Composition> parts, UnaryOperator<String> names) {
     return parts.stream().map(part -> part.renamed(names)).toList();
   }
 
-  /** The ways of all parts. */
+  /** The sequences of all parts, see {@link Composition#lineups}. */
   static List<List<String>> lineups(List<Composition> parts) {
     return parts.stream().flatMap(part -> part.lineups().stream()).distinct().toList();
   }
@@ -28,7 +28,7 @@ final class Parts {
   /** Refuses parts that would replicate the batch within another composition. */
   static List<Composition> unreplicated(String owner, List<Composition> parts) {
     if (parts.isEmpty()) {
-      throw new IllegalArgumentException(owner + " of no adapter; name one at least");
+      throw new IllegalArgumentException(owner + " of no adapter; name at least one");
     }
     for (Composition part : parts) {
       if (part.replicas() > 1) {

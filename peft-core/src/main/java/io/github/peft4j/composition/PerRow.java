@@ -3,7 +3,7 @@ package io.github.peft4j.composition;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** A name for each row. */
+/** One adapter, or the frozen model, for each row. */
 final class PerRow extends RowWise {
 
   private final List<String> names;

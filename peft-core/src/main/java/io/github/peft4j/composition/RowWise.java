@@ -10,12 +10,11 @@ import java.util.List;
 import java.util.stream.LongStream;
 
 /**
- * Rows of one batch go through different parts, each as if it were alone. What the frozen model
- * computes is computed once for the whole batch wherever a part asks for it with its own input.
+ * A composition whose rows go through different parts, each as if it were alone. Parts that call
+ * the frozen model with the unchanged input share one computation for the whole batch.
  *
  * <p>A site's computation may contain other sites (a branch contains its linear maps). The context
- * that a part computes in says which part it is, so that all sites that it reaches are that part's
- * alone.
+ * of a part's computation identifies the part, so all sites within it compute with that part only.
  */
 abstract class RowWise implements Composition {
 
@@ -30,10 +29,10 @@ abstract class RowWise implements Composition {
   }
 
   /**
-   * The part of each row.
+   * The index of each row's part.
    *
-   * @param rows how many the batch has
-   * @throws IllegalArgumentException if the composition is for another number
+   * @param rows the batch size
+   * @throws IllegalArgumentException if the composition is for another batch size
    */
   abstract int[] assign(long rows);
 

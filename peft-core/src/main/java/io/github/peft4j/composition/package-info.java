@@ -1,4 +1,6 @@
-/** How several adapters compute together: {@link io.github.peft4j.composition.Composition}. */
+/**
+ * Combinations of several adapters within a call: {@link io.github.peft4j.composition.Composition}.
+ */
 @NullMarked
 package io.github.peft4j.composition;
 

@@ -4,9 +4,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a config's constructor asks of its values, in the words that all configs share. A value that
- * is not fine is an {@link IllegalArgumentException} that names the config, the field and the
- * value, and says what was expected.
+ * Checks the values in a config's constructor. A wrong value is an {@link IllegalArgumentException}
+ * that names the config, the field, the value and the expected value, in the same words for all
+ * configs.
  *
  * <pre>{@code
  * Configs.check(LohaConfig.class).rank("r", r).probability("rank_dropout", rankDropout);
@@ -21,51 +21,52 @@ public final class ConfigCheck {
   }
 
   /**
-   * Any condition.
+   * Requires a condition.
    *
+   * @param fine the condition
    * @param field the value's name in adapter_config.json
-   * @param expected what it should have been
+   * @param expected the expected value, for the message
    */
   public ConfigCheck that(boolean fine, String field, @Nullable Object value, String expected) {
     Configs.require(fine, config, field, value, expected);
     return this;
   }
 
-  /** A rank: above 0. */
+  /** Requires a rank above 0. */
   public ConfigCheck rank(String field, int value) {
     return that(value > 0, field, value, "a rank above 0");
   }
 
-  /** Ranks of some modules. */
+  /** Requires ranks above 0, as in {@code rank_pattern}. */
   public ConfigCheck ranks(String field, Map<String, Integer> values) {
     values.forEach((name, rank) -> rank(field + "." + name, rank));
     return this;
   }
 
-  /** Neither infinite nor NaN, if it is there. */
+  /** Requires a number that is neither infinite nor NaN, or null. */
   public ConfigCheck finite(String field, @Nullable Number value) {
     return that(
         value == null || Double.isFinite(value.doubleValue()), field, value, "a finite number");
   }
 
-  /** Finite numbers of some modules. */
+  /** Requires finite numbers, as in {@code alpha_pattern}. */
   public ConfigCheck finite(String field, Map<String, ? extends Number> values) {
     values.forEach((name, value) -> finite(field + "." + name, value));
     return this;
   }
 
-  /** Above 0 and finite, if it is there. */
+  /** Requires a finite number above 0, or null. */
   public ConfigCheck positive(String field, @Nullable Number value) {
     return finite(field, value)
         .that(value == null || value.doubleValue() > 0, field, value, "a number above 0");
   }
 
-  /** At least 0 and finite. */
+  /** Requires a finite number of at least 0. */
   public ConfigCheck notNegative(String field, Number value) {
     return finite(field, value).that(value.doubleValue() >= 0, field, value, "no negative number");
   }
 
-  /** The probability of a dropout: at least 0 and below 1. */
+  /** Requires a dropout probability in [0, 1). */
   public ConfigCheck probability(String field, double value) {
     return finite(field, value).that(value >= 0 && value < 1, field, value, "a value in [0, 1)");
   }

@@ -17,20 +17,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Configs between records and {@code adapter_config.json}.
+ * Converts configs between records and {@code adapter_config.json}.
  *
- * <p>Beside each config class lies {@code adapter_config.json}: the fields of PEFT's config with
- * PEFT's defaults. Fields that the record has not are those peft4j does not support; they are
- * written as they stand there, and refused when a file says otherwise.
+ * <p>Each config class has a resource {@code adapter_config.json} in its package, which lists the
+ * fields of PEFT's config with PEFT's defaults. peft4j does not support the fields that the record
+ * lacks: they are written with their defaults, and a file with another value is refused.
  */
 public final class ConfigJson {
 
-  /** The file that holds a config. */
+  /** The name of a config's file. */
   public static final String FILE = "adapter_config.json";
 
   private static final Logger LOG = LoggerFactory.getLogger(ConfigJson.class);
 
-  /** Fields of every adapter_config.json that are no method's. */
+  /** Fields that every adapter_config.json has, whatever the method. */
   static final Set<String> COMMON =
       Set.of(
           "auto_mapping",
@@ -44,12 +44,12 @@ public final class ConfigJson {
 
   private ConfigJson() {}
 
-  /** PEFT's text: sorted keys, two spaces. */
+  /** JSON text in PEFT's style: sorted keys, an indent of two spaces. */
   public static String text(Map<String, JsonElement> fields) {
     return JsonFile.sorted(fields);
   }
 
-  /** All fields of a config, with the defaults of those that the record lacks. */
+  /** All fields of a config, with the defaults of the fields that the record lacks. */
   public static Map<String, JsonElement> fields(PeftConfig config) {
     Map<String, JsonElement> fields = new LinkedHashMap<>();
     JsonObject defaults = defaults(config.getClass());
@@ -64,8 +64,8 @@ public final class ConfigJson {
   }
 
   /**
-   * All fields of a config that was read from a file. What has not changed since stands as it stood
-   * there: a module of its own where a list of one means the same, 8.0 where 8 does.
+   * All fields of a config that was read from a file. A value that has not changed since keeps the
+   * file's spelling, such as 8.0 for 8 or a single name for a list of one.
    *
    * @param file the file's fields
    */
@@ -89,8 +89,8 @@ public final class ConfigJson {
   }
 
   /**
-   * Whether an adapter's files may hold modules that were trained whole. PEFT saves none, not even
-   * a classifier, with a method whose config has no field for them, such as trainable tokens.
+   * Whether an adapter's files may hold fully trained modules. For a method whose config has no
+   * field for them, such as trainable tokens, PEFT saves none, not even a classifier.
    */
   public static boolean savesModules(JsonObject json, PeftConfig config) {
     String field = "modules_to_save";
@@ -105,7 +105,7 @@ public final class ConfigJson {
   /**
    * Reads a config.
    *
-   * @param source what errors call the file
+   * @param source the name of the file in errors
    */
   public static <C extends PeftConfig> C read(Class<C> type, JsonObject json, String source) {
     JsonObject defaults = defaults(type);

@@ -1,7 +1,7 @@
 package io.github.peft4j.config;
 
 /**
- * Fields of a config that belong together, or that several configs have: a record whose components
- * stand in the JSON among those of the config that holds it, under their own names.
+ * A record of fields that belong together or that several configs share. In JSON its components are
+ * fields of the config that holds it, at the same level.
  */
 public interface ConfigPart {}

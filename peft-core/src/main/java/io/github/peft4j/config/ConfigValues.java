@@ -15,7 +15,9 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Values of configs between Java and JSON, for the types that {@link PeftConfig} names. */
+/**
+ * Converts values of configs between Java and JSON, for the types that {@link PeftConfig} lists.
+ */
 public final class ConfigValues {
 
   private ConfigValues() {}
@@ -24,9 +26,10 @@ public final class ConfigValues {
    * Reads a value.
    *
    * @param type of the component
-   * @param source what errors call the file
-   * @param field what errors call the value
-   * @throws IllegalArgumentException naming these, the value, and what was expected
+   * @param source the name of the file in errors
+   * @param field the name of the value in errors
+   * @throws IllegalArgumentException if the value is wrong; the message names file, field, value
+   *     and expected value
    */
   static @Nullable Object read(Type type, JsonElement value, String source, String field) {
     if (value.isJsonNull()) {
@@ -79,7 +82,7 @@ public final class ConfigValues {
   }
 
   /**
-   * What null means where a component is never null: a pattern that no module fits.
+   * The value for a null in the file where the component is never null: an empty pattern.
    *
    * @throws IllegalArgumentException for all other types
    */
@@ -121,7 +124,7 @@ public final class ConfigValues {
     return map;
   }
 
-  /** The constant of an enum that is written so; those written by name in either case. */
+  /** The enum constant with this spelling; names are accepted in upper and lower case. */
   private static Object readChoice(Class<?> type, JsonElement value, String source, String field) {
     List<JsonElement> choices = new ArrayList<>();
     for (Object constant : type.getEnumConstants()) {
@@ -198,7 +201,10 @@ public final class ConfigValues {
     }
   }
 
-  /** Python tells 8 from 8.0: a whole number is written without a point where the default is. */
+  /**
+   * Python distinguishes 8 from 8.0, so a whole number is written without a point if the default
+   * is.
+   */
   static JsonElement inStyleOf(@Nullable JsonElement usual, JsonElement value) {
     boolean fraction = usual != null && usual.isJsonPrimitive() && usual.toString().contains(".");
     if (fraction || !value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {

@@ -11,29 +11,32 @@ public final class Configs {
 
   private Configs() {}
 
-  /** A config whose every field has the default that {@code adapter_config.json} beside it says. */
+  /**
+   * A config with the defaults of the resource {@code adapter_config.json} in its class's package.
+   */
   public static <C extends PeftConfig> C withDefaults(Class<C> type) {
     return ConfigJson.withDefaults(type);
   }
 
   /**
-   * Reads a config whose defaults lie beside its class, in adapter_config.json.
+   * Reads a config. Missing fields get the defaults of the resource adapter_config.json in the
+   * class's package.
    *
-   * @param source what errors call the file
-   * @throws UnsupportedMethodException if a field that the record lacks has another value there
+   * @param source the name of the file in errors
+   * @throws UnsupportedMethodException if a field that the record lacks does not have its default
    */
   public static <C extends PeftConfig> C read(Class<C> type, JsonObject json, String source) {
     return ConfigJson.read(type, json, source);
   }
 
   /**
-   * A value that a config may leave open and the model knows.
+   * Settles a value that the model determines and that a config may leave open.
    *
    * @param field its name in adapter_config.json
-   * @param present what the config has; null where it leaves the value open
-   * @param value what the model has
+   * @param present the config's value; null if it leaves the value open
+   * @param value the model's value
    * @return the model's value
-   * @throws IllegalArgumentException if the config has another
+   * @throws IllegalArgumentException if the config has another value
    */
   public static <T> T settle(
       Class<? extends PeftConfig> config, String field, @Nullable T present, T value) {
@@ -46,16 +49,20 @@ public final class Configs {
     return value;
   }
 
-  /** A pattern's copy, which keeps the order: the first pattern that fits a module counts. */
+  /**
+   * A copy of a pattern map that keeps its order. The order matters: the first expression that
+   * matches a module counts.
+   */
   public static <T> Map<String, T> inOrder(Map<String, T> pattern) {
     return Collections.unmodifiableMap(new LinkedHashMap<>(pattern));
   }
 
   /**
-   * What a pattern such as {@code rank_pattern} says of a module.
+   * A module's value in a pattern map such as {@code rank_pattern}.
    *
-   * @param pattern values by regular expression over endings of names; the first that fits counts
-   * @param otherwise the value of modules that none fits
+   * @param pattern values by regular expression over the ends of module names; the first match
+   *     counts
+   * @param otherwise the value of a module that no expression matches
    */
   public static <T> T ofModule(Map<String, T> pattern, String module, T otherwise) {
     return pattern.entrySet().stream()
@@ -69,7 +76,7 @@ public final class Configs {
         .orElse(otherwise);
   }
 
-  /** Checks the values in a config's constructor. */
+  /** Starts the checks of a config's constructor. */
   public static ConfigCheck check(Class<? extends PeftConfig> config) {
     return new ConfigCheck(config);
   }
@@ -78,8 +85,9 @@ public final class Configs {
    * Checks one value.
    *
    * @param field its name in adapter_config.json
-   * @param expected what it should have been
-   * @throws IllegalArgumentException naming all of these, if it is not fine
+   * @param expected the expected value, for the message
+   * @throws IllegalArgumentException if the condition is false; the message names config, field,
+   *     value and expected value
    */
   public static void require(
       boolean fine,
@@ -93,10 +101,10 @@ public final class Configs {
   }
 
   /**
-   * The error of a wrong value.
+   * The error for a wrong value.
    *
    * @param field its name in adapter_config.json
-   * @param expected what it should have been
+   * @param expected the expected value, for the message
    */
   public static IllegalArgumentException error(
       Class<? extends PeftConfig> config, String field, @Nullable Object value, String expected) {

@@ -1,16 +1,16 @@
 package io.github.peft4j.config;
 
 /**
- * An enum in a config whose constants {@code adapter_config.json} does not call by their names,
- * such as one of {@code true}, {@code "mini"} and {@code false}. Reading and writing such a field,
- * and saying what it may be, follows from the values.
+ * An enum in a config whose constants have other values in {@code adapter_config.json} than their
+ * names, such as {@code true}, {@code "mini"} and {@code false}. Reading, writing and error
+ * messages use these values.
  */
 public interface JsonChoice {
 
-  /** The constant as it stands in the file: a {@code Boolean}, {@code String} or {@code Number}. */
+  /** The constant's value in the file: a {@code Boolean}, {@code String} or {@code Number}. */
   Object json();
 
-  /** Whether a file may write a text in upper or lower case. */
+  /** Whether a string in the file may be in upper or lower case. */
   default boolean ignoresCase() {
     return false;
   }

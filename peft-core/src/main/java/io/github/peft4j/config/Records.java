@@ -11,7 +11,9 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Records by the names of their fields: components, or those of their {@link ConfigPart}s. */
+/**
+ * Access to records by field name. A field is a component, or a component of a {@link ConfigPart}.
+ */
 public final class Records {
 
   private Records() {}
@@ -24,9 +26,9 @@ public final class Records {
   }
 
   /**
-   * A record whose fields have these values.
+   * Creates a record with these field values.
    *
-   * @throws RuntimeException what its constructor throws
+   * @throws RuntimeException if the constructor throws it
    */
   public static <C> C of(Class<C> type, Function<String, @Nullable Object> values) {
     RecordComponent[] components = type.getRecordComponents();

@@ -9,12 +9,12 @@ import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which modules a method rewrites, as Hugging Face PEFT's {@code target_modules}: a list of name
- * suffixes, a regular expression that matches whole names, or {@code all-linear}.
+ * The modules that a method rewrites, like Hugging Face PEFT's {@code target_modules}: a list of
+ * name suffixes, a regular expression that matches full names, or {@code all-linear}.
  */
 public final class TargetModules {
 
-  /** PEFT's word for every linear module but the output layer. */
+  /** PEFT's name for all linear modules except the output layer. */
   public static final String ALL_LINEAR = "all-linear";
 
   private final @Nullable List<String> suffixes;
@@ -26,17 +26,19 @@ public final class TargetModules {
   }
 
   /**
-   * Modules whose name ends in one of these, as whole name parts: {@code q_proj}; none for none.
+   * Modules whose name ends in one of these suffixes. Suffixes match whole name parts: {@code
+   * q_proj} does not match {@code my_q_proj}. An empty list selects no module.
    */
   public static TargetModules of(List<String> suffixes) {
     return new TargetModules(List.copyOf(suffixes), null);
   }
 
   /**
-   * Modules whose name ends in one of these, or every linear module but the output layer.
+   * Modules whose name ends in one of these suffixes, or all linear modules except the output
+   * layer.
    *
    * @param names suffixes as in {@link #of(List)}, or {@link #ALL_LINEAR} alone
-   * @throws IllegalArgumentException if {@link #ALL_LINEAR} is not alone
+   * @throws IllegalArgumentException if {@link #ALL_LINEAR} is given with other names
    */
   public static TargetModules of(String... names) {
     List<String> suffixes = List.of(names);
@@ -53,11 +55,11 @@ public final class TargetModules {
   }
 
   /**
-   * Targets that mean just these modules, as Hugging Face PEFT writes them: the last parts of their
-   * names, or their whole names where the last parts would mean other modules as well.
+   * Targets that select exactly these modules, as Hugging Face PEFT writes them: the last parts of
+   * their names, or full names if the last parts would also select other modules.
    *
    * @param modules some of the candidates
-   * @param candidates all that could be meant
+   * @param candidates all modules that could be selected
    */
   public static TargetModules naming(Collection<String> modules, Collection<String> candidates) {
     TargetModules endings =
@@ -66,7 +68,7 @@ public final class TargetModules {
     return meant == modules.size() ? endings : of(List.copyOf(modules));
   }
 
-  /** Modules whose whole name matches, or {@code "all-linear"}. */
+  /** Modules whose full name matches a regular expression, or {@code "all-linear"}. */
   public static TargetModules matching(String expression) {
     if (!expression.equals(ALL_LINEAR)) {
       try {
@@ -85,12 +87,13 @@ public final class TargetModules {
   }
 
   /**
-   * A regular expression of a config.
+   * Compiles a regular expression of a config.
    *
-   * @param field whose value it is
-   * @param before put before it
-   * @param after put behind it
-   * @throws IllegalArgumentException naming both, if it is none
+   * @param field its name in errors
+   * @param before regular expression to prepend
+   * @param after regular expression to append
+   * @throws IllegalArgumentException if it is not a regular expression; the message names field and
+   *     value
    */
   public static Pattern pattern(String field, String before, String expression, String after) {
     try {
@@ -106,17 +109,17 @@ public final class TargetModules {
     return ALL_LINEAR.equals(expression);
   }
 
-  /** The suffixes, or null if this is an expression. */
+  /** The suffixes, or null if this is a regular expression. */
   public @Nullable List<String> suffixes() {
     return suffixes;
   }
 
-  /** The expression, or null if this is a list. */
+  /** The regular expression, or null if this is a list. */
   public @Nullable String expression() {
     return expression;
   }
 
-  /** Whether a module of this name is meant; for {@code all-linear} every name is. */
+  /** Whether a module of this name is selected; {@code all-linear} selects every name. */
   public boolean matches(String name) {
     if (suffixes != null) {
       return suffixes.stream().anyMatch(s -> name.equals(s) || name.endsWith("." + s));
@@ -124,17 +127,17 @@ public final class TargetModules {
     return isAllLinear() || (expression != null && name.matches(expression));
   }
 
-  /** Whether a list has a module's whole name. */
+  /** Whether this is a list that contains the module's full name. */
   public boolean isNamed(String name) {
     return suffixes != null && suffixes.contains(name);
   }
 
   /**
-   * Names restricted to some layers. A layer's index is the first number in a name that counts.
+   * Restricts names to some layers. A layer's index is the number right after one of the patterns
+   * or, without patterns, the first number after at least two name parts.
    *
-   * @param indices layers that are meant; null for all
-   * @param patterns name parts that stand before a layer's index, such as {@code layers}; null for
-   *     any
+   * @param indices the layers, from 0; null for all
+   * @param patterns name parts that precede a layer's index, such as {@code layers}; null for any
    */
   public static Predicate<String> inLayers(
       @Nullable List<Integer> indices, @Nullable List<String> patterns) {

@@ -3,22 +3,23 @@ package io.github.peft4j.config;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings that say which modules are changed.
+ * A config that selects modules by name.
  *
  * @param <C> the config itself
  */
 public interface TargetedConfig<C extends TargetedConfig<C>> extends PeftConfig {
 
-  /** Which modules; null to leave it to the method. */
+  /** The selected modules; null for the method's default. */
   @Nullable TargetModules targetModules();
 
-  /** A copy on these modules; null to leave them to the method. */
+  /** A copy with these target modules; null for the method's default. */
   C targetModules(@Nullable TargetModules targetModules);
 
   /**
-   * A copy on the modules whose names end so, or on every linear module but the output layer.
+   * A copy whose target modules have one of these name suffixes, or are all linear modules except
+   * the output layer.
    *
-   * @param modules name suffixes such as {@code q_proj}, or the one word {@code all-linear}
+   * @param modules name suffixes such as {@code q_proj}, or {@code all-linear} alone
    */
   default C targetModules(String... modules) {
     return targetModules(TargetModules.of(modules));

@@ -1,13 +1,17 @@
 package io.github.peft4j.config;
 
 /**
- * An adapter of a method that is not on the class path, or with a setting that is not supported.
+ * Thrown for an adapter whose method is not on the class path, or that has an unsupported setting.
  */
 public final class UnsupportedMethodException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1L;
 
-  /** With a message that names what is supported. */
+  /**
+   * Creates an exception.
+   *
+   * @param message names the supported values
+   */
   public UnsupportedMethodException(String message) {
     super(message);
   }

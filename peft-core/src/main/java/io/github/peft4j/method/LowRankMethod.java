@@ -7,17 +7,18 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A method whose layers on linear maps and embeddings are {@link io.github.peft4j.tuner.LowRank}:
- * it can hold any change of weights, up to its rank, and so a combination of adapters.
+ * A method whose layers on linear maps and embeddings are {@link io.github.peft4j.tuner.LowRank}.
+ * Its adapters can hold any change of weights up to their rank, so combinations are adapters of
+ * such a method.
  */
 public interface LowRankMethod<C extends PeftConfig> {
 
   /**
-   * A config of layers with scale 1 and nothing besides.
+   * A config of layers with scale 1, without dropout or any other extra.
    *
    * @param targets the modules
-   * @param ranks the rank of each module, by its whole name
-   * @param modulesToSave modules trained whole, or null
+   * @param ranks the rank of each module, by its full name
+   * @param modulesToSave modules whose tensors are all trained, or null for none
    */
   C ofRanks(
       TargetModules targets, Map<String, Integer> ranks, @Nullable List<String> modulesToSave);

@@ -7,12 +7,13 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.tuner.injection.Sites;
 
 /**
- * A parameter-efficient method: how a model is rewritten. Implementations are found by {@link
- * java.util.ServiceLoader}; each is one package with a config, this, and its layers.
+ * A parameter-efficient method, which rewrites sites of a model. Implementations are found by
+ * {@link java.util.ServiceLoader}. Each is one package with a config, an implementation of this
+ * interface, and layers.
  *
- * <p>A method knows no files. Hugging Face PEFT's hold each tensor under its module's name and its
- * key; where PEFT does something else, a {@link PeftLayout} says what. AdapterHub's files are the
- * business of an {@link AdapterHubMapping}.
+ * <p>A method is independent of file formats. Hugging Face PEFT stores each tensor under its
+ * module's name and its key; a {@link PeftLayout} describes a method that PEFT stores differently.
+ * An {@link AdapterHubMapping} describes AdapterHub's files of a method.
  *
  * @param <C> the method's config
  */
@@ -25,27 +26,28 @@ public interface PeftMethod<C extends PeftConfig> {
   Class<C> configType();
 
   /**
-   * The config with all that it leaves to the model, as it is to be used and saved.
+   * Fills in the settings that the config leaves open from the model. The result is used and saved.
    *
-   * @throws IllegalArgumentException if the config says otherwise than the model
+   * @throws IllegalArgumentException if a setting contradicts the model
    */
   default C complete(C config, Sites sites) {
     return config;
   }
 
   /**
-   * Rewrites the sites that the config means, with fresh layers.
+   * Puts fresh layers into the sites that the config selects.
    *
-   * @throws IllegalArgumentException if the model lacks what the method needs, saying what
+   * @throws IllegalArgumentException if the model lacks something that the method needs; the
+   *     message names it
    */
   void inject(C config, Sites sites);
 
   /**
-   * How a new adapter is active, in a composition with those that it is made on. Those are frozen:
-   * a fusion learns to mix adapters that others have trained.
+   * The composition in which a new adapter is active, by default the adapter alone. Other adapters
+   * in it are frozen: a fusion, for example, learns to mix adapters that are trained already.
    *
    * @param adapter its name
-   * @param config as completed
+   * @param config as {@link #complete} returned it
    */
   default Composition composition(String adapter, C config) {
     return Composition.of(adapter);

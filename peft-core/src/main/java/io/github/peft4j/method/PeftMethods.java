@@ -11,7 +11,7 @@ public final class PeftMethods {
 
   private static final Map<String, PeftMethod<?>> BY_TYPE = load();
 
-  /** The type of combinations of adapters that are not of low rank themselves. */
+  /** The type of a combination of adapters if none of them is of low rank. */
   private static final String LOW_RANK = "LORA";
 
   private PeftMethods() {}
@@ -60,7 +60,7 @@ public final class PeftMethods {
                             + hint()));
   }
 
-  /** A method that holds any change of weights up to a rank. */
+  /** The method that holds combinations of adapters: any change of weights up to a rank. */
   public static LowRankMethod<?> lowRank() {
     if (BY_TYPE.get(LOW_RANK) instanceof LowRankMethod<?> method) {
       return method;

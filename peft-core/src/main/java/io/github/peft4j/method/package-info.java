@@ -1,4 +1,4 @@
-/** What a parameter-efficient method is: {@link io.github.peft4j.method.PeftMethod}. */
+/** The interface of parameter-efficient methods: {@link io.github.peft4j.method.PeftMethod}. */
 @NullMarked
 package io.github.peft4j.method;
 

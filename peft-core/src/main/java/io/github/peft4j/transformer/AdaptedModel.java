@@ -3,8 +3,8 @@ package io.github.peft4j.transformer;
 import io.github.peft4j.transformer.pass.LossTargets;
 
 /**
- * A model and the adapters that it computes with: what generators, classifiers and evaluations
- * take. Which adapters those are is settled anew at the begin of each call.
+ * A model with adapters, for generators, classifiers and evaluations. Each call determines its
+ * adapters when it starts.
  */
 public interface AdaptedModel {
 
@@ -12,23 +12,23 @@ public interface AdaptedModel {
   TransformerModel base();
 
   /**
-   * Begins a call. The adapters that it computes with stay what they are until it is closed,
-   * whatever is loaded, renamed, removed or merged meanwhile.
+   * Starts a call. It computes with the same adapters until it is closed, even if adapters are
+   * loaded, renamed, removed or merged meanwhile.
    *
-   * @return the call, which the caller closes, on any thread
-   * @throws IllegalArgumentException if an adapter is not there any more
+   * @return the call, which the caller closes; any thread may close it
+   * @throws IllegalArgumentException if an adapter no longer exists
    * @throws IllegalStateException if the model is closed
    */
   ModelCall newCall();
 
-  /** How many tokens a text may have: {@link TransformerModel#room}. */
+  /** The largest number of tokens of a text, see {@link TransformerModel#room}. */
   default long room() {
     try (ModelCall call = newCall()) {
       return call.room();
     }
   }
 
-  /** How many labels count in the loss: {@link TransformerModel#count}. */
+  /** The number of labels that count in the loss, see {@link TransformerModel#count}. */
   default long count(LossTargets targets) {
     try (ModelCall call = newCall()) {
       return call.count(targets);

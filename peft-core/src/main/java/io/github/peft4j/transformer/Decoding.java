@@ -12,8 +12,8 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A batch of texts while a model writes them. What was read once stays computed: keys and values of
- * all tokens so far, and an encoder's output.
+ * A batch of texts that are being generated. Keys and values of all tokens so far and an encoder's
+ * output are cached.
  *
  * <pre>{@code
  * try (ModelCall call = model.newCall();
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>Each row computes what it would compute alone, but for rounding.
+ * <p>Each row gives the same result as it would alone, except for rounding.
  */
 public final class Decoding implements AutoCloseable {
 
@@ -50,20 +50,20 @@ public final class Decoding implements AutoCloseable {
             : PaddedRows.right(opening.source(), padId).toModel(model.manager()).released();
   }
 
-  /** How many texts are written. */
+  /** The number of texts. */
   public int rows() {
     return opening.texts().size();
   }
 
-  /** The ids that a text goes on from: its prompt's, or those that a decoder starts with. */
+  /** The ids that a text starts from: those of its prompt, or those that a decoder starts with. */
   public long[] opening(int row) {
     return opening.texts().get(row).clone();
   }
 
   /**
-   * Reads what is new and computes the logits (B, V) of each row's next token.
+   * Reads the new tokens and computes the logits (B, V) of each row's next token.
    *
-   * @throws IllegalStateException if nothing is new
+   * @throws IllegalStateException if there are no new tokens
    */
   public NDArray logits() {
     if (read) {
@@ -80,16 +80,16 @@ public final class Decoding implements AutoCloseable {
     }
   }
 
-  /** How many positions the model has left for a row, behind what was read. */
+  /** The number of positions that a row has left. */
   public long room(int row) {
     return model.maxPositions() - (end - texts.padding(row));
   }
 
   /**
-   * Adds a token to each text.
+   * Appends a token to each text.
    *
    * @param tokens by row
-   * @param open by row, whether the text goes on; the others' tokens are not read
+   * @param open by row, whether the text continues; tokens of other texts are ignored
    */
   public void append(long[] tokens, boolean[] open) {
     texts = texts.next(tokens, open);

@@ -10,8 +10,8 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 
 /**
- * A call that runs: a model and the adapters that compute, which are held until the call is closed.
- * It is made by {@link AdaptedModel#newCall} and used by one thread.
+ * A running call: a model and its adapters, which are held until the call is closed. It comes from
+ * {@link AdaptedModel#newCall} and is used by one thread at a time.
  */
 public final class ModelCall implements AutoCloseable {
 
@@ -20,9 +20,9 @@ public final class ModelCall implements AutoCloseable {
   private final Calls.Call call;
 
   /**
-   * A call.
+   * Creates a call.
    *
-   * @param call which holds the model and the adapters
+   * @param call holds the model and the adapters
    */
   public ModelCall(TransformerModel model, ActiveAdapters adapters, Calls.Call call) {
     this.model = model;
@@ -35,17 +35,17 @@ public final class ModelCall implements AutoCloseable {
     return model;
   }
 
-  /** The adapters that compute. */
+  /** The adapters of the call. */
   public ActiveAdapters adapters() {
     return adapters;
   }
 
-  /** A pass of inference with these adapters. */
+  /** A new inference pass with these adapters. */
   public Pass pass() {
     return Pass.inference(adapters);
   }
 
-  /** Logits in inference: (B, V) for a class each, (B, T, V) for tokens. */
+  /** Logits in inference, see {@link TransformerModel#logits(ModelInput, Pass)}. */
   public NDArray logits(ModelInput input) {
     try (Pass pass = pass()) {
       return model.logits(input, pass);
@@ -53,26 +53,26 @@ public final class ModelCall implements AutoCloseable {
   }
 
   /**
-   * Logits of a DJL block's input.
+   * Logits in inference for the input of a DJL block.
    *
-   * @param inputs ids (B, T), and after them mask (B, T) and segments (B, T), or what a decoder
-   *     reads (B, U)
+   * @param inputs ids (B, T); optionally a mask (B, T); optionally segment ids (B, T) or, for an
+   *     encoder-decoder, the decoder's input ids (B, U)
    */
   public NDList logits(NDList inputs) {
     return new NDList(logits(model.input(inputs)));
   }
 
-  /** Begins to write a text for each prompt: {@link TransformerModel#decode}. */
+  /** Starts generating a text for each prompt, see {@link TransformerModel#decode}. */
   public Decoding decode(List<long[]> prompts, long padId) {
     return model.decode(prompts, padId, adapters);
   }
 
-  /** How many tokens a text may have: {@link TransformerModel#room}. */
+  /** The largest number of tokens of a text, see {@link TransformerModel#room}. */
   public long room() {
     return model.room(adapters);
   }
 
-  /** How many labels count in the loss: {@link TransformerModel#count}. */
+  /** The number of labels that count in the loss, see {@link TransformerModel#count}. */
   public long count(LossTargets targets) {
     return model.count(targets, adapters);
   }

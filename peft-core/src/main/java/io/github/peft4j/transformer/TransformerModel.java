@@ -37,11 +37,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A frozen transformer with a task head: a DJL block whose parts have Hugging Face's module names.
+ * A frozen transformer with a task head: a DJL block whose child blocks have Hugging Face's module
+ * names.
  *
- * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T) and segment ids (B, T) (an
- * encoder-decoder: the decoder's tokens (B, U)), and gives logits. It knows nothing of adapters:
- * those that compute come with each {@link Pass}. Any number of threads may use it.
+ * <p>As a DJL block it takes token ids (B, T), optionally a mask (B, T), and optionally segment ids
+ * (B, T) or, for an encoder-decoder, the decoder's input ids (B, U). It returns logits. It does not
+ * refer to adapters: each {@link Pass} brings them. Any number of threads may use it.
  */
 public final class TransformerModel extends NamedBlock implements AdaptedModel, AutoCloseable {
 
@@ -72,10 +73,10 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   private final Calls.Resource resource;
 
   /**
-   * Hugging Face's names.
+   * Hugging Face's names of a model.
    *
-   * @param architecture the class of the model with its head, such as {@code LlamaForCausalLM}
-   * @param bodyPrefix what the names of the body's modules begin with, such as {@code "model."}
+   * @param architecture the class of the model with head, such as {@code LlamaForCausalLM}
+   * @param bodyPrefix the prefix of names of the body's modules, such as {@code "model."}
    */
   public record Names(String architecture, String bodyPrefix) {}
 
@@ -102,8 +103,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * The last hidden state (B, T, D); (n · B, T, D) where the pass's composition runs the batch
-   * through n adapters in parallel.
+   * The last hidden state (B, T, D), or (n · B, T, D) if the composition has n adapters in
+   * parallel.
    */
   public NDArray hidden(ModelInput input, Pass pass) {
     return hiddenOfReplicas(repeated(input, pass), pass);
@@ -119,7 +120,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return body.forward(input, pass);
   }
 
-  /** This model: its calls compute without adapters. */
+  /** Returns this model, whose calls compute without adapters. */
   @Override
   public TransformerModel base() {
     return this;
@@ -132,10 +133,10 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Begins a call.
+   * Starts a call.
    *
-   * @param resources what the adapters' tensors belong to
-   * @return nothing if one of them is gone
+   * @param resources the resources that hold the adapters' tensors
+   * @return empty if a resource is retired
    * @throws IllegalStateException if the model is closed
    */
   public Optional<ModelCall> newCall(ActiveAdapters adapters, List<Calls.Resource> resources) {
@@ -148,17 +149,17 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return call.map(held -> new ModelCall(this, adapters, held));
   }
 
-  /** The calls that run on this model. */
+  /** The running calls of this model. */
   public Calls calls() {
     return calls;
   }
 
-  /** What every call uses; who owns it has the model for himself. */
+  /** The resource that every call uses. A call that owns it has exclusive access to the model. */
   public Calls.Resource resource() {
     return resource;
   }
 
-  /** Logits of the frozen model in inference: (B, V) for a class each, (B, T, V) for tokens. */
+  /** Logits of the frozen model in inference, see {@link #logits(ModelInput, Pass)}. */
   public NDArray logits(ModelInput input) {
     try (ModelCall call = newCall()) {
       return call.logits(input);
@@ -166,9 +167,10 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Logits of a pass of inference.
+   * Logits in inference: (B, classes) for sequence classification, (B, T, classes) for token
+   * classification, (B, T, V) for a causal language model, (B, U, V) for an encoder-decoder.
    *
-   * @throws IllegalArgumentException if an id is none of the model's, or if there are more tokens
+   * @throws IllegalArgumentException if an id is not in the vocabulary, or if there are more tokens
    *     than positions
    */
   public NDArray logits(ModelInput input, Pass pass) {
@@ -183,17 +185,17 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Logits for the token after the last one, in inference: (B, V). Only the last position goes
-   * through the head, so that a long prompt costs no logits that nobody reads.
+   * Logits (B, V) in inference for the token after the last one. The head computes the last
+   * position only, which saves time and memory with long prompts.
    *
-   * @param input ids (B, T), padded on the left if at all
-   * @param pass of inference; its cache, if it has one, holds the input's positions afterwards
+   * @param input ids (B, T); any padding is on the left
+   * @param pass an inference pass; its cache, if it has one, holds the input's positions afterwards
    */
   public NDArray nextLogits(ModelInput input, Pass pass) {
     return nextOfReplicas(repeated(input, pass), pass);
   }
 
-  /** {@link #nextLogits} of a batch that is replicated already. */
+  /** Like {@link #nextLogits}, for a batch that is replicated already. */
   NDArray nextOfReplicas(ModelInput input, Pass pass) {
     return Autograd.without(
         () -> {
@@ -205,13 +207,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Begins to write a text for each prompt. Adapters in parallel write a text each for all prompts:
-   * the first adapter's come first, then the second's, …
+   * Starts generating a text for each prompt. With adapters in parallel, each adapter generates a
+   * text for every prompt: first the texts of the first adapter, then those of the second, …
    *
-   * @param prompts one at least, of ids, one at least in each: to be gone on from, or for an
-   *     encoder to read
-   * @param padId fills short rows
-   * @param adapters that compute; they have to live as long as the decoding
+   * @param prompts at least one prompt of at least one id each; a decoder continues it, an encoder
+   *     reads it
+   * @param padId the id that pads short rows
+   * @param adapters the adapters; they have to live as long as the decoding
    */
   public Decoding decode(List<long[]> prompts, long padId, ActiveAdapters adapters) {
     if (prompts.isEmpty() || prompts.stream().anyMatch(ids -> ids.length == 0)) {
@@ -228,7 +230,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Refuses what a closed model cannot do.
+   * Checks that the model is open.
    *
    * @throws IllegalStateException if the model is closed
    */
@@ -243,34 +245,34 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return head;
   }
 
-  /** The config file. */
+  /** The model's config.json. */
   public ModelConfig config() {
     return config;
   }
 
-  /** What the model is for. */
+  /** The model's task. */
   public Task task() {
     return task;
   }
 
-  /** Where the model lies. */
+  /** The device that holds the model. */
   public Device device() {
     return manager.getDevice();
   }
 
-  /** What the model computes in. */
+  /** The precision that the model computes in. */
   public Precision precision() {
     return precision;
   }
 
-  /** Owner of the model's arrays; arrays for its input may be made from it. */
+  /** The manager of the model's arrays, which can also create input arrays. */
   public NDManager manager() {
     return manager;
   }
 
   /**
-   * The largest number of tokens, virtual ones included; a million if positions are relative, which
-   * have no end.
+   * The largest number of tokens, virtual ones included. It is one million if positions are
+   * relative, which have no limit.
    */
   public long maxPositions() {
     return body.stacks().stream().anyMatch(Stack::isRelative)
@@ -279,9 +281,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * How many tokens a text may have: the positions that adapters leave.
+   * The largest number of tokens of a text: the positions that adapters leave.
    *
-   * @throws IllegalArgumentException if their virtual tokens leave none
+   * @throws IllegalArgumentException if virtual tokens leave no position
    */
   public long room(ActiveAdapters adapters) {
     long virtual =
@@ -299,11 +301,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * The id to pad texts with: {@code pad_token_id} of config.json, by which a decoder that
-   * classifies texts finds their ends.
+   * The id that pads texts: {@code pad_token_id} of config.json. A decoder that classifies texts
+   * finds the ends of texts by it.
    *
-   * @param otherwise the id if config.json has none, or none of the vocabulary: the tokenizer's. If
-   *     that is none of the vocabulary either, 0 is taken, as what is masked may be anything
+   * @param otherwise the tokenizer's id, used if config.json has none in the vocabulary. If this id
+   *     is not in the vocabulary either, the result is 0: padding is masked, so any id works
    */
   public long padId(long otherwise) {
     long size = config.size("vocab_size");
@@ -314,10 +316,10 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * What an encoder-decoder's decoder reads while it learns to write these labels: the start token
-   * and all labels but the last.
+   * The input ids of an encoder-decoder's decoder in training: the start token and all labels
+   * except the last.
    *
-   * @param labels [B][U], {@link LossTargets#IGNORED} where none counts
+   * @param labels [B][U], {@link LossTargets#IGNORED} for tokens without a label
    */
   public long[][] shiftRight(long[][] labels) {
     long start = config.tokenId("decoder_start_token_id");
@@ -333,8 +335,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * How many labels count in the loss. A language model predicts each from what stands before it:
-   * the first of a row counts if adapters put virtual tokens in front.
+   * The number of labels that count in the loss. A language model predicts each token from those
+   * before it, so the first label of a row counts only if adapters prepend virtual tokens.
    */
   public long count(LossTargets targets, ActiveAdapters adapters) {
     List<Stack> stacks = body.stacks();
@@ -344,8 +346,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   /**
    * Resolves a composition.
    *
-   * @param layers of each adapter that it names
-   * @throws IllegalArgumentException if they cannot be composed so, saying which
+   * @param layers the layers of each adapter in the composition, by adapter name
+   * @throws IllegalArgumentException if layers cannot be composed in this way; the message names
+   *     them
    */
   public ActiveAdapters resolve(Composition composition, Map<String, AdapterLayers> layers) {
     ActiveAdapters active = ActiveAdapters.of(composition, layers, allSites);
@@ -353,16 +356,16 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return active;
   }
 
-  /** The frozen tensors by their names in the checkpoint; a tied one stands once. */
+  /** The frozen tensors, in the model's order. A tied tensor occurs once. */
   public Stream<ParameterSite> parameters() {
     return sites().filter(ParameterSite.class::isInstance).map(ParameterSite.class::cast);
   }
 
   /**
-   * Weights that share another's memory, and have to be stored apart once adapters are merged into
-   * one of the two.
+   * Weights that share another weight's memory and have to be saved separately once adapters are
+   * merged into one of the two.
    *
-   * @param changes whether a tensor is no longer what it was
+   * @param changes whether merging changes a tensor
    */
   public Stream<ParameterSite> untied(Predicate<ParameterSite> changes) {
     return sites()
@@ -376,22 +379,24 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
         .map(LinearSite::weight);
   }
 
-  /** Hugging Face's name of the model with its head: {@code LlamaForCausalLM}. */
+  /** The class of the model with head in transformers, such as {@code LlamaForCausalLM}. */
   public String architecture() {
     return names.architecture();
   }
 
-  /** What the names of the body's modules begin with, {@code "model."}; empty for some families. */
+  /**
+   * The prefix of names of the body's modules, such as {@code "model."}; empty for some families.
+   */
   public String bodyPrefix() {
     return names.bodyPrefix();
   }
 
-  /** Number of elements of the frozen tensors, shared ones counted once. */
+  /** The number of elements of the frozen tensors; shared tensors count once. */
   public long size() {
     return parameters().mapToLong(parameter -> parameter.shape().size()).sum();
   }
 
-  /** The site of this class and name, or null. */
+  /** The site with this class and name, or null. */
   public <S extends Site<?, ?>> @Nullable S site(Class<S> type, String name) {
     return sites()
         .filter(type::isInstance)
@@ -409,7 +414,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     }
   }
 
-  /** A DJL block's input. */
+  /** Converts the input of a DJL block. */
   ModelInput input(NDList inputs) {
     if (inputs.isEmpty() || inputs.size() > 3) {
       throw new IllegalArgumentException(
@@ -428,9 +433,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Closes the model when the calls that run have ended; later ones are refused.
+   * Closes the model after running calls have ended; later calls are refused.
    *
-   * @throws IllegalStateException if a call of this thread runs, which it would wait for
+   * @throws IllegalStateException if this thread is within a call
    */
   @Override
   public void close() {

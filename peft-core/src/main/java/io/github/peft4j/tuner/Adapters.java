@@ -2,22 +2,22 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 
-/** The adapters of a forward pass, as a site sees them. */
+/** The adapters of a forward pass, in the view of a site. */
 public interface Adapters {
 
   /**
-   * What a site computes with them.
+   * The computation of a site with these adapters.
    *
-   * @param site asks, and is known by its identity
-   * @param base what the frozen model computes there
+   * @param site the site, compared by identity
+   * @param base the frozen model's computation there
    * @return {@code base} itself if no adapter rewrites the site
    */
   <I, O> Computation<I, O> computation(Object site, Computation<I, O> base);
 
   /**
-   * The tensor that a pass computes with in place of a frozen one.
+   * The tensor that the pass uses for a frozen one.
    *
-   * @param parameter the tensor's site, which is known by its identity
+   * @param parameter the tensor's site, compared by identity
    * @param frozen the tensor of the frozen model
    * @return {@code frozen} itself if no adapter is merged into it
    */

@@ -60,7 +60,7 @@ public final class ArrayRows implements Joining<NDArray> {
         : NARROW.call(value, Tensors.scalar(rows.get(0)), Tensors.scalar(rows.count()));
   }
 
-  /** Null stays null. */
+  /** Selects rows; null stays null. */
   public @Nullable NDArray selectIfAny(@Nullable NDArray value, Rows rows) {
     return value == null ? null : select(value, rows);
   }

@@ -8,13 +8,13 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rows of the batch are computed: what part of each split they are, and which row each item
- * of an input stands for. Items are rows but where the loss is computed: there the head sees tokens
- * that have a label, each of some row.
+ * The rows of the batch that are computed: their part of each split, and the row of each item of an
+ * input. Items are rows, except in the loss: there the head's items are the labelled tokens,
+ * several of which may belong to one row.
  */
 public final class BatchRows {
 
-  /** A whole batch, whose items are rows. */
+  /** The whole batch, with rows as items. */
   public static final BatchRows ALL = new BatchRows(null, 0, Map.of());
 
   private final long @Nullable [] rowOf;
@@ -24,9 +24,9 @@ public final class BatchRows {
   /**
    * Some rows.
    *
-   * @param rowOf the row of each item, or null where items are rows
-   * @param batch how many rows there are; 0 where items are rows
-   * @param parts the part of each split that is computed
+   * @param rowOf the row of each item, or null if items are rows
+   * @param batch number of rows; 0 if items are rows
+   * @param parts the computed part of each split
    */
   private BatchRows(long @Nullable [] rowOf, long batch, Map<Object, Integer> parts) {
     this.rowOf = rowOf;
@@ -35,38 +35,38 @@ public final class BatchRows {
   }
 
   /**
-   * The same where items stand for rows of a batch.
+   * A copy for items that belong to rows of a batch.
    *
    * @param rowOf the row of each item
-   * @param batch how many rows the batch has
+   * @param batch number of rows of the batch
    */
   public BatchRows standingFor(long[] rowOf, long batch) {
     return new BatchRows(rowOf, batch, parts);
   }
 
-  /** The part of a split that is computed, or null if the rows are still whole. */
+  /** The computed part of a split, or null if the rows have not been split by it. */
   public @Nullable Integer partOf(Object split) {
     return parts.get(split);
   }
 
-  /** The same with the row of each of so many items known: where items are rows, itself. */
+  /** A copy in which the row of each item is known. If items are rows, item i is row i. */
   public BatchRows of(long items) {
     if (rowOf == null) {
       return new BatchRows(LongStream.range(0, items).toArray(), items, parts);
     }
     if (rowOf.length != items) {
       throw new IllegalStateException(
-          items + " items where " + rowOf.length + " were said to be computed");
+          items + " items, but " + rowOf.length + " were to be computed");
     }
     return this;
   }
 
-  /** How many rows there are, once known. */
+  /** The number of rows, once known. */
   public long batch() {
     return batch;
   }
 
-  /** The items whose row is in this part of the batch, once known. */
+  /** The items whose rows are in a part of the batch, once known. */
   public Rows items(int[] partOf, int part) {
     return Rows.of(items(requireNonNull(rowOf), partOf, part));
   }
@@ -77,7 +77,7 @@ public final class BatchRows {
   }
 
   /**
-   * One part of these rows alone.
+   * Only one part of these rows.
    *
    * @param partOf the part of each row
    */

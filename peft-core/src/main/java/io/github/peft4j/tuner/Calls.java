@@ -10,13 +10,13 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The calls that run on a model, and what each of them uses. Any number of calls share a resource
- * (an adapter, the model itself); one may own it, to change it, while no other uses it. A resource
- * that is retired is freed when the last call that uses it ends.
+ * The running calls of a model and the resources that each of them uses. Any number of calls can
+ * share a resource (an adapter or the model itself). One call can own it exclusively to change it.
+ * A retired resource is freed when the last call that uses it ends.
  *
- * <p>A call gets all that it uses at once or waits for all, in the order in which calls came, so
- * that no call waits forever. A call within another of the same thread does not queue behind those
- * that wait for the outer one. One that would have to wait for its own thread is refused.
+ * <p>A call gets all its resources at once or waits for all of them, in the order of arrival, so
+ * that no call waits forever. A call within another call of the same thread does not queue after
+ * calls that wait for the outer one. A call that would have to wait for its own thread is refused.
  */
 public final class Calls {
 
@@ -24,7 +24,9 @@ public final class Calls {
   private final List<Call> waiting = new ArrayList<>();
   private final List<Hold> holds = new ArrayList<>();
 
-  /** Something that calls use: freed when it is retired and no call uses it any more. */
+  /**
+   * Something that calls use. It is freed after it has been retired and no call uses it any more.
+   */
   public static final class Resource {
 
     private final String name;
@@ -37,7 +39,7 @@ public final class Calls {
       this.free = free;
     }
 
-    /** Whether no new call may use it. */
+    /** Whether new calls are refused. */
     public boolean isRetired() {
       return retired;
     }
@@ -48,7 +50,7 @@ public final class Calls {
     }
   }
 
-  /** A call, from its begin to its end. */
+  /** A call, from its start to its end. */
   public final class Call implements AutoCloseable {
 
     private final Set<Resource> used;
@@ -81,7 +83,7 @@ public final class Calls {
       return owned == null ? used.stream() : Stream.concat(used.stream(), Stream.of(owned));
     }
 
-    /** Ends the call, on whatever thread. */
+    /** Ends the call; any thread may do so. */
     @Override
     public void close() {
       List<Resource> free;
@@ -97,7 +99,7 @@ public final class Calls {
   }
 
   /**
-   * A resource of this model's calls.
+   * Creates a resource of this model's calls.
    *
    * @param name for messages
    * @param free frees it
@@ -107,18 +109,18 @@ public final class Calls {
   }
 
   /**
-   * Begins a call of this thread that shares resources.
+   * Starts a call of this thread that shares resources.
    *
-   * @return nothing if one of them is retired
+   * @return empty if a resource is retired
    */
   public Optional<Call> use(Collection<Resource> used) {
     return begin(new Call(Set.copyOf(used), null, Thread.currentThread()), "compute");
   }
 
   /**
-   * Holds resources, which are not freed until the hold is closed; others may own them meanwhile.
+   * Keeps resources from being freed until the hold is closed. Calls may own them meanwhile.
    *
-   * @return nothing if one of them is retired
+   * @return empty if a resource is retired
    */
   public synchronized Optional<Hold> hold(Collection<Resource> held) {
     if (held.stream().anyMatch(Resource::isRetired)) {
@@ -150,10 +152,10 @@ public final class Calls {
   }
 
   /**
-   * Begins a call of this thread that has one resource for itself, and shares others.
+   * Starts a call of this thread that owns one resource exclusively and shares others.
    *
    * @param purpose for messages: {@code train adapter 'a'}
-   * @return nothing if one of them is retired
+   * @return empty if a resource is retired
    * @throws IllegalStateException if another call of this thread uses it
    */
   public Optional<Call> own(Resource owned, Collection<Resource> used, String purpose) {
@@ -194,7 +196,7 @@ public final class Calls {
         || (!nested && waiting.stream().takeWhile(other -> other != call).anyMatch(call::excludes));
   }
 
-  /** What this thread owns it may use within; what it uses it cannot own. */
+  /** A thread may use what it owns, but it cannot own what it uses: it would wait for itself. */
   private void requireNotItself(Call call, String purpose) {
     Resource owned = call.owned;
     if (owned != null
@@ -210,8 +212,8 @@ public final class Calls {
   }
 
   /**
-   * Has no new call use a resource, and frees it when the last of those that do has ended. Waits
-   * for nobody.
+   * Refuses new calls of a resource and frees it when the last running one has ended. Does not
+   * wait.
    */
   public void retire(Resource resource) {
     boolean free;

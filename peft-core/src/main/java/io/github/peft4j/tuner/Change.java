@@ -3,8 +3,8 @@ package io.github.peft4j.tuner;
 /**
  * One adapter's change of a computation.
  *
- * @param <I> what goes in
- * @param <O> what comes out
+ * @param <I> the input
+ * @param <O> the output
  */
 @FunctionalInterface
 public interface Change<I, O> {
@@ -12,7 +12,7 @@ public interface Change<I, O> {
   /**
    * Computes the output with this change.
    *
-   * @param base the computation without it
+   * @param base the computation without the change
    */
   O forward(I input, Forward<I, O> base);
 }

@@ -1,10 +1,10 @@
 package io.github.peft4j.tuner;
 
 /**
- * One computation of a model: what a site does in a forward pass, with or without adapters.
+ * One computation of a model, such as that of a site with or without adapters.
  *
- * @param <I> what goes in
- * @param <O> what comes out
+ * @param <I> the input
+ * @param <O> the output
  */
 @FunctionalInterface
 public interface Computation<I, O> {

@@ -3,8 +3,8 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 
 /**
- * Declares the tensors of a {@link TunerLayer}: what the layer hands to the parts that it is made
- * of, such as a pair of factors or an encoder, which declare the tensors that are theirs.
+ * Declares tensors of a {@link TunerLayer}. A layer passes this object to its parts, such as a pair
+ * of factors or an encoder, which declare their own tensors with it.
  */
 public final class Declarations {
 

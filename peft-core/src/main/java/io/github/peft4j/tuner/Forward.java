@@ -1,12 +1,12 @@
 package io.github.peft4j.tuner;
 
 /**
- * A computation bound to the forward pass that runs: what a layer calls {@code base}.
+ * A computation bound to the current forward pass: the {@code base} of a layer.
  *
- * @param computation what is computed
+ * @param computation the computation
  * @param context of the pass
- * @param <I> what goes in
- * @param <O> what comes out
+ * @param <I> the input
+ * @param <O> the output
  */
 public record Forward<I, O>(Computation<I, O> computation, ForwardContext context) {
 

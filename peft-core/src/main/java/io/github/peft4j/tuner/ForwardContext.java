@@ -4,28 +4,27 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Tape;
 
 /**
- * What one forward pass computes with: which adapters, for which rows of the batch, and what holds
- * for the whole pass. It is handed from site to site, so that several passes of one model do not
- * know of each other.
+ * The state of one forward pass: its adapters, the rows of the batch, and values of the whole pass.
+ * Sites pass it on to each other, so that several passes of one model are independent.
  */
 public interface ForwardContext {
 
-  /** The adapters that compute. */
+  /** The adapters of the pass. */
   Adapters adapters();
 
-  /** Which rows of the batch are computed, where a composition sends rows different ways. */
+  /** The rows that are computed, if a composition uses different adapters for different rows. */
   BatchRows rows();
 
-  /** The same pass for other rows. */
+  /** The same pass with other rows. */
   ForwardContext of(BatchRows rows);
 
-  /** Whether a training step is running: dropout is on. */
+  /** Whether this is a training step, so that dropout applies. */
   boolean isTraining();
 
-  /** Whether queries may see nothing at all: padding on the left of a stack that is causal. */
+  /** Whether some queries are fully masked, as with padding on the left in a causal stack. */
   boolean hasFullyMaskedQueries();
 
-  /** The value of this pass, computed before the first layer. */
+  /** The value of a shared tensor in this pass, computed before the first layer. */
   NDArray value(SharedTensor shared);
 
   /** How the segments of this pass are run. */

@@ -3,13 +3,13 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import org.jspecify.annotations.Nullable;
 
-/** A layer whose effect on a linear or embedding site can be written into the frozen weight. */
+/** A layer whose effect can be merged into the frozen weight of a linear or embedding site. */
 public interface Mergeable {
 
   /**
-   * The weight that makes the plain site compute what the site with this layer computes.
+   * The weight with which the plain site computes the same as the site with this layer.
    *
-   * @param weight the site's present weight, as stored, in FLOAT32 or wider
+   * @param weight the site's current weight, as stored, in FLOAT32 or FLOAT64
    * @return a new tensor of the same shape
    */
   NDArray merge(NDArray weight);
@@ -17,8 +17,8 @@ public interface Mergeable {
   /**
    * The bias that goes with the merged weight of a linear site.
    *
-   * @param bias the site's present bias, in FLOAT32 or wider
-   * @return a new tensor of the same shape, or null if the bias stays as it is
+   * @param bias the site's current bias, in FLOAT32 or FLOAT64
+   * @return a new tensor of the same shape, or null if the bias does not change
    */
   default @Nullable NDArray mergeBias(NDArray bias) {
     return null;

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Two layers of one adapter at one site: what the outer one takes for the frozen computation
- * contains the inner one. Their tensors stay theirs.
+ * Two layers of one adapter at one site. The {@code base} of the outer layer contains the inner
+ * one. Each layer keeps its own tensors.
  */
 public final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
 

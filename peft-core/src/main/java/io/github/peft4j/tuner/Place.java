@@ -3,23 +3,23 @@ package io.github.peft4j.tuner;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where adapters are composed: the changes that they make to one computation, and how the inputs
- * and outputs of that computation are split and joined by rows of the batch.
+ * A computation at which adapters are composed: the adapters' changes of it, and how its inputs and
+ * outputs are split and joined by rows of the batch.
  *
- * @param <I> what goes in
- * @param <O> what comes out
+ * @param <I> the input
+ * @param <O> the output
  */
 public interface Place<I, O> {
 
-  /** What the computation is called. */
+  /** The computation's name, for messages. */
   String name();
 
-  /** An adapter's change of the computation, or null if it makes none. */
+  /** An adapter's change of the computation, or null if it has none. */
   @Nullable Change<I, O> change(String adapter);
 
   /**
-   * Whether the computation itself reads tensors that an adapter changes: a linear map does, whose
-   * weight is trained.
+   * Whether the computation itself reads tensors that an adapter changes, such as a linear map with
+   * a trained weight.
    */
   default boolean reads(String adapter) {
     return false;
@@ -31,7 +31,7 @@ public interface Place<I, O> {
   /** How outputs are split and joined. */
   Joining<O> outputs();
 
-  /** Whether any of these adapters makes a difference here. */
+  /** Whether any of these adapters changes the computation. */
   default boolean concerns(Iterable<String> adapters) {
     for (String adapter : adapters) {
       if (change(adapter) != null || reads(adapter)) {

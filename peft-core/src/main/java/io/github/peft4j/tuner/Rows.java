@@ -2,7 +2,7 @@ package io.github.peft4j.tuner;
 
 import java.util.stream.LongStream;
 
-/** Some rows of a batch, by their numbers from 0 on. */
+/** Some rows of a batch, by their indices from 0. */
 public final class Rows {
 
   private final long[] numbers;
@@ -11,27 +11,27 @@ public final class Rows {
     this.numbers = numbers;
   }
 
-  /** These rows. */
+  /** Rows with these indices. */
   public static Rows of(LongStream numbers) {
     return new Rows(numbers.toArray());
   }
 
-  /** How many. */
+  /** The number of rows. */
   public int count() {
     return numbers.length;
   }
 
-  /** The number of the i-th of them. */
+  /** The index of the i-th of these rows. */
   public long get(int i) {
     return numbers[i];
   }
 
-  /** Their numbers. */
+  /** The indices of these rows. */
   public long[] numbers() {
     return numbers.clone();
   }
 
-  /** Whether they follow each other without a gap. */
+  /** Whether the indices are consecutive. */
   public boolean isRange() {
     for (int i = 1; i < numbers.length; i++) {
       if (numbers[i] != numbers[i - 1] + 1) {
@@ -41,7 +41,7 @@ public final class Rows {
     return numbers.length > 0;
   }
 
-  /** Where each row of 0, 1, … stands among them: the order that undoes them. */
+  /** The inverse permutation: entry i is the position of row i among these rows. */
   public Rows inverse() {
     long[] places = new long[numbers.length];
     for (int i = 0; i < numbers.length; i++) {

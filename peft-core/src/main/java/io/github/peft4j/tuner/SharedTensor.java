@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * A tensor that an adapter computes once a pass and reads at many sites: the output of a prefix
- * encoder, which every layer reads. A layer that reads one says so by {@link TunerLayer#reads}, and
- * asks the {@link ForwardContext} for its value.
+ * A tensor that an adapter computes once per pass and reads at many sites, such as the output of a
+ * prefix encoder. A layer that reads one declares it by {@link TunerLayer#reads} and gets its value
+ * from the {@link ForwardContext}.
  *
- * <p>It is computed before the first layer and enters each segment of the way back as a leaf; the
- * gradients of all segments are added up and go through the computation once, whether or not layers
- * are recomputed.
+ * <p>It is computed before the first layer and is a leaf of each segment in the backward pass. The
+ * gradients of all segments are added up and then pass through the computation once, whether or not
+ * layers are recomputed.
  */
 public final class SharedTensor {
 
@@ -19,10 +19,11 @@ public final class SharedTensor {
   private final Function<ForwardContext, NDArray> computation;
 
   /**
-   * Describes a tensor.
+   * Creates a shared tensor.
    *
-   * @param sources the trained tensors it is computed from; a layer declares them besides
-   * @param computation makes a new tensor of them, not one of them itself
+   * @param sources the trainable tensors that it is computed from; a layer has to declare them as
+   *     well
+   * @param computation computes the value; it must return a new tensor, not one of the sources
    */
   public SharedTensor(List<Trainable> sources, Function<ForwardContext, NDArray> computation) {
     this.sources = List.copyOf(sources);
@@ -34,7 +35,7 @@ public final class SharedTensor {
     return computation.apply(context);
   }
 
-  /** Whether a gradient is wanted. */
+  /** Whether a source needs a gradient. */
   boolean trains() {
     return sources.stream().anyMatch(Trainable::trains);
   }

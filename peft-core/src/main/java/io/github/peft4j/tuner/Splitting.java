@@ -1,15 +1,15 @@
 package io.github.peft4j.tuner;
 
 /**
- * How a value that has a part for each row of the batch is taken apart.
+ * Splits a value that has a part for each row of the batch.
  *
- * @param <T> the value: an array (B, …), or several
+ * @param <T> the value: one array (B, …), or several
  */
 public interface Splitting<T> {
 
-  /** B. */
+  /** The number of rows B. */
   long rows(T value);
 
-  /** Some rows of the value, in this order. */
+  /** The value's rows with these indices, in this order. */
   T select(T value, Rows rows);
 }

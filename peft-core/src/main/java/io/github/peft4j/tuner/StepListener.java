@@ -5,10 +5,11 @@ import io.github.peft4j.tuner.injection.Sites;
 import java.util.Map;
 
 /**
- * What a method does between steps: prune ranks, project, redraw a mask.
+ * A method's work between optimizer steps, such as pruning ranks, projecting, or drawing a new
+ * mask.
  *
- * <p>A method that remembers something from step to step says so in {@link #state}: checkpoints
- * hold it, and a training that goes on from one does as if it had never stopped.
+ * <p>A method that keeps state between steps returns it from {@link #state}. Checkpoints store it,
+ * so that a resumed training gives the same result as one without interruption.
  *
  * @see Sites#afterStep
  */
@@ -16,30 +17,30 @@ import java.util.Map;
 public interface StepListener {
 
   /**
-   * Called when the optimizer has updated the tensors and their gradients are still there.
+   * Called after the optimizer has updated the tensors and before their gradients are cleared.
    *
-   * @param step how many steps have been done, from 1 on
-   * @param totalSteps how many steps the training is to have
+   * @param step number of steps done, from 1
+   * @param totalSteps number of steps of the whole training
    */
   void afterStep(int step, int totalSteps);
 
   /**
-   * What is remembered from step to step, by name: the same arrays until {@link #afterTraining}, so
-   * that their values can be saved and set.
+   * The state that is kept between steps, by name. The arrays stay the same until {@link
+   * #afterTraining}, so that a checkpoint can save and restore their values.
    */
   default Map<String, NDArray> state() {
     return Map.of();
   }
 
   /**
-   * Called when the tensors and the arrays of {@link #state} have been set to what they were after
-   * a step.
+   * Called after the tensors and the arrays of {@link #state} have been restored to their values
+   * after a step.
    *
-   * @param step how many steps had been done
-   * @param totalSteps how many steps the training is to have
+   * @param step number of steps done
+   * @param totalSteps number of steps of the whole training
    */
   default void resumed(int step, int totalSteps) {}
 
-  /** Called when a training is over, however it ended: frees the arrays of {@link #state}. */
+  /** Called at the end of a training, also of a failed one. Frees the arrays of {@link #state}. */
   default void afterTraining() {}
 }

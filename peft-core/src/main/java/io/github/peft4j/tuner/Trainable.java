@@ -5,7 +5,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 
 /**
- * A tensor of an adapter: an fp32 master copy that is trained, or a buffer that is only stored.
+ * A tensor of an adapter: a trainable fp32 master copy, or a buffer that is saved but not trained.
  *
  * @see TunerLayer#trainable
  */
@@ -15,17 +15,17 @@ public final class Trainable implements AutoCloseable {
   private final NDArray value;
   private final Kind kind;
 
-  /** What becomes of a tensor. */
+  /** How a tensor is trained and saved. */
   enum Kind {
-    /** Trained, and in the adapter file. */
+    /** Trained and saved in the adapter file. */
     TRAINED,
-    /** Only stored. */
+    /** Saved in the adapter file, not trained. */
     BUFFER,
-    /** Trained on another tensor's memory, with a gradient of its own, and in the adapter file. */
+    /** Trained and saved, a view of another tensor's memory with a gradient of its own. */
     TRAINED_VIEW,
-    /** Trained, but not in Hugging Face PEFT's file: kept in one of our own beside it. */
+    /** Trained, and saved in peft4j's own file because Hugging Face PEFT's file lacks it. */
     TRAINED_BESIDE,
-    /** Only stored, and in our own file beside Hugging Face PEFT's. */
+    /** Saved in peft4j's own file, not trained. */
     BUFFER_BESIDE
   }
 
@@ -38,12 +38,12 @@ public final class Trainable implements AutoCloseable {
     }
   }
 
-  /** A tensor that is only stored. */
+  /** Creates a tensor that is saved but not trained. */
   public static Trainable buffer(String key, NDArray value) {
     return new Trainable(key, value, Kind.BUFFER);
   }
 
-  /** The name below the site's, as in the adapter file: {@code lora_A.weight}. */
+  /** The name after the site's name in the adapter file, such as {@code lora_A.weight}. */
   public String key() {
     return key;
   }
@@ -53,22 +53,25 @@ public final class Trainable implements AutoCloseable {
     return value;
   }
 
-  /** Whether it is stored with the adapter but never trained. */
+  /** Whether it is saved with the adapter but never trained. */
   public boolean isBuffer() {
     return kind == Kind.BUFFER || kind == Kind.BUFFER_BESIDE;
   }
 
-  /** Whether it shares another's memory, so that both are to be updated one after the other. */
+  /**
+   * Whether it shares another tensor's memory, so that the two have to be updated one after the
+   * other.
+   */
   public boolean isView() {
     return kind == Kind.TRAINED_VIEW;
   }
 
-  /** Whether Hugging Face PEFT's file leaves it out, so that it is stored beside. */
+  /** Whether it is saved in peft4j's own file because Hugging Face PEFT's file lacks it. */
   public boolean isBeside() {
     return kind == Kind.TRAINED_BESIDE || kind == Kind.BUFFER_BESIDE;
   }
 
-  /** Whether a gradient is wanted. */
+  /** Whether it needs a gradient. */
   boolean trains() {
     return !isBuffer() && value.hasGradient();
   }
@@ -78,14 +81,16 @@ public final class Trainable implements AutoCloseable {
     return value.getShape().size();
   }
 
-  /** Stops or resumes the collection of gradients; a buffer never collects any. */
+  /**
+   * Freezes or unfreezes the tensor: a frozen one accumulates no gradient, and a buffer never does.
+   */
   public void freeze(boolean frozen) {
     if (!isBuffer()) {
       value.setRequiresGradient(!frozen);
     }
   }
 
-  /** Sets the collected gradient to zero. */
+  /** Sets the accumulated gradient to zero. */
   public void clearGradient() {
     Autograd.clearGradient(value);
   }

@@ -3,7 +3,7 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
-/** A tensor of the model that is trained whole: its copy stands in for the frozen one. */
+/** A trainable copy of one of the model's tensors, used in place of the frozen tensor. */
 public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final Kernel LIKE =
@@ -18,8 +18,8 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   /**
    * Creates a copy.
    *
-   * @param key of the tensor; empty if it is called as the frozen one
-   * @param initial its first value, usually the frozen one's
+   * @param key of the copy; empty if it has the frozen tensor's name
+   * @param initial its initial value, usually that of the frozen tensor
    */
   public TrainableCopy(String key, NDArray initial) {
     this(key, initial, true);
@@ -28,7 +28,7 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   /**
    * Creates a copy.
    *
-   * @param trained whether it is trained; a file's value is used either way
+   * @param trained whether it is trained; if not, it is only loaded and saved
    */
   public TrainableCopy(String key, NDArray initial, boolean trained) {
     this.copy = trained ? trainable(key, initial) : buffer(key, initial);

@@ -9,12 +9,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One adapter's rewrite of one {@link Site}: the learned part of a layer.
+ * One adapter's layer at one {@link Site}.
  *
- * <p>A layer reads like its paper: {@link #forward} gets what the site gets, and {@code base},
- * which computes what the site would compute without this layer. The layer knows neither the model
- * family nor the other adapters: when several are active, {@code base} already contains those
- * before it.
+ * <p>{@link #forward} is the formula of the method's paper. It gets the site's input and {@code
+ * base}, the site's computation without this layer. The layer is independent of the model family
+ * and of other adapters. If several adapters are active, {@code base} contains those before this
+ * one.
  *
  * <pre>{@code
  * final class ScaledOutput extends TunerLayer<NDArray, NDArray> {
@@ -26,28 +26,28 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * @param <I> what the site takes
- * @param <O> what the site gives
+ * @param <I> the site's input
+ * @param <O> the site's output
  */
 public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   private final List<Trainable> trainables = new ArrayList<>();
   private final List<SharedTensor> shared = new ArrayList<>();
 
-  /** Computes the site's output with this layer in it. */
+  /** Computes the site's output with this layer. */
   @Override
   public abstract O forward(I input, Forward<I, O> base);
 
   /**
-   * What training keeps small besides the loss, as a recorded scalar; null for nothing. It counts
-   * once a step, whatever the number of batches.
+   * A regularization term that is added to the loss: a differentiable scalar, or null for none,
+   * which is the default. It is added once per optimizer step, whatever the number of batches.
    */
   public @Nullable NDArray penalty() {
     return null;
   }
 
   /**
-   * A tensor as the adapter file holds it; the tensor itself unless a layer says otherwise.
+   * A tensor in the form that the adapter file holds; by default the tensor itself.
    *
    * @param tensor one of {@link #trainables()}
    */
@@ -56,20 +56,20 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
-   * Declares a tensor that is trained.
+   * Declares a trainable tensor.
    *
-   * @param key its name below the site's in Hugging Face's file layout
-   * @param initial its value; the layer takes ownership
+   * @param key its name after the site's name in Hugging Face PEFT's file
+   * @param initial its initial value, which the layer owns from now on
    */
   protected final Trainable trainable(String key, NDArray initial) {
     return add(new Trainable(key, initial, Trainable.Kind.TRAINED));
   }
 
   /**
-   * Declares a tensor that is trained on the memory of another layer's, with a gradient and moments
-   * of its own: each change of one is a change of both.
+   * Declares a trainable tensor that shares the memory of another layer's tensor. It has its own
+   * gradient and optimizer moments; an update of either changes both.
    *
-   * @param view of the other tensor, in any order of elements
+   * @param view a view of the other tensor, for example its transpose
    */
   protected final Trainable view(String key, NDArray view) {
     return add(new Trainable(key, Autograd.detach(view), Trainable.Kind.TRAINED_VIEW));
@@ -81,34 +81,37 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
-   * Declares a tensor that is trained but that Hugging Face PEFT's file does not hold, since using
-   * the adapter does not need it: it is stored beside, so that training can go on.
+   * Declares a trainable tensor that Hugging Face PEFT's file lacks because inference does not need
+   * it. It is saved in peft4j's own file, so that training can continue.
    */
   protected final Trainable beside(String key, NDArray initial) {
     return add(new Trainable(key, initial, Trainable.Kind.TRAINED_BESIDE));
   }
 
   /**
-   * Declares a tensor that is neither trained nor in Hugging Face PEFT's file, which computes it
-   * again instead: it is stored beside, and {@link #loaded} says whether it was there.
+   * Declares a tensor that is not trained and that Hugging Face PEFT computes anew instead of
+   * saving it. It is saved in peft4j's own file; {@link #loaded} receives whether that file was
+   * there.
    */
   protected final Trainable bufferBeside(String key, NDArray value) {
     return add(new Trainable(key, value, Trainable.Kind.BUFFER_BESIDE));
   }
 
   /**
-   * Called when the tensors have been read from a folder.
+   * Called after the tensors have been read from a folder.
    *
-   * @param all whether those that are stored beside were there as well
+   * @param all whether the tensors of peft4j's own file have been read too
    */
   public void loaded(boolean all) {}
 
-  /** Declares this layer's tensors, for the parts that it is made of. */
+  /** An object with which parts of this layer declare their tensors. */
   protected final Declarations declarations() {
     return new Declarations(this);
   }
 
-  /** Declares that this layer computes with another, and so reads and trains what that does. */
+  /**
+   * Declares that this layer contains another layer, whose shared and trainable tensors it uses.
+   */
   final void includes(TunerLayer<?, ?> layer) {
     trainables.addAll(layer.trainables);
     shared.addAll(layer.shared);
@@ -119,40 +122,40 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
     return trainable;
   }
 
-  /** Declares that this layer reads a tensor that is computed once a run. */
+  /** Declares that this layer reads a tensor that is computed once per pass. */
   protected final SharedTensor reads(SharedTensor value) {
     shared.add(value);
     return value;
   }
 
-  /** What this layer reads that is computed once a run. */
+  /** The tensors that this layer reads and that are computed once per pass. */
   public final List<SharedTensor> shared() {
     return shared;
   }
 
-  /** Whether a gradient is wanted by this layer. */
+  /** Whether a tensor of this layer needs a gradient. */
   public final boolean trains() {
     return trainables.stream().anyMatch(Trainable::trains)
         || shared.stream().anyMatch(SharedTensor::trains);
   }
 
-  /** The tensors in order of declaration. */
+  /** The declared tensors, buffers included, in order of declaration. */
   public final List<Trainable> trainables() {
     return Collections.unmodifiableList(trainables);
   }
 
   /**
-   * Whether a training step is running that trains this layer: dropout is applied only then, and
-   * not in a frozen adapter that others are trained on.
+   * Whether a training step is running that trains this layer. Dropout applies only then, and not
+   * in a frozen adapter.
    */
   protected final boolean isTraining(ForwardContext context) {
     return context.isTraining() && trains();
   }
 
   /**
-   * Called when a batch of a training step begins and ends its run forwards and back: in between,
-   * tensors stay as they are, and what is made of them may be kept. No other pass computes with the
-   * layer meanwhile.
+   * Called before the forward pass and after the backward pass of each training batch. Between the
+   * two calls the tensors do not change, so values computed from them may be cached. No other pass
+   * uses the layer meanwhile.
    */
   public void onTraining(boolean training) {}
 

@@ -1,4 +1,4 @@
-/** The layers of adapters: {@link io.github.peft4j.tuner.TunerLayer} and what it is made of. */
+/** The layers of adapters: {@link io.github.peft4j.tuner.TunerLayer} and its parts. */
 @NullMarked
 package io.github.peft4j.tuner;
 

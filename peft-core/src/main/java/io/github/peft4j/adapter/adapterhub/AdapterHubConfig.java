@@ -6,21 +6,21 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What adapter_config.json of AdapterHub's library says, with what earlier releases said otherwise
- * put into the words of today's (its {@code loading.py} and {@code adapter_config.py}).
+ * Reads adapter_config.json of AdapterHub's library and converts fields of its earlier releases to
+ * today's (its {@code loading.py} and {@code adapter_config.py}).
  */
 final class AdapterHubConfig {
 
-  /** What activations were called before files had a version. */
+  /** Names of activations in files without a version. */
   private static final Map<String, String> FORMER_NAMES =
       Map.of("gelu", "gelu_new", "gelu_orig", "gelu");
 
-  /** What configs said of fusions, which are configs of their own now. */
+  /** Former fields about fusions, which have configs of their own now. */
   private static final List<String> FORMER_FIELDS = List.of("attention_type", "new_attention_norm");
 
   private AdapterHubConfig() {}
 
-  /** Whether a folder's adapter_config.json is AdapterHub's and not PEFT's. */
+  /** Whether an adapter_config.json is AdapterHub's and not PEFT's. */
   static boolean isOne(JsonObject json) {
     return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
   }
@@ -31,7 +31,7 @@ final class AdapterHubConfig {
     return AdapterHubMappings.of(text(config, "architecture"), config);
   }
 
-  /** The config proper. */
+  /** The method's config within the file. */
   static JsonObject of(JsonObject json) {
     JsonObject config = json.getAsJsonObject("config").deepCopy();
     String version = text(json, "version");
@@ -44,7 +44,7 @@ final class AdapterHubConfig {
     }
     FORMER_FIELDS.forEach(config::remove);
     JsonElement nested = config.remove("invertible_adapter");
-    boolean ofTask = text(json, "type").equals("text_task"); // these name one but have none
+    boolean ofTask = text(json, "type").equals("text_task"); // names one but has none
     if (nested != null && nested.isJsonObject() && !ofTask) {
       config.add("inv_adapter", nested.getAsJsonObject().get("block_type"));
       config.add("inv_adapter_reduction_factor", nested.getAsJsonObject().get("reduction_factor"));
@@ -52,12 +52,12 @@ final class AdapterHubConfig {
     return config;
   }
 
-  /** Releases before 1.1.0 computed LoRA as if alpha were r: what they trained is kept so. */
+  /** Releases before 1.1.0 computed LoRA as if alpha were r. Their adapters keep that scale. */
   private static boolean isScaledWrongly(String version) {
     return version.matches("adapters\\.(0|1\\.0)\\..*");
   }
 
-  /** A field's text, empty if there is none. */
+  /** A field's string, or an empty one if the field is missing. */
   static String text(JsonObject json, String field) {
     JsonElement value = json.get(field);
     return value == null || value.isJsonNull() ? "" : value.getAsString();

@@ -42,15 +42,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * An adapter's folder as AdapterHub's library {@code adapters} writes and reads it (its {@code
- * loading.py}): adapter_config.json and adapter.safetensors or pytorch_adapter.bin; and for a head
- * head_config.json and model_head.safetensors or pytorch_model_head.bin.
+ * The adapter folder of AdapterHub's library {@code adapters} (its {@code loading.py}):
+ * adapter_config.json with adapter.safetensors or pytorch_adapter.bin and, for a head,
+ * head_config.json with model_head.safetensors or pytorch_model_head.bin.
  */
 public final class AdapterHubFolder implements AdapterFormat {
 
   private static final Logger LOG = LoggerFactory.getLogger(AdapterHubFolder.class);
 
-  /** The release of the library whose files these are. */
+  /** The release of the library whose file format is written. */
   private static final String VERSION = "adapters.1.3.0";
 
   private static final String WEIGHTS = "adapter.safetensors";
@@ -59,7 +59,7 @@ public final class AdapterHubFolder implements AdapterFormat {
   private static final String HEAD = "model_head.safetensors";
   private static final String PICKLED_HEAD = "pytorch_model_head.bin";
 
-  /** What stands in the names of LoRA's tensors behind their module. */
+  /** The part after the module in names of LoRA's tensors. */
   private static final String LORAS = ".loras.";
 
   @Override
@@ -96,7 +96,7 @@ public final class AdapterHubFolder implements AdapterFormat {
         method, config, factory.commonFields(method), factory.withClassifiers(head), Map.of());
   }
 
-  /** The model's linear modules that a folder's file has tensors of. */
+  /** The model's linear modules for which a folder's file has tensors. */
   static TargetModules modules(Path folder, TransformerModel model) {
     try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
       Set<String> inFile =
@@ -115,7 +115,9 @@ public final class AdapterHubFolder implements AdapterFormat {
     }
   }
 
-  /** What its tensors are called in the files, all but the first being other names of the same. */
+  /**
+   * The names of an adapter's tensors in the files. The first name is read; the others are copies.
+   */
   private static Map<String, List<String>> names(
       Adapter adapter, AdapterHubMapping<?> mapping, String name, TransformerModel model) {
     String modelType = model.config().text("model_type", "");
@@ -131,7 +133,7 @@ public final class AdapterHubFolder implements AdapterFormat {
     return names;
   }
 
-  /** What the tensors of modules that it trains whole are called, which are the head's. */
+  /** The names of the tensors of fully trained modules, which belong to the head. */
   private static Map<String, List<String>> headNames(
       Adapter adapter, Optional<AdapterHubHead> head) {
     Map<String, String> own = head.map(AdapterHubHead::names).orElse(Map.of());
@@ -147,7 +149,9 @@ public final class AdapterHubFolder implements AdapterFormat {
     return names;
   }
 
-  /** The head of a folder, if it is one of the library's own that the model has too. */
+  /**
+   * The head of a folder, if it is one of the library's own heads and the model has an equivalent.
+   */
   static Optional<AdapterHubHead> head(Path folder, TransformerModel model) {
     return Files.exists(folder.resolve(HEAD_CONFIG))
         ? AdapterHubHead.read(JsonFile.read(folder.resolve(HEAD_CONFIG)), model)
@@ -157,8 +161,8 @@ public final class AdapterHubFolder implements AdapterFormat {
   /**
    * Sets an adapter's tensors to those of a folder.
    *
-   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place;
-   *     or if the head has other classes than the model's
+   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
+   *     listing them all; or if the head has other classes than the model
    */
   static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
     AdapterHubMapping<?> mapping = AdapterHubConfig.mapping(json);
@@ -186,7 +190,7 @@ public final class AdapterHubFolder implements AdapterFormat {
           labels.align(adapter);
         } else {
           LOG.warn(
-              "{}: the head is another one ({}) than the model's ({}): it is not loaded",
+              "{}: the head ({}) differs from the model's ({}): it is not loaded",
               folder,
               source.names(),
               head.values());

@@ -14,24 +14,24 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A head of the library's own ({@code heads/base.py}), of those that compute what a model's usual
- * head computes: for classes of texts a map of the first token, tanh and a second map, which are
- * the pooler and the classifier; one map of the pooled token; and one for classes of tokens.
+ * One of the library's own heads ({@code heads/base.py}) that computes the same as a model's usual
+ * head. For sequence classification this is a map of the first token, tanh and a second map (pooler
+ * and classifier), or one map of the pooled token. For token classification it is one map.
  *
- * @param modules the model's modules that are in it, the classifier being the last
- * @param name the head's
- * @param config what head_config.json says of it
+ * @param modules the model's modules in the head, the classifier last
+ * @param name the head's name
+ * @param config the content of head_config.json
  */
 record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) {
 
   private static final String TANH = "tanh";
 
-  /** The head that a folder's head_config.json describes, if the model has such a one. */
+  /** The head that a folder's head_config.json describes, if the model has an equivalent. */
   static Optional<AdapterHubHead> read(JsonObject json, TransformerModel model) {
     JsonElement config = json.get("config");
     String name = AdapterHubConfig.text(json, "name");
     if (config == null || !config.isJsonObject() || name.isEmpty()) {
-      return Optional.empty(); // a head of the model's class, whose names are the model's
+      return Optional.empty(); // a head of the model's class, which has the model's names
     }
     return modules(config.getAsJsonObject(), model)
         .map(of -> new AdapterHubHead(of, name, config.getAsJsonObject()));
@@ -60,7 +60,7 @@ record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) 
     return AdapterHubConfig.text(config, field).equals(value);
   }
 
-  /** The head that an adapter has which trains a model's pooler and classifier whole. */
+  /** The head of an adapter that fully trains the model's pooler and classifier. */
   static Optional<AdapterHubHead> of(Adapter adapter, TransformerModel model) {
     boolean trained =
         linear(model, Role.POOLER)
@@ -90,7 +90,7 @@ record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) 
         .findFirst();
   }
 
-  /** The numbers of a model's classes by name. */
+  /** The ids of the model's classes by name. */
   static JsonObject labels(TransformerModel model) {
     JsonObject numbers = new JsonObject();
     List<String> labels = model.task().labels();
@@ -101,8 +101,8 @@ record AdapterHubHead(List<LinearSite> modules, String name, JsonObject config) 
   }
 
   /**
-   * The names of the head's tensors in the file by those of the model's parameters. The library
-   * numbers maps, dropouts before them and activations between them.
+   * The names of the head's tensors in the file, by the names of the model's parameters. The
+   * library numbers all modules of a head: maps, dropouts before them and activations between them.
    */
   Map<String, String> names() {
     Map<String, String> names = new LinkedHashMap<>();

@@ -10,7 +10,7 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The mappings of AdapterHub's files on the class path. */
+/** The mappings on the class path. */
 final class AdapterHubMappings {
 
   private static final List<AdapterHubMapping<?>> ALL = load();
@@ -27,7 +27,7 @@ final class AdapterHubMappings {
   /**
    * The mapping of an adapter that AdapterHub's library wrote.
    *
-   * @param architecture of its config, which may be empty
+   * @param architecture the value in its config, which may be empty
    */
   static AdapterHubMapping<?> of(String architecture, JsonObject config) {
     return ALL.stream()
@@ -50,10 +50,10 @@ final class AdapterHubMappings {
   }
 
   /**
-   * The mapping that an adapter is written by.
+   * The mapping by which an adapter is written.
    *
-   * @throws UnsupportedMethodException if AdapterHub's library does not have its method in this
-   *     form
+   * @throws UnsupportedMethodException if AdapterHub's library does not have its method, or not
+   *     with its settings
    */
   static AdapterHubMapping<?> toWrite(Adapter adapter) {
     Optional<AdapterHubMapping<?>> found =

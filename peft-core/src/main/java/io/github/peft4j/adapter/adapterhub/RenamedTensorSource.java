@@ -15,17 +15,17 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
- * Tensors of AdapterHub's files under the names that peft4j knows them by. An adapter saved from a
- * model without a head lacks the model's own prefix ({@code bert.}), one saved from a model with
- * the library's heads may have one more ({@code transformer.}); all are found. Tensors that nobody
- * asked for keep their names. Names of the library's first releases stand for today's.
+ * Tensors of AdapterHub's files under peft4j's names. An adapter saved from a model without a head
+ * lacks the model's own prefix ({@code bert.}). One saved from a model with the library's heads may
+ * have another prefix ({@code transformer.}). Both are found, as are names of the library's first
+ * releases. Other tensors keep their names.
  */
 final class RenamedTensorSource implements TensorSource {
 
-  /** Every attention of the library lists the prefixes that all of them share once more. */
+  /** The shared prefixes of prefix tuning, which every attention of the library lists again. */
   private static final String COPY = ".prefix_tuning.pool.";
 
-  /** A module of the first releases, as the library renames it. */
+  /** A module name of the first releases, which the library renames when it loads them. */
   private static final Pattern FORMER =
       Pattern.compile(
           "(?:attention|layer)_text_(?:task|lang)_(adapters)|invertible_lang_(adapters)");
@@ -36,7 +36,7 @@ final class RenamedTensorSource implements TensorSource {
   /**
    * Renames tensors.
    *
-   * @param names the names in the file by own name, the first counting, the others being copies
+   * @param names names in the file by peft4j's name; the first is read, the others are copies
    */
   RenamedTensorSource(TensorSource source, Map<String, List<String>> names) {
     this.source = source;
@@ -57,7 +57,7 @@ final class RenamedTensorSource implements TensorSource {
     left.forEach(name -> inFile.put(name, name));
   }
 
-  /** Whether a name in a file is this one, but for what models differ by. */
+  /** Whether a name in a file equals the wanted one except for the model's prefix. */
   static boolean isMeant(String wanted, String name) {
     return ("." + wanted).endsWith("." + name) || name.endsWith("." + wanted);
   }

@@ -1,4 +1,4 @@
-/** Folders as AdapterHub's library writes them. */
+/** Adapter folders of AdapterHub's library. */
 @Internal
 @NullMarked
 package io.github.peft4j.adapter.adapterhub;

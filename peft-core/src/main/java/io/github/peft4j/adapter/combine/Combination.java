@@ -9,48 +9,48 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How several adapters become one: {@code model.combine("both", Combination.of("a",
+ * A way to combine several adapters into one: {@code model.combine("both", Combination.of("a",
  * "b").weights(0.7, 0.3))}.
  *
- * <p>Everything is said of the changes ΔWᵢ that the adapters make to a weight, scale included. The
- * new adapter's change is
+ * <p>Combinations work on the adapters' changes ΔWᵢ of a weight, scale included. The new adapter's
+ * change is
  *
  * <ul>
- *   <li>Σ wᵢ ΔWᵢ, exactly, unless said otherwise (task arithmetic, Ilharco et al. 2023,
- *       arXiv:2212.04089): ranks add up;
- *   <li>{@link #magnitudePrune}: the same of pruned changes, of whose elements only the largest are
- *       left;
- *   <li>{@link #dareLinear}: the same of changes whose elements are dropped at random, the rest
- *       scaled up (DARE, Yu et al. 2024, arXiv:2311.03099, section 3.2);
- *   <li>{@link #ties}: of pruned changes, the mean of those that have the elected sign, element by
- *       element (TIES, Yadav et al. 2023, arXiv:2306.01708, section 3.2), weighted as Hugging Face
- *       PEFT weights them: after the election;
- *   <li>{@link #dareTies}: the same of changes whose elements are dropped at random.
+ *   <li>by default Σ wᵢ ΔWᵢ, exactly (task arithmetic, Ilharco et al. 2023, arXiv:2212.04089); its
+ *       rank is the sum of the ranks;
+ *   <li>{@link #magnitudePrune}: the weighted sum of pruned changes, which keep only their largest
+ *       elements;
+ *   <li>{@link #dareLinear}: the weighted sum of changes whose elements are dropped at random and
+ *       the rest scaled up (DARE, Yu et al. 2024, arXiv:2311.03099, section 3.2);
+ *   <li>{@link #ties}: for each element, the mean of the pruned changes that have the elected sign
+ *       (TIES, Yadav et al. 2023, arXiv:2306.01708, section 3.2); weights apply after the election,
+ *       as in Hugging Face PEFT;
+ *   <li>{@link #dareTies}: like {@link #ties}, with elements dropped at random instead of pruned.
  * </ul>
  *
- * <p>{@link #rank} keeps the best approximation of that rank (a truncated singular value
- * decomposition).
+ * <p>{@link #rank} replaces the change with its best approximation of that rank, a truncated
+ * singular value decomposition.
  *
- * <p>Hugging Face PEFT's {@code add_weighted_adapter} has other numbers under the same names: its
- * {@code linear}, {@code ties}, {@code dare_*} and {@code magnitude_prune} combine the factors A
- * and B apart, so that their product has terms of B of one adapter and A of another; its {@code
- * cat}, {@code svd} and {@code *_svd} are the ones here, but √r times too large for adapters with
- * rank-stabilized scales.
+ * <p>Hugging Face PEFT's {@code add_weighted_adapter} gives different results under the same names.
+ * Its {@code linear}, {@code ties}, {@code dare_*} and {@code magnitude_prune} combine the factors
+ * A and B separately, so that their product mixes B of one adapter with A of another. Its {@code
+ * cat}, {@code svd} and {@code *_svd} compute the same as here, except that they are √r times too
+ * large for adapters with rank-stabilized scales.
  */
 public final class Combination {
 
-  /** What becomes of a change before it is added. */
+  /** How elements of a change are dropped before it is added. */
   enum Pruning {
     NONE,
     MAGNITUDE,
     RANDOM
   }
 
-  /** How the sign of an element is elected among adapters. */
+  /** How TIES elects the sign of an element. */
   public enum Election {
     /** The sign of the sum. */
     TOTAL,
-    /** The sign that most of them have. */
+    /** The sign that most adapters have. */
     FREQUENCY
   }
 
@@ -88,9 +88,9 @@ public final class Combination {
     this.clamp = clamp;
   }
 
-  /** The sum of these adapters' changes: weights of 1, until {@link #weights} says otherwise. */
+  /** The sum of these adapters' changes, all with weight 1. */
   public static Combination of(String... adapters) {
-    require(adapters.length > 0, "adapters", "[]", "one name at least");
+    require(adapters.length > 0, "adapters", "[]", "at least one name");
     require(
         Arrays.stream(adapters).distinct().count() == adapters.length,
         "adapters",
@@ -115,10 +115,10 @@ public final class Combination {
   }
 
   /**
-   * With a weight for each adapter, 1 unless said otherwise; they need not add up to 1, and
-   * negative ones take an adapter's change away.
+   * A copy with a weight for each adapter. Weights need not add up to 1. A negative weight
+   * subtracts the adapter's change.
    *
-   * @param weights finite, in the order of the adapters
+   * @param weights finite numbers in the order of the adapters; by default 1
    */
   public Combination weights(double... weights) {
     require(
@@ -138,39 +138,40 @@ public final class Combination {
   }
 
   /**
-   * Σ wᵢ of changes of which only the largest elements are left.
+   * A copy that sums changes after pruning them to their largest elements.
    *
-   * @param density the part of the elements that is left, in (0, 1]
+   * @param density the share of elements that are kept, in (0, 1]
    */
   public Combination magnitudePrune(double density) {
     return pruned(Pruning.MAGNITUDE, density, 0, null);
   }
 
   /**
-   * Σ wᵢ of changes whose elements are dropped at random, the rest divided by the density.
+   * A copy that sums changes whose elements are dropped at random and the rest divided by the
+   * density.
    *
-   * @param density the probability of an element to be left, in (0, 1]
-   * @param seed of what is dropped
+   * @param density the probability of keeping an element, in (0, 1]
+   * @param seed of the random choice
    */
   public Combination dareLinear(double density, long seed) {
     return pruned(Pruning.RANDOM, density, seed, null);
   }
 
   /**
-   * The largest elements of each change, of these those that have the elected sign, and of these
-   * the mean.
+   * A copy that prunes each change to its largest elements and averages those that have the elected
+   * sign.
    *
-   * @param density the part of the elements that is left, in (0, 1]; the paper takes 0.2
+   * @param density the share of elements that are kept, in (0, 1]; the paper uses 0.2
    */
   public Combination ties(double density) {
     return pruned(Pruning.MAGNITUDE, density, 0, Election.TOTAL);
   }
 
   /**
-   * As {@link #ties}, of changes whose elements are dropped at random.
+   * Like {@link #ties}, with elements dropped at random instead of pruned.
    *
-   * @param density the probability of an element to be left, in (0, 1]
-   * @param seed of what is dropped
+   * @param density the probability of keeping an element, in (0, 1]
+   * @param seed of the random choice
    */
   public Combination dareTies(double density, long seed) {
     return pruned(Pruning.RANDOM, density, seed, Election.TOTAL);
@@ -183,7 +184,7 @@ public final class Combination {
   }
 
   /**
-   * With signs elected so; {@link Election#TOTAL} unless said otherwise.
+   * A copy with this election of signs; by default {@link Election#TOTAL}.
    *
    * @throws IllegalArgumentException unless {@link #ties} or {@link #dareTies} was chosen before
    */
@@ -193,9 +194,9 @@ public final class Combination {
   }
 
   /**
-   * Of this rank at most, as near as that can be.
+   * A copy that is approximated by this rank at most.
    *
-   * @param rank above 0; left out, the sum of the adapters' ranks
+   * @param rank above 0; by default the sum of the adapters' ranks
    */
   public Combination rank(int rank) {
     require(rank > 0, "rank", rank, "a rank above 0");
@@ -203,31 +204,33 @@ public final class Combination {
   }
 
   /**
-   * With the elements of both factors clipped to plus and minus a quantile of all of them, as
-   * Hugging Face PEFT's {@code svd_clamp} does: a decomposition's few large elements are cut off.
+   * A copy that clips the elements of both factors to plus and minus a quantile of all of them,
+   * like Hugging Face PEFT's {@code svd_clamp}. This cuts off the few large elements of a
+   * decomposition.
    *
-   * @param quantile above 0.5 and up to 1, which clips nothing; 0.99 is usual
+   * @param quantile in (0.5, 1], usually 0.99; 1 clips nothing
    */
   public Combination clamp(double quantile) {
     require(quantile > 0.5 && quantile <= 1, "clamp", quantile, "a value in (0.5, 1]");
     return new Combination(adapters, weights, pruning, density, seed, election, rank, quantile);
   }
 
-  /** As {@link #type(String, double, long)}, for what prunes nothing: cat and svd. */
+  /** Like {@link #type(String, double, long)}, for types without pruning: cat and svd. */
   public Combination type(String combinationType) {
     return type(combinationType, 1, 0);
   }
 
   /**
-   * What Hugging Face PEFT's {@code add_weighted_adapter} calls so. All but {@code cat} have the
-   * largest of the adapters' ranks, unless {@link #rank} says otherwise.
+   * A copy of the combination type that Hugging Face PEFT's {@code add_weighted_adapter} has under
+   * this name. By default the rank is the largest of the adapters' ranks; for {@code cat} it is
+   * their sum.
    *
    * @param combinationType cat, svd, magnitude_prune_svd, dare_linear_svd, ties_svd or
    *     dare_ties_svd
-   * @param density the part of the elements that is left, in (0, 1]; 1 for cat and svd
-   * @param seed of what dare_linear_svd and dare_ties_svd drop
+   * @param density the share of elements that are kept, in (0, 1]; 1 for cat and svd
+   * @param seed of the elements that dare_linear_svd and dare_ties_svd drop
    * @throws IllegalArgumentException for linear, ties, dare_linear, dare_ties and magnitude_prune,
-   *     which combine factors apart, saying what to take instead
+   *     which combine factors separately; the message names the type to use instead
    */
   public Combination type(String combinationType, double density, long seed) {
     Combination largest =
@@ -251,17 +254,17 @@ public final class Combination {
                   + "; expected one of "
                   + TYPES
                   + ". In PEFT linear, ties, dare_linear, dare_ties and magnitude_prune combine A and"
-                  + " B apart, whose product is not the combination of the changes: take cat for"
-                  + " linear, and the type with _svd for the others");
+                  + " B separately, so their product is not the combination of the changes: take"
+                  + " cat for linear, and the type with _svd for the others");
     };
   }
 
-  /** Clips to what {@link #clamp} says; 1 for nothing. */
+  /** The quantile of {@link #clamp(double)}; 1 for no clipping. */
   double clamp() {
     return clamp;
   }
 
-  /** The rank of what is made of changes of these ranks. */
+  /** The rank of a combination of changes of these ranks. */
   int rankOf(List<Integer> ranks) {
     if (rank == null) {
       return ranks.stream().mapToInt(Integer::intValue).sum();
@@ -269,7 +272,7 @@ public final class Combination {
     return rank == LARGEST ? Collections.max(ranks) : rank;
   }
 
-  /** The rank that was asked for as a number, or null. */
+  /** The rank that was given as a number, or null. */
   @Nullable Integer ownRank() {
     return rank == null || rank == LARGEST ? null : rank;
   }
@@ -298,7 +301,7 @@ public final class Combination {
     return election;
   }
 
-  /** Whether it is Σ wᵢ ΔWᵢ. */
+  /** Whether the combination is exactly Σ wᵢ ΔWᵢ. */
   boolean isSum() {
     return pruning == Pruning.NONE && election == null;
   }

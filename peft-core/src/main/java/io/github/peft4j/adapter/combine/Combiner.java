@@ -35,7 +35,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Makes one adapter of several: of what each does to every weight. */
+/** Combines several adapters into one, weight by weight. */
 public final class Combiner {
 
   private static final Kernel TRANSPOSE =
@@ -54,14 +54,14 @@ public final class Combiner {
     this.how = how;
   }
 
-  /** A weight and what each source does to it; null for nothing. */
+  /** A weight and the layer of each source that changes it; null for none. */
   private record Change(Site<?, ?> site, List<@Nullable TunerLayer<?, ?>> layers) {
 
     static Change of(Site<?, ?> site, int sources) {
       return new Change(site, new ArrayList<>(Collections.nCopies(sources, null)));
     }
 
-    /** Those that do something to it. */
+    /** The layers that are not null. */
     List<TunerLayer<?, ?>> present() {
       List<TunerLayer<?, ?>> present = new ArrayList<>();
       for (TunerLayer<?, ?> layer : layers) {
@@ -78,10 +78,10 @@ public final class Combiner {
   }
 
   /**
-   * Combines.
+   * Combines the adapters.
    *
-   * @param factory makes the new adapter
-   * @throws IllegalArgumentException if a source is no change of weights, saying which
+   * @param factory creates the new adapter
+   * @throws IllegalArgumentException if a source is not a change of weights; the message names it
    */
   public Adapter combine(String name, AdapterFactory factory) {
     Map<Site<?, ?>, Change> maps = new LinkedHashMap<>();
@@ -154,7 +154,10 @@ public final class Combiner {
             + "; compose the adapters instead: Composition.average or stack");
   }
 
-  /** The map whose weight a layer changes: that of a layer on the weight itself is its owner. */
+  /**
+   * The map whose weight a layer changes. For a layer on the weight itself it is the weight's
+   * owner.
+   */
   private Site<?, ?> map(Site<?, ?> site) {
     if (site instanceof LinearSite || site instanceof EmbeddingSite) {
       return site;
@@ -195,13 +198,13 @@ public final class Combiner {
     return Factors.of(layer.a(), layer.b(), layer.scale());
   }
 
-  /** ΔW as the weight is stored. */
+  /** ΔW in the layout of the stored weight. */
   private NDArray difference(Site<?, ?> site, Mergeable layer) {
     NDArray weight = Tensors.cast(site.weightSiteRequired().frozen(), Merger.masters(model));
     return Ops.subtract(layer.merge(weight), weight);
   }
 
-  /** A table is stored as the transpose of a map from tokens to vectors. */
+  /** An embedding table is stored as the transpose of a map from tokens to vectors. */
   private static boolean isTransposed(Site<?, ?> site) {
     return site instanceof EmbeddingSite
         || (site instanceof LinearSite linear && linear.isTransposed());
@@ -229,7 +232,7 @@ public final class Combiner {
     return made;
   }
 
-  /** That of the first source that has one, or any. */
+  /** The low-rank method of the first source that has one, or the default. */
   private LowRankMethod<?> method() {
     for (Adapter source : sources) {
       if (source.method() instanceof LowRankMethod<?> method) {
@@ -247,7 +250,7 @@ public final class Combiner {
     return model.sites().filter(s -> s instanceof LinearSite || s instanceof EmbeddingSite);
   }
 
-  /** The modules that are trained whole, each with all of its tensors. */
+  /** The fully trained modules, each with all of its tensors. */
   private @Nullable List<String> modules(Set<Site<?, ?>> tensors) {
     Set<String> modules = new LinkedHashSet<>();
     tensors.forEach(site -> modules.add(site.name().replaceAll("\\.[^.]*$", "")));
@@ -261,9 +264,9 @@ public final class Combiner {
               throw new IllegalArgumentException(
                   "a part of "
                       + site.name().replaceAll("\\.[^.]*$", "")
-                      + " is trained whole, such as a bias, but not "
+                      + " is trained, such as a bias, but not "
                       + site.name()
-                      + ": a combination holds whole modules");
+                      + ": a combination can only hold complete modules");
             });
     return modules.isEmpty() ? null : List.copyOf(modules);
   }

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** The arithmetic of changes of one weight: tensors of one shape, and their factors. */
+/** Arithmetic on changes of one weight: tensors of one shape, and their factors. */
 final class DeltaArithmetic {
 
   private static final Kernel LARGEST =
@@ -96,7 +96,7 @@ final class DeltaArithmetic {
   private DeltaArithmetic() {}
 
   /**
-   * A change as a product.
+   * A change as a product of factors.
    *
    * @param a A [r, in], scale included
    * @param b B [out, r]
@@ -111,12 +111,12 @@ final class DeltaArithmetic {
       return Math.toIntExact(a.getShape().get(0));
     }
 
-    /** B A [out, in]. */
+    /** The product B A [out, in]. */
     NDArray product() {
       return PRODUCT.call(a, b);
     }
 
-    /** The nearest factors of this rank, clipped; these, if there is nothing to cut and to clip. */
+    /** The nearest factors of this rank, clipped; the same object if neither changes anything. */
     Factors truncate(int rank, double clamp) {
       if (rank >= rank() && clamp == 1) {
         return this;
@@ -126,7 +126,7 @@ final class DeltaArithmetic {
       return factors(TRUNCATE.with("rank", kept).callForAll(a, b)).clamp(clamp);
     }
 
-    /** Both factors with their elements clipped to ± this quantile of all of them. */
+    /** Both factors with their elements clipped to plus and minus this quantile of all of them. */
     Factors clamp(double quantile) {
       return quantile == 1 ? this : factors(CLAMP.with("quantile", quantile).callForAll(a, b));
     }
@@ -145,7 +145,7 @@ final class DeltaArithmetic {
         JOIN.with("dimension", 1).callWithLists(bs).singletonOrThrow());
   }
 
-  /** What a combination makes of changes of one shape. */
+  /** Combines changes of one shape. */
   static NDArray combine(List<NDArray> changes, List<Double> weights, Combination how) {
     NDList left = new NDList();
     NDList weighted = new NDList();
@@ -173,7 +173,7 @@ final class DeltaArithmetic {
         "votes", election == Combination.Election.TOTAL ? "x" : "torch.sign(x)");
   }
 
-  /** The nearest factors of this rank of a change [out, in]. */
+  /** The nearest factors of this rank to a change [out, in]. */
   static Factors decompose(NDArray change, int rank) {
     long most = Math.min(change.getShape().get(0), change.getShape().get(1));
     return factors(DECOMPOSE.with("rank", Math.min(rank, most)).callForAll(change));
@@ -183,7 +183,7 @@ final class DeltaArithmetic {
     return new Factors(ab.get(0), ab.get(1));
   }
 
-  /** Weights of those that are there. */
+  /** The weights of the entries that are not null. */
   static <T> List<Double> of(List<@Nullable T> present, List<Double> weights) {
     return IntStream.range(0, weights.size())
         .filter(i -> present.get(i) != null)

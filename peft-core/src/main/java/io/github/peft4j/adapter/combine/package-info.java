@@ -1,4 +1,4 @@
-/** New adapters made of others. */
+/** Combinations of several adapters into new ones. */
 @NullMarked
 package io.github.peft4j.adapter.combine;
 

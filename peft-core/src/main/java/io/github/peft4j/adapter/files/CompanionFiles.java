@@ -15,18 +15,18 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The files beside a model's weights that a copy of it needs too: those that transformers saves
- * with a tokenizer or a processor, chat templates, generation_config.json, the modules of
- * sentence-transformers, and licences.
+ * The files next to a model's weights that a copy of the model needs as well: files of tokenizer
+ * and processor, chat templates, generation_config.json, the modules of sentence-transformers, and
+ * licences.
  *
- * @param folder that the model came from; null if it came from none
- * @param tokenizer of the model; null if it has none
+ * @param folder the folder that the model was loaded from, or null
+ * @param tokenizer the model's tokenizer, or null
  */
 public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
 
   private static final String TOKENIZER = "tokenizer.json";
 
-  /** What a tokenizer consists of. */
+  /** The names of a tokenizer's files. */
   private static final Pattern OF_A_TOKENIZER =
       Pattern.compile(
           "tokenizer.*\\.(json|model|jinja)|special_tokens_map\\.json|added_tokens\\.json"
@@ -41,7 +41,7 @@ public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenize
               + "|modules\\.json|config_sentence_transformers\\.json|sentence_.*_config\\.json"
               + "|\\d+_[A-Za-z]+/.*|(?i:licen[cs]e.*|notice.*|use_policy.*)");
 
-  /** Adds the files to those of a copy. */
+  /** Adds the files to the files of a copy. */
   void copyTo(FileGroup files) {
     if (folder != null) {
       copy(folder, OF_A_MODEL, files);
@@ -71,13 +71,13 @@ public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenize
     }
   }
 
-  /** The files in a folder, and one folder deeper. */
+  /** The files in a folder and in its subfolders, one level deep. */
   private static List<String> names(Path folder) {
     if (!Files.isDirectory(folder)) {
       return List.of();
     }
     try {
-      Path real = folder.toRealPath(); // a link is not walked into
+      Path real = folder.toRealPath(); // the walk does not enter a link
       try (Stream<Path> files = Files.walk(real, 2)) {
         return files
             .filter(Files::isRegularFile)

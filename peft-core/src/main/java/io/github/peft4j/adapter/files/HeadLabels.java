@@ -26,11 +26,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The classes that the classifier of an adapter's folder tells apart, by row, and the classes of
- * the model that it is loaded on.
+ * The classes of the classifier in an adapter's folder, by row, and the classes of the model that
+ * it is loaded on.
  *
  * @param folder of the adapter
- * @param stored names by row, as the folder gives them; empty if it gives none
+ * @param stored class names by row in the folder; empty if the folder has none
  * @param model that the adapter is loaded on
  */
 public record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
@@ -41,9 +41,9 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
   private static final Logger LOG = LoggerFactory.getLogger(HeadLabels.class);
 
   /**
-   * What a folder says of its classifier's labels: peft4j.json, which peft4j writes; AdapterHub's
-   * head_config.json; or a config.json beside an adapter of Hugging Face PEFT, whose own files name
-   * no labels.
+   * Reads the labels of a folder's classifier: from peft4j.json, which peft4j writes; from
+   * AdapterHub's head_config.json; or from a config.json in the folder of a Hugging Face PEFT
+   * adapter, whose own files have no labels.
    */
   public static HeadLabels of(Path folder, TransformerModel model) {
     if (model.task().labels().isEmpty()) {
@@ -87,12 +87,12 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
     return List.of(names);
   }
 
-  /** Whether they are more than the numbers that transformers calls LABEL_0, LABEL_1, …. */
+  /** Whether labels are real names, not transformers' numbered ones: LABEL_0, LABEL_1, …. */
   private static boolean isNames(List<String> labels) {
     return !IntStream.range(0, labels.size()).allMatch(i -> labels.get(i).equals("LABEL_" + i));
   }
 
-  /** What an adapter has of the model's classifier. */
+  /** The adapter's layers in the model's classifier. */
   private List<Sites.Rewrite> rewrites(Adapter adapter) {
     if (model.task().labels().isEmpty()) {
       return List.of();
@@ -113,10 +113,10 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
   }
 
   /**
-   * Refuses a classifier of other classes than the model's, before its tensors are read.
+   * Refuses a classifier whose classes differ from the model's, before its tensors are read.
    *
    * @param shapes of the tensors in the file, by the adapter's names
-   * @throws IllegalArgumentException naming the classes of both
+   * @throws IllegalArgumentException if the classes differ; the message names both
    */
   public void require(Adapter adapter, Map<String, long[]> shapes) {
     if (rewrites(adapter).isEmpty()) {
@@ -156,9 +156,9 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
   }
 
   /**
-   * Puts the rows of a classifier that has been read into the order of the model's classes.
+   * Reorders the rows of a classifier that has been read to the order of the model's classes.
    *
-   * @throws IllegalArgumentException if what the adapter has of the classifier has no rows
+   * @throws IllegalArgumentException if a layer in the classifier has no rows for classes
    */
   public void align(Adapter adapter) {
     List<Sites.Rewrite> rewrites = rewrites(adapter);

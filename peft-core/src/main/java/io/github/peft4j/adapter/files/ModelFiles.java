@@ -19,19 +19,20 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A plain model's folder as Hugging Face has it. */
+/** Hugging Face's folder of a plain model. */
 public final class ModelFiles {
 
-  /** The field that says what the tensors are, as releases of transformers have called it. */
+  /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
 
   private ModelFiles() {}
 
   /**
-   * Writes config.json and model.safetensors, and copies what belongs to them: all or none.
+   * Writes config.json and model.safetensors and copies the companion files. Either all are written
+   * or none.
    *
-   * @param merger makes the weights, one after the other while they are written
-   * @param companions the tokenizer's files, and whatever a copy of the model needs besides
+   * @param merger computes the weights, one by one while they are written
+   * @param companions the tokenizer's files and others that a copy of the model needs
    */
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
@@ -54,7 +55,7 @@ public final class ModelFiles {
     List<String> there =
         DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
     (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
-    config.remove("auto_map"); // its code is neither run nor copied
+    config.remove("auto_map"); // the code is neither run nor copied
     if (model.untied(merger::changes).findAny().isPresent()) {
       config.addProperty("tie_word_embeddings", false);
     }

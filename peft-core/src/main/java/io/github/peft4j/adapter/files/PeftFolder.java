@@ -50,26 +50,32 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** An adapter's folder as Hugging Face PEFT writes and reads it. */
+/** The adapter folder of Hugging Face PEFT. */
 public final class PeftFolder implements AdapterFormat {
 
   public static final String CONFIG = ConfigJson.FILE;
   static final String WEIGHTS = "adapter_model.safetensors";
 
-  /** What PEFT wrote before, and writes without safe_serialization. */
+  /**
+   * The tensors as earlier releases of PEFT wrote them, and as it writes them without
+   * safe_serialization.
+   */
   private static final String PICKLED_WEIGHTS = "adapter_model.bin";
 
-  /** What training goes on with and Hugging Face PEFT's file lacks, such as prompt encoders. */
+  /**
+   * Tensors that only training needs and that Hugging Face PEFT's file lacks, such as prompt
+   * encoders.
+   */
   static final String BESIDE = "peft4j_training.safetensors";
 
-  /** In the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
+  /** Key in the metadata of {@link #BESIDE}: the fingerprint of the tensors in {@link #WEIGHTS}. */
   private static final String BELONGS_TO = "adapter_model_sha256";
 
-  /** A token table of the input or the output, as the families call it. */
+  /** Names of token tables of the input or the output, for all families. */
   private static final Pattern TABLE =
       Pattern.compile("\\.(embed_tokens|lm_head|wte|shared|word_embeddings)\\.weight$");
 
-  /** Whatever is of no other format: {@link #read} says what is wrong with it. */
+  /** Accepts every folder: {@link #read} reports what is wrong with one that has no adapter. */
   @Override
   public boolean isFormatOf(Path folder) {
     return true;
@@ -142,7 +148,7 @@ public final class PeftFolder implements AdapterFormat {
     return new AdapterFactory.Injection<>(method, config, fields, modules, shapes);
   }
 
-  /** Whether a file is one of classification; without a task PEFT trains no classifier. */
+  /** Whether the task is classification. Without a task PEFT trains no classifier. */
   private static boolean classifies(@Nullable JsonElement taskType) {
     return taskType != null
         && taskType.isJsonPrimitive()
@@ -166,7 +172,8 @@ public final class PeftFolder implements AdapterFormat {
   /**
    * Sets an adapter's tensors to those of a folder.
    *
-   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
+   *     listing them all
    */
   static void readTensors(Path folder, Adapter adapter, NDManager manager) {
     Path file = weights(folder);
@@ -210,7 +217,7 @@ public final class PeftFolder implements AdapterFormat {
         TensorSource first = open(weights)) {
       String expected = second.metadata().get(BELONGS_TO);
       String present = TensorHash.of(first);
-      if (expected != null && !present.equals(expected)) { // null: no file of peft4j's
+      if (expected != null && !present.equals(expected)) { // null: peft4j did not write it
         throw new IllegalArgumentException(
             beside
                 + " belongs to an "
@@ -229,7 +236,7 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /**
-   * The shapes of the tensors of an adapter's file.
+   * The shapes of the tensors in an adapter's file.
    *
    * @throws IllegalArgumentException if there is no file
    */
@@ -241,7 +248,7 @@ public final class PeftFolder implements AdapterFormat {
     return shapes;
   }
 
-  /** The tensors of one of the two files. */
+  /** The tensors of one of the two files, by name. */
   private static Map<String, Trainable> tensors(Adapter adapter, boolean beside) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
     adapter
@@ -255,7 +262,7 @@ public final class PeftFolder implements AdapterFormat {
     return tensors;
   }
 
-  /** Whether two tables are the same but for the rounding of the one in half precision. */
+  /** Whether two tables are equal except for rounding to half precision. */
   private static boolean isSame(TensorSource source, String name, NDArray frozen) {
     float[] theirs = source.floats(name);
     float[] ours = Tensors.floats(frozen);
@@ -280,8 +287,9 @@ public final class PeftFolder implements AdapterFormat {
   /**
    * Sets tensors to those of a source, by name.
    *
-   * @param file what errors call the source
-   * @throws IllegalArgumentException listing tensors that are missing, misshapen or find no place
+   * @param file the name of the source in errors
+   * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
+   *     listing them all
    */
   public static void read(
       Path file,
@@ -402,7 +410,7 @@ public final class PeftFolder implements AdapterFormat {
     files.write(WEIGHTS, weights.content());
     Map<String, Trainable> beside = tensors(adapter, true);
     if (beside.isEmpty()) {
-      files.remove(BESIDE); // an earlier adapter's must not be taken for this one's
+      files.remove(BESIDE); // that of an earlier adapter would not belong to this one
     } else {
       SafetensorsWriter second = writer(adapter, beside).metadata(BELONGS_TO, weights.tensorHash());
       files.write(BESIDE, second.content());
@@ -425,7 +433,7 @@ public final class PeftFolder implements AdapterFormat {
     return writer;
   }
 
-  /** Adds a tensor as files hold it. */
+  /** Adds a tensor to a file, in the form that the file holds. */
   public static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
     try (Scope scope = new Scope()) {
       add(writer, name, adapter.stored(tensor));

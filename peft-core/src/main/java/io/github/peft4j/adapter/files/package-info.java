@@ -1,4 +1,4 @@
-/** Folders as Hugging Face PEFT writes them, and folders of plain models. */
+/** Adapter folders of Hugging Face PEFT, and folders of plain models. */
 @Internal
 @NullMarked
 package io.github.peft4j.adapter.files;

@@ -14,20 +14,20 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * Names of an adapter's tensors that lack the body's own name, {@code model.} or {@code bert.}: it
- * was trained on a model without a head, as {@code AutoModel} loads it and embedding models are.
+ * Tensor names without the body's prefix, {@code model.} or {@code bert.}, as in adapters trained
+ * on a model without a head, such as an embedding model or one loaded by {@code AutoModel}.
  *
- * @param full what the names begin with in a model with a head
- * @param bare what they begin with in the file; the same where nothing is lacking
+ * @param full the start of names in a model with a head
+ * @param bare the start of names in the file; the same if no prefix is missing
  */
 public record BareNames(String full, String bare) {
 
-  /** Names that lack nothing. */
+  /** Names with the full prefix. */
   public static final BareNames NONE = new BareNames("", "");
 
   private static final String PEFT = PeftLayout.PREFIX;
 
-  /** Whether the names of a file lack the body's name. */
+  /** Detects from the names in a file whether they lack the body's prefix. */
   public static BareNames of(Collection<String> names, TransformerModel model) {
     String root = model.bodyPrefix();
     Set<String> parts =
@@ -54,17 +54,17 @@ public record BareNames(String full, String bare) {
     return dot < 0 ? name : name.substring(0, dot);
   }
 
-  /** The name in the file of a tensor. */
+  /** Converts a tensor's name to its name in the file. */
   public String inFile(String name) {
     return name.startsWith(full) ? bare + name.substring(full.length()) : name;
   }
 
-  /** The name of a tensor in the file. */
+  /** Converts a name in the file to the tensor's name. */
   public String own(String name) {
     return full + name.substring(bare.length());
   }
 
-  /** The tensors of a file under their names in a model with a head. */
+  /** The tensors of a file, under their names in a model with a head. */
   public TensorSource over(TensorSource source) {
     return full.equals(bare) ? source : new Named(source, this);
   }

@@ -11,21 +11,21 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * The token tables that a file of Hugging Face PEFT brings along though they are neither targets
- * nor modules to save: it saves those that may have been changed with the tokenizer ({@code
- * save_embedding_layers}). PEFT puts them in the place of the model's; here they are the adapter's,
- * not trained, and the model keeps its own for when the adapter is not active.
+ * Token tables in a file of Hugging Face PEFT that are neither targets nor modules to save. PEFT
+ * saves tables that may have changed with the tokenizer ({@code save_embedding_layers}). PEFT
+ * replaces the model's tables with them. In peft4j they belong to the adapter and are not trained;
+ * the model keeps its own tables for when the adapter is not active.
  */
 public final class BroughtTables {
 
   private BroughtTables() {}
 
   /**
-   * Uses the tables of a file that are as large as the model's.
+   * Uses the tables of a file that have the size of the model's.
    *
    * @param names of the file's tensors; none for a fresh adapter
-   * @return those of them that outputs follow and that are stored under the output's name too: a
-   *     model whose output shares the table of its input has one, whatever name it is stored under
+   * @return the used tables by output, for outputs that share the input's table and that the file
+   *     stores under their own name as well
    */
   public static Map<LinearSite, Trainable> use(PeftNames<?> names, Sites sites) {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();

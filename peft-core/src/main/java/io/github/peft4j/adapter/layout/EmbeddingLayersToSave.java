@@ -14,9 +14,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * The frozen token tables that Hugging Face PEFT stores with an adapter whose targets mean one by a
- * name that it knows: those of the input and of a language model's output, where they are rewritten
- * ({@code save_embedding_layers}).
+ * The frozen token tables that Hugging Face PEFT saves with an adapter whose targets select one of
+ * them by a name that PEFT recognizes ({@code save_embedding_layers}): the rewritten ones among the
+ * input's table and a language model's output.
  */
 final class EmbeddingLayersToSave {
 
@@ -24,7 +24,7 @@ final class EmbeddingLayersToSave {
 
   private EmbeddingLayersToSave() {}
 
-  /** The tables by their names in PEFT's file. */
+  /** The tables, by their names in PEFT's file. */
   static Map<String, ParameterSite> of(TargetModules targets, String prefix, Sites sites) {
     Map<String, ParameterSite> tables = new LinkedHashMap<>();
     if (!isMeant(targets, sites)) {
@@ -46,7 +46,10 @@ final class EmbeddingLayersToSave {
     return sites.layer(site) != null || sites.layer(site.weightSiteRequired()) != null;
   }
 
-  /** A list has to have one of the names as it is; an expression, to match a module called so. */
+  /**
+   * A list has to contain one of the names exactly; an expression has to match a module with the
+   * name.
+   */
   private static boolean isMeant(TargetModules targets, Sites sites) {
     List<String> listed = targets.suffixes();
     if (listed != null) {

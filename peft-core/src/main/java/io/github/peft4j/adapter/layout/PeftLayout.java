@@ -11,23 +11,22 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * How Hugging Face PEFT's folders hold the adapters of a method, where that differs from the
- * defaults here. Implementations are found by {@link java.util.ServiceLoader}; a method whose files
- * have no peculiarities needs none.
+ * The layout of a method's adapters in Hugging Face PEFT's folders. The defaults suit most methods;
+ * a method that differs provides an implementation, which is found by {@link
+ * java.util.ServiceLoader}.
  *
  * @param <C> the method's config
  */
 public interface PeftLayout<C extends PeftConfig> {
 
-  /** The start of the names of modules in PEFT's files, which are those of the wrapped model. */
+  /** The prefix of module names in PEFT's files, which come from the wrapped model. */
   String PREFIX = "base_model.model.";
 
-  /** The methods whose files these are, by {@link PeftMethod#type}. */
+  /** The types of the methods with this layout, see {@link PeftMethod#type}. */
   Set<String> types();
 
   /**
-   * The config of a file with what PEFT fills in, by the type of model, where the file leaves a
-   * field null.
+   * Fills in PEFT's defaults for the type of model for fields that the file leaves null.
    *
    * @param modelType {@code model_type} of config.json
    * @throws IllegalArgumentException if PEFT has no value for this type of model
@@ -37,8 +36,8 @@ public interface PeftLayout<C extends PeftConfig> {
   }
 
   /**
-   * The config that a file's tensors were made with, where they say more than the config does. It
-   * is what {@link PeftMethod#inject} gets; the adapter keeps and saves its config as it was read.
+   * Infers settings that the config leaves open from the shapes of the stored tensors. {@link
+   * PeftMethod#inject} gets the result; the adapter keeps and saves its config as read.
    *
    * @param shapes of the file's tensors by name
    */
@@ -47,7 +46,7 @@ public interface PeftLayout<C extends PeftConfig> {
   }
 
   /**
-   * The config as it is to be saved: with what training has decided, such as ranks.
+   * The config to save, with settings that training has decided, such as ranks.
    *
    * @param layers the adapter's layers and their sites
    */
@@ -56,15 +55,15 @@ public interface PeftLayout<C extends PeftConfig> {
   }
 
   /**
-   * Whether the frozen token table is stored with an adapter that rewrites the table's look-up or
-   * the output, where its config means {@code embed_tokens} or {@code lm_head}: PEFT does so in
-   * case that the vocabulary was enlarged ({@code save_embedding_layers}).
+   * Whether the frozen token table is saved with an adapter that rewrites the embedding or the
+   * output, if its config selects {@code embed_tokens} or {@code lm_head}. PEFT does so because the
+   * vocabulary may have been enlarged ({@code save_embedding_layers}).
    */
   default boolean storesTables(C config) {
     return true;
   }
 
-  /** The start of the names of modules. */
+  /** The prefix of module names. */
   default String prefix() {
     return PREFIX;
   }
@@ -86,7 +85,7 @@ public interface PeftLayout<C extends PeftConfig> {
     return "base_model." + key;
   }
 
-  /** Tensors that the file holds once more, by their second names. */
+  /** Tensors that the file holds a second time, by their second names. */
   default Map<String, Trainable> repeated(C config, Sites sites) {
     return Map.of();
   }

@@ -42,7 +42,7 @@ public final class PeftLayouts {
     return layout == null ? new Default<>(method.type()) : (PeftLayout<C>) layout;
   }
 
-  /** That of methods whose files have no peculiarities. */
+  /** The layout of methods without an implementation of their own. */
   private record Default<C extends PeftConfig>(String type) implements PeftLayout<C> {
     @Override
     public Set<String> types() {

@@ -15,22 +15,21 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tensors of one adapter by their names in Hugging Face PEFT's file, which are the names that
- * the library knows them by.
+ * The tensors of one adapter by their names in Hugging Face PEFT's file. peft4j uses the same
+ * names.
  *
  * @param layout of the method's files
- * @param stored shapes of the tensors that the adapter's file holds, by name; null for a fresh
- *     adapter
+ * @param stored shapes of the tensors in the adapter's file, by name; null for a fresh adapter
  */
 public record PeftNames<C extends PeftConfig>(
     PeftLayout<C> layout, @Nullable Map<String, long[]> stored) {
 
-  /** Whether the file holds a site's tensor of this key. */
+  /** Whether the file holds the tensor with this site and key. */
   public boolean isStored(Site<?, ?> site, String key) {
     return inFile().contains(layout.tensorName(site, key));
   }
 
-  /** Whether the file holds a tensor of the model in this shape. */
+  /** Whether the file holds a tensor of the model with this shape. */
   public boolean isStored(ParameterSite site, long... shape) {
     return stored != null && Arrays.equals(stored.get(layout.tensorName(site, "")), shape);
   }
@@ -39,7 +38,7 @@ public record PeftNames<C extends PeftConfig>(
     return stored == null ? Set.of() : stored.keySet();
   }
 
-  /** The config that the file's tensors were made with. */
+  /** The config with settings inferred from the file's tensors, see {@link PeftLayout#asStored}. */
   public C asStored(C config) {
     return stored == null ? config : layout.asStored(config, stored);
   }
@@ -47,7 +46,7 @@ public record PeftNames<C extends PeftConfig>(
   /**
    * All tensors by name.
    *
-   * @param followed copies of tables that outputs follow, by output
+   * @param followed trainable copies of tables that outputs share, by output
    */
   public Map<String, Trainable> tensors(
       C config, Sites sites, Map<LinearSite, Trainable> followed) {
@@ -72,12 +71,13 @@ public record PeftNames<C extends PeftConfig>(
   }
 
   /**
-   * PEFT stores the bias of a module to save three times over, once as it was, where {@code bias}
-   * means it too. If it is a part of such a module, an adapter's name stands in one of the names.
+   * PEFT saves the bias of a module to save three times, once with its original value, if {@code
+   * bias} selects it too. If the bias belongs to a submodule, one of the names contains an
+   * adapter's name.
    */
   private void overlap(Map<String, Trainable> tensors, ParameterSite bias, Sites sites) {
     if (!(sites.layer(bias) instanceof TrainableCopy saved)) {
-      throw new IllegalStateException(bias + " is no part of a module that is trained whole");
+      throw new IllegalStateException(bias + " is not part of a fully trained module");
     }
     String whole = sites.savedModule(bias.name());
     String rest = bias.name().substring(whole.length()); // .bias, .dense.bias
@@ -97,7 +97,7 @@ public record PeftNames<C extends PeftConfig>(
         Trainable.buffer(rest, sites.initial().copy(bias.frozen())));
   }
 
-  /** The frozen tables that are stored with the adapter, by name. */
+  /** The frozen tables that are saved with the adapter, by name. */
   public Map<String, ParameterSite> frozen(C config, Sites sites) {
     return config instanceof TargetedConfig<?> targeted
             && targeted.targetModules() != null

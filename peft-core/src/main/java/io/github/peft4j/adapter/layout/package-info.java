@@ -1,4 +1,4 @@
-/** Names of tensors in adapter files, where they deviate from the names of modules. */
+/** Names of tensors in adapter files. */
 @NullMarked
 package io.github.peft4j.adapter.layout;
 

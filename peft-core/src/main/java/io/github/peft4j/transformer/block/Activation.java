@@ -5,23 +5,23 @@ import io.github.peft4j.kernel.Kernel;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
-/** The non-linearities that config files name in {@code hidden_act}. */
+/** The activation functions that config files name in {@code hidden_act}. */
 public enum Activation {
   /** x Φ(x) with the error function. */
   GELU("gelu", "torch.gelu(x)"),
-  /** GELU by another name. */
+  /** GELU under another name. */
   GELU_PYTHON("gelu_python", "torch.gelu(x)"),
-  /** GELU between -10 and 10. */
+  /** GELU clipped to [-10, 10]. */
   GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
   /** GELU by its tanh approximation, as GPT-2 names it. */
   GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation. */
   GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")"),
-  /** GELU by its tanh approximation, another name. */
+  /** GELU by its tanh approximation, under another name. */
   GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")"),
-  /** GELU by its tanh approximation, another name. */
+  /** GELU by its tanh approximation, under another name. */
   GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")"),
-  /** GELU by a tanh approximation, an older name. */
+  /** GELU by a tanh approximation, under an older name. */
   GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")"),
   /** x σ(1.702 x). */
   QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
@@ -29,9 +29,9 @@ public enum Activation {
   RELU("relu", "torch.relu(x)"),
   /** max(x, 0)². */
   RELU2("relu2", "torch.square(torch.relu(x))"),
-  /** max(x, 0), at most 6. */
+  /** min(max(x, 0), 6). */
   RELU6("relu6", "torch.relu6(x)"),
-  /** x, or x / 100 below 0. */
+  /** x, or x / 100 if x is below 0. */
   LEAKY_RELU("leaky_relu", "torch.leaky_relu(x, 0.01)"),
   /** σ(x). */
   SIGMOID("sigmoid", "torch.sigmoid(x)"),
@@ -43,7 +43,7 @@ public enum Activation {
   LINEAR("linear", "x"),
   /** x σ(x). */
   SILU("silu", "torch.silu(x)"),
-  /** SiLU by another name. */
+  /** SiLU under another name. */
   SWISH("swish", "torch.silu(x)"),
   /** Hyperbolic tangent. */
   TANH("tanh", "torch.tanh(x)");
@@ -63,9 +63,9 @@ public enum Activation {
   }
 
   /**
-   * The activation of this name in a config file.
+   * The activation with this name in a config file.
    *
-   * @throws IllegalArgumentException naming those there are
+   * @throws IllegalArgumentException if there is none; the message lists the supported names
    */
   public static Activation named(String id) {
     return Arrays.stream(values())
@@ -82,12 +82,12 @@ public enum Activation {
                             .collect(Collectors.joining(", "))));
   }
 
-  /** f(x). */
+  /** Computes f(x). */
   public NDArray apply(NDArray x) {
     return plain.call(x);
   }
 
-  /** f(gate) ∘ up, both (…, I). */
+  /** Computes f(gate) ∘ up, both (…, I). */
   public NDArray gate(NDArray gate, NDArray up) {
     return gated.call(gate, up);
   }

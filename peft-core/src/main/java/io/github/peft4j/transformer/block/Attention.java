@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Multi-head attention (Vaswani et al. 2017) with grouped queries (Ainslie et al. 2023), rotary
- * positions and a cache, as the family has them: x (B, T, D) → (B, T, D).
+ * positions and a cache, depending on the family: x (B, T, D) → (B, T, D).
  *
  * <p>softmax(Q Kᵀ · scale + bias) V, by PyTorch's scaled_dot_product_attention.
  */
@@ -51,9 +51,9 @@ public final class Attention extends NamedBlock {
               """);
 
   /**
-   * The formula itself. Where a query sees nothing, all its scores are the lowest number, and its
-   * weights alike; PyTorch's fused attention has the same outputs, but takes each weight for 1 on
-   * the way back.
+   * Attention without PyTorch's fused kernel. If a query is fully masked, all its scores are the
+   * lowest number and its weights are equal. The fused kernel has the same output then, but its
+   * backward pass takes each weight as 1.
    */
   private static final Kernel ATTEND_PLAINLY =
       Kernel.of(
@@ -72,11 +72,11 @@ public final class Attention extends NamedBlock {
               return torch.split_with_sizes(x, [{sizes}], -1)
           """);
 
-  /** How the projections are stored. */
+  /** The sizes of an attention. */
   public record Shape(
       int heads, int keyValueHeads, int headDimension, @Nullable Double scale, double dropout) {}
 
-  /** Attention with one dropout rate. */
+  /** The kernels for one dropout rate. */
   private static final class Kernels {
     private final Kernel causal;
     private final Kernel all;
@@ -124,11 +124,11 @@ public final class Attention extends NamedBlock {
    * Creates attention from its parts.
    *
    * @param stack the stack's name
-   * @param layer index in the stack
-   * @param projections query, key and value, or one that is all three
-   * @param rotary turns queries and keys, or null
+   * @param layer index in the stack, from 0
+   * @param projections query, key and value projections, or one fused projection
+   * @param rotary rotates queries and keys, or null
    * @param norms of queries and keys (Qwen3), or empty
-   * @param cross whether keys and values come from the pass's memory
+   * @param cross whether keys and values come from the encoder's output
    */
   public Attention(
       String name,
@@ -205,7 +205,7 @@ public final class Attention extends NamedBlock {
     return new AttentionSite.Input(x, query(x, pass), k, v, pass.memoryBias(), false);
   }
 
-  /** Queries (B, H, T, d), keys and values (B, K, T, d), no positions in them. */
+  /** Queries (B, H, T, d), keys and values (B, K, T, d), without positions. */
   private List<NDArray> project(NDArray x, ForwardContext context) {
     if (fused == null || splitFused == null) {
       return List.of(query(x, context), key(x, context), value(x, context));
@@ -233,7 +233,7 @@ public final class Attention extends NamedBlock {
     return norm == null ? heads : norm.forward(heads, context);
   }
 
-  /** Turns queries or keys by their positions. */
+  /** Rotates queries or keys by their positions. */
   private NDArray turn(NDArray x, Pass pass) {
     NDArray cosine = pass.cosine();
     NDArray sine = pass.sine();

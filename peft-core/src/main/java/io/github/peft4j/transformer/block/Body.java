@@ -6,14 +6,14 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.List;
 
-/** What computes hidden states: one stack, or an encoder and a decoder. */
+/** A model without its head: one stack, or an encoder and a decoder. */
 public interface Body {
-  /** The last hidden state (B, T, D) of what the head reads. */
+  /** Computes the last hidden state (B, T, D), which the head reads. */
   NDArray forward(ModelInput input, Pass pass);
 
-  /** What the texts that answer these prompts are written from. */
+  /** Decides how prompts are consumed: a decoder continues them, an encoder reads them. */
   Opening open(List<long[]> prompts, ModelConfig config);
 
-  /** The stacks. */
+  /** The stacks, an encoder before a decoder. */
   List<Stack> stacks();
 }

@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.HiddenSite;
 import org.jspecify.annotations.Nullable;
 
-/** Language modelling: each position's logits over the vocabulary, for the token after it. */
+/** The head of a language model: each position's logits over the vocabulary for the next token. */
 public final class CausalLmHead extends Head {
 
   private static final Kernel SCALE =
@@ -27,8 +27,8 @@ public final class CausalLmHead extends Head {
   /**
    * Creates a head.
    *
-   * @param ahead 1 if labels are the input itself, 0 if they are the decoder's targets
-   * @param scale what hidden states are multiplied by
+   * @param ahead 1 if labels are the input ids, 0 if they are the decoder's targets
+   * @param scale factor of the hidden states
    */
   public CausalLmHead(Linear output, int ahead, double scale) {
     super("");

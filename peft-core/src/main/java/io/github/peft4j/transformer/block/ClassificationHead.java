@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.function.BiFunction;
 
 /**
- * Classification of whole sequences or of tokens: pooling, dropout, a linear map to the classes.
+ * The head for sequence or token classification: pooling, dropout, and a linear map to the classes.
  */
 public final class ClassificationHead extends Head {
 

@@ -6,7 +6,7 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 
-/** A table of vectors: ids (B, T) → (B, T, d). */
+/** An embedding table: ids (B, T) → (B, T, d). */
 public final class Embedding extends NamedBlock {
 
   private static final Kernel EMBEDDING =
@@ -36,12 +36,12 @@ public final class Embedding extends NamedBlock {
     publish(this.weight);
   }
 
-  /** Looks vectors up, with the adapters of the pass. */
+  /** Computes the vectors with the adapters of the pass. */
   public NDArray forward(NDArray ids, ForwardContext context) {
     return site.forward(ids, context);
   }
 
-  /** The table [V, d] as it is used. */
+  /** The table [V, d], changed by the adapters of the pass. */
   NDArray weight(ForwardContext context) {
     return weight.value(context);
   }

@@ -24,7 +24,7 @@ public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
     NDArray ids = input.decoderIds();
     if (ids == null) {
       throw new IllegalArgumentException(
-          "an encoder-decoder needs the decoder's tokens besides: input.decoding(ids)");
+          "an encoder-decoder also needs the decoder's input ids: call input.decoding(ids)");
     }
     KeyValueCache cache = pass.cache();
     NDArray known = cache == null ? null : cache.get(MEMORY);
@@ -50,8 +50,8 @@ public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
   }
 
   /**
-   * Prompts are the encoder's; the decoder starts with {@code decoder_start_token_id}, or the
-   * beginning-of-text token, of generation_config.json or config.json.
+   * The encoder reads the prompts. The decoder starts with {@code decoder_start_token_id}, or else
+   * {@code bos_token_id}, of generation_config.json or config.json.
    */
   @Override
   public Opening open(List<long[]> prompts, ModelConfig config) {

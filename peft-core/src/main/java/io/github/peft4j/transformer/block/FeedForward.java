@@ -29,8 +29,8 @@ public final class FeedForward {
    * Creates the network.
    *
    * @param gate W_gate, or null
-   * @param up W₁ or W_up; with {@code fusedGate}, W_gate and W_up in one
-   * @param dropout before W₂
+   * @param up W₁ or W_up; with {@code fusedGate} W_gate and W_up, fused
+   * @param dropout probability of dropout before W₂
    */
   public FeedForward(
       @Nullable Linear gate,

@@ -13,15 +13,14 @@ import io.github.peft4j.tuner.ForwardContext;
 import java.util.Arrays;
 
 /**
- * What stands on top of the body: hidden states (B, T, D) to logits, and the loss.
+ * A task head: hidden states (B, T, D) to logits, and the loss.
  *
- * <p>The loss is computed over slices of rows, forwards and backwards, so that the logits (tokens ×
- * vocabulary, in 32 bits) never stand in memory whole; rows without a label are not computed at
- * all.
+ * <p>Forward and backward passes of the loss run over slices of rows, so that the full logits
+ * (tokens × vocabulary, in 32 bits) are never in memory. Rows without a label are not computed.
  */
 public abstract class Head extends NamedBlock {
 
-  /** Logits of one slice, in 32 bits: small beside a model, large enough for the GPU. */
+  /** The size of one slice's 32-bit logits: small compared to a model, large enough for a GPU. */
   private static final long SLICE_BYTES = 256L << 20;
 
   private static final Kernel CROSS_ENTROPY =
@@ -57,16 +56,16 @@ public abstract class Head extends NamedBlock {
     super(name);
   }
 
-  /** Hidden states (B, T, D) to the states that have a logit each: (B, D) or (B, T, D). */
+  /** Hidden states (B, T, D) to the states that are classified: (B, D) or (B, T, D). */
   protected abstract NDArray features(NDArray hidden, Pass pass);
 
   /** States (…, D) to logits (…, V). */
   protected abstract NDArray project(NDArray features, ForwardContext context);
 
-  /** V. */
+  /** The number of classes V; of a language model, the vocabulary size. */
   public abstract long classes();
 
-  /** The labels that count and the rows of {@link #features} they belong to. */
+  /** The labels that count, with their rows of {@link #features}. */
   public abstract LossTargets.Rows targets(LossTargets labels, long virtual);
 
   /** Hidden states (B, T, D) to logits (B, V) or (B, T, V). */
@@ -75,11 +74,11 @@ public abstract class Head extends NamedBlock {
   }
 
   /**
-   * The sum of the cross entropies of all labels that count.
+   * The sum of the cross entropies of all labels that count, forward and backward.
    *
-   * @param hidden (B, T, D); when training, a leaf that collects its gradient
-   * @param scale what the gradient is multiplied by: 1 / number of labels for a mean
-   * @param train whether gradients are sent back
+   * @param hidden (B, T, D); in training a leaf that accumulates its gradient
+   * @param scale factor of the gradient: 1 / number of labels for a mean
+   * @param train whether to run the backward pass
    * @return a scalar
    */
   public final NDArray loss(
@@ -122,7 +121,7 @@ public abstract class Head extends NamedBlock {
     }
   }
 
-  /** How many states there are: the product of all dimensions but the last. */
+  /** The number of states: the product of all dimensions except the last. */
   private static long rowsOf(NDArray features) {
     Shape shape = features.getShape();
     return shape.size() / shape.get(shape.dimension() - 1);

@@ -13,12 +13,12 @@ import io.github.peft4j.tuner.site.Sequence;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tokens to the first hidden state: token vectors, plus learned positions and segments where the
- * family has them, normalised if it does: ids (B, T) → (B, n + T, D) with n virtual tokens.
+ * Computes the first hidden state: ids (B, T) → (B, n + T, D) with n virtual tokens. It is the
+ * token vectors, plus learned positions and segments, and a norm, depending on the family.
  */
 public final class InputEmbedding extends NamedBlock {
 
-  // Ids for each row, although all are alike: adapters may differ by row.
+  // Ids for each row, although rows are equal, because adapters may differ by row.
   private static final Kernel POSITIONS =
       Kernel.of(
           """
@@ -46,9 +46,9 @@ public final class InputEmbedding extends NamedBlock {
    * Creates an embedding.
    *
    * @param stack the stack's name
-   * @param owned whether the tokens are a part of this block, or of another's
-   * @param ownTokens the table's name below this stack, if it has one there besides its own
-   * @param relative whether positions are distances, which attention learns
+   * @param owned whether the token table is a child of this block and not of another stack
+   * @param ownTokens the table's second name, below this stack, if it has one
+   * @param relative whether positions are relative
    */
   public InputEmbedding(
       String stack,
@@ -75,7 +75,7 @@ public final class InputEmbedding extends NamedBlock {
         publish(new HiddenSite(stack + ".embedded", HiddenSite.Kind.FIRST, stack, dimension));
   }
 
-  /** The first hidden state; the pass learns of masks and positions. */
+  /** Computes the first hidden state and records masks and positions in the pass. */
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     Sequence entered =
         site.forward(
@@ -89,7 +89,7 @@ public final class InputEmbedding extends NamedBlock {
     return whole.vectors();
   }
 
-  /** Vectors of a sequence with their positions and segments, normalised. */
+  /** Adds positions and segments to vectors and normalises them. */
   private NDArray embed(NDArray tokens, Sequence sequence, Pass pass, boolean causal) {
     pass.enter(tokens, sequence, causal);
     NDArray x = sequence.vectors();
@@ -121,12 +121,12 @@ public final class InputEmbedding extends NamedBlock {
     return first.forward(pass.drop(norm == null ? x : norm.forward(x, pass), dropout), pass);
   }
 
-  /** How many vectors adapters put in front of every sequence. */
+  /** The number of vectors that adapters prepend to each sequence. */
   long virtualTokens(ActiveAdapters active) {
     return site.virtualTokens(active);
   }
 
-  /** How many positions adapters take from every sequence. */
+  /** The number of positions that adapters take from each sequence. */
   long positionsTaken(ActiveAdapters active) {
     return site.positionsTaken(active);
   }

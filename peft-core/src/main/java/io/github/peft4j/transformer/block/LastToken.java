@@ -5,9 +5,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Which token's state stands for a whole text, where a decoder classifies: (B, n + T, D) → (B, D).
- */
+/** Selects the state by which a decoder classifies a text: (B, n + T, D) → (B, D). */
 public final class LastToken {
 
   private static final Kernel LAST =
@@ -41,16 +39,16 @@ public final class LastToken {
   private LastToken() {}
 
   /**
-   * The last that the mask counts.
+   * The state of the last token that is not masked.
    *
-   * @param mask (B, n + T); null if all do
+   * @param mask (B, n + T), 1 for tokens and 0 for padding; null without padding
    */
   public static NDArray real(NDArray x, @Nullable NDArray mask) {
     return mask == null ? LAST.call(x) : LAST_REAL.call(x, mask);
   }
 
   /**
-   * The last whose id is another than that of padding.
+   * The state of the last token whose id is not that of padding.
    *
    * @param ids (B, T)
    */

@@ -52,9 +52,9 @@ public final class Linear extends NamedBlock {
   }
 
   /**
-   * A map that shares the memory of its weight [out, in] with a table, as a language model's output
-   * does with its token table. The parameter is published by the table's block alone; merging an
-   * adapter into one of the two leaves the other as it is.
+   * A map whose weight [out, in] shares its memory with an embedding table, as a language model's
+   * output with its token table. Only the table's block publishes the parameter. Merging an adapter
+   * into one of the two does not change the other.
    */
   public static Linear tied(String name, Role role, EmbeddingSite table) {
     NDArray shared = Autograd.detach(table.weight().frozen());
@@ -65,7 +65,7 @@ public final class Linear extends NamedBlock {
    * Creates a linear map.
    *
    * @param name the module name
-   * @param role what it does in the model
+   * @param role its role in the model
    * @param weight [out, in], or [in, out] if transposed
    * @param bias [out] or null
    */
@@ -98,7 +98,7 @@ public final class Linear extends NamedBlock {
         : kernel.call(x, weight.value(context), bias.value(context));
   }
 
-  /** The site of the whole map. */
+  /** The map's site. */
   public LinearSite site() {
     return site;
   }

@@ -16,7 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A DJL block that knows its Hugging Face module name and publishes sites. */
+/** A DJL block with its Hugging Face module name and its sites. */
 public abstract class NamedBlock extends AbstractBlock {
 
   private final String name;
@@ -26,40 +26,40 @@ public abstract class NamedBlock extends AbstractBlock {
   /**
    * Creates a block.
    *
-   * @param name the whole module name, for example {@code model.layers.0.self_attn}
+   * @param name the full module name, for example {@code model.layers.0.self_attn}
    */
   protected NamedBlock(String name) {
     this.name = name;
   }
 
-  /** The whole Hugging Face module name; empty at the root. */
+  /** The full Hugging Face module name; empty at the root. */
   public final String name() {
     return name;
   }
 
-  /** Makes a block a part of this one. */
+  /** Adds a child block. */
   protected final <B extends NamedBlock> B part(B block) {
     parts.add(block);
     return addChildBlock(block.name(), block);
   }
 
-  /** Publishes a site. */
+  /** Adds a site. */
   protected final <S extends Site<?, ?>> S publish(S site) {
     sites.add(site);
     return site;
   }
 
-  /** The sites of this block and of all its parts, in the model's order. */
+  /** The sites of this block and of all its descendants, in the model's order. */
   public final Stream<Site<?, ?>> sites() {
     return Stream.concat(sites.stream(), parts.stream().flatMap(NamedBlock::sites));
   }
 
-  /** Whether adapters have something to train within this block. */
+  /** Whether a layer of the active adapters within this block needs a gradient. */
   public final boolean trains(ActiveAdapters active) {
     return active.trains(sites());
   }
 
-  /** The frozen tensors of this block alone, under the last part of their names. */
+  /** The frozen tensors of this block without its children, under the last part of their names. */
   @Override
   public ParameterList getDirectParameters() {
     ParameterList list = new ParameterList();

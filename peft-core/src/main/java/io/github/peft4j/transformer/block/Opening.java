@@ -3,9 +3,9 @@ package io.github.peft4j.transformer.block;
 import java.util.List;
 
 /**
- * What texts are written from: a row each.
+ * The start of texts to be generated, one row for each.
  *
- * @param source what an encoder reads; none if there is no encoder
- * @param texts the ids that the texts go on from, one at least
+ * @param source ids for the encoder; empty if there is no encoder
+ * @param texts ids from which the decoder continues, at least one per row
  */
 public record Opening(List<long[]> source, List<long[]> texts) {}

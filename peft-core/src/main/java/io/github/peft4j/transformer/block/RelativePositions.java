@@ -7,16 +7,16 @@ import io.github.peft4j.transformer.pass.Pass;
 
 /**
  * T5's relative positions (Raffel et al. 2019, arXiv:1910.10683, §2.1): a learned number for each
- * head and each distance between query and key, added to the scores. Distances fall into buckets,
- * one for each near distance and logarithmically wider ones for those far away. All layers of a
- * stack share them.
+ * head and each distance between query and key is added to the scores. Each near distance has a
+ * bucket of its own; far distances share logarithmically wider buckets. All layers of a stack share
+ * the table.
  */
 public final class RelativePositions extends NamedBlock {
 
   /**
    * The bias of queries at positions start … start + T - 1 for keys at positions 0 … P - 1, P =
-   * ahead + start + T, on top of the bias (B, 1, T, S) that masks the last S of these keys: (B, H,
-   * T, P).
+   * ahead + start + T, plus the bias (B, 1, T, S) that masks the last S of these keys: (B, H, T,
+   * P).
    */
   private static final Kernel BIAS =
       Kernel.of(
@@ -50,8 +50,8 @@ public final class RelativePositions extends NamedBlock {
    * Creates the positions.
    *
    * @param table [buckets, H]
-   * @param most the distance from which on all share the last bucket
-   * @param bothWays whether keys behind the query have buckets of their own, half of all
+   * @param most the distance from which all share the last bucket
+   * @param bothWays whether keys after the query have buckets of their own, half of all
    */
   public RelativePositions(Embedding table, int most, boolean bothWays) {
     super(table.name());
@@ -65,7 +65,7 @@ public final class RelativePositions extends NamedBlock {
   }
 
   /**
-   * The bias of the pass's queries for all positions up to the last.
+   * Computes the bias of the pass's queries for all positions up to the last one.
    *
    * @param x the first hidden state (B, T, D)
    * @param mask the bias that masks keys (B, 1, T, S)

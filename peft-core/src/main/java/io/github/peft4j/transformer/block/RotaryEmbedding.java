@@ -12,9 +12,9 @@ import io.github.peft4j.transformer.pass.Pass;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): the tables of cosines and sines
- * for a run of positions, and the rotation of queries and keys by them. Frequencies are scaled as
- * the model's {@code rope_parameters} say ({@code default}, {@code linear}, {@code llama3}).
+ * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864): tables of cosines and sines by
+ * position, and the rotation of queries and keys by them. The model's {@code rope_parameters}
+ * select the scaling of frequencies: {@code default}, {@code linear} or {@code llama3}.
  */
 public final class RotaryEmbedding implements AutoCloseable {
 
@@ -58,9 +58,9 @@ public final class RotaryEmbedding implements AutoCloseable {
   private @Nullable NDArray sines;
 
   /**
-   * Creates the tables' recipe.
+   * Creates an embedding.
    *
-   * @param frequencies one for each pair of rotated dimensions, radians a position
+   * @param frequencies radians per position, one for each pair of rotated dimensions
    * @param headDimension d, of which the first {@code 2 * frequencies.length} are rotated
    */
   public RotaryEmbedding(float[] frequencies, long headDimension) {
@@ -68,7 +68,7 @@ public final class RotaryEmbedding implements AutoCloseable {
     this.rotation = frequencies.length * 2L == headDimension ? ROTATE : ROTATE_PART;
   }
 
-  /** Puts the tables of the pass's positions into it. */
+  /** Sets the tables for the pass's positions in the pass. */
   synchronized void prepare(NDArray hidden, Pass pass) {
     long length = hidden.getShape().get(1);
     long needed = pass.start() + length;
@@ -111,7 +111,7 @@ public final class RotaryEmbedding implements AutoCloseable {
       }
     }
     try (NDArray java = manager.create(values, new Shape(rows, 2L * half))) {
-      NDArray table = java.duplicate(); // PyTorch's own memory, which views of it keep
+      NDArray table = java.duplicate(); // in PyTorch's own memory, which views keep alive
       table.detach();
       return table;
     }
@@ -131,7 +131,7 @@ public final class RotaryEmbedding implements AutoCloseable {
    * The frequencies that a config file describes.
    *
    * @param config of the model
-   * @param dimensions how many dimensions of a head are rotated
+   * @param dimensions the number of rotated dimensions of a head
    */
   public static float[] frequencies(ModelConfig config, int dimensions) {
     ModelConfig rope = config.ropeParameters();
@@ -159,7 +159,10 @@ public final class RotaryEmbedding implements AutoCloseable {
     return frequencies;
   }
 
-  /** Llama 3.1's scaling: long waves are stretched, short ones kept, those between blended. */
+  /**
+   * Llama 3.1's scaling: long wavelengths are stretched, short ones kept, those between
+   * interpolated.
+   */
   private static float[] llama3(float[] frequencies, ModelConfig rope) {
     double factor = rope.positive("factor");
     double low = rope.positive("low_freq_factor");

@@ -68,7 +68,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
             h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
   }
 
-  /** Frees what was computed besides the weights. */
+  /** Frees cached tables; the weights belong to the model. */
   @Override
   public void close() {
     if (rotary != null) {
@@ -86,7 +86,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return new Opening(List.of(), prompts);
   }
 
-  /** Whether positions are distances, which have no end. */
+  /** Whether positions are relative, so that their number has no limit. */
   public boolean isRelative() {
     return relative != null;
   }
@@ -95,12 +95,12 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return layers.size();
   }
 
-  /** How many vectors adapters put in front of every sequence. */
+  /** The number of vectors that adapters prepend to each sequence. */
   public long virtualTokens(ActiveAdapters active) {
     return embedding.virtualTokens(active);
   }
 
-  /** How many positions adapters take from every sequence. */
+  /** The number of positions that adapters take from each sequence. */
   public long positionsTaken(ActiveAdapters active) {
     return embedding.positionsTaken(active);
   }

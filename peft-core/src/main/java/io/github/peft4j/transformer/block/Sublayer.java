@@ -8,8 +8,8 @@ import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One residual branch: y = outNorm(x + postNorm(f(preNorm(x)))), each norm where the family has it.
- * BERT has the last, Llama the first, Gemma 2 the first two.
+ * One residual branch: y = outNorm(x + postNorm(f(preNorm(x)))). Each norm is optional: BERT has
+ * outNorm, Llama preNorm, Gemma 2 preNorm and postNorm.
  */
 public final class Sublayer {
 
@@ -44,7 +44,7 @@ public final class Sublayer {
     return outNorm == null ? sum : outNorm.forward(sum, pass);
   }
 
-  /** What the branch adds to x: for layers whose branches all read the same x. */
+  /** Computes only the sum's second term, for layers whose branches all read the same x. */
   NDArray branch(NDArray x, Pass pass) {
     NDArray h = preNorm == null ? x : preNorm.forward(x, pass);
     NDArray f =

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.List;
 
-/** A layer: its residual branches one after the other, (B, T, D) → (B, T, D). */
+/** A layer, which applies its residual branches one after the other: (B, T, D) → (B, T, D). */
 public final class TransformerLayer extends NamedBlock {
 
   private final List<Sublayer> sublayers;
@@ -13,7 +13,7 @@ public final class TransformerLayer extends NamedBlock {
    * Creates a layer.
    *
    * @param parts all blocks of the layer in the checkpoint's order
-   * @param sublayers the branches, made of those blocks
+   * @param sublayers the branches, which use those blocks
    */
   public TransformerLayer(String name, List<NamedBlock> parts, List<Sublayer> sublayers) {
     super(name);

@@ -12,8 +12,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A Hugging Face {@code config.json}, read field by field. What is missing or of the wrong kind is
- * reported with the file and the field.
+ * A Hugging Face {@code config.json}, read field by field. A field that is missing or has a wrong
+ * value is an {@link IllegalArgumentException} that names file and field.
  */
 public final class ModelConfig {
 
@@ -31,16 +31,17 @@ public final class ModelConfig {
     this(json, source, null);
   }
 
-  /** A config from a JSON object; {@code source} is what errors call it. */
+  /** Creates a config from a JSON object; {@code source} is its name in errors. */
   public static ModelConfig of(JsonObject json, String source) {
     return new ModelConfig(json, source);
   }
 
   /**
-   * Reads {@code config.json} out of a model folder, and {@code generation_config.json} if it is
-   * there.
+   * Reads {@code config.json} from a model folder, and {@code generation_config.json} if there is
+   * one.
    *
-   * @throws IllegalArgumentException if the folder or the file is missing or is no JSON object
+   * @throws IllegalArgumentException if the folder or config.json is missing, or a file is not a
+   *     JSON object
    */
   public static ModelConfig read(Path folder) {
     Path file = folder.resolve("config.json");
@@ -65,14 +66,14 @@ public final class ModelConfig {
   }
 
   /**
-   * What the model's authors say about writing texts with it: generation_config.json, or this
-   * config where there is none, as older models have it.
+   * The generation settings of the model's authors: generation_config.json or, for older models
+   * without that file, this config.
    */
   public ModelConfig generation() {
     return generation == null ? this : generation;
   }
 
-  /** A field's numbers: none if it is missing, one, or as many as the list has. */
+  /** A whole number or a list of whole numbers, as a list; empty if the field is missing. */
   public List<Long> integers(String field) {
     if (!has(field)) {
       return List.of();
@@ -108,24 +109,24 @@ public final class ModelConfig {
     return texts;
   }
 
-  /** The whole object, a copy. */
+  /** A copy of the JSON object. */
   public JsonObject json() {
     return json.deepCopy();
   }
 
-  /** This config with one field set. */
+  /** A copy with one field set. */
   public ModelConfig with(String field, JsonElement value) {
     JsonObject copy = json.deepCopy();
     copy.add(field, value);
     return new ModelConfig(copy, source, generation);
   }
 
-  /** Whether a field is there and not null. */
+  /** Whether a field is present and not null. */
   public boolean has(String field) {
     return json.has(field) && !json.get(field).isJsonNull();
   }
 
-  /** A field that must be a whole number. */
+  /** A required whole number. */
   public int integer(String field) {
     double value = number(field);
     if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
@@ -139,7 +140,7 @@ public final class ModelConfig {
     return has(field) ? integer(field) : otherwise;
   }
 
-  /** The id of a token, which the vocabulary has. */
+  /** The id of a token, from 0 to {@code vocab_size} - 1. */
   public long tokenId(String field) {
     int id = integer(field);
     if (id < 0 || id >= size("vocab_size")) {
@@ -148,7 +149,7 @@ public final class ModelConfig {
     return id;
   }
 
-  /** A whole number above zero: a dimension or a count. */
+  /** A required whole number above 0: a dimension or a count. */
   public int size(String field) {
     int value = integer(field);
     if (value <= 0) {
@@ -157,7 +158,7 @@ public final class ModelConfig {
     return value;
   }
 
-  /** A field that must be a number. */
+  /** A required finite number. */
   public double number(String field) {
     JsonElement value = required(field);
     if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
@@ -175,7 +176,7 @@ public final class ModelConfig {
     return has(field) ? number(field) : otherwise;
   }
 
-  /** A number above zero. */
+  /** A required number above 0. */
   public double positive(String field) {
     double value = number(field);
     if (!(value > 0)) {
@@ -184,12 +185,12 @@ public final class ModelConfig {
     return value;
   }
 
-  /** A number above zero, or a default. */
+  /** A number above 0, or a default. */
   public double positive(String field, double otherwise) {
     return has(field) ? positive(field) : otherwise;
   }
 
-  /** The probability that something is dropped, in [0, 1); 0 if the field is missing. */
+  /** A dropout probability in [0, 1); 0 if the field is missing. */
   public double dropout(String field) {
     double value = number(field, 0);
     if (!(value >= 0 && value < 1)) {
@@ -222,7 +223,7 @@ public final class ModelConfig {
     return value.getAsBoolean();
   }
 
-  /** The names of the classes by id: those of {@code id2label}, or else LABEL_0 …. */
+  /** The names of the classes by id: those of {@code id2label}, or else LABEL_0, LABEL_1, …. */
   public List<String> labels() {
     List<String> labels = new ArrayList<>();
     if (!has("id2label") || !json.get("id2label").isJsonObject()) {
@@ -240,12 +241,12 @@ public final class ModelConfig {
       labels.add(name.getAsString());
     }
     if (labels.isEmpty()) {
-      throw error("id2label", names, "a name for one id at least");
+      throw error("id2label", names, "a name for at least one id");
     }
     return labels;
   }
 
-  /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if there is neither. */
+  /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if both are missing. */
   public ModelConfig ropeParameters() {
     for (String field : new String[] {"rope_parameters", "rope_scaling"}) {
       if (has(field)) {
@@ -258,21 +259,21 @@ public final class ModelConfig {
     return new ModelConfig(new JsonObject(), source);
   }
 
-  /** What errors call this config: a file, if it was read from one. */
+  /** The name of this config in errors: the file that it was read from. */
   public String source() {
     return source;
   }
 
-  /** The error for a field whose value cannot be used. */
+  /** The error for a field with a wrong value. */
   public IllegalArgumentException error(String field, @Nullable Object value, String expected) {
     return new IllegalArgumentException(
         source + ": field '" + field + "' is " + value + "; expected " + expected);
   }
 
   /**
-   * Checks a field of which one value is supported.
+   * Requires the only supported value of a field.
    *
-   * @throws UnsupportedModelException if it has another
+   * @throws UnsupportedModelException if the field has another value
    */
   public void require(String field, Object value, Object supported) {
     if (!value.equals(supported)) {

@@ -12,16 +12,16 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Recognises models whose weights are quantised, which are not supported. */
+/** Detects models with quantised weights, which are not supported. */
 public final class Quantization {
 
   private static final List<String> FIELDS =
       List.of("quantization_config", "compression_config", "quantization");
 
-  /** Fields that give bits, at any depth. */
+  /** Names of fields with the number of bits, at any depth. */
   private static final Set<String> BITS = Set.of("bits", "w_bit", "wbits", "num_bits", "nbits");
 
-  /** What stands at the end of the names of tensors that belong to a quantised weight. */
+  /** Quantisation methods by the name suffix of their tensors. */
   private static final Map<String, String> TENSORS =
       new TreeMap<>(
           Map.of(
@@ -41,20 +41,20 @@ public final class Quantization {
   /**
    * Refuses a config of quantised weights.
    *
-   * @throws UnsupportedModelException naming method and bits
+   * @throws UnsupportedModelException if weights are quantised; the message names method and bits
    */
   public static void refuse(ModelConfig config) {
     for (String field : FIELDS) {
       if (config.has(field) && config.json().get(field) instanceof JsonObject settings) {
-        throw refused(config, "field '" + field + "' says that the weights are " + of(settings));
+        throw refused(config, "field '" + field + "' means that the weights are " + of(settings));
       }
     }
   }
 
   /**
-   * Refuses quantised weights whose config does not tell.
+   * Refuses quantised weights that the config does not mention.
    *
-   * @throws UnsupportedModelException naming a tensor
+   * @throws UnsupportedModelException if weights are quantised; the message names a tensor
    */
   public static void refuse(ModelConfig config, TensorSource source) {
     for (String name : source.names()) {
@@ -64,11 +64,11 @@ public final class Quantization {
               .map(Map.Entry::getValue)
               .findFirst();
       if (method.isPresent()) {
-        throw refused(config, "tensor " + name + " says that the weights are " + method.get());
+        throw refused(config, "tensor " + name + " means that the weights are " + method.get());
       }
       if (name.endsWith(".weight") && INTEGERS.contains(source.info(name).dtype())) {
         throw refused(
-            config, "tensor " + source.info(name) + " says that the weights are quantised");
+            config, "tensor " + source.info(name) + " means that the weights are quantised");
       }
     }
   }
@@ -79,7 +79,7 @@ public final class Quantization {
             config.source()
                 + ": "
                 + found
-                + ", which is not supported. Load the plain model that they were made of: an"
+                + ", which is not supported. Load the original model without quantisation: an"
                 + " adapter that was trained on the quantised weights fits it"));
   }
 

@@ -4,39 +4,40 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * What a model is for: which head stands on its body. Names are Hugging Face PEFT's task types.
+ * The task of a model, which determines its head. Types have the names of Hugging Face PEFT's task
+ * types.
  *
- * @param type of the task
+ * @param type the kind of task
  * @param labels names of the classes by id; empty for language models
  */
 public record Task(Type type, List<String> labels) {
 
-  /** What {@code problem_type} calls a text that has one class of several. */
+  /** The {@code problem_type} of texts that have exactly one of several classes. */
   public static final String SINGLE_LABEL = "single_label_classification";
 
   /** The kinds of task. */
   public enum Type {
-    /** The next token of a text. */
+    /** Causal language modelling: the next token of a text. */
     CAUSAL_LM,
-    /** A class for a text. */
+    /** Sequence classification: one class for each text. */
     SEQ_CLS,
-    /** A class for each token. */
+    /** Token classification: one class for each token. */
     TOKEN_CLS,
-    /** A text for a text. */
+    /** Text to text, by an encoder-decoder. */
     SEQ_2_SEQ_LM;
 
-    /** Whether a model for it writes texts. */
+    /** Whether a model for this task generates text. */
     public boolean writes() {
       return this == CAUSAL_LM || this == SEQ_2_SEQ_LM;
     }
 
-    /** Whether a text that is written goes on from its prompt, and so is one text with it. */
+    /** Whether generated text continues its prompt, so that both are one text. */
     public boolean continuesPrompts() {
       return this == CAUSAL_LM;
     }
   }
 
-  /** Checks and copies. */
+  /** Checks the values and copies the labels. */
   public Task {
     labels = List.copyOf(labels);
     boolean classifies = type == Type.SEQ_CLS || type == Type.TOKEN_CLS;
@@ -52,36 +53,36 @@ public record Task(Type type, List<String> labels) {
     }
   }
 
-  /** Language modelling. */
+  /** Causal language modelling. */
   public static Task causalLm() {
     return new Task(Type.CAUSAL_LM, List.of());
   }
 
-  /** Text to text. */
+  /** Text to text, by an encoder-decoder. */
   public static Task sequenceToSequence() {
     return new Task(Type.SEQ_2_SEQ_LM, List.of());
   }
 
-  /** Classification of texts. */
+  /** Sequence classification: one class for each text. At least two labels. */
   public static Task classification(List<String> labels) {
     return new Task(Type.SEQ_CLS, labels);
   }
 
-  /** Classification of texts. */
+  /** Sequence classification: one class for each text. At least two labels. */
   public static Task classification(String... labels) {
     return classification(List.of(labels));
   }
 
-  /** Classification of tokens. */
+  /** Token classification: one class for each token. At least one label. */
   public static Task tokenClassification(List<String> labels) {
     return new Task(Type.TOKEN_CLS, labels);
   }
 
   /**
-   * A task of a type, with the labels that a config names.
+   * A task of a type, with the labels of a config.
    *
-   * @throws UnsupportedModelException if the config's classifier does not give each text one class
-   *     of several, but a number or any number of classes: a softmax would say something else
+   * @throws UnsupportedModelException if the config is for regression or multi-label
+   *     classification, which softmax cross-entropy does not fit
    */
   public static Task of(ModelConfig config, Type type) {
     List<String> labels =

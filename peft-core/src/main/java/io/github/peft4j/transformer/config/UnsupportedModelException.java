@@ -1,14 +1,14 @@
 package io.github.peft4j.transformer.config;
 
 /**
- * A model that asks for what is not supported: another family, another kind of head, another way to
- * compute. The message names the file, the field, its value, and the values that are supported.
+ * Thrown for a model that is not supported because of its family, its head or a setting. The
+ * message names the file, the field, its value, and the supported values.
  */
 public final class UnsupportedModelException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1L;
 
-  /** With the message of another error, which names the field and what is supported. */
+  /** Creates an exception with the message of another error. */
   public UnsupportedModelException(IllegalArgumentException cause) {
     super(cause.getMessage(), cause);
   }

@@ -1,4 +1,4 @@
-/** The {@code config.json} of a model, and the task that it is for. */
+/** A model's {@code config.json} and task. */
 @NullMarked
 package io.github.peft4j.transformer.config;
 

@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives the tensors of a checkpoint to the blocks that are built from it and checks their shapes.
- * All that is missing, misshapen or left over is reported at once, at the end.
+ * Provides the tensors of a checkpoint to blocks and checks their shapes. All tensors that are
+ * missing, left over or of the wrong shape are reported together at the end.
  */
 final class Checkpoint {
 
@@ -44,10 +44,10 @@ final class Checkpoint {
   /**
    * Opens a checkpoint for a family.
    *
-   * @param what errors call the model
-   * @param root the family's prefix of the body's names, {@code "bert."}; a checkpoint of the body
-   *     alone lacks it, which is accepted
-   * @param seed of the tensors that a new head starts with
+   * @param what the name of the model in errors
+   * @param root the family's prefix of the body's names, such as {@code "bert."}. A checkpoint of
+   *     the body alone may lack it
+   * @param seed of the initial tensors of a new head
    */
   Checkpoint(
       String what,
@@ -73,7 +73,7 @@ final class Checkpoint {
     return source.names().contains(stored(name));
   }
 
-  /** A tensor that must be there in this shape. */
+  /** A required tensor of this shape. */
   NDArray tensor(String name, long... shape) {
     String stored = stored(name);
     used.add(stored);
@@ -95,7 +95,7 @@ final class Checkpoint {
     return loader.load(source, stored);
   }
 
-  /** Stands in for a tensor that does not fit, so that others that do not are found as well. */
+  /** A placeholder for a wrong tensor, so that loading continues and finds other wrong ones. */
   private NDArray placeholder(long... shape) {
     long elements = new Shape(shape).size();
     if (elements > LARGEST_PLACEHOLDER || problems.size() > MOST_PROBLEMS) {
@@ -109,7 +109,7 @@ final class Checkpoint {
     return has(name) ? tensor(name, shape) : null;
   }
 
-  /** A linear map; it has a bias if the checkpoint has one. */
+  /** A linear map, with a bias if the checkpoint has one. */
   Linear linear(String name, Role role, long in, long out, boolean transposed) {
     return new Linear(
         name,
@@ -120,8 +120,9 @@ final class Checkpoint {
   }
 
   /**
-   * A linear map of a task head. When the checkpoint does not have it, it starts as transformers
-   * starts it: weights normal with {@code initializer_range}, biases 0.
+   * A linear map of a task head. If the checkpoint lacks it, it is initialized as in transformers:
+   * weights are normally distributed with standard deviation {@code initializer_range}, biases are
+   * 0.
    */
   Linear head(String name, Role role, long in, long out, boolean withBias) {
     if (has(name + ".weight")) {
@@ -140,7 +141,7 @@ final class Checkpoint {
         false);
   }
 
-  /** A norm; a layer norm if it has a bias. */
+  /** A norm: a layer norm with a bias, an RMS norm without. */
   Norm norm(String name, long dimension, boolean withBias, double epsilon) {
     return new Norm(
         name,
@@ -153,7 +154,7 @@ final class Checkpoint {
     return new Embedding(name, tensor(name + ".weight", entries, dimension));
   }
 
-  /** Takes note that a tensor of the checkpoint is not needed by this model. */
+  /** Marks a tensor of the checkpoint as not needed by this model. */
   void ignore(String name) {
     used.add(stored(name));
   }
@@ -161,8 +162,8 @@ final class Checkpoint {
   /**
    * Ends the loading.
    *
-   * @throws IllegalArgumentException listing every tensor that is missing or misshapen, and those
-   *     left over, among which a misnamed one may be
+   * @throws IllegalArgumentException if tensors are missing or of the wrong shape; the message
+   *     lists them, and those left over, since one of these may be misnamed
    */
   void finish() {
     Set<String> unexpected = new TreeSet<>(source.names());

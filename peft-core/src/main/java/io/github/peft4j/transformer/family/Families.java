@@ -19,10 +19,10 @@ import java.util.TreeMap;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
-/** The model families that can be loaded. */
+/** The supported model families. */
 final class Families {
 
-  /** Llama 1 to 3.3 and what shares its layout (Touvron et al. 2023, arXiv:2302.13971). */
+  /** Llama 1 to 3.3 and models with the same layout (Touvron et al. 2023, arXiv:2302.13971). */
   static final Family LLAMA = Family.of("llama");
 
   private static final String ABSOLUTE = "absolute";
@@ -95,8 +95,9 @@ final class Families {
           });
 
   /**
-   * 1/√d and 1/(layer + 1), each if the config says so. {@code reorder_and_upcast_attn} asks for
-   * scores in 32 bits, which PyTorch's fused attention keeps anyway: it changes rounding alone.
+   * The factors 1/√d and 1/(layer + 1), each if the config sets it. {@code reorder_and_upcast_attn}
+   * asks for scores in 32 bits. PyTorch's fused attention has them anyway, so only rounding
+   * differs.
    */
   private static IntFunction<@Nullable Double> gpt2Scale(ModelConfig config) {
     config.flag("reorder_and_upcast_attn", false);
@@ -184,9 +185,10 @@ final class Families {
   private Families() {}
 
   /**
-   * The family of a config.
+   * The family of a config, by its {@code model_type}.
    *
-   * @throws UnsupportedModelException naming the supported types
+   * @throws UnsupportedModelException if the type is not supported; the message lists those that
+   *     are
    */
   static Family of(ModelConfig config) {
     String type = config.text("model_type", "");

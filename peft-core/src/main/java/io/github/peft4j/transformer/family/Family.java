@@ -11,16 +11,16 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * What distinguishes one model family from the others, as data: a {@link StackSpec} for each of its
- * stacks. {@link Families} holds the values.
+ * A model family as data: a {@link StackSpec} for each of its stacks. {@link Families} holds the
+ * values.
  */
 final class Family {
 
-  /** Describes a stack; most of it is the same whatever the config file says. */
+  /** Sets a stack's spec, some of it from the config. */
   interface Layout {
     void describe(StackSpec spec, ModelConfig config);
 
-    /** This layout and then some changes. */
+    /** This layout, followed by changes. */
     default Layout then(Layout changes) {
       return (spec, config) -> {
         describe(spec, config);
@@ -37,18 +37,18 @@ final class Family {
     this.stacks = stacks;
   }
 
-  /** A family of one stack, which differs from Llama's as the layouts say, one after the other. */
+  /** A family of one stack. Its layouts are applied in order to Llama's. */
   static Family of(String modelType, Layout... layouts) {
     return new Family(
         modelType, List.of(Stream.of(layouts).reduce((spec, config) -> {}, Layout::then)));
   }
 
-  /** A family whose decoder reads the output of an encoder. */
+  /** A family with an encoder and a decoder. */
   static Family encoderDecoder(String modelType, Layout encoder, Layout decoder) {
     return new Family(modelType, List.of(encoder, decoder));
   }
 
-  /** Another family that differs from this one in a few things. */
+  /** A family that differs from this one by some changes. */
   Family like(String modelType, Layout changes) {
     return new Family(modelType, stacks.stream().map(s -> s.then(changes)).toList());
   }
@@ -63,17 +63,17 @@ final class Family {
     return spec;
   }
 
-  /** The stack that the head stands on. */
+  /** The stack whose output the head reads. */
   private StackSpec last(ModelConfig config) {
     return spec(stacks.get(stacks.size() - 1), config);
   }
 
-  /** What stands before the body's names in a checkpoint. */
+  /** The prefix of the body's names in a checkpoint. */
   String root(ModelConfig config) {
     return last(config).named("");
   }
 
-  /** The class in transformers that has the head of a task. */
+  /** The class in transformers with the head of a task. */
   String architecture(ModelConfig config, Task.Type task) {
     return architecture(last(config), task);
   }
@@ -88,7 +88,7 @@ final class Family {
         };
   }
 
-  /** The tasks that this family has a head for. */
+  /** The tasks for which this family has a head. */
   private List<Task.Type> tasks(StackSpec spec) {
     if (stacks.size() > 1) {
       return List.of(Task.Type.SEQ_2_SEQ_LM);
@@ -99,11 +99,11 @@ final class Family {
   }
 
   /**
-   * The task whose class {@code architectures} names. A body alone, or no class at all, means the
-   * family's usual task.
+   * The task of the class that {@code architectures} names. Without a class, or for a body without
+   * a head, it is the family's default task.
    *
-   * @throws UnsupportedModelException if the model is of a class with another head, which would be
-   *     left out without a word
+   * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
+   *     silently
    */
   Task task(ModelConfig config) {
     StackSpec spec = last(config);
@@ -119,7 +119,7 @@ final class Family {
       return spec.head.usual();
     }
     for (Task.Type type : tasks(spec)) {
-      if (named.equalsIgnoreCase(architecture(spec, type))) { // LLaMAForCausalLM of old
+      if (named.equalsIgnoreCase(architecture(spec, type))) { // formerly LLaMAForCausalLM
         return type;
       }
     }
@@ -134,7 +134,7 @@ final class Family {
                 + " it for a task of your own, such as Task.classification(labels)"));
   }
 
-  /** The body, out of a checkpoint. */
+  /** Builds the body from a checkpoint. */
   Body body(ModelConfig config, Checkpoint weights) {
     List<StackSpec> specs = specs(config);
     Stack first = new StackBuilder(specs.get(0), config, weights).build(null);
@@ -144,7 +144,7 @@ final class Family {
             first, new StackBuilder(specs.get(1), config, weights).build(first.tokens()));
   }
 
-  /** The head of a task on this family's body. */
+  /** Builds the head of a task. */
   Head head(ModelConfig config, Task task, Checkpoint weights, Body body) {
     StackSpec spec = last(config);
     if (!tasks(spec).contains(task.type())) {

@@ -17,7 +17,7 @@ import io.github.peft4j.tuner.site.LinearSite.Role;
 import java.util.List;
 import java.util.function.BiFunction;
 
-/** Builds a {@link Head} on a stack, out of the stack's spec, a config file and a checkpoint. */
+/** Builds a {@link Head} from a stack's spec, a config and a checkpoint. */
 final class HeadBuilder {
 
   private static final Kernel FIRST_TOKEN =
@@ -82,10 +82,11 @@ final class HeadBuilder {
   }
 
   /**
-   * A decoder's state for a whole text: as in transformers that of the last token whose id is not
-   * {@code pad_token_id}, whatever the mask says; of the last that the mask counts if config.json
-   * has no such id, where transformers takes no more than one row. Behind virtual tokens, too:
-   * there PEFT gives transformers no ids, which then takes the last position, be it padding.
+   * Selects a decoder's state by which a text is classified. As in transformers, it is that of the
+   * last token whose id is not {@code pad_token_id}, whatever the mask. If config.json has no
+   * {@code pad_token_id}, it is that of the last token that is not masked; transformers then
+   * supports only one row. The same holds with virtual tokens. There PEFT passes embeddings instead
+   * of ids, so transformers pools the last position even when it is padding.
    */
   private BiFunction<NDArray, Pass, NDArray> lastToken() {
     if (!config.has(PADDING)) {

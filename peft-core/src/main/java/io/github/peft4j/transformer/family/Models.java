@@ -15,16 +15,15 @@ import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import org.jspecify.annotations.Nullable;
 
-/** Builds models out of a config and tensors. */
+/** Builds models from a config and tensors. */
 public final class Models {
 
   private Models() {}
 
   /**
-   * Checks what can be checked without the weights.
+   * Checks a config before any weights are read.
    *
-   * @throws UnsupportedModelException for an unknown {@code model_type}, and for weights that are
-   *     quantised
+   * @throws UnsupportedModelException for an unknown {@code model_type} and for quantised weights
    */
   public static void check(ModelConfig config) {
     requireSupported(config);
@@ -40,14 +39,14 @@ public final class Models {
    * Builds a model.
    *
    * @param config of the model
-   * @param source of its tensors; left open
-   * @param task what it is for; null for what the config says
-   * @param device where it is to lie
-   * @param precision what it computes in
-   * @param seed of a head that the checkpoint lacks
+   * @param source of its tensors, which stays open
+   * @param task the task; null for the one in the config
+   * @param device the device to hold the model
+   * @param precision the precision to compute in
+   * @param seed of a new head, if the checkpoint lacks it
    * @return the frozen model
    * @throws UnsupportedModelException for an unknown {@code model_type}
-   * @throws IllegalArgumentException listing tensors that are missing or misshapen
+   * @throws IllegalArgumentException if tensors are missing or of the wrong shape, listing them all
    */
   public static TransformerModel build(
       ModelConfig config,

@@ -33,12 +33,14 @@ import java.util.function.BiFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Builds a {@link Stack} out of its spec, a config file and a checkpoint. */
+/** Builds a {@link Stack} from its spec, a config and a checkpoint. */
 final class StackBuilder {
 
   private static final String GROUPS = "num_key_value_heads";
 
-  /** Of what heads make together: beyond it there is no model, but a mistake in a file. */
+  /**
+   * The largest total size of heads. No model exceeds it; a larger value is an error in the file.
+   */
   private static final int WIDEST = 1 << 20;
 
   private final StackSpec spec;
@@ -84,7 +86,7 @@ final class StackBuilder {
   /**
    * Builds the stack.
    *
-   * @param tokens the token embedding of another stack that this one reads as well, or null
+   * @param tokens another stack's token embedding, which this one shares; or null
    */
   Stack build(@Nullable Embedding tokens) {
     spec.superfluous.forEach(weights::ignore);
@@ -155,7 +157,7 @@ final class StackBuilder {
     return new TransformerLayer(layer.name, layer.parts, layer.branches);
   }
 
-  /** One layer, branch by branch. */
+  /** Builds one layer, branch by branch. */
   private final class LayerBuilder {
     final int index;
     final String name;
@@ -235,7 +237,7 @@ final class StackBuilder {
     }
   }
 
-  /** Queries, keys and values, each by itself or all in one. */
+  /** The projections of queries, keys and values: three maps, or one fused map. */
   private List<Linear> projections(String attention, List<String> names) {
     if (names.size() == 1) {
       long out = (heads + 2L * keyValueHeads) * head;

@@ -6,24 +6,24 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One stack of a model family as data, part by part: names of modules and of config fields, and
- * which parts there are. The values that stand here are Llama's; a family says what differs.
+ * One stack of a model family as data: its parts, and the names of modules and of config fields.
+ * The initial values are Llama's; other families change them.
  *
- * <p>Names of modules in a layer are below the layer's, others below the body's. {@link
- * StackBuilder} makes the stack out of it.
+ * <p>Names of modules in a layer are relative to the layer, other names to the body. {@link
+ * StackBuilder} builds the stack.
  */
 final class StackSpec {
 
-  /** What the family's classes in transformers begin with. */
+  /** The prefix of the family's class names in transformers. */
   String className = "Llama";
 
-  /** What the class with a language model's head ends with. */
+  /** The suffix of the class with a language model's head. */
   String languageModelName = "ForCausalLM";
 
-  /** What stands before all names of the body in a checkpoint; empty for nothing. */
+  /** The prefix of the body's names in a checkpoint; empty for none. */
   String body = "model";
 
-  /** What the stack is called, if not as the body. */
+  /** The stack's name, if it differs from the body's; or null. */
   @Nullable String name;
 
   SizeSpec sizes =
@@ -34,13 +34,13 @@ final class StackSpec {
           "head_dim",
           "intermediate_size");
 
-  /** Whether a token sees only those before it. */
+  /** Whether a token attends only to itself and those before it. */
   boolean causal = true;
 
   EmbeddingSpec embedding = EmbeddingSpec.of("embed_tokens");
   PositionSpec positions = new PositionSpec.Rotary();
 
-  /** The list of layers. */
+  /** The name of the list of layers. */
   String layers = "layers";
 
   NormSpec norm = NormSpec.rms("rms_norm_eps");
@@ -52,7 +52,7 @@ final class StackSpec {
           "self_attn.o_proj",
           BranchSpec.normedBefore("input_layernorm"));
 
-  /** Attention over an encoder's output, where there is one. */
+  /** Cross-attention to an encoder's output, or null. */
   @Nullable AttentionSpec crossAttention;
 
   FeedForwardSpec feedForward =
@@ -71,10 +71,10 @@ final class StackSpec {
 
   HeadSpec head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "score");
 
-  /** Tensors that older checkpoints hold besides and that the model does not need. */
+  /** Tensors in older checkpoints that the model does not need. */
   List<String> superfluous = List.of();
 
-  /** The whole name of something named below the body. */
+  /** The full name of a module, given its name below the body. */
   String named(String name) {
     return body.isEmpty() ? name : body + "." + name;
   }
@@ -85,20 +85,19 @@ final class StackSpec {
   }
 
   /**
-   * The config's fields of sizes.
+   * The config fields of sizes.
    *
-   * @param head of one head's vectors; where the config lacks it, hidden / heads
-   * @param inner of the feed-forward network; where the config lacks it, 4 · hidden
+   * @param head field of a head's size; hidden / heads if the config lacks it
+   * @param inner field of the feed-forward network's size; 4 · hidden if the config lacks it
    */
   record SizeSpec(String hidden, String depth, String heads, String head, String inner) {}
 
   /**
-   * Tables of the entrance.
+   * The embedding tables.
    *
-   * @param ownTokens the whole name of the token table below the stack, where transformers has it
-   *     there as well
-   * @param types of segments, if there are such
-   * @param norm behind the sum of all, if there is one
+   * @param ownTokens the token table's second full name, below the stack, if transformers has one
+   * @param types the table of segments, or null
+   * @param norm the norm of the sum, or null
    */
   record EmbeddingSpec(
       String tokens, @Nullable String ownTokens, @Nullable String types, @Nullable String norm) {
@@ -120,30 +119,30 @@ final class StackSpec {
     }
   }
 
-  /** How the model knows of positions. */
+  /** The kind of positions. */
   sealed interface PositionSpec {
 
-    /** Queries and keys are turned. */
+    /** Rotary positions: queries and keys are rotated. */
     record Rotary() implements PositionSpec {}
 
     /**
-     * A table's vectors are added to the tokens'.
+     * Learned positions: a table's vectors are added to the tokens' vectors.
      *
-     * @param entries the config's field of the table's length
-     * @param offset the first token's entry
+     * @param entries the config field of the table's length
+     * @param offset the table index of the first token's position
      */
     record Learned(String table, String entries, int offset) implements PositionSpec {}
 
-    /** A table of distances adds to the scores of attention (T5). */
+    /** Relative positions: a table by distance is added to attention scores (T5). */
     record Relative(String table) implements PositionSpec {}
   }
 
   /**
-   * What all norms are.
+   * The kind of all norms.
    *
-   * @param rms without mean and bias
-   * @param epsilon the config's field
-   * @param usual where the config lacks it, as transformers has it
+   * @param rms whether it is an RMS norm, without mean and bias
+   * @param epsilon the config field of epsilon
+   * @param usual transformers' default, used if the config lacks the field
    */
   record NormSpec(boolean rms, String epsilon, double usual) {
 
@@ -156,7 +155,7 @@ final class StackSpec {
     }
   }
 
-  /** What stands around a residual branch f: after(x + behind(f(before(x)))). */
+  /** The norms around a residual branch f: after(x + behind(f(before(x)))). */
   record BranchSpec(@Nullable String before, @Nullable String behind, @Nullable String after) {
 
     /** Llama, GPT-2, T5. */
@@ -173,11 +172,11 @@ final class StackSpec {
   /**
    * One attention of a layer.
    *
-   * @param module what projections stand below
-   * @param projections of queries, keys and values, or one for all three
-   * @param output below the layer
-   * @param scale what a layer's scores are multiplied by; null for 1/√d
-   * @param queryKeyNorm norms of queries' and keys' heads below the module, or none
+   * @param module the name of the projections' parent module
+   * @param projections names of the query, key and value projections, or of one fused projection
+   * @param output name of the output projection, relative to the layer
+   * @param scale factor of a layer's scores; null for 1/√d
+   * @param queryKeyNorm names of the norms of query and key heads, relative to the module; or empty
    */
   record AttentionSpec(
       String module,
@@ -199,10 +198,10 @@ final class StackSpec {
   /**
    * The feed-forward network of a layer.
    *
-   * @param gate null if there is none, or none of its own
-   * @param fusedGate whether {@code up} is gate and up in one
-   * @param activation the config's field
-   * @param usualActivation where the config lacks it
+   * @param gate name of the gate projection; null if there is none or it is fused
+   * @param fusedGate whether {@code up} is a fused gate and up projection
+   * @param activation the config field of the activation
+   * @param usualActivation the default if the config lacks the field
    */
   record FeedForwardSpec(
       @Nullable String gate,
@@ -227,12 +226,12 @@ final class StackSpec {
   }
 
   /**
-   * The config's fields of dropout rates; null for no dropout.
+   * The config fields of dropout probabilities; null for no dropout.
    *
-   * @param attention of the weights that scores become
-   * @param feedForward before the network's last map
-   * @param branches of what is added to the stream
-   * @param last behind the final norm
+   * @param attention of attention weights
+   * @param feedForward before the feed-forward network's last map
+   * @param branches of the branches' outputs
+   * @param last after the final norm
    */
   record DropoutSpec(
       @Nullable String embeddings,
@@ -241,7 +240,9 @@ final class StackSpec {
       @Nullable String branches,
       @Nullable String last) {
 
-    /** Of the stream, at its entrance and of what branches add, and of attention. */
+    /**
+     * Dropout of embeddings and of branches' outputs by one field, of attention weights by another.
+     */
     static DropoutSpec of(@Nullable String stream, String attention) {
       return new DropoutSpec(stream, attention, null, stream, null);
     }
@@ -252,12 +253,13 @@ final class StackSpec {
   }
 
   /**
-   * What heads are made of.
+   * The parts of task heads.
    *
-   * @param usual the task of a config that names none
-   * @param output a language model's map to tokens
-   * @param scale what hidden states are multiplied by before it
-   * @param pooler in front of a classifier, below the body; null if it reads the last token
+   * @param usual the default task
+   * @param output name of a language model's output map
+   * @param scale factor of the hidden states before the output map
+   * @param pooler name of the pooler before a classifier, relative to the body; null if the
+   *     classifier reads the last token
    */
   record HeadSpec(
       Task.Type usual,

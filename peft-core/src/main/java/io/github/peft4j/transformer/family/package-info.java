@@ -1,4 +1,4 @@
-/** Model families as data, and how a checkpoint becomes a model. */
+/** Model families as data, and builders of models from checkpoints. */
 @Internal
 @NullMarked
 package io.github.peft4j.transformer.family;

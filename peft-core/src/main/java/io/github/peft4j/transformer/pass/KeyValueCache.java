@@ -9,12 +9,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keys and values of the positions that a decoder has seen, so that each new token costs one
- * position's work. Buffers grow by doubling.
+ * Keys and values of the positions that a decoder has read, so that a new token costs the work of
+ * one position. Buffers grow by doubling.
  *
- * <p>A stack that runs with a cache appends to it in every layer and counts the positions once at
- * its end, virtual tokens included: callers only hand the same cache to one {@link Pass} after the
- * other.
+ * <p>A stack appends to its cache in every layer and counts the positions once at its end, virtual
+ * tokens included. Callers only pass the same cache to one {@link Pass} after another.
  */
 public final class KeyValueCache implements AutoCloseable {
 
@@ -42,18 +41,18 @@ public final class KeyValueCache implements AutoCloseable {
   private long length;
   private @Nullable NDArray end;
 
-  /** How many positions are held, virtual tokens included. */
+  /** The number of cached positions, virtual tokens included. */
   public long length() {
     return length;
   }
 
-  /** Counts positions that all layers have appended: the stack's business. */
+  /** Counts positions that all layers have appended; only the stack calls this. */
   public void advance(long positions) {
     length += positions;
     forgetEnd();
   }
 
-  /** The length as an argument of kernels, made once a step and not once a layer. */
+  /** The length as a kernel argument, created once per step instead of once per layer. */
   private NDArray end() {
     NDArray present = end;
     if (present == null) {
@@ -75,7 +74,7 @@ public final class KeyValueCache implements AutoCloseable {
    *
    * @param name of the buffer
    * @param x (B, K, T, d)
-   * @return all that is held, (B, K, length + T, d), valid until the next call
+   * @return all cached positions (B, K, length + T, d), valid until the next call
    */
   public NDArray append(String name, NDArray x) {
     long needed = length + x.getShape().get(2);
@@ -94,9 +93,9 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   /**
-   * What a layer computes once for all positions, such as keys of an encoder's output.
+   * An array that a layer computes once, such as keys of an encoder's output.
    *
-   * @return the array held under the name, made by the supplier the first time
+   * @return the cached array of this name; the first call computes it with the supplier
    */
   public NDArray once(String name, java.util.function.Supplier<NDArray> make) {
     NDArray present = buffers.get(name);
@@ -107,7 +106,7 @@ public final class KeyValueCache implements AutoCloseable {
     return present;
   }
 
-  /** What {@link #once} holds under a name, or null. */
+  /** The cached array of {@link #once} with this name, or null. */
   public @Nullable NDArray get(String name) {
     return buffers.get(name);
   }

@@ -4,16 +4,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** What a model's outputs are compared with. */
+/** The targets of a model's outputs in the loss. */
 public sealed interface LossTargets {
 
-  /** How many rows of a batch have targets. */
+  /** The number of rows of the batch. */
   int rows();
 
-  /** The same targets n times, for a batch that is replicated: {@link ModelInput}. */
+  /** The targets repeated n times, for a replicated batch, see {@link ModelInput#repeat}. */
   LossTargets repeat(int n);
 
-  /** The label that says: not counted. */
+  /** The label of tokens that do not count in the loss, as in transformers. */
   long IGNORED = -100;
 
   /**
@@ -36,9 +36,9 @@ public sealed interface LossTargets {
   }
 
   /**
-   * One class for each token: its own, or the token that an encoder-decoder is to say there.
+   * One class for each token; for an encoder-decoder, the token to be generated at each position.
    *
-   * @param classes [B][T], {@link #IGNORED} where none counts
+   * @param classes [B][T], {@link #IGNORED} for tokens without a label
    */
   record Tokens(long[][] classes) implements LossTargets {
     @Override
@@ -53,9 +53,9 @@ public sealed interface LossTargets {
   }
 
   /**
-   * The tokens themselves: each position is to predict the next one's label.
+   * The input ids themselves: each position predicts the label of the next one.
    *
-   * @param tokens [B][T], {@link #IGNORED} where none counts
+   * @param tokens [B][T], {@link #IGNORED} for tokens that do not count
    */
   record NextTokens(long[][] tokens) implements LossTargets {
     @Override
@@ -76,17 +76,21 @@ public sealed interface LossTargets {
   }
 
   /**
-   * The rows of the flattened outputs that have a label, and the labels.
+   * The rows of the flattened outputs that have a label, with their labels.
    *
-   * @param rows indices into (B · (n + T))
-   * @param classes the label of each
+   * @param rows indices from 0 to B · (n + T) - 1
+   * @param classes the label of each row
    */
   record Rows(long[] rows, long[] classes) {
     public long count() {
       return rows.length;
     }
 
-    /** The row of the batch that each belongs to, if so many outputs belong to one. */
+    /**
+     * The row of the batch of each output row.
+     *
+     * @param outputs number of output rows per row of the batch
+     */
     public long[] batchRows(long outputs) {
       return Arrays.stream(rows).map(row -> row / outputs).toArray();
     }
@@ -96,9 +100,9 @@ public sealed interface LossTargets {
    * The targets of token labels.
    *
    * @param labels [B][T]
-   * @param virtual n, how many positions stand in front of each row; the last of them predicts the
+   * @param virtual n, the number of virtual tokens in front of each row; the last one predicts the
    *     first label
-   * @param ahead 1 if position t is to predict label t + 1
+   * @param ahead 1 if position t predicts label t + 1, 0 if it predicts label t
    */
   static Rows targets(long[][] labels, long virtual, int ahead) {
     List<long[]> found = new ArrayList<>();

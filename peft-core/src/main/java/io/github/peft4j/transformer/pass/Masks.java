@@ -6,8 +6,8 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 
 /**
- * What a mask says: which keys a query may see, as a bias that is added to scores, and at which
- * positions tokens stand.
+ * Biases and positions from a mask. A bias is added to attention scores and hides keys from
+ * queries.
  */
 final class Masks {
 
@@ -55,7 +55,10 @@ final class Masks {
 
   private Masks() {}
 
-  /** Whether the first query of a causal row sees nothing: a mask (B, S) is padded on the left. */
+  /**
+   * Whether a mask (B, S) is padded on the left, so that the first query of a causal row is fully
+   * masked.
+   */
   static boolean blinds(NDArray mask) {
     try (NDArray any = BLINDS.call(mask)) {
       return any.getLong() != 0;
@@ -65,7 +68,7 @@ final class Masks {
   /**
    * The bias of a sequence x (B, T, D).
    *
-   * @param mask 1 for keys that may be seen (B, S)
+   * @param mask (B, S), 1 for visible keys, 0 for padding
    * @param causal whether query t of T sees keys up to S - T + t only
    * @return (B, 1, 1, S), or (B, 1, T, S) if causal
    */
@@ -74,10 +77,10 @@ final class Masks {
   }
 
   /**
-   * Positions that count real tokens alone: (B, T), of the last T columns of the mask.
+   * Positions (B, T) of the last T columns of the mask, counting real tokens only.
    *
-   * @param mask 1 for real tokens (B, S)
-   * @param start what is added to them
+   * @param mask (B, S), 1 for tokens and 0 for padding
+   * @param start number that is added to each position
    */
   static NDArray positions(NDArray x, NDArray mask, long start) {
     return REAL_POSITIONS.call(x, mask, Tensors.scalar(start));

@@ -12,13 +12,13 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a model reads.
+ * The input of a model.
  *
  * @param ids token ids (B, T), int64
- * @param mask (B, T), with a cache (B, all tokens so far, not counting virtual ones); 1 for real
- *     tokens; null if nothing is padded
+ * @param mask (B, T), or with a cache (B, number of tokens so far without virtual ones); 1 for
+ *     tokens and 0 for padding; null without padding
  * @param types segment ids (B, T), or null
- * @param decoderIds what the decoder of an encoder-decoder reads (B, U), or null
+ * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
  */
 public record ModelInput(
     NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
@@ -40,7 +40,7 @@ public record ModelInput(
   /**
    * Checks the shapes.
    *
-   * @throws IllegalArgumentException naming what does not fit
+   * @throws IllegalArgumentException if a shape or type is wrong; the message names the array
    */
   public ModelInput {
     requireIds("ids", ids, "(B, T)");
@@ -75,7 +75,7 @@ public record ModelInput(
         ids.getDataType().isInteger() && ids.getShape().dimension() == 2 && ids.size() > 0,
         name,
         ids,
-        "whole numbers of shape " + shape + ", one at least");
+        "whole numbers of shape " + shape + ", at least one");
   }
 
   private static void require(boolean fine, String name, NDArray array, String expected) {
@@ -92,9 +92,10 @@ public record ModelInput(
   }
 
   /**
-   * Checks the values, beyond which there is no vector: on a GPU the whole process would be lost.
+   * Checks that the vocabulary has all ids. On a GPU an unknown id would make every later
+   * computation of the process fail.
    *
-   * @throws IllegalArgumentException naming the id that is none of the model's
+   * @throws IllegalArgumentException if an id is unknown; the message names it
    */
   public void requireKnownIds(ModelConfig config) {
     requireBelow("ids", ids, "vocab_size", config);
@@ -131,9 +132,9 @@ public record ModelInput(
   }
 
   /**
-   * Arrays from Java.
+   * Creates an input from Java arrays.
    *
-   * @param manager owns the arrays and says on which device they lie
+   * @param manager the manager of the new arrays, which determines their device
    * @param ids [B][T]
    * @param mask [B][T], or null
    */
@@ -142,17 +143,17 @@ public record ModelInput(
         array(manager, ids), mask == null || full(mask) ? null : array(manager, mask), null, null);
   }
 
-  /** The same input with the decoder's tokens (B, U). */
+  /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
     return new ModelInput(this.ids, mask, types, ids);
   }
 
-  /** The same input with segment ids (B, T). */
+  /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
     return new ModelInput(ids, mask, types, decoderIds);
   }
 
-  /** The batch n times, one after the other. */
+  /** The batch repeated n times, one copy after the other. */
   public ModelInput repeat(int n) {
     return n == 1
         ? this
@@ -163,7 +164,7 @@ public record ModelInput(
             decoderIds == null ? null : repeat(decoderIds, n));
   }
 
-  /** The same arrays, taken out of all scopes: {@link #close} frees them. */
+  /** The same arrays, removed from their scopes; {@link #close} frees them. */
   public ModelInput released() {
     arrays().forEach(Scope::release);
     return this;
@@ -185,7 +186,7 @@ public record ModelInput(
   /**
    * Rows of equal length as an array.
    *
-   * @param manager owns the array and says on which device it lies
+   * @param manager the manager of the new array, which determines its device
    * @param rows [B][T]
    * @return (B, T), int64
    */
@@ -195,7 +196,7 @@ public record ModelInput(
       throw new IllegalArgumentException(
           "rows have "
               + Stream.of(rows).map(row -> row.length).toList()
-              + " ids; expected one row at least, all of one length above 0: pad the shorter ones"
+              + " ids; expected at least one row, all of one length above 0: pad the shorter ones"
               + " and mask the padding");
     }
     long[] flat = new long[rows.length * width];

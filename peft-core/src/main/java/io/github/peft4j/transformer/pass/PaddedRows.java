@@ -6,23 +6,22 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rows of ids, padded to one length: what a batch of texts is read from, and what a step reads that
- * writes them.
+ * Rows of ids, padded to one length: a batch of prompts, or the new tokens of one generation step.
  *
  * @param ids [B][T]
- * @param mask [B][all so far], or null if no row is padded
- * @param paddings how many columns of each row are padding
- * @param padId fills what nobody reads
+ * @param mask [B][number of tokens so far], or null without padding
+ * @param paddings number of padding columns of each row
+ * @param padId the id of padding
  */
-@SuppressWarnings("ArrayRecordComponent") // Arrays are made of them; nobody compares them.
+@SuppressWarnings("ArrayRecordComponent") // never compared
 public record PaddedRows(long[][] ids, long @Nullable [][] mask, int[] paddings, long padId) {
 
-  /** Rows that end side by side, so that all go on in the same column. */
+  /** Pads rows on the left, so that all continue in the same column. */
   public static PaddedRows left(List<long[]> rows, long padId) {
     return pad(rows, padId, true);
   }
 
-  /** Rows that begin side by side. */
+  /** Pads rows on the right. */
   public static PaddedRows right(List<long[]> rows, long padId) {
     return pad(rows, padId, false);
   }
@@ -45,8 +44,8 @@ public record PaddedRows(long[][] ids, long @Nullable [][] mask, int[] paddings,
   }
 
   /**
-   * One token more a row. The mask of a row that is done stays 0, so that its position stays where
-   * it is, within the model's.
+   * The next token of each row. The mask of a finished row is 0, so that its position does not grow
+   * beyond the model's.
    */
   public PaddedRows next(long[] tokens, boolean[] open) {
     long[][] next = new long[ids.length][];

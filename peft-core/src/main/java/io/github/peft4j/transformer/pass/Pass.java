@@ -17,17 +17,17 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the layers of one stack share during one forward pass: the adapters, masks, positions, the
- * cache, the tape.
+ * The state that the layers of one stack share during one forward pass: adapters, masks, positions,
+ * cache and tape.
  *
- * <p>Arrays that a pass holds are constants of it and are freed when it is closed.
+ * <p>The arrays of a pass do not change and are freed when it is closed.
  */
 public final class Pass implements ForwardContext, AutoCloseable {
 
   private final Run run;
   private final BatchRows rows;
 
-  /** What all rows of a pass share. */
+  /** The state that all rows share. */
   private static final class Run {
     final Tape tape;
     final @Nullable KeyValueCache cache;
@@ -72,22 +72,22 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /**
    * Starts a pass.
    *
-   * @param tape how segments are run
+   * @param tape runs the segments
    * @param cache keys and values of earlier positions, or null
-   * @param adapters that compute; they have to live as long as the pass
+   * @param adapters the adapters; they have to live as long as the pass
    */
   public Pass(Tape tape, @Nullable KeyValueCache cache, ActiveAdapters adapters) {
     this(new Run(tape, cache, adapters, new IdentityHashMap<>()), BatchRows.ALL);
   }
 
-  /** A pass of inference without a cache. */
+  /** An inference pass without a cache. */
   public static Pass inference(ActiveAdapters adapters) {
     return new Pass(Tape.inference(), null, adapters);
   }
 
-  /** The pass that a site of this model computes in. */
+  /** The pass of a site's context. */
   public static Pass of(ForwardContext context) {
-    return (Pass) context; // a model starts no other
+    return (Pass) context; // models create no other context
   }
 
   @Override
@@ -106,15 +106,15 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   /**
-   * Says that rows are padded on the left, as for generation: their positions count from the first
-   * real token on, so that a row computes what it computes alone.
+   * Declares that rows are padded on the left, as in generation. Positions then count from the
+   * first real token, so that a row gives the same result as alone.
    */
   public Pass leftPadded() {
     run.leftPadded = true;
     return this;
   }
 
-  /** The same run's pass through another stack, without a cache; closed with this one. */
+  /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
     Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
     other.run.training = run.training;
@@ -122,7 +122,10 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return other;
   }
 
-  /** Computes what layers share, for this pass or, with a cache, for all passes with it. */
+  /**
+   * Computes the layers' shared tensors for this pass or, with a cache, once for all passes with
+   * that cache.
+   */
   public void compute() {
     List<SharedTensor> shared = run.adapters.shared();
     Tape tape = run.tape;
@@ -153,7 +156,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return this;
   }
 
-  /** Dropout of the frozen model: x with a part of its elements zeroed while training. */
+  /** Applies the frozen model's dropout to x in training. */
   public NDArray drop(NDArray x, double probability) {
     return run.training && probability > 0 ? Dropout.of(probability).call(x) : x;
   }
@@ -173,16 +176,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.cache;
   }
 
-  /** How many positions earlier runs have put into the cache. */
+  /** The number of positions that earlier runs have put into the cache. */
   public long past() {
     KeyValueCache cache = run.cache;
     return cache == null ? 0 : cache.length();
   }
 
   /**
-   * Takes note of the sequence that enters the stack.
+   * Records the sequence that enters the stack.
    *
-   * @param ids the tokens (B, T) of which it was made
+   * @param ids the token ids (B, T) of the sequence
    */
   public void enter(NDArray ids, Sequence sequence, boolean causal) {
     run.ids = ids;
@@ -211,11 +214,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
   }
 
-  /** The tokens (B, T) that entered. */
+  /** The token ids (B, T) of the sequence. */
   public NDArray ids() {
     NDArray ids = run.ids;
     if (ids == null) {
-      throw new IllegalStateException("there are no ids: nothing has entered a stack");
+      throw new IllegalStateException("there are no ids: no sequence has entered a stack");
     }
     return ids;
   }
@@ -225,42 +228,48 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.blind;
   }
 
-  /** Position of the first vector. */
+  /** The position of the first vector. */
   public long start() {
     return run.start;
   }
 
-  /** By how much positions of keys are counted on more than those of queries. */
+  /** The number that is added to positions of keys but not of queries. */
   public long keyOffset() {
     return run.keyOffset;
   }
 
-  /** The position that would follow the last vector; in a padded row, its padding less. */
+  /**
+   * The position after the last vector. In a padded row the true position is smaller by the row's
+   * padding.
+   */
   public long end() {
     return run.start + run.length;
   }
 
-  /** Positions (B, T) where they differ between rows, or null: {@link #start} and on. */
+  /**
+   * Positions (B, T) if they differ between rows; null if they count from {@link #start} in all
+   * rows.
+   */
   public @Nullable NDArray positions() {
     return run.positions;
   }
 
-  /** How many vectors in front stand for no token. */
+  /** The number of virtual tokens in front. */
   public long virtual() {
     return run.virtual;
   }
 
-  /** What is added to the scores of self-attention, or null. */
+  /** The bias that is added to scores of self-attention, or null. */
   public @Nullable NDArray bias() {
     return run.bias;
   }
 
-  /** Whether self-attention is causal without a bias saying so. */
+  /** Whether self-attention is causal without a bias. */
   public boolean causal() {
     return run.causal;
   }
 
-  /** Sets the rotary tables, (T, d) or (B, 1, T, d), of this pass's positions. */
+  /** Sets the rotary tables of this pass's positions, (T, d) or (B, 1, T, d). */
   public void rotate(NDArray cosine, NDArray sine) {
     run.cosine = hold(cosine);
     run.sine = hold(sine);
@@ -274,7 +283,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.sine;
   }
 
-  /** The bias that masks what a query may not see: (B or 1, 1, T or 1, S), zeros if it may all. */
+  /** The bias that hides masked keys: (B or 1, 1, T or 1, S), all zeros without a mask. */
   public NDArray masking(NDArray x) {
     NDArray present = run.bias;
     if (present != null) {
@@ -284,25 +293,30 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return Masks.bias(x, ones, run.causal);
   }
 
-  /** Sets a bias for all layers of the stack, with all masks in it: (B or 1, H or 1, T, P + S). */
+  /**
+   * Sets the bias of all layers of the stack, which includes all masks: (B or 1, H or 1, T, P + S).
+   */
   public void bias(NDArray bias) {
     run.bias = bias;
     run.causal = false;
   }
 
-  /** Sets what cross-attention reads: an encoder's output (B, S, D), and which of it (B, S). */
+  /** Sets the input of cross-attention: an encoder's output (B, S, D) and its mask (B, S). */
   public void remember(NDArray memory, @Nullable NDArray mask) {
     run.memory = memory;
     run.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false));
   }
 
-  /** Whether a gradient is wanted by something else that layers read than their input. */
+  /** Whether a tensor that layers read in addition to their input needs a gradient. */
   public boolean trains() {
     return (run.memory != null && run.memory.hasGradient())
         || (run.bias != null && run.bias.hasGradient());
   }
 
-  /** 1 for what counts of the sequence that entered (B, past + n + T), or null if all does. */
+  /**
+   * The mask of the sequence (B, past + n + T), 1 for tokens and 0 for padding; null without
+   * padding.
+   */
   public @Nullable NDArray mask() {
     return run.mask;
   }
@@ -319,7 +333,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.memoryBias;
   }
 
-  /** Keeps an array until the pass is closed. */
+  /** Holds an array until the pass is closed. */
   NDArray hold(NDArray array) {
     run.held.add(Scope.release(array));
     return array;

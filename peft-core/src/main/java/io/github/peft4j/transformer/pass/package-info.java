@@ -1,4 +1,4 @@
-/** What the layers of a model share during one forward pass. */
+/** Inputs, targets and the shared state of a model's forward pass. */
 @NullMarked
 package io.github.peft4j.transformer.pass;
 

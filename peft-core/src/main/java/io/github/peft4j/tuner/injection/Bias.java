@@ -11,11 +11,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Which biases of the model are trained besides an adapter's own tensors: Hugging Face PEFT's field
- * {@code bias}.
+ * The model's biases that are trained together with an adapter's own tensors: Hugging Face PEFT's
+ * field {@code bias}.
  *
- * @param value {@code none}; {@code all}; or what ends in {@code _only}, such as {@code lora_only},
- *     for those of the rewritten modules
+ * @param value {@code none}; {@code all}; or the method's name and {@code _only}, such as {@code
+ *     lora_only}, for the biases of rewritten modules
  */
 public record Bias(String value) {
 
@@ -25,7 +25,7 @@ public record Bias(String value) {
   /** Every bias of the model. */
   public static final Bias ALL = new Bias("all");
 
-  /** The key of the bias of a module that a method rewrites. */
+  /** The key of a rewritten module's bias. */
   private static final String REWRITTEN = "base_layer.bias";
 
   /** Checks the value. */
@@ -36,23 +36,23 @@ public record Bias(String value) {
     }
   }
 
-  /** The biases that this word of adapter_config.json means. */
+  /** Parses the value of adapter_config.json. */
   public static Bias of(String value) {
     return new Bias(value);
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value in adapter_config.json. */
   public JsonElement toJson() {
     return new JsonPrimitive(value);
   }
 
-  /** From adapter_config.json. */
+  /** Reads the value of adapter_config.json. */
   public static Bias fromJson(JsonElement json) {
     return new Bias(json.getAsString());
   }
 
   /**
-   * Trains the biases that are meant.
+   * Makes the selected biases trainable.
    *
    * @param rewritten the modules that the method rewrites
    */

@@ -7,10 +7,13 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import java.util.Random;
 
-/** Makes the tensors that adapters start with: on the model's device, in the masters' precision. */
+/**
+ * Creates the initial tensors of adapters, on the model's device and in the precision of master
+ * copies.
+ */
 public final class Initializer {
 
-  /** What a Java array holds. */
+  /** The largest length of a Java array. */
   private static final int MOST = Integer.MAX_VALUE - 8;
 
   private final NDManager manager;
@@ -20,8 +23,8 @@ public final class Initializer {
   /**
    * Creates a source of tensors.
    *
-   * @param precision FLOAT32, or FLOAT64 for tests of gradients
-   * @param seed of the random ones
+   * @param precision FLOAT32, or FLOAT64 for gradient tests
+   * @param seed of random tensors
    */
   public Initializer(NDManager manager, Precision precision, long seed) {
     this.manager = manager;
@@ -58,7 +61,7 @@ public final class Initializer {
     return (int) count;
   }
 
-  /** Normal with mean 0. */
+  /** Normally distributed with mean 0. */
   public NDArray normal(double deviation, long... shape) {
     float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
@@ -67,14 +70,14 @@ public final class Initializer {
     return of(values, shape);
   }
 
-  /** Normal with another mean. */
+  /** Normally distributed with this mean. */
   public NDArray normalAround(double mean, double deviation, long... shape) {
     try (NDArray normal = normal(deviation, shape)) {
       return normal.add(mean);
     }
   }
 
-  /** Normal with mean 0, drawn again beyond two deviations. */
+  /** Normally distributed with mean 0, truncated at two standard deviations. */
   public NDArray truncatedNormal(double deviation, long... shape) {
     float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
@@ -87,7 +90,7 @@ public final class Initializer {
     return of(values, shape);
   }
 
-  /** Uniform between -bound and bound. */
+  /** Uniformly distributed in [-bound, bound]. */
   public NDArray uniform(double bound, long... shape) {
     float[] values = new float[count(shape)];
     for (int i = 0; i < values.length; i++) {
@@ -96,7 +99,7 @@ public final class Initializer {
     return of(values, shape);
   }
 
-  /** PyTorch's default for linear weights [out, in]: uniform between ±1/√in. */
+  /** PyTorch's default for linear weights [out, in]: uniformly distributed in ±1/√in. */
   public NDArray kaimingUniform(long out, long in) {
     return uniform(1 / Math.sqrt((double) in), out, in);
   }
@@ -119,7 +122,7 @@ public final class Initializer {
     }
   }
 
-  /** The generator behind the random tensors. */
+  /** The generator of the random tensors. */
   public Random random() {
     return random;
   }

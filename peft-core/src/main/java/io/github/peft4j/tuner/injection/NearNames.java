@@ -4,17 +4,21 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 
-/** Finds the names that somebody may have meant. */
+/** Finds similar names, for error messages. */
 public final class NearNames {
 
   private NearNames() {}
 
-  /** The message for a wish that no name fulfils, with the nearest names there are. */
+  /** The error message for target modules that match no module, with the nearest names. */
   public static String nothingMatches(String wanted, Collection<String> names) {
     return nothingMatches("target_modules", wanted, names);
   }
 
-  /** The same for wishes called otherwise. */
+  /**
+   * The same message for another setting than target modules.
+   *
+   * @param what the setting, for the message
+   */
   public static String nothingMatches(String what, String wanted, Collection<String> names) {
     List<String> kinds =
         names.stream().map(name -> name.replaceAll("\\d+", "*")).distinct().toList();
@@ -29,9 +33,9 @@ public final class NearNames {
   }
 
   /**
-   * The names nearest to a wish, by edit distance to their endings.
+   * The names nearest to a wanted one, by edit distance to their ends.
    *
-   * @param most how many at most
+   * @param most the largest number of names to return
    */
   public static List<String> nearest(String wanted, Collection<String> names, int most) {
     String[] wishes = wanted.split("[,\\s]+");
@@ -53,7 +57,7 @@ public final class NearNames {
     return best;
   }
 
-  /** Levenshtein's distance. */
+  /** The Levenshtein distance. */
   static int edits(String a, String b) {
     int[] row = new int[b.length() + 1];
     for (int j = 0; j <= b.length(); j++) {

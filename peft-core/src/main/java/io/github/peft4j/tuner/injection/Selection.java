@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** Some of the sites of one kind, chosen among all that an adapter may rewrite. */
+/** A selection of sites of one kind. */
 public final class Selection<S extends Site<?, ?>> {
 
   private final List<S> chosen;
@@ -21,7 +21,7 @@ public final class Selection<S extends Site<?, ?>> {
     this.targets = targets;
   }
 
-  /** Those among them whose name is accepted. */
+  /** The selected sites whose name is accepted. */
   public Selection<S> where(Predicate<String> names) {
     return new Selection<>(
         chosen.stream().filter(site -> names.test(site.name())).toList(),
@@ -30,7 +30,7 @@ public final class Selection<S extends Site<?, ?>> {
         targets);
   }
 
-  /** Those whose name is not meant by these; all of them for null. */
+  /** The selected sites without those that {@code excluded} selects; null excludes none. */
   public Selection<S> excluding(@Nullable TargetModules excluded) {
     return excluded == null
         ? this
@@ -39,8 +39,8 @@ public final class Selection<S extends Site<?, ?>> {
   }
 
   /**
-   * Those in some layers, see {@link TargetModules#inLayers}, and those whose whole names are
-   * listed, in whatever layer.
+   * The selected sites in some layers, see {@link TargetModules#inLayers}. Sites that the targets
+   * list by full name stay, whatever their layer.
    */
   public Selection<S> inLayers(@Nullable List<Integer> indices, @Nullable List<String> patterns) {
     Predicate<String> inLayers = TargetModules.inLayers(indices, patterns);
@@ -55,12 +55,12 @@ public final class Selection<S extends Site<?, ?>> {
         : this;
   }
 
-  /** The sites. */
+  /** The selected sites, in the model's order. */
   public List<S> list() {
     return chosen;
   }
 
-  /** Targets that mean just these sites. */
+  /** Targets that select exactly these sites. */
   public TargetModules targets() {
     return TargetModules.naming(names(chosen), names(candidates));
   }
@@ -69,15 +69,16 @@ public final class Selection<S extends Site<?, ?>> {
     return sites.stream().map(Site::name).toList();
   }
 
-  /** Whether there is none. */
+  /** Whether no site is selected. */
   public boolean isEmpty() {
     return chosen.isEmpty();
   }
 
   /**
-   * The sites, of which there must be one at least.
+   * The selected sites, at least one.
    *
-   * @throws IllegalArgumentException naming modules whose names are near
+   * @throws IllegalArgumentException if no site is selected; the message lists modules with similar
+   *     names
    */
   public List<S> required() {
     if (chosen.isEmpty()) {

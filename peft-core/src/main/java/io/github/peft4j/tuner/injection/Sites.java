@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a method sees of a model: its sites, which it rewrites for one adapter.
+ * The sites of a model, into which a method puts the layers of one adapter.
  *
  * <pre>{@code
  * sites.linear(config.targetModules(), Role.KEY, Role.VALUE, Role.DOWN)
@@ -48,24 +48,24 @@ public final class Sites {
   private Predicate<String> reserved = name -> false;
   private List<String> saved = List.of();
 
-  /** One site and the layer that rewrites it. */
+  /** A site and the adapter's layer there. */
   public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer) {}
 
   /**
-   * The model's tokenizer, for adapters that start from a text.
+   * The model's tokenizer, for adapters that are initialized from a text.
    *
-   * @param name where it comes from
-   * @param encode text to ids
+   * @param name where the tokenizer comes from
+   * @param encode encodes a text as token ids
    */
   public record Words(String name, Function<String, long[]> encode) {}
 
   /**
-   * The sites of a model, for one adapter.
+   * Opens the sites of a model for one adapter.
    *
-   * @param others the adapters that are on the model already, by name
-   * @param initial makes its tensors
-   * @param file whether the file that it is read from holds a site's tensor of this key; null for a
-   *     fresh adapter, which is trained from its first values on
+   * @param others the layers of adapters that are on the model already, by adapter name
+   * @param initial creates the adapter's tensors
+   * @param file whether the adapter's file holds a tensor of this site and key; null for a fresh
+   *     adapter
    * @param words the model's tokenizer, or null if it has none
    */
   public Sites(
@@ -82,15 +82,15 @@ public final class Sites {
   }
 
   /**
-   * Whether the adapter starts anew. If not, first values are overwritten by a file's at once, and
-   * costly ones need not be computed.
+   * Whether the adapter is fresh. If not, a file's values replace the initial ones at once, so that
+   * costly initial values need not be computed.
    */
   public boolean isFresh() {
     return file == null;
   }
 
   /**
-   * Whether the adapter is read from a file that holds this tensor.
+   * Whether the adapter is loaded from a file that holds this tensor.
    *
    * @param key the tensor's key in a layer at the site
    */
@@ -112,15 +112,15 @@ public final class Sites {
     return words;
   }
 
-  /** Makes the adapter's tensors. */
+  /** Creates the adapter's tensors. */
   public Initializer initial() {
     return initial;
   }
 
   /**
-   * Keeps modules that are trained whole from being targets as well, and what is in them.
+   * Reserves fully trained modules and everything in them, so that they are not targets as well.
    *
-   * @param modules regular expressions over ends of names, or over parts of them
+   * @param modules regular expressions that match the end or a middle part of names
    */
   public void reserve(List<String> modules) {
     saved = List.copyOf(modules);
@@ -131,7 +131,9 @@ public final class Sites {
     reserved = name -> names.stream().anyMatch(pattern -> pattern.matcher(name).matches());
   }
 
-  /** The outermost module that is trained whole and has this parameter; its own module if none. */
+  /**
+   * The outermost fully trained module that contains a parameter, or the parameter's own module.
+   */
   public String savedModule(String parameter) {
     String module = parameter.substring(0, parameter.lastIndexOf('.'));
     for (int end = module.indexOf('.'); end > 0; end = module.indexOf('.', end + 1)) {
@@ -143,26 +145,26 @@ public final class Sites {
     return module;
   }
 
-  /** Whether a module is trained whole, or a part of one that is. */
+  /** Whether a module is fully trained, or is part of such a module. */
   public boolean isReserved(String module) {
     return reserved.test(module);
   }
 
-  /** Every site of a kind that is not within a module that is trained whole. */
+  /** All sites of a kind outside fully trained modules. */
   private <S extends Site<?, ?>> List<S> free(Class<S> kind) {
     return all(kind).stream().filter(site -> !reserved.test(site.name())).toList();
   }
 
-  /** Every site of a kind, in the model's order. */
+  /** All sites of a kind, in the model's order. */
   public <S extends Site<?, ?>> List<S> all(Class<S> kind) {
     return all.stream().filter(kind::isInstance).map(kind::cast).toList();
   }
 
   /**
-   * The linear modules that are meant.
+   * Selects linear modules.
    *
-   * @param targets which; null for those of the given roles
-   * @param usual roles that the method rewrites when nothing is said
+   * @param targets the target modules; null for those with the given roles
+   * @param usual roles that the method rewrites by default
    */
   public Selection<LinearSite> linear(@Nullable TargetModules targets, LinearSite.Role... usual) {
     List<LinearSite> linear = free(LinearSite.class);
@@ -181,7 +183,7 @@ public final class Sites {
         targets);
   }
 
-  /** The embeddings that are meant; {@code all-linear} means none. */
+  /** Selects embeddings; {@code all-linear} selects none. */
   public Selection<EmbeddingSite> embeddings(@Nullable TargetModules targets) {
     List<EmbeddingSite> embeddings = free(EmbeddingSite.class);
     return targets == null || targets.isAllLinear()
@@ -189,7 +191,7 @@ public final class Sites {
         : select(embeddings, targets);
   }
 
-  /** The norms that are meant; null for all. */
+  /** Selects norms; null selects all. */
   public Selection<NormSite> norms(@Nullable TargetModules targets) {
     List<NormSite> norms = free(NormSite.class);
     return targets == null
@@ -198,9 +200,9 @@ public final class Sites {
   }
 
   /**
-   * Trains a tensor of the model whole, unless this adapter does so already.
+   * Makes a tensor of the model trainable, unless this adapter trains it already.
    *
-   * @param key of the copy; empty if it is called as the tensor itself
+   * @param key of the trainable copy; empty if it has the tensor's own name
    */
   public void train(ParameterSite site, String key) {
     if (layers.at(site) == null) {
@@ -208,21 +210,21 @@ public final class Sites {
     }
   }
 
-  /** Trains a tensor of the model whole, unless this adapter does so already. */
+  /** Makes a tensor of the model trainable, unless this adapter trains it already. */
   public void train(ParameterSite site) {
     train(site, "");
   }
 
-  /** Has the adapter bring a tensor of its own in place of one of the model's, and not train it. */
+  /** Replaces a tensor of the model with the adapter's own, without training it. */
   public void bring(ParameterSite site) {
     rewrite(site, new TrainableCopy("", initial.copy(site.frozen()), false));
   }
 
   /**
-   * Trains modules whole.
+   * Makes all parameters with accepted names trainable.
    *
-   * @param names of parameters that are accepted
-   * @return whether there is any
+   * @param names accepts names of parameters
+   * @return whether any parameter was accepted
    */
   public boolean trainModules(Predicate<String> names) {
     List<ParameterSite> parameters = parameters(names).list();
@@ -233,9 +235,9 @@ public final class Sites {
   }
 
   /**
-   * Has output maps that share an embedding's table follow the copy of it that is trained.
+   * Makes output maps that share an embedding's table use the trainable copy of that table.
    *
-   * @return the copies by the maps
+   * @return the copy that each map uses
    */
   public Map<LinearSite, Trainable> followTables() {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
@@ -249,19 +251,19 @@ public final class Sites {
     return followed;
   }
 
-  /** The linear maps that share the table of an embedding. */
+  /** The linear maps that share an embedding's table. */
   private List<LinearSite> tied() {
     return all(LinearSite.class).stream().filter(l -> l.table().isPresent()).toList();
   }
 
-  /** The token table and the outputs that share it. */
+  /** The token embedding table and the output maps that share it. */
   public TiedTable tokenTable() {
     EmbeddingSite embedding = all(InputSite.class).get(0).embedding();
     return new TiedTable(
         embedding, tied().stream().filter(l -> l.table().orElseThrow() == embedding).toList());
   }
 
-  /** The tensors of the model whose name is accepted. */
+  /** Selects the model's tensors whose name is accepted. */
   public Selection<ParameterSite> parameters(Predicate<String> names) {
     List<ParameterSite> parameters = all(ParameterSite.class);
     return new Selection<>(
@@ -279,19 +281,22 @@ public final class Sites {
         targets);
   }
 
-  /** Puts one layer into one site. */
+  /** Puts a layer into a site. */
   public <I, O> void rewrite(Site<I, O> site, TunerLayer<I, O> layer) {
     layers.put(site, layer);
     rewrites.add(new Rewrite(site, layer));
   }
 
-  /** Puts a layer of its own into each of the sites. */
+  /** Puts a new layer into each of the sites. */
   public <I, O, S extends Site<I, O>> void rewrite(
       List<S> sites, Function<? super S, TunerLayer<I, O>> layer) {
     sites.forEach(site -> rewrite(site, layer.apply(site)));
   }
 
-  /** Puts a layer into a site, below the one that this adapter may have there already. */
+  /**
+   * Puts a layer into a site. If this adapter has a layer there already, the new one becomes part
+   * of that layer's {@code base}.
+   */
   public <I, O> void rewriteBelow(Site<I, O> site, TunerLayer<I, O> layer) {
     if (layer(site) == null) {
       rewrite(site, layer);
@@ -301,55 +306,55 @@ public final class Sites {
     }
   }
 
-  /** The layers that were put into sites. */
+  /** The layers that have been put into sites. */
   public AdapterLayers layers() {
     return layers;
   }
 
-  /** Whether an adapter that is on the model already has a layer at a site. */
+  /** Whether another adapter of the model has a layer at a site. */
   public boolean isRewritten(Site<?, ?> site, String other) {
     AdapterLayers layers = others.get(other);
     return layers != null && layers.at(site) != null;
   }
 
-  /** The adapter's layer at a site, or null. */
+  /** This adapter's layer at a site, or null. */
   public <I, O> @Nullable TunerLayer<I, O> layer(Site<I, O> site) {
     return layers.at(site);
   }
 
-  /** Stores a tensor that no layer has, and which belongs to no module. */
+  /** Declares a saved tensor that belongs to no layer and no module. */
   public Trainable store(String key, NDArray value) {
     Trainable buffer = Trainable.buffer(key, value);
     stored.put(key, buffer);
     return buffer;
   }
 
-  /** Notes that the method trains a tensor which a module that is trained whole has already. */
+  /** Records that the method trains a tensor that belongs to a fully trained module as well. */
   public void overlap(ParameterSite tensor) {
     overlaps.add(tensor);
   }
 
-  /** The tensors that both the method and a module that is trained whole train. */
+  /** The tensors that are trained both by the method and as part of a fully trained module. */
   public List<ParameterSite> overlaps() {
     return overlaps;
   }
 
-  /** Has the method called after every step of the optimizer. */
+  /** Registers a listener that is called after every optimizer step. */
   public void afterStep(StepListener listener) {
     listeners.add(listener);
   }
 
-  /** What is called after every step of the optimizer. */
+  /** The registered listeners. */
   public List<StepListener> listeners() {
     return listeners;
   }
 
-  /** All that was rewritten, in order. */
+  /** The rewritten sites with their layers, in the order of the rewrites. */
   public List<Rewrite> rewrites() {
     return rewrites;
   }
 
-  /** The tensors that no layer has, by key. */
+  /** The tensors that belong to no layer, by key. */
   public Map<String, Trainable> stored() {
     return stored;
   }

@@ -9,9 +9,9 @@ import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 
 /**
- * A linear map without a bias whose weight is another module's as well, as a language model's
- * output may be the token table, and is trained whole: y = W x with a weight of its own, or with
- * the copy of the table that is trained.
+ * A fully trained linear map y = W x without bias that shares its weight with another module, as a
+ * language model's output shares the token table. W is a copy of its own or the trainable copy of
+ * the table.
  */
 final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -24,12 +24,12 @@ final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Merg
 
   private final Trainable weight;
 
-  /** With a weight of its own. */
+  /** Creates a map with a weight of its own. */
   TrainableLinear(NDArray initial) {
     this.weight = trainable("weight", initial);
   }
 
-  /** With the trained table, which is the other module's to save. */
+  /** Creates a map that uses the trainable copy of the table; the table's module saves it. */
   TrainableLinear(TrainableCopy table) {
     this.weight = table.value();
   }

@@ -11,13 +11,13 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The output maps that share the token table, and what Hugging Face PEFT 0.21 makes of module names
- * when {@code ensure_weight_tying} is set: who names one of those modules means all, and the names
- * that are kept are those of the embedding.
+ * The output maps that share the token table, and Hugging Face PEFT 0.21's treatment of their names
+ * when {@code ensure_weight_tying} is set: each of their names stands for all of these modules and
+ * is replaced with the embedding's.
  */
 public final class WeightTying {
 
-  /** The names that PEFT knows token tables by. */
+  /** The module names by which PEFT recognizes token tables. */
   private static final Set<String> TABLES = Set.of("embed_tokens", "lm_head");
 
   private final EmbeddingSite embedding;
@@ -34,23 +34,23 @@ public final class WeightTying {
     this.outputs = table.outputs();
   }
 
-  /** The embedding that the model's input goes through. */
+  /** The model's input embedding. */
   public EmbeddingSite embedding() {
     return embedding;
   }
 
-  /** The maps that share its table; none if the model has a table of its own for its output. */
+  /** The maps that share its table; none if the output has a weight of its own. */
   public List<LinearSite> outputs() {
     return outputs;
   }
 
-  /** Whether names mean a table that is shared: PEFT tells by the last part of a name. */
+  /** Whether names select a shared table. Like PEFT, this compares the last part of a name. */
   public boolean concerns(List<String> names) {
     return !outputs.isEmpty()
         && names.stream().anyMatch(n -> TABLES.contains(n.substring(n.lastIndexOf('.') + 1)));
   }
 
-  /** Whether targets mean a table that is shared. */
+  /** Whether targets select a shared table. */
   public boolean concerns(TargetModules targets) {
     List<String> names = targets.suffixes();
     return names != null
@@ -60,7 +60,7 @@ public final class WeightTying {
             && TABLES.stream().anyMatch(targets::matches);
   }
 
-  /** The names with the embedding's, and without those of the outputs that share its table. */
+  /** Adds the embedding's name and removes those of the outputs that share its table. */
   public List<String> withTable(List<String> names) {
     List<String> kept = new ArrayList<>(names);
     if (!kept.contains(embedding.name())) {
@@ -70,7 +70,7 @@ public final class WeightTying {
     return List.copyOf(kept);
   }
 
-  /** The targets with the embedding, and without the outputs where they are named. */
+  /** Adds the embedding to the targets and removes named outputs that share its table. */
   public TargetModules withTable(TargetModules targets) {
     List<String> names = targets.suffixes();
     return names != null
@@ -79,7 +79,7 @@ public final class WeightTying {
             "(?:%s|^%s$)".formatted(targets, embedding.name().replace(".", "\\.")));
   }
 
-  /** Whether names of modules are those of the table, seen from any of its modules. */
+  /** Those of these names that select the embedding or an output that shares its table. */
   public Set<String> namesOfTable(Set<String> names) {
     Set<String> found = new HashSet<>();
     for (String name : names) {

@@ -1,4 +1,4 @@
-/** How a method chooses sites and puts its layers into them. */
+/** The classes with which a method selects sites and puts its layers into them. */
 @NullMarked
 package io.github.peft4j.tuner.injection;
 

@@ -21,13 +21,13 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The adapters of a forward pass: a composition, the layers that its names meant when it was
- * resolved, and the weights that stand in for frozen ones. It never changes, and any number of
- * passes share one; what each site computes with it is composed once.
+ * The adapters of a forward pass: a composition, the layers of its adapters at the time it was
+ * resolved, and merged weights that replace frozen ones. It is immutable; any number of passes can
+ * share it. The computation of each site is composed once.
  */
 public final class ActiveAdapters implements Adapters {
 
-  /** The frozen model alone. */
+  /** No adapters. */
   public static final ActiveAdapters NONE =
       new ActiveAdapters(Composition.NONE, Map.of(), List.of(), Map.of());
 
@@ -54,9 +54,10 @@ public final class ActiveAdapters implements Adapters {
   /**
    * Resolves a composition.
    *
-   * @param layers of each adapter that it names
+   * @param layers the layers of each adapter in the composition, by adapter name
    * @param sites of the model
-   * @throws IllegalArgumentException if layers cannot be composed so, saying which
+   * @throws IllegalArgumentException if layers cannot be composed in this way; the message names
+   *     them
    */
   public static ActiveAdapters of(
       Composition composition, Map<String, AdapterLayers> layers, List<Site<?, ?>> sites) {
@@ -70,9 +71,9 @@ public final class ActiveAdapters implements Adapters {
   }
 
   /**
-   * No adapters, on weights that they have been merged into.
+   * No adapters, but merged weights.
    *
-   * @param weights by the parameter that each stands in for
+   * @param weights merged weights by the parameter that each replaces
    */
   public static ActiveAdapters merged(Map<ParameterSite, NDArray> weights) {
     return new ActiveAdapters(Composition.NONE, Map.of(), List.of(), weights);
@@ -86,7 +87,7 @@ public final class ActiveAdapters implements Adapters {
     all.addAll(at(site));
   }
 
-  /** How they are composed. */
+  /** The composition. */
   public Composition composition() {
     return composition;
   }
@@ -98,7 +99,7 @@ public final class ActiveAdapters implements Adapters {
     return composed == null ? base : (Computation<I, O>) composed;
   }
 
-  /** Whether an adapter has a layer at a site, or at a tensor that it reads. */
+  /** Whether an adapter has a layer at a site or at a tensor that the site reads. */
   public boolean rewrites(Site<?, ?> site) {
     return computations.containsKey(site);
   }
@@ -117,7 +118,10 @@ public final class ActiveAdapters implements Adapters {
         .toList();
   }
 
-  /** The layers that one row of a batch goes through at a site, for every way there is. */
+  /**
+   * The possible sequences of layers for one row of a batch at a site, see {@link
+   * Composition#lineups}.
+   */
   <I, O> List<List<TunerLayer<I, O>>> lineups(Site<I, O> site) {
     return composition.lineups().stream().map(names -> lineup(names, site)).toList();
   }
@@ -136,17 +140,17 @@ public final class ActiveAdapters implements Adapters {
     return all;
   }
 
-  /** Whether a gradient is wanted by a layer at one of these sites. */
+  /** Whether a layer at one of these sites needs a gradient. */
   public boolean trains(Stream<Site<?, ?>> sites) {
     return sites.anyMatch(site -> at(site).stream().anyMatch(TunerLayer::trains));
   }
 
-  /** What the layers read that is computed once a pass. */
+  /** The tensors that the layers read and that are computed once per pass. */
   public List<SharedTensor> shared() {
     return shared;
   }
 
-  /** A site with the adapters' layers there. */
+  /** A site with its layers. */
   private final class Here<I, O> implements Place<I, O> {
 
     private final Site<I, O> site;
@@ -181,7 +185,7 @@ public final class ActiveAdapters implements Adapters {
       return site.outputs();
     }
 
-    /** What adapters do here, for messages: {@code a: LoraLinear, b: LoraLinear}. */
+    /** The layers here, for messages: {@code a: LoraLinear, b: LoraLinear}. */
     private String describe() {
       return composition.adapters().stream()
           .filter(name -> layer(name, site) != null)

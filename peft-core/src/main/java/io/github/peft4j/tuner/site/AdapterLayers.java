@@ -9,9 +9,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The layers of one adapter by the sites that they rewrite. The model knows nothing of them: a
- * forward pass brings the adapters that it computes with. Filled while an adapter is made, and only
- * read once it is on a model.
+ * The layers of one adapter by site. The model does not refer to them; each forward pass brings its
+ * adapters. It is filled while the adapter is created and only read afterwards.
  */
 public final class AdapterLayers {
 
@@ -20,7 +19,7 @@ public final class AdapterLayers {
   /**
    * Adds a layer.
    *
-   * @throws IllegalStateException if there is one at this site already
+   * @throws IllegalStateException if the site has one already
    */
   public <I, O> void put(Site<I, O> site, TunerLayer<I, O> layer) {
     TunerLayer<?, ?> present = layers.putIfAbsent(site, layer);
@@ -30,7 +29,10 @@ public final class AdapterLayers {
     }
   }
 
-  /** Adds a layer below the one that there is at a site, which takes it for the base. */
+  /**
+   * Adds a layer below the present one of a site: it becomes part of the present layer's {@code
+   * base}.
+   */
   public <I, O> void nest(Site<I, O> site, TunerLayer<I, O> inner) {
     TunerLayer<I, O> outer = at(site);
     if (outer != null) {
@@ -44,7 +46,7 @@ public final class AdapterLayers {
     return (TunerLayer<I, O>) layers.get(site);
   }
 
-  /** All layers, in the order that they were added. */
+  /** All layers, in the order in which they were added. */
   public Collection<TunerLayer<?, ?>> all() {
     return Collections.unmodifiableCollection(layers.values());
   }

@@ -13,7 +13,7 @@ import io.github.peft4j.tuner.Splitting;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The attention of one layer, between its projections: queries, keys, values → (B, T, H·d). */
+/** The attention of one layer, without its projections: queries, keys, values → (B, T, H·d). */
 public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
 
   private final Place place;
@@ -21,20 +21,20 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   private final Computation<NDArray, List<NDArray>> projection;
 
   /**
-   * Where an attention stands.
+   * The position of an attention in the model.
    *
-   * @param stack name of its stack, as of the stack's {@link InputSite}
-   * @param layer index in its stack
+   * @param stack name of its stack, as {@link InputSite#stack} returns it
+   * @param layer index in its stack, from 0
    * @param cross whether it attends to an encoder's output
    */
   public record Place(String stack, int layer, boolean cross) {}
 
   /**
-   * How attention is divided.
+   * The heads of an attention.
    *
-   * @param queries H
-   * @param keyValues K, which divides H
-   * @param dimension d, the length of a head's key
+   * @param queries H, the number of query heads
+   * @param keyValues K, the number of key-value heads, which divides H
+   * @param dimension d, the size of one head
    */
   public record Heads(long queries, long keyValues, long dimension) {}
 
@@ -56,19 +56,19 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     this.projection = projection;
   }
 
-  /** Where it stands. */
+  /** The position in the model. */
   public Place place() {
     return place;
   }
 
-  /** How it is divided. */
+  /** The numbers and the size of heads. */
   public Heads heads() {
     return heads;
   }
 
   /**
-   * Queries (B, H, T, d), keys and values (B, K, T, d) of vectors (B, T, D), by the model's own
-   * projections with the adapters on them, without positions.
+   * Projects vectors (B, T, D) to queries (B, H, T, d), keys and values (B, K, T, d). The model's
+   * projections are used with their adapters; no position is applied.
    */
   public List<NDArray> project(NDArray x, ForwardContext context) {
     return projection.forward(x, context);
@@ -85,15 +85,15 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   }
 
   /**
-   * What attention works on; positions are already in queries and keys.
+   * The input of attention. Rotary positions have been applied to queries and keys.
    *
-   * @param hidden what the queries are projected from (B, T, D)
+   * @param hidden the hidden states that queries are projected from (B, T, D)
    * @param query (B, H, T, d)
    * @param key (B, K, S, d); H is a multiple of K
    * @param value (B, K, S, d)
    * @param bias added to the scores, (B or 1, H or 1, T, P + S), or null for none; its first P
-   *     columns are for positions that come before the sequence, such as those of a prefix
-   * @param causal whether query t sees keys up to t only; never together with a bias
+   *     columns are for keys before the sequence, such as those of a prefix
+   * @param causal whether query t sees keys up to t only; false if there is a bias
    */
   public record Input(
       NDArray hidden,
@@ -156,7 +156,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
             """);
 
     /**
-     * The same attention with n more keys and values that every query sees.
+     * A copy with n more keys and values in front, which every query sees.
      *
      * @param keys (1 or B, K, n, d)
      * @param values (1 or B, K, n, d)
@@ -170,7 +170,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
           hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false);
     }
 
-    /** B, H, T, d. */
+    /** The shape (B, H, T, d) of the queries. */
     public Shape queryShape() {
       return query.getShape();
     }

@@ -3,7 +3,7 @@ package io.github.peft4j.tuner.site;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Computation;
 
-/** A table look-up: ids (B, T) to vectors (B, T, d). */
+/** An embedding: ids (B, T) → vectors (B, T, d). */
 public final class EmbeddingSite extends WeightedSite {
 
   /**
@@ -15,12 +15,12 @@ public final class EmbeddingSite extends WeightedSite {
     super(name, weight, null, base);
   }
 
-  /** V, the number of vectors. */
+  /** The number of vectors V. */
   public long entries() {
     return weight().shape().get(0);
   }
 
-  /** d, the length of a vector. */
+  /** The size of a vector d. */
   public long dimension() {
     return weight().shape().get(1);
   }

@@ -1,16 +1,17 @@
 package io.github.peft4j.tuner.site;
 
 /**
- * The hidden states at one of a model's two ends, (…, D) → (…, D). The frozen model passes them on
- * as they are; a rewrite may move them into another space at the entrance and back at the exit.
+ * The hidden states before the first layer or after the last one, (…, D) → (…, D). The frozen
+ * model's computation is the identity. A method may project the states into another space at the
+ * start and back at the end.
  */
 public final class HiddenSite extends ArraySite {
 
-  /** Which end. */
+  /** The kinds of hidden sites. */
   public enum Kind {
-    /** What a stack's first layer reads: embedded tokens (B, n + T, D), positions in them. */
+    /** The input of a stack's first layer: embedded tokens (B, n + T, D) with their positions. */
     FIRST,
-    /** What a language model's output layer reads, (…, D). */
+    /** The input of a language model's output layer, (…, D). */
     LAST
   }
 
@@ -21,7 +22,7 @@ public final class HiddenSite extends ArraySite {
   /**
    * Creates a site.
    *
-   * @param stack name of the stack that it belongs to; of the last one's head empty
+   * @param stack name of its stack; empty for {@link Kind#LAST}
    * @param dimension D
    */
   public HiddenSite(String name, Kind kind, String stack, long dimension) {
@@ -31,17 +32,17 @@ public final class HiddenSite extends ArraySite {
     this.dimension = dimension;
   }
 
-  /** Which end. */
+  /** The kind of this site. */
   public Kind kind() {
     return kind;
   }
 
-  /** The name of the stack that the states enter, or empty at the exit. */
+  /** The name of the stack that the states enter; empty for {@link Kind#LAST}. */
   public String stack() {
     return stack;
   }
 
-  /** D. */
+  /** The hidden size D. */
   public long dimension() {
     return dimension;
   }

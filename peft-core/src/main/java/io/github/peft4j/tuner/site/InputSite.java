@@ -14,8 +14,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The entrance of a stack: tokens to vectors, before positions are added. A rewrite may put virtual
- * tokens in front, or shift the positions.
+ * The input of a stack: token ids to vectors, before positions are added. A method may prepend
+ * virtual tokens or shift positions.
  */
 public final class InputSite extends Site<InputSite.Tokens, Sequence> {
 
@@ -25,10 +25,10 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
   private final boolean relative;
 
   /**
-   * Creates a site in front of a token embedding.
+   * Creates the site of a token embedding.
    *
    * @param stack the stack's name
-   * @param alias the embedding's second name in Hugging Face's model, or null
+   * @param alias see {@link #alias}; or null
    * @param relative see {@link #isRelative}
    */
   public InputSite(
@@ -57,24 +57,24 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
     return stack;
   }
 
-  /** Whether the stack learns positions as distances between queries and keys, as T5 does. */
+  /** Whether the stack has relative positions, as T5 has. */
   public boolean isRelative() {
     return relative;
   }
 
-  /** A layer that puts vectors in front of the sequence. */
+  /** A layer that prepends vectors to the sequence. */
   public interface Prepending {
-    /** How many. */
+    /** The number of vectors. */
     long virtualTokens();
   }
 
-  /** A layer that counts positions on. */
+  /** A layer that shifts positions. */
   public interface Shifting {
-    /** By how many. */
+    /** The number that is added to each position. */
     long shift();
   }
 
-  /** How many positions adapters take from a sequence, at most. */
+  /** The largest number of positions that adapters take from a sequence. */
   public long positionsTaken(ActiveAdapters active) {
     return active.lineups(this).stream()
         .mapToLong(lineup -> lineup.stream().mapToLong(InputSite::taken).sum())
@@ -89,9 +89,9 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
   }
 
   /**
-   * How many vectors adapters put in front of the sequence.
+   * The number of vectors that adapters prepend to each sequence.
    *
-   * @throws IllegalStateException if they are not as many for all rows of a batch
+   * @throws IllegalStateException if the number differs between rows of a batch
    */
   public long virtualTokens(ActiveAdapters active) {
     Map<List<String>, Long> counts = new LinkedHashMap<>();
@@ -125,14 +125,14 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
     return Sequence.ROWS;
   }
 
-  /** The token embedding behind this site. */
+  /** The token embedding that follows this site. */
   public EmbeddingSite embedding() {
     return embedding;
   }
 
   /**
-   * The name that Hugging Face's model has for the embedding at this stack, if several stacks share
-   * it under names of their own, or null.
+   * The embedding's name below this stack in Hugging Face's model, if several stacks share the
+   * embedding under different names; null if there is no second name.
    */
   public @Nullable String alias() {
     return alias;
@@ -142,9 +142,10 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
    * The tokens of a batch.
    *
    * @param ids (B, T)
-   * @param mask (B, all tokens so far, virtual ones not counted), 1 for real ones; null if all are
+   * @param mask (B, number of tokens so far without virtual ones), 1 for tokens and 0 for padding;
+   *     null without padding
    * @param types (B, T) segment ids, or null
-   * @param past how many positions a cache holds already, virtual ones included
+   * @param past number of positions in the cache, virtual ones included
    */
   public record Tokens(NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, long past) {
 

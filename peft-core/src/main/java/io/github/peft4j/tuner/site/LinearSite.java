@@ -8,27 +8,27 @@ import org.jspecify.annotations.Nullable;
 /** A linear map y = W x + b: input (…, in), output (…, out). */
 public final class LinearSite extends WeightedSite {
 
-  /** What the map does in its model; methods choose their default targets by it. */
+  /** The role of the map in its model, by which methods choose their default targets. */
   public enum Role {
-    /** Queries of attention. */
+    /** Query projection of attention. */
     QUERY,
-    /** Keys of attention. */
+    /** Key projection of attention. */
     KEY,
-    /** Values of attention. */
+    /** Value projection of attention. */
     VALUE,
-    /** Queries, keys and values in one. */
+    /** Fused query, key and value projection. */
     QUERY_KEY_VALUE,
-    /** Output of attention. */
+    /** Output projection of attention. */
     ATTENTION_OUTPUT,
-    /** Gate of a gated feed-forward network. */
+    /** Gate projection of a gated feed-forward network. */
     GATE,
-    /** First map of a feed-forward network. */
+    /** Up projection: the first map of a feed-forward network. */
     UP,
-    /** Last map of a feed-forward network. */
+    /** Down projection: the last map of a feed-forward network. */
     DOWN,
-    /** Pooling between body and classifier. */
+    /** Pooler between body and classifier. */
     POOLER,
-    /** Logits: a language model's output or a classifier. */
+    /** Output layer: a language model's map to logits, or a classifier. */
     HEAD
   }
 
@@ -40,7 +40,7 @@ public final class LinearSite extends WeightedSite {
    * Creates a site.
    *
    * @param weight [out, in], or [in, out] if transposed
-   * @param transposed whether the weight is stored as GPT-2's Conv1D stores it
+   * @param transposed whether the weight is stored as [in, out], like GPT-2's Conv1D
    */
   public LinearSite(
       String name,
@@ -56,11 +56,11 @@ public final class LinearSite extends WeightedSite {
   }
 
   /**
-   * Creates a site of a map without a bias that shares the memory of its weight with a table.
+   * Creates a site of a map without bias whose weight shares its memory with an embedding table.
    *
-   * @param weight [out, in], on the table's memory; merging an adapter into one of the two leaves
-   *     the other as it is
-   * @param table the look-up of the table
+   * @param weight [out, in], a view of the table; merging an adapter into one of the two does not
+   *     change the other
+   * @param table the site of the embedding
    */
   public LinearSite(
       String name,
@@ -74,27 +74,27 @@ public final class LinearSite extends WeightedSite {
     this.table = table;
   }
 
-  /** What the map does in its model. */
+  /** The role of the map in its model. */
   public Role role() {
     return role;
   }
 
-  /** The look-up of the table that is this map's weight too, if there is one. */
+  /** The embedding that shares this map's weight, if there is one. */
   public Optional<EmbeddingSite> table() {
     return Optional.ofNullable(table);
   }
 
-  /** Whether the weight is stored as [in, out]: {@code fan_in_fan_out} in Hugging Face PEFT. */
+  /** Whether the weight is stored as [in, out]; {@code fan_in_fan_out} in Hugging Face PEFT. */
   public boolean isTransposed() {
     return transposed;
   }
 
-  /** Size of the input's last dimension. */
+  /** The size of the input's last dimension. */
   public long inFeatures() {
     return weight().shape().get(transposed ? 0 : 1);
   }
 
-  /** Size of the output's last dimension. */
+  /** The size of the output's last dimension. */
   public long outFeatures() {
     return weight().shape().get(transposed ? 1 : 0);
   }

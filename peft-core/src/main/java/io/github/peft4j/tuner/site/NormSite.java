@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /** A layer norm or RMS norm over the last dimension: (…, D) → (…, D). */
 public final class NormSite extends WeightedSite {
 
-  /** Creates a site with the scale [D] and the shift [D], which an RMS norm lacks. */
+  /** Creates a site with a scale [D] and a shift [D]; an RMS norm has no shift. */
   public NormSite(
       String name,
       ParameterSite weight,

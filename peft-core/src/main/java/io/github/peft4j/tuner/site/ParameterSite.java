@@ -11,8 +11,9 @@ import io.github.peft4j.tuner.Splitting;
 import java.util.function.Supplier;
 
 /**
- * One frozen tensor of the model, by its name in the checkpoint. A rewrite maps the frozen value to
- * the one that is used: a trained copy (BitFit), the value plus a sparse delta, a masked value.
+ * One frozen tensor of the model, by its name in the checkpoint. A layer here maps the frozen value
+ * to the value that is used, such as a trained copy (BitFit), the value plus a sparse delta, or a
+ * masked value.
  */
 public final class ParameterSite extends Site<NDArray, NDArray> implements AutoCloseable {
 
@@ -31,8 +32,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * The value to compute with: the frozen one or the one that adapters have been merged into, and
-   * what the adapters of the pass make of it.
+   * The value to compute with: the frozen or merged tensor, changed by the adapters of the pass.
    */
   public NDArray value(ForwardContext context) {
     return forward(context.adapters().weight(this, frozen), context);
@@ -49,9 +49,9 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * Puts another value in the place of the frozen one for good. No pass may run meanwhile.
+   * Replaces the frozen value permanently. No pass may run meanwhile.
    *
-   * @param value which the site owns from now on
+   * @param value the new value, which the site owns from now on
    * @param changed see {@link #hasChanged}
    */
   public void replace(NDArray value, boolean changed) {
@@ -61,7 +61,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     before.close();
   }
 
-  /** Whether the frozen value is no longer that of the checkpoint. */
+  /** Whether the frozen value differs from the checkpoint's. */
   public boolean hasChanged() {
     return changed;
   }
@@ -76,7 +76,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return inputs(() -> "");
   }
 
-  /** A tensor has no rows of a batch: what computes with it is split instead. */
+  /** Always throws: a tensor has no rows. Computations that read the tensor are split instead. */
   @Override
   Splitting<NDArray> inputs(Supplier<String> layers) {
     return new Splitting<>() {
@@ -85,7 +85,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
         throw new IllegalStateException(
             "rows of one batch cannot have a "
                 + name()
-                + " of their own, as this tensor is read for the whole batch; the layers that"
+                + " of their own, because all rows share this tensor; the layers that"
                 + " change it are "
                 + layers.get()
                 + ": take adapters of another method, or run them one after the other");

@@ -11,7 +11,7 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** Sequences of vectors, split and joined by rows: they have to be of one length. */
+/** Splits and joins sequences by rows; all have to be of one length. */
 final class SequenceRows implements Joining<Sequence> {
 
   private static final ArrayRows ARRAYS = ArrayRows.INSTANCE;
@@ -57,7 +57,7 @@ final class SequenceRows implements Joining<Sequence> {
         : ARRAYS.concatenate(values.stream().map(part).toList());
   }
 
-  /** Masks and segments are those of the tokens, the same in all. */
+  /** Masks and segments belong to the tokens, so they are the same in all values. */
   @Override
   public Sequence sum(List<Sequence> values, List<Double> weights) {
     Sequence first = alike(values);

@@ -10,11 +10,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One computation of the frozen model that adapters may rewrite. A site never changes: the adapters
- * come with each forward pass.
+ * One computation of the frozen model that adapters may rewrite. A site is immutable: each forward
+ * pass brings its adapters.
  *
- * @param <I> what goes in
- * @param <O> what comes out
+ * @param <I> the input
+ * @param <O> the output
  */
 public abstract class Site<I, O> implements Computation<I, O> {
 
@@ -25,7 +25,7 @@ public abstract class Site<I, O> implements Computation<I, O> {
    * Creates a site.
    *
    * @param name the Hugging Face module name, for example {@code model.layers.0.self_attn.q_proj}
-   * @param base what the frozen model computes here
+   * @param base the frozen model's computation
    */
   protected Site(String name, Computation<I, O> base) {
     this.name = name;
@@ -37,38 +37,38 @@ public abstract class Site<I, O> implements Computation<I, O> {
     return name;
   }
 
-  /** What the frozen model computes here, without any adapter. */
+  /** The frozen model's computation, without adapters. */
   public final Computation<I, O> base() {
     return base;
   }
 
-  /** Computes the site with the adapters of the pass. */
+  /** Computes the output with the adapters of the pass. */
   @Override
   public final O forward(I input, ForwardContext context) {
     return context.adapters().computation(this, base).forward(input, context);
   }
 
-  /** How inputs are split by rows of the batch. */
+  /** Splits inputs by rows of the batch. */
   public abstract Splitting<I> inputs();
 
-  /** How outputs are split and joined by rows of the batch. */
+  /** Splits and joins outputs by rows of the batch. */
   public abstract Joining<O> outputs();
 
   /**
-   * How inputs are split.
+   * Splits inputs by rows of the batch.
    *
-   * @param layers says for messages what adapters do here
+   * @param layers describes the adapters' layers here, for messages
    */
   Splitting<I> inputs(Supplier<String> layers) {
     return inputs();
   }
 
-  /** Whether the computation reads a tensor that is accepted. */
+  /** Whether the computation reads one of the accepted tensors. */
   boolean reads(Predicate<ParameterSite> parameters) {
     return false;
   }
 
-  /** The tensor that a {@link Mergeable} layer here is merged into, or null if there is none. */
+  /** The tensor that {@link Mergeable} layers here are merged into, or null if there is none. */
   public @Nullable ParameterSite weightSite() {
     return null;
   }

@@ -8,13 +8,12 @@ import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
 
 /**
- * One residual branch of a layer: attention or feed-forward, from the layer's stream (B, T, D) to
- * what is added to it (B, T, D). A serial adapter transforms the output, a parallel one adds its
- * own function of the input.
+ * One residual branch of a layer, attention or feed-forward: (B, T, D) → (B, T, D). A serial
+ * adapter transforms the output; a parallel adapter adds its own function of the input.
  */
 public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
 
-  /** Which branch of the layer. */
+  /** The kinds of branches. */
   public enum Kind {
     /** Self-attention. */
     ATTENTION,
@@ -34,7 +33,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * Creates a site.
    *
    * @param stack the stack's name
-   * @param layer index in its stack
+   * @param layer index in its stack, from 0
    * @param layerName the name of the layer's module
    * @param dimension D
    */
@@ -48,7 +47,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
     this.layerName = layerName;
   }
 
-  /** Which branch of the layer. */
+  /** The kind of this branch. */
   public Kind kind() {
     return kind;
   }
@@ -58,7 +57,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
     return stack;
   }
 
-  /** The layer's index in its stack. */
+  /** The layer's index in its stack, from 0. */
   public int layer() {
     return layer;
   }
@@ -68,7 +67,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
     return layerName;
   }
 
-  /** D. */
+  /** The hidden size D. */
   public long dimension() {
     return dimension;
   }
@@ -84,13 +83,12 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   }
 
   /**
-   * What a branch works on.
+   * The input of a branch.
    *
    * @param hidden the branch's input (B, T, D), normalised if the family normalises first
-   * @param residual the stream the branch's output is added to (B, T, D)
+   * @param residual the residual stream, to which the branch's output is added (B, T, D)
    * @param function the branch itself
-   * @param norm what the family does to the sum of the stream and the branch's output: its norm, or
-   *     nothing
+   * @param norm the family's norm of the sum of stream and output; the identity if it has none
    */
   public record Input(
       NDArray hidden,

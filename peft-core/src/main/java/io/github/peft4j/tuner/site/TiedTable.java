@@ -3,9 +3,9 @@ package io.github.peft4j.tuner.site;
 import java.util.List;
 
 /**
- * A model's token table, which may be the weight of output maps too ({@code tie_word_embeddings}).
+ * A model's token table, which may also be the weight of output maps ({@code tie_word_embeddings}).
  *
- * @param embedding the look-up that the model's input goes through
+ * @param embedding the model's input embedding
  * @param outputs the maps that share the table; none if the output has a weight of its own
  */
 public record TiedTable(EmbeddingSite embedding, List<LinearSite> outputs) {}

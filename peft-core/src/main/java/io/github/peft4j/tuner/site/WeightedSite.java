@@ -6,7 +6,9 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** A computation with a weight, and perhaps a bias, which adapters may change or be merged into. */
+/**
+ * A computation with a weight and an optional bias, which adapters may change or be merged into.
+ */
 public abstract class WeightedSite extends ArraySite {
 
   private final ParameterSite weight;
@@ -23,7 +25,7 @@ public abstract class WeightedSite extends ArraySite {
     this.bias = bias;
   }
 
-  /** The weight as it is stored. */
+  /** The weight, as stored in the checkpoint. */
   public final ParameterSite weight() {
     return weight;
   }

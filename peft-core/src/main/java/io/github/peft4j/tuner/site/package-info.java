@@ -1,4 +1,4 @@
-/** The places of a model that adapters rewrite. */
+/** The computations of a model that adapters can rewrite. */
 @NullMarked
 package io.github.peft4j.tuner.site;
 

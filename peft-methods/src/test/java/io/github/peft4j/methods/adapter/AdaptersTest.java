@@ -316,7 +316,7 @@ class AdaptersTest {
       float[] before = logits(model);
       assertThatThrownBy(() -> model.rename("a", "c"))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("'mix' (ADAPTER_FUSION) is made of 'a' by this name");
+          .hasMessageContaining("'mix' (ADAPTER_FUSION) refers to 'a' by this name");
       model.rename("mix", "mixture");
       assertThat(logits(model)).isEqualTo(before);
       assertThat(model.active().adapters()).containsExactlyInAnyOrder("a", "b", "mixture");
