@@ -442,12 +442,15 @@ public final class PeftModel extends LoadedModel {
    * folder: config.json, model.safetensors, and what the folder that it was loaded from has besides
    * for its use: files of the tokenizer, chat templates, generation_config.json, processors, the
    * modules of sentence-transformers, licences. The model is not changed: weights are merged one
-   * after the other while they are written.
+   * after the other while they are written. Shards of a former model in the folder, which readers
+   * would take for this one's, are deleted at the end.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
+    Path target = Path.of(folder);
+    origin.beforeWriting(target);
+    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, target));
     return this;
   }
 

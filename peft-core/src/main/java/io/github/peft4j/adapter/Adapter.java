@@ -144,6 +144,10 @@ public final class Adapter {
     training.set(false);
   }
 
+  boolean isTraining() {
+    return training.get();
+  }
+
   /** Refuses what a training would not survive. */
   void requireNotTraining(String what) {
     if (training.get()) {

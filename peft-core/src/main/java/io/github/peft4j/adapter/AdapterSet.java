@@ -209,6 +209,7 @@ public final class AdapterSet {
       if (active) {
         requireUnmerged();
         added = added.active(adapter.composition());
+        madeOn(adapter, added).forEach(below -> below.requireNotTraining("frozen"));
       }
       state = added;
     } catch (RuntimeException e) {
@@ -216,12 +217,12 @@ public final class AdapterSet {
       throw e;
     }
     if (active) {
-      for (String below : state.chosen.adapters()) {
-        if (!below.equals(adapter.name())) {
-          get(below).freeze(true);
-        }
-      }
+      madeOn(adapter, state).forEach(below -> below.freeze(true));
     }
+  }
+
+  private static List<Adapter> madeOn(Adapter adapter, State in) {
+    return in.chosen.adapters().stream().map(in::get).filter(a -> a != adapter).toList();
   }
 
   /** Gives an adapter another name, in its place among the others. */
@@ -320,7 +321,7 @@ public final class AdapterSet {
           base.calls()
               .resource("the merged weights", () -> weights.values().forEach(NDArray::close));
       synchronized (this) {
-        if (state == now) {
+        if (state == now && !isTraining(now.chosen.adapters())) {
           state =
               new State(
                   now.adapters,
@@ -330,7 +331,7 @@ public final class AdapterSet {
           return;
         }
       }
-      base.calls().retire(resource); // something else was active meanwhile
+      base.calls().retire(resource); // another is active, or being trained, since
     }
   }
 
@@ -340,6 +341,10 @@ public final class AdapterSet {
 
   private void requireNotTraining(State in) {
     adaptersOf(in).forEach(adapter -> adapter.requireNotTraining("merged"));
+  }
+
+  private boolean isTraining(Set<String> names) {
+    return names.stream().map(state::get).anyMatch(Adapter::isTraining);
   }
 
   private Merger merger(State in) {
@@ -387,7 +392,7 @@ public final class AdapterSet {
       }
       try (Calls.Call owned = alone.get()) {
         synchronized (this) {
-          if (state == now) {
+          if (state == now && !isTraining(now.adapters.keySet())) {
             merger(now).replace();
             state = new State(Map.of(), Composition.NONE, true, null);
             now.adapters.values().forEach(adapter -> base.calls().retire(adapter.resource()));

@@ -1,5 +1,7 @@
 package io.github.peft4j.adapter;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -47,6 +49,24 @@ public final class BaseModelOrigin {
       sha256 = hash.get();
     }
     return changed ? null : sha256;
+  }
+
+  /**
+   * To be called before a model is written into a folder. If it is the one that this model came
+   * from, the fingerprint is computed now: later the files are those of other weights.
+   */
+  public void beforeWriting(Path target) {
+    if (folder != null && isSame(folder, target)) {
+      sha256();
+    }
+  }
+
+  private static boolean isSame(Path a, Path b) {
+    try {
+      return Files.exists(b) && Files.isSameFile(a, b);
+    } catch (IOException e) {
+      return true; // it cannot be told: computed for nothing, at worst
+    }
   }
 
   /** To be called when adapters have been merged for good. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.AdapterView;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -15,6 +16,8 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.FineTuner;
@@ -169,6 +172,26 @@ class ViewsTest {
         model.merge().unmerge();
       }
       tuner(model, 1).run();
+    }
+  }
+
+  @Test
+  void whatIsMadeOnAnAdapterInTrainingIsRefusedAsAWhole() {
+    try (PeftModel model = llama()) {
+      BottleneckConfig bottleneck = BottleneckConfig.pfeiffer().reductionFactor(4);
+      model.adapt("a", bottleneck).adapt("b", bottleneck).activate("a");
+      float[] a = logits(model);
+      long live = Tensors.live();
+      try (AdapterTraining training = model.train("a")) {
+        assertThatThrownBy(() -> model.adapt("both", FusionConfig.of("a", "b")))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("adapter 'a' is being trained and cannot be frozen");
+      }
+      assertThat(model.adapters().keySet()).containsExactly("a", "b");
+      assertThat(model.active()).isEqualTo(Composition.of("a"));
+      assertThat(model.adapter("b").isFrozen()).isFalse();
+      assertThat(logits(model)).isEqualTo(a);
+      assertThat(Tensors.live()).isEqualTo(live);
     }
   }
 
