@@ -465,7 +465,8 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Closes the model when the calls that run have ended; later ones are refused.
+   * Closes the model when the calls that run have ended; later ones are refused. A training ends
+   * with an error before its next step, and what it uses is freed then.
    *
    * @throws IllegalStateException within a call of this thread
    */

@@ -9,6 +9,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -410,7 +411,7 @@ public final class AdapterSet {
    * A training that has begun.
    *
    * @param resolved what was active then
-   * @param hold keeps those adapters on the model
+   * @param hold keeps those adapters and the model from being freed
    */
   public record Training(Adapter adapter, Resolved resolved, Calls.Hold hold) {}
 
@@ -422,10 +423,12 @@ public final class AdapterSet {
           "adapter '" + adapter.name() + "' is not active: activate(name) first");
     }
     Resolved usual = state.usual;
+    List<Calls.Resource> held = new ArrayList<>(usual.resources());
+    held.add(base.resource()); // between steps no call runs, and the tensors are still needed
     adapter.beginTraining();
     Calls.Hold hold =
         base.calls()
-            .hold(usual.resources())
+            .hold(held)
             .orElseThrow(() -> new IllegalStateException("an adapter is being removed"));
     return new Training(adapter, usual, hold);
   }

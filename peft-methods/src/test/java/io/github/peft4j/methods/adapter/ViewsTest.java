@@ -176,6 +176,24 @@ class ViewsTest {
   }
 
   @Test
+  void aModelThatIsClosedEndsItsTrainingBeforeTheNextStep() {
+    long live = Tensors.live();
+    PeftModel model = llama().adapt("a", RANDOM);
+    TrainingListener closing =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepEvent step) {
+            CompletableFuture.runAsync(model::close).join(); // between two steps
+            assertThat(Tensors.live()).isGreaterThan(live);
+          }
+        };
+    assertThatThrownBy(() -> tuner(model, 4).listener(closing).run())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("the model is closed; load it again");
+    assertThat(Tensors.live()).isEqualTo(live);
+  }
+
+  @Test
   void whatIsMadeOnAnAdapterInTrainingIsRefusedAsAWhole() {
     try (PeftModel model = llama()) {
       BottleneckConfig bottleneck = BottleneckConfig.pfeiffer().reductionFactor(4);
