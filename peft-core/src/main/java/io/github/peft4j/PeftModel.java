@@ -450,12 +450,15 @@ public final class PeftModel extends LoadedModel {
    * folder: config.json and model.safetensors. It also copies these files from the folder that the
    * model was loaded from: tokenizer files, chat templates, generation_config.json, processors,
    * modules of sentence-transformers, licences. The model does not change: weights are merged one
-   * by one while they are written.
+   * by one while they are written. Shards of an earlier model in the folder, which readers would
+   * take for this model's, are deleted at the end.
    *
    * @throws IllegalStateException if a layer of an active adapter cannot be merged
    */
   public PeftModel saveMerged(String folder) {
-    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, Path.of(folder)));
+    Path target = Path.of(folder);
+    origin.beforeWriting(target);
+    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, target));
     return this;
   }
 
@@ -473,7 +476,8 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Closes the model after running calls have ended; later calls are refused.
+   * Closes the model after running calls have ended; later calls are refused. A training ends with
+   * an error before its next step, and the memory that it uses is freed then.
    *
    * @throws IllegalStateException if this thread is within a call
    */

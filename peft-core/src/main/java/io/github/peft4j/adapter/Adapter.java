@@ -144,6 +144,10 @@ public final class Adapter {
     training.set(false);
   }
 
+  boolean isTraining() {
+    return training.get();
+  }
+
   /** Refuses an operation that would break a running training. */
   void requireNotTraining(String what) {
     if (training.get()) {

@@ -9,6 +9,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -214,6 +215,7 @@ public final class AdapterSet {
       if (active) {
         requireUnmerged();
         added = added.active(adapter.composition());
+        madeOn(adapter, added).forEach(below -> below.requireNotTraining("frozen"));
       }
       state = added;
     } catch (RuntimeException e) {
@@ -221,12 +223,12 @@ public final class AdapterSet {
       throw e;
     }
     if (active) {
-      for (String below : state.chosen.adapters()) {
-        if (!below.equals(adapter.name())) {
-          get(below).freeze(true);
-        }
-      }
+      madeOn(adapter, state).forEach(below -> below.freeze(true));
     }
+  }
+
+  private static List<Adapter> madeOn(Adapter adapter, State in) {
+    return in.chosen.adapters().stream().map(in::get).filter(a -> a != adapter).toList();
   }
 
   /** Renames an adapter without changing the order of adapters. */
@@ -325,7 +327,7 @@ public final class AdapterSet {
           base.calls()
               .resource("the merged weights", () -> weights.values().forEach(NDArray::close));
       synchronized (this) {
-        if (state == now) {
+        if (state == now && !isTraining(now.chosen.adapters())) {
           state =
               new State(
                   now.adapters,
@@ -335,7 +337,7 @@ public final class AdapterSet {
           return;
         }
       }
-      base.calls().retire(resource); // something else was active meanwhile
+      base.calls().retire(resource); // another is active, or being trained, since
     }
   }
 
@@ -345,6 +347,10 @@ public final class AdapterSet {
 
   private void requireNotTraining(State in) {
     adaptersOf(in).forEach(adapter -> adapter.requireNotTraining("merged"));
+  }
+
+  private boolean isTraining(Set<String> names) {
+    return names.stream().map(state::get).anyMatch(Adapter::isTraining);
   }
 
   private Merger merger(State in) {
@@ -393,7 +399,7 @@ public final class AdapterSet {
       }
       try (Calls.Call owned = alone.get()) {
         synchronized (this) {
-          if (state == now) {
+          if (state == now && !isTraining(now.adapters.keySet())) {
             merger(now).replace();
             state = new State(Map.of(), Composition.NONE, true, null);
             now.adapters.values().forEach(adapter -> base.calls().retire(adapter.resource()));
@@ -411,7 +417,7 @@ public final class AdapterSet {
    * A running training.
    *
    * @param resolved the active composition at its start
-   * @param hold keeps those adapters on the model
+   * @param hold keeps those adapters and the model from being freed
    */
   public record Training(Adapter adapter, Resolved resolved, Calls.Hold hold) {}
 
@@ -423,10 +429,12 @@ public final class AdapterSet {
           "adapter '" + adapter.name() + "' is not active: activate(name) first");
     }
     Resolved usual = state.usual;
+    List<Calls.Resource> held = new ArrayList<>(usual.resources());
+    held.add(base.resource()); // between steps no call runs, and the tensors are still needed
     adapter.beginTraining();
     Calls.Hold hold =
         base.calls()
-            .hold(usual.resources())
+            .hold(held)
             .orElseThrow(() -> new IllegalStateException("an adapter is being removed"));
     return new Training(adapter, usual, hold);
   }

@@ -1,5 +1,7 @@
 package io.github.peft4j.adapter;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -50,6 +52,24 @@ public final class BaseModelOrigin {
       sha256 = hash.get();
     }
     return changed ? null : sha256;
+  }
+
+  /**
+   * Computes the fingerprint before a model is written into its own folder: afterwards the files are
+   * those of other weights.
+   */
+  public void beforeWriting(Path target) {
+    if (folder != null && isSame(folder, target)) {
+      sha256();
+    }
+  }
+
+  private static boolean isSame(Path a, Path b) {
+    try {
+      return Files.exists(b) && Files.isSameFile(a, b);
+    } catch (IOException e) {
+      return true; // if in doubt, the fingerprint is computed
+    }
   }
 
   /**

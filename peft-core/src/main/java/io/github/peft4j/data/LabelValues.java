@@ -1,6 +1,7 @@
 package io.github.peft4j.data;
 
 import java.math.BigDecimal;
+import java.text.Normalizer;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -33,7 +34,11 @@ final class LabelValues {
           "#N/A N/A");
 
   private static final Pattern NEGATIVE = Pattern.compile("-\\d+(\\.0*)?");
-  private static final Pattern NUMBER = Pattern.compile("[+-]?\\d{1,30}(\\.\\d{0,30})?");
+  private static final Pattern NUMBER =
+      Pattern.compile("[+-]?\\d{1,30}(\\.\\d{0,30})?([eE][+-]?\\d{1,2})?");
+
+  /** What nobody sees: marks of direction and joining, and a byte order mark. */
+  private static final Pattern INVISIBLE = Pattern.compile("\\p{Cf}");
 
   private final Map<String, Seen> byMeaning = new HashMap<>();
 
@@ -64,8 +69,16 @@ final class LabelValues {
             + " class in one way";
   }
 
-  /** Numbers and truth values mean the same however they are written; words may differ in case. */
-  private static String meaning(String label) {
+  /**
+   * Numbers and truth values mean the same however they are written, and words that look the same
+   * are the same; words may differ in case.
+   */
+  private static String meaning(String written) {
+    String label =
+        INVISIBLE
+            .matcher(Normalizer.normalize(written, Normalizer.Form.NFKC))
+            .replaceAll("")
+            .strip();
     if (NUMBER.matcher(label).matches()) {
       return new BigDecimal(label).stripTrailingZeros().toPlainString();
     }

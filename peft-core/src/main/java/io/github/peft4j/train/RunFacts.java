@@ -5,6 +5,9 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -18,6 +21,7 @@ final class RunFacts {
   static final String TOTAL_STEPS = "total_steps";
 
   private static final String BASE = "base_sha256";
+  private static final String TOKENIZER = "tokenizer_sha256";
   private static final String SEED = "seed";
   private static final String ADAPTER = "adapter.";
 
@@ -40,6 +44,7 @@ final class RunFacts {
     if (settings.folder != null) { // else reading all weights would be for nothing
       String sha256 = settings.model.baseSha256();
       facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
+      facts.put(TOKENIZER, sha256(settings.model.tokenizer().json()));
     }
     facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
@@ -59,6 +64,14 @@ final class RunFacts {
     return facts;
   }
 
+  private static String sha256(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JVM has SHA-256", e);
+    }
+  }
+
   /** The fields of the adapter's config. */
   private static void adapterFacts(Adapter adapter, Map<String, String> facts) {
     JsonParser.parseString(adapter.configText())
@@ -74,7 +87,7 @@ final class RunFacts {
 
   /** Whether a fact has a place of its own in the adapter's files. */
   static boolean isSaidElsewhere(String fact) {
-    return fact.startsWith(ADAPTER) || Set.of(BASE, DATA, SEED).contains(fact);
+    return fact.startsWith(ADAPTER) || Set.of(BASE, TOKENIZER, DATA, SEED).contains(fact);
   }
 
   /** How many tensors are trained in which way. */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ReadersTest {
@@ -141,6 +142,24 @@ class ReadersTest {
         .isInstanceOf(DataException.class)
         .hasMessageContaining("all 3 rows are left out");
     assertThatThrownBy(() -> table.filter("x", "7"::equals)).hasMessageContaining("no column 'x'");
+  }
+
+  /** Composed and decomposed letters, wide digits, marks that nobody sees, exponents. */
+  @ParameterizedTest
+  @CsvSource({
+    "caf\u00e9, cafe\u0301",
+    "pos, pos\u00a0",
+    "pos, pos\u200b",
+    "pos, \ufeffpos",
+    "1, \uff11",
+    "1, 1e0",
+    "true, TRUE"
+  })
+  void aLabelThatLooksLikeAnotherIsNoClassOfItsOwn(String label, String other) throws IOException {
+    assertNoLabel(
+        Csv.read(file("t,l\na," + label + "\nb,x\nc," + other + "\n")),
+        "line 4: label 'l' is '" + other + "', but line 2 writes it '" + label + "'",
+        "in one way");
   }
 
   @Test

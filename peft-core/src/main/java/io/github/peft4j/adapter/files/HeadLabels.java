@@ -175,7 +175,7 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
       }
       return;
     }
-    if (!isNames(classes)) {
+    if (!isNames(classes) && !new HashSet<>(stored).equals(new HashSet<>(classes))) {
       LOG.warn(
           "{}: its classes are {}, which the model calls {}; load it with a task that names them",
           folder,

@@ -14,16 +14,25 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** Hugging Face's folder of a plain model. */
 public final class ModelFiles {
 
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
+
+  /** What transformers' save_pretrained removes from a folder too. */
+  private static final Pattern SHARDS =
+      Pattern.compile("model-\\d{5}-of-\\d{5}\\.safetensors|model\\.safetensors\\.index\\.json");
 
   private ModelFiles() {}
 
@@ -45,7 +54,23 @@ public final class ModelFiles {
       files.write("model.safetensors", writer.content());
       files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
+      shards(folder).forEach(files::remove);
       files.commit();
+    }
+  }
+
+  /** Weights of a former model, which some readers would prefer to model.safetensors. */
+  private static List<String> shards(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> SHARDS.matcher(name).matches())
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + folder, e);
     }
   }
 

@@ -63,9 +63,13 @@ public record Task(Type type, List<String> labels) {
     return new Task(Type.SEQ_2_SEQ_LM, List.of());
   }
 
-  /** Sequence classification: one class for each text. At least two labels. */
+  /**
+   * Sequence classification: one class for each text.
+   *
+   * @throws IllegalArgumentException if a label is blank or given twice, or if there is only one
+   */
   public static Task classification(List<String> labels) {
-    return new Task(Type.SEQ_CLS, labels);
+    return new Task(Type.SEQ_CLS, distinct(labels));
   }
 
   /** Sequence classification: one class for each text. At least two labels. */
@@ -75,7 +79,20 @@ public record Task(Type type, List<String> labels) {
 
   /** Token classification: one class for each token. At least one label. */
   public static Task tokenClassification(List<String> labels) {
-    return new Task(Type.TOKEN_CLS, labels);
+    return new Task(Type.TOKEN_CLS, distinct(labels));
+  }
+
+  /** Two classes of one name could be told apart neither in data nor in answers. */
+  private static List<String> distinct(List<String> labels) {
+    for (int i = 0; i < labels.size(); i++) {
+      String label = labels.get(i);
+      if (label.isBlank() || labels.indexOf(label) < i) {
+        throw new IllegalArgumentException(
+            "label '%s' is %s, in %s; each class needs a name of its own"
+                .formatted(label, label.isBlank() ? "blank" : "given twice", labels));
+      }
+    }
+    return labels;
   }
 
   /**

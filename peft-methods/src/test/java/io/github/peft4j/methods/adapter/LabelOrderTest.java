@@ -100,6 +100,25 @@ class LabelOrderTest {
   }
 
   @Test
+  void numbersInAnotherOrderAreFollowedToo() {
+    Map<String, Double> before = save("tiny-bert", "lora", "LABEL_1", "LABEL_0", "LABEL_2");
+    try (PeftModel model =
+        load("tiny-bert", "LABEL_0", "LABEL_1", "LABEL_2").loadAdapter(saved.toString())) {
+      assertSame(model.classify(TEXT), before);
+    }
+  }
+
+  @Test
+  void aNameIsOfOneClass() {
+    assertThatThrownBy(() -> Task.classification("a", "b", "a"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("label 'a' is given twice, in [a, b, a]");
+    assertThatThrownBy(() -> Task.classification("a", " "))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("label ' ' is blank");
+  }
+
+  @Test
   void otherClassesAreRefusedWithBothNamed() {
     save("tiny-bert", "lora", NAMES);
     try (PeftModel model = load("tiny-bert", "billing", "shipping", "praise")) {

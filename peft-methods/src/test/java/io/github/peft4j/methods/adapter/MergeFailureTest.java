@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
@@ -23,10 +24,12 @@ import io.github.peft4j.tuner.site.Site;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whatever throws while adapters are merged, at whatever weight: the model is what it was. */
 class MergeFailureTest {
@@ -124,6 +127,67 @@ class MergeFailureTest {
       assertUnchanged(model, adapted, plain);
       assertThat(Tensors.live()).isEqualTo(live);
       assertThat(model.baseSha256()).isNotNull();
+    }
+  }
+
+  /** A layer that stands for another thread, which begins a training while weights are merged. */
+  private static final class Beginning extends TunerLayer<NDArray, NDArray> implements Mergeable {
+
+    private final Runnable begin;
+
+    Beginning(Runnable begin) {
+      this.begin = begin;
+    }
+
+    @Override
+    public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
+      return base.forward(x);
+    }
+
+    @Override
+    public NDArray merge(NDArray weight) {
+      begin.run();
+      return weight.add(1);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aTrainingThatBeginsMeanwhileIsNotMergedAway(boolean forGood) {
+    try (PeftModel model = model(Precision.FLOAT32, 0, 99)) {
+      List<AdapterTraining> begun = new ArrayList<>();
+      LinearSite free =
+          model
+              .base()
+              .sites()
+              .filter(LinearSite.class::isInstance)
+              .map(LinearSite.class::cast)
+              .filter(site -> model.adapter(PeftModel.DEFAULT).layer(site) == null)
+              .findFirst()
+              .orElseThrow();
+      Runnable begin =
+          () -> {
+            if (begun.isEmpty()) {
+              begun.add(model.train(PeftModel.DEFAULT));
+            }
+          };
+      layersOf(model.adapter(PeftModel.DEFAULT)).put(free, new Beginning(begin));
+      model.activate(PeftModel.DEFAULT);
+      float[] adapted = logits(model);
+      float[] plain = logits(model.disable());
+      model.enable();
+      assertThatThrownBy(
+              () -> {
+                if (forGood) {
+                  model.mergeAndUnload();
+                } else {
+                  model.merge();
+                }
+              })
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("adapter 'default' is being trained and cannot be merged");
+      assertUnchanged(model, adapted, plain);
+      begun.get(0).close();
     }
   }
 

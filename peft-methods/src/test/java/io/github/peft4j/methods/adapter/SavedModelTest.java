@@ -84,6 +84,44 @@ class SavedModelTest {
     Files.writeString(model.resolve("config.json"), config.toString());
   }
 
+  /** Some readers take an index and shards before model.safetensors, which is beside them. */
+  @Test
+  void shardsOfAFormerModelGo() throws IOException {
+    Path origin = TinyModels.copy("tiny-llama", folder.resolve("origin"));
+    Path merged = folder.resolve("merged");
+    List<String> former =
+        List.of(
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json");
+    Files.createDirectories(merged);
+    for (String name : former) {
+      Files.writeString(merged.resolve(name), "{}");
+    }
+    Files.writeString(merged.resolve("own.safetensors"), "{}");
+    try (PeftModel model = Peft.load(origin.toString()).adapt(RANDOM)) {
+      model.saveMerged(merged.toString());
+    }
+    assertThat(former).allSatisfy(name -> assertThat(merged.resolve(name)).doesNotExist());
+    assertThat(merged.resolve("own.safetensors")).exists();
+  }
+
+  @Test
+  void aModelSavedOverItsSourceStillKnowsWhatItWasLoadedFrom() {
+    Path origin = TinyModels.copy("tiny-llama", folder.resolve("origin"));
+    String loaded;
+    try (PeftModel model = Peft.load(origin.toString())) {
+      loaded = model.baseSha256();
+    }
+    try (PeftModel model = Peft.load(origin.toString()).adapt(RANDOM)) {
+      model.saveMerged(origin.toString());
+      assertThat(model.baseSha256()).isEqualTo(loaded);
+    }
+    try (PeftModel merged = Peft.load(origin.toString())) {
+      assertThat(merged.baseSha256()).isNotEqualTo(loaded);
+    }
+  }
+
   @Test
   void whatBelongsToTheModelIsCopied() throws IOException {
     Path origin = TinyModels.copy("tiny-llama", folder.resolve("origin"));

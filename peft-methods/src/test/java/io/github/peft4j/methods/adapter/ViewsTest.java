@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.AdapterView;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -15,6 +16,8 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.FineTuner;
@@ -170,6 +173,44 @@ class ViewsTest {
         model.merge().unmerge();
       }
       tuner(model, 1).run();
+    }
+  }
+
+  @Test
+  void aModelThatIsClosedEndsItsTrainingBeforeTheNextStep() {
+    long live = Tensors.live();
+    PeftModel model = llama().adapt("a", RANDOM);
+    TrainingListener closing =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepEvent step) {
+            CompletableFuture.runAsync(model::close).join(); // between two steps
+            assertThat(Tensors.live()).isGreaterThan(live);
+          }
+        };
+    assertThatThrownBy(() -> tuner(model, 4).listener(closing).run())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("the model is closed; load it again");
+    assertThat(Tensors.live()).isEqualTo(live);
+  }
+
+  @Test
+  void whatIsMadeOnAnAdapterInTrainingIsRefusedAsAWhole() {
+    try (PeftModel model = llama()) {
+      BottleneckConfig bottleneck = BottleneckConfig.pfeiffer().reductionFactor(4);
+      model.adapt("a", bottleneck).adapt("b", bottleneck).activate("a");
+      float[] a = logits(model);
+      long live = Tensors.live();
+      try (AdapterTraining training = model.train("a")) {
+        assertThatThrownBy(() -> model.adapt("both", FusionConfig.of("a", "b")))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("adapter 'a' is being trained and cannot be frozen");
+      }
+      assertThat(model.adapters().keySet()).containsExactly("a", "b");
+      assertThat(model.active()).isEqualTo(Composition.of("a"));
+      assertThat(model.adapter("b").isFrozen()).isFalse();
+      assertThat(logits(model)).isEqualTo(a);
+      assertThat(Tensors.live()).isEqualTo(live);
     }
   }
 

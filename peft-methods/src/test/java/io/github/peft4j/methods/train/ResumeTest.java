@@ -87,6 +87,21 @@ class ResumeTest {
     }
   }
 
+  @Test
+  void anotherTokenizerIsAnotherRun() throws IOException {
+    firstRun();
+    Path file = base.resolve("tokenizer.json");
+    String json = Files.readString(file);
+    String turned = json.replace("\"w5\"", "\"w_\"").replace("\"w6\"", "\"w5\"");
+    Files.writeString(file, turned.replace("\"w_\"", "\"w6\""));
+    assertThat(Files.readString(file)).isNotEqualTo(json);
+    try (PeftModel model = load(base, 4)) {
+      assertThatThrownBy(() -> tuner(model).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("another tokenizer_sha256: ");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(ints = {1, 3, 5})
   void aRunMayHaveOtherEpochs(int epochs) {
