@@ -41,7 +41,7 @@ public record FusionConfig(
             "each name once");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static FusionConfig defaults() {
     return Configs.withDefaults(FusionConfig.class);
   }
