@@ -140,7 +140,7 @@ public final class Labels {
       throw new DataException(
           ("unknown label '%s': the labels are %s. Give the model every label at the start"
                   + (INTEGER.matcher(name).matches()
-                      ? ", or give it ids alone: labels of the data are taken for ids where every"
+                      ? ", or give it ids alone: labels of the data are taken as ids where every"
                           + " one is a number from 0 to "
                           + (size() - 1)
                       : ""))

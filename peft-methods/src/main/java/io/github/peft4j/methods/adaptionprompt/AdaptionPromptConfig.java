@@ -25,7 +25,7 @@ public record AdaptionPromptConfig(
         .positive("adapter_layers", adapterLayers);
   }
 
-  /** PEFT's default for each field of {@code adapter_config.json}. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdaptionPromptConfig defaults() {
     return Configs.withDefaults(AdaptionPromptConfig.class);
   }

@@ -88,7 +88,7 @@ public record BottleneckConfig(
             "one number, since layers share their maps by shared_W_phm");
   }
 
-  /** PEFT's default for each field of {@code adapter_config.json}. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static BottleneckConfig defaults() {
     return Configs.withDefaults(BottleneckConfig.class);
   }

@@ -8,7 +8,8 @@ import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
- * Settings of HRA, with the names and defaults of Hugging Face PEFT's HRAConfig.
+ * Settings of HRA (Yuan et al. 2024, arXiv:2405.17484), with the names and defaults of Hugging Face
+ * PEFT's HRAConfig.
  *
  * @param r number of reflections, above 0 and preferably even; 8
  * @param applyGs whether the reflection vectors are orthonormalised (Gram-Schmidt), so that the
@@ -16,8 +17,8 @@ import io.github.peft4j.withers.Withers;
  * @param targets the modules that get an adapter
  * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
  *     the adapted modules; {@code none}
- * @param initWeights whether the reflections start in pairs that cancel each other, which takes an
- *     even number of them; true
+ * @param initWeights whether the reflections start in pairs that cancel each other. This requires
+ *     an even number of them and no Gram-Schmidt; true
  */
 @Withers
 public record HraConfig(

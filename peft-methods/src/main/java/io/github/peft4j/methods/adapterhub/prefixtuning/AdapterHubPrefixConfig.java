@@ -55,7 +55,7 @@ public record AdapterHubPrefixConfig(
         .probability("dropout", dropout);
   }
 
-  /** PEFT's default for each field of {@code adapter_config.json}. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdapterHubPrefixConfig defaults() {
     return Configs.withDefaults(AdapterHubPrefixConfig.class);
   }

@@ -37,7 +37,7 @@ public record AdapterHubPromptConfig(
             "a text, since prompt_init is from_string");
   }
 
-  /** PEFT's default for each field of {@code adapter_config.json}. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdapterHubPromptConfig defaults() {
     return Configs.withDefaults(AdapterHubPromptConfig.class);
   }
