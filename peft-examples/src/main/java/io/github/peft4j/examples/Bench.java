@@ -27,6 +27,7 @@ import java.util.Set;
 /**
  * Measures the tokens a second of training and inference, on the GPU if there is one. It prints one
  * line of JSON for each shape and case.
+ *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Bench \
  *     -Dexec.args="--shape 160m --batch 1 --length 256"

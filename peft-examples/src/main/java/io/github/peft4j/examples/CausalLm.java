@@ -17,6 +17,7 @@ import java.util.Locale;
  * Teaches a language model to answer the prompts of a file, with LoRA on all its linear layers. The
  * model is a decoder, which continues its prompt, or an encoder-decoder such as T5, which answers
  * it. Some of the rows, chosen at random, are held out for validation.
+ *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.CausalLm \
  *     -Dexec.args="--model DIR --data FILE.csv --prompt '{meaning} -&gt;' --answer sentence"

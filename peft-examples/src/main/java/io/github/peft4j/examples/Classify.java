@@ -13,6 +13,7 @@ import java.util.OptionalDouble;
 
 /**
  * Teaches a model to classify the texts of a file.
+ *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Classify \
  *     -Dexec.args="--model minilm --data train.csv --test test.csv --label category"

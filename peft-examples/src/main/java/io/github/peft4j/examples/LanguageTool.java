@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
 /**
  * Teaches a sentence encoder to find English sentences with a mistake, with LoRA and, for
  * comparison, with only a new head. Model and sentences come from Maven Central.
+ *
  * <pre>
  * mvn -q compile exec:java                                # some of the sentences, in minutes
  * mvn -q compile exec:java -Dexec.args=--full             # three epochs on all of them

@@ -21,10 +21,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * u(z) = s (W₂ f(W₁ z + b₁) + b₂) with W₁ [m, D] and W₂ [D, m], for a branch that adds h to the
  * stream x:
+ *
  * <ul>
- * <li>parallel to the branch: h + u(x), with x before any norm;
- * <li>after the branch: h + u(h), or with {@code original_ln_before} h + u(norm(x + h)), where
- * {@code residual_before_ln} may replace the first h by another term.
+ *   <li>parallel to the branch: h + u(x), with x before any norm;
+ *   <li>after the branch: h + u(h), or with {@code original_ln_before} h + u(norm(x + h)), where
+ *       {@code residual_before_ln} may replace the first h by another term.
  * </ul>
  *
  * <p>The model adds the result to x and normalises it as without an adapter. A gate multiplies u by
