@@ -1,6 +1,9 @@
 package io.github.peft4j.data;
 
-/** Says what is wrong with the data, where, what was expected and what to do. */
+/**
+ * The data is not usable. The message names the place, the problem, the expected value and the
+ * remedy.
+ */
 public sealed class DataException extends IllegalArgumentException permits AnswerTooLongException {
 
   private static final long serialVersionUID = 1L;
@@ -8,7 +11,7 @@ public sealed class DataException extends IllegalArgumentException permits Answe
   /**
    * An error in the data.
    *
-   * @param message what is wrong, where, and what was expected
+   * @param message the problem, the place, and what was expected
    */
   public DataException(String message) {
     super(message);
@@ -17,8 +20,8 @@ public sealed class DataException extends IllegalArgumentException permits Answe
   /**
    * An error in the data that a parser found.
    *
-   * @param message what is wrong, where, and what was expected
-   * @param cause what the parser said
+   * @param message the problem, the place, and what was expected
+   * @param cause the parser's exception
    */
   public DataException(String message, Throwable cause) {
     super(message, cause);

@@ -11,10 +11,10 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /**
- * A list of examples that never changes.
+ * An immutable list of examples.
  *
  * @param examples the examples, in order
- * @param <E> the kind of example
+ * @param <E> the type of the examples
  */
 public record Dataset<E extends Example>(List<E> examples) implements Examples<E>, Iterable<E> {
 
@@ -59,7 +59,7 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
   /**
    * The first examples.
    *
-   * @param count how many; more than there are means all
+   * @param count the number of examples; a larger number than there are gives all
    * @return the shortened data set
    */
   public Dataset<E> take(int count) {
@@ -88,9 +88,9 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
   }
 
   /**
-   * Sets a random part of the examples aside, for validation.
+   * Sets a random part of the examples aside for validation.
    *
-   * @param fraction the fraction to set aside, between 0 and 1; each part gets one example at least
+   * @param fraction the fraction to set aside, between 0 and 1; each part gets at least one example
    * @param seed the seed; the same seed gives the same parts on every machine
    * @return the two parts
    */
@@ -110,8 +110,8 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
   }
 
   /**
-   * A fingerprint of the content, for provenance: equal for equal examples in the same order, and
-   * whatever file format they came from.
+   * A fingerprint of the content, for provenance. Equal examples in the same order have the same
+   * fingerprint, whichever file format they were read from.
    *
    * @return the SHA-256 in hexadecimal
    */
@@ -131,7 +131,7 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  // With its length in front, so that ("ab", "c") and ("a", "bc") differ.
+  // The length comes first, so that ("ab", "c") and ("a", "bc") differ.
   private static void update(MessageDigest digest, String field) {
     byte[] bytes = field.getBytes(StandardCharsets.UTF_8);
     digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array());
@@ -149,9 +149,9 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
   /**
    * The two parts of a split.
    *
-   * @param train the larger part, to learn from
-   * @param heldOut the part set aside
-   * @param <E> the kind of example
+   * @param train the examples to train on
+   * @param heldOut the examples that were set aside
+   * @param <E> the type of the examples
    */
   public record Split<E extends Example>(Dataset<E> train, Dataset<E> heldOut) {}
 }

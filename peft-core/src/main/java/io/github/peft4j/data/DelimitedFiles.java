@@ -16,7 +16,7 @@ import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
 
-/** What comma- and tab-separated files have in common. */
+/** The shared reader of comma-separated and tab-separated files. */
 final class DelimitedFiles {
 
   private DelimitedFiles() {}
@@ -71,7 +71,7 @@ final class DelimitedFiles {
     return names;
   }
 
-  // The line is the one where the record ends: what precedes may span lines.
+  // The line is the one where the record ends, because a record may span lines.
   private static Row row(Path path, long line, List<String> names, List<String> values) {
     if (values.size() != names.size()) {
       throw new DataException(

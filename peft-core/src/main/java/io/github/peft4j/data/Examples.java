@@ -4,9 +4,9 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * Anything that gives examples: a {@link Dataset}, or the text column of a {@link Table}.
+ * A source of examples: a {@link Dataset}, or the text column of a {@link Table}.
  *
- * @param <E> the kind of example
+ * @param <E> the type of the examples
  */
 @FunctionalInterface
 public interface Examples<E extends Example> {
@@ -19,10 +19,10 @@ public interface Examples<E extends Example> {
   Dataset<E> dataset();
 
   /**
-   * A data set of the examples given.
+   * A data set of these examples.
    *
    * @param examples the examples
-   * @param <E> the kind of example
+   * @param <E> the type of the examples
    * @return the data set
    */
   @SafeVarargs
@@ -34,9 +34,9 @@ public interface Examples<E extends Example> {
   /**
    * A data set of the examples in a collection.
    *
-   * @param examples the examples
-   * @param <E> the kind of example
-   * @return the data set, independent of the collection
+   * @param examples the examples; copied
+   * @param <E> the type of the examples
+   * @return the data set
    */
   static <E extends Example> Dataset<E> of(Collection<? extends E> examples) {
     return new Dataset<>(List.copyOf(examples));

@@ -22,10 +22,10 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Reads files of one JSON object a line (JSON Lines), in UTF-8. Blank lines are passed over. Texts
- * and truth values are taken as written, and numbers too, but that whole ones have no fraction: 1.0
- * is 1. Columns that hold arrays or objects, such as the messages of a conversation, cannot be
- * used.
+ * Reads JSON Lines files: one JSON object a line, in UTF-8. Blank lines are skipped. Strings and
+ * booleans are taken as written. So are numbers, except that whole numbers lose a fraction of
+ * zeros: 1.0 becomes 1. Columns that hold arrays or objects, such as the messages of a
+ * conversation, cannot be used.
  */
 public final class JsonLines {
 
@@ -85,7 +85,7 @@ public final class JsonLines {
       if (element.isJsonObject() && reader.peek() == JsonToken.END_DOCUMENT) {
         return element.getAsJsonObject();
       }
-      throw new JsonParseException("more or other than an object");
+      throw new JsonParseException("more than one value, or not an object");
     } catch (JsonParseException | IOException e) {
       throw new DataException(
           "%s, line %d: expected one JSON object on the line, found '%s'"
@@ -110,7 +110,7 @@ public final class JsonLines {
     return new Row(number, values, structured);
   }
 
-  /** A number that is whole is one, be it written with a fraction of zeros or not. */
+  /** The text of a value. A whole number has no fraction, also if it is written with zeros. */
   private static String text(JsonPrimitive value) {
     String text = value.getAsString();
     return value.isNumber() ? WHOLE.matcher(text).replaceFirst("$1") : text;

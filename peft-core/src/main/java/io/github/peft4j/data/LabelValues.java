@@ -10,12 +10,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells labels of classes from what stands in a label's place: nothing, a number that marks
- * examples without a label, or a word that tools write for a missing value.
+ * Recognises values that are not labels: absent ones, numbers that mark examples without a label,
+ * and words that tools write for missing values.
  */
 final class LabelValues {
 
-  /** What pandas reads as a missing value, and so writes. */
+  /** The words that pandas reads as missing values. */
   private static final Set<String> MISSING =
       Set.of(
           "nan",
@@ -42,10 +42,10 @@ final class LabelValues {
 
   private final Map<String, Seen> byMeaning = new HashMap<>();
 
-  /** How a label was written first, and where. */
+  /** The first spelling of a label, and its line. */
   private record Seen(String label, long line) {}
 
-  /** Why a value is no label, or null if it may be one. */
+  /** Why a value is not a label, or null if it may be one. */
   static @Nullable String problem(@Nullable String value) {
     String label = value == null ? "" : value.strip();
     if (label.isEmpty()) {
@@ -59,7 +59,7 @@ final class LabelValues {
         : null;
   }
 
-  /** Takes note of a label; what is wrong with it beside those before, or null. */
+  /** Adds a label. Returns the problem if an earlier line spells it differently, else null. */
   @Nullable String contradiction(String label, long line) {
     Seen first = byMeaning.computeIfAbsent(meaning(label), m -> new Seen(label, line));
     return first.label().equals(label)
@@ -70,8 +70,8 @@ final class LabelValues {
   }
 
   /**
-   * Numbers and truth values mean the same however they are written, and words that look the same
-   * are the same; words may differ in case.
+   * The meaning of a label. Numbers and booleans mean the same in every spelling, and words that look
+   * the same are the same label; words that differ in case are different labels.
    */
   private static String meaning(String written) {
     String label =

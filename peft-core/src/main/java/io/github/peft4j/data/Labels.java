@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The names of the classes and their ids: a name's id is its position. Immutable. */
+/** The names of the classes. A name's id is its position, from 0. Immutable. */
 public final class Labels {
 
   private static final Logger LOG = LoggerFactory.getLogger(Labels.class);
@@ -52,10 +52,11 @@ public final class Labels {
   }
 
   /**
-   * The labels that occur in some examples, sorted: by number if all are integers, else as text.
+   * The distinct labels of some examples, sorted: numerically if all are integers, else
+   * alphabetically.
    *
    * @param examples the examples
-   * @return the distinct labels
+   * @return the labels
    */
   public static Labels in(Examples<ClassificationExample> examples) {
     return sorted(
@@ -63,11 +64,11 @@ public final class Labels {
   }
 
   /**
-   * These labels as some examples write them: by name, or by id where every example has an id from
-   * 0 to {@link #size} - 1 and none a name. What is taken for ids is logged.
+   * These labels in the spelling of some examples. The examples may use names. They may also use
+   * ids, if every label is an id from 0 to {@link #size} - 1 and none is a name; this is logged.
    *
    * @param examples the examples
-   * @return labels whose {@link #id} takes what the examples have
+   * @return labels whose {@link #id} accepts the examples' spelling
    */
   public Labels asWrittenIn(Examples<ClassificationExample> examples) {
     List<String> written =
@@ -82,7 +83,7 @@ public final class Labels {
     if (!numbers.containsAll(written)) {
       return this;
     }
-    LOG.info("labels {} of the data are taken for ids of {}", Quote.list(written), this);
+    LOG.info("labels {} of the data are taken as ids of {}", Quote.list(written), this);
     return new Labels(numbers);
   }
 
@@ -117,6 +118,7 @@ public final class Labels {
    *
    * @param id the id, from 0
    * @return the name
+   * @throws IllegalArgumentException if there is no such id
    */
   public String name(int id) {
     if (id < 0 || id >= names.size()) {
@@ -138,7 +140,7 @@ public final class Labels {
       throw new DataException(
           ("unknown label '%s': the labels are %s. Give the model every label at the start"
                   + (INTEGER.matcher(name).matches()
-                      ? ", or give it ids alone: labels of the data are taken for ids where every"
+                      ? ", or give it ids alone: labels of the data are taken as ids where every"
                           + " one is a number from 0 to "
                           + (size() - 1)
                       : ""))

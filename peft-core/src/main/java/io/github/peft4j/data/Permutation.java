@@ -2,12 +2,12 @@ package io.github.peft4j.data;
 
 import java.util.Random;
 
-/** Shuffling whose result is specified, so that a seed means the same on every JVM. */
+/** A shuffle with a specified result: a seed gives the same order on every JVM. */
 public final class Permutation {
 
   private Permutation() {}
 
-  /** The numbers below n in an order that depends on the seed alone. */
+  /** The numbers from 0 to n - 1, in an order that depends only on the seed. */
   public static int[] of(int n, long seed) {
     int[] order = new int[n];
     for (int i = 0; i < n; i++) {
@@ -23,7 +23,7 @@ public final class Permutation {
     return order;
   }
 
-  /** A seed of its own for each epoch; neighbouring seeds and epochs have nothing in common. */
+  /** A seed for an epoch. Seeds of neighbouring epochs are unrelated. */
   public static long seed(long seed, long epoch) {
     return mix(mix(seed) + epoch);
   }

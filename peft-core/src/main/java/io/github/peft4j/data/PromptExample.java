@@ -3,10 +3,10 @@ package io.github.peft4j.data;
 import java.util.List;
 
 /**
- * A prompt and the answer to be learned. Only the answer counts in the loss.
+ * A prompt and the answer to learn. Only the answer's tokens count in the loss.
  *
- * @param prompt what the model is given
- * @param answer what it should say
+ * @param prompt the model's input
+ * @param answer the output that the model should give
  */
 public record PromptExample(String prompt, String answer) implements Example {
 

@@ -3,7 +3,7 @@ package io.github.peft4j.data;
 import java.util.Collection;
 import java.util.stream.Collectors;
 
-/** How values appear in messages: on one line, and not too long. */
+/** Formats values for messages: on one line, and shortened. */
 public final class Quote {
 
   private static final int LENGTH = 80;

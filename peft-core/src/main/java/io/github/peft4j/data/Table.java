@@ -12,9 +12,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The rows of a file, to be mapped to examples.
  *
- * <p>Wherever a column is asked for, a template does as well: a string with braces, such as {@code
- * "{mr} ->"}, in which each {@code {column}} stands for that column's value. A brace that is to
- * stay is doubled.
+ * <p>Every method that takes a column also takes a template: a string such as {@code "{mr} ->"}, in
+ * which {@code {column}} is replaced by that column's value. For a literal brace, double it.
  *
  * <pre>{@code
  * JsonLines.read("train.jsonl").text("text").label("label")
@@ -29,9 +28,9 @@ public final class Table {
   private static final Logger LOG = LoggerFactory.getLogger(Table.class);
 
   /**
-   * A line of the file and its values; a value that is null in the file is absent here.
+   * A line of the file and its values. A null value is absent.
    *
-   * @param structured what kind of JSON stands in columns whose values are neither text nor numbers
+   * @param structured for each column with a JSON array or object, which of the two it is
    */
   record Row(long line, Map<String, String> values, Map<String, String> structured) {
     Row(long line, Map<String, String> values) {
@@ -77,7 +76,7 @@ public final class Table {
   }
 
   /**
-   * The number of rows of the file that filters have left out.
+   * The number of the file's rows that filters have left out.
    *
    * @return the number of rows
    */
@@ -86,10 +85,11 @@ public final class Table {
   }
 
   /**
-   * Leaves rows out. How many they are is logged, and counted by {@link #leftOut}.
+   * Keeps the rows that satisfy a condition. The number of rows left out is logged and added to
+   * {@link #leftOut}.
    *
    * @param column a column or a template
-   * @param condition of its value, for the rows to keep; a value that is missing or null is ""
+   * @param condition tested on the column's value; a missing or null value is ""
    * @return the rows that are kept, in order
    * @throws DataException if no row is kept
    */
@@ -101,11 +101,12 @@ public final class Table {
   }
 
   /**
-   * Leaves out the rows without a label, which {@link Texts#label} refuses: those whose value is
-   * missing, null or blank, a negative number, or what tools write for a missing value, such as
-   * {@code nan} and {@code None}. How many they are is logged, and counted by {@link #leftOut}.
+   * Leaves out the rows without a label, which {@link Texts#label} would refuse: those with a
+   * missing, null or blank value, a negative number, or a word that tools write for a missing
+   * value, such as {@code nan} and {@code None}. The number of rows left out is logged and added to
+   * {@link #leftOut}.
    *
-   * @param column with the labels
+   * @param column the column with the labels
    * @return the rows that are kept, in order
    * @throws DataException if no row is kept
    */
@@ -131,7 +132,7 @@ public final class Table {
   }
 
   /**
-   * Takes the texts from a column: for language modelling as they are, or to be followed by {@link
+   * Takes the texts from a column. They are examples for language modelling, or the start of {@link
    * Texts#label} or {@link Texts#pair}.
    *
    * @param column a column or a template
@@ -145,7 +146,7 @@ public final class Table {
    * Takes the prompts from a column.
    *
    * @param column a column or a template
-   * @return the prompts, whose answers are still to be named
+   * @return the prompts; {@link Prompts#answer} adds the answers
    */
   public Prompts prompt(String column) {
     return new Prompts(template(column));
@@ -248,19 +249,19 @@ public final class Table {
      * Takes the second text of each pair from a column.
      *
      * @param column a column or a template
-     * @return the pairs, whose labels are still to be named
+     * @return the pairs; {@link Pairs#label} adds the labels
      */
     public Pairs pair(String column) {
       return new Pairs(text, template(column));
     }
 
     /**
-     * Takes the classes from a column: names or numbers, without the blanks around them.
+     * Takes the labels from a column: names or numbers, without surrounding blanks.
      *
      * @param column a column or a template
      * @return the labelled examples
-     * @throws DataException naming the line, if a value is no label: see {@link Table#labelled}; or
-     *     if a number or a truth value is written in two ways, such as 1 and 1.0
+     * @throws DataException naming the line, if a value is not a label (see {@link Table#labelled})
+     *     or spells an earlier number or boolean differently, such as 1 and 1.0
      */
     public Dataset<ClassificationExample> label(String column) {
       Template label = template(column);
@@ -290,12 +291,12 @@ public final class Table {
     }
 
     /**
-     * Takes the classes from a column: names or numbers, without the blanks around them.
+     * Takes the labels from a column: names or numbers, without surrounding blanks.
      *
      * @param column a column or a template
      * @return the labelled examples
-     * @throws DataException naming the line, if a value is no label: see {@link Table#labelled}; or
-     *     if a number or a truth value is written in two ways, such as 1 and 1.0
+     * @throws DataException naming the line, if a value is not a label (see {@link Table#labelled})
+     *     or spells an earlier number or boolean differently, such as 1 and 1.0
      */
     public Dataset<ClassificationExample> label(String column) {
       Template label = template(column);

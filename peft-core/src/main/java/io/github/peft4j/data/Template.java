@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/** A text with columns in it: literals and columns take turns, starting with a literal. */
+/**
+ * A text with columns in it: an alternating sequence of literals and columns that starts with a
+ * literal.
+ */
 final class Template {
 
   private final String text;
@@ -15,7 +18,7 @@ final class Template {
     this.text = text;
   }
 
-  /** A string without braces is the name of a column. */
+  /** Parses a template. A string without braces is the name of a column. */
   static Template parse(String text) {
     Template template = new Template(text);
     if (text.indexOf('{') < 0 && text.indexOf('}') < 0) {

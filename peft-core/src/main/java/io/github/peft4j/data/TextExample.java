@@ -3,7 +3,7 @@ package io.github.peft4j.data;
 import java.util.List;
 
 /**
- * A text for plain language modelling: each of its tokens is to be predicted from those before.
+ * A text for language modelling: each token is predicted from the ones before it.
  *
  * @param text the text
  */

@@ -12,7 +12,7 @@ final class TextFiles {
 
   private static final char BYTE_ORDER_MARK = '\uFEFF';
 
-  /** What is done with the lines of a file. */
+  /** Parses the content of a file. */
   interface Parser<T> {
     T parse(BufferedReader reader) throws IOException;
   }

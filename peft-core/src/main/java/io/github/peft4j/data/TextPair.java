@@ -1,15 +1,15 @@
 package io.github.peft4j.data;
 
 /**
- * Two texts of one question, as a premise and a hypothesis, or a query and a passage. A tokenizer
- * joins them as the model was trained to read pairs, often with segment ids of their own.
+ * A pair of texts, such as a premise and a hypothesis, or a query and a passage. A tokenizer joins
+ * them in the form that the model was trained on, often with segment ids.
  *
- * @param first the text that comes first in training: {@code .text(column)}
- * @param second the one after it: {@code .pair(column)}
+ * @param first the first text, as given to {@code .text(column)} in training
+ * @param second the second text, as given to {@code .pair(column)} in training
  */
 public record TextPair(String first, String second) {
 
-  /** Checks that both are there. */
+  /** Checks that neither text is null. */
   public TextPair {
     if (first == null || second == null) {
       throw new IllegalArgumentException(

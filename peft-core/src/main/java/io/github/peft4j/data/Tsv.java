@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import org.apache.commons.csv.CSVFormat;
 
 /**
- * Reads tab-separated files in UTF-8. Quotation marks are plain characters here, as in GLUE and
- * most published data sets: a value has neither tabs nor line breaks.
+ * Reads tab-separated files in UTF-8. Quotation marks are plain characters, as in GLUE and most
+ * published data sets, so a value contains neither tabs nor line breaks.
  */
 public final class Tsv {
 

@@ -5,14 +5,16 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.HashSet;
 import java.util.Set;
 
-/** The tokens that end a text: one, or several as of models that chat. */
+/** The end-of-text tokens of a model. Chat models often have several. */
 final class EndOfText {
 
   private static final String FIELD = "eos_token_id";
 
   private EndOfText() {}
 
-  /** Those that generation_config.json and config.json list, and the tokenizer's. */
+  /**
+   * The end-of-text tokens in generation_config.json and config.json, and that of the tokenizer.
+   */
   static Set<Long> of(ModelConfig config, Tokenizer tokenizer) {
     Set<Long> ids = new HashSet<>(config.integers(FIELD));
     ids.addAll(config.generation().integers(FIELD));

@@ -1,13 +1,13 @@
 package io.github.peft4j.generate;
 
-/** Why a text ends where it does. */
+/** Why a generation ended. */
 public enum FinishReason {
-  /** The model wrote an end-of-text token, or another that the config stops at. */
+  /** The model wrote an end-of-text token or another stop token of the config. */
   STOP_TOKEN,
-  /** The text came to hold a stop string. */
+  /** The text contains a stop string. */
   STOP_STRING,
-  /** As many tokens were written as the config allows. */
+  /** The config's maximum number of new tokens was written. */
   MAX_NEW_TOKENS,
-  /** The model has no position for another token. */
+  /** The model has no position left for another token. */
   MAX_POSITIONS
 }

@@ -3,23 +3,24 @@ package io.github.peft4j.generate;
 import java.time.Duration;
 
 /**
- * What a model wrote.
+ * A generated text.
  *
- * @param text the new text, without the prompt, special tokens, the stop token and the stop string
- * @param ids the new tokens, those of a stop included
- * @param finishReason why there are no more
- * @param promptTokens number of tokens of the prompt, those that the tokenizer adds included
- * @param time from the first token's work to the last one's; of a batch, the whole batch's
+ * @param text the new text, without the prompt, special tokens, stop token and stop string
+ * @param ids the new tokens, including those of a stop token or stop string
+ * @param finishReason why the generation ended
+ * @param promptTokens number of tokens in the prompt, special tokens included
+ * @param time duration from the start of the prompt's forward pass to the last token; for a batch,
+ *     that of the whole batch
  */
 public record Generation(
     String text, long[] ids, FinishReason finishReason, int promptTokens, Duration time) {
 
-  /** The number of new tokens, that of a stop included. */
+  /** The number of new tokens, including those of a stop token or stop string. */
   public int newTokens() {
     return ids.length;
   }
 
-  /** New tokens a second, the prompt's work included. */
+  /** New tokens a second, with the time for the prompt included. */
   public double tokensPerSecond() {
     return ids.length / Math.max(1e-9, time.toNanos() / 1e9);
   }

@@ -9,26 +9,26 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How to write a text.
+ * Settings of a generation.
  *
  * <pre>{@code
  * GenerationConfig.greedy().maxNewTokens(64).stopAt("\n\n")
  * GenerationConfig.sampling(0.8).topK(50).topP(0.95).seed(7)
  * }</pre>
  *
- * <p>A token is drawn from softmax(logits / temperature), of which first the {@code topK} likeliest
- * and then the fewest likeliest that together reach {@code topP} are kept.
+ * <p>A token is drawn from softmax(logits / temperature). First only the {@code topK} most likely
+ * tokens are kept, then only the fewest of these that together reach {@code topP}.
  *
- * @param maxNewTokens the most tokens to be written, above 0; 256
- * @param temperature 0 for the likeliest token each time, else 0 or above: the higher, the more
- *     varied; 0
- * @param topK how many of the likeliest tokens to draw from, or 0 for all; 0
- * @param topP the probability to be reached by those drawn from (Holtzman et al. 2019,
+ * @param maxNewTokens the most tokens to generate, above 0; 256
+ * @param temperature 0 for the most likely token each time (greedy); above 0 for sampling, which
+ *     varies more at higher temperatures; 0
+ * @param topK the number of most likely tokens to draw from, or 0 for all; 0
+ * @param topP the cumulative probability of the tokens to draw from (Holtzman et al. 2019,
  *     arXiv:1904.09751), in (0, 1]; 1
- * @param seed of the drawing; the same seed draws the same text; 42
- * @param stopStrings texts that end the text and are not part of it; none
- * @param stopIds tokens that end the text, or null for the end-of-text tokens that the tokenizer,
- *     generation_config.json and config.json name; null
+ * @param seed seed of the sampling; the same seed gives the same text; 42
+ * @param stopStrings strings that end the generation and are not part of its text; none
+ * @param stopIds tokens that end the generation. Null for the end-of-text tokens of the tokenizer,
+ *     generation_config.json and config.json; null
  */
 public record GenerationConfig(
     int maxNewTokens,
@@ -42,7 +42,7 @@ public record GenerationConfig(
   private static final GenerationConfig GREEDY =
       new GenerationConfig(256, 0, 0, 1, 42, List.of(), null);
 
-  /** Checks and copies. */
+  /** Checks the values and copies the collections. */
   public GenerationConfig {
     require(maxNewTokens > 0, "maxNewTokens", maxNewTokens, "a number above 0");
     require(
@@ -64,22 +64,23 @@ public record GenerationConfig(
     }
   }
 
-  /** The likeliest token each time. */
+  /** Greedy decoding: the most likely token each time. */
   public static GenerationConfig greedy() {
     return GREEDY;
   }
 
-  /** Tokens are drawn at this temperature; 1 is the model's own distribution. */
+  /** Sampling at this temperature, above 0; 1 samples from the model's own distribution. */
   public static GenerationConfig sampling(double temperature) {
     return GREEDY.temperature(temperature);
   }
 
   /**
-   * As the model's authors recommend: {@code do_sample}, {@code temperature}, {@code top_k}, {@code
-   * top_p} and {@code max_new_tokens} of generation_config.json, with the defaults of Hugging Face
-   * transformers (greedy; 1, 50 and 1 when sampling) and 256 new tokens.
+   * The settings that the model's authors recommend: {@code do_sample}, {@code temperature}, {@code
+   * top_k}, {@code top_p} and {@code max_new_tokens} of generation_config.json. Missing fields have
+   * the defaults of Hugging Face transformers (greedy; 1, 50 and 1 when sampling), and 256 new
+   * tokens.
    *
-   * @throws IllegalArgumentException naming the field if a value cannot be used
+   * @throws IllegalArgumentException naming the field, if a value cannot be used
    */
   public static GenerationConfig recommendedBy(ModelConfig model) {
     ModelConfig said = model.generation();
@@ -92,32 +93,35 @@ public record GenerationConfig(
         : greedy;
   }
 
-  /** With this many tokens at most. */
+  /** A copy with this maximum number of new tokens, above 0. */
   public GenerationConfig maxNewTokens(int maxNewTokens) {
     return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
-  /** With this temperature. */
+  /** A copy with this temperature, 0 or more; 0 for greedy decoding. */
   public GenerationConfig temperature(double temperature) {
     return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
-  /** Drawing from this many of the likeliest tokens. */
+  /** A copy that draws from this many of the most likely tokens, or from all for 0. */
   public GenerationConfig topK(int topK) {
     return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
-  /** Drawing from the likeliest tokens that together have this probability. */
+  /**
+   * A copy that draws from the fewest most likely tokens that together have this probability, in
+   * (0, 1].
+   */
   public GenerationConfig topP(double topP) {
     return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
-  /** With this seed. */
+  /** A copy with this seed of the sampling. */
   public GenerationConfig seed(long seed) {
     return new GenerationConfig(maxNewTokens, temperature, topK, topP, seed, stopStrings, stopIds);
   }
 
-  /** Ending before any of these texts, besides those set already. */
+  /** A copy that also ends the generation at any of these strings. */
   public GenerationConfig stopAt(String... texts) {
     return new GenerationConfig(
         maxNewTokens,
@@ -129,7 +133,10 @@ public record GenerationConfig(
         stopIds);
   }
 
-  /** Ending at any of these tokens, and not at the end-of-text token; at no token if none given. */
+  /**
+   * A copy that ends the generation at these tokens instead of the end-of-text tokens. Without
+   * arguments, no token ends it.
+   */
   public GenerationConfig stopAtIds(long... ids) {
     return new GenerationConfig(
         maxNewTokens,
@@ -141,7 +148,7 @@ public record GenerationConfig(
         Arrays.stream(ids).boxed().collect(Collectors.toSet()));
   }
 
-  /** Whether the likeliest token is taken each time. */
+  /** Whether the most likely token is taken each time. */
   public boolean isGreedy() {
     return temperature == 0 || topK == 1;
   }

@@ -15,13 +15,12 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Lets a language model write: the prompt goes through the model at once, then each new token
- * alone, with the keys and values of all before it in a cache. A decoder continues its prompt; an
- * encoder-decoder reads it once and answers it.
+ * Generates text with a language model. The prompt goes through the model in one forward pass, then
+ * each new token in one of its own, with a cache of the keys and values of all tokens before it. A
+ * decoder continues its prompt; an encoder-decoder reads the prompt once and answers it.
  *
- * <p>A whole generation computes with the adapters that its model has at the begin, also a
- * different one for each prompt of a batch. A generator has no state of its own; several threads
- * may use one.
+ * <p>A generation uses the adapters that are active when it starts, which may differ for each
+ * prompt of a batch. A generator has no state; several threads may use one.
  */
 public final class Generator {
 
@@ -33,8 +32,8 @@ public final class Generator {
   /**
    * Creates a generator.
    *
-   * @param adapted a language model, of one stack or an encoder-decoder, and its adapters
-   * @param tokenizer of the model
+   * @param adapted a decoder or encoder-decoder with a language model head, and its adapters
+   * @param tokenizer the model's tokenizer
    * @throws IllegalArgumentException if the model is for another task
    */
   public Generator(AdaptedModel adapted, Tokenizer tokenizer) {
@@ -58,21 +57,21 @@ public final class Generator {
   }
 
   /**
-   * Continues or answers a prompt and hands out the text as it comes.
+   * Continues or answers a prompt, and streams the text.
    *
-   * @param listener is given pieces of whole characters, on the calling thread; together they are
-   *     the text. What it throws ends the generation
+   * @param listener receives pieces of the text as they are generated, on the calling thread. A
+   *     piece has whole characters only. An exception of the listener ends the generation
    */
   public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
     return one(encode(prompt), config, listener);
   }
 
   /**
-   * Continues or answers several prompts in one batch, each as if it were alone, but for rounding;
-   * when sampling, each draws numbers of its own, the first those it would draw alone.
+   * Continues or answers several prompts in one batch. Each result is the same as without the
+   * others, except for rounding; when sampling, each prompt draws from random numbers of its own.
    *
-   * @return a generation for each prompt, in order; from adapters in parallel all prompts' by the
-   *     first adapter, then by the second, …
+   * @return a generation for each prompt, in order. Parallel adapters give those of the first
+   *     adapter for all prompts, then those of the second, and so on
    */
   public List<Generation> generate(List<String> prompts, GenerationConfig config) {
     if (prompts.isEmpty()) {
@@ -84,9 +83,9 @@ public final class Generator {
   }
 
   /**
-   * Continues or answers the ids of a prompt, as they are.
+   * Continues or answers a prompt given as ids. No special tokens are added.
    *
-   * @param prompt ids, one at least
+   * @param prompt the ids, at least one
    */
   public Generation generate(long[] prompt, GenerationConfig config) {
     return one(prompt, config, piece -> {});
@@ -100,9 +99,10 @@ public final class Generator {
   }
 
   /**
-   * Refuses adapters in parallel, of which a caller with room for one text would see one.
+   * Refuses parallel adapters, because a caller that takes one text would get that of one adapter
+   * only.
    *
-   * @throws IllegalStateException saying how to get all texts
+   * @throws IllegalStateException naming the call that returns all texts
    */
   public void requireOneAnswer() {
     try (ModelCall call = adapted.newCall()) {
@@ -154,7 +154,7 @@ public final class Generator {
         config.maxNewTokens());
   }
 
-  /** Gives every open row its next token. */
+  /** Generates the next token of every open row. */
   private static void step(Decoding texts, Sampler sampler, List<Row> rows) {
     try (Scope scope = new Scope()) {
       long[] next = sampler.next(texts.logits());
@@ -170,7 +170,7 @@ public final class Generator {
     }
   }
 
-  /** The prompt, or the token that texts begin with if it is empty. */
+  /** The prompt, or the beginning-of-text token if it is empty. */
   private long[] begun(long[] prompt, long room) {
     long[] ids = prompt.length > 0 ? prompt : tokenizer.bosId().stream().toArray();
     if (ids.length == 0) {

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** One text of a batch while it is written. */
+/** One text of a batch during its generation. */
 final class Row {
 
   private final int promptTokens;
@@ -30,7 +30,7 @@ final class Row {
   /**
    * Adds a token.
    *
-   * @param room how many positions the model has left for this row
+   * @param room the number of positions that the model has left for this row
    */
   void add(long id, long room) {
     if (size == ids.length) {
@@ -51,7 +51,7 @@ final class Row {
     }
   }
 
-  /** What came of it; once the row is no longer open. */
+  /** The result, when the row is no longer open. */
   Generation generation(Duration time) {
     if (reason == null) {
       throw new IllegalStateException("the text is still being written");

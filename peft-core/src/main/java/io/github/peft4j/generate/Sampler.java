@@ -9,8 +9,8 @@ import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses the next token of each row. What can be decided on the device is: the likeliest token, or
- * the likeliest k, so that only those cross to Java.
+ * Chooses the next token of each row. The most likely token, or the k most likely, are found on the
+ * device, so that only those are copied to Java.
  */
 final class Sampler {
 
@@ -31,7 +31,7 @@ final class Sampler {
   private final GenerationConfig config;
   private final SplittableRandom[] random;
 
-  /** A sampler of so many rows; each draws from a sequence of its own. */
+  /** A sampler of this many rows. Each row draws from a random sequence of its own. */
   Sampler(GenerationConfig config, int rows) {
     this.config = config;
     this.random = new SplittableRandom[rows];
@@ -66,9 +66,9 @@ final class Sampler {
   /**
    * Draws from softmax(logits / temperature), cut to {@code topP}.
    *
-   * @param start of the row in {@code logits}
-   * @param width of the row
-   * @param uniform in [0, 1)
+   * @param start index of the row's first element in {@code logits}
+   * @param width number of elements in the row
+   * @param uniform a random number in [0, 1)
    * @return an index in the row
    */
   static int draw(float[] logits, int start, int width, GenerationConfig config, double uniform) {
@@ -93,7 +93,8 @@ final class Sampler {
   }
 
   /**
-   * Zeroes all but the fewest largest weights that sum up to {@code mass}; equals stay together.
+   * Zeroes all but the fewest largest weights whose sum reaches {@code mass}. Equal weights are
+   * kept or zeroed together.
    */
   private static double keepNucleus(double[] weights, double mass) {
     double[] sorted = weights.clone();
@@ -116,7 +117,8 @@ final class Sampler {
     int last = 0;
     for (int i = 0; i < weights.length; i++) {
       if (weights[i] > 0) {
-        last = i; // rounding may leave the target beyond the sum: never an impossible token
+        last = i; // Rounding may put the target above the sum: then the last token with a weight is
+        // taken.
         sum += weights[i];
         if (target < sum) {
           return i;

@@ -6,16 +6,17 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Tokens in, pieces of text out. A piece holds whole characters only, though a token may hold a
- * part of one, and nothing that may yet turn out to be a stop string.
+ * Turns tokens into pieces of text. A token may hold a part of a character only, but a piece has
+ * whole characters. A piece never holds the start of a possible stop string.
  *
- * <p>A token's text depends on those before it (whether a space leads, which bytes make a
- * character), so that what a token adds is the difference of two decodings: with it and without.
- * Both start a few tokens back, not at the beginning: a long text costs no more a token.
+ * <p>A token's text depends on the tokens before it, for example on whether it starts with a space.
+ * It is therefore computed as the difference of two decodings, with and without the token. Both
+ * start only a few tokens earlier, so that a token of a long text costs no more than one of a short
+ * text.
  */
 final class TextStream {
 
-  /** How many tokens of the prompt the first decoding starts with. */
+  /** The number of the prompt's tokens that the first decoding starts with. */
   private static final int CONTEXT = 6;
 
   private static final char REPLACEMENT = '\uFFFD';
@@ -42,7 +43,7 @@ final class TextStream {
     this.read = context;
   }
 
-  /** Adds a token; true if the text now ends at a stop string. */
+  /** Adds a token. Returns true if the text now ends at a stop string. */
   boolean add(long id) {
     if (size == ids.length) {
       ids = Arrays.copyOf(ids, 2 * size);
@@ -51,7 +52,10 @@ final class TextStream {
     return decode(false);
   }
 
-  /** Emits what was held back: there are no more tokens. True if a stop string ends the text. */
+  /**
+   * Emits the text that was held back, because no more tokens follow. Returns true if a stop string
+   * ends the text.
+   */
   boolean finish() {
     if (!stopped && !decode(true)) {
       emit(text.length());
@@ -59,7 +63,7 @@ final class TextStream {
     return stopped;
   }
 
-  /** All text so far; after {@link #finish}, the pieces joined. */
+  /** The text so far; after {@link #finish}, all pieces joined. */
   String text() {
     return text.toString();
   }
@@ -84,7 +88,7 @@ final class TextStream {
     return false;
   }
 
-  /** Where the first stop string begins, or -1. */
+  /** The index of the first stop string, or -1. */
   private int stop() {
     return stops.stream()
         .mapToInt(stop -> text.indexOf(stop, emitted))
@@ -93,7 +97,7 @@ final class TextStream {
         .orElse(-1);
   }
 
-  /** The length of the longest end of the text that a stop string begins with. */
+  /** The length of the longest end of the text that is the start of a stop string. */
   private int pending() {
     int longest = 0;
     for (String stop : stops) {

@@ -11,14 +11,14 @@ import java.nio.file.Path;
 import java.util.Objects;
 
 /**
- * Writes files whole or not at all. Content goes to a temporary sibling, is forced to the disk, and
- * takes the target's name in one move; a reader, or a program that starts after a crash, sees the
- * old file or the new one.
+ * Writes files completely or not at all. Content goes to a temporary file in the same folder, is
+ * forced to the disk, and is then moved to the target. A reader, or a program that starts after a
+ * crash, sees either the old file or the new one.
  *
- * <p>Folders on the way are created. A target that is a symbolic link is replaced by a file: what
- * it pointed to, perhaps a shared cache, stays as it is. Every method throws {@link
- * UncheckedIOException} if the file cannot be written; then the target keeps its old content, and
- * the temporary file is gone.
+ * <p>Missing folders are created. A target that is a symbolic link is replaced by a file; the file
+ * that it pointed to, perhaps in a shared cache, stays as it is. Every method throws {@link
+ * UncheckedIOException} if the file cannot be written; the target then keeps its old content, and
+ * the temporary file is removed.
  */
 public final class AtomicFiles {
   private AtomicFiles() {}
@@ -31,7 +31,7 @@ public final class AtomicFiles {
   @FunctionalInterface
   public interface Content<T> {
     /**
-     * Writes everything. Closing is the caller's business.
+     * Writes the content. The caller closes the target.
      *
      * @throws IOException if writing fails
      */
@@ -48,7 +48,7 @@ public final class AtomicFiles {
     writeBytes(target, text.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** Writes what {@code content} puts into a buffered stream. */
+  /** Writes the bytes that {@code content} puts into a buffered stream. */
   public static void writeStream(Path target, Content<OutputStream> content) {
     writeChannel(
         target,
@@ -59,7 +59,10 @@ public final class AtomicFiles {
         });
   }
 
-  /** Writes what {@code content} puts into a channel, which takes every buffer to its end. */
+  /**
+   * Writes the bytes that {@code content} puts into a channel, which writes every buffer to its
+   * end.
+   */
   public static void writeChannel(Path target, Content<WritableByteChannel> content) {
     Path absolute = target.toAbsolutePath();
     if (absolute.getFileName() == null) {

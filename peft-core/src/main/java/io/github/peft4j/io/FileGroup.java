@@ -35,7 +35,7 @@ import java.util.UUID;
  */
 public final class FileGroup implements AutoCloseable {
 
-  /** Opens a new file for writing: tests put a disk that is full in its place. */
+  /** Opens a new file for writing. Tests replace it to simulate a full disk. */
   @FunctionalInterface
   public interface Disk {
     Disk REAL =
@@ -54,7 +54,7 @@ public final class FileGroup implements AutoCloseable {
   /** An open file. */
   public interface Output extends WritableByteChannel {
     /**
-     * Has everything on the disk when it returns.
+     * Forces everything to the disk.
      *
      * @throws IOException if that fails
      */
@@ -77,9 +77,10 @@ public final class FileGroup implements AutoCloseable {
   }
 
   /**
-   * Writes what {@code content} puts into a channel, which takes every buffer to its end.
+   * Writes the bytes that {@code content} puts into a channel, which writes every buffer to its
+   * end.
    *
-   * @param name of the file, which may lie in a folder of the folder: {@code 1_Pooling/config.json}
+   * @param name name of the file, which may be in a subfolder: {@code 1_Pooling/config.json}
    */
   public void write(String name, AtomicFiles.Content<WritableByteChannel> content) {
     Path target = folder.resolve(name);
@@ -102,12 +103,12 @@ public final class FileGroup implements AutoCloseable {
     write(name, out -> out.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8))));
   }
 
-  /** Removes a file that a former group may have had, when this one is committed. */
+  /** Removes a file of an earlier group when this one is committed. */
   public void remove(String name) {
     removed.add(folder.resolve(name));
   }
 
-  /** Gives all files their names. */
+  /** Moves all files to their names. */
   public void commit() {
     Path current = folder;
     try {
@@ -126,7 +127,10 @@ public final class FileGroup implements AutoCloseable {
     forceFolder();
   }
 
-  /** Without this, a power cut may undo the moves. Windows cannot open a folder; so be it. */
+  /**
+   * Without this, a power cut may undo the moves. Windows cannot open a folder, so it is skipped
+   * there.
+   */
   private void forceFolder() {
     try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
       channel.force(true);
@@ -140,7 +144,7 @@ public final class FileGroup implements AutoCloseable {
         "cannot write %s: %s; what was there before is unchanged".formatted(target, reason(e)), e);
   }
 
-  /** The message of most file system exceptions is a path alone: their type is the reason. */
+  /** The message of most file system exceptions is only a path, so the reason is their type. */
   private static String reason(IOException e) {
     if (e instanceof FileSystemException f) {
       return f.getClass().getSimpleName() + (f.getReason() == null ? "" : ", " + f.getReason());

@@ -9,14 +9,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Says what a folder holds that is not the model or the adapter that was looked for in it: whose
- * format it is, and what to do.
+ * Recognises the content of folders that lack the expected model or adapter, and names the format
+ * and the remedy.
  */
 public final class ForeignFiles {
 
   private static final String LFS = "version https://git-lfs";
 
-  /** A name in a folder, and what it tells. */
+  /** A file name pattern, and the message for it. */
   private record Sign(Pattern name, String meaning) {
     Sign(String regex, String meaning) {
       this(Pattern.compile(regex), meaning);
@@ -103,18 +103,20 @@ public final class ForeignFiles {
   private ForeignFiles() {}
 
   /**
-   * What a folder without a model holds.
+   * Describes a folder without a model.
    *
-   * @return a sentence that begins with a colon and a blank, or nothing
+   * @return the message, which starts with a colon and a blank, or nothing if the content is
+   *     unknown
    */
   public static String insteadOfModel(Path folder) {
     return meaning(folder, MODELS);
   }
 
   /**
-   * What a folder without an adapter holds.
+   * Describes a folder without an adapter.
    *
-   * @return a sentence that begins with a colon and a blank, or nothing
+   * @return the message, which starts with a colon and a blank, or nothing if the content is
+   *     unknown
    */
   public static String insteadOfAdapter(Path folder) {
     List<String> below =
@@ -147,12 +149,12 @@ public final class ForeignFiles {
     }
   }
 
-  /** Whether a file's content begins as that of a pointer of Git LFS does. */
+  /** Whether a file's content starts like a Git LFS pointer. */
   public static boolean isLfsPointer(String begin) {
     return begin.startsWith(LFS);
   }
 
-  /** What to say of a file that is a pointer of Git LFS. */
+  /** The message for a file that is a Git LFS pointer. */
   public static String lfsPointer(Object file) {
     return file
         + " is a pointer of Git LFS and not the file itself: fetch it with git lfs pull, or"
@@ -160,10 +162,10 @@ public final class ForeignFiles {
   }
 
   /**
-   * Refuses the text of a file that is empty or a pointer of Git LFS.
+   * Refuses a file that is empty or a Git LFS pointer.
    *
-   * @param file what errors call it
-   * @throws IllegalArgumentException saying so
+   * @param file name of the file in error messages
+   * @throws IllegalArgumentException naming the file and the remedy
    */
   public static void requireJsonText(Path file, String text) {
     if (isLfsPointer(text)) {

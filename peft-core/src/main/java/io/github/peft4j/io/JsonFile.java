@@ -51,9 +51,9 @@ public final class JsonFile {
   }
 
   /**
-   * The object in a resource that lies beside a class.
+   * The object in a resource next to a class.
    *
-   * @throws IllegalStateException if there is none
+   * @throws IllegalStateException if there is no such resource
    */
   public static JsonObject resource(Class<?> type, String name) {
     try (InputStream in = type.getResourceAsStream(name)) {
@@ -67,7 +67,7 @@ public final class JsonFile {
     }
   }
 
-  /** The text of a file, with its fields in this order. */
+  /** The text of a file, with its fields in the given order. */
   public static String text(JsonElement json) {
     return GSON.toJson(json);
   }

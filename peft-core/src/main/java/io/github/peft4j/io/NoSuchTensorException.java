@@ -4,15 +4,15 @@ import java.util.Collection;
 import java.util.NoSuchElementException;
 import java.util.stream.Collectors;
 
-/** Somebody asked for a tensor that a source does not have. The message names some that it has. */
+/** A source does not have the requested tensor. The message names similar ones. */
 public final class NoSuchTensorException extends NoSuchElementException {
   private static final long serialVersionUID = 1L;
 
   /**
-   * Says what was asked for, and what might have been meant.
+   * Creates the exception, with similar names.
    *
-   * @param source where it was looked for, such as a path
-   * @param name the name asked for
+   * @param source the source, such as a path
+   * @param name the requested name
    * @param known the names that the source has
    */
   public NoSuchTensorException(Object source, String name, Collection<String> known) {

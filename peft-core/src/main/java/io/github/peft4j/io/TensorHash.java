@@ -34,9 +34,9 @@ public final class TensorHash {
   }
 
   /**
-   * The fingerprint of tensors from anywhere.
+   * The fingerprint of tensors from any source.
    *
-   * @param read hands out the bytes of a tensor by its name; called by several threads at once
+   * @param read returns the bytes of a tensor by its name; called by several threads at once
    */
   public static String of(
       Collection<TensorInfo> tensors, BiConsumer<String, Consumer<ByteBuffer>> read) {

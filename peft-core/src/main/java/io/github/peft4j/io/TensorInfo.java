@@ -3,8 +3,8 @@ package io.github.peft4j.io;
 import java.util.Arrays;
 
 /**
- * What is known of a tensor before its data is read. Data lies in row-major order; a scalar has the
- * shape {@code []}.
+ * The name, type and shape of a tensor. Data is in row-major order; a scalar has the shape {@code
+ * []}.
  *
  * @param name the name in the file, such as {@code encoder.layer.0.output.dense.weight}
  * @param dtype the element type

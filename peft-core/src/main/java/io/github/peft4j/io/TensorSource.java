@@ -6,31 +6,31 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * Named tensors that are read when asked for. Names are Hugging Face's; data is row-major and
- * little-endian. Sources may be read by several threads at once.
+ * Named tensors that are read on demand. Names are Hugging Face's; data is row-major and
+ * little-endian. Several threads may read a source at once.
  *
  * <p>Every method that takes a name throws {@link NoSuchTensorException} if there is no such
- * tensor, and those that read data throw {@link java.io.UncheckedIOException} if the file cannot be
+ * tensor. Methods that read data throw {@link java.io.UncheckedIOException} if the file cannot be
  * read.
  */
 public interface TensorSource extends AutoCloseable {
 
-  /** Returns the names of all tensors, in the order in which the file holds them. */
+  /** Returns the names of all tensors, in the order of the file. */
   Set<String> names();
 
   /** Returns the type and shape of a tensor. */
   TensorInfo info(String name);
 
   /**
-   * Hands out the bytes of a tensor, in order: in one buffer, or in several if there are many. A
-   * buffer is little-endian, read-only, holds whole elements, and is valid until {@code sink}
-   * returns. A tensor without elements hands out nothing.
+   * Passes the bytes of a tensor to {@code sink}, in order, in one or several buffers. A buffer is
+   * little-endian and read-only, holds whole elements, and is valid until {@code sink} returns. For
+   * a tensor without elements, {@code sink} is not called.
    */
   void read(String name, Consumer<ByteBuffer> sink);
 
   /**
-   * Returns where in a file the bytes of a tensor lie exactly as {@link #read} would hand them out,
-   * or nothing if they lie nowhere so.
+   * Returns the region of a file that holds a tensor's bytes exactly as {@link #read} passes them,
+   * or nothing if there is none.
    */
   Optional<FileRegion> region(String name);
 

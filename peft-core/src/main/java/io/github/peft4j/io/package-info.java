@@ -1,6 +1,6 @@
 /**
- * Files in general: tensors by name, hashes, groups of files that are written together or not at
- * all.
+ * General file access: tensors by name, hashes, and groups of files that are written together or
+ * not at all.
  */
 @NullMarked
 package io.github.peft4j.io;

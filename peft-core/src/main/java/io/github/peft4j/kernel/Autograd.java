@@ -7,13 +7,13 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Gradients without DJL's {@code GradientCollector}, of which a JVM can have only one and which
- * starts from a scalar loss. The gradient mode is the calling thread's; gradients add up in their
- * leaves until {@link #clearGradient}.
+ * Computes gradients without DJL's {@code GradientCollector}, which a JVM can have only one of, and
+ * which starts from a scalar loss. The gradient mode belongs to the calling thread. Gradients add
+ * up in their leaves until {@link #clearGradient}.
  */
 public final class Autograd {
 
-  // The engine's own query answers for leaves only.
+  // The engine's own query only works for leaves.
   private static final Kernel REQUIRES_GRADIENT =
       Kernel.of(
           """
@@ -43,29 +43,29 @@ public final class Autograd {
     }
   }
 
-  /** Runs code without recording: inference. */
+  /** Runs code without recording, as for inference. */
   public static <T> T without(Supplier<T> code) {
     return record(false, code);
   }
 
-  /** Whether the calling thread records operations at present. */
+  /** Whether the calling thread is recording operations. */
   public static boolean isRecording() {
     return JniUtils.isGradMode();
   }
 
-  /** A tensor that shares {@code x}'s memory but not its history; the same shape. */
+  /** A tensor of the same shape that shares {@code x}'s memory but not its history. */
   public static NDArray detach(NDArray x) {
     return JniUtils.detachGradient((PtNDArray) x);
   }
 
-  /** A detached tensor that collects a gradient: the start of a segment. */
+  /** A detached tensor that collects a gradient, as the start of a segment. */
   public static NDArray leaf(NDArray x) {
     NDArray leaf = detach(x);
     leaf.setRequiresGradient(true);
     return leaf;
   }
 
-  /** Whether a gradient flows through {@code x}: a leaf, or the result of one. */
+  /** Whether {@code x} takes part in gradients: it is a leaf, or was computed from one. */
   public static boolean requiresGradient(NDArray x) {
     try (NDArray answer = REQUIRES_GRADIENT.call(x)) {
       return answer.getBoolean();

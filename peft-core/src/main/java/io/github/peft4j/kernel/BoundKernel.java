@@ -10,9 +10,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A kernel over lists of tensors that are bound once and read at every call: an optimizer's step
- * over hundreds of tensors then costs one call instead of thousands. Nothing is recorded for a
- * gradient.
+ * A kernel whose tensors are bound once and read at every call. An optimizer's step over hundreds
+ * of tensors then costs one call instead of thousands. No gradient is recorded.
  *
  * <p>The tensors must outlive this object.
  */
@@ -35,7 +34,7 @@ public final class BoundKernel implements AutoCloseable {
    * Calls the kernel.
    *
    * @param numbers the parameters after the lists, of type {@code float}
-   * @return what it returns, one tensor
+   * @return the kernel's result, one tensor
    */
   public NDArray call(double... numbers) {
     List<IValue> scalars = Arrays.stream(numbers).mapToObj(IValue::from).toList();
@@ -47,7 +46,7 @@ public final class BoundKernel implements AutoCloseable {
     }
   }
 
-  /** Calls a kernel of lists alone that returns an {@code int}. */
+  /** Calls a kernel whose only parameters are lists and whose result is an {@code int}. */
   long count() {
     try (IValue result = kernel.run(lists.toArray(IValue[]::new))) {
       return result.toLong();

@@ -3,7 +3,7 @@ package io.github.peft4j.kernel;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Dropout (Srivastava et al. 2014): elements are zeroed, the others scaled by 1 / (1 - p). */
+/** Dropout (Srivastava et al. 2014): some elements are zeroed, the others scaled by 1 / (1 - p). */
 public final class Dropout {
 
   private static final Kernel DROPOUT =
@@ -17,9 +17,9 @@ public final class Dropout {
   private Dropout() {}
 
   /**
-   * A kernel that drops.
+   * A dropout kernel.
    *
-   * @param probability of an element to be zeroed, in [0, 1)
+   * @param probability the probability p that an element is zeroed, in [0, 1)
    */
   public static Kernel of(double probability) {
     return KERNELS.computeIfAbsent(probability, p -> DROPOUT.with("p", p));

@@ -43,8 +43,8 @@ public final class Kernel {
   private static final Map<String, PtSymbolBlock> COMPILED = new ConcurrentHashMap<>();
 
   /**
-   * The profiling executor recompiles for several calls; the plain one is at full speed at once.
-   * PyTorch keeps this setting by thread.
+   * The default profiling executor recompiles during the first calls; the plain one is fast at
+   * once. PyTorch keeps this setting for each thread.
    */
   private static final ThreadLocal<Boolean> PLAIN_EXECUTOR =
       ThreadLocal.withInitial(
@@ -71,11 +71,11 @@ public final class Kernel {
   }
 
   /**
-   * This kernel with one constant bound.
+   * A copy of this kernel with one constant bound.
    *
    * @param constant the name between braces
    * @param value a number, a boolean or a piece of source
-   * @return a kernel of its own
+   * @return the new kernel
    * @throws IllegalArgumentException if the source has no such constant
    */
   public Kernel with(String constant, Object value) {
@@ -91,6 +91,7 @@ public final class Kernel {
    *
    * @param arguments one array for each parameter
    * @return the result
+   * @throws EngineException with the shapes and the source, if the kernel fails
    */
   public NDArray call(NDArray... arguments) {
     return callForAll(arguments).singletonOrThrow();
@@ -106,7 +107,7 @@ public final class Kernel {
     NDList inputs = new NDList(arguments.length);
     for (NDArray argument : arguments) {
       if (argument.getName() != null) {
-        argument.setName(null); // it would be read as a part of the calling convention
+        argument.setName(null); // a name would be read as part of the calling convention
       }
       inputs.add(argument);
     }
@@ -124,7 +125,7 @@ public final class Kernel {
       NDList inputs = new NDList();
       for (int i = 0; i < lists.length; i++) {
         for (NDArray array : lists[i]) {
-          NDArray own = handle(array); // other threads may use the array: its name is not ours
+          NDArray own = handle(array); // other threads may use the array, so its name must stay
           own.setName("list" + i + "[]");
           inputs.add(own);
         }
@@ -136,10 +137,11 @@ public final class Kernel {
   }
 
   /**
-   * Binds the leading parameters, each a {@code List[Tensor]}, of a kernel that changes tensors in
-   * place.
+   * Binds the leading parameters of a kernel that changes tensors in place. Each is a {@code
+   * List[Tensor]}.
    *
-   * @param lists one non-empty list for each; those of the first decide the result's manager
+   * @param lists one non-empty list for each parameter; the result belongs to the manager of the
+   *     first list
    */
   public BoundKernel bind(NDList... lists) {
     return new BoundKernel(this, lists);
@@ -197,7 +199,7 @@ public final class Kernel {
     return value.toString();
   }
 
-  /** A second handle of the same tensor, its history and gradient included. */
+  /** A second handle of the same tensor, with its history and gradient. */
   private static NDArray handle(NDArray array) {
     try (IValue value = IValue.from(native_(array))) {
       return value.toTensor(native_(array).getManager());

@@ -58,7 +58,7 @@ public final class OpenMp {
 
   private OpenMp() {}
 
-  /** Sets the environment of this process, at the first call only. */
+  /** Sets the environment of this process, on the first call only. */
   static synchronized void prepare() {
     if (prepared) {
       return;
@@ -84,11 +84,11 @@ public final class OpenMp {
   }
 
   /**
-   * The variables to set.
+   * The environment variables to set.
    *
-   * @param environment as the process was started with
-   * @param processors the default number of threads, if it is known
-   * @throws IllegalArgumentException if a property has a value that it cannot have
+   * @param environment the environment that the process was started with
+   * @param processors the default number of threads, if known
+   * @throws IllegalArgumentException if a property has an invalid value
    */
   static Map<String, String> variables(
       Map<String, String> environment, Properties properties, OptionalInt processors) {
@@ -132,7 +132,7 @@ public final class OpenMp {
     return false;
   }
 
-  /** Physical cores, and at most what the JVM knows of affinity and a container's quota. */
+  /** The number of physical cores, limited by affinity and by a container's CPU quota. */
   private static OptionalInt defaultThreads() {
     int cores = physicalCores(PROCESSORS, allowed(STATUS));
     return cores == 0
@@ -141,10 +141,10 @@ public final class OpenMp {
   }
 
   /**
-   * The number of distinct cores among some logical processors; 0 where Linux does not tell.
+   * The number of distinct cores among some logical processors, or 0 if Linux does not report it.
    *
-   * @param folder with cpu0, cpu1, …
-   * @param allowed the logical processors that count; all, if it is empty
+   * @param folder the folder with cpu0, cpu1, …
+   * @param allowed the logical processors that count; all if empty
    */
   static int physicalCores(Path folder, BitSet allowed) {
     Set<String> cores = new HashSet<>();
@@ -166,7 +166,7 @@ public final class OpenMp {
     return cores.size();
   }
 
-  /** The processors that a status file of /proc allows; none where it does not tell. */
+  /** The processors that a status file of /proc allows, or none if it does not list them. */
   static BitSet allowed(Path status) {
     BitSet allowed = new BitSet();
     for (String line : lines(status)) {
@@ -180,7 +180,7 @@ public final class OpenMp {
     return allowed;
   }
 
-  /** The OpenMP library that the process has loaded, if it has one and tells. */
+  /** The OpenMP library that the process has loaded already, if known. */
   private static Optional<String> loaded() {
     return lines(MAPS).stream()
         .filter(line -> line.matches(".*/lib(gomp|iomp5|omp)[^/]*"))
@@ -204,7 +204,7 @@ public final class OpenMp {
     int setenv(String name, String value, int overwrite);
   }
 
-  /** The C library of Windows, which also sets the variable in the process's own block. */
+  /** The C library of Windows. It also sets the variable in the process's own environment block. */
   private interface Windows extends Library {
     int _putenv_s(String name, String value);
   }

@@ -2,7 +2,7 @@ package io.github.peft4j.kernel;
 
 import ai.djl.ndarray.NDArray;
 
-/** Kernels of a single operator, which many computations share. */
+/** Kernels of single operators that many computations share. */
 public final class Ops {
 
   private static final Kernel ADD =

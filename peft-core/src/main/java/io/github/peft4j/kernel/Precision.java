@@ -1,8 +1,8 @@
 package io.github.peft4j.kernel;
 
 /**
- * The number formats a model can compute in. DJL's engine knows no bfloat16 (an array of it reports
- * an unknown data type), so that precision is named here and applied in kernels.
+ * The number formats that a model can compute in. DJL's engine does not support bfloat16: an array
+ * of it reports an unknown data type. Precision is therefore named here and applied in kernels.
  */
 public enum Precision {
   /** 32 bits; the default on the CPU. */
@@ -23,8 +23,9 @@ public enum Precision {
   }
 
   /**
-   * In a kernel, what a mask adds to scores that do not count: far below every score, finite so
-   * that a row that sees nothing is no NaN, and within the range of the tensor's type.
+   * The value that a mask adds to ignored scores, as an expression in a kernel. It is far below
+   * every score, but finite, so that a fully masked row is not NaN. It lies in the range of the
+   * tensor's type.
    *
    * @param x name of a floating-point tensor in the kernel
    */
@@ -32,12 +33,12 @@ public enum Precision {
     return "(-65504. if " + x + ".dtype == 5 else -3.3895313892515355e+38)";
   }
 
-  /** The number of {@code c10::ScalarType}, as kernels spell it. */
+  /** The value of {@code c10::ScalarType} that kernels use. */
   public int scalarType() {
     return scalarType;
   }
 
-  /** Bytes an element. */
+  /** The size of an element in bytes. */
   public int bytes() {
     return bytes;
   }

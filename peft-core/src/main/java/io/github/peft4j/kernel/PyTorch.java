@@ -22,10 +22,10 @@ public final class PyTorch {
   private PyTorch() {}
 
   /**
-   * DJL's PyTorch engine, started at the first call.
+   * DJL's PyTorch engine, started on the first call.
    *
-   * @throws IllegalStateException if PyTorch's native libraries are neither on the class path nor
-   *     can be downloaded, naming the dependencies to add
+   * @throws IllegalStateException naming the dependencies to add, if PyTorch's native libraries are
+   *     not on the class path and cannot be downloaded
    */
   public static synchronized Engine engine() {
     if (started) {
@@ -43,7 +43,7 @@ public final class PyTorch {
     return engine;
   }
 
-  /** The error itself, or one that names the dependencies if natives are not on the class path. */
+  /** The error itself, or one that names the missing dependencies. */
   static RuntimeException explained(EngineException e, ClassLoader classPath) {
     Platform platform = Platform.fromSystem("pytorch");
     List<String> missing = new ArrayList<>();

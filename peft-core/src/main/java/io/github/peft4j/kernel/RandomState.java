@@ -3,8 +3,8 @@ package io.github.peft4j.kernel;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * PyTorch's random generator, of which a process has one for each device: whoever draws numbers
- * from a seed holds it until he is done, so that threads do not draw between each other's numbers.
+ * A lock on PyTorch's random generators, of which a process has one for each device. Code that
+ * draws from a seed holds it until it is done, so that no other thread draws in between.
  */
 public final class RandomState implements AutoCloseable {
 
@@ -12,7 +12,7 @@ public final class RandomState implements AutoCloseable {
 
   private RandomState() {}
 
-  /** Seeds the generators of every device, and keeps other threads from drawing until closed. */
+  /** Seeds the generators of every device, and locks them until this is closed. */
   public static RandomState seeded(long seed) {
     LOCK.lock();
     Autograd.seed(seed);

@@ -8,12 +8,12 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A tensor made of others, computed again only after one of them was written to: PyTorch counts the
- * writes of each tensor, but for those of its fused optimizers, after which it is to be {@linkplain
- * #forget forgotten}. It has no gradient.
+ * A cached tensor that is computed from others, and computed again after one of them was written
+ * to. PyTorch counts the writes of each tensor. It does not count those of its fused optimizers, so
+ * call {@linkplain #forget forget} after them. The tensor has no gradient.
  *
- * <p>Safe for concurrent reading as long as nobody writes to the sources, forgets or closes this
- * meanwhile: a training does so only while no other pass computes with the adapter.
+ * <p>Safe for concurrent reading while no thread writes to the sources, forgets or closes this. A
+ * training does so only while no other pass uses the adapter.
  */
 public final class Remembered implements AutoCloseable {
 
@@ -33,9 +33,9 @@ public final class Remembered implements AutoCloseable {
   private long writesBefore;
 
   /**
-   * Nothing is computed yet.
+   * Creates the cache. Nothing is computed yet.
    *
-   * @param computation makes a new tensor of the sources, not one of them itself
+   * @param computation computes a new tensor from the sources; it must not return a source itself
    * @param sources must outlive this object
    */
   public Remembered(Supplier<NDArray> computation, NDArray... sources) {
@@ -43,7 +43,7 @@ public final class Remembered implements AutoCloseable {
     this.writes = WRITES.bind(new NDList(sources));
   }
 
-  /** The tensor, which this object owns and frees when a source has changed. */
+  /** The tensor. This object owns it, and frees it when a source has changed. */
   public synchronized NDArray value() {
     long now = writes.count();
     NDArray present = value;
@@ -55,7 +55,7 @@ public final class Remembered implements AutoCloseable {
     return present;
   }
 
-  /** Has the tensor computed again when it is asked for. */
+  /** Discards the tensor, so that the next call of {@link #value} computes it again. */
   public synchronized void forget() {
     close(value);
     value = null;

@@ -26,8 +26,8 @@ public final class Scope implements AutoCloseable {
   private final List<NDArray> kept = new ArrayList<>();
 
   /**
-   * Lets an array that was made in this scope live on in the enclosing scope, or until it is closed
-   * by hand if there is none.
+   * Keeps an array of this scope: it moves to the enclosing scope. Without one, the caller closes
+   * it.
    */
   public NDArray keep(NDArray array) {
     NDScope.unregister(array);
@@ -36,9 +36,9 @@ public final class Scope implements AutoCloseable {
   }
 
   /**
-   * Takes an array out of all scopes: its owner closes it.
+   * Takes an array out of all scopes. The caller closes it.
    *
-   * @param array made in the innermost scope
+   * @param array an array made in the innermost scope
    * @return the array
    */
   public static NDArray release(NDArray array) {
@@ -47,10 +47,10 @@ public final class Scope implements AutoCloseable {
   }
 
   /**
-   * Runs code in a scope of its own and keeps its result.
+   * Runs code in a new scope and keeps its result.
    *
-   * @param input an array from outside; when the code returns it unchanged, it stays where it was
-   * @param code makes the result
+   * @param input an array from outside; if the code returns it unchanged, it stays in its own scope
+   * @param code computes the result
    * @return the result
    */
   public static NDArray keeping(NDArray input, Supplier<NDArray> code) {

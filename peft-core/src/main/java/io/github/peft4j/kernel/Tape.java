@@ -12,22 +12,23 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs a model segment by segment (a layer is a segment) and, when training, back again.
+ * Runs a model in segments, such as its layers, and in training runs the backward pass segment by
+ * segment.
  *
- * <p>Three ways to run the same model code:
+ * <p>There are three ways to run the same model code:
  *
  * <ul>
- *   <li>{@link #inference}: nothing is recorded; each segment's intermediates are freed at its end.
- *   <li>{@link #recording}: every segment's graph is kept until {@link Recording#backward}:
- *       fastest.
+ *   <li>{@link #inference}: nothing is recorded. Each segment's intermediates are freed at its end.
+ *   <li>{@link #recording}: every segment's graph is kept until {@link Recording#backward}. This is
+ *       the fastest for training.
  *   <li>{@link #recomputing}: only each segment's input is kept, and the segment runs a second time
- *       on the way back (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
+ *       in the backward pass (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
  * </ul>
  *
- * <p>Segments are cut apart by detached leaves, so that the way back goes one segment at a time:
- * the gradient of a segment's input is that of the output of the one before. A tensor that many
- * segments read (an encoder's output, a prefix) is {@linkplain #share shared}: it enters them as
- * one leaf, PyTorch adds up what reaches it, and the sum goes on to where the tensor came from.
+ * <p>Detached leaves separate the segments, so that the backward pass goes one segment at a time:
+ * the gradient of a segment's input is that of the previous segment's output. A tensor that many
+ * segments read, such as an encoder's output or a prefix, is {@linkplain #share shared}: it enters
+ * them as one leaf, PyTorch adds up its gradients, and the sum goes to the tensor's origin.
  * Parameters collect their own gradients.
  *
  * <p>Each segment starts from a seed of its own, so that dropout is the same in both runs.
@@ -51,7 +52,7 @@ public abstract class Tape {
   }
 
   /**
-   * A tape that keeps the inputs of segments and runs them again on the way back.
+   * A tape that keeps the inputs of segments and runs the segments again in the backward pass.
    *
    * @param seed of the step's dropout
    */
@@ -60,19 +61,19 @@ public abstract class Tape {
   }
 
   /**
-   * Whether a segment is running whose way back will come, so that {@link #watch} may be called.
+   * Whether the current segment will have a backward pass, so that {@link #watch} may be called.
    */
   public boolean isWatching() {
     return false;
   }
 
   /**
-   * Asks for the gradient of an intermediate: for a derivative that is cheaper by hand than what
-   * PyTorch would record.
+   * Requests the gradient of an intermediate, for a derivative that is cheaper to compute by hand
+   * than PyTorch's.
    *
-   * @param tensor recorded, and told to retain its gradient; the tape closes it
-   * @param action gets the tensor and its gradient, of the same shape, when the segment's way back
-   *     is done; not called if none arrived
+   * @param tensor a recorded tensor that retains its gradient; the tape closes it
+   * @param action receives the tensor and its gradient, of the same shape, after the segment's
+   *     backward pass. It is not called if no gradient arrived
    * @throws IllegalStateException if not {@link #isWatching}
    */
   public void watch(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
@@ -80,9 +81,9 @@ public abstract class Tape {
   }
 
   /**
-   * Asks for something to be done once, when the whole way back is done.
+   * Registers an action that runs once, after the whole backward pass.
    *
-   * @param action done once however often it is asked for
+   * @param action runs once, also if it is registered several times
    * @throws IllegalStateException if not {@link #isWatching}
    */
   public void afterwards(Runnable action) {
@@ -90,7 +91,7 @@ public abstract class Tape {
   }
 
   /**
-   * Runs the segment a chain starts with; it has no differentiable input and is never run again.
+   * Runs the first segment of a chain. It has no differentiable input and is never run again.
    *
    * @return its output
    */
@@ -100,9 +101,9 @@ public abstract class Tape {
    * Runs one segment.
    *
    * @param input the output of an earlier segment, or any tensor
-   * @param trains whether the segment itself has something to train, or reads a shared tensor that
-   *     has
-   * @param segment a function of {@code input}; everything else it reads must be constant, a
+   * @param trains whether the segment has trainable parameters, or reads a shared tensor that
+   *     depends on some
+   * @param segment a function of {@code input}. Everything else that it reads must be a constant, a
    *     parameter or shared
    * @return its output
    */
@@ -111,8 +112,8 @@ public abstract class Tape {
   /**
    * Makes a tensor readable for later segments.
    *
-   * @param tensor an output of a segment, or recorded on its own
-   * @return what the segments are to read
+   * @param tensor an output of a segment, or a tensor recorded outside of segments
+   * @return the tensor that the segments must read
    */
   public abstract NDArray share(NDArray tensor);
 
@@ -138,7 +139,7 @@ public abstract class Tape {
     }
   }
 
-  /** A tape that can be run backwards, once. */
+  /** A tape whose backward pass can run once. */
   public static final class Recording extends Tape {
 
     private final long seed;
@@ -148,7 +149,7 @@ public abstract class Tape {
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
-    /** Where requests of the segment go that is being recorded. */
+    /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
 
     private Recording(long seed, boolean recompute) {
@@ -241,10 +242,10 @@ public abstract class Tape {
     }
 
     /**
-     * Runs the segments backwards. Parameters have collected their gradients afterwards.
+     * Runs the backward pass. Afterwards the parameters have collected their gradients.
      *
-     * @param output of the last segment
-     * @param gradient of the loss by that output
+     * @param output the output of the last segment
+     * @param gradient the gradient of the loss with respect to that output
      */
     public void backward(NDArray output, NDArray gradient) {
       gradients.put(output, gradient);
@@ -273,7 +274,7 @@ public abstract class Tape {
         return;
       }
       if (recorded == null) {
-        output.close(); // only its successor needed it
+        output.close(); // only the next segment needed it
       }
       NDArray leaf = recorded == null ? leafOf(input, passesOn) : recorded;
       NDArray result =
@@ -334,16 +335,16 @@ public abstract class Tape {
       }
     }
 
-    /** One step of the way back. */
+    /** One step of the backward pass. */
     private interface Entry {
       void run();
     }
   }
 
-  /** An intermediate whose gradient is asked for. */
+  /** An intermediate whose gradient was requested. */
   private record Watched(NDArray tensor, BiConsumer<NDArray, NDArray> action) {
 
-    /** Hands the gradient on, if one has arrived, and frees the tensor. */
+    /** Passes the gradient to the action, if one has arrived, and frees the tensor. */
     void finish() {
       try (tensor) {
         NDArray gradient = Autograd.gradient(tensor);

@@ -12,9 +12,9 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Brings tensors from files to a device, one at a time. A tensor that lies in a file as it is in
- * memory is mapped by PyTorch and copied from there, which knows no limit of 2 GiB and makes no
- * Java copy; anything else goes through Java floats.
+ * Loads tensors from files onto a device, one at a time. If a file stores a tensor in its memory
+ * layout, PyTorch maps the file and copies from there. This has no limit of 2 GiB and makes no copy
+ * in Java. All other tensors are converted through Java floats.
  */
 public final class TensorLoader implements AutoCloseable {
 
@@ -42,8 +42,8 @@ public final class TensorLoader implements AutoCloseable {
   /**
    * Creates a loader.
    *
-   * @param manager owns the tensors and names the device
-   * @param precision of the tensors it makes
+   * @param manager owns the tensors and determines their device
+   * @param precision the precision of the tensors
    */
   public TensorLoader(NDManager manager, Precision precision) {
     this.manager = manager;
@@ -51,17 +51,21 @@ public final class TensorLoader implements AutoCloseable {
     this.like = Scope.release(Tensors.zeros(manager, precision, 1));
   }
 
-  /** The precision of what this loader makes. */
+  /** The precision of the loaded tensors. */
   public Precision precision() {
     return precision;
   }
 
-  /** The manager of what this loader makes. */
+  /** The manager that owns the loaded tensors. */
   public NDManager manager() {
     return manager;
   }
 
-  /** Loads a floating-point tensor in its shape. */
+  /**
+   * Loads a floating-point tensor in its stored shape.
+   *
+   * @throws IllegalArgumentException if the tensor holds integers
+   */
   public NDArray load(TensorSource source, String name) {
     TensorInfo info = source.info(name);
     if (!info.dtype().isFloating()) {
@@ -80,7 +84,7 @@ public final class TensorLoader implements AutoCloseable {
     return create(source.floats(name), shape);
   }
 
-  /** A tensor of Java values, row-major. */
+  /** Creates a tensor from row-major Java values. */
   public NDArray create(float[] values, Shape shape) {
     NDArray array = Scope.release(manager.create(values, shape));
     if (precision == Precision.FLOAT32) {

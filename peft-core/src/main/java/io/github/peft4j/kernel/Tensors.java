@@ -7,7 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Making and converting tensors in every {@link Precision}, bfloat16 included. */
+/** Creates and converts tensors in every {@link Precision}, bfloat16 included. */
 public final class Tensors {
 
   private static final Kernel CAST =
@@ -32,7 +32,10 @@ public final class Tensors {
 
   private Tensors() {}
 
-  /** Holds arrays that live as long as the JVM does: compiled kernels, constant tables. */
+  /**
+   * The manager of arrays that live as long as the JVM, such as compiled kernels and constant
+   * tables.
+   */
   static NDManager engineManager() {
     return EngineHolder.MANAGER;
   }
@@ -40,14 +43,14 @@ public final class Tensors {
   /**
    * A manager for arrays on a device.
    *
-   * @param device where the arrays lie
-   * @return a manager to be closed by the caller
+   * @param device the device of the arrays
+   * @return a manager that the caller closes
    */
   public static NDManager newManager(Device device) {
     return engineManager().newSubManager(device);
   }
 
-  /** {@code x} in another precision; {@code x} itself shares its memory if it has it already. */
+  /** {@code x} in another precision. If {@code x} already has it, the result shares its memory. */
   public static NDArray cast(NDArray x, Precision precision) {
     return CASTS.computeIfAbsent(precision, p -> CAST.with("dtype", p.scalarType())).call(x);
   }
@@ -64,8 +67,8 @@ public final class Tensors {
   }
 
   /**
-   * A whole number for a kernel: an int64 scalar on the CPU whatever the model's device, so that
-   * reading it waits for no GPU. It is freed with the innermost {@link Scope}.
+   * An int64 scalar for a kernel. It is on the CPU even if the model is not, so that reading it
+   * does not wait for a GPU. It is freed with the innermost {@link Scope}.
    */
   public static NDArray scalar(long value) {
     return engineManager().create(value);
@@ -76,7 +79,10 @@ public final class Tensors {
     return ONES_LIKE.call(x);
   }
 
-  /** Overwrites {@code target} in place with {@code source}, of the same shape; any precision. */
+  /**
+   * Copies {@code source} into {@code target} in place. Both have the same shape; their precisions
+   * may differ.
+   */
   public static void copy(NDArray target, NDArray source) {
     if (!target.getShape().equals(source.getShape())) {
       throw new IllegalArgumentException(
@@ -102,7 +108,7 @@ public final class Tensors {
     }
   }
 
-  /** How many arrays are alive under the engine: for tests of leaks. */
+  /** The number of arrays that are alive in the engine, for tests of leaks. */
   public static long live() {
     return ((ai.djl.ndarray.BaseNDManager) engineManager()).getManagedArrays().size();
   }

@@ -6,8 +6,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 
 /**
- * Draws of PyTorch's CPU generator, for what Hugging Face PEFT draws anew from a seed instead of
- * saving it. Draws follow each other as they do with one {@code torch.Generator}.
+ * Draws from PyTorch's CPU generator, for values that Hugging Face PEFT draws again from a seed
+ * instead of saving them. Successive draws are those of one {@code torch.Generator}.
  */
 public final class TorchRandom implements AutoCloseable {
 
@@ -32,7 +32,10 @@ public final class TorchRandom implements AutoCloseable {
 
   private final RandomState state;
 
-  /** Starts from a seed, until it is closed, as {@code torch.Generator().manual_seed} does. */
+  /**
+   * Seeds the generator, as {@code torch.Generator().manual_seed} does, and locks it until this is
+   * closed.
+   */
   public TorchRandom(long seed) {
     Tensors.engineManager(); // loads the engine
     this.state = RandomState.seeded(seed);
@@ -44,7 +47,7 @@ public final class TorchRandom implements AutoCloseable {
     state.close();
   }
 
-  /** Numbers between -bound and bound: {@code tensor.uniform_}. */
+  /** Uniform numbers between -bound and bound, as {@code tensor.uniform_} draws them. */
   public float[] uniform(double bound, int count) {
     try (NDManager manager = Tensors.newManager(Device.cpu())) {
       NDArray drawn =
@@ -55,9 +58,9 @@ public final class TorchRandom implements AutoCloseable {
   }
 
   /**
-   * Normal numbers: {@code torch.randn}, whose draws differ between precisions.
+   * Standard normal numbers (rows, columns), as {@code torch.randn} draws them in this precision.
    *
-   * @param manager owns the result and says on which device it lies
+   * @param manager owns the result and determines its device
    */
   public NDArray normal(NDManager manager, Precision precision, long rows, long columns) {
     NDArray drawn =
@@ -71,7 +74,7 @@ public final class TorchRandom implements AutoCloseable {
     return there;
   }
 
-  /** The numbers below n in random order: {@code torch.randperm}. */
+  /** The numbers from 0 to n - 1 in random order, as {@code torch.randperm} draws them. */
   public long[] permutation(long n) {
     try (NDManager manager = Tensors.newManager(Device.cpu())) {
       return PERMUTATION.call(manager.create(n)).toLongArray();

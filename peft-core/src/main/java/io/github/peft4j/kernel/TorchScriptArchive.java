@@ -37,7 +37,7 @@ final class TorchScriptArchive {
     return bytes.toByteArray();
   }
 
-  /** Turns plain functions into the methods of one class; the last becomes {@code forward}. */
+  /** Turns plain functions into the methods of one class. The last one becomes {@code forward}. */
   static String classOf(String source) {
     List<String> names = new ArrayList<>();
     Matcher matcher = DEFINITION.matcher(source);

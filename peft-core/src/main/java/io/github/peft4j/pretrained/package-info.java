@@ -1,4 +1,4 @@
-/** Models that come out of jars. */
+/** Models in jars on Maven Central. */
 @NullMarked
 package io.github.peft4j.pretrained;
 

@@ -19,17 +19,17 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Sends the gradient of a batch's loss to the trained tensors, where it adds up. */
+/** Computes the gradient of a batch's loss. Gradients add up in the trainable tensors. */
 public final class Backpropagation {
 
   private final AdaptedModel adapted;
   private final boolean recompute;
 
   /**
-   * Creates a way back through a model.
+   * Creates the backward pass of a model.
    *
-   * @param recompute whether layers run a second time instead of being kept: less memory, about a
-   *     third more work
+   * @param recompute whether layers run a second time instead of being kept, for less memory and
+   *     about a third more computation
    */
   public Backpropagation(AdaptedModel adapted, boolean recompute) {
     this.adapted = adapted;
@@ -37,8 +37,8 @@ public final class Backpropagation {
   }
 
   /**
-   * Sends the gradient of what the active layers want to be small besides the loss. To be called
-   * once a step, after the step's batches.
+   * Adds the gradient of the penalties of the active layers. Call it once a step, after the step's
+   * batches.
    *
    * @return the sum of the penalties
    */
@@ -54,7 +54,7 @@ public final class Backpropagation {
     }
   }
 
-  /** On the device: a number fetched for each layer would make the GPU wait as often. */
+  /** Computed on the device: fetching a number for each layer would make the GPU wait each time. */
   private static @Nullable NDArray sumOfPenalties(ActiveAdapters active) {
     return active.all().stream()
         .filter(TunerLayer::trains)
@@ -65,11 +65,11 @@ public final class Backpropagation {
   }
 
   /**
-   * Runs a batch forwards and backwards. Adapters in parallel each get the gradient that they get
-   * alone.
+   * Runs the forward and the backward pass of a batch. Each of several parallel adapters gets the
+   * gradient that it would get alone.
    *
-   * @param scale what each label's loss is multiplied by in the gradient: 1 / number of labels
-   * @param seed of the dropout
+   * @param scale factor of each label's loss in the gradient: 1 / number of labels
+   * @param seed seed of the dropout
    * @return the sum of the labels' losses
    */
   public double run(ModelInput input, LossTargets targets, double scale, long seed) {

@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Which batches make which step of a training: a function of the step alone, so that a run that was
- * killed can go on.
+ * Assigns batches to the steps of a training. The assignment depends only on the step, so that a
+ * killed run can continue.
  */
 final class BatchPlan {
 
@@ -22,9 +22,9 @@ final class BatchPlan {
   private List<int[]> sampled = List.of();
 
   /**
-   * A plan.
+   * Creates a plan.
    *
-   * @param accumulation how many batches make a step, but at the end of an epoch
+   * @param accumulation number of batches in a step; the last step of an epoch may have fewer
    */
   BatchPlan(EncodedDataset data, BatchSampler sampler, Collator collator, int accumulation) {
     this.data = data;
@@ -33,7 +33,7 @@ final class BatchPlan {
     this.accumulation = accumulation;
   }
 
-  /** Optimizer steps that go through all examples once. */
+  /** The number of optimizer steps in an epoch. */
   long stepsPerEpoch() {
     return (accumulation - 1L + sampler.batchesPerEpoch()) / accumulation;
   }
@@ -49,7 +49,7 @@ final class BatchPlan {
     return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
   }
 
-  /** Where those examples stand in the data set, from 0, a list for each batch. */
+  /** The positions of those examples in the data set, from 0, as a list for each batch. */
   List<List<Integer>> positions(List<int[]> examples) {
     return examples.stream()
         .map(rows -> Arrays.stream(rows).mapToObj(data::position).toList())

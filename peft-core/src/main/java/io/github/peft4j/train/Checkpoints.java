@@ -36,10 +36,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where a run stands, on disk: {@code checkpoint-N} holds the adapter as PEFT saves it, everything
- * that is needed to go on (trained tensors, moments), the run's state, and the hashes of these
- * files. A checkpoint is written under another name and renamed when it is whole. The last, the one
- * before it and the best are kept: if the last is damaged, the run goes on from the one before.
+ * The checkpoints of a run. {@code checkpoint-N} holds the adapter in PEFT's format, the trained
+ * tensors and the optimizer's moments, the run's state, and the hashes of these files. A checkpoint
+ * is written under a temporary name and renamed when it is complete. The newest, the one before it
+ * and the best are kept: if the newest is damaged, the run continues from the one before.
  */
 final class Checkpoints {
 
@@ -53,23 +53,23 @@ final class Checkpoints {
 
   private final Path folder;
 
-  /** The step of the newest checkpoint that is known to be whole, or -1. */
+  /** The step of the newest checkpoint that is known to be intact, or -1. */
   private long newest = -1;
 
-  /** A checkpoint that is whole. */
+  /** An intact checkpoint. */
   record Whole(Path folder, RunState state) {}
 
   Checkpoints(Path folder) {
     this.folder = folder;
   }
 
-  /** Writes a checkpoint, and removes those that are not kept. */
+  /** Writes a checkpoint, and removes those that are no longer kept. */
   void write(PeftModel model, String adapter, Map<String, NDArray> tensors, RunState state) {
     Path whole = folder.resolve("checkpoint-" + state.step);
     Path part = folder.resolve(".checkpoint-" + state.step + ".tmp");
     try {
       Files.createDirectories(folder);
-      for (Path left : named(HALF)) { // a process was killed while it wrote
+      for (Path left : named(HALF)) { // left by a process that was killed while writing
         delete(left);
       }
       Files.createDirectories(part);
@@ -113,10 +113,10 @@ final class Checkpoints {
   }
 
   /**
-   * The newest checkpoint that is whole. A damaged one is passed over with a warning.
+   * The newest intact checkpoint. Damaged ones are skipped with a warning.
    *
    * @return nothing if there is no checkpoint
-   * @throws IllegalArgumentException if there are checkpoints, and none is whole
+   * @throws IllegalArgumentException if there are checkpoints, and all are damaged
    */
   Optional<Whole> newestWhole() {
     List<Path> newestFirst = new ArrayList<>(all());
@@ -144,10 +144,10 @@ final class Checkpoints {
   }
 
   /**
-   * The state in a checkpoint whose files are all as they were written.
+   * Reads the state of a checkpoint after checking all of its files.
    *
-   * @throws IllegalArgumentException if one is not, naming it
-   * @throws UncheckedIOException if one cannot be read
+   * @throws IllegalArgumentException if a file was changed since, naming it
+   * @throws UncheckedIOException if a file cannot be read
    */
   static RunState whole(Path checkpoint) {
     RunState state = state(checkpoint);
@@ -165,7 +165,7 @@ final class Checkpoints {
     return state;
   }
 
-  /** The newest checkpoint that this run wrote or went on from. */
+  /** The newest checkpoint that this run wrote or continued from. */
   Optional<Path> newest() {
     return newest < 0 ? Optional.empty() : Optional.of(at(newest));
   }
@@ -190,7 +190,7 @@ final class Checkpoints {
   }
 
   /**
-   * Sets tensors to their values in a checkpoint: all of them, or none if one does not fit.
+   * Sets tensors to their values in a checkpoint. If one does not fit, none is set.
    *
    * @throws IllegalArgumentException if one does not fit
    */

@@ -22,7 +22,7 @@ final class Checksums {
 
   private Checksums() {}
 
-  /** Writes the file for all others of the folder. */
+  /** Writes the checksums of all other files in the folder. */
   static void write(Path folder) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (Path file : files(folder)) {
@@ -32,10 +32,10 @@ final class Checksums {
   }
 
   /**
-   * Checks that the files of a folder are those that were written.
+   * Checks that the files of a folder are unchanged.
    *
-   * @throws IllegalArgumentException if one is not, naming it
-   * @throws IOException if one cannot be read
+   * @throws IllegalArgumentException if a file was changed, naming it
+   * @throws IOException if a file cannot be read
    */
   static void verify(Path folder) throws IOException {
     Path sums = folder.resolve(FILE);

@@ -1,6 +1,6 @@
 package io.github.peft4j.train;
 
-/** How long a run takes. */
+/** Measures the duration of a run. */
 final class Clock {
 
   private long startNanos = System.nanoTime();
@@ -8,16 +8,16 @@ final class Clock {
   private double training;
 
   /**
-   * Starts.
+   * Starts the clock.
    *
-   * @param before the seconds of former processes
+   * @param before seconds of earlier processes of the run
    */
   void start(double before) {
     this.startNanos = System.nanoTime();
     this.before = before;
   }
 
-  /** Notes the seconds of a step. */
+  /** Adds the seconds of a step. */
   void trained(double seconds) {
     training += seconds;
   }
@@ -27,12 +27,12 @@ final class Clock {
     return (System.nanoTime() - startNanos) / 1e9;
   }
 
-  /** Seconds of steps alone, of this process. */
+  /** Seconds of this process's steps, without evaluations and checkpoints. */
   double trainingSeconds() {
     return training;
   }
 
-  /** Seconds of this process and the former ones. */
+  /** Seconds of this process and of earlier ones. */
   double total() {
     return before + seconds();
   }

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Notices numbers that are not finite, and says which step they come from and what to do. */
+/** Detects values that are not finite. Its messages name the step and the remedy. */
 final class Divergence {
 
   static final String NOT_FINITE = "tensors that are not finite";
@@ -30,8 +30,8 @@ final class Divergence {
   }
 
   /**
-   * In which way the last update ruined the tensors, if it did: they are not finite, or the loss of
-   * that update's first batch is no longer.
+   * Describes how the last update ruined the tensors, if it did: either they are not finite, or the
+   * loss of that update's first batch no longer is.
    */
   Optional<String> ruin(RunState state) {
     long last = state.lastUpdate();
@@ -46,10 +46,10 @@ final class Divergence {
   }
 
   /**
-   * The last update ruined the tensors.
+   * The exception for a last update that ruined the tensors.
    *
-   * @param seen where it showed, or an empty text
-   * @param back the checkpoint whose tensors the adapter gets back, if there is one
+   * @param seen where it was noticed, or an empty text
+   * @param back the checkpoint that the adapter's tensors are restored from, if there is one
    */
   TrainingException ofUpdate(RunState state, String ruin, String seen, Optional<Path> back) {
     long step = state.lastUpdate();
@@ -75,13 +75,13 @@ final class Divergence {
                             + ADVICE));
   }
 
-  /** The loss or the gradient of a step that was not made is not finite. */
+  /** Describes the loss or gradient that is not finite, of a step that was not made. */
   static String seen(long step, Stepper.Result result) {
     return "step %d: the loss is %s and the norm of its gradient %s. "
         .formatted(step, result.loss(), result.norm());
   }
 
-  /** A step whose gradient is not finite, where no more may be skipped. */
+  /** The exception for a gradient that is not finite when no more steps may be skipped. */
   TrainingException ofGradient(long step, Stepper.Result result, List<Long> skipped, int atMost) {
     return new TrainingException(
         seen(step, result)
@@ -95,13 +95,13 @@ final class Divergence {
                 : "; skipNonFinite allows " + atMost + ", and there were as many: " + skipped));
   }
 
-  /** Which examples a step takes, by their positions in the data. */
+  /** Names the examples of a step by their positions in the data. */
   String examples(long step) {
     return "The batches are made of examples "
         + setup.plan().positions(setup.plan().examples(step - 1));
   }
 
-  /** Where the run stands on disk. */
+  /** Names the last checkpoint, for messages. */
   String saved() {
     return checkpoints == null
         ? "nothing was saved, since checkpointTo(folder) was not called"

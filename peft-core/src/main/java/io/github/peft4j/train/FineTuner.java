@@ -71,19 +71,20 @@ public final class FineTuner {
     this.model = model;
   }
 
-  /** A training of this model's active adapter. */
+  /** Creates the training of this model's active adapter. */
   public static FineTuner of(PeftModel model) {
     return new FineTuner(model);
   }
 
-  /** What to train on. */
+  /** Sets the training data. */
   public FineTuner on(Examples<?> examples) {
     this.training = examples;
     return this;
   }
 
   /**
-   * What to measure the model on, after each epoch unless {@link #evaluateEvery} says otherwise.
+   * Sets the validation data. The model is evaluated on it after each epoch, or at the interval of
+   * {@link #evaluateEvery}.
    */
   public FineTuner validateOn(Examples<?> examples) {
     this.validation = examples;
@@ -91,42 +92,49 @@ public final class FineTuner {
   }
 
   /**
-   * How often to go over the data; the default is 3.
+   * Sets the number of passes over the data, 1 or more; the default is 3.
    *
-   * <p>A run that goes on from a checkpoint may have more epochs than when it was begun, or fewer.
-   * Its losses so far stay as they are. From there on the learning rate is that of a run of the new
-   * length: after a linear schedule that had come near 0, it rises again.
+   * <p>A run that continues from a checkpoint may have more or fewer epochs than it was started
+   * with. Its losses so far stay as they are. From there on the learning rate is that of a run of
+   * the new length: if a linear schedule had come near 0, the rate rises again.
    */
   public FineTuner epochs(int epochs) {
     this.epochs = positive("epochs", epochs);
     return this;
   }
 
-  /** How many optimizer steps to make, instead of epochs; otherwise as {@link #epochs}. */
+  /**
+   * Sets the number of optimizer steps, 1 or more, instead of epochs. A resumed run may change it,
+   * as with {@link #epochs}.
+   */
   public FineTuner steps(long steps) {
     this.steps = positive("steps", steps);
     return this;
   }
 
-  /** Examples of a forward pass; the default is 8. */
+  /** Sets the number of examples in a forward pass, 1 or more; the default is 8. */
   public FineTuner batchSize(int batchSize) {
     this.batchSize = positive("batchSize", batchSize);
     return this;
   }
 
-  /** How many batches make one optimizer step; the default is 1. */
+  /**
+   * Sets the number of batches whose gradients make one optimizer step, 1 or more; the default is
+   * 1.
+   */
   public FineTuner accumulate(int batches) {
     this.accumulation = positive("accumulate", batches);
     return this;
   }
 
   /**
-   * Tokens that an example may have; the default is the model's positions, but at most 512. Where
-   * the adapter puts virtual tokens in front, examples have as many fewer positions.
+   * Sets the most tokens of an example, 1 or more. The default is the number of the model's
+   * positions, and at most 512. Virtual tokens of the adapter take positions, and leave that many
+   * fewer for the example.
    *
    * <p>Longer texts lose tokens at their end, longer prompts at their start. A warning and {@link
-   * TrainingReport#truncated} say how many did. An answer is never cut by a decoder: one that does
-   * not fit is refused, see {@link #skipTooLong}.
+   * TrainingReport#truncated} count them. Decoders never train on a cut answer: an answer that does
+   * not fit is an error, or is left out with {@link #skipTooLong}.
    */
   public FineTuner maxLength(int tokens) {
     this.maxLength = positive("maxLength", tokens);
@@ -135,44 +143,47 @@ public final class FineTuner {
 
   /**
    * Leaves out examples whose answers do not fit into {@link #maxLength}, in training and
-   * validation. By default a decoder's training refuses them, naming the first, and an
-   * encoder-decoder's cuts them. A warning and {@link TrainingReport#truncated} say how many were
-   * left out.
+   * validation. By default a decoder's training fails and names the first such example, and an
+   * encoder-decoder's training cuts the answers. A warning and {@link TrainingReport#truncated}
+   * count the examples that were left out.
    */
   public FineTuner skipTooLong() {
     this.skipTooLong = true;
     return this;
   }
 
-  /** The highest learning rate; the default is 2e-4. */
+  /** Sets the peak learning rate, above 0; the default is 2e-4. */
   public FineTuner learningRate(double rate) {
     this.learningRate = finite("learningRate", rate, rate > 0, "above 0");
     return this;
   }
 
-  /** The part of all steps over which the rate rises, in [0, 1]; the default is 0. */
+  /**
+   * Sets the fraction of all steps over which the learning rate rises from 0 to its peak, in [0,
+   * 1]; the default is 0.
+   */
   public FineTuner warmup(double fraction) {
     LearningRateSchedule.warmupSteps(fraction, 1); // checks
     this.warmup = fraction;
     return this;
   }
 
-  /** The rate falls along a cosine and not linearly. */
+  /** Lets the learning rate fall along a cosine. By default it falls linearly. */
   public FineTuner cosine() {
     this.scheduleName = "cosine";
     return this;
   }
 
-  /** The rate stays after the warm-up. */
+  /** Keeps the learning rate constant after the warm-up. By default it falls linearly. */
   public FineTuner constant() {
     this.scheduleName = "constant";
     return this;
   }
 
   /**
-   * A schedule of your own.
+   * Sets a schedule of your own.
    *
-   * @param schedule from the number of all steps
+   * @param schedule makes the schedule from the total number of steps
    */
   public FineTuner schedule(LongFunction<LearningRateSchedule> schedule) {
     this.schedule = schedule;
@@ -180,108 +191,115 @@ public final class FineTuner {
     return this;
   }
 
-  /** AdamW's weight decay; the default is PyTorch's, 0.01. */
+  /** Sets AdamW's weight decay, 0 or more; the default is PyTorch's, 0.01. */
   public FineTuner weightDecay(double decay) {
     this.weightDecay = finite("weightDecay", decay, decay >= 0, "from 0 on");
     return this;
   }
 
-  /** How single tensors are trained, such as LoRA+ and LoRA-FA have it; by default all alike. */
+  /**
+   * Sets how single tensors are trained, as LoRA+ and LoRA-FA need. By default all tensors are
+   * trained alike.
+   */
   public FineTuner rule(TrainingRule rule) {
     this.rule = rule;
     return this;
   }
 
-  /** The largest norm of all gradients together; the default is 1; 0 is for any. */
+  /** Sets the largest norm of all gradients together; the default is 1. 0 turns clipping off. */
   public FineTuner clip(double norm) {
     this.clipNorm = finite("clip", norm, norm >= 0, "from 0 on");
     return this;
   }
 
   /**
-   * Skips steps whose loss or gradient is not finite, instead of ending the run: their update is
-   * not made, the step and its learning rate count. A warning names the examples of each, and
-   * {@link TrainingReport#skippedSteps} the steps. A step whose update ruined the adapter's tensors
-   * is never skipped: it ends the run.
+   * Skips steps whose loss or gradient is not finite, instead of ending the run. A skipped step
+   * changes no tensor, but counts as a step of the run and of the schedule. A warning names the
+   * examples of each, and {@link TrainingReport#skippedSteps} lists the steps. A step whose update
+   * left the adapter's tensors not finite is never skipped: it ends the run.
    *
-   * @param atMost how many steps of a run may be skipped; the default is 0
+   * @param atMost the number of steps that a run may skip; the default is 0
    */
   public FineTuner skipNonFinite(int atMost) {
     this.skipNonFinite = positive("skipNonFinite", atMost);
     return this;
   }
 
-  /** Seed of the order of examples and of dropout; the default is 42. */
+  /** Sets the seed of dropout and of the order of examples; the default is 42. */
   public FineTuner seed(long seed) {
     this.seed = seed;
     return this;
   }
 
   /**
-   * Whether batches are made of examples of like length, with less padding; off by default, as in
-   * Hugging Face's Trainer. It is faster where lengths differ much, but such batches are no random
-   * samples, and models come out a little worse.
+   * Sets whether batches are made of examples of similar length, which need less padding. Off by
+   * default, as in Hugging Face's Trainer. It is faster where lengths differ much, but such batches
+   * are not random samples, and models come out slightly worse.
    */
   public FineTuner bucketByLength(boolean on) {
     this.bucketing = on;
     return this;
   }
 
-  /** Whether layers run again in the backward pass instead of being kept: less memory. */
+  /**
+   * Sets whether layers run again in the backward pass (activation checkpointing). It takes less
+   * memory and about a third more computation; off by default.
+   */
   public FineTuner recompute(boolean on) {
     this.recompute = on;
     return this;
   }
 
   /**
-   * Examples of a batch in evaluations. By default a batch has at most as many tokens as the
-   * largest of training can have, padding included, so that evaluation fits where training does.
+   * Sets the number of examples in an evaluation batch, 1 or more. By default such a batch has at
+   * most as many tokens, padding included, as the largest training batch, so that evaluation fits
+   * into the memory that training needs.
    */
   public FineTuner evaluationBatchSize(int batchSize) {
     this.evaluationBatchSize = positive("evaluationBatchSize", batchSize);
     return this;
   }
 
-  /** Steps between evaluations. */
+  /** Sets the number of steps between evaluations, 1 or more. By default they follow each epoch. */
   public FineTuner evaluateEvery(int steps) {
     this.evaluateEvery = positive("evaluateEvery", steps);
     return this;
   }
 
-  /** Where checkpoints go; otherwise as {@link #checkpointTo(Path)}. */
+  /** Sets the folder for checkpoints: see {@link #checkpointTo(Path)}. */
   public FineTuner checkpointTo(String folder) {
     return checkpointTo(Path.of(folder));
   }
 
   /**
-   * Where checkpoints go. One is written after each epoch, unless {@link #checkpointEvery} says
-   * otherwise, after the best evaluation so far and at the end. The newest, the one before it and
-   * the best are kept.
+   * Sets the folder for checkpoints. By default one is written after each epoch, after the best
+   * evaluation so far and at the end; {@link #checkpointEvery} changes the interval. The newest,
+   * the one before it and the best are kept.
    *
-   * <p>A run whose folder has checkpoints goes on from the newest that is whole; one that is
-   * damaged is passed over with a warning. The base model is known by its weights' hash, wherever
-   * it lies. Settings, adapter and examples have to be those of the run; the number of epochs or
-   * steps may be another. To train with other settings from there, load the folder {@code
-   * checkpoint-N} as an adapter and take another folder.
+   * <p>If the folder has checkpoints, the run continues from the newest intact one. A damaged one
+   * is skipped with a warning. Settings, adapter and examples must be those of the run; the number
+   * of epochs or steps may change. The base model is recognised by the hash of its weights and may
+   * be stored elsewhere. To train with other settings, load the folder {@code checkpoint-N} as an
+   * adapter and choose another folder.
    *
-   * <p>No checkpoint is written of tensors that are not finite or whose loss is not.
+   * <p>No checkpoint is written while a tensor or its loss is not finite.
    */
   public FineTuner checkpointTo(Path folder) {
     this.folder = folder;
     return this;
   }
 
-  /** Steps between checkpoints. */
+  /** Sets the number of steps between checkpoints, 1 or more. By default one follows each epoch. */
   public FineTuner checkpointEvery(int steps) {
     this.checkpointEvery = positive("checkpointEvery", steps);
     return this;
   }
 
   /**
-   * Ends the training when evaluations no longer get better. However it ends, the adapter is that
-   * of the best evaluation: see {@link #keepBest}.
+   * Ends the training when evaluations no longer improve. However the run ends, the adapter gets
+   * the tensors of the best evaluation: see {@link #keepBest}.
    *
-   * @param evaluations without a new best, after which to stop
+   * @param evaluations the number of evaluations without improvement after which to stop, 1 or more
    */
   public FineTuner stopEarly(int evaluations) {
     this.patience = positive("stopEarly", evaluations);
@@ -289,8 +307,8 @@ public final class FineTuner {
   }
 
   /**
-   * Gives the adapter of the best evaluation back, not that of the last step. Without {@link
-   * #checkpointTo(Path)} its tensors are kept in Java's memory until then.
+   * Gives the adapter the tensors of the best evaluation at the end, instead of those of the last
+   * step. Without {@link #checkpointTo(Path)} they are kept in Java's memory until then.
    */
   public FineTuner keepBest() {
     this.keepBest = true;
@@ -298,34 +316,34 @@ public final class FineTuner {
   }
 
   /**
-   * Which metric of {@link #validateOn} is to get better: {@code loss}, {@code accuracy} or {@code
-   * macro_f1} of classifiers, {@code loss} or {@code perplexity} of language models. The default is
-   * accuracy of classifiers and loss of language models.
+   * Sets the metric of {@link #validateOn} that decides which evaluation is best. Classifiers have
+   * {@code loss}, {@code accuracy} and {@code macro_f1}, language models {@code loss} and {@code
+   * perplexity}. The default is accuracy for classifiers and loss for language models.
    */
   public FineTuner metric(String name) {
     this.metric = name;
     return this;
   }
 
-  /** Somebody to be told. */
+  /** Adds a listener that is called during the training. */
   public FineTuner listener(TrainingListener listener) {
     listeners.add(listener);
     return this;
   }
 
-  /** No progress bar. */
+  /** Turns the progress bar off. */
   public FineTuner quiet() {
     this.quiet = true;
     return this;
   }
 
   /**
-   * How long the JVM's shutdown waits for a run to end its step and to write a checkpoint. PyTorch
-   * must not compute when the process ends, or the process may crash. If the time is not enough,
-   * the process is halted with exit status 1, without the shutdown hooks that are still running.
-   * The thread that trained is held until the process ends, for as long at most.
+   * Sets how long the JVM's shutdown waits for a run to end its step and write a checkpoint.
+   * PyTorch must not be computing when the process ends, or the process may crash. If the time is
+   * not enough, the process is halted with exit status 1, without the shutdown hooks that are still
+   * running. The training thread is held until the process ends, or for this time at most.
    *
-   * @param longest the default is 20 s; zero for a run that does not care for shutdowns
+   * @param longest 0 or more; the default is 20 s; zero to install no shutdown hook
    */
   public FineTuner shutdownWait(Duration longest) {
     if (longest.isNegative()) {
@@ -336,20 +354,20 @@ public final class FineTuner {
   }
 
   /**
-   * Asks the runs that are under way to end after their present step. A run then evaluates if that
-   * is due, writes a checkpoint if it has a folder, and returns its report; the same lines go on
-   * from there. Any thread may call this, and so may a {@link TrainingListener}. An interrupt of
-   * the thread that trains does the same. Without a run it does nothing.
+   * Asks the current runs to end after their present step. A run then evaluates if that is due,
+   * writes a checkpoint if it has a folder, and returns its report. Running the same lines again
+   * continues from there. Any thread or {@link TrainingListener} may call this. Interrupting the
+   * training thread has the same effect. Without a run it does nothing.
    */
   public void stop() {
     running.forEach(StopSignal::give);
   }
 
   /**
-   * Trains, or goes on training.
+   * Trains, or continues from a checkpoint.
    *
-   * @return what came of it
-   * @throws TrainingException if a loss, a gradient or the adapter's tensors are not finite
+   * @return the losses, the evaluations and how the run ended
+   * @throws TrainingException if a loss, a gradient or a tensor of the adapter is not finite
    * @throws IllegalArgumentException if settings, data, model and checkpoints do not fit together,
    *     or if there are checkpoints and all are damaged
    */

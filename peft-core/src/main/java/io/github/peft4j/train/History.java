@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** Notes with an adapter what it was trained on: the present run, and those before it. */
+/** Records in the adapter what it was trained on, in this run and in those before it. */
 final class History {
 
   private final long seed;
@@ -24,7 +24,10 @@ final class History {
     this.earlier = setup.adapter().trainings();
   }
 
-  /** The run goes on from a checkpoint, whose last training is this run's former part. */
+  /**
+   * Notes that the run continues from a checkpoint, whose last recorded training is this run's
+   * earlier part.
+   */
   void goOnFrom(Path checkpoint) {
     Optional<Provenance> known = Provenance.read(checkpoint);
     known
@@ -33,7 +36,7 @@ final class History {
         .ifPresent(all -> earlier = all.subList(0, all.size() - 1));
   }
 
-  /** Notes with the adapter that this run has trained it up to a step. */
+  /** Records in the adapter that this run has trained it up to a step. */
   void record(AdapterTraining training, RunState state, long step, double seconds) {
     Map<String, String> settings = new TreeMap<>(state.settings);
     settings.keySet().removeIf(RunFacts::isSaidElsewhere);

@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * All that the losses of a run depend on, by name: a run is only ever continued as it was begun.
+ * Everything that the losses of a run depend on, by name. A run only continues with the same facts.
  */
 final class RunFacts {
 
@@ -25,7 +25,10 @@ final class RunFacts {
   private static final String SEED = "seed";
   private static final String ADAPTER = "adapter.";
 
-  /** Fields of adapter_config.json that no loss depends on: where the model lay, and who wrote. */
+  /**
+   * Fields of adapter_config.json that no loss depends on: the model's location, and the library
+   * that wrote the file.
+   */
   private static final Set<String> PLACES =
       Set.of("base_model_name_or_path", "revision", "peft_version", "inference_mode");
 
@@ -41,7 +44,7 @@ final class RunFacts {
       Map<Trainable, ParameterGroup> groups) {
     Map<String, String> facts = new TreeMap<>();
     adapterFacts(adapter, facts);
-    if (settings.folder != null) { // else reading all weights would be for nothing
+    if (settings.folder != null) { // only needed for checkpoints: the hash reads all weights
       String sha256 = settings.model.baseSha256();
       facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
       facts.put(TOKENIZER, sha256(settings.model.tokenizer().json()));
@@ -85,12 +88,12 @@ final class RunFacts {
             });
   }
 
-  /** Whether a fact has a place of its own in the adapter's files. */
+  /** Whether a fact is also stored in a field of its own in the adapter's files. */
   static boolean isSaidElsewhere(String fact) {
     return fact.startsWith(ADAPTER) || Set.of(BASE, TOKENIZER, DATA, SEED).contains(fact);
   }
 
-  /** How many tensors are trained in which way. */
+  /** The number of tensors in each group. */
   private static Map<String, Integer> counted(Map<Trainable, ParameterGroup> groups) {
     Map<String, Integer> counts = new TreeMap<>();
     groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));

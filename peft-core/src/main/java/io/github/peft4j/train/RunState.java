@@ -10,16 +10,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 
-/** How far a run has come; written to and read from checkpoints as JSON. */
+/** The progress of a run, stored in checkpoints as JSON. */
 final class RunState {
 
-  /** What the run was started with; a run that goes on must have the same. */
+  /** The facts that the run was started with. A resumed run must have the same. */
   Map<String, String> settings = new TreeMap<>();
 
-  /** When the run began, as ISO 8601 has it. */
+  /** When the run was started, in ISO 8601. */
   String started = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
 
-  /** How long it has run, without interruptions. */
+  /** The duration so far in seconds, without interruptions. */
   double seconds;
 
   /** Optimizer steps done. */
@@ -40,7 +40,7 @@ final class RunState {
   /** Evaluations since the best. */
   int sinceBest;
 
-  /** Whether nothing is missing, and there is a loss for each step: a file may hold anything. */
+  /** Whether no field is missing and every step has a loss. A damaged file may lack either. */
   boolean isWhole() {
     return settings != null
         && started != null
@@ -65,17 +65,17 @@ final class RunState {
     return last;
   }
 
-  /** Forgets which evaluation was the best, if its tensors are lost. */
+  /** Forgets which evaluation was the best, because its tensors are lost. */
   void forgetBest() {
     bestStep = -1;
     sinceBest = 0;
   }
 
   /**
-   * Notes an evaluation after the last step, and whether it is the best so far. One whose numbers
-   * are not finite is never the best.
+   * Adds an evaluation after the last step, and notes whether it is the best so far. An evaluation
+   * with values that are not finite is never the best.
    *
-   * @param metric by which it is better or worse
+   * @param metric the metric to compare by
    */
   void evaluated(Metrics metrics, String metric) {
     double now = metrics.get(metric);

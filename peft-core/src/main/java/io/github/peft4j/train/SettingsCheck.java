@@ -8,7 +8,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Whether a checkpoint belongs to a run: all settings that the losses depend on are the same. */
+/**
+ * Checks that a checkpoint belongs to a run: all settings that the losses depend on must be the
+ * same.
+ */
 final class SettingsCheck {
 
   private static final Logger LOG = LoggerFactory.getLogger(SettingsCheck.class);
@@ -17,10 +20,10 @@ final class SettingsCheck {
   private SettingsCheck() {}
 
   /**
-   * Checks that a run may go on from a checkpoint. It may have more steps than when it was begun,
-   * or fewer, but not fewer than the checkpoint has.
+   * Checks that a run may continue from a checkpoint. It may have more or fewer steps than it was
+   * started with, but not fewer than the checkpoint has done.
    *
-   * @throws IllegalArgumentException if it may not, with every setting that differs
+   * @throws IllegalArgumentException naming every setting that differs
    */
   static void requireSame(Checkpoints.Whole checkpoint, Map<String, String> now, long totalSteps) {
     RunState saved = checkpoint.state();

@@ -8,17 +8,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Ends a training in good order when the JVM shuts down, as SIGTERM and SIGINT make it. PyTorch's
- * destructors run at the end of the process: if a thread computes at that time, the process may
- * crash. A shutdown hook therefore gives the run's signal and waits until the run has ended. The
- * thread that trained is then held, so that the program behind the run starts no computation. If
+ * Ends a training in good order when the JVM shuts down, for example on SIGTERM or SIGINT.
+ * PyTorch's destructors run at the end of the process: if a thread is still computing then, the
+ * process may crash. A shutdown hook therefore signals the run to stop and waits for its end. The
+ * training thread is then held, so that the program starts no further computation after the run. If
  * the run takes too long, the process is halted, and no destructor runs.
  */
 final class ShutdownGuard implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(ShutdownGuard.class);
 
-  /** The exit status of a process that is halted; the signal's own is not known here. */
+  /**
+   * The exit status of a halted process. The status that belongs to the signal is not known here.
+   */
   private static final int HALTED = 1;
 
   private final StopSignal signal;
@@ -49,7 +51,7 @@ final class ShutdownGuard implements AutoCloseable {
   private void onShutdown() {
     signal.giveByShutdown();
     if (isExiting(trainer)) {
-      return; // it waits for this hook
+      return; // the shutdown waits for this hook
     }
     try {
       if (ended.await(longest.toMillis(), TimeUnit.MILLISECONDS)) {
@@ -71,7 +73,7 @@ final class ShutdownGuard implements AutoCloseable {
         .anyMatch(frame -> frame.getClassName().equals("java.lang.Shutdown"));
   }
 
-  /** Removes the hook; at a shutdown, holds the thread. */
+  /** Removes the hook. During a shutdown, it holds the thread instead. */
   @Override
   public void close() {
     ended.countDown();
@@ -89,7 +91,7 @@ final class ShutdownGuard implements AutoCloseable {
     hold();
   }
 
-  /** Not for ever: a hook of the user's may wait for this thread. */
+  /** Has a time limit, since another shutdown hook may wait for this thread. */
   private void hold() {
     try {
       Thread.sleep(longest.toMillis());

@@ -11,7 +11,7 @@ import io.github.peft4j.tuner.Calls;
 import java.util.Arrays;
 import java.util.List;
 
-/** Makes the steps of a training: batches forwards and backwards, then the update. */
+/** Runs the steps of a training: forward and backward passes of the batches, then the update. */
 final class Stepper {
 
   private final TransformerModel model;
@@ -24,16 +24,16 @@ final class Stepper {
   private final Backpropagation backpropagation;
 
   /**
-   * What came of a step.
+   * The result of a step.
    *
-   * @param loss the mean of its labels' losses, with the adapter's penalty
-   * @param norm of the gradient, before it was clipped
+   * @param loss mean of the labels' losses, plus the adapter's penalty
+   * @param norm norm of the gradient before clipping
    * @param rate the learning rate
-   * @param tokens of its batches, without padding
+   * @param tokens number of tokens in its batches, without padding
    */
   record Result(double loss, double norm, double rate, long tokens) {
 
-    /** Whether the gradient can be used; if not, the tensors are as before the step. */
+    /** Whether loss and gradient are finite. If not, the tensors are as before the step. */
     boolean isFinite() {
       return Double.isFinite(loss) && Double.isFinite(norm);
     }
@@ -55,10 +55,10 @@ final class Stepper {
   }
 
   /**
-   * Makes a step. If the loss or the gradient is not finite, the tensors stay as they are, and the
+   * Runs a step. If the loss or the gradient is not finite, the tensors stay as they are, and the
    * gradients stay until {@link #skip} or the end of the training.
    *
-   * @param step from 0 on
+   * @param step the step, from 0
    */
   Result step(long step) {
     List<Batch> batches = setup.plan().batches(setup.plan().examples(step));
@@ -86,7 +86,9 @@ final class Stepper {
     }
   }
 
-  /** Passes over a step whose gradient cannot be used: the method sees a gradient of zero. */
+  /**
+   * Skips a step whose gradient cannot be used. The method's own updates see a gradient of zero.
+   */
   void skip(long step) {
     try (Calls.Call alone = training.step()) {
       optimizer.clear();

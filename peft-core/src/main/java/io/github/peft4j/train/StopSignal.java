@@ -1,6 +1,6 @@
 package io.github.peft4j.train;
 
-/** Asks a training to end after its step. Any thread may give it. */
+/** Asks a training to end after its present step. Any thread may give the signal. */
 final class StopSignal {
 
   private volatile boolean given;

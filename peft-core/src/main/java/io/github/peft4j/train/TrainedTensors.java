@@ -42,14 +42,14 @@ final class TrainedTensors implements AutoCloseable {
     adapter.putAll(method);
   }
 
-  /** The adapter's tensors, the optimizer's moments, and what the adapter's method remembers. */
+  /** The adapter's tensors, the optimizer's moments, and the buffers of the adapter's method. */
   Map<String, NDArray> all() {
     return Collections.unmodifiableMap(all);
   }
 
   /**
-   * Whether every element of the adapter's trained tensors is a finite number. The second norm is
-   * much the faster one, but squares may overflow.
+   * Whether every element of the adapter's trainable tensors is finite. The 2-norm is checked
+   * first, because it is much faster; its squares may overflow.
    */
   boolean areFinite() {
     return isFinite(2) || isFinite(Double.POSITIVE_INFINITY);
@@ -61,14 +61,14 @@ final class TrainedTensors implements AutoCloseable {
     }
   }
 
-  /** A copy of the adapter's tensors and of what its method remembers, in Java's memory. */
+  /** A copy of the adapter's tensors and of its method's buffers, in Java's memory. */
   Map<String, float[]> copy() {
     Map<String, float[]> values = new LinkedHashMap<>();
     adapter.forEach((name, tensor) -> values.put(name, Tensors.floats(tensor)));
     return values;
   }
 
-  /** Sets the tensors to what {@link #copy} gave. */
+  /** Sets the tensors to values that {@link #copy} returned. */
   void set(Map<String, float[]> values) {
     values.forEach(
         (name, numbers) -> set(Objects.requireNonNull(adapter.get(name), name), numbers));

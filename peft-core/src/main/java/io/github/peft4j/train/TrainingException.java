@@ -1,11 +1,11 @@
 package io.github.peft4j.train;
 
-/** A training that cannot go on: the message says at which step, why, and what is saved. */
+/** A training cannot continue. The message names the step, the reason and what was saved. */
 public final class TrainingException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
-  /** With a message. */
+  /** Creates the exception with this message. */
   public TrainingException(String message) {
     super(message);
   }

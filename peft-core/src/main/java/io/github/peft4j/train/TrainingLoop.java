@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The loop over the steps of a run, and what happens between them. */
+/** The loop over the steps of a run, with the evaluations and checkpoints between them. */
 final class TrainingLoop {
 
   private static final Logger LOG = LoggerFactory.getLogger(TrainingLoop.class);
@@ -39,10 +39,10 @@ final class TrainingLoop {
   private RunState state = new RunState();
   private long tokens;
 
-  /** Whether something has happened since the last checkpoint. */
+  /** Whether anything has changed since the last checkpoint. */
   private boolean unsaved;
 
-  /** The tensors of the best evaluation, where no checkpoint holds them. */
+  /** The tensors of the best evaluation, if no checkpoint holds them. */
   private @Nullable Map<String, float[]> best;
 
   TrainingLoop(TrainingRun run, Stepper stepper, TrainedTensors tensors) {
@@ -71,17 +71,19 @@ final class TrainingLoop {
   }
 
   /**
-   * Makes the steps that are left.
+   * Runs the remaining steps.
    *
-   * @return the step that the adapter is of afterwards
+   * @return the step whose tensors the adapter has afterwards
    */
   long run() {
     boolean interrupted = false;
     try {
-      betweenSteps(); // an evaluation that was due when the former process ended
+      betweenSteps(); // an evaluation may have been due when the earlier process ended
       while (!isOver()) {
         step();
-        if (Thread.interrupted()) { // else the checkpoint could not be written
+        if (Thread
+            .interrupted()) { // the interrupt is cleared first, or the checkpoint could not be
+          // written
           interrupted = true;
           stop.give();
         }
@@ -115,7 +117,7 @@ final class TrainingLoop {
     return settings.keepBest || settings.patience > 0;
   }
 
-  /** Goes on from the newest checkpoint, if there is one. */
+  /** Continues from the newest checkpoint, if there is one. */
   void resume() {
     Optional<Checkpoints.Whole> newest =
         checkpoints == null ? Optional.empty() : checkpoints.newestWhole();
@@ -185,7 +187,7 @@ final class TrainingLoop {
             result.tokens() / seconds));
   }
 
-  /** Passes over a step whose gradient is not finite, if that is allowed. */
+  /** Skips a step whose gradient is not finite, if that is allowed. */
   private void skip(Stepper.Result result) {
     long step = state.step + 1;
     requireSound(Divergence.seen(step, result));
@@ -210,7 +212,10 @@ final class TrainingLoop {
             });
   }
 
-  /** The last update ruined the tensors: the adapter goes back to the last checkpoint. */
+  /**
+   * The exception for an update that ruined the tensors. The adapter is restored from the last
+   * checkpoint.
+   */
   private TrainingException diverged(String ruin, String seen) {
     Optional<Checkpoints.Whole> good = lastGood();
     TrainingException error =
@@ -235,7 +240,7 @@ final class TrainingLoop {
     }
   }
 
-  /** Evaluates and saves, where that is due. */
+  /** Evaluates and saves, if that is due. */
   private void betweenSteps() {
     boolean last = state.step == setup.totalSteps();
     boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
@@ -283,9 +288,9 @@ final class TrainingLoop {
   }
 
   /**
-   * Sets the adapter to what the run gives back.
+   * Gives the adapter the tensors that the run ends with.
    *
-   * @return the step that it is of
+   * @return the step of these tensors
    */
   private long giveBack() {
     if (state.step < setup.totalSteps() && stop.isGiven()) {

@@ -10,24 +10,25 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What came of a training.
+ * The result of a training.
  *
- * @param steps optimizer steps of the run, those before a resume and skipped ones included
- * @param losses the mean loss of a label at every step from the first; of a skipped step it may be
+ * @param steps number of optimizer steps of the run, those before a resume and skipped ones
+ *     included
+ * @param losses mean loss of a label at every step, from the first. That of a skipped step may be
  *     NaN or infinite
- * @param evaluations in order of their steps
+ * @param evaluations the evaluations, in order of their steps
  * @param bestStep the step of the best evaluation, or -1 without evaluations
- * @param keptStep the step whose tensors the adapter has now: {@code bestStep} after {@link
+ * @param keptStep the step whose tensors the adapter now has: {@code bestStep} after {@link
  *     FineTuner#stopEarly} or {@link FineTuner#keepBest}, else {@code steps}
  * @param ending why the run ended
  * @param skippedSteps the steps, from 1, whose update was skipped: see {@link
  *     FineTuner#skipNonFinite}
- * @param truncated how many training examples were too long
- * @param validationTruncated how many validation examples were too long
- * @param tokens that this process read in training, without padding and without the answers that an
- *     encoder-decoder writes
- * @param seconds how long this process trained, evaluation and checkpoints included
- * @param tokensPerSecond of this process's steps alone
+ * @param truncated counts of the training examples that were too long
+ * @param validationTruncated counts of the validation examples that were too long
+ * @param tokens number of tokens that this process trained on, without padding and without the
+ *     answers of an encoder-decoder
+ * @param seconds duration of this process's training, evaluations and checkpoints included
+ * @param tokensPerSecond speed of this process's steps, without evaluations and checkpoints
  */
 public record TrainingReport(
     long steps,
@@ -47,9 +48,11 @@ public record TrainingReport(
   public enum Ending {
     /** All steps were made. */
     COMPLETED,
-    /** Evaluations no longer got better: see {@link FineTuner#stopEarly}. */
+    /** Evaluations no longer improved: see {@link FineTuner#stopEarly}. */
     EARLY,
-    /** Somebody called {@link FineTuner#stop} or interrupted the thread, or the JVM shuts down. */
+    /**
+     * {@link FineTuner#stop} was called, the thread was interrupted, or the JVM is shutting down.
+     */
     STOPPED
   }
 
@@ -77,12 +80,15 @@ public record TrainingReport(
         : Optional.of(evaluations.get(evaluations.size() - 1).metrics());
   }
 
-  /** The evaluation at {@link #bestStep}, if there was one. */
+  /** The evaluation at {@link #bestStep}, or nothing without evaluations. */
   public Optional<Metrics> bestMetrics() {
     return metrics(bestStep);
   }
 
-  /** The evaluation at {@link #keptStep}, of the adapter as it is now, if there was one. */
+  /**
+   * The evaluation at {@link #keptStep}, which is of the adapter as it is now, or nothing if that
+   * step was not evaluated.
+   */
   public Optional<Metrics> keptMetrics() {
     return metrics(keptStep);
   }
@@ -94,7 +100,7 @@ public record TrainingReport(
         .map(EvaluationEvent::metrics);
   }
 
-  /** Draws losses and metrics over steps as a PNG. */
+  /** Draws losses and metrics over the steps as a PNG file. */
   public TrainingReport chart(String path) {
     TrainingChart chart = new TrainingChart();
     for (int i = 0; i < losses.size(); i++) {

@@ -8,32 +8,32 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * How single tensors of an adapter are trained where they are not all trained alike. It belongs to
- * a training and not to the adapter: nothing of it is in the adapter's files.
+ * Decides how each tensor of an adapter is trained, where not all are trained alike. A rule belongs
+ * to a training, not to the adapter: the adapter's files do not contain it.
  *
  * @see FineTuner#rule
  */
 @FunctionalInterface
 public interface TrainingRule {
 
-  /** All alike. */
+  /** Trains all tensors alike. */
   TrainingRule ALIKE = (name, tensor, usual) -> Optional.of(usual);
 
   /**
-   * How one tensor is trained.
+   * Decides how one tensor is trained.
    *
-   * @param name in the adapter file
-   * @param usual what {@link FineTuner} was told of all
-   * @return its group, or nothing if it stays as it is in this training
+   * @param name the tensor's name in the adapter file
+   * @param usual the learning rate and weight decay that {@link FineTuner} is set to
+   * @return the tensor's group, or nothing if it stays fixed in this training
    */
   Optional<ParameterGroup> groupOf(String name, Trainable tensor, ParameterGroup usual);
 
   /**
-   * How the tensors of an adapter are trained.
+   * Decides how all tensors of an adapter are trained.
    *
-   * @param usual what {@link FineTuner} was told of all
-   * @return those that are trained, in the adapter's order
-   * @throws IllegalArgumentException if nothing is left to be trained
+   * @param usual the learning rate and weight decay that {@link FineTuner} is set to
+   * @return the trainable tensors, in the adapter's order
+   * @throws IllegalArgumentException if no tensor is left to train
    */
   default Map<Trainable, ParameterGroup> groups(Adapter adapter, ParameterGroup usual) {
     Map<Trainable, ParameterGroup> chosen = new LinkedHashMap<>();
@@ -53,9 +53,9 @@ public interface TrainingRule {
   }
 
   /**
-   * What is done to the gradients of an adapter in every step.
+   * Creates the correction that changes the gradients of an adapter in every step.
    *
-   * @return nothing, unless the rule says otherwise
+   * @return a correction; by default it changes nothing
    */
   default Correction correction(Adapter adapter) {
     return () -> {};
@@ -65,7 +65,9 @@ public interface TrainingRule {
   @FunctionalInterface
   interface Correction extends AutoCloseable {
 
-    /** Called when a step's gradients are collected and clipped, and before the update. */
+    /**
+     * Called in every step after the gradients are collected and clipped, and before the update.
+     */
     void correct();
 
     @Override

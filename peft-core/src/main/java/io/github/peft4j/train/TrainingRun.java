@@ -14,7 +14,10 @@ import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;
 
-/** One run of a {@link FineTuner}: what is set up before its loop, and put back after it. */
+/**
+ * One run of a {@link FineTuner}: it prepares the model before the loop, and restores it
+ * afterwards.
+ */
 final class TrainingRun {
 
   final FineTuner settings;
@@ -56,14 +59,15 @@ final class TrainingRun {
             .toList();
     try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait)) {
       resting.forEach(tensor -> tensor.freeze(true));
-      trainables.forEach(Trainable::clearGradient); // another's loop may have left some
+      trainables.forEach(Trainable::clearGradient); // another training loop may have left some
       try (AdamW optimizer = new AdamW(setup.groups(), settings.learningRate);
           TrainingRule.Correction correction = settings.rule.correction(adapter);
           TrainedTensors tensors = new TrainedTensors(training, optimizer)) {
         Stepper stepper = new Stepper(settings, setup, optimizer, correction);
         return run(new TrainingLoop(this, stepper, tensors));
       } finally {
-        if (settings.model.adapters().get(adapter.name()) == adapter) { // else all are freed
+        if (settings.model.adapters().get(adapter.name())
+            == adapter) { // otherwise the adapter was removed, and its tensors are freed
           resting.forEach(tensor -> tensor.freeze(false));
           trainables.forEach(Trainable::clearGradient);
         }

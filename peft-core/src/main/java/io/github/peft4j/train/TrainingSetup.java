@@ -23,17 +23,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a run is to do: the settings of a {@link FineTuner}, settled with its model and data before
- * the first step.
+ * A run's plan: the settings of a {@link FineTuner}, combined with its model and data before the
+ * first step.
  *
- * @param training of the adapter
- * @param plan which examples a step takes
- * @param truncated how many training examples were too long
- * @param validationTruncated how many validation examples were too long
- * @param maxLength tokens that an example may have
- * @param metric that is to get better
- * @param groups the tensors that are trained, and how
- * @param facts all that the losses depend on, so that a run is only ever continued as it was begun
+ * @param training the training of the adapter
+ * @param plan the examples of each step
+ * @param truncated counts of the training examples that were too long
+ * @param validationTruncated counts of the validation examples that were too long
+ * @param maxLength the most tokens of an example
+ * @param metric the metric that decides which evaluation is best
+ * @param groups the trainable tensors, and how each is trained
+ * @param facts everything that the losses depend on. A run only continues with the same facts
  */
 record TrainingSetup(
     AdapterTraining training,
@@ -51,9 +51,9 @@ record TrainingSetup(
   private static final Logger LOG = LoggerFactory.getLogger(TrainingSetup.class);
 
   /**
-   * Settles the settings.
+   * Combines the settings with model and data.
    *
-   * @throws IllegalArgumentException if they do not fit together, or not with model and data
+   * @throws IllegalArgumentException if they do not fit together
    */
   static TrainingSetup of(FineTuner settings, AdapterTraining training) {
     requireParts(settings);
@@ -93,7 +93,7 @@ record TrainingSetup(
     return training.adapter();
   }
 
-  /** Measures on validation data; its batches take no more memory than those of training. */
+  /** Creates the evaluator. Its batches take no more memory than those of the training. */
   Evaluator evaluator(FineTuner settings) {
     int rows = settings.evaluationBatchSize;
     return rows > 0
@@ -101,12 +101,12 @@ record TrainingSetup(
         : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength);
   }
 
-  /** How often the data is gone through, at least in part. */
+  /** The number of epochs in the run, a partial last one included. */
   int epochs() {
     return (int) ((totalSteps + plan.stepsPerEpoch() - 1) / plan.stepsPerEpoch());
   }
 
-  /** The learning rate of a step, from 0 on. */
+  /** The learning rate of a step, counted from 0. */
   double rate(long step) {
     double rate = schedule.rate(step);
     if (!(rate >= 0) || rate == Double.POSITIVE_INFINITY) {
@@ -116,7 +116,7 @@ record TrainingSetup(
     return rate;
   }
 
-  /** Refuses settings that would do nothing, or only fail after hours. */
+  /** Refuses settings that would have no effect, or would only fail after hours. */
   static void requireParts(FineTuner settings) {
     boolean measured = settings.validation != null;
     require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
@@ -138,7 +138,11 @@ record TrainingSetup(
     }
   }
 
-  /** The one that is to be trained. */
+  /**
+   * The adapter to train.
+   *
+   * @throws IllegalStateException unless exactly one active adapter is trainable
+   */
   static Adapter theAdapter(PeftModel model) {
     if (model.isMerged()) {
       throw new IllegalStateException("adapters are merged into the weights: unmerge() first");

@@ -5,12 +5,15 @@ import ai.djl.nn.Block;
 import ai.djl.translate.TranslatorContext;
 import io.github.peft4j.transformer.AdaptedModel;
 
-/** What translators want to know of the predictor that they serve. */
+/** Checks and helpers for translators. */
 final class Blocks {
 
   private Blocks() {}
 
-  /** Refuses a predictor of another model, which would answer for the wrong one. */
+  /**
+   * Refuses a predictor of another model, whose outputs would be interpreted with the wrong
+   * tokenizer.
+   */
   static void require(TranslatorContext context, AdaptedModel model) {
     Block block = context.getBlock();
     if (block != model) {
@@ -21,7 +24,7 @@ final class Blocks {
     }
   }
 
-  /** A manager that lives as long as the prediction, on the model's device. */
+  /** A manager on the model's device that lives as long as the prediction. */
   static NDManager manager(TranslatorContext context, AdaptedModel model) {
     return context.getNDManager().newSubManager(model.base().device());
   }

@@ -12,12 +12,12 @@ import io.github.peft4j.transformer.AdaptedModel;
 import java.util.List;
 
 /**
- * Lets DJL's {@code Predictor} continue prompts, or answer them with an encoder-decoder: {@code
- * predict} one, {@code batchPredict} several at once.
+ * A translator for text generation with DJL's {@code Predictor}. {@code predict} continues or
+ * answers one prompt, {@code batchPredict} several at once.
  *
- * <p>A predictor runs its block once, a text needs a run for each token. So the input that this
- * translator gives is empty, which a predictor does not run, and the {@link Generator} runs the
- * model instead.
+ * <p>A predictor runs its block once, but a text needs a run for each token. This translator
+ * therefore returns an empty input, which the predictor does not run, and generates the text with a
+ * {@link Generator}.
  */
 public final class CausalLmTranslator implements Translator<String, String> {
 
@@ -31,8 +31,8 @@ public final class CausalLmTranslator implements Translator<String, String> {
    * Creates a translator.
    *
    * @param model the predictor's block
-   * @param tokenizer of the model
-   * @throws IllegalArgumentException if the model writes no texts
+   * @param tokenizer the model's tokenizer
+   * @throws IllegalArgumentException if the model is not a language model
    */
   public CausalLmTranslator(AdaptedModel model, Tokenizer tokenizer, GenerationConfig config) {
     this.model = model;

@@ -14,9 +14,9 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.List;
 
 /**
- * What translators of classifiers have in common, whatever it is that they classify.
+ * Base class of the translators for classification.
  *
- * @param <I> what is classified
+ * @param <I> the type of the inputs
  */
 abstract class ClassificationTranslator<I> implements Translator<I, Classifications> {
 
@@ -64,13 +64,13 @@ abstract class ClassificationTranslator<I> implements Translator<I, Classificati
     return arrays;
   }
 
-  /** Logits (C) to classes. */
+  /** Converts logits (C) to classes. */
   @Override
   public Classifications processOutput(TranslatorContext context, NDList logits) {
     return classifier.classifications(logits.singletonOrThrow()).get(0);
   }
 
-  /** Logits (B, C) to classes. */
+  /** Converts logits (B, C) to classes. */
   @Override
   public List<Classifications> batchProcessOutput(TranslatorContext context, NDList logits) {
     return classifier.classifications(logits.singletonOrThrow());

@@ -6,8 +6,8 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
 
 /**
- * Lets DJL's {@code Predictor} classify pairs of texts, as {@link TextClassificationTranslator}
- * lets it classify texts.
+ * A translator for classifying pairs of texts with DJL's {@code Predictor}. See {@link
+ * TextClassificationTranslator} for single texts.
  */
 public final class PairClassificationTranslator extends ClassificationTranslator<TextPair> {
 
@@ -15,7 +15,7 @@ public final class PairClassificationTranslator extends ClassificationTranslator
    * Creates a translator.
    *
    * @param model the predictor's block
-   * @param tokenizer of the model
+   * @param tokenizer the model's tokenizer
    * @throws IllegalArgumentException if the model does not classify texts
    */
   public PairClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {

@@ -5,8 +5,9 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
 
 /**
- * Lets DJL's {@code Predictor} classify texts. {@code predict} takes one; {@code batchPredict} pads
- * all it is given into one batch: for very many texts, {@link TextClassifier} is sparing.
+ * A translator for classifying texts with DJL's {@code Predictor}. {@code predict} takes one text.
+ * {@code batchPredict} pads all texts into one batch; for many texts, {@link TextClassifier} takes
+ * less memory.
  */
 public final class TextClassificationTranslator extends ClassificationTranslator<String> {
 
@@ -14,7 +15,7 @@ public final class TextClassificationTranslator extends ClassificationTranslator
    * Creates a translator.
    *
    * @param model the predictor's block
-   * @param tokenizer of the model
+   * @param tokenizer the model's tokenizer
    * @throws IllegalArgumentException if the model does not classify texts
    */
   public TextClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {

@@ -28,10 +28,10 @@ import java.util.stream.IntStream;
 
 /**
  * Classifies texts, or pairs of texts. Many texts go through the model in batches of similar
- * length, so that little is computed for padding. A text that is longer than the positions that the
- * model has, and adapters leave, loses its end.
+ * length, to keep padding low. A text that is longer than the model's positions, less those that
+ * adapters take, is cut at its end.
  *
- * <p>A classifier has no state of its own; several threads may use one.
+ * <p>A classifier has no state; several threads may use one.
  */
 public final class TextClassifier {
 
@@ -54,8 +54,8 @@ public final class TextClassifier {
   /**
    * Creates a classifier.
    *
-   * @param adapted a model for classification of texts, and its adapters
-   * @param tokenizer of the model
+   * @param adapted a model for text classification, and its adapters
+   * @param tokenizer the model's tokenizer
    * @throws IllegalArgumentException if the model is for another task
    */
   public TextClassifier(AdaptedModel adapted, Tokenizer tokenizer) {
@@ -74,7 +74,7 @@ public final class TextClassifier {
     this.collator = new Collator(model.padId(tokenizer.padId()));
   }
 
-  /** The classes, by id. */
+  /** The names of the classes, by id. */
   public List<String> labels() {
     return labels;
   }
@@ -82,7 +82,7 @@ public final class TextClassifier {
   /**
    * Classifies a text.
    *
-   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   * @throws IllegalStateException if parallel adapters are active, each of which gives an answer
    */
   public Classifications classify(String text) {
     try (ModelCall call = adapted.newCall()) {
@@ -94,7 +94,7 @@ public final class TextClassifier {
   /**
    * Classifies a pair of texts.
    *
-   * @throws IllegalStateException if adapters are active in parallel, which give an answer each
+   * @throws IllegalStateException if parallel adapters are active, each of which gives an answer
    */
   public Classifications classify(TextPair pair) {
     try (ModelCall call = adapted.newCall()) {
@@ -104,11 +104,11 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies texts. Where the composition sends rows of a batch to different adapters, the texts
-   * are one batch; adapters in parallel give all texts' classes by the first adapter, then by the
-   * second, …
+   * Classifies texts. If the composition assigns an adapter to each row, the texts are one batch.
+   * Parallel adapters give the classes of all texts by the first adapter, then by the second, and
+   * so on.
    *
-   * @return each text's classes with their probabilities, in the order of the texts
+   * @return the classes of each text with their probabilities, in the order of the texts
    */
   public List<Classifications> classify(List<String> texts) {
     try (ModelCall call = adapted.newCall()) {
@@ -117,10 +117,10 @@ public final class TextClassifier {
   }
 
   /**
-   * Classifies pairs of texts: those that a training has as {@code .text(column).pair(column)}.
-   * Otherwise as {@link #classify(List)}.
+   * Classifies pairs of texts, as {@link #classify(List)} classifies texts. In training data, a
+   * pair is {@code .text(column).pair(column)}.
    *
-   * @return each pair's classes with their probabilities, in the order of the pairs
+   * @return the classes of each pair with their probabilities, in the order of the pairs
    */
   public List<Classifications> classifyPairs(List<TextPair> pairs) {
     try (ModelCall call = adapted.newCall()) {
@@ -128,7 +128,10 @@ public final class TextClassifier {
     }
   }
 
-  /** Refuses adapters in parallel, of which a caller with room for one answer would see one. */
+  /**
+   * Refuses parallel adapters, because a caller that takes one answer would get that of one adapter
+   * only.
+   */
   void requireOneAnswer() {
     try (ModelCall call = adapted.newCall()) {
       requireOneAnswer(call);
@@ -205,7 +208,7 @@ public final class TextClassifier {
     return Encoder.classification(tokenizer, classes, room).encode(example);
   }
 
-  /** Ids, their mask if texts differ in length, and their segments, as in training. */
+  /** The ids, the mask if texts differ in length, and the segments, as in training. */
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {
     Batch batch = collator.collate(examples);
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());

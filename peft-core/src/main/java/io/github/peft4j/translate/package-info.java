@@ -1,4 +1,4 @@
-/** Translators for DJL's predictors, and classification of texts. */
+/** Text classification, and translators for DJL's predictors. */
 @NullMarked
 package io.github.peft4j.translate;
 

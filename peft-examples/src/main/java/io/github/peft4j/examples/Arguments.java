@@ -74,7 +74,7 @@ final class Arguments {
     return values.containsKey(name);
   }
 
-  /** An option that must be there. */
+  /** The value of a required option. */
   String text(String name) {
     String value = values.get(name);
     if (value == null) {
@@ -83,22 +83,22 @@ final class Arguments {
     return value;
   }
 
-  /** An option, or a default. */
+  /** The value of an option, or a default. */
   String text(String name, String otherwise) {
     return values.getOrDefault(name, otherwise);
   }
 
-  /** The parts of an option between commas, or of a default. */
+  /** The comma-separated values of an option, or of a default. */
   List<String> list(String name, String otherwise) {
     return List.of(text(name, otherwise).split(",", -1));
   }
 
-  /** A whole number, or a default. */
+  /** The value of an option as a whole number, or a default. */
   int integer(String name, int otherwise) {
     return has(name) ? number(name, "a whole number", Integer::valueOf) : otherwise;
   }
 
-  /** A whole number above 0, or a default. */
+  /** The value of an option as a whole number above 0, or a default. */
   int count(String name, int otherwise) {
     int value = integer(name, otherwise);
     if (value < 1) {
@@ -107,7 +107,7 @@ final class Arguments {
     return value;
   }
 
-  /** A number, or a default. */
+  /** The value of an option as a number, or a default. */
   double number(String name, double otherwise) {
     return has(name) ? number(name, "a number", Double::valueOf) : otherwise;
   }

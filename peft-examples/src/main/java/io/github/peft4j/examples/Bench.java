@@ -25,19 +25,19 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * Measures how many tokens a second are trained on and read, on the GPU if there is one: one line
- * of JSON for each shape and case.
+ * Measures the tokens a second of training and inference, on the GPU if there is one. It prints one
+ * line of JSON for each shape and case.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Bench \
  *     -Dexec.args="--shape 160m --batch 1 --length 256"
  * </pre>
  *
- * <p>A training step is that of {@code FineTuner}: forwards, backwards, clipping, AdamW; times are
- * medians, of all steps but the first ten, in which the JVM compiles. Cases are {@code recompute},
- * {@code train} and {@code inference}, in this order if none are named, since PyTorch keeps the
- * memory that it once had. {@code serve} is four threads against four threads with a lock, each for
- * as many seconds as there are steps.
+ * <p>A training step is that of {@code FineTuner}: forward pass, backward pass, clipping, AdamW.
+ * Times are medians of all steps but the first ten, in which the JVM compiles. By default the cases
+ * are {@code recompute}, {@code train} and {@code inference}, in this order, since PyTorch keeps
+ * memory that it once had. {@code serve} compares four threads with four threads that share a lock,
+ * each for as many seconds as there are steps.
  */
 public final class Bench {
 
@@ -64,7 +64,7 @@ public final class Bench {
           "lora-fa", new Method(lora(), new LoraFa()),
           "dora", new Method(lora().useDora(true), TrainingRule.ALIKE));
 
-  /** What is trained, and how. */
+  /** The config and the training rule of a method. */
   private record Method(PeftConfig config, TrainingRule rule) {}
 
   private final Arguments arguments;
@@ -135,7 +135,7 @@ public final class Bench {
     throw arguments.error("no precision '" + name + "'; there are " + List.of(Precision.values()));
   }
 
-  /** What one case took and came to; a loss where there is one. */
+  /** The duration of a case, and its loss if it has one. */
   private record Result(double seconds, double loss) {}
 
   private Result measure(

@@ -15,8 +15,8 @@ import java.util.Locale;
 
 /**
  * Teaches a language model to answer the prompts of a file, with LoRA on all its linear layers. The
- * model is a decoder, which goes on from its prompt, or an encoder-decoder such as T5, which reads
- * it. Some of the rows, chosen at random, are kept for measuring.
+ * model is a decoder, which continues its prompt, or an encoder-decoder such as T5, which answers
+ * it. Some of the rows, chosen at random, are held out for validation.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.CausalLm \

@@ -19,10 +19,9 @@ import java.util.OptionalDouble;
  *     -Dexec.args="--model minilm --data train.csv --test test.csv --label category"
  * </pre>
  *
- * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for the model out of a jar, if
- * there is no folder of that name. The adapter and a chart go to {@code --out}, {@code
- * target/classify} if not given; {@code --compare} trains several methods and prints and plots a
- * table.
+ * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for MiniLM from Maven Central, if
+ * there is no folder of that name. The adapter and a chart are saved in {@code --out}, by default
+ * {@code target/classify}. {@code --compare} trains several methods, and prints and plots a table.
  */
 public final class Classify {
 
@@ -90,7 +89,7 @@ public final class Classify {
     }
   }
 
-  /** A folder goes before the built-in model of the same name. */
+  /** A folder has precedence over the built-in model of the same name. */
   private static Peft.Loader loader(String model) {
     Path folder = Path.of(model);
     if (!model.equals(MINILM)) {

@@ -20,12 +20,12 @@ import java.util.OptionalLong;
 /**
  * Trains methods one after another on one model and the same data.
  *
- * @param model whose adapters they become, by the methods' names
- * @param epochs of each training
+ * @param model the model; each adapter has the method's name
+ * @param epochs number of epochs of each training
  * @param batchSize examples a step
- * @param maxLength tokens of an example
+ * @param maxLength the most tokens of an example
  * @param bucketing whether batches are made of examples of similar length
- * @param learningRate instead of the recipes' own
+ * @param learningRate replaces the recipes' own
  */
 record Comparison(
     PeftModel model,
@@ -39,7 +39,7 @@ record Comparison(
     OptionalDouble learningRate) {
 
   /**
-   * What came of one method.
+   * The result of one method.
    *
    * @param bytes size of the adapter's files
    * @param peakMemory mebibytes, see {@link PeakMemory}
@@ -74,7 +74,7 @@ record Comparison(
     }
   }
 
-  /** Trains a fresh adapter, saves it below a folder, and leaves it active. */
+  /** Trains a new adapter, saves it in a subfolder, and leaves it active. */
   Result train(String method, Path folder) {
     long steps = (long) epochs * ((train.size() + batchSize - 1) / batchSize);
     Recipe plain = Recipe.of(method, model.base(), steps);
@@ -100,7 +100,7 @@ record Comparison(
     }
   }
 
-  /** Trains several methods; each adapter is saved and taken away again. */
+  /** Trains several methods. Each adapter is saved and then removed. */
   List<Result> trainAll(String task, List<String> methods, Path folder) {
     List<Result> results = new ArrayList<>();
     for (String method : methods) {

@@ -17,8 +17,8 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 
 /**
  * Draws the accuracy of methods over the number of parameters that they train. The horizontal axis
- * is logarithmic: it shows decimal logarithms, whose ticks are labelled with the numbers
- * themselves, so that a label is exact wherever a tick lies.
+ * shows decimal logarithms. Its ticks are labelled with the numbers themselves, so that each label
+ * is exact.
  */
 final class ComparisonChart {
 
@@ -69,7 +69,7 @@ final class ComparisonChart {
     return String.format(Locale.ROOT, "%,d", Math.round(Math.pow(10, logarithm)));
   }
 
-  /** What an axis shows: all values and some room, so that no marker lies on the frame. */
+  /** The range of an axis: all values and a margin, so that no marker lies on the frame. */
   private record Range(double min, double max) {
     static Range around(
         List<Comparison.Result> results, ToDoubleFunction<Comparison.Result> value, double least) {

@@ -4,12 +4,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
-/** Memory in use on a CUDA device, as the driver's own tool tells it. */
+/** Memory in use on a CUDA device, from {@code nvidia-smi}. */
 final class DeviceMemory {
 
   private DeviceMemory() {}
 
-  /** Mebibytes in use on the first device; empty if {@code nvidia-smi} is not there. */
+  /** Mebibytes in use on the first device; empty without {@code nvidia-smi}. */
   static List<String> used() {
     try {
       Process process =

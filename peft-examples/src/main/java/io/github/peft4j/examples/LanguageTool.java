@@ -18,8 +18,8 @@ import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /**
- * Teaches a sentence encoder to find English sentences with a mistake, with LoRA and, to compare,
- * with nothing but a new head. Model and sentences come from Maven Central.
+ * Teaches a sentence encoder to find English sentences with a mistake, with LoRA and, for
+ * comparison, with only a new head. Model and sentences come from Maven Central.
  *
  * <pre>
  * mvn -q compile exec:java                                # some of the sentences, in minutes
@@ -28,10 +28,10 @@ import java.util.stream.IntStream;
  * mvn -q compile exec:java -Dexec.args="--compare ia3,lora,full"   # a table and a plot
  * </pre>
  *
- * <p>The short run takes batches of like length, which halves its time on a CPU.
+ * <p>The short run uses batches of similar length, which halves its time on a CPU.
  *
- * <p>The adapter and a chart of its training are in {@code target/languagetool} afterwards; after a
- * comparison, each method's in a folder of its own. {@code --compare all} takes every method.
+ * <p>The adapter and a chart of its training are saved in {@code target/languagetool}. A comparison
+ * saves those of each method in a subfolder; {@code --compare all} compares every method.
  */
 public final class LanguageTool {
 
@@ -118,7 +118,7 @@ public final class LanguageTool {
     return MiniLm.loader().task(Task.classification(ACCEPTABLE, UNACCEPTABLE)).seed(seed).load();
   }
 
-  /** What the model says of some sentences that it was not trained on. */
+  /** The model's predictions for some sentences that it was not trained on. */
   private static List<String> predictions(PeftModel model, List<ClassificationExample> shown) {
     List<Classifications> classes =
         model.classify(shown.stream().map(ClassificationExample::text).toList());
@@ -137,7 +137,7 @@ public final class LanguageTool {
         example.text());
   }
 
-  /** A model that has never been trained, with the adapter from the folder, says the same. */
+  /** Checks that an untrained model with the saved adapter gives the same predictions. */
   private static void requireSame(
       List<String> predictions, PeftModel fresh, List<ClassificationExample> shown, Path folder) {
     try (fresh) {

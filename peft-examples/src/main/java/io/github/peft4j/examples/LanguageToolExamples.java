@@ -16,12 +16,11 @@ import java.util.regex.Pattern;
 import java.util.zip.CRC32;
 
 /**
- * English sentences with and without mistakes: the examples that LanguageTool's grammar rules carry
- * ({@code org.languagetool:language-en}, LGPL). One in ten, by the CRC-32 of the sentence, is for
- * testing.
+ * English sentences with and without mistakes: the examples in LanguageTool's grammar rules ({@code
+ * org.languagetool:language-en}, LGPL). One in ten, by the CRC-32 of the sentence, is for testing.
  *
- * @param train to learn from
- * @param test to measure with
+ * @param train the training data
+ * @param test the test data
  */
 public record LanguageToolExamples(
     Dataset<ClassificationExample> train, Dataset<ClassificationExample> test) {
@@ -35,7 +34,7 @@ public record LanguageToolExamples(
   private static final int SHORTEST = 12;
   private static final int LONGEST = 300;
 
-  /** Reads the sentences out of the jar on the class path. */
+  /** Reads the sentences from the jar on the class path. */
   public static LanguageToolExamples load() {
     try (InputStream in = LanguageToolExamples.class.getResourceAsStream(GRAMMAR)) {
       if (in == null) {
@@ -47,7 +46,7 @@ public record LanguageToolExamples(
     }
   }
 
-  /** The sentences of a grammar.xml. One that stands there as right and as wrong is left out. */
+  /** The sentences of a grammar.xml, without those that it has both as right and as wrong. */
   static LanguageToolExamples of(String grammar) {
     Map<String, TreeSet<String>> labels = new LinkedHashMap<>();
     Matcher example = EXAMPLE.matcher(grammar);

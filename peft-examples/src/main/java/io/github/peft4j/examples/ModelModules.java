@@ -8,12 +8,13 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * The modules of a model that the recipes name, by the ends of their names.
+ * The modules of a model that the recipes use, by the ends of their names.
  *
  * @param attention queries and values, or the map that computes them together
- * @param scaled what (IA)³ scales: keys, values and the second map of the feed-forward block
+ * @param scaled the modules that (IA)³ scales: keys, values and the second map of the feed-forward
+ *     block
  * @param feedForward those of them whose input is scaled
- * @param head what a classifier trains anew, as targets
+ * @param head the new modules of a classifier, as targets
  */
 record ModelModules(
     List<String> attention, List<String> scaled, List<String> feedForward, List<String> head) {

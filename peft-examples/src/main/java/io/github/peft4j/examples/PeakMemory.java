@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 
 /**
- * The most memory in use from its start on: on a GPU all that the device has in use, otherwise what
- * the process has in main memory. Looked at ten times a second (a GPU: once), so that a short peak
- * can be missed. What PyTorch keeps from an earlier, larger peak counts.
+ * The peak of the memory in use since its start: on a GPU that of the whole device, otherwise that
+ * of the process in main memory. It samples ten times a second, or once a second on a GPU, so a
+ * short peak can be missed. Memory that PyTorch keeps from an earlier, larger peak counts.
  */
 final class PeakMemory implements AutoCloseable {
 
@@ -30,14 +30,14 @@ final class PeakMemory implements AutoCloseable {
             return thread;
           });
 
-  /** Starts to watch. */
+  /** Starts sampling. */
   PeakMemory(PeftModel model) {
     gpu = model.base().device().isGpu();
     var unused =
         watch.scheduleWithFixedDelay(this::look, 0, gpu ? 1000 : 100, TimeUnit.MILLISECONDS);
   }
 
-  /** Mebibytes, or nothing where the system does not tell. */
+  /** The peak in mebibytes, or nothing if the system does not report it. */
   OptionalLong mebibytes() {
     look();
     return peak.get() < 0 ? OptionalLong.empty() : OptionalLong.of(peak.get());

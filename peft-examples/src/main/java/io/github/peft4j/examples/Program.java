@@ -8,10 +8,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The frame of a program: it shows help, and says a user's mistake in one line.
+ * The frame of a program. It shows help, and reports a user's mistake in one line.
  *
- * @param name to run it by
- * @param purpose in one sentence
+ * @param name the name to run it by
+ * @param purpose its purpose in one sentence
  * @param options one a line, as {@link Arguments} reads them, each with its meaning after two or
  *     more spaces
  */
@@ -19,7 +19,7 @@ record Program(String name, String purpose, String options) {
 
   private static final Logger LOG = LoggerFactory.getLogger(Program.class);
 
-  /** The exit code after a mistake in the arguments or in what they name. */
+  /** The exit code after a mistake in the arguments, or in a file that they name. */
   static final int MISTAKE = 2;
 
   /** Runs the program; ends the JVM with {@link #MISTAKE} if the user has made a mistake. */

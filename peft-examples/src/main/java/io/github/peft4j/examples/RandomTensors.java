@@ -16,8 +16,8 @@ import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /**
- * Weights that no file holds, made when asked for: matrices with a standard deviation of 0.02, as
- * transformers starts them, and ones for vectors, which are norms.
+ * Random weights, created on demand: matrices with a standard deviation of 0.02, as transformers
+ * initialises them, and ones for vectors, which are norms.
  */
 final class RandomTensors implements TensorSource {
 
@@ -54,7 +54,7 @@ final class RandomTensors implements TensorSource {
     }
     SplittableRandom random = new SplittableRandom(name.hashCode());
     for (int i = 0; i < values.length; i++) {
-      // Uniform, which is far quicker to draw than normal and as good for a measurement.
+      // Uniform numbers are much faster to draw than normal ones, and as good for a measurement.
       values[i] = HALF_WIDTH * (random.nextInt() * 0x1p-31f);
     }
     return values;

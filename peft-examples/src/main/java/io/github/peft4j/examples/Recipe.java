@@ -36,24 +36,24 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A method with settings that do well on a BERT classifier, and a training with them. The modules
- * are those of the model at hand ({@link ModelModules}). Its pooler and classifier are trained
- * along with every method that can name further modules.
+ * A method with settings that work well on a BERT classifier. The modules are those of the model
+ * ({@link ModelModules}). Its pooler and classifier are also trained, with every method that can
+ * name further modules.
  *
- * @param config of the method
- * @param learningRate the highest
+ * @param config the method's config
+ * @param learningRate the peak learning rate
  */
 record Recipe(PeftConfig config, double learningRate) {
 
   /** [CLS], [SEP], full stop, comma and question mark of BERT's vocabulary. */
   private static final int[] MARKS = {101, 102, 1012, 1010, 1029};
 
-  /** The recipe of a method for the modules of a model and a number of steps. */
+  /** Creates a recipe for the modules of a model and a number of steps. */
   private interface Maker {
     Recipe make(ModelModules modules, long steps);
   }
 
-  /** By the names that {@code --method} takes. */
+  /** The recipes by the names that {@code --method} takes. */
   private static final Map<String, Maker> RECIPES = new LinkedHashMap<>();
 
   static {
@@ -111,13 +111,13 @@ record Recipe(PeftConfig config, double learningRate) {
         .modulesToSave(saved(modules));
   }
 
-  /** Prunes from step 100 until 200 before the end; a short run, in proportion. */
+  /** Prunes from step 100 until 200 steps before the end, or in proportion in a short run. */
   private static AdaLoraConfig adaLora(ModelModules modules, long steps) {
     int before = steps > 350 ? 100 : (int) (steps / 8);
     return on(modules, AdaLoraConfig.ofRanks(12, 8).loraAlpha(16).tinit(before).tfinal(2 * before));
   }
 
-  /** On queries and values, with the model's head trained along. */
+  /** Adapts queries and values, and trains the model's head. */
   private static <C extends LinearConfig<C>> C on(ModelModules modules, C config) {
     TargetModules attention = TargetModules.of(attention(modules));
     return config.targets(config.targets().targetModules(attention).modulesToSave(saved(modules)));
@@ -143,9 +143,9 @@ record Recipe(PeftConfig config, double learningRate) {
   /**
    * The recipe of a method for a model.
    *
-   * @param model whose modules the method changes
-   * @param steps how many steps it is to be trained
-   * @throws IllegalArgumentException naming those there are
+   * @param model the model to adapt
+   * @param steps the number of training steps
+   * @throws IllegalArgumentException naming the known methods
    */
   static Recipe of(String method, TransformerModel model, long steps) {
     requireKnown(method);
@@ -155,7 +155,7 @@ record Recipe(PeftConfig config, double learningRate) {
   /**
    * Refuses a method without a recipe.
    *
-   * @throws IllegalArgumentException naming those there are
+   * @throws IllegalArgumentException naming the known methods
    */
   static void requireKnown(String method) {
     if (!RECIPES.containsKey(method)) {
@@ -164,12 +164,12 @@ record Recipe(PeftConfig config, double learningRate) {
     }
   }
 
-  /** The same with another learning rate. */
+  /** A copy with another learning rate. */
   Recipe withLearningRate(double rate) {
     return new Recipe(config, rate);
   }
 
-  /** A training of the model's active adapter, whose data is still to be given. */
+  /** A training of the model's active adapter, which still needs its data. */
   FineTuner training(PeftModel model) {
     return FineTuner.of(model)
         .batchSize(32)
@@ -179,7 +179,7 @@ record Recipe(PeftConfig config, double learningRate) {
         .clip(1.0);
   }
 
-  /** Rises from the first step on over 6 % of all steps, and falls to 0. */
+  /** A linear warm-up over 6 % of all steps, then a fall to 0. */
   private LearningRateSchedule schedule(long steps) {
     double warmup = 0.06 * steps;
     return step ->

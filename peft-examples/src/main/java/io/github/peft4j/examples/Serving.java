@@ -11,8 +11,8 @@ import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Rows a second that four threads compute with views of one model, and with one lock around each
- * call: what a service gains by not having the lock.
+ * Measures the rows a second of four threads with views of one model, and with one lock around each
+ * call: the gain of a service that needs no lock.
  */
 final class Serving {
 
@@ -23,10 +23,10 @@ final class Serving {
   private final double seconds;
 
   /**
-   * A service.
+   * Creates the measurement.
    *
-   * @param ids of one call (B, T)
-   * @param seconds that each way is measured
+   * @param ids input of one call (B, T)
+   * @param seconds duration of the measurement of each way
    */
   Serving(PeftModel model, long[][] ids, double seconds) {
     this.model = model;
@@ -34,7 +34,7 @@ final class Serving {
     this.seconds = seconds;
   }
 
-  /** Measures both ways in turns, and says so in one line of JSON. */
+  /** Measures both ways in turns, and returns one line of JSON. */
   String measure(String shape) {
     Object lock = new Object();
     TextModel view = model.using(PeftModel.DEFAULT);

@@ -10,12 +10,12 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Measures of a model of the Llama family, to be filled with random weights.
+ * The dimensions of a Llama model with random weights.
  *
  * @param hidden width of the hidden state
  * @param layers number of layers
- * @param heads attention heads
- * @param keyValueHeads heads of keys and values
+ * @param heads number of attention heads
+ * @param keyValueHeads number of key and value heads
  * @param intermediate width inside the feed-forward blocks
  * @param vocabulary number of tokens
  */
@@ -32,9 +32,9 @@ public record Shape(
   private static final int POSITIONS = 8192;
 
   /**
-   * A loader of a model: MiniLM as it is, or a Llama of random weights.
+   * A loader of MiniLM, or of a Llama with random weights.
    *
-   * @throws IllegalArgumentException naming the shapes there are
+   * @throws IllegalArgumentException naming the known shapes
    */
   static Peft.Loader loader(String name) {
     if (name.equals("minilm")) {

@@ -5,12 +5,15 @@ import io.github.peft4j.data.JsonLines;
 import io.github.peft4j.data.Table;
 import io.github.peft4j.data.Tsv;
 
-/** Reads tables by the ending of their name. */
+/** Reads tables in the format of the file's extension. */
 final class Tables {
 
   private Tables() {}
 
-  /** Reads {@code .jsonl}, {@code .csv} or {@code .tsv}, the last two with a line of names. */
+  /**
+   * Reads {@code .jsonl}, {@code .csv} or {@code .tsv}. The latter two must start with a line of
+   * column names.
+   */
   static Table read(String file) {
     String ending = file.substring(file.lastIndexOf('.') + 1);
     return switch (ending) {

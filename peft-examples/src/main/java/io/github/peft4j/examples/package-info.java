@@ -1,4 +1,4 @@
-/** Programs to run and to copy. */
+/** Example programs, to run and to copy from. */
 @NullMarked
 package io.github.peft4j.examples;
 

@@ -9,12 +9,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param inputIds the ids, padded (B, T)
  * @param attentionMask 1 for an id, 0 for padding (B, T)
- * @param tokenTypeIds which of two texts each id belongs to (B, T), or null
+ * @param tokenTypeIds the segment of each id, 0 or 1 (B, T), or null
  * @param labels (B, 1) for classes, (B, T) for a language model, (B, length of the longest target)
  *     for an encoder-decoder; padded with {@link EncodedExample#IGNORED}
- * @param alignment which of these it is
+ * @param alignment which of the three the labels are
  */
-@SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
+@SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record Batch(
     long[][] inputIds,
     long[][] attentionMask,
@@ -50,8 +50,8 @@ public record Batch(
   }
 
   /**
-   * The number of labels that count in the loss. A language model predicts each from the ids before
-   * it, so that its first label of a row never counts.
+   * The number of labels that count in the loss. A language model predicts each label from the ids
+   * before it, so the first label of a row never counts.
    *
    * @return the number of labels
    */

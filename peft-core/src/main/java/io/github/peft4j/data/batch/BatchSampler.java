@@ -10,13 +10,12 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Says which examples make up each batch of each epoch. The order is a function of the seed and the
- * epoch alone, on every machine: a run that goes on after an interruption takes the same batches by
- * asking for the rest of the epoch's list.
+ * Assigns examples to the batches of each epoch. The order depends only on the seed and the epoch,
+ * on every machine. A resumed run gets the same batches by asking for the rest of the epoch's list.
  */
 public final class BatchSampler {
 
-  // Lengths within a window differ little once it is sorted, and windows stay random.
+  // Lengths within a sorted window differ little, and the windows themselves stay random.
   private static final int WINDOW_IN_BATCHES = 50;
 
   private final int examples;
@@ -37,7 +36,7 @@ public final class BatchSampler {
   }
 
   /**
-   * Every epoch in the given order, for evaluation.
+   * A sampler that gives every epoch in the order of the data set, for evaluation.
    *
    * @param examples the number of examples
    * @param batchSize the number of examples in a batch; the last may have fewer
@@ -48,7 +47,7 @@ public final class BatchSampler {
   }
 
   /**
-   * Every epoch in a new random order.
+   * A sampler that gives every epoch in a new random order.
    *
    * @param examples the number of examples
    * @param batchSize the number of examples in a batch; the last may have fewer
@@ -60,8 +59,9 @@ public final class BatchSampler {
   }
 
   /**
-   * Batches of similar lengths, which need less padding: every epoch is shuffled, sorted by length
-   * within windows of fifty batches, cut into batches, and these are shuffled.
+   * A sampler whose batches have examples of similar length, for less padding. Every epoch is
+   * shuffled, sorted by length within windows of fifty batches, and cut into batches, which are
+   * shuffled in turn.
    *
    * @param lengths the length of each example, as {@link EncodedDataset#lengths}
    * @param batchSize the number of examples in a batch; one may have fewer
@@ -108,11 +108,11 @@ public final class BatchSampler {
   }
 
   /**
-   * The batches of an epoch that are still to come after some.
+   * The remaining batches of an epoch.
    *
    * @param epoch the epoch, from 0
-   * @param done the number of its batches to pass over
-   * @return the positions of the examples of each batch that is left
+   * @param done the number of its batches to skip
+   * @return the positions of the examples of each remaining batch
    */
   public List<int[]> epoch(int epoch, int done) {
     List<int[]> batches = epoch(epoch);

@@ -8,17 +8,17 @@ import java.util.Objects;
 import java.util.function.Function;
 
 /**
- * Makes a batch of examples, each padded to the longest of them.
+ * Makes a batch of examples, each padded to the length of the longest.
  *
- * @param padId the id that fills short rows
- * @param side where it is put
+ * @param padId the padding id
+ * @param side the side of the padding
  * @param multiple the length of a batch is rounded up to a multiple of this
  */
 public record Collator(long padId, Side side, int multiple) {
 
-  /** Where padding is put. */
+  /** The side of the padding. */
   public enum Side {
-    /** Before the ids: for generation, where new ids follow the last. */
+    /** Before the ids: for generation, which appends new ids. */
     LEFT,
     /** After the ids: for training. */
     RIGHT
@@ -27,9 +27,9 @@ public record Collator(long padId, Side side, int multiple) {
   /**
    * Checks the arguments.
    *
-   * @param padId the id that fills short rows
-   * @param side where it is put
-   * @param multiple the length of a batch is rounded up to a multiple of this
+   * @param padId the padding id
+   * @param side the side of the padding
+   * @param multiple the length of a batch is rounded up to a multiple of this, 1 or more
    */
   public Collator {
     if (multiple < 1) {
@@ -40,7 +40,7 @@ public record Collator(long padId, Side side, int multiple) {
   /**
    * Pads on the right to the longest example of a batch.
    *
-   * @param padId the id that fills short rows, as {@link Tokenizer#padId}
+   * @param padId the padding id, as {@link Tokenizer#padId}
    */
   public Collator(long padId) {
     this(padId, Side.RIGHT, 1);
@@ -49,7 +49,7 @@ public record Collator(long padId, Side side, int multiple) {
   /**
    * A collator that pads on another side.
    *
-   * @param side where to put the padding
+   * @param side the side of the padding
    * @return the collator
    */
   public Collator on(Side side) {
@@ -57,9 +57,9 @@ public record Collator(long padId, Side side, int multiple) {
   }
 
   /**
-   * A collator that rounds lengths up, since GPUs like multiples of eight.
+   * A collator that rounds lengths up, since GPUs are faster with multiples of eight.
    *
-   * @param multiple what the length of a batch is to be a multiple of
+   * @param multiple the number that the length of a batch is a multiple of, 1 or more
    * @return the collator
    */
   public Collator toMultipleOf(int multiple) {
@@ -84,7 +84,7 @@ public record Collator(long padId, Side side, int multiple) {
       }
     }
     int length = roundUp(longest(examples, EncodedExample::inputIds));
-    // A target is padded on the right always: a decoder starts at its first id.
+    // A target is always padded on the right: a decoder starts at its first id.
     int labelLength =
         alignment == Alignment.TOKEN ? length : longest(examples, EncodedExample::labels);
     Side labelSide = alignment == Alignment.TOKEN ? side : Side.RIGHT;

@@ -13,10 +13,11 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The examples of a data set as token ids, encoded once and kept in memory for every epoch.
+ * The examples of a data set as token ids. They are encoded once and kept in memory for every
+ * epoch.
  *
  * @param examples the encoded examples, in the order of the data set
- * @param leftOut the examples of the data set that are not among them
+ * @param leftOut the examples of the data set that were left out
  */
 public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
 
@@ -24,13 +25,13 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
    * Encoded examples.
    *
    * @param examples the encoded examples; copied
-   * @param leftOut the examples of the data set that are not among them
+   * @param leftOut the examples of the data set that were left out
    */
   public EncodedDataset {
     examples = List.copyOf(examples);
   }
 
-  /** Encoded examples of a data set of which nothing was left out. */
+  /** Encoded examples of a data set without omissions. */
   public EncodedDataset(List<EncodedExample> examples) {
     this(examples, LeftOut.NOTHING);
   }
@@ -38,8 +39,8 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
   /**
    * Examples that were left out because their answers were too long.
    *
-   * @param positions in the data set, from 0, in ascending order
-   * @param longest the tokens of the longest of them; 0 if there is none
+   * @param positions their positions in the data set, from 0, in ascending order
+   * @param longest the number of tokens of the longest of them; 0 if there are none
    */
   public record LeftOut(List<Integer> positions, int longest) {
 
@@ -98,11 +99,12 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
     return new EncodedDataset(kept, new LeftOut(skipped, longest));
   }
 
-  /** One example, or the tokens that the one left out would need. */
+  /** One encoded example, or the number of tokens that an omitted one would need. */
   private record Encoded(@Nullable EncodedExample example, int needed) {}
 
   /**
-   * What another thread throws, Java's pool throws as a copy that has the original as its cause.
+   * Unwraps an exception of another thread: Java's pool throws a copy that has the original as its
+   * cause.
    */
   private static RuntimeException asThrown(RuntimeException e) {
     return e.getCause() instanceof RuntimeException cause && cause.toString().equals(e.getMessage())
@@ -148,12 +150,15 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
     return position;
   }
 
-  /** How many examples lost tokens because they were too long. */
+  /** The number of examples that lost tokens because they were too long. */
   public int cutExamples() {
     return (int) examples.stream().filter(example -> example.cut().tokens() > 0).count();
   }
 
-  /** The tokens of the longest example, with those that it lost; an answer of its own apart. */
+  /**
+   * The number of tokens of the longest example, before it was cut. A separate target does not
+   * count.
+   */
   public int longest() {
     return examples.stream()
         .mapToInt(
@@ -177,7 +182,7 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
   }
 
   /**
-   * The examples at some positions, as a {@link BatchSampler} names them.
+   * The examples at some positions, as a {@link BatchSampler} gives them.
    *
    * @param indices the positions, from 0
    * @return the examples in the order of the positions
@@ -196,7 +201,7 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
   }
 
   /**
-   * The number of ids in all.
+   * The total number of ids.
    *
    * @return the sum of the lengths
    */

@@ -4,31 +4,30 @@ import io.github.peft4j.data.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An example as token ids. The arrays are shared, not copied: they are not to be changed.
+ * An example as token ids. The arrays are shared, not copied: do not change them.
  *
  * @param inputIds the ids that the model reads
- * @param tokenTypeIds which of two texts each id belongs to, or null where the model has no use for
- *     it
- * @param labels what is to be learned; its meaning is that of {@code alignment}
- * @param alignment how the labels go with the ids
- * @param cut how many tokens the example lost because it was too long
+ * @param tokenTypeIds the segment of each id, 0 or 1, or null if the model has no segments
+ * @param labels the values to learn; {@code alignment} defines their meaning
+ * @param alignment how the labels correspond to the ids
+ * @param cut the number of tokens that the example lost because it was too long
  */
-@SuppressWarnings("ArrayRecordComponent") // Tensors are made of them; nobody compares them.
+@SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record EncodedExample(
     long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment, Cut cut) {
 
-  /** The label that counts for nothing in the loss, as in PyTorch's cross entropy. */
+  /** The label that is ignored in the loss, as in PyTorch's cross entropy. */
   public static final long IGNORED = -100;
 
   /**
-   * Tokens that an example lost.
+   * The number of tokens that an example lost.
    *
-   * @param input of the text that is read, from 0 on
-   * @param answer of the text that is to be written, from 0 on
+   * @param input tokens of the text to read, 0 or more
+   * @param answer tokens of the text to write, 0 or more
    */
   public record Cut(int input, int answer) {
 
-    /** Nothing was lost. */
+    /** No tokens were lost. */
     public static final Cut NONE = new Cut(0, 0);
 
     /** The number of tokens that were lost. */
@@ -37,13 +36,13 @@ public record EncodedExample(
     }
   }
 
-  /** How labels go with ids. */
+  /** How labels correspond to ids. */
   public enum Alignment {
     /** One label for the whole text: a class. */
     TEXT,
-    /** One label for each id: a language model's are the ids themselves, not shifted. */
+    /** One label for each id. Those of a language model are the ids themselves, not shifted. */
     TOKEN,
-    /** The labels are a text of their own: what the decoder of an encoder-decoder is to write. */
+    /** The labels are a separate text that the decoder of an encoder-decoder has to write. */
     TARGET
   }
 
@@ -51,10 +50,10 @@ public record EncodedExample(
    * Checks that the lengths agree.
    *
    * @param inputIds the ids that the model reads
-   * @param tokenTypeIds which of two texts each id belongs to, or null
-   * @param labels what is to be learned
-   * @param alignment how the labels go with the ids
-   * @param cut how many tokens the example lost
+   * @param tokenTypeIds the segment of each id, 0 or 1, or null
+   * @param labels the values to learn
+   * @param alignment how the labels correspond to the ids
+   * @param cut the number of tokens that the example lost
    */
   public EncodedExample {
     if (inputIds.length == 0) {
@@ -79,14 +78,14 @@ public record EncodedExample(
     this(inputIds, tokenTypeIds, labels, alignment, Cut.NONE);
   }
 
-  /** The same example with a note of the tokens that it lost. */
+  /** The same example, with the number of tokens that it lost. */
   EncodedExample cutBy(int input, int answer) {
     Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
     return new EncodedExample(inputIds, tokenTypeIds, labels, alignment, lost);
   }
 
   /**
-   * A text of one class.
+   * A text with one class.
    *
    * @param inputIds the ids
    * @param label the id of the class
@@ -111,7 +110,7 @@ public record EncodedExample(
    * A text to read and a text to write.
    *
    * @param inputIds the ids that the encoder reads
-   * @param target the ids that the decoder is to write
+   * @param target the ids that the decoder has to write
    * @return the example
    */
   public static EncodedExample ofTarget(long[] inputIds, long[] target) {

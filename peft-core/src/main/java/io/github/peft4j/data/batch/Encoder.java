@@ -9,9 +9,9 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 
 /**
- * Turns an example into token ids. May be called by many threads at once.
+ * Turns an example into token ids. Safe for use by many threads.
  *
- * @param <E> the kind of example
+ * @param <E> the type of the examples
  */
 @FunctionalInterface
 public interface Encoder<E extends Example> {
@@ -20,18 +20,19 @@ public interface Encoder<E extends Example> {
    * The ids and labels of an example.
    *
    * @param example the example
-   * @return its ids
+   * @return its ids and labels
    * @throws DataException if the example cannot be encoded
    */
   EncodedExample encode(E example);
 
   /**
-   * For classification: the text, or the pair, with its special tokens; the label's id. What is too
-   * long loses tokens at the end, the longer text of a pair first; special tokens stay.
+   * An encoder for classification. The ids are those of the text or the pair, with special tokens.
+   * The label is the class's id. Examples that are too long lose tokens at the end, the longer text
+   * of a pair first; special tokens stay.
    *
    * @param tokenizer the tokenizer
    * @param labels the classes
-   * @param maxLength the most ids that an example may have
+   * @param maxLength the most ids of an example
    * @return the encoder
    */
   static Encoder<ClassificationExample> classification(
@@ -40,29 +41,30 @@ public interface Encoder<E extends Example> {
   }
 
   /**
-   * For a decoder that answers prompts: the prompt's ids, the answer's ids and the end-of-text id.
-   * Prompt and answer are tokenized each by itself, so that generation sees the same prompt; a
-   * blank that is to stand between them has to be in one of them. The prompt's labels are {@link
-   * EncodedExample#IGNORED}.
+   * An encoder for a decoder that answers prompts. The ids are those of the prompt, those of the
+   * answer, and the end-of-text id. Prompt and answer are tokenized separately, so that generation
+   * sees the same prompt. A blank between them must be part of one of them. The labels of the
+   * prompt are {@link EncodedExample#IGNORED}.
    *
-   * <p>What is too long loses tokens at the start of the prompt, save its beginning-of-text token.
-   * The answer is never cut: half an answer would teach the model to stop in the middle.
+   * <p>Examples that are too long lose tokens at the start of the prompt, after its
+   * beginning-of-text token. The answer is never cut, because a cut answer would teach the model to
+   * stop in the middle.
    *
    * @param tokenizer the tokenizer
-   * @param maxLength the most ids that an example may have
-   * @return the encoder, which throws {@link DataException} if an answer alone is too long
+   * @param maxLength the most ids of an example
+   * @return the encoder, which throws {@link DataException} if the answer alone is too long
    */
   static Encoder<PromptExample> prompt(Tokenizer tokenizer, int maxLength) {
     return new PromptExampleEncoder(tokenizer, maxLength);
   }
 
   /**
-   * For an encoder-decoder that answers prompts: the prompt's ids are read, the answer's written.
-   * Either, if too long, loses tokens at its end; special tokens stay.
+   * An encoder for an encoder-decoder that answers prompts. The model reads the prompt's ids and
+   * writes the answer's. Either loses tokens at its end if it is too long; special tokens stay.
    *
    * @param tokenizer the tokenizer
-   * @param maxLength the most ids that a prompt may have
-   * @param maxAnswerLength the most ids that an answer may have
+   * @param maxLength the most ids of a prompt
+   * @param maxAnswerLength the most ids of an answer
    * @return the encoder
    */
   static Encoder<PromptExample> sequenceToSequence(
@@ -71,11 +73,11 @@ public interface Encoder<E extends Example> {
   }
 
   /**
-   * For plain language modelling: the text's ids and the end-of-text id, each of them a label too.
-   * What is too long loses tokens at its end.
+   * An encoder for language modelling. The ids are those of the text and the end-of-text id, and
+   * all are also labels. Texts that are too long lose tokens at their end.
    *
    * @param tokenizer the tokenizer
-   * @param maxLength the most ids that an example may have
+   * @param maxLength the most ids of an example
    * @return the encoder
    */
   static Encoder<TextExample> text(Tokenizer tokenizer, int maxLength) {

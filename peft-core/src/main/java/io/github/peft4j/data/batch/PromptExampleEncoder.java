@@ -29,7 +29,8 @@ record PromptExampleEncoder(Tokenizer tokenizer, int maxLength) implements Encod
 
   private long[] cut(long[] prompt, int answerLength) {
     int room = maxLength - answerLength;
-    // Nothing predicts the first id of a row: at least one of the prompt has to stay before it.
+    // Nothing predicts the first id of a row, so at least one id of the prompt must come before the
+    // answer.
     if (room < Math.min(1, prompt.length)) {
       throw new AnswerTooLongException(
           ("the answer has %d tokens with the end of text, but maxLength is %d."

@@ -2,12 +2,12 @@ package io.github.peft4j.data.tokenizer;
 
 import java.util.Arrays;
 
-/** Small operations on ids. */
+/** Helpers for arrays of ids. */
 public final class Ids {
 
   private Ids() {}
 
-  /** The ids with the end-of-text id at their end, if the tokenizer has one. */
+  /** The ids, followed by the end-of-text id if the tokenizer has one. */
   public static long[] closed(long[] ids, Tokenizer tokenizer) {
     if (tokenizer.eosId().isEmpty() || endsText(ids, tokenizer)) {
       return ids;
@@ -15,7 +15,10 @@ public final class Ids {
     return concat(ids, new long[] {tokenizer.eosId().getAsLong()});
   }
 
-  /** The ids without the end-of-text id that some tokenizers add: there is more to come. */
+  /**
+   * The ids without a final end-of-text id, which some tokenizers add, so that the text can be
+   * continued.
+   */
   public static long[] open(long[] ids, Tokenizer tokenizer) {
     return endsText(ids, tokenizer) && ids.length > 1 ? Arrays.copyOf(ids, ids.length - 1) : ids;
   }

@@ -18,10 +18,10 @@ import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The special tokens, from the files around a tokenizer.json and from itself. */
+/** The special tokens of a tokenizer, from its tokenizer.json and the files next to it. */
 final class SpecialTokens {
 
-  /** What a token is for. */
+  /** The role of a special token. */
   enum Role {
     PAD,
     EOS,
@@ -62,13 +62,16 @@ final class SpecialTokens {
                   role.customaryNames().stream().map(vocabulary::addedId))
               .flatMap(ids -> ids);
       candidates
-          .filter(id -> id != null && id < vocabulary.size()) // configs name ids beyond it
+          .filter(
+              id ->
+                  id != null
+                      && id < vocabulary.size()) // some configs name ids beyond the vocabulary
           .findFirst()
           .ifPresent(id -> ids.put(role, id));
     }
   }
 
-  /** Reads the bytes of a tokenizer.json and, if they are of a file, what lies beside it. */
+  /** Reads the content of a tokenizer.json and, if it comes from a file, the files next to it. */
   static SpecialTokens read(byte[] json, @Nullable Path file) {
     List<JsonObject> names =
         List.of(beside(file, "special_tokens_map.json"), beside(file, "tokenizer_config.json"));
@@ -96,7 +99,7 @@ final class SpecialTokens {
     }
   }
 
-  /** A token is given as its text or as an object with its text as "content". */
+  /** The text of a token, which is given as a string or as an object with the text as "content". */
   private static @Nullable String content(@Nullable JsonElement token) {
     if (token instanceof JsonObject object) {
       return content(object.get("content"));
@@ -104,7 +107,7 @@ final class SpecialTokens {
     return token instanceof JsonPrimitive text ? text.getAsString() : null;
   }
 
-  /** An id is given as a number or, where there are several, as an array: the first counts. */
+  /** The id in a config, which is given as a number or as an array, of which the first counts. */
   private static @Nullable Long id(@Nullable JsonElement id) {
     if (id instanceof JsonArray several) {
       return several.isEmpty() ? null : id(several.get(0));

@@ -25,31 +25,31 @@ import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns text into token ids and back, as a Hugging Face {@code tokenizer.json} says.
+ * Turns text into token ids and back, as defined by a Hugging Face {@code tokenizer.json}.
  *
- * <p>It never truncates or pads, even where the {@code tokenizer.json} asks for it: the {@link
- * Encoder} truncates, the {@link Collator} pads.
+ * <p>It never truncates or pads, even if the {@code tokenizer.json} asks for it: the {@link
+ * Encoder} truncates, and the {@link Collator} pads.
  *
- * <p>Which ids are special is read, in this order, from {@code special_tokens_map.json} and {@code
- * tokenizer_config.json}, then {@code config.json}, then the padding that {@code tokenizer.json}
- * asks for, then customary names such as {@code [PAD]} among its added tokens.
+ * <p>The special tokens are taken, in this order, from {@code special_tokens_map.json} and {@code
+ * tokenizer_config.json}, then {@code config.json}, then the padding in {@code tokenizer.json},
+ * then customary names such as {@code [PAD]} among its added tokens.
  *
- * <p>Safe for use by many threads. {@link #close} waits for the calls under way.
+ * <p>Safe for use by many threads. {@link #close} waits for the calls in progress.
  */
 public final class Tokenizer implements AutoCloseable {
 
   static {
-    // DJL reports its use to AWS unless told not to; that is for the application to decide.
+    // DJL reports its use to AWS by default. That is for the application to decide.
     if (System.getProperty("OPT_OUT_TRACKING") == null) {
       System.setProperty("OPT_OUT_TRACKING", "true");
     }
   }
 
   /**
-   * The part of DJL's {@code Encoding} that is needed. DJL's holds every token's text and place
-   * too, and fetching these takes as long as tokenizing.
+   * The fields of DJL's {@code Encoding} that peft4j needs. DJL's also has the text and offsets of
+   * every token, which take as long to fetch as the tokenizing itself.
    */
-  @SuppressWarnings("ArrayRecordComponent") // Read once.
+  @SuppressWarnings("ArrayRecordComponent") // The arrays are read once; nobody compares them.
   public record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
 
   private static final String TOKENIZER = "tokenizer.json";
@@ -75,7 +75,7 @@ public final class Tokenizer implements AutoCloseable {
     }
     this.special = special;
     this.file = file;
-    this.json = file == null ? json : null; // a file can be read again
+    this.json = file == null ? json : null; // without a file, the bytes are kept for json()
   }
 
   /**
@@ -120,9 +120,9 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Loads a tokenizer from a stream, as of a resource on the class path.
+   * Loads a tokenizer from a stream, such as a resource on the class path.
    *
-   * @param tokenizerJson what a {@code tokenizer.json} holds; read to its end, not closed
+   * @param tokenizerJson the content of a {@code tokenizer.json}; read to its end, not closed
    * @return the tokenizer
    */
   public static Tokenizer load(InputStream tokenizerJson) {
@@ -135,7 +135,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Where it was loaded from: its tokenizer.json and what lies beside it.
+   * The folder of the tokenizer.json that it was loaded from.
    *
    * @return the folder, or nothing if it came from a stream
    */
@@ -144,7 +144,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The tokenizer.json that it was made of.
+   * The content of the tokenizer.json that it was loaded from.
    *
    * @return its bytes
    */
@@ -160,10 +160,11 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * Refuses texts with tokens that a model does not know, for whose table of vectors they are too
-   * many. Special tokens among them count as absent.
+   * Limits the tokenizer to the ids that a model's embedding has. Texts with other tokens are
+   * refused. Special tokens with other ids count as absent.
    *
-   * @param tokens how many tokens the model knows, those with the first ids
+   * @param tokens number of ids in the embedding, above 0; the ids from 0 to {@code tokens} - 1 are
+   *     allowed
    */
   public void limitTo(int tokens) {
     known = tokens;
@@ -174,7 +175,7 @@ public final class Tokenizer implements AutoCloseable {
    *
    * @param text the text
    * @return its ids
-   * @throws DataException if the model does not know a token of it: see {@link #limitTo}
+   * @throws DataException if the model's embedding lacks one of the tokens: see {@link #limitTo}
    */
   public long[] encode(String text) {
     return encode(text, true);
@@ -201,8 +202,8 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The ids of a text that is to be continued: with the special tokens before it, but without the
-   * end-of-text token that some tokenizers add.
+   * The ids of a text to be continued. The special tokens before it are included, an end-of-text
+   * token after it is not.
    *
    * @param text the text
    * @return its ids
@@ -270,7 +271,7 @@ public final class Tokenizer implements AutoCloseable {
   /**
    * The text of some ids.
    *
-   * @param ids the ids, from 0 on; those that the vocabulary lacks give no text
+   * @param ids the ids, 0 or more; ids that the vocabulary lacks give no text
    * @param skipSpecialTokens whether to leave special tokens out
    * @return the text
    */
@@ -279,7 +280,7 @@ public final class Tokenizer implements AutoCloseable {
     return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
   }
 
-  // Null would take the JVM down.
+  // Null would crash the JVM.
   private static void requireText(String text) {
     if (text == null) {
       throw new IllegalArgumentException("the text is null; expected a text, which may be empty");
@@ -300,7 +301,7 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  // A call into a tokenizer already freed would take the JVM down.
+  // A call into a freed tokenizer would crash the JVM.
   private <T> T guarded(LongFunction<T> call) {
     Lock reading = lock.readLock();
     reading.lock();
@@ -315,7 +316,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The size of the vocabulary: the largest id and one. A model's embedding may be larger.
+   * The size of the vocabulary: the largest id + 1. A model's embedding may be larger.
    *
    * @return the size
    */
@@ -324,8 +325,8 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The size of the vocabulary that the tokenizer was trained with: the largest id and one, without
-   * the tokens that were added later.
+   * The size of the vocabulary that the tokenizer was trained with: the largest id + 1, without
+   * tokens that were added later.
    *
    * @return the size
    */
@@ -334,8 +335,8 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The id that fills short rows of a batch: the padding token's, or else the end-of-text token's,
-   * or else 0. What stands there is masked, so that any id will do.
+   * The padding id: that of the padding token, else that of the end-of-text token, else 0. Padding
+   * is masked, so any id is valid.
    *
    * @return the id
    */
@@ -362,7 +363,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The token whose hidden state stands for the whole text, as BERT's {@code [CLS]}.
+   * The token whose hidden state represents the whole text, such as BERT's {@code [CLS]}.
    *
    * @return its id, if there is one
    */
@@ -371,7 +372,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The token between and after texts, as BERT's {@code [SEP]}.
+   * The token between and after texts, such as BERT's {@code [SEP]}.
    *
    * @return its id, if there is one
    */
@@ -380,7 +381,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The token that hides a word in masked language modelling.
+   * The token that masks a word in masked language modelling.
    *
    * @return its id, if there is one
    */
@@ -389,7 +390,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The token for what the vocabulary lacks.
+   * The token for words that the vocabulary lacks.
    *
    * @return its id, if there is one
    */

@@ -3,12 +3,15 @@ package io.github.peft4j.data.tokenizer;
 import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
 import java.util.stream.IntStream;
 
-/** Cuts what is too long the way Hugging Face's "longest_first" does. */
+/** Truncates as Hugging Face's "longest_first" does. */
 public final class Truncation {
 
   private Truncation() {}
 
-  /** The positions that stay: every special token, and of each text as many of the first as fit. */
+  /**
+   * The positions that are kept: every special token, and as many of each text's first tokens as
+   * fit.
+   */
   public static int[] kept(Encoding encoding, int maxLength) {
     int length = encoding.ids().length;
     if (length <= maxLength) {
@@ -28,7 +31,7 @@ public final class Truncation {
         .toArray();
   }
 
-  /** How many tokens each of two texts keeps if the longer is cut first. */
+  /** The number of tokens that each of two texts keeps, if the longer is cut first. */
   public static int[] share(int first, int second, int room) {
     if (room < 0) {
       throw new IllegalArgumentException(

@@ -14,8 +14,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What DJL does not tell of a tokenizer.json: its size and the ids of some tokens. The file is
- * streamed, for it may have a quarter of a million tokens.
+ * The parts of a tokenizer.json that DJL does not expose: the vocabulary's size and the ids of some
+ * tokens. The file is streamed, because it may have a quarter of a million tokens.
  */
 final class Vocabulary {
 
@@ -30,7 +30,7 @@ final class Vocabulary {
     this.wanted = Set.copyOf(wanted);
   }
 
-  /** Reads the added tokens, and those of the others that are wanted. */
+  /** Reads the added tokens, and those of the other tokens that are wanted. */
   static Vocabulary read(byte[] json, Collection<String> wanted, String source) {
     Vocabulary vocabulary = new Vocabulary(wanted);
     try (JsonReader reader =
@@ -44,7 +44,7 @@ final class Vocabulary {
     return vocabulary;
   }
 
-  /** The id of a token that was wanted or added. */
+  /** The id of an added or wanted token. */
   @Nullable Long id(@Nullable String token) {
     Long id = addedId(token);
     return id != null ? id : found.get(token);
@@ -54,7 +54,7 @@ final class Vocabulary {
     return added.get(token);
   }
 
-  /** The id with which the file itself asks to pad. */
+  /** The padding id in the file's own padding settings. */
   @Nullable Long padId() {
     return padId;
   }
@@ -63,7 +63,7 @@ final class Vocabulary {
     return Math.toIntExact(largest + 1);
   }
 
-  /** The size without the tokens that were added. */
+  /** The size of the vocabulary without added tokens. */
   int modelSize() {
     return Math.toIntExact(largestOfModel + 1);
   }

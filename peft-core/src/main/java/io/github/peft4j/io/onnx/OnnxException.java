@@ -2,7 +2,7 @@ package io.github.peft4j.io.onnx;
 
 import org.jspecify.annotations.Nullable;
 
-/** A file is no ONNX model, or is damaged, or holds no weights that can be recognised. */
+/** A file is not an ONNX model, is damaged, or has no weights that can be recognised. */
 public final class OnnxException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

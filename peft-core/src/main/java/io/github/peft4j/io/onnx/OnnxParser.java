@@ -49,7 +49,7 @@ final class OnnxParser {
   /**
    * Reads a graph.
    *
-   * @param file what error messages call it
+   * @param file name of the file in error messages
    * @throws OnnxException if it is malformed
    */
   static OnnxGraph parse(String file, ByteBuffer bytes) {
@@ -59,7 +59,7 @@ final class OnnxParser {
   private OnnxGraph model() {
     boolean[] found = {false};
     try {
-      // Without a limit, protobuf takes a message cut off by the end of a map for a complete one.
+      // Without a limit, protobuf treats a message that is cut off at the end of a map as complete.
       in.pushLimit(bytes.limit());
       fields(
           tag -> {
@@ -188,7 +188,7 @@ final class OnnxParser {
       dims.add(value);
     }
 
-    /** Takes a run of bytes, or one number that stands alone, as writers may do. */
+    /** Reads a run of bytes, or a single number, which writers may use instead. */
     private void data(int tag, int aloneType) throws IOException {
       if (WireFormat.getTagWireType(tag) != WireFormat.WIRETYPE_LENGTH_DELIMITED) {
         expect(tag, aloneType);
@@ -226,7 +226,9 @@ final class OnnxParser {
       return copy;
     }
 
-    /** Why the values cannot be had, or null: no error as long as nobody wants them. */
+    /**
+     * Why the values cannot be read, or null. This is only an error when the values are requested.
+     */
     @Nullable String problem() {
       if (elsewhere != null) {
         return "its values lie " + elsewhere;
@@ -275,7 +277,7 @@ final class OnnxParser {
         });
   }
 
-  /** Reads the field of a tag, or returns false to have it skipped. */
+  /** Reads the field of a tag, or returns false to skip it. */
   private interface FieldReader {
     boolean read(int tag) throws IOException;
   }

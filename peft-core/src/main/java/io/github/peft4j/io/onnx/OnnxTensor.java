@@ -8,6 +8,6 @@ import java.nio.ByteBuffer;
  *
  * @param info its name in the graph, type and shape
  * @param bytes its values, little-endian and row-major
- * @param offset where in the file the bytes lie, or -1 if they had to be put together
+ * @param offset the position of the bytes in the file, or -1 if they are not contiguous there
  */
 record OnnxTensor(TensorInfo info, ByteBuffer bytes, int offset) {}

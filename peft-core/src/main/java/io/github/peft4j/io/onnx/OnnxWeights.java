@@ -155,8 +155,8 @@ public final class OnnxWeights implements TensorSource {
   public void close() {}
 
   /**
-   * Returns the number of attention heads, which no weight tells, out of the graph: keys are
-   * reshaped to [batch, length, heads, head size], whose last two are constants.
+   * Returns the number of attention heads. The weights do not show it, so it is read from the
+   * graph: keys are reshaped to [batch, length, heads, head size], whose last two are constants.
    */
   public OptionalInt attentionHeads() {
     Map<String, Long> constants = new LinkedHashMap<>();
@@ -176,10 +176,10 @@ public final class OnnxWeights implements TensorSource {
   }
 
   /**
-   * Returns what the model's {@code config.json} would say, with the number of attention heads
-   * found in the graph.
+   * Returns the content of the model's {@code config.json}, with the number of attention heads from
+   * the graph.
    *
-   * @throws OnnxException if it is not to be found there
+   * @throws OnnxException if the graph does not show it
    */
   public Map<String, Object> bertConfig() {
     return bertConfig(
@@ -192,12 +192,13 @@ public final class OnnxWeights implements TensorSource {
   }
 
   /**
-   * Returns what the model's {@code config.json} would say, as far as shapes tell, and BERT's own
-   * values for the rest. Keys are Hugging Face's {@code BertConfig}'s, values JSON's.
+   * Returns the content of the model's {@code config.json}: sizes from the shapes of the weights,
+   * and BERT's own values for the rest. Keys are those of Hugging Face's {@code BertConfig}, values
+   * those of JSON.
    *
    * @param attentionHeads the number of attention heads, 12 for MiniLM
    * @throws IllegalArgumentException if the hidden size is not a multiple of it
-   * @throws OnnxException if a weight that tells a size is missing
+   * @throws OnnxException if a weight whose shape is needed is missing
    */
   public Map<String, Object> bertConfig(int attentionHeads) {
     long hidden = dim(WORD_EMBEDDINGS, 1);
@@ -270,7 +271,7 @@ public final class OnnxWeights implements TensorSource {
     return weight.tensor().bytes().duplicate().order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  /** Hands out [out, in] of what lies as [in, out], a block of rows at a time. */
+  /** Passes a weight that is stored as [in, out] on as [out, in], a block of rows at a time. */
   private static void transpose(Weight weight, Consumer<ByteBuffer> sink) {
     int out = (int) weight.info().shape()[0];
     int in = (int) weight.info().shape()[1];

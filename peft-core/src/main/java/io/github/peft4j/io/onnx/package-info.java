@@ -1,4 +1,4 @@
-/** Weights out of ONNX files. */
+/** Weights from ONNX files. */
 @Internal
 @NullMarked
 package io.github.peft4j.io.onnx;

@@ -5,11 +5,11 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 
-/** Random access to bytes, wherever they lie. */
+/** Random access to bytes in a file or in memory. */
 interface Bytes extends Closeable {
   long size() throws IOException;
 
-  /** Returns read-only bytes which must lie within the size. */
+  /** Returns read-only bytes. They must lie within the size. */
   ByteBuffer slice(long offset, int length) throws IOException;
 
   static Bytes of(FileChannel file) {

@@ -119,7 +119,7 @@ record Header(Map<String, String> metadata, Map<String, Entry> entries, long dat
     }
   }
 
-  /** The format wants the data covered from begin to end, without gap or overlap. */
+  /** Checks that the tensors cover the data without gaps or overlaps, as the format requires. */
   private static Map<String, Entry> checkLayout(String file, List<Entry> entries, long length) {
     entries.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
     Map<String, Entry> byName = new LinkedHashMap<>();
@@ -182,7 +182,7 @@ record Header(Map<String, String> metadata, Map<String, Entry> entries, long dat
     return new SafetensorsException("%s: %s; %s".formatted(file, format.formatted(args), BROKEN));
   }
 
-  /** Lays tensors out one after the other, in the given order. */
+  /** Places tensors one after the other, in the given order. */
   static Header of(Map<String, String> metadata, List<TensorInfo> tensors) {
     Map<String, Entry> entries = new LinkedHashMap<>();
     long at = 0;
@@ -194,7 +194,9 @@ record Header(Map<String, String> metadata, Map<String, Entry> entries, long dat
     return new Header(metadata, entries, 0);
   }
 
-  /** Returns length and JSON as they stand in a file, padded with spaces to 8 bytes. */
+  /**
+   * Returns the length and the JSON as they are stored in a file, padded with spaces to 8 bytes.
+   */
   ByteBuffer encode() {
     byte[] json = json().getBytes(StandardCharsets.UTF_8);
     int length = Math.addExact(json.length, 7) & ~7;

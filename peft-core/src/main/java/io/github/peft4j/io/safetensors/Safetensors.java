@@ -7,7 +7,7 @@ import java.util.Map;
 
 /**
  * The tensors of a safetensors file, or of a folder of them. Opening reads the header and checks it
- * in full, as Hugging Face's reader does; data is memory-mapped when asked for.
+ * completely, as Hugging Face's reader does. Data is memory-mapped on demand.
  */
 public interface Safetensors extends TensorSource {
 
@@ -25,9 +25,9 @@ public interface Safetensors extends TensorSource {
   }
 
   /**
-   * Opens what lies in memory, for example a resource of a jar. There is nothing to close.
+   * Opens content in memory, for example a resource of a jar. There is nothing to close.
    *
-   * @param label what error messages call it
+   * @param label name of the content in error messages
    * @param bytes the content, from position to limit; not copied
    * @throws SafetensorsException if the content is malformed
    */

@@ -3,8 +3,8 @@ package io.github.peft4j.io.safetensors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A safetensors file, or the index of several, is malformed. The message says which file, where in
- * it, what was found and what was expected, and what to do.
+ * A safetensors file, or the index of several, is malformed. The message names the file, the place,
+ * the value found, the value expected and the remedy.
  */
 public final class SafetensorsException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;

@@ -71,7 +71,7 @@ final class SafetensorsFolder implements Safetensors {
         });
   }
 
-  /** Names all shards that are missing, if it is more than one. */
+  /** Names all missing shards, if there is more than one. */
   private void requireShards(Path index, Map<String, String> weightMap) {
     Set<String> files = new TreeSet<>(weightMap.values());
     Set<String> missing = new TreeSet<>(files);
@@ -112,7 +112,9 @@ final class SafetensorsFolder implements Safetensors {
     }
   }
 
-  /** A shard is a plain name: whoever wrote the index does not choose where we read. */
+  /**
+   * A shard must be a plain file name, so that the index cannot refer to files outside the folder.
+   */
   private SafetensorsFile openShard(Path index, String tensor, String file) {
     if (!isName(file)) {
       throw new SafetensorsException(

@@ -39,16 +39,16 @@ public final class SafetensorsWriter {
   private final Map<String, String> metadata = new LinkedHashMap<>();
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
-  /** Where the bytes of a tensor come from, when they are written. */
+  /** The source of a tensor's bytes, read when the file is written. */
   @FunctionalInterface
   public interface Data {
-    /** Hands out the bytes, little-endian and row-major, in order, in as many buffers as suits. */
+    /** Passes the bytes, little-endian and row-major, in order, in any number of buffers. */
     void read(Consumer<ByteBuffer> sink);
   }
 
   private record Tensor(TensorInfo info, Data data) {}
 
-  /** Sets a key-value pair of the header. Readers written in Python want {@code format=pt}. */
+  /** Sets a key-value pair of the header. Python readers require {@code format=pt}. */
   public SafetensorsWriter metadata(String key, String value) {
     metadata.put(requireUnicode(key), requireUnicode(value));
     return this;
@@ -61,9 +61,9 @@ public final class SafetensorsWriter {
   }
 
   /**
-   * Adds a tensor whose bytes are fetched only when they are written.
+   * Adds a tensor whose bytes are only read when the file is written.
    *
-   * @throws IllegalArgumentException if there is a tensor of that name already
+   * @throws IllegalArgumentException if there already is a tensor of that name
    */
   public SafetensorsWriter add(TensorInfo info, Data data) {
     requireUnicode(info.name());
@@ -79,8 +79,8 @@ public final class SafetensorsWriter {
   /**
    * Adds an {@link DType#F32} tensor.
    *
-   * @throws IllegalArgumentException if there is a tensor of that name already, or the shape does
-   *     not have as many elements as there are values
+   * @throws IllegalArgumentException if there already is a tensor of that name, or if the number of
+   *     values is not that of the shape
    */
   public SafetensorsWriter add(String name, long[] shape, float... values) {
     TensorInfo info = new TensorInfo(name, DType.F32, shape);
@@ -92,7 +92,7 @@ public final class SafetensorsWriter {
     return add(info, sink -> encode(values, sink));
   }
 
-  /** Adds all tensors of a source, which must stay open until they are written. */
+  /** Adds all tensors of a source, which must stay open until the file is written. */
   public SafetensorsWriter addAll(TensorSource source) {
     source.names().forEach(name -> add(source.info(name), sink -> source.read(name, sink)));
     return this;
@@ -108,7 +108,7 @@ public final class SafetensorsWriter {
     AtomicFiles.writeChannel(file, content());
   }
 
-  /** The file's bytes, for whoever writes it together with others. */
+  /** The file's bytes, for writing it together with other files. */
   public AtomicFiles.Content<WritableByteChannel> content() {
     List<TensorInfo> ordered = tensors.values().stream().map(Tensor::info).sorted(ORDER).toList();
     ByteBuffer header = Header.of(metadata, ordered).encode();
@@ -149,7 +149,7 @@ public final class SafetensorsWriter {
     }
   }
 
-  /** Carries a failure to write through a consumer, apart from what reading may throw. */
+  /** Carries a write failure through a consumer, to keep it apart from exceptions of reading. */
   private static final class Failure extends RuntimeException {
     private static final long serialVersionUID = 1L;
     final transient IOException io;

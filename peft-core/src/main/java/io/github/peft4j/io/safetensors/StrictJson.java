@@ -17,8 +17,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads JSON that nobody vouches for: duplicate keys, stray types, broken UTF-8 and deep nesting
- * are errors, which Gson's object model would hide or die of.
+ * Reads untrusted JSON. Duplicate keys, unexpected types, broken UTF-8 and deep nesting are errors.
+ * Gson's object model would accept some of them, and crash on others.
  */
 final class StrictJson implements Closeable {
   private final String file;
@@ -49,7 +49,7 @@ final class StrictJson implements Closeable {
     }
   }
 
-  /** Reads an object; {@code field} is given each key and reads its value. */
+  /** Reads an object. {@code field} gets each key and reads its value. */
   void object(Consumer<String> field) {
     read("an object", JsonToken.BEGIN_OBJECT, in::beginObject);
     Set<String> seen = new HashSet<>();
@@ -97,7 +97,7 @@ final class StrictJson implements Closeable {
     return Arrays.copyOf(counts, n);
   }
 
-  /** Passes over a value of any type. */
+  /** Skips a value of any type. */
   void skip() {
     read(
         "a value",
@@ -150,7 +150,7 @@ final class StrictJson implements Closeable {
     }
   }
 
-  /** Escapes can smuggle in half a surrogate pair, which no file can hold as UTF-8 again. */
+  /** Refuses half a surrogate pair, which an escape can contain but UTF-8 cannot. */
   private void requireUnicode(String text) {
     if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
       throw malformed("half a surrogate pair in a string", "valid Unicode", null);

@@ -24,10 +24,10 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * What {@code torch.save} makes of a dictionary of tensors, since PyTorch 1.6: a zip archive of a
- * pickle, which describes the tensors, and a file of bytes for each storage. The pickle is
- * understood and never run, see {@link Unpickler}: nothing else than tensors is accepted, as with
- * {@code torch.load(weights_only=True)}.
+ * A dictionary of tensors that {@code torch.save} wrote, since PyTorch 1.6: a zip archive of a
+ * pickle, which describes the tensors, and a file of bytes for each storage. The pickle is parsed
+ * but never run, see {@link Unpickler}. As with {@code torch.load(weights_only=True)}, only tensors
+ * are accepted.
  */
 public final class TorchFile implements TensorSource {
 
@@ -53,7 +53,7 @@ public final class TorchFile implements TensorSource {
   /**
    * Opens a file.
    *
-   * @throws IllegalArgumentException if it is no archive of tensors, or is damaged
+   * @throws IllegalArgumentException if it is not an archive of tensors, or is damaged
    * @throws UncheckedIOException if it cannot be read
    */
   public static TorchFile open(Path file) {

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the pickle of a dictionary of tensors (protocol 2, the opcodes of Python's {@code
- * pickletools}). It knows tensors, dictionaries, tuples, strings and numbers; any other class or
+ * pickletools}). It supports tensors, dictionaries, tuples, strings and numbers. Any other class or
  * function in the file is an error, and none is ever called.
  */
 final class Unpickler {

@@ -1,4 +1,4 @@
-/** Tensors out of PyTorch {@code .bin} files, without running their pickle. */
+/** Tensors from PyTorch {@code .bin} files, without running their pickle. */
 @Internal
 @NullMarked
 package io.github.peft4j.io.torch;

@@ -21,9 +21,7 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/**
- * Between data and model: examples to token ids as the model's task wants them, batches to arrays.
- */
+/** Encodes examples for a model's task, and turns batches into the arrays that the model takes. */
 public final class BatchFeed {
 
   private BatchFeed() {}
@@ -31,7 +29,7 @@ public final class BatchFeed {
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
+   * @param maxTokens the most tokens of an example; fewer if adapters leave fewer positions
    */
   public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
     return encode(model, examples, maxTokens, false);
@@ -40,7 +38,7 @@ public final class BatchFeed {
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens that an example may have; fewer if adapters leave fewer positions
+   * @param maxTokens the most tokens of an example; fewer if adapters leave fewer positions
    * @param skipTooLong whether examples whose answers do not fit are left out
    */
   public static EncodedDataset encode(
@@ -109,7 +107,7 @@ public final class BatchFeed {
                     .toList()));
   }
 
-  /** The arrays that the model reads. */
+  /** The model's input for a batch. */
   public static ModelInput input(TransformerModel model, Batch batch) {
     NDManager manager = model.manager();
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
@@ -122,7 +120,7 @@ public final class BatchFeed {
         : input;
   }
 
-  /** What its outputs are compared with. */
+  /** The labels that the model's outputs are compared with. */
   public static LossTargets targets(TransformerModel model, Batch batch) {
     return switch (model.task().type()) {
       case SEQ_CLS ->

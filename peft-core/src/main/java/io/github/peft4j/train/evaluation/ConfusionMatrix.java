@@ -3,7 +3,7 @@ package io.github.peft4j.train.evaluation;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/** Counts how often each class was taken for which. */
+/** Counts how often each class was predicted as which. */
 public final class ConfusionMatrix {
 
   private final long[][] counts;
@@ -23,8 +23,8 @@ public final class ConfusionMatrix {
   /**
    * Counts a prediction.
    *
-   * @param label the class that is right
-   * @param prediction the class that was predicted
+   * @param label the right class
+   * @param prediction the predicted class
    */
   public void add(int label, int prediction) {
     counts[label][prediction]++;
@@ -40,10 +40,10 @@ public final class ConfusionMatrix {
   }
 
   /**
-   * How often a class was taken for another, or for itself.
+   * How often examples of a class were predicted as another class, or as itself.
    *
-   * @param label the class that is right
-   * @param prediction the class that was predicted
+   * @param label the right class
+   * @param prediction the predicted class
    * @return the number of times
    */
   public long count(int label, int prediction) {

@@ -43,8 +43,8 @@ public final class Evaluator {
    * Creates an evaluator.
    *
    * @param batchSize rows of a batch, 1 or more
-   * @param maxLength tokens that an example may have, 1 or more; what is longer is cut, and a
-   *     warning says how much was
+   * @param maxLength the most tokens of an example, 1 or more. Longer examples are cut, and a
+   *     warning counts them
    */
   public Evaluator(TextModel model, int batchSize, int maxLength) {
     this(model, batchSize, Long.MAX_VALUE, maxLength);
@@ -53,8 +53,8 @@ public final class Evaluator {
   /**
    * Creates an evaluator.
    *
-   * @param rows that a batch has at most
-   * @param tokens that a batch has at most, padding included; a longer example is a batch of its
+   * @param rows the most rows of a batch
+   * @param tokens the most tokens of a batch, padding included. A longer example is a batch of its
    *     own
    */
   public Evaluator(TextModel model, int rows, long tokens, int maxLength) {
@@ -65,7 +65,7 @@ public final class Evaluator {
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
   }
 
-  /** Measures the model, with its adapters, on examples. */
+  /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
     long room = model.room();
@@ -77,7 +77,7 @@ public final class Evaluator {
   }
 
   /**
-   * Measures the model, unless it is told to give up.
+   * Measures the model, unless it is asked to give up.
    *
    * @param givesUp asked before each batch
    * @return nothing if it gave up
@@ -121,7 +121,7 @@ public final class Evaluator {
         classifies ? Metrics.ofClassifier(mean, confusion) : Metrics.ofLanguageModel(mean));
   }
 
-  /** Whether the loss of a batch is a finite number; true of a batch without labels. */
+  /** Whether the loss of a batch is finite. A batch without labels counts as finite. */
   public boolean isFinite(Batch batch) {
     TransformerModel base = model.base();
     try (ModelCall call = model.newCall();
@@ -145,13 +145,13 @@ public final class Evaluator {
         });
   }
 
-  /** Adapters in parallel are measured together: each label counts once for each of them. */
+  /** Parallel adapters are measured together: each label counts once for each adapter. */
   private static LossTargets targets(Batch batch, ModelCall call) {
     int replicas = call.adapters().composition().replicas();
     return BatchFeed.targets(call.model(), batch).repeat(replicas);
   }
 
-  /** Examples of like length together: there is less padding, and the order does not matter. */
+  /** Batches of examples of similar length, for less padding. Their order does not matter here. */
   public List<int[]> batches(EncodedDataset data) {
     int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
     int[] order =
@@ -172,7 +172,10 @@ public final class Evaluator {
     return batches;
   }
 
-  /** The length of a row with this example: of what is read, or of what is written if longer. */
+  /**
+   * The length of the row that an example needs: that of its input, or of its target if that is
+   * longer.
+   */
   public static int size(EncodedExample example) {
     return Math.max(example.length(), example.labels().length);
   }

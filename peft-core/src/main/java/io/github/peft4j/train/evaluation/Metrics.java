@@ -59,7 +59,7 @@ public record Metrics(Map<String, Double> values) {
    * The metrics of a classifier.
    *
    * @param loss the mean cross entropy of an example
-   * @param confusion which class was taken for which
+   * @param confusion the counts of predictions
    * @return loss, accuracy and macro F1
    */
   public static Metrics ofClassifier(double loss, ConfusionMatrix confusion) {

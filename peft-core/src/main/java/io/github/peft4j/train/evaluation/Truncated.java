@@ -4,13 +4,13 @@ import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.train.FineTuner;
 
 /**
- * How many examples of a data set were too long.
+ * Counts of the examples of a data set that were too long.
  *
- * @param examples in the data set
- * @param cut examples that lost tokens
- * @param leftOut examples that were left out, see {@link FineTuner#skipTooLong}
- * @param longest tokens of the longest example before it was cut or left out
- * @param maxLength tokens that an example could have; virtual tokens of adapters are not among them
+ * @param examples number of examples in the data set
+ * @param cut number of examples that lost tokens
+ * @param leftOut number of examples that were left out, see {@link FineTuner#skipTooLong}
+ * @param longest number of tokens of the longest example, before it was cut or left out
+ * @param maxLength the most tokens of an example, without virtual tokens of adapters
  */
 public record Truncated(int examples, int cut, int leftOut, int longest, int maxLength) {
 
@@ -20,12 +20,12 @@ public record Truncated(int examples, int cut, int leftOut, int longest, int max
     return new Truncated(data.size() + leftOut, data.cutExamples(), leftOut, longest, maxLength);
   }
 
-  /** No example at all. */
+  /** Counts for a data set without examples. */
   public static Truncated none(int maxLength) {
     return new Truncated(0, 0, 0, 0, maxLength);
   }
 
-  /** Whether every example is whole. */
+  /** Whether no example was cut or left out. */
   public boolean isNone() {
     return cut == 0 && leftOut == 0;
   }
@@ -33,7 +33,7 @@ public record Truncated(int examples, int cut, int leftOut, int longest, int max
   /**
    * One sentence for the user.
    *
-   * @param most tokens that the model could read
+   * @param most the most tokens that the model can read
    */
   public String warning(String data, long most) {
     return "%s data: %s of %,d examples; the longest has %,d tokens, maxLength is %,d. %s"

@@ -1,4 +1,4 @@
-/** Metrics on data that is not trained on. */
+/** Evaluation of models on validation data. */
 @NullMarked
 package io.github.peft4j.train.evaluation;
 

@@ -19,10 +19,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) as PyTorch computes it with its defaults,
- * all tensors of a group in one fused call. A tensor that no gradient has reached is left as it is.
+ * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with PyTorch's defaults and results. All
+ * tensors of a group are updated in one fused call. A tensor that no gradient has reached stays as
+ * it is.
  *
- * <p>The moments are the optimizer's own and can be saved: {@link #state}.
+ * <p>The optimizer owns its moments. {@link #state} gives access to them for saving.
  */
 public final class AdamW implements AutoCloseable {
 
@@ -51,7 +52,10 @@ public final class AdamW implements AutoCloseable {
               return g[0]
           """);
 
-  /** Zeros in the parameter's own layout, a view's too, as fused calls want it on CUDA. */
+  /**
+   * Zeros in the memory layout of the parameter, also if it is a view, as CUDA's fused calls
+   * require.
+   */
   private static final Kernel ZEROS =
       Kernel.of(
           """
@@ -62,7 +66,7 @@ public final class AdamW implements AutoCloseable {
   private final List<Slot> slots = new ArrayList<>();
   private @Nullable Reached reached;
 
-  /** What tensors of one fused call have in common; no two of them share memory. */
+  /** The common properties of the tensors in one fused call. No two of them share memory. */
   private record Group(double part, double decay, boolean views) {}
 
   /** One tensor with its moments and, once one has reached it, its gradient. */
@@ -83,7 +87,7 @@ public final class AdamW implements AutoCloseable {
       this.step = Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32));
     }
 
-    /** Whether a first gradient has come. PyTorch adds later ones to it in place. */
+    /** Whether a first gradient has arrived. PyTorch adds later ones to it in place. */
     boolean found() {
       if (gradient != null) {
         return false;
@@ -110,10 +114,10 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
-   * Creates an optimizer.
+   * Creates an optimizer that trains all tensors alike.
    *
-   * @param parameters what it updates
-   * @param weightDecay decoupled; PyTorch's default is 0.01
+   * @param parameters the tensors to update
+   * @param weightDecay decoupled weight decay, 0 or more; PyTorch's default is 0.01
    */
   public AdamW(List<Trainable> parameters, double weightDecay) {
     parameters.forEach(
@@ -121,11 +125,11 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
-   * Creates an optimizer of tensors that are not all trained alike.
+   * Creates an optimizer with a learning rate and weight decay for each tensor.
    *
-   * @param parameters what it updates, in order, and how
-   * @param learningRate which rates of {@link #update} stand for; each tensor's rate is to that one
-   *     as its group's is to this
+   * @param parameters the tensors to update, in order, each with its group
+   * @param learningRate the reference rate. {@link #update} scales each group's rate by the ratio
+   *     of its argument to this rate
    */
   public AdamW(Map<Trainable, ParameterGroup> parameters, double learningRate) {
     parameters.forEach(
@@ -138,8 +142,8 @@ public final class AdamW implements AutoCloseable {
   /**
    * Scales the collected gradients so that their global norm is at most {@code most}.
    *
-   * @param most the largest norm, or 0 for any
-   * @return the norm before; NaN or infinite if a gradient is
+   * @param most the largest norm, or 0 for no limit
+   * @return the norm before scaling; NaN or infinite if a gradient is
    */
   public double clip(double most) {
     try (Scope scope = new Scope()) {
@@ -159,8 +163,8 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
-   * Updates all tensors by the gradients they have collected, which stay: {@link
-   * io.github.peft4j.AdapterTraining#afterStep} may want them before {@link #clear}.
+   * Updates all tensors by the gradients they have collected. The gradients stay until {@link
+   * #clear}, because {@link io.github.peft4j.AdapterTraining#afterStep} may read them.
    *
    * @param rate the learning rate
    */
@@ -215,7 +219,7 @@ public final class AdamW implements AutoCloseable {
     return new NDList(slots.stream().map(part).toArray(NDArray[]::new));
   }
 
-  /** The moments and step counts by name, to be saved and to be set from what was saved. */
+  /** The moments and step counts by name, for saving and restoring. */
   public Map<String, NDArray> state() {
     Map<String, NDArray> state = new LinkedHashMap<>();
     for (int i = 0; i < slots.size(); i++) {

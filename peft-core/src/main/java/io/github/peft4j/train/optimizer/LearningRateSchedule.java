@@ -2,7 +2,7 @@ package io.github.peft4j.train.optimizer;
 
 /**
  * The learning rate of each step. The schedules here are those of Hugging Face transformers: the
- * rate rises from 0 in equal steps until the warm-up ends, and then falls or stays.
+ * rate rises linearly from 0 until the warm-up ends, and then falls or stays.
  */
 @FunctionalInterface
 public interface LearningRateSchedule {
@@ -16,12 +16,12 @@ public interface LearningRateSchedule {
   double rate(long step);
 
   /**
-   * Falls in a straight line to 0 at the last step's end, as {@code
+   * A rate that falls linearly to 0 at the end of the last step, as in {@code
    * get_linear_schedule_with_warmup}.
    *
-   * @param peak the rate when the warm-up ends
-   * @param warmupSteps the number of steps until then
-   * @param totalSteps the number of steps in all
+   * @param peak the rate at the end of the warm-up, 0 or more
+   * @param warmupSteps the number of warm-up steps
+   * @param totalSteps the total number of steps
    * @return the schedule
    */
   static LearningRateSchedule linear(double peak, long warmupSteps, long totalSteps) {
@@ -29,11 +29,11 @@ public interface LearningRateSchedule {
   }
 
   /**
-   * Falls to 0 along half a cosine wave, as {@code get_cosine_schedule_with_warmup}.
+   * A rate that falls to 0 along half a cosine wave, as in {@code get_cosine_schedule_with_warmup}.
    *
-   * @param peak the rate when the warm-up ends
-   * @param warmupSteps the number of steps until then
-   * @param totalSteps the number of steps in all
+   * @param peak the rate at the end of the warm-up, 0 or more
+   * @param warmupSteps the number of warm-up steps
+   * @param totalSteps the total number of steps
    * @return the schedule
    */
   static LearningRateSchedule cosine(double peak, long warmupSteps, long totalSteps) {
@@ -41,10 +41,10 @@ public interface LearningRateSchedule {
   }
 
   /**
-   * Stays at its peak, as {@code get_constant_schedule_with_warmup}.
+   * A rate that stays at its peak, as in {@code get_constant_schedule_with_warmup}.
    *
-   * @param peak the rate when the warm-up ends
-   * @param warmupSteps the number of steps until then
+   * @param peak the rate at the end of the warm-up, 0 or more
+   * @param warmupSteps the number of warm-up steps
    * @return the schedule
    */
   static LearningRateSchedule constant(double peak, long warmupSteps) {
@@ -52,11 +52,12 @@ public interface LearningRateSchedule {
   }
 
   /**
-   * The length of a warm-up given as a fraction, rounded up as {@code TrainingArguments} does.
+   * The number of warm-up steps for a fraction of all steps, rounded up as in {@code
+   * TrainingArguments}.
    *
    * @param fraction the fraction of all steps, from 0 to 1
-   * @param totalSteps the number of steps in all
-   * @return the number of steps
+   * @param totalSteps the total number of steps
+   * @return the number of warm-up steps
    */
   static long warmupSteps(double fraction, long totalSteps) {
     if (!(fraction >= 0 && fraction <= 1)) {

@@ -1,10 +1,10 @@
 package io.github.peft4j.train.optimizer;
 
 /**
- * How a tensor is trained: what PyTorch's {@code param_groups} say of it.
+ * The learning rate and weight decay of a tensor, as in PyTorch's {@code param_groups}.
  *
- * @param learningRate the highest; it rises and falls with the run's schedule. 0 or more
- * @param weightDecay decoupled, 0 or more
+ * @param learningRate the peak rate, 0 or more; it follows the run's schedule
+ * @param weightDecay decoupled weight decay, 0 or more
  */
 public record ParameterGroup(double learningRate, double weightDecay) {
 

@@ -1,6 +1,6 @@
 package io.github.peft4j.train.optimizer;
 
-/** A straight rise and then a {@link Decay}. */
+/** A linear warm-up, followed by a {@link Decay}. */
 record WarmupSchedule(Decay decay, double peak, long warmupSteps, long totalSteps)
     implements LearningRateSchedule {
 

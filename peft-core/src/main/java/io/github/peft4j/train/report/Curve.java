@@ -3,7 +3,7 @@ package io.github.peft4j.train.report;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Points from left to right. What is not a finite number leaves a gap. */
+/** Points from left to right. A value that is not finite leaves a gap. */
 record Curve(List<Long> xs, List<Double> ys) {
 
   Curve() {
@@ -19,12 +19,12 @@ record Curve(List<Long> xs, List<Double> ys) {
     return xs.size();
   }
 
-  /** Whether there is something to draw. */
+  /** Whether there is anything to draw. */
   boolean isVisible() {
     return ys.stream().anyMatch(y -> !y.isNaN());
   }
 
-  /** At most so many points, each the mean of its neighbours. */
+  /** A curve of at most this many points, each the mean of its neighbours. */
   Curve thinned(int most) {
     int width = Math.max(1, (size() + most - 1) / most);
     Curve thinned = new Curve();
@@ -43,7 +43,7 @@ record Curve(List<Long> xs, List<Double> ys) {
         .orElse(Double.NaN);
   }
 
-  /** The exponential moving average, with the start's bias to 0 taken out. */
+  /** The exponential moving average, corrected for its start at 0. */
   Curve smoothed(double memory) {
     Curve smoothed = new Curve();
     double sum = 0;

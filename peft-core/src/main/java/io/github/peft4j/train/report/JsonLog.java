@@ -10,12 +10,12 @@ import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 
 /**
- * Writes every event as a JSON object on a line of its own, at once. It appends: a training that
- * goes on after an interruption goes on in the same file.
+ * Writes every event at once, as one line with a JSON object. It appends to the file, so that a
+ * resumed training continues the same log.
  *
- * <p>The field {@code event} is {@code start}, {@code step}, {@code evaluation} or {@code end}; the
- * other fields are those of the event in snake case. A number that JSON lacks is written as {@code
- * "NaN"}, {@code "Infinity"} or {@code "-Infinity"}.
+ * <p>The field {@code event} is {@code start}, {@code step}, {@code evaluation} or {@code end}. The
+ * other fields are those of the event in snake case. A number that JSON cannot represent is written
+ * as {@code "NaN"}, {@code "Infinity"} or {@code "-Infinity"}.
  */
 public final class JsonLog implements TrainingListener {
 
@@ -26,7 +26,7 @@ public final class JsonLog implements TrainingListener {
   }
 
   /**
-   * A log in a file, which need not exist.
+   * A log in a file, which is created if it does not exist.
    *
    * @param path the file
    * @return the log
@@ -36,7 +36,7 @@ public final class JsonLog implements TrainingListener {
   }
 
   /**
-   * A log in a file, which need not exist.
+   * A log in a file, which is created if it does not exist.
    *
    * @param path the file
    * @return the log

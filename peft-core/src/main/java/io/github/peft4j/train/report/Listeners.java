@@ -9,8 +9,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All who hear of a training. One that fails, such as a log on a full disk, is reported the first
- * time and told of later events all the same: the disk may have room again. The training goes on.
+ * All listeners of a training. If one fails, such as a log on a full disk, the first failure is
+ * logged and the training continues. The listener still gets later events: the disk may have room
+ * again.
  */
 public final class Listeners implements TrainingListener {
 
@@ -30,7 +31,7 @@ public final class Listeners implements TrainingListener {
       } catch (RuntimeException e) {
         if (failed.add(i)) {
           LOG.warn(
-              "the training listener {} failed: {}; the training goes on, and this is said once",
+              "the training listener {} failed: {}; the training goes on, later failures are not logged",
               all.get(i),
               e,
               e);

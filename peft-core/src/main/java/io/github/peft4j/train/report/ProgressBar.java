@@ -8,8 +8,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shows how far a training is, how fast it goes and how long it will take. On a terminal it is one
- * line that is redrawn; elsewhere, as in a log file, it is a line every few seconds.
+ * Shows the progress, the speed and the remaining time of a training. On a terminal it redraws one
+ * line; elsewhere, as in a log file, it prints a line every few seconds.
  */
 public final class ProgressBar implements TrainingListener {
 
@@ -27,7 +27,7 @@ public final class ProgressBar implements TrainingListener {
   private @Nullable Long shownNanos;
   private int shownLength;
 
-  /** A progress bar on the standard error. */
+  /** A progress bar on standard error. */
   public ProgressBar() {
     this(System.err, isTerminal(), System::nanoTime);
   }
@@ -38,7 +38,7 @@ public final class ProgressBar implements TrainingListener {
     this.nanoTime = nanoTime;
   }
 
-  // From Java 22 on there may be a console that is no terminal.
+  // From Java 22 on, there may be a console that is not a terminal.
   @SuppressWarnings("SystemConsoleNull")
   private static boolean isTerminal() {
     Console console = System.console();
@@ -122,7 +122,7 @@ public final class ProgressBar implements TrainingListener {
         : "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60);
   }
 
-  // A carriage return and blanks do without escape sequences, which some terminals show as text.
+  // Uses a carriage return and blanks, since some terminals show escape sequences as text.
   private void redraw(String text) {
     out.print("\r" + text + " ".repeat(Math.max(0, shownLength - text.length())));
     out.flush();

@@ -1,10 +1,10 @@
 package io.github.peft4j.train.report;
 
 /**
- * A training starts, or goes on after an interruption.
+ * A training is started or resumed.
  *
- * @param stepsDone the number of steps done before: 0, or more if it goes on
- * @param totalSteps the number of steps in all
- * @param epochs the number of epochs in all
+ * @param stepsDone the number of steps done before: 0, or more if it is resumed
+ * @param totalSteps the total number of steps
+ * @param epochs the total number of epochs
  */
 public record StartEvent(long stepsDone, long totalSteps, int epochs) {}

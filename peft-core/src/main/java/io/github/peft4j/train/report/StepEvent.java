@@ -1,15 +1,16 @@
 package io.github.peft4j.train.report;
 
 /**
- * A step of the optimizer was made.
+ * A step of the optimizer is done.
  *
  * @param step the number of steps done, this one included
- * @param totalSteps the number of steps in all
+ * @param totalSteps the total number of steps
  * @param epoch the epochs done, as a fraction: 1.5 is the middle of the second
  * @param loss the mean loss of the step's labels; NaN or infinite if the step was skipped
  * @param learningRate the learning rate of the step
  * @param gradNorm the norm of the gradient before it was clipped
- * @param tokens the tokens read since the training started or went on, without padding
+ * @param tokens the number of tokens read since the training was started or resumed, without
+ *     padding
  * @param tokensPerSecond the speed of this step
  */
 public record StepEvent(

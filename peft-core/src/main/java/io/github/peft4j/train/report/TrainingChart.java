@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Draws the loss and, if there are evaluations, their loss and accuracy over the steps. Needs no
- * display.
+ * Draws the training loss and, if there are evaluations, the validation loss and accuracy over the
+ * steps. It needs no display.
  */
 public final class TrainingChart implements TrainingListener {
 
@@ -52,7 +52,7 @@ public final class TrainingChart implements TrainingListener {
   private final Curve accuracy = new Curve();
   private long savedNanos = System.nanoTime();
 
-  /** A chart to be saved by hand. */
+  /** A chart that is only saved by {@link #save(Path)}. */
   public TrainingChart() {
     this(null);
   }
@@ -62,8 +62,8 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * A chart that is saved at the end, and after evaluations if the last time was a while ago. If
-   * that fails, a warning is logged and the training goes on.
+   * A chart that is saved at the end, and after an evaluation if the last save was a while ago. If
+   * saving fails, a warning is logged and the training continues.
    *
    * @param path the PNG file
    * @return the chart
@@ -73,8 +73,8 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * A chart that is saved at the end, and after evaluations if the last time was a while ago. If
-   * that fails, a warning is logged and the training goes on.
+   * A chart that is saved at the end, and after an evaluation if the last save was a while ago. If
+   * saving fails, a warning is logged and the training continues.
    *
    * @param path the PNG file
    * @return the chart
@@ -97,7 +97,7 @@ public final class TrainingChart implements TrainingListener {
     if (metrics.has(Metrics.ACCURACY)) {
       accuracy.add(event.step(), metrics.get(Metrics.ACCURACY));
     }
-    // Drawing takes a good part of a second, evaluating may take less.
+    // Drawing takes a good part of a second; an evaluation may take less.
     if (System.nanoTime() - savedNanos > SAVE_INTERVAL.toNanos()) {
       saveQuietly();
     }
@@ -108,7 +108,7 @@ public final class TrainingChart implements TrainingListener {
     saveQuietly();
   }
 
-  // Not worth a training: a JVM without fonts fails with errors, not exceptions.
+  // A chart must not end a training. A JVM without fonts throws errors rather than exceptions.
   private void saveQuietly() {
     if (path == null || loss.size() == 0) {
       return;
@@ -122,7 +122,7 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * Saves the chart as it is now. The file is never seen half written.
+   * Saves the chart as it is now. The file is replaced in one step.
    *
    * @param path the PNG file
    */
@@ -131,7 +131,7 @@ public final class TrainingChart implements TrainingListener {
   }
 
   /**
-   * Saves the chart as it is now. The file is never seen half written.
+   * Saves the chart as it is now. The file is replaced in one step.
    *
    * @param path the PNG file
    */
@@ -185,7 +185,8 @@ public final class TrainingChart implements TrainingListener {
     add(chart, "validation loss", validationLoss, ORANGE, 0);
     if (add(chart, "validation accuracy (right axis)", accuracy, GREEN, 1)) {
       chart.setYAxisGroupTitle(1, "accuracy");
-      // Tenths around the values: where all are alike, the axis would have one tick of 15 digits.
+      // Extends the range by tenths: if all values are equal, the axis would have one tick of 15
+      // digits.
       DoubleSummaryStatistics range =
           accuracy.ys().stream()
               .filter(y -> !y.isNaN())

@@ -3,38 +3,38 @@ package io.github.peft4j.train.report;
 import io.github.peft4j.train.FineTuner;
 
 /**
- * Hears what happens in a training. Calls come from the thread that trains: be quick. An exception
- * is logged once and does not stop the training; an {@link Error} does, and {@link FineTuner#stop}
- * ends it in good order.
+ * Receives the events of a training. The training thread makes the calls, so they should be quick.
+ * An exception is logged once and does not stop the training. An {@link Error} does stop it; to end
+ * it in good order, call {@link FineTuner#stop}.
  */
 public interface TrainingListener {
 
   /**
-   * Before the first step.
+   * Called before the first step.
    *
-   * @param event what lies ahead
+   * @param event the steps to be done
    */
   default void onStart(StartEvent event) {}
 
   /**
-   * After each step.
+   * Called after each step.
    *
-   * @param event how it went
+   * @param event the step's loss, learning rate and speed
    */
   default void onStep(StepEvent event) {}
 
   /**
-   * After each evaluation.
+   * Called after each evaluation.
    *
    * @param event its results
    */
   default void onEvaluation(EvaluationEvent event) {}
 
   /**
-   * After the last step, and also when the training ends early or fails, but not if it failed
-   * before {@link #onStart}.
+   * Called after the last step, and also when the training ends early or fails after {@link
+   * #onStart}.
    *
-   * @param event what was done
+   * @param event the steps done and their duration
    */
   default void onEnd(EndEvent event) {}
 }

@@ -1,4 +1,4 @@
-/** What a run tells: events, progress, logs, charts. */
+/** Events, progress bar, logs and charts of a training. */
 @NullMarked
 package io.github.peft4j.train.report;
 

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. A budget of ranks shrinks during training,
- * and the triplets of least importance give theirs up, whatever module they belong to.
+ * AdaLoRA (Zhang et al. 2023): W x + s B diag(E) A x. The total rank of all modules shrinks during
+ * training: the least important triplets are pruned, whichever module they belong to.
  */
 public final class AdaLora extends TargetedMethod<AdaLoraConfig> {
 

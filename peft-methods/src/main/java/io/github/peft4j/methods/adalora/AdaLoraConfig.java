@@ -9,25 +9,28 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of AdaLoRA, with the names and defaults of Hugging Face PEFT's AdaLoraConfig.
+ * Settings of AdaLoRA (Zhang et al. 2023, arXiv:2303.10512), with the names and defaults of Hugging
+ * Face PEFT's AdaLoraConfig.
  *
  * @param r not used, as in PEFT
- * @param initR every module's rank at the start; 12
- * @param targetR the modules' mean rank at the end; 8
- * @param tinit steps before ranks are reduced; 0
- * @param tfinal steps after ranks are reduced; 0
- * @param deltaT steps from one reduction to the next; 1
- * @param beta1 decay of the mean of the importance, in (0, 1); 0.85
- * @param beta2 decay of the mean of its uncertainty, in (0, 1); 0.85
+ * @param initR the rank of each module at the start; 12
+ * @param targetR the mean rank of the modules at the end, from 1 to initR; 8
+ * @param tinit number of steps before the ranks are reduced; 0
+ * @param tfinal number of steps at the end of the training in which the ranks stay as they are; 0
+ * @param deltaT number of steps between two reductions; 1
+ * @param beta1 decay of the moving average of the importance, in (0, 1); 0.85
+ * @param beta2 decay of the moving average of its uncertainty, in (0, 1); 0.85
  * @param orthRegWeight weight of the penalty that keeps A and B orthogonal; 0.5
- * @param totalStep steps of the whole training; null for what the trainer says
- * @param rankPattern which ranks are kept, or null before training
- * @param loraAlpha the scale's numerator; 8
- * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initLoraWeights whether the adapter has no effect at first
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param totalStep number of steps of the whole training; null to take it from the trainer
+ * @param rankPattern which ranks are kept, by module, or null before training
+ * @param loraAlpha α, the numerator of the scale; 8
+ * @param loraDropout probability that an element of the input is dropped before A, in [0, 1); 0
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initLoraWeights whether the adapter has no effect at the start; true
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record AdaLoraConfig(
@@ -72,23 +75,23 @@ public record AdaLoraConfig(
         .probability("lora_dropout", loraDropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static AdaLoraConfig defaults() {
     return Configs.withDefaults(AdaLoraConfig.class);
   }
 
   /** PEFT's defaults with these ranks. */
   public static AdaLoraConfig ofRanks(int init, int target) {
-    // One value at a time: never a target above the start.
+    // Set one at a time, in an order that never has a target above the start.
     return defaults().targetR(1).initR(init).targetR(target);
   }
 
-  /** α / init_r: PEFT adds 1e-5 and keeps init_r whatever is pruned. */
+  /** The scale α / init_r. As in PEFT, 1e-5 is added, and init_r stays when ranks are pruned. */
   double scale() {
     return (loraAlpha > 0 ? loraAlpha : initR) / (initR + 1e-5);
   }
 
-  /** The rank of a module: what was kept, or the first one. */
+  /** The rank of a module: the number of kept ranks, or init_r before any were pruned. */
   int rankOf(String module) {
     boolean[] kept = rankPattern == null ? null : rankPattern.kept(module);
     return kept == null ? initR : RankPattern.count(kept);

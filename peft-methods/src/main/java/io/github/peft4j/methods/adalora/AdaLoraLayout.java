@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The files of AdaLoRA: the config names the ranks that training has kept. */
+/** The file layout of AdaLoRA. Its config lists the ranks that training has kept. */
 public final class AdaLoraLayout extends TargetedLayout<AdaLoraConfig> {
 
   /** The layout. */

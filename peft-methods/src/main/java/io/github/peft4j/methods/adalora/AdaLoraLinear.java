@@ -59,13 +59,13 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   private int plannedSteps;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param a first value of A [r, in]
-   * @param e first value of E [r, 1]
-   * @param b first value of B [out, r]
+   * @param a initial value of A [r, in]
+   * @param e initial value of E [r, 1]
+   * @param b initial value of B [out, r]
    * @param scale s
-   * @param dropout probability of an input element to be dropped, in [0, 1)
+   * @param dropout probability that an element of the input is dropped, in [0, 1)
    * @param penalty weight of the penalty on A and B
    * @param transposed whether W is stored as [in, out]
    */
@@ -97,7 +97,10 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     return merge.into(weight, a.value(), e.value(), b.value());
   }
 
-  /** The rows of A and the columns of B are kept near orthonormal, so that E is the importance. */
+  /**
+   * The penalty keeps the rows of A and the columns of B nearly orthonormal, so that E measures the
+   * importance.
+   */
   @Override
   public NDArray penalty() {
     return penalty.call(a.value(), b.value());
@@ -115,7 +118,7 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     return b;
   }
 
-  /** Which ranks are kept, or null before the first reduction. */
+  /** The kept ranks, or null before the first reduction. */
   boolean @Nullable [] kept() {
     return kept;
   }
@@ -124,18 +127,18 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     plannedSteps = steps;
   }
 
-  /** How many steps the training is to have, or 0 if there was none. */
+  /** The planned number of training steps, or 0 without a training. */
   int plannedSteps() {
     return plannedSteps;
   }
 
-  /** Sets what was decided before a training was interrupted. */
+  /** Restores the state of an interrupted training. */
   void resume(boolean @Nullable [] ranks, int steps) {
     kept = ranks;
     plannedSteps = steps;
   }
 
-  /** Sets E to zero where a rank is not kept. */
+  /** Sets E to zero for ranks that are not kept. */
   void keep(boolean[] ranks) {
     kept = ranks;
     float[] values = Tensors.floats(e.value());

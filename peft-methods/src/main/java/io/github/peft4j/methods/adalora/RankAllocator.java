@@ -76,8 +76,8 @@ final class RankAllocator implements StepListener {
   }
 
   /**
-   * I and U of each tensor, and which ranks of a layer are kept (r): 1 where one is, 0 where it is
-   * not, {@value #UNDECIDED} before the first reduction.
+   * I and U of each tensor, and the kept ranks of each layer (r): 1 for a kept rank, 0 for a pruned
+   * one, {@value #UNDECIDED} before the first reduction.
    */
   @Override
   public Map<String, NDArray> state() {
@@ -192,7 +192,7 @@ final class RankAllocator implements StepListener {
     }
   }
 
-  /** Sets E to zero again where a rank is not kept: the optimizer's momentum moves it. */
+  /** Sets E of pruned ranks to zero again, because the optimizer's momentum moves it. */
   private void mask() {
     if (mask == null) {
       NDList e = new NDList();

@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Which of the first ranks are kept, by module: {@code rank_pattern} in adapter_config.json. */
+/** The ranks that are kept, by module: {@code rank_pattern} in adapter_config.json. */
 public final class RankPattern {
 
   private static final String KEY = ".lora_E";
@@ -32,7 +32,7 @@ public final class RankPattern {
     return new RankPattern(kept);
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code rank_pattern} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     JsonObject json = new JsonObject();
     kept.forEach(
@@ -59,7 +59,7 @@ public final class RankPattern {
     return count;
   }
 
-  /** The kept ones among ranks that an earlier training has kept already. */
+  /** The ranks that are kept, out of those that an earlier training has kept. */
   static boolean[] within(boolean @Nullable [] earlier, boolean[] kept) {
     if (earlier == null || earlier.length == kept.length) {
       return kept;

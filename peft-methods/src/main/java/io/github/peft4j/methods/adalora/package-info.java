@@ -1,4 +1,4 @@
-/** AdaLoRA: low-rank adaptation with ranks given by importance (arXiv:2303.10512). */
+/** AdaLoRA: low-rank adaptation with ranks allocated by importance (arXiv:2303.10512). */
 @NullMarked
 package io.github.peft4j.methods.adalora;
 

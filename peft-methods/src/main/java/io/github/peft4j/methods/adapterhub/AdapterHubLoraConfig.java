@@ -8,22 +8,22 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A config of AdapterHub's LoRAConfig or IA3Config ({@code adapters} 1.3.0,
- * configuration/adapter_config.py), which is read into those of the methods that it means. Which
- * modules have an adapter is told by the tensors beside: for Llama the library confuses the two
- * maps of the feed-forward network.
+ * configuration/adapter_config.py). It is converted to the config of LoRA or of (IA)³. The names of
+ * the stored tensors decide which modules have an adapter, because AdapterHub confuses the two maps
+ * of Llama's feed-forward network.
  *
- * @param selfattnLora whether attention has adapters
- * @param intermediateLora whether the first map of the feed-forward network has one
- * @param outputLora whether the last has
- * @param leaveOut indices of layers without adapters
- * @param attnMatrices which projections of attention have one: q, k, v
+ * @param selfattnLora whether the attention has adapters
+ * @param intermediateLora whether the first map of the feed-forward network has an adapter
+ * @param outputLora whether the last map of the feed-forward network has an adapter
+ * @param leaveOut indices of the layers without adapters
+ * @param attnMatrices the attention projections with an adapter: q, k, v
  * @param r the rank, above 0; 8
- * @param alpha the scale's numerator; 8
- * @param dropout probability of an input element to be dropped, in [0, 1); 0
+ * @param alpha α, the numerator of the scale; 8
+ * @param dropout probability that an element of the input is dropped, in [0, 1); 0
  * @param compositionMode "add" for LoRA, "scale" for (IA)³
- * @param initWeights how the tensors started
- * @param initWeightsSeed from which seed, or null
- * @param dtype in which type, or null
+ * @param initWeights how the tensors were initialised
+ * @param initWeightsSeed the seed of the initialisation, or null
+ * @param dtype the data type of the tensors, or null
  */
 public record AdapterHubLoraConfig(
     boolean selfattnLora,
@@ -40,7 +40,7 @@ public record AdapterHubLoraConfig(
     @Nullable String dtype)
     implements PeftConfig {
 
-  /** {@code architecture} of both methods in the library. */
+  /** The value of {@code architecture} for both methods in AdapterHub. */
   public static final String ARCHITECTURE = "lora";
 
   /** Checks the values. */
@@ -55,7 +55,7 @@ public record AdapterHubLoraConfig(
             "add or scale");
   }
 
-  /** The modules that are trained whole are a head's, which has a file of its own. */
+  /** Null: fully trained modules belong to a head, which has a file of its own. */
   @Override
   public @Nullable List<String> modulesToSave() {
     return null;
@@ -64,13 +64,13 @@ public record AdapterHubLoraConfig(
   /**
    * Reads a config.
    *
-   * @param source what errors call the file
+   * @param source name of the file in error messages
    */
   public static AdapterHubLoraConfig of(JsonObject json, String source) {
     return Configs.read(AdapterHubLoraConfig.class, json, source);
   }
 
-  /** Whether a config's adapters scale, as (IA)³, and do not add, as LoRA. */
+  /** Whether the config's adapters scale, as in (IA)³, rather than add, as in LoRA. */
   public static boolean scales(JsonObject json) {
     return json.has("composition_mode")
         && json.get("composition_mode").getAsString().equals("scale");

@@ -10,9 +10,9 @@ import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.Locale;
 
 /**
- * The modules that AdapterHub's library adds to models. Where it keeps the adapters of a layer's
- * branches differs from one family to the next: adapter_modules.json says it by {@code model_type},
- * below the layer, for each kind of branch and, where stacks differ, for that of a stack.
+ * The modules that AdapterHub adds to models. Their names differ between model families.
+ * adapter_modules.json lists them by {@code model_type}, relative to the layer, for each kind of
+ * branch and, where stacks differ, for each stack.
  */
 final class AdapterHubModules {
 
@@ -24,7 +24,7 @@ final class AdapterHubModules {
   /**
    * The module of a site's bottleneck adapters.
    *
-   * @throws UnsupportedMethodException if it is not known for models of this type
+   * @throws UnsupportedMethodException if it is unknown for models of this type
    */
   static String ofAdapters(Site<?, ?> site, String modelType) {
     return site instanceof HiddenSite end
@@ -50,8 +50,8 @@ final class AdapterHubModules {
   }
 
   /**
-   * The module that the library keeps what all layers share in: the body of a model, which in an
-   * encoder-decoder holds both stacks. Followed by a point, or empty at the root.
+   * The module that holds the tensors shared by all layers: the body of a model, which in an
+   * encoder-decoder contains both stacks. The name ends in a dot, or is empty at the root.
    *
    * @param stack the name of a stack
    */

@@ -10,7 +10,7 @@ import java.util.List;
 /** Bottleneck adapters in AdapterHub's files. */
 public final class BottleneckMapping implements AdapterHubMapping<BottleneckConfig> {
 
-  /** The start of the keys of tensors that layers share; the first layer holds them. */
+  /** The prefix of the keys of shared tensors, which the first layer holds. */
   private static final String SHARED = "shared_parameters.";
 
   private static final String NORM_BEFORE = "adapter_norm_before";
@@ -25,7 +25,10 @@ public final class BottleneckMapping implements AdapterHubMapping<BottleneckConf
     return "";
   }
 
-  /** A norm in front stands in the file twice: as itself, and as the first of adapter_down. */
+  /**
+   * The file stores a norm before the adapter twice: under its own name, and as the first module of
+   * adapter_down.
+   */
   @Override
   public List<String> names(Site<?, ?> site, String key, String adapter, String modelType) {
     if (key.startsWith(SHARED)) {

@@ -8,7 +8,9 @@ import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
-/** (IA)³ in AdapterHub's files, which are read only: there it is a LoRA of rank 1 that scales. */
+/**
+ * (IA)³ in AdapterHub's files, which can only be read. There it is a LoRA of rank 1 that scales.
+ */
 public final class Ia3Mapping implements AdapterHubMapping<Ia3Config> {
 
   @Override
@@ -26,7 +28,10 @@ public final class Ia3Mapping implements AdapterHubMapping<Ia3Config> {
     return AdapterHubLoraConfig.scales(config);
   }
 
-  /** The library scales outputs alone: of keys, values, and the first map of the network. */
+  /**
+   * AdapterHub only scales outputs: those of keys, values, and the first map of the feed-forward
+   * network.
+   */
   @Override
   public Ia3Config read(JsonObject config, TargetModules modules, String source) {
     AdapterHubLoraConfig theirs = AdapterHubLoraConfig.of(config, source);

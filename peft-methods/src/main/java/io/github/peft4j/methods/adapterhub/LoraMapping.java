@@ -7,7 +7,10 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
-/** LoRA in AdapterHub's files, which are read only: PEFT's config lacks the library's fields. */
+/**
+ * LoRA in AdapterHub's files, which can only be read: PEFT's config lacks some of AdapterHub's
+ * fields.
+ */
 public final class LoraMapping implements AdapterHubMapping<LoraConfig> {
 
   @Override

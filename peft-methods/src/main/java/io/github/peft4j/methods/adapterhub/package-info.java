@@ -1,6 +1,4 @@
-/**
- * AdapterHub's files: what the configs of its library mean, and what it calls modules and tensors.
- */
+/** AdapterHub's files: how its configs, modules and tensor names correspond to peft4j's. */
 @NullMarked
 package io.github.peft4j.methods.adapterhub;
 

@@ -11,12 +11,12 @@ import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.List;
 
 /**
- * LLaMA-Adapter: in the top layers, queries attend to n trained prompts besides, through a gate
- * that is closed at first (Zhang et al. 2023).
+ * LLaMA-Adapter: in the top layers, queries also attend to n trainable prompts, through a gate that
+ * starts closed (Zhang et al. 2023).
  *
- * <p>The result goes through the output projection together with the attention's own, as in the
- * paper. Where queries, keys and values are one module (GPT-2), PEFT adds it behind that
- * projection, and so does this, or the adapters of one would not work in the other.
+ * <p>As in the paper, the result is added before the attention's output projection. In models whose
+ * queries, keys and values are one module (GPT-2), PEFT adds it after the projection. peft4j does
+ * the same there, so that adapters can be exchanged.
  */
 public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
 

@@ -6,12 +6,12 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of LLaMA-Adapter, with the names of Hugging Face PEFT's AdaptionPromptConfig. PEFT has
- * no defaults; these are the paper's for Llama 7B.
+ * Settings of LLaMA-Adapter (Zhang et al. 2023, arXiv:2303.16199), with the names of Hugging Face
+ * PEFT's AdaptionPromptConfig. PEFT has no defaults; these are the paper's for Llama 7B.
  *
- * @param targetModules how the attention modules are called, {@code self_attn}; read off the model
- * @param adapterLen n, prompts in each layer, above 0; 10
- * @param adapterLayers how many layers from the top have them, above 0; 30
+ * @param targetModules name of the attention modules, {@code self_attn}; read from the model
+ * @param adapterLen number n of prompt vectors in each layer, above 0; 10
+ * @param adapterLayers number of layers with a prompt, counted from the top, above 0; 30
  */
 @Withers
 public record AdaptionPromptConfig(
@@ -25,7 +25,7 @@ public record AdaptionPromptConfig(
         .positive("adapter_layers", adapterLayers);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdaptionPromptConfig defaults() {
     return Configs.withDefaults(AdaptionPromptConfig.class);
   }

@@ -7,7 +7,7 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.SublayerSite;
 
-/** W attention(q, K, V) + g · softmax(q Kpᵀ / √d) Vp, behind the output projection W. */
+/** W attention(q, K, V) + g · softmax(q Kpᵀ / √d) Vp, added after the output projection W. */
 final class GatedPromptBehind extends TunerLayer<SublayerSite.Input, NDArray> {
 
   private final AttentionSite site;

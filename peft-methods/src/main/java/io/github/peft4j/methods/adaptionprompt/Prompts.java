@@ -7,7 +7,10 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.List;
 
-/** y + g · softmax(q Kpᵀ / √d) Vp, with Kp and Vp the layer's own keys and values of prompts. */
+/**
+ * y + g · softmax(q Kpᵀ / √d) Vp, where the layer's own projections map the prompts to keys Kp and
+ * values Vp.
+ */
 final class Prompts {
 
   private static final Kernel LIKE =

@@ -5,7 +5,7 @@ import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
-/** BitFit: the model's biases are trained, its matrices are frozen. */
+/** BitFit trains the model's biases and freezes everything else. */
 public final class BitFit extends BaseMethod<BitFitConfig> {
 
   private static final String BIAS = ".bias";

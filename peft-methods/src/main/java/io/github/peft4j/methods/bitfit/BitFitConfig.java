@@ -8,13 +8,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of BitFit. Hugging Face PEFT has no such method; the fields are named in its style.
+ * Settings of BitFit (Ben Zaken et al. 2021, arXiv:2106.10199). Hugging Face PEFT has no such
+ * method; the field names follow its style.
  *
- * @param targetModules modules whose biases are trained; null for all, norms included, as in the
- *     paper's main experiment; its smaller variant takes queries and the feed-forward network's
- *     first map
- * @param excludeModules which of those not, or null
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param targetModules the modules whose biases are trained. Null for all, norms included, as in
+ *     the paper's main experiment. The paper's smaller variant trains those of the queries and of
+ *     the first map of the feed-forward network
+ * @param excludeModules modules to leave out of those, or null for none
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record BitFitConfig(

@@ -1,4 +1,4 @@
-/** BitFit: biases alone are trained (Ben Zaken et al. 2021, arXiv:2106.10199). */
+/** BitFit: only biases are trained (Ben Zaken et al. 2021, arXiv:2106.10199). */
 @NullMarked
 package io.github.peft4j.methods.bitfit;
 

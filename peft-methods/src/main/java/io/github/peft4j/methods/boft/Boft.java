@@ -5,8 +5,8 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
 
 /**
- * BOFT (Liu et al. 2023): diag(s) W R x, with a rotation R that is a product of butterfly layers:
- * blocks of rotations between permutations.
+ * BOFT (Liu et al. 2023): diag(s) W R x, where the rotation R is a product of butterfly layers:
+ * block rotations between permutations.
  */
 public final class Boft extends LinearMethod<BoftConfig> {
 

@@ -7,18 +7,21 @@ import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
- * Settings of BOFT, with the names and defaults of Hugging Face PEFT's BOFTConfig.
+ * Settings of BOFT (Liu et al. 2023, arXiv:2311.06243), with the names and defaults of Hugging Face
+ * PEFT's BOFTConfig.
  *
  * @param boftBlockSize size of a block, or 0 if their number is given; 4
- * @param boftBlockNum how many blocks there are, or 0 if their size is given; 0
- * @param boftNButterflyFactor how many butterfly layers, above 0; 1. PEFT computes one alone unless
- *     its CUDA extension is there
- * @param boftDropout part of the blocks of one butterfly layer that do not rotate in a training
- *     step, drawn anew each time, in [0, 1); 0
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initWeights whether the adapter has no effect at first
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param boftBlockNum number of blocks, or 0 if their size is given; 0
+ * @param boftNButterflyFactor number of butterfly layers, above 0. PEFT computes only one of them
+ *     unless its CUDA extension is installed; 1
+ * @param boftDropout fraction of the blocks of one butterfly layer that do not rotate in a training
+ *     step, in [0, 1). They are drawn anew in each step; 0
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initWeights whether the adapter has no effect at the start; true
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record BoftConfig(
@@ -47,7 +50,7 @@ public record BoftConfig(
         .probability("boft_dropout", boftDropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static BoftConfig defaults() {
     return Configs.withDefaults(BoftConfig.class);
   }
@@ -57,18 +60,23 @@ public record BoftConfig(
     return defaults().boftBlockSize(size);
   }
 
-  /** PEFT's defaults with so many blocks in each module. */
+  /** PEFT's defaults with this many blocks in each module. */
   public static BoftConfig ofBlocks(int blocks) {
     return defaults().boftBlockNum(blocks);
   }
 
-  /** A copy with blocks of this size, whose number follows: {@code boft_block_num} is 0 then. */
+  /**
+   * A copy with blocks of this size. Their number follows from that, so {@code boft_block_num} is
+   * 0.
+   */
   @Override
   public BoftConfig boftBlockSize(int size) {
     return blocks(size, 0);
   }
 
-  /** A copy with so many blocks, whose size follows: {@code boft_block_size} is 0 then. */
+  /**
+   * A copy with this many blocks. Their size follows from that, so {@code boft_block_size} is 0.
+   */
   @Override
   public BoftConfig boftBlockNum(int blocks) {
     return blocks(0, blocks);
@@ -79,7 +87,11 @@ public record BoftConfig(
         size, number, boftNButterflyFactor, boftDropout, targets, bias, initWeights, fanInFanOut);
   }
 
-  /** The size of the blocks of a module. */
+  /**
+   * The block size of a module.
+   *
+   * @throws IllegalArgumentException if the configured blocks do not divide the module's inputs
+   */
   int blockSize(String module, long in) {
     int divisor = boftBlockSize == 0 ? boftBlockNum : boftBlockSize;
     String field = boftBlockSize == 0 ? "boft_block_num" : "boft_block_size";

@@ -3,7 +3,7 @@ package io.github.peft4j.methods.boft;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 import java.util.Map;
 
-/** The files of BOFT, whose tensors may have fewer butterfly layers than the config says. */
+/** The file layout of BOFT. The tensors may have fewer butterfly layers than the config. */
 public final class BoftLayout extends TargetedLayout<BoftConfig> {
 
   /** The layout. */
@@ -12,7 +12,8 @@ public final class BoftLayout extends TargetedLayout<BoftConfig> {
   }
 
   /**
-   * PEFT computes one butterfly layer unless its CUDA extension is there, whatever is asked for.
+   * PEFT computes one butterfly layer without its CUDA extension, whatever the config says, so the
+   * number is taken from the stored tensors.
    */
   @Override
   public BoftConfig asStored(BoftConfig config, Map<String, long[]> shapes) {

@@ -69,11 +69,12 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param a first value of the matrices whose skew-symmetric parts are Q [layers, in/k, k, k]
-   * @param s first value of s [out, 1]
-   * @param dropout part of the blocks of one layer that do not rotate in a training step, in [0, 1)
+   * @param a initial value of the matrices whose skew-symmetric parts are Q [layers, in/k, k, k]
+   * @param s initial value of s [out, 1]
+   * @param dropout fraction of the blocks of one layer that do not rotate in a training step, in
+   *     [0, 1)
    */
   BoftLinear(LinearSite site, NDArray a, NDArray s, double dropout) {
     int in = Math.toIntExact(site.inFeatures());
@@ -101,7 +102,10 @@ final class BoftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
             .with("rows", transposed ? "torch.t(rows)" : "rows");
   }
 
-  /** The last layer meets the input first; a weight's rows meet the transposed R. */
+  /**
+   * The last layer is applied to the input first. A weight's rows are multiplied by the transposed
+   * R.
+   */
   private static String turns(int layers, int in, boolean transposed) {
     StringBuilder code = new StringBuilder();
     for (int i = 0; i < layers; i++) {

@@ -6,13 +6,14 @@ final class Butterfly {
   private Butterfly() {}
 
   /**
-   * The order of one layer: within each stretch of the input, half-blocks at even places come first
-   * and those at odd places after them, so that a block mixes half-blocks that were apart.
+   * The permutation of one layer: within each stretch of the input, the half-blocks at even
+   * positions come first, then those at odd positions. A block thus mixes half-blocks that were
+   * apart.
    *
-   * @param n inputs
-   * @param stretch how many inputs are sorted together
+   * @param n number of inputs
+   * @param stretch number of inputs that are permuted together
    * @param half half the size of a block
-   * @param sorted false for the order as it is
+   * @param sorted false for the identity
    */
   static long[] order(int n, int stretch, int half, boolean sorted) {
     long[] order = new long[n];

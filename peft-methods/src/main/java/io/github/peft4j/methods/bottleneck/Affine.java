@@ -15,10 +15,10 @@ interface Affine {
   /** b [out]. */
   NDArray bias(ForwardContext context);
 
-  /** A map whose every number is trained. */
+  /** A map with a trainable weight and bias. */
   record Dense(Trainable w, Trainable b) implements Affine {
 
-    /** A map that starts with this weight [out, in] and no bias. */
+    /** Creates a map with this initial weight [out, in] and a zero bias. */
     static Dense of(String module, NDArray w, Initializer initial, Declarations layer) {
       NDArray b = initial.zeros(w.getShape().get(0));
       return new Dense(

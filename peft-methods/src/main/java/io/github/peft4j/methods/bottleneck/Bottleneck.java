@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Bottleneck adapters: two small maps with a non-linearity between them, behind or beside the
- * branches of a layer, as AdapterHub's library {@code adapters} 1.3.0 computes them ({@code
- * methods/bottleneck.py}, {@code methods/modeling.py}) and calls their tensors.
+ * Bottleneck adapters: two small maps with a non-linearity between them, after or parallel to the
+ * branches of a layer. They are computed as in AdapterHub's {@code adapters} 1.3.0 ({@code
+ * methods/bottleneck.py}, {@code methods/modeling.py}), and have its tensor names.
  */
 public final class Bottleneck extends BaseMethod<BottleneckConfig> {
 
@@ -28,7 +28,10 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
     adapt(config, sites);
   }
 
-  /** An encoder's embeddings alone, and the output of whatever writes. */
+  /**
+   * Adds the invertible adapter: after an encoder's embeddings, and for models that generate text,
+   * its inverse before the output.
+   */
   private static void couple(BottleneckConfig config, Sites sites) {
     List<HiddenSite> ends = sites.all(HiddenSite.class);
     HiddenSite entrance = ends.get(0);
@@ -44,7 +47,7 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
         .forEach(exit -> sites.rewrite(exit, coupling.inverse()));
   }
 
-  /** Layers are counted through, an encoder's before a decoder's. */
+  /** Layers have consecutive numbers: an encoder's come before a decoder's. */
   private static void adapt(BottleneckConfig config, Sites sites) {
     PhmLinears phm = config.phm().phmLayer() ? new PhmLinears(config.phm(), sites.initial()) : null;
     BottleneckAdapter.Settings settings =

@@ -19,18 +19,18 @@ import io.github.peft4j.tuner.site.SublayerSite;
 import org.jspecify.annotations.Nullable;
 
 /**
- * u(z) = s (W₂ f(W₁ z + b₁) + b₂) with W₁ [m, D] and W₂ [D, m], around a branch that adds h to the
+ * u(z) = s (W₂ f(W₁ z + b₁) + b₂) with W₁ [m, D] and W₂ [D, m], for a branch that adds h to the
  * stream x:
  *
  * <ul>
- *   <li>beside the branch, h + u(x), with x as it is before any norm;
- *   <li>behind it, h + u(h), or with {@code original_ln_before} h + u(norm(x + h)), where {@code
- *       residual_before_ln} may put another term in the place of the first h.
+ *   <li>parallel to the branch: h + u(x), with x before any norm;
+ *   <li>after the branch: h + u(h), or with {@code original_ln_before} h + u(norm(x + h)), where
+ *       {@code residual_before_ln} may replace the first h by another term.
  * </ul>
  *
- * <p>The model adds the result to x and normalises as ever. A gate multiplies u by the mean of σ(w
- * z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter and
- * ParallelAdapter, pre_forward, forward and post_forward.
+ * <p>The model adds the result to x and normalises it as without an adapter. A gate multiplies u by
+ * the mean of σ(w z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter
+ * and ParallelAdapter, pre_forward, forward and post_forward.
  */
 final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
 
@@ -71,7 +71,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
               return torch.mul(u, torch.mean(open, [1], True))                     # (B, T, D)
           """);
 
-  /** How far the adapter is open for each text: the mean of σ(w z + b) over its tokens. */
+  /** The gate of each text: the mean of σ(w z + b) over its tokens. */
   private record Gate(Trainable weight, Trainable bias) {
     NDArray of(NDArray u, NDArray z) {
       return GATE.call(u, z, weight.value(), bias.value());
@@ -100,15 +100,15 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final @Nullable Kernel scale;
 
   /**
-   * What an adapter does besides its two maps.
+   * The settings of an adapter, except for its two maps.
    *
-   * @param parallel whether it is beside its branch, and not after it
-   * @param norms which norms there are, and what is added before them
+   * @param parallel true if it is parallel to its branch, false if it is after it
+   * @param norms the norms, and what is added before them
    * @param f the non-linearity
    * @param scaling s
-   * @param dropout probability of an element of its output to be dropped, in [0, 1)
+   * @param dropout probability that an element of its output is dropped, in [0, 1)
    * @param gated whether there is a gate
-   * @param start how matrices and the gate start
+   * @param start how the matrices and the gate are initialised
    */
   record Settings(
       boolean parallel,
@@ -120,11 +120,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
       InitWeights start) {}
 
   /**
-   * An adapter.
+   * Creates an adapter.
    *
-   * @param d D
+   * @param d D, the width of the hidden state
    * @param m the width of the bottleneck
-   * @param phm makes both maps as sums of Kronecker products, or null for dense ones
+   * @param phm creates both maps as sums of Kronecker products, or null for dense maps
    */
   BottleneckAdapter(
       long d, long m, Settings settings, @Nullable PhmLinears phm, Initializer initial) {

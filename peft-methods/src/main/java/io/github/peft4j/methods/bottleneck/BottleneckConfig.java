@@ -15,26 +15,27 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of bottleneck adapters. Hugging Face PEFT has no such method: the fields have the names
+ * Settings of bottleneck adapters. Hugging Face PEFT has no such method. The fields have the names
  * of AdapterHub's BnConfig ({@code adapters} 1.3.0, configuration/adapter_config.py), and the
  * defaults of its SeqBnConfig.
  *
- * @param places where adapters stand
- * @param reductionFactor how many times smaller the bottleneck is than the hidden state; 16
- * @param nonLinearity f
- * @param norms which norms there are, and what is added before them
- * @param isParallel whether it stands beside its branch, and not behind it
+ * @param places the places in a layer that have an adapter
+ * @param reductionFactor the width of the hidden state divided by that of the bottleneck; 16
+ * @param nonLinearity the non-linearity f between the two maps
+ * @param norms the layer norms around the adapter, and what is added before them
+ * @param isParallel true for an adapter parallel to its branch, false for one after it
  * @param scaling a number s, "learned" or "channel"; 1
- * @param dropout probability of an element of the adapter's output to be dropped, in [0, 1); 0
- * @param initWeights how the matrices start
- * @param useGating whether each adapter's output is multiplied by a trained gate, one for each text
- * @param invAdapter the invertible adapter at the embeddings, or null for none
- * @param invAdapterReductionFactor how many times smaller its maps' inner width is than half of the
- *     hidden state, above 0; null without one
- * @param phm whether and how the maps are sums of Kronecker products
- * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
- *     from
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param dropout probability that an element of the adapter's output is dropped, in [0, 1); 0
+ * @param initWeights how the matrices are initialised
+ * @param useGating whether a trainable gate, computed for each text, multiplies the adapter's
+ *     output
+ * @param invAdapter the invertible adapter after the embeddings, or null for none
+ * @param invAdapterReductionFactor half the width of the hidden state divided by the inner width of
+ *     the invertible adapter, above 0; null without one
+ * @param phm whether the maps are sums of Kronecker products (PHM), and their settings
+ * @param initWeightsSeed the seed that AdapterHub initialised the adapter with, or null. It is kept
+ *     in the file but not used
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record BottleneckConfig(
@@ -87,25 +88,31 @@ public record BottleneckConfig(
             "one number, since layers share their maps by shared_W_phm");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static BottleneckConfig defaults() {
     return Configs.withDefaults(BottleneckConfig.class);
   }
 
-  /** Behind the feed-forward network alone (Pfeiffer et al. 2020, arXiv:2005.00247): seq_bn. */
+  /**
+   * An adapter after the feed-forward network only (Pfeiffer et al. 2020, arXiv:2005.00247):
+   * AdapterHub's seq_bn.
+   */
   public static BottleneckConfig pfeiffer() {
     return defaults();
   }
 
   /**
-   * Behind attention and the feed-forward network (Houlsby et al. 2019, arXiv:1902.00751):
-   * double_seq_bn.
+   * Adapters after the attention and after the feed-forward network (Houlsby et al. 2019,
+   * arXiv:1902.00751): AdapterHub's double_seq_bn.
    */
   public static BottleneckConfig houlsby() {
     return pfeiffer().mhAdapter(true).originalLnBefore(false).nonLinearity(NonLinearity.SWISH);
   }
 
-  /** Beside the feed-forward network, scaled by 4 (He et al. 2021, arXiv:2110.04366): par_bn. */
+  /**
+   * An adapter parallel to the feed-forward network, scaled by 4 (He et al. 2021,
+   * arXiv:2110.04366): AdapterHub's par_bn.
+   */
   public static BottleneckConfig parallel() {
     return pfeiffer()
         .isParallel(true)
@@ -115,20 +122,23 @@ public record BottleneckConfig(
         .scaling(4);
   }
 
-  /** Beside the feed-forward network, with a learned scale that starts at 1: scaled_par_bn. */
+  /**
+   * An adapter parallel to the feed-forward network, with a learned scale that starts at 1:
+   * AdapterHub's scaled_par_bn.
+   */
   public static BottleneckConfig scaledParallel() {
     return parallel().scaling(Scaling.LEARNED);
   }
 
   /**
-   * Behind attention and the feed-forward network, as sums of Kronecker products (Mahabadi et al.
-   * 2021, arXiv:2106.04647): compacter.
+   * Adapters after the attention and after the feed-forward network, whose maps are sums of
+   * Kronecker products (Mahabadi et al. 2021, arXiv:2106.04647): AdapterHub's compacter.
    */
   public static BottleneckConfig compacter() {
     return kronecker(houlsby());
   }
 
-  /** The same behind the feed-forward network alone: compacter++. */
+  /** Compacter with an adapter after the feed-forward network only: AdapterHub's compacter++. */
   public static BottleneckConfig compacterPlusPlus() {
     return kronecker(pfeiffer());
   }

@@ -61,7 +61,7 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
   /**
    * Creates a coupling.
    *
-   * @param d D, 2 at least
+   * @param d D, at least 2
    * @param reduction r
    */
   Coupling(long d, double reduction, NonLinearity f, Initializer initial) {
@@ -102,7 +102,7 @@ final class Coupling extends TunerLayer<NDArray, NDArray> {
     return kernel.call(arguments);
   }
 
-  /** The layer that takes vectors back, by the same tensors. */
+  /** The layer that inverts this one, with the same tensors. */
   TunerLayer<NDArray, NDArray> inverse() {
     return new TunerLayer<>() {
       @Override

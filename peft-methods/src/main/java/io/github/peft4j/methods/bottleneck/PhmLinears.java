@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class PhmLinears {
 
-  /** What stands before the keys of tensors that layers share; the first layer holds them. */
+  /** The prefix of the keys of shared tensors, which the first layer holds. */
   static final String SHARED = "shared_parameters.";
 
   private static final Kernel WEIGHT =
@@ -62,7 +62,7 @@ final class PhmLinears {
               return torch.zeros([out], dtype=b.dtype, layout=None, device=b.device)
           """);
 
-  /** p matrices [p, m, n], or two stacks of which they are the products. */
+  /** p matrices [p, m, n], or two stacks whose products they are. */
   private record Matrices(Trainable first, @Nullable Trainable second) {
 
     NDArray value() {
@@ -107,11 +107,11 @@ final class PhmLinears {
   }
 
   /**
-   * A layer's map.
+   * Creates a map of a layer.
    *
    * @param module its name in the layer
-   * @param position "down" or "up", by which shared tensors are called
-   * @param layer declares the tensors, and reads what others have declared
+   * @param position "down" or "up", which is part of the names of shared tensors
+   * @param layer declares the tensors, and reads those that other layers have declared
    */
   Affine map(String module, String position, long out, long in, Declarations layer) {
     divides(in);
@@ -147,7 +147,7 @@ final class PhmLinears {
     return run -> own.value();
   }
 
-  /** The Aᵢ, which start small. */
+  /** The Aᵢ, with small initial values. */
   private Matrices a(String key, Declarations layer) {
     return config.factorizedPhmRule()
         ? new Matrices(
@@ -177,7 +177,9 @@ final class PhmLinears {
         : new Matrices(layer.trainable(key, xavier(m, n)), null);
   }
 
-  /** Whatever {@code hypercomplex_nonlinearity} says, the library starts by Xavier's normal. */
+  /**
+   * AdapterHub uses Xavier's normal distribution, whatever {@code hypercomplex_nonlinearity} says.
+   */
   private NDArray xavier(long m, long n) {
     return initial.normal(Math.sqrt(2.0 / (m + n)), p, m, n);
   }

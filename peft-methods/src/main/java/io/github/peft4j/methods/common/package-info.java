@@ -1,4 +1,4 @@
-/** What methods have in common. */
+/** Shared parts of the methods. */
 @NullMarked
 package io.github.peft4j.methods.common;
 

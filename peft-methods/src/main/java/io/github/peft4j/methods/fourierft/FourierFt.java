@@ -8,8 +8,8 @@ import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Arrays;
 
 /**
- * FourierFT (Gao et al. 2024): W x + s Re(F⁻¹(S)) x, where the spectrum S is zero but for some
- * places that are chosen at random once.
+ * FourierFT (Gao et al. 2024): W x + s Re(F⁻¹(S)) x, where the spectrum S is zero except at some
+ * positions, which are chosen at random once.
  */
 public final class FourierFt extends LinearMethod<FourierFtConfig> {
 

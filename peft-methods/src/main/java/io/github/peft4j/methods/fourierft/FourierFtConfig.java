@@ -11,15 +11,18 @@ import java.util.Map;
 /**
  * Settings of FourierFT, with the names and defaults of Hugging Face PEFT's FourierFTConfig.
  *
- * @param nFrequency how many frequencies are trained in each module, above 0; 1000
- * @param scaling the scale s; 150
- * @param randomLocSeed seed of the choice of frequencies, which is not saved; 777
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initWeights whether coefficients start as 0, without an effect, or normal, as PEFT has it
- * @param nFrequencyPattern numbers of frequencies of some modules, by regular expression over name
- *     endings
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param nFrequency number of trainable frequencies in each module, above 0; 1000
+ * @param scaling the scale s of the update; 150
+ * @param randomLocSeed seed of the choice of frequencies. The choice itself is not saved; 777
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initWeights true to start the coefficients at 0, without an effect; false to draw them
+ *     from a normal distribution, as PEFT does by default
+ * @param nFrequencyPattern numbers of frequencies of single modules, by regular expression over
+ *     name endings
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record FourierFtConfig(
@@ -43,17 +46,20 @@ public record FourierFtConfig(
     nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static FourierFtConfig defaults() {
     return Configs.withDefaults(FourierFtConfig.class);
   }
 
-  /** PEFT's defaults with so many frequencies. */
+  /** PEFT's defaults with this many frequencies. */
   public static FourierFtConfig ofFrequencies(int n) {
     return defaults().nFrequency(n);
   }
 
-  /** How many frequencies a module has; PEFT wants its whole name, or a dot before what matches. */
+  /**
+   * The number of frequencies of a module. As in PEFT, a pattern matches the whole name, or an
+   * ending after a dot.
+   */
   int frequenciesOf(String module) {
     return nFrequencyPattern.entrySet().stream()
         .filter(entry -> module.matches(".*\\.(" + entry.getKey() + ")"))

@@ -10,7 +10,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
-/** y = W x + b + s Re(F⁻¹(S)) x, with n trained elements of the spectrum S [out, in]. */
+/** y = W x + b + s Re(F⁻¹(S)) x, with n trainable elements in the spectrum S [out, in]. */
 final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final String DELTA =
@@ -35,10 +35,10 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
   private final WeightDelta merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param coefficients first values of the trained elements [n]
-   * @param places where they are in the spectrum, in row-major order (n)
+   * @param coefficients initial value of the trainable elements [n]
+   * @param places their positions in the spectrum, in row-major order (n)
    * @param scale s
    */
   FourierFtLinear(LinearSite site, NDArray coefficients, long[] places, double scale) {

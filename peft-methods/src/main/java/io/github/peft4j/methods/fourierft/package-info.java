@@ -1,4 +1,4 @@
-/** FourierFT: a few frequencies of the change of weights are trained (arXiv:2405.03003). */
+/** FourierFT: a few frequencies of the weight update are trained (arXiv:2405.03003). */
 @NullMarked
 package io.github.peft4j.methods.fourierft;
 

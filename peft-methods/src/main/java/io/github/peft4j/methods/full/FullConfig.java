@@ -8,12 +8,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of full fine-tuning. Hugging Face PEFT has no such method; the fields are named in its
+ * Settings of full fine-tuning. Hugging Face PEFT has no such method; the field names follow its
  * style.
  *
- * @param targetModules modules whose tensors are trained; null for all
- * @param excludeModules which of those not, or null
- * @param modulesToSave more modules to be trained, or null
+ * @param targetModules the modules whose tensors are trained; null for all
+ * @param excludeModules modules to leave out of those, or null for none
+ * @param modulesToSave further modules to train, or null for none
  */
 @Withers
 public record FullConfig(
@@ -22,7 +22,7 @@ public record FullConfig(
     @Nullable List<String> modulesToSave)
     implements TargetedConfig<FullConfig>, FullConfigWithers {
 
-  /** Everything is trained. */
+  /** Trains every tensor of the model. */
   public static FullConfig defaults() {
     return Configs.withDefaults(FullConfig.class);
   }

@@ -8,10 +8,10 @@ import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.List;
 
 /**
- * AdapterFusion: at every branch where adapters stand, attention over their outputs (Pfeiffer et
- * al. 2021, section 3.2). The adapters are there before the fusion and are frozen by it.
+ * AdapterFusion: attention over the outputs of several adapters, at every branch that has adapters
+ * (Pfeiffer et al. 2021, section 3.2). The adapters exist before the fusion, which freezes them.
  *
- * <p>Tensors are called as AdapterHub's, below the branch's name: {@code query.weight}, {@code
+ * <p>Tensors have AdapterHub's names, below the branch's name: {@code query.weight}, {@code
  * query.bias}, {@code key.weight}, {@code key.bias}, {@code value.weight}.
  */
 public final class Fusion extends BaseMethod<FusionConfig> {

@@ -7,18 +7,20 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of AdapterFusion. Hugging Face PEFT has no such method: the fields have the names and
- * defaults of AdapterHub's {@code AdapterFusionConfig} ("dynamic"), in a file of PEFT's style.
+ * Settings of AdapterFusion (Pfeiffer et al. 2021, arXiv:2005.00247). Hugging Face PEFT has no such
+ * method. The fields have the names and defaults of AdapterHub's {@code AdapterFusionConfig}
+ * ("dynamic"), in a file of PEFT's style.
  *
- * @param adapterNames the adapters that are mixed, two at least, in the order of the mixture
- * @param value whether there is a value matrix V; without one the adapters' outputs themselves are
- *     mixed ("static")
- * @param queryBeforeLn whether the query is the branch's output itself, as it is for adapters that
- *     read that, and not its normalised sum with the stream, which Pfeiffer's adapters read
- * @param regularization whether V is kept near the identity by 0.01 ‖I - V‖² in the loss
- * @param dropoutProb probability of a score to be dropped in training, in [0, 1); 0, where
- *     AdapterHub takes the model's dropout of attention
- * @param modulesToSave modules trained whole and saved with the fusion, or null
+ * @param adapterNames the adapters to fuse, at least two, in the order of the mixture
+ * @param value whether there is a value matrix V. Without it, the adapters' outputs themselves are
+ *     mixed ("static"); true
+ * @param queryBeforeLn true if the query is the branch's own output, for adapters that read it;
+ *     false if the query is its normalised sum with the stream, which Pfeiffer's adapters read
+ * @param regularization whether the loss has the term 0.01 ‖I - V‖², which keeps V near the
+ *     identity; true
+ * @param dropoutProb probability that an attention score is dropped in training, in [0, 1); 0.
+ *     AdapterHub takes the model's attention dropout
+ * @param modulesToSave modules that are fully trained and saved with the fusion, or null for none
  */
 @Withers
 public record FusionConfig(
@@ -41,12 +43,12 @@ public record FusionConfig(
             "each name once");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static FusionConfig defaults() {
     return Configs.withDefaults(FusionConfig.class);
   }
 
-  /** A mixture of these adapters, with query, key and value. */
+  /** A fusion of these adapters, with query, key and value. */
   public static FusionConfig of(String... adapters) {
     return defaults().adapterNames(List.of(adapters));
   }

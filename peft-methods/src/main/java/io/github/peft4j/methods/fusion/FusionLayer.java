@@ -15,9 +15,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * h + Σᵢ pᵢ V uᵢ with p = softmaxᵢ((Q z + q)ᵀ (K uᵢ + k)), for a branch's output h and what each
- * adapter adds to it, uᵢ; z is the normalised sum of h and the stream, or h itself. The scores are
- * not divided by √D, as in AdapterHub's {@code BertFusion}.
+ * h + Σᵢ pᵢ V uᵢ with p = softmaxᵢ((Q z + q)ᵀ (K uᵢ + k)), where h is a branch's output, uᵢ is the
+ * update of an adapter, and z is h or the normalised sum of h and the stream. As in AdapterHub's
+ * {@code BertFusion}, the scores are not divided by √D.
  */
 final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
     implements Fusing<SublayerSite.Input, NDArray> {
@@ -67,13 +67,13 @@ final class FusionLayer extends TunerLayer<SublayerSite.Input, NDArray>
   private final double dropout;
 
   /**
-   * A layer.
+   * Creates the fusion of one branch.
    *
-   * @param d D
+   * @param d D, the width of the hidden state
    * @param hasValue whether there is a V
    * @param queryBeforeNorm whether z is h itself
    * @param regularized whether V is kept near the identity
-   * @param dropout probability of a score to be dropped, in [0, 1)
+   * @param dropout probability that a score is dropped, in [0, 1)
    */
   FusionLayer(
       long d,

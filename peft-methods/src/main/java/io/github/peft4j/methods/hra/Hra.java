@@ -21,7 +21,10 @@ public final class Hra extends LinearMethod<HraConfig> {
                 site.isTransposed()));
   }
 
-  /** Pairs of equal columns, which undo each other; equal ones have no orthonormal basis. */
+  /**
+   * Pairs of equal columns, whose reflections cancel each other. With Gram-Schmidt the columns must
+   * differ.
+   */
   private static NDArray columns(HraConfig config, int in, Initializer initial) {
     int r = config.r();
     if (!config.initWeights() || config.applyGs() || r % 2 == 1) {

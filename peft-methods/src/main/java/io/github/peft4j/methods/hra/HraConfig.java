@@ -8,15 +8,17 @@ import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
- * Settings of HRA, with the names and defaults of Hugging Face PEFT's HRAConfig.
+ * Settings of HRA (Yuan et al. 2024, arXiv:2405.17484), with the names and defaults of Hugging Face
+ * PEFT's HRAConfig.
  *
- * @param r how many reflections, above 0; best even; 8
- * @param applyGs whether the columns are orthonormalised (Gram-Schmidt), so that the reflections
- *     commute
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initWeights whether the reflections start in pairs that undo each other, if their number
- *     is even
+ * @param r number of reflections, above 0 and preferably even; 8
+ * @param applyGs whether the reflection vectors are orthonormalised (Gram-Schmidt), so that the
+ *     reflections commute; false
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initWeights whether the reflections start in pairs that cancel each other. This requires
+ *     an even number of them and no Gram-Schmidt; true
  */
 @Withers
 public record HraConfig(
@@ -32,7 +34,7 @@ public record HraConfig(
     Configs.check(HraConfig.class).positive("r", r);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static HraConfig defaults() {
     return Configs.withDefaults(HraConfig.class);
   }

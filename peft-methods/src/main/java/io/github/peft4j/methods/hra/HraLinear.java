@@ -50,10 +50,10 @@ final class HraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param columns first values of the columns [in, r]
-   * @param orthonormal whether they are orthonormalised, and not only normalised
+   * @param columns initial value of the columns [in, r]
+   * @param orthonormal whether the columns are orthonormalised instead of only normalised
    * @param transposed whether W is stored as [in, out]
    */
   HraLinear(NDArray columns, boolean orthonormal, boolean transposed) {

@@ -8,7 +8,10 @@ import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 
-/** (IA)³: keys and values scaled on their output, the feed-forward network on its inner state. */
+/**
+ * (IA)³ scales the outputs of keys and values, and the inner activations of the feed-forward
+ * network.
+ */
 public final class Ia3 extends TargetedMethod<Ia3Config> {
 
   /** The method. */
@@ -27,7 +30,7 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
                     start(config, sites, site.outFeatures(), 1), site.isTransposed()));
   }
 
-  /** Ones, which change nothing, or normal. */
+  /** Ones, which have no effect, or normally distributed values. */
   private static NDArray start(Ia3Config config, Sites sites, long... shape) {
     Initializer initial = sites.initial();
     return config.initIa3Weights() ? initial.filled(1, shape) : initial.normal(1, shape);
@@ -39,7 +42,7 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
         config.targetModules(), Role.KEY, Role.VALUE, Role.QUERY_KEY_VALUE, Role.DOWN);
   }
 
-  /** With the last maps of the feed-forward networks by name as well. */
+  /** Also names the last maps of the feed-forward networks. */
   @Override
   public Ia3Config complete(Ia3Config config, Sites sites) {
     Ia3Config named = super.complete(config, sites);

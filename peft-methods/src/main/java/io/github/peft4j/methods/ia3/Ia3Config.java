@@ -9,16 +9,19 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of (IA)³, with the names and defaults of Hugging Face PEFT's IA3Config.
+ * Settings of (IA)³ (Liu et al. 2022, arXiv:2205.05638), with the names and defaults of Hugging
+ * Face PEFT's IA3Config.
  *
- * @param targetModules which modules; null for keys, values and the last map of the feed-forward
- *     network
- * @param excludeModules which of those not, or null
- * @param feedforwardModules which of the targets are scaled on their input; null for the last map
- *     of the feed-forward network
- * @param modulesToSave modules trained whole and saved with the adapter, or null
- * @param initIa3Weights whether the vectors start at 1, without an effect, or normal
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param targetModules the modules that get an adapter; null for keys, values and the last map of
+ *     the feed-forward network
+ * @param excludeModules modules to leave out of those, or null for none
+ * @param feedforwardModules the target modules whose input is scaled instead of their output; null
+ *     for the last map of the feed-forward network
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
+ * @param initIa3Weights true to start the vectors at 1, without an effect; false to draw them from
+ *     a normal distribution; true
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record Ia3Config(
@@ -42,7 +45,10 @@ public record Ia3Config(
         "some of target_modules " + targets);
   }
 
-  /** Whether a name is among the targets, or an ending of one that all-linear was resolved to. */
+  /**
+   * Whether a name is among the targets, or is an ending of a name that {@code all-linear} was
+   * resolved to.
+   */
   private static boolean means(List<String> targets, String input) {
     return targets.stream().anyMatch(t -> t.equals(input) || t.endsWith("." + input));
   }
@@ -53,8 +59,8 @@ public record Ia3Config(
   }
 
   /**
-   * With these of the targets scaled on their input, whatever the targets call them: PEFT's tables
-   * do not ask which the config names.
+   * A copy that scales the input of these modules, whether or not target_modules names them: PEFT's
+   * tables do not depend on target_modules.
    */
   Ia3Config feedForward(TargetModules modules) {
     List<String> targets = targetModules == null ? null : targetModules.suffixes();
@@ -69,7 +75,7 @@ public record Ia3Config(
     return feedforwardModules(expressed);
   }
 
-  /** Whether a module is scaled on its input. */
+  /** Whether the adapter of a module scales its input rather than its output. */
   boolean scalesInput(LinearSite site) {
     return feedforwardModules == null
         ? site.role() == LinearSite.Role.DOWN

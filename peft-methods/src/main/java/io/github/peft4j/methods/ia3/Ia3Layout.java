@@ -3,7 +3,7 @@ package io.github.peft4j.methods.ia3;
 import io.github.peft4j.methods.common.linear.DefaultTargets;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 
-/** The files of (IA)³: PEFT has a table for {@code feedforward_modules} too. */
+/** The file layout of (IA)³. PEFT also has a table of defaults for {@code feedforward_modules}. */
 public final class Ia3Layout extends TargetedLayout<Ia3Config> {
 
   private static final DefaultTargets FEED_FORWARD =

@@ -27,9 +27,9 @@ final class ScaledInput extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param l its first value [1, in]
+   * @param l initial value of l [1, in]
    * @param transposed whether W is stored as [in, out]
    */
   ScaledInput(NDArray l, boolean transposed) {

@@ -27,9 +27,9 @@ final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeab
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param l its first value [out, 1]
+   * @param l initial value of l [out, 1]
    * @param transposed whether W is stored as [in, out]
    */
   ScaledOutput(NDArray l, boolean transposed) {

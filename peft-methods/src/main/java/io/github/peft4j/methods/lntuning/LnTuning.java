@@ -5,7 +5,9 @@ import io.github.peft4j.tuner.injection.Selection;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.NormSite;
 
-/** LN tuning: every norm's scale, and shift if it has one, is trained; all else is frozen. */
+/**
+ * LN tuning trains the scale of every norm, and its shift if it has one. Everything else is frozen.
+ */
 public final class LnTuning extends TargetedMethod<LnTuningConfig> {
 
   /** The method. */

@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Settings of LN tuning, with the names and defaults of Hugging Face PEFT's LNTuningConfig.
  *
- * @param targetModules which norms; null for all
- * @param excludeModules which of those not, or null
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param targetModules the norms to train; null for all
+ * @param excludeModules norms to leave out of those, or null for none
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record LnTuningConfig(

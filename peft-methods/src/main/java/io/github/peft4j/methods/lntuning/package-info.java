@@ -1,4 +1,4 @@
-/** LN tuning: the scales and shifts of norms alone are trained (arXiv:2312.11420). */
+/** LN tuning: only the scales and shifts of norms are trained (arXiv:2312.11420). */
 @NullMarked
 package io.github.peft4j.methods.lntuning;
 

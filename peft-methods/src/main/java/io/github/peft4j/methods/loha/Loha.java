@@ -6,8 +6,8 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
 
 /**
- * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, a product of rank r² out of factors of rank r (Hyeon-Woo et
- * al. 2021, FedPara).
+ * LoHa: W x + s ((P₁ Q₁) ∘ (P₂ Q₂)) x, an update of rank up to r² from factors of rank r (Hyeon-Woo
+ * et al. 2021, FedPara).
  */
 public final class Loha extends LinearMethod<LohaConfig> {
 

@@ -11,16 +11,16 @@ import java.util.Map;
  * Settings of LoHa, with the names and defaults of Hugging Face PEFT's LoHaConfig.
  *
  * @param r the rank of each factor, above 0; 8
- * @param alpha the scale's numerator; 8
- * @param rankDropout probability of a row of the change, an output, to be dropped in a training
- *     step, in [0, 1); 0. What is left is divided by its share
- * @param moduleDropout probability of a module's change to be dropped in a training step, in [0,
- *     1); 0
- * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
- * @param targets which modules
- * @param initWeights whether the adapter has no effect at first
- * @param rankPattern ranks of some modules, by regular expression over name endings
- * @param alphaPattern alphas of some modules, likewise
+ * @param alpha α, the numerator of the scale; 8
+ * @param rankDropout probability that a row of the weight update, which is one output, is dropped
+ *     in a training step, in [0, 1). The remaining rows are divided by the fraction that remains; 0
+ * @param moduleDropout probability that a module's update is dropped in a training step, in [0, 1);
+ *     0
+ * @param useEffectiveConv2d PEFT's setting for convolutions. No supported model has any
+ * @param targets the modules that get an adapter
+ * @param initWeights whether the adapter has no effect at the start; true
+ * @param rankPattern ranks of single modules, by regular expression over name endings; empty
+ * @param alphaPattern alphas of single modules, by regular expression over name endings; empty
  */
 @Withers
 public record LohaConfig(
@@ -48,7 +48,7 @@ public record LohaConfig(
     alphaPattern = Configs.inOrder(alphaPattern);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static LohaConfig defaults() {
     return Configs.withDefaults(LohaConfig.class);
   }

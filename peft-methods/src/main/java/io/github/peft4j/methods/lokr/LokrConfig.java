@@ -11,19 +11,22 @@ import java.util.Map;
  * Settings of LoKr, with the names and defaults of Hugging Face PEFT's LoKrConfig.
  *
  * @param r the rank of the factors, above 0; 8
- * @param alpha the scale's numerator; 8
- * @param rankDropout probability of a row of the change, an output, to be dropped in a training
- *     step, in [0, 1); 0
- * @param moduleDropout probability of a module's change to be dropped in a training step, in [0,
- *     1); 0
- * @param decomposeBoth whether the left factor of the Kronecker product may be of low rank too
- * @param decomposeFactor about the size of the left factor; -1 for the square root of the dimension
- * @param rankDropoutScale whether the rows that are left are divided by their share; false
- * @param useEffectiveConv2d what PEFT is told about convolutions, which no model here has
- * @param targets which modules
+ * @param alpha α, the numerator of the scale; 8
+ * @param rankDropout probability that a row of the weight update, which is one output, is dropped
+ *     in a training step, in [0, 1); 0
+ * @param moduleDropout probability that a module's update is dropped in a training step, in [0, 1);
+ *     0
+ * @param decomposeBoth whether the left factor of the Kronecker product may also be of low rank;
+ *     false
+ * @param decomposeFactor approximate size of the left factor, above 0; -1 for the square root of
+ *     the dimension; -1
+ * @param rankDropoutScale whether the remaining rows are divided by the fraction that remains;
+ *     false
+ * @param useEffectiveConv2d PEFT's setting for convolutions. No supported model has any
+ * @param targets the modules that get an adapter
  * @param initWeights how the factors start
- * @param rankPattern ranks of some modules, by regular expression over name endings
- * @param alphaPattern alphas of some modules, likewise
+ * @param rankPattern ranks of single modules, by regular expression over name endings; empty
+ * @param alphaPattern alphas of single modules, by regular expression over name endings; empty
  */
 @Withers
 public record LokrConfig(
@@ -59,7 +62,7 @@ public record LokrConfig(
     alphaPattern = Configs.inOrder(alphaPattern);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static LokrConfig defaults() {
     return Configs.withDefaults(LokrConfig.class);
   }

@@ -15,10 +15,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * y = W x + b + s (C ⊗ D) x, with C [l, m] and D [k, n], out = l k, in = m n; D, and C if told so,
- * is a product of rank r when that is smaller.
+ * y = W x + b + s (C ⊗ D) x, with C [l, m] and D [k, n], out = l k, in = m n. D, and optionally C,
+ * is a product of rank r if r is smaller than its sides.
  *
- * <p>The Kronecker product is not built: with x as a matrix X [m, n], (C ⊗ D) x = C X Dᵀ.
+ * <p>The Kronecker product is never built: with x as a matrix X [m, n], (C ⊗ D) x = C X Dᵀ.
  */
 final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -47,17 +47,17 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   /**
    * The sizes of the factors.
    *
-   * @param r the rank of those that are products
-   * @param wholeC whether C is one matrix, and no product
-   * @param wholeD whether D is one matrix, and no product
+   * @param r the rank of low-rank factors
+   * @param wholeC whether C is one matrix instead of a product
+   * @param wholeD whether D is one matrix instead of a product
    */
   record Sizes(long l, long m, long k, long n, int r, boolean wholeC, boolean wholeD) {
 
     /**
-     * Those of a map.
+     * The sizes for a linear layer.
      *
-     * @param factor about the size of C; -1 for the square root of the dimension
-     * @param both whether C may be a product too
+     * @param factor approximate size of C; -1 for the square root of the dimension
+     * @param both whether C may also be a product
      */
     static Sizes of(LinearSite site, int r, int factor, boolean both) {
       long m = divisor(site.inFeatures(), factor);
@@ -127,8 +127,9 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   /**
-   * The left factor's size: {@code factor} if it divides the dimension, else the largest divisor up
-   * to it and up to the square root (any up to the root for -1).
+   * The left factor's size. It is {@code factor} if that divides the dimension, else the largest
+   * divisor that exceeds neither {@code factor} nor the square root. For -1, only the square root
+   * counts.
    */
   static long divisor(long dimension, long factor) {
     if (factor > 0 && dimension % factor == 0) {

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** LoRA: W x + s B A x, with the low-rank B A trained and W frozen (Hu et al. 2021). */
+/** LoRA: W x + s B A x, with W frozen and the low-rank B A trainable (Hu et al. 2021). */
 public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<LoraConfig> {
 
   /** The method. */
@@ -35,7 +35,7 @@ public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<
     config.bias().train(targets.rewrittenMaps(sites), sites);
   }
 
-  /** What PEFT fills in: which modules, and whether their weights are transposed. */
+  /** Fills in the modules, and whether their weights are transposed, as PEFT does. */
   @Override
   public LoraConfig complete(LoraConfig config, Sites sites) {
     Selection<LinearSite> linear = LoraTargets.modules(config).linear(sites);

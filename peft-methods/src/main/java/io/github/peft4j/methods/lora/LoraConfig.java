@@ -17,31 +17,36 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of LoRA, with the names and defaults of Hugging Face PEFT's LoraConfig.
+ * Settings of LoRA (Hu et al. 2021, arXiv:2106.09685), with the names and defaults of Hugging Face
+ * PEFT's LoraConfig.
  *
  * @param r the rank, above 0; 8
- * @param loraAlpha α, the scale's numerator: the update is scaled by α/r. Finite; 8
- * @param loraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param targets which modules
+ * @param loraAlpha α, the numerator of the scale: the update is scaled by α/r. Finite; 8
+ * @param loraDropout probability that an element of the input is dropped before A, in [0, 1); 0
+ * @param targets the modules that get an adapter
  * @param bias which biases of the model are also trained: {@code none}, {@code all}, or {@code
- *     lora_only} for those of the changed modules; {@code none}
- * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) and not α/r;
+ *     lora_only} for those of the adapted modules; {@code none}
+ * @param useRslora whether the scale is α/√r (Kalajdzievski 2023, arXiv:2312.03732) instead of α/r;
  *     false
- * @param initLoraWeights how A and B start; {@code DEFAULT}
- * @param rankPattern ranks of some modules, by regular expression over name endings; of several
- *     that fit, the first counts; empty
- * @param alphaPattern alphas of some modules, in the same way; empty
- * @param useDora whether magnitude and direction of the weights are trained apart (DoRA, Liu et al.
- *     2024, arXiv:2402.09353); false
- * @param loraBias whether B has a bias, which is merged into a module's own; not with DoRA; false
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
- * @param evaConfig settings of EVA, or null; with EVA, null stands for its defaults
+ * @param initLoraWeights how A and B are initialised; {@code DEFAULT}
+ * @param rankPattern ranks of single modules, by regular expression over name endings. The first
+ *     pattern that matches counts; empty
+ * @param alphaPattern alphas of single modules, by regular expression over name endings. The first
+ *     pattern that matches counts; empty
+ * @param useDora whether the magnitude and the direction of the weights are trained separately
+ *     (DoRA, Liu et al. 2024, arXiv:2402.09353); false
+ * @param loraBias whether B has a bias, which merging adds to the module's own. Not with DoRA;
+ *     false
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
+ * @param evaConfig settings of EVA initialisation. Null for EVA's defaults, and for any other
+ *     initialisation
  * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
- *     or null
- * @param targetParameters tensors that are changed in place of modules, by the last parts of their
- *     names, such as {@code q_proj.weight}, or null
- * @param ensureWeightTying whether a token table and an output that shares it are changed alike if
- *     either is meant; false
+ *     or null for none
+ * @param targetParameters tensors that are adapted instead of modules, by name ending, such as
+ *     {@code q_proj.weight}, or null for none
+ * @param ensureWeightTying whether adapting either of a token embedding and an output layer that
+ *     shares its weight adapts both; false
  */
 @Withers
 public record LoraConfig(
@@ -101,7 +106,7 @@ public record LoraConfig(
     }
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static LoraConfig defaults() {
     return Configs.withDefaults(LoraConfig.class);
   }

@@ -32,10 +32,10 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRan
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one embedding.
    *
-   * @param a first value of A [r, V]
-   * @param b first value of B [d, r]
+   * @param a initial value of A [r, V]
+   * @param b initial value of B [d, r]
    */
   LoraEmbedding(NDArray a, NDArray b, double scale) {
     this.a = trainable("lora_embedding_A", a);

@@ -24,7 +24,7 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Makes the layers of one adapter, LoRA's or DoRA's, out of what its config says. */
+/** Creates the layers of one adapter, plain LoRA or DoRA, from its config. */
 final class LoraLayers {
 
   private final LoraConfig config;
@@ -43,12 +43,15 @@ final class LoraLayers {
     this.norms = config.useDora() ? new WeightNorms(initial) : null;
   }
 
-  /** The layer of a linear map. */
+  /** The layer of a linear site. */
   TunerLayer<NDArray, NDArray> linear(LinearSite site) {
     return linear(site, null);
   }
 
-  /** The layer of an output that shares the factors of an embedding's layer, which is there. */
+  /**
+   * The layer of an output that shares the factors of an embedding. The embedding's layer must
+   * exist.
+   */
   TunerLayer<NDArray, NDArray> tied(LinearSite output) {
     EmbeddingSite embedding = output.table().orElseThrow();
     if (sites.layer(embedding) instanceof TableFactors table) {
@@ -86,7 +89,10 @@ final class LoraLayers {
     return how.isTakenOff() ? OffsetFactors.of(trained, start, again) : trained;
   }
 
-  /** The layer of an embedding: A is zero, unless both are to be random, and B is normal. */
+  /**
+   * The layer of an embedding: B is normal, and A is zero, or random if the config asks for both to
+   * be.
+   */
   TunerLayer<NDArray, NDArray> embedding(EmbeddingSite site) {
     int r = ranks.of(site.name());
     double scale = ranks.scaleOf(site.name());
@@ -98,7 +104,7 @@ final class LoraLayers {
         : new LoraEmbedding(a, b, scale);
   }
 
-  /** The layer of a tensor of whatever module: PEFT's {@code target_parameters}. */
+  /** The layer of a single tensor of any module: PEFT's {@code target_parameters}. */
   TunerLayer<NDArray, NDArray> tensor(ParameterSite site) {
     Shape shape = site.shape();
     Configs.require(

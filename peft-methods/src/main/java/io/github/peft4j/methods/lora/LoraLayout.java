@@ -2,7 +2,7 @@ package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 
-/** The files of LoRA, which hold no whole table where single tokens are trained. */
+/** The file layout of LoRA. If single tokens are trained, the file contains no whole embedding. */
 public final class LoraLayout extends TargetedLayout<LoraConfig> {
 
   /** The layout. */

@@ -13,7 +13,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 import org.jspecify.annotations.Nullable;
 
-/** y = W x + b + s (B A dropout(x) + β), with A [r, in], B [out, r] and β [out] if asked for. */
+/** y = W x + b + s (B A dropout(x) + β), with A [r, in], B [out, r] and an optional β [out]. */
 final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, Factored {
 
   private static final Kernel SHIFT =
@@ -32,11 +32,11 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   private final LowRankProduct product;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
    * @param factors declares A and B
-   * @param dropout probability of an input element to be dropped before A, in [0, 1)
-   * @param beta first value of β [out], or null for none
+   * @param dropout probability that an element of the input is dropped before A, in [0, 1)
+   * @param beta initial value of β [out], or null for none
    */
   LoraLinear(LinearSite site, Factors.Source factors, double dropout, @Nullable NDArray beta) {
     this.factors = factors.declare(declarations());

@@ -9,8 +9,8 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 
 /**
- * W + s B A in place of a tensor W [m, n] of whatever module, with A [r, n] and B [m, r]: PEFT's
- * {@code target_parameters}. The sum is made anew in every pass.
+ * W + s B A instead of a tensor W [m, n] of any module, with A [r, n] and B [m, r]: PEFT's {@code
+ * target_parameters}. The sum is computed in every pass.
  */
 final class LoraParameter extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -19,10 +19,10 @@ final class LoraParameter extends TunerLayer<NDArray, NDArray> implements Mergea
   private final LowRankProduct product;
 
   /**
-   * A layer.
+   * Creates the adapter of one tensor.
    *
-   * @param a first value of A [r, n]
-   * @param b first value of B [m, r]
+   * @param a initial value of A [r, n]
+   * @param b initial value of B [m, r]
    */
   LoraParameter(NDArray a, NDArray b, double scale) {
     this.a = trainable(Factors.A, a);

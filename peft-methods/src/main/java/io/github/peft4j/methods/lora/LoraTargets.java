@@ -13,12 +13,12 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
 /**
- * What an adapter rewrites.
+ * The sites that an adapter changes.
  *
- * @param linear linear maps
- * @param embeddings token tables
- * @param tiedOutputs outputs that get the factors of the token table that they share
- * @param tensors tensors of whatever module
+ * @param linear linear layers
+ * @param embeddings embeddings
+ * @param tiedOutputs output layers that share the factors of an embedding
+ * @param tensors single tensors of any module
  */
 record LoraTargets(
     List<LinearSite> linear,
@@ -42,7 +42,7 @@ record LoraTargets(
     return new LoraTargets(others ? linear.list() : linear.required(), embeddings, tied, tensors);
   }
 
-  /** Which modules; none where tensors alone are meant. */
+  /** The modules to adapt; none if the config only names tensors. */
   static ModuleTargets modules(LoraConfig config) {
     return config.targetModules() == null && targetsTensors(config)
         ? config.targets().targetModules(TargetModules.of(List.of()))
@@ -53,7 +53,7 @@ record LoraTargets(
     return config.targetParameters() != null && !config.targetParameters().isEmpty();
   }
 
-  /** The tensors that are meant by name. */
+  /** The tensors that the config names. */
   private static List<ParameterSite> tensors(LoraConfig config, Sites sites) {
     List<String> names = config.targetParameters();
     return names == null || names.isEmpty()
@@ -62,8 +62,8 @@ record LoraTargets(
   }
 
   /**
-   * Whether outputs get the factors of the token table: modules to save are tied first. A file's
-   * tensors tell where its names do not.
+   * Whether output layers share the factors of the embedding. Modules to save are tied first. When
+   * an adapter is loaded, the stored tensors decide if the names do not.
    */
   static boolean isTied(LoraConfig config, Sites sites) {
     List<String> saved = config.modulesToSave();
@@ -78,14 +78,17 @@ record LoraTargets(
     return (saved == null || !tying.concerns(saved)) && (tying.concerns(targets) || isStored);
   }
 
-  /** The maps that are rewritten, and those of whose weights that holds. */
+  /** The linear layers that are adapted, including those whose weights are adapted as tensors. */
   List<LinearSite> rewrittenMaps(Sites sites) {
     return sites.all(LinearSite.class).stream()
         .filter(map -> linear.contains(map) || tensors.contains(map.weight()))
         .toList();
   }
 
-  /** DoRA's gain is one of the frozen weight, and not of one with trained rows in it. */
+  /**
+   * Refuses DoRA on an output layer that shares an embedding with trainable tokens: its magnitude
+   * needs the frozen weight.
+   */
   void requireFreeOfTokens(LoraConfig config, Sites sites) {
     List<LinearSite> outputs = sites.tokenTable().outputs();
     Configs.require(

@@ -16,13 +16,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a plain LoRA of one that started from the frozen weights (PiSSA, OLoRA): s (B A − B₀ A₀) is
- * itself of rank 2r, with A of [A; A₀] and B of [B, −B₀].
+ * Converts a LoRA that started from the frozen weights (PiSSA, OLoRA) to a plain LoRA: s (B A − B₀
+ * A₀) is itself of rank 2r, with A of [A; A₀] and B of [B, −B₀].
  *
- * <p>Saved, it is what PEFT writes with {@code path_initial_model_for_weight_conversion}: an
- * adapter that leaves the model's weights alone, can be used together with others, and needs no
- * decomposition when it is loaded. An adapter of {@code pissa_niter_N} should be handed on in this
- * form alone: PEFT decomposes anew when it loads one, with other random numbers.
+ * <p>When saved, it is the adapter that PEFT writes with {@code
+ * path_initial_model_for_weight_conversion}. It leaves the model's weights unchanged, can be
+ * combined with other adapters, and needs no decomposition when it is loaded. Only publish an
+ * adapter of {@code pissa_niter_N} in this form: PEFT decomposes the weights again when it loads
+ * one, with other random numbers.
  *
  * <pre>{@code
  * PlainLora.of(model, "default", "plain").save("plain", Path.of("plain-adapter"));
@@ -35,10 +36,10 @@ public final class PlainLora {
   /**
    * Adds a plain copy of an adapter and makes it the active one.
    *
-   * @param from name of an adapter of LoRA
-   * @param to name of the copy; not yet taken
+   * @param from name of a LoRA adapter
+   * @param to name of the copy, which must be new
    * @return the model
-   * @throws IllegalArgumentException if {@code from} is no LoRA
+   * @throws IllegalArgumentException if {@code from} is not a LoRA
    */
   public static PeftModel of(PeftModel model, String from, String to) {
     Adapter source = model.adapter(from);
@@ -59,7 +60,7 @@ public final class PlainLora {
     return model;
   }
 
-  /** Twice the ranks, with alphas that keep the scales. */
+  /** The config with twice the ranks, and with alphas that keep the scales. */
   private static LoraConfig twice(LoraConfig config) {
     double factor = config.useRslora() ? Math.sqrt(2) : 2;
     Map<String, Integer> ranks = new LinkedHashMap<>();

@@ -11,9 +11,9 @@ import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 
 /**
- * Bat, MiSS's block affine variant: y = (W + Δ) x + b. W is cut into blocks Wᵢⱼ [r, r], and Δᵢⱼ =
- * Wᵢⱼ Dᵢ + Dᵢ with D [out / r, r, r]. Every adapter's Δ is of the frozen W, whatever else is merged
- * into it.
+ * Bat, MiSS's block affine variant: y = (W + Δ) x + b. W is divided into blocks Wᵢⱼ [r, r], and Δᵢⱼ
+ * = Wᵢⱼ Dᵢ + Dᵢ with D [out / r, r, r]. Δ always uses the frozen W, also if other adapters are
+ * merged into it.
  */
 final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -39,9 +39,9 @@ final class BatLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final WeightDelta merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param d first value of D [out / r, r, r]
+   * @param d initial value of D [out / r, r, r]
    */
   BatLinear(LinearSite site, NDArray d) {
     this.weight = site.weight();

@@ -9,12 +9,13 @@ import io.github.peft4j.withers.Withers;
 /**
  * Settings of MiSS, with the names and defaults of Hugging Face PEFT's MissConfig.
  *
- * @param r the length of a shard of the input, above 0; 64
- * @param missDropout probability of an input element to be dropped, in [0, 1); 0
- * @param miniR with MINI, how many outputs there are until the matrix repeats; 1
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initWeights the variant, and how the matrix starts
+ * @param r length of a shard of the input, above 0; 64
+ * @param missDropout probability that an element of the input is dropped, in [0, 1); 0
+ * @param miniR with MINI, the number of outputs after which the matrix repeats; 1
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initWeights the variant, and how its matrix is initialised
  */
 @Withers
 public record MissConfig(
@@ -34,7 +35,7 @@ public record MissConfig(
         .probability("miss_dropout", missDropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static MissConfig defaults() {
     return Configs.withDefaults(MissConfig.class);
   }

@@ -4,13 +4,13 @@ import io.github.peft4j.config.JsonChoice;
 
 /** MiSS's variants: {@code init_weights}. */
 public enum MissInitialization implements JsonChoice {
-  /** A matrix [r, out] of zeros: no effect at first. */
+  /** A matrix [r, out] of zeros: no effect at the start. */
   DEFAULT(true),
   /** A matrix [r, mini_r] of zeros that repeats along the output. */
   MINI("mini"),
-  /** Matrices [out / r, r, r] of zeros, which are multiplied with the frozen weight: Bat. */
+  /** Matrices [out / r, r, r] of zeros that multiply the frozen weight: Bat. */
   BAT("bat"),
-  /** A random matrix [r, out]: an effect from the start; for tests. */
+  /** A random matrix [r, out], with an effect from the start; for tests. */
   RANDOM(false);
 
   private final Object json;

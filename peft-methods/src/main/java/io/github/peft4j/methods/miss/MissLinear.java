@@ -10,7 +10,10 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
-/** y = W x + b + Dᵀ Σⱼ xⱼ, with D [r, out] and the shards xⱼ of x, the last filled with zeros. */
+/**
+ * y = W x + b + Dᵀ Σⱼ xⱼ, with D [r, out] and the shards xⱼ of x, of which the last is padded with
+ * zeros.
+ */
 final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final Kernel MISS =
@@ -35,10 +38,11 @@ final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final WeightDelta merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param d first value of D [r, out], or [r, w] with a divisor w of out, which is repeated
-   * @param dropout probability of an input element to be dropped, in [0, 1)
+   * @param d initial value of D [r, out], or of a matrix [r, w] that is repeated, where w divides
+   *     out
+   * @param dropout probability that an element of the input is dropped, in [0, 1)
    */
   MissLinear(LinearSite site, NDArray d, double dropout) {
     this.d = trainable("miss_block", d);

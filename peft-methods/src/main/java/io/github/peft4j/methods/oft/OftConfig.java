@@ -7,22 +7,25 @@ import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 
 /**
- * Settings of OFT, with the names and defaults of Hugging Face PEFT's OFTConfig.
+ * Settings of OFT (Qiu et al. 2023, arXiv:2306.07280), with the names and defaults of Hugging Face
+ * PEFT's OFTConfig.
  *
- * @param r how many blocks there are, or 0 if their size is given; 0
+ * @param r number of blocks, or 0 if their size is given; 0
  * @param oftBlockSize size of a block, or 0 if their number is given; 32
- * @param moduleDropout part of a module's blocks that do not rotate in a training step, drawn anew
- *     each time, in [0, 1); 0
- * @param targets which modules
- * @param bias which biases of the model are trained besides; {@code none}
- * @param initWeights whether the adapter has no effect at first
- * @param coft whether the rotations are kept near the identity: COFT
- * @param eps with COFT, how large the Frobenius norm of all Q of a module may be together; 6e-5
- * @param blockShare whether all blocks of a module rotate alike
- * @param useCayleyNeumann whether the rotation is computed by the first terms of a series instead
- *     of by solving equations: faster, less exact
- * @param numCayleyNeumannTerms how many terms, above 0; 5
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param moduleDropout fraction of a module's blocks that do not rotate in a training step, in [0,
+ *     1). They are drawn anew in each step; 0
+ * @param targets the modules that get an adapter
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param initWeights whether the adapter has no effect at the start; true
+ * @param coft whether the rotations are kept near the identity (COFT); false
+ * @param eps with COFT, the largest Frobenius norm of all Q of a module together; 6e-5
+ * @param blockShare whether all blocks of a module share one rotation; false
+ * @param useCayleyNeumann whether the rotation is computed from the first terms of the Neumann
+ *     series instead of by solving linear equations. Faster and less exact
+ * @param numCayleyNeumannTerms number of terms of the series, above 0; 5
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record OftConfig(
@@ -55,7 +58,7 @@ public record OftConfig(
         .positive("num_cayley_neumann_terms", numCayleyNeumannTerms);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static OftConfig defaults() {
     return Configs.withDefaults(OftConfig.class);
   }
@@ -65,18 +68,18 @@ public record OftConfig(
     return defaults().oftBlockSize(size);
   }
 
-  /** PEFT's defaults with so many blocks in each module. */
+  /** PEFT's defaults with this many blocks in each module. */
   public static OftConfig ofBlocks(int blocks) {
     return defaults().r(blocks);
   }
 
-  /** A copy with so many blocks, whose size follows: {@code oft_block_size} is 0 then. */
+  /** A copy with this many blocks. Their size follows from that, so {@code oft_block_size} is 0. */
   @Override
   public OftConfig r(int blocks) {
     return blocks(blocks, 0);
   }
 
-  /** A copy with blocks of this size, whose number follows: {@code r} is 0 then. */
+  /** A copy with blocks of this size. Their number follows from that, so {@code r} is 0. */
   @Override
   public OftConfig oftBlockSize(int size) {
     return blocks(0, size);
@@ -98,7 +101,7 @@ public record OftConfig(
         fanInFanOut);
   }
 
-  /** The size of the blocks of a module: what is asked for, or the nearest divisor. */
+  /** The block size of a module: the configured size, or the nearest divisor. */
   int blockSize(long in) {
     int size = r == 0 ? nearestDivisor(in, oftBlockSize) : (int) in / nearestDivisor(in, r);
     return size;

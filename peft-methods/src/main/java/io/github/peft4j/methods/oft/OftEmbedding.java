@@ -5,16 +5,16 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TunerLayer;
 
-/** y = E[ids] R, with a rotation R of the vectors; as in PEFT without dropout. */
+/** y = E[ids] R, with a rotation R of the vectors. As in PEFT, there is no dropout. */
 final class OftEmbedding extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private final Rotation rotation;
 
   /**
-   * A layer.
+   * Creates the adapter of one embedding.
    *
-   * @param shape of the rotation
-   * @param q its first Q
+   * @param shape settings of the rotation
+   * @param q initial value of Q
    */
   OftEmbedding(Rotation.Shape shape, NDArray q) {
     this.rotation = new Rotation(shape, "oft_embedding_R.weight", q, declarations());

@@ -14,11 +14,11 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   private final BlockDropout dropout;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
-   * @param shape of the rotation
-   * @param q its first Q
-   * @param dropout part of the blocks that do not rotate in a training step, in [0, 1)
+   * @param shape settings of the rotation
+   * @param q initial value of Q
+   * @param dropout fraction of the blocks that do not rotate in a training step, in [0, 1)
    * @param transposed whether W is stored as [in, out]
    */
   OftLinear(Rotation.Shape shape, NDArray q, double dropout, boolean transposed) {

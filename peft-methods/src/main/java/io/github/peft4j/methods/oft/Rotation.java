@@ -69,23 +69,23 @@ final class Rotation implements AutoCloseable {
   private final Kernel turnedColumns;
 
   /**
-   * What a rotation is made of.
+   * The settings of a rotation.
    *
-   * @param k the size of a block
-   * @param blocks d/k
-   * @param shared whether all blocks rotate alike
-   * @param radius the greatest Frobenius norm of all Q together, or null for any (COFT)
-   * @param terms of the series that R is computed by, or null for the exact R
+   * @param k size of a block
+   * @param blocks number of blocks, d/k
+   * @param shared whether all blocks share one rotation
+   * @param radius the largest Frobenius norm of all Q together (COFT), or null for no limit
+   * @param terms number of terms of the series that computes R, or null for the exact R
    */
   record Shape(
       int k, long blocks, boolean shared, @Nullable Double radius, @Nullable Integer terms) {
 
-    /** How many blocks have a Q of their own. */
+    /** The number of blocks with a Q of their own. */
     long own() {
       return shared ? 1 : blocks;
     }
 
-    /** How many elements of each Q are trained. */
+    /** The number of trainable elements in each Q. */
     int elements() {
       return k * (k - 1) / 2;
     }
@@ -144,7 +144,7 @@ final class Rotation implements AutoCloseable {
     return code.append("    return r").toString();
   }
 
-  /** How many blocks have a Q of their own. */
+  /** The number of blocks with a Q of their own. */
   long blocks() {
     return own;
   }
@@ -159,7 +159,10 @@ final class Rotation implements AutoCloseable {
     return (transposed ? turnedColumns : turnedRows).call(weight, skew, places);
   }
 
-  /** The elements of Q; COFT projects them onto their ball, and in training for good. */
+  /**
+   * The trainable elements of Q. COFT projects them onto their ball; in training, it overwrites
+   * them.
+   */
   NDArray skew(boolean training) {
     Kernel ball = project;
     if (ball == null) {
@@ -169,7 +172,7 @@ final class Rotation implements AutoCloseable {
     if (!training) {
       return near;
     }
-    if (isOutside()) { // once a step: autograd forbids a change of what was used in it
+    if (isOutside()) { // only once a step: autograd does not allow changing a tensor after its use
       Tensors.copy(q.value(), near);
     }
     return q.value();

@@ -17,8 +17,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The prefix of all layers: P [n, 2 L · K · d], trained itself or W₂ tanh(W₁ E + b₁) + b₂ of a
- * trained table E. Positions of the sequence count on behind it.
+ * The prefix of all layers, P [n, 2 L · K · d]. It is trained directly, or computed as W₂ tanh(W₁ E
+ * + b₁) + b₂ from a trainable table E. Positions of the sequence are counted from its end.
  */
 final class Prefix extends TunerLayer<InputSite.Tokens, Sequence> implements InputSite.Shifting {
 
@@ -38,11 +38,11 @@ final class Prefix extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
   private final SharedTensor pastKeyValues;
 
   /**
-   * A prefix.
+   * Creates a prefix.
    *
-   * @param n virtual tokens
-   * @param hidden inner width of the MLP that makes it; null if P is trained itself
-   * @param zero whether it starts as zero
+   * @param n number of virtual tokens
+   * @param hidden hidden width of the MLP that computes it; null to train P directly
+   * @param zero whether it starts at zero
    */
   Prefix(int n, ModelShape shape, @Nullable Integer hidden, boolean zero, Initializer initial) {
     this.n = n;
@@ -91,7 +91,7 @@ final class Prefix extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
     return n;
   }
 
-  /** Keys and values (2 L, K, n, d), computed once a run. */
+  /** Keys and values (2 L, K, n, d), computed once per forward pass. */
   SharedTensor pastKeyValues() {
     return pastKeyValues;
   }

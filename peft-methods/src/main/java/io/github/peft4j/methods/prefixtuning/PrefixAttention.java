@@ -7,7 +7,7 @@ import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.AttentionSite;
 
-/** attention(q, [Kp; K], [Vp; V]), with Kp and Vp (K, n, d) out of the prefix. */
+/** attention(q, [Kp; K], [Vp; V]), with Kp and Vp (K, n, d) from the prefix. */
 final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
 
   private final PastKeyValues prefix;
@@ -15,8 +15,8 @@ final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
   /**
    * Creates the attention of one layer.
    *
-   * @param prefix that of all layers
-   * @param layer the index of the layer in it
+   * @param prefix the prefix of all layers
+   * @param layer index of the layer in the prefix
    */
   PrefixAttention(SharedTensor prefix, int layer) {
     this.prefix = new PastKeyValues(reads(prefix), layer);

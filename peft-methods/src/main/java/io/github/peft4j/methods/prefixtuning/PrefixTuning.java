@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
 /**
- * Prefix tuning: n trained keys and values for each layer of the last stack (Li and Liang 2021).
+ * Prefix tuning: n trainable keys and values in each layer of the last stack (Li and Liang 2021).
  */
 public final class PrefixTuning extends BaseMethod<PrefixTuningConfig> {
 
@@ -48,9 +48,9 @@ public final class PrefixTuning extends BaseMethod<PrefixTuningConfig> {
   }
 
   /**
-   * An encoder-decoder's prefix for one stack alone is no prefix in PEFT 0.21: its cache has no
-   * place for cross-attention, which then attends to the prefix and to later tokens of the decoder
-   * besides, and fails where the encoder's input is padded.
+   * Refuses a prefix for only one stack of an encoder-decoder, which PEFT 0.21 does not compute
+   * correctly. Its cache has no place for cross-attention, which then also attends to the prefix
+   * and to later tokens of the decoder, and fails if the encoder's input is padded.
    */
   private static void requireBothStacks(PrefixTuningConfig config, ModelShape shape) {
     Integer submodules = config.tokens().numTransformerSubmodules();

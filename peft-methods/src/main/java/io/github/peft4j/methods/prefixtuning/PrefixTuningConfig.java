@@ -7,12 +7,13 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of prefix tuning, with the names and defaults of Hugging Face PEFT's PrefixTuningConfig.
+ * Settings of prefix tuning (Li and Liang 2021, arXiv:2101.00190), with the names and defaults of
+ * Hugging Face PEFT's PrefixTuningConfig.
  *
- * @param tokens how many virtual tokens, and of what model
- * @param prefixProjection whether keys and values are computed by an MLP, which is trained
- * @param encoderHiddenSize its inner width; that of a layer's keys if left open
- * @param initWeights {@code "zero"} for a prefix of zeros at the start, or null for a random one
+ * @param tokens the number of virtual tokens, and the shape of the model they are for
+ * @param prefixProjection whether a trainable MLP computes the keys and values; false
+ * @param encoderHiddenSize hidden width of the MLP; null for the width of a layer's keys
+ * @param initWeights {@code "zero"} for a prefix that starts at zero, null for a random one
  */
 @Withers
 public record PrefixTuningConfig(
@@ -34,7 +35,7 @@ public record PrefixTuningConfig(
             "\"zero\" or nothing");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static PrefixTuningConfig defaults() {
     return Configs.withDefaults(PrefixTuningConfig.class);
   }

@@ -8,7 +8,7 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.Sequence;
 
-/** [P; x], with n trained vectors P [n, d] in front of the sequence x (B, T, d). */
+/** [P; x], with n trainable vectors P [n, d] before the sequence x (B, T, d). */
 final class Prompt extends TunerLayer<InputSite.Tokens, Sequence> implements InputSite.Prepending {
 
   private static final Kernel FIRST =
@@ -25,7 +25,7 @@ final class Prompt extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
   /**
    * Creates a prompt.
    *
-   * @param initial its first value, n vectors or more
+   * @param initial initial value of P, with n vectors or more
    */
   Prompt(NDArray initial, int n) {
     this.prompt = trainable("prompt_embeddings", initial);

@@ -10,7 +10,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.stream.LongStream;
 
-/** Prompt tuning: n trained vectors stand in front of the input's (Lester et al. 2021). */
+/** Prompt tuning: n trainable vectors before those of the input (Lester et al. 2021). */
 public final class PromptTuning extends BaseMethod<PromptTuningConfig> {
 
   /** The method. */
@@ -28,7 +28,7 @@ public final class PromptTuning extends BaseMethod<PromptTuningConfig> {
         : complete;
   }
 
-  /** PEFT trains as many vectors for the decoder as for the encoder, but reads the first alone. */
+  /** PEFT trains as many vectors for the decoder as for the encoder, but reads only the first n. */
   @Override
   public void inject(PromptTuningConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);

@@ -7,12 +7,13 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of prompt tuning, with the names and defaults of Hugging Face PEFT's PromptTuningConfig.
+ * Settings of prompt tuning (Lester et al. 2021, arXiv:2104.08691), with the names and defaults of
+ * Hugging Face PEFT's PromptTuningConfig.
  *
- * @param tokens how many virtual tokens, and of what model
- * @param promptTuningInit how the vectors start
- * @param promptTuningInitText the text for {@link PromptTuningInit#TEXT}
- * @param tokenizerNameOrPath what PEFT is to read that text with; the model's if left open
+ * @param tokens the number of virtual tokens, and the shape of the model they are for
+ * @param promptTuningInit how the vectors are initialised; {@code RANDOM}
+ * @param promptTuningInitText the text for {@link PromptTuningInit#TEXT}, or null
+ * @param tokenizerNameOrPath the tokenizer that PEFT reads that text with; null for the model's
  */
 @Withers
 public record PromptTuningConfig(
@@ -33,7 +34,7 @@ public record PromptTuningConfig(
             "a text, since prompt_tuning_init is TEXT");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static PromptTuningConfig defaults() {
     return Configs.withDefaults(PromptTuningConfig.class);
   }

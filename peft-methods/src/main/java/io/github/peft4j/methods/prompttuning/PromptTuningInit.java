@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.prompttuning;
 
-/** How a prompt starts: {@code prompt_tuning_init}. */
+/** How a prompt is initialised: {@code prompt_tuning_init}. */
 public enum PromptTuningInit {
-  /** Normal with deviation 1. */
+  /** From a normal distribution with standard deviation 1. */
   RANDOM,
   /** The vectors of a text's tokens, repeated or cut. */
   TEXT,

@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.InputSite;
 import java.util.Objects;
 
-/** P-tuning: the prompt is computed by an MLP or an LSTM, which is trained (Liu et al. 2021). */
+/** P-tuning: a trainable MLP or LSTM computes the prompt (Liu et al. 2021). */
 public final class PTuning extends BaseMethod<PTuningConfig> {
 
   /** The method. */

@@ -7,13 +7,14 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of P-tuning, with the names and defaults of Hugging Face PEFT's PromptEncoderConfig.
+ * Settings of P-tuning (Liu et al. 2021, arXiv:2103.10385), with the names and defaults of Hugging
+ * Face PEFT's PromptEncoderConfig.
  *
- * @param tokens how many virtual tokens, and of what model
- * @param encoderReparameterizationType what computes the prompt
- * @param encoderHiddenSize its inner width; that of a token's vector if left open
- * @param encoderNumLayers layers of an LSTM, above 0; 2. An MLP has always three
- * @param encoderDropout between the layers of an LSTM, in [0, 1); 0
+ * @param tokens the number of virtual tokens, and the shape of the model they are for
+ * @param encoderReparameterizationType the network that computes the prompt; {@code MLP}
+ * @param encoderHiddenSize the network's hidden width; null for the length of a token's vector
+ * @param encoderNumLayers number of LSTM layers, above 0; 2. An MLP always has three layers
+ * @param encoderDropout dropout probability between the layers of an LSTM, in [0, 1); 0
  */
 @Withers
 public record PTuningConfig(
@@ -24,7 +25,7 @@ public record PTuningConfig(
     double encoderDropout)
     implements PromptConfig<PTuningConfig>, PTuningConfigWithers {
 
-  /** What computes the prompt. */
+  /** The network that computes the prompt. */
   public enum Encoder {
     /** Three linear maps with ReLU between them. */
     MLP,
@@ -41,7 +42,7 @@ public record PTuningConfig(
         .probability("encoder_dropout", encoderDropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static PTuningConfig defaults() {
     return Configs.withDefaults(PTuningConfig.class);
   }

@@ -11,7 +11,10 @@ import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.Sequence;
 import java.util.function.Function;
 
-/** [f(E); x], with a trained table E [n, d] and a trained encoder f in front of x (B, T, d). */
+/**
+ * [f(E); x], with a trainable table E [n, d] and a trainable encoder f, before the sequence x (B, T,
+ * d).
+ */
 final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
 
@@ -29,10 +32,10 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
   /**
    * Creates an encoder.
    *
-   * @param n virtual tokens
-   * @param embedding first value of E [n, d]; of an encoder-decoder [2 n, d], the second half of
-   *     which PEFT never reads
-   * @param network declares f as tensors of a layer
+   * @param n number of virtual tokens
+   * @param embedding initial value of E [n, d]. For an encoder-decoder it is [2 n, d], and PEFT
+   *     never reads the second half
+   * @param network declares f with the tensors of a layer
    */
   PromptEncoder(int n, NDArray embedding, Function<Declarations, PromptNetwork> network) {
     Trainable e = beside(PromptNetwork.KEY + "embedding.weight", embedding);

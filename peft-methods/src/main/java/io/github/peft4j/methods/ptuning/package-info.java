@@ -1,4 +1,4 @@
-/** P-tuning: a prompt out of a trained encoder (Liu et al. 2021, arXiv:2103.10385). */
+/** P-tuning: a trainable encoder computes the prompt (Liu et al. 2021, arXiv:2103.10385). */
 @NullMarked
 package io.github.peft4j.methods.ptuning;
 

@@ -11,8 +11,8 @@ import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Arrays;
 
 /**
- * SHiRA (Bhardwaj et al. 2024): W + S, where S is zero but for r (in + out) trained elements at
- * random places.
+ * SHiRA (Bhardwaj et al. 2024): W + S, where S is zero except for r (in + out) trainable elements
+ * at random positions.
  */
 public final class Shira extends TargetedMethod<ShiraConfig> {
 

@@ -10,12 +10,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Settings of SHiRA, with the names and defaults of Hugging Face PEFT's ShiraConfig.
  *
- * @param r as many elements are trained as LoRA of this rank has; above 0; 32
- * @param randomSeed seed of the choice of elements, or null for any
- * @param targetModules which modules; null for queries and values
- * @param modulesToSave modules trained whole and saved with the adapter, or null
- * @param initWeights whether the adapter has no effect at first
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param r LoRA's rank for the same number of trainable elements, above 0; 32
+ * @param randomSeed seed of the choice of elements, or null for a random choice
+ * @param targetModules the modules that get an adapter; null for queries and values
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
+ * @param initWeights whether the adapter has no effect at the start; true
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record ShiraConfig(
@@ -32,7 +33,7 @@ public record ShiraConfig(
     Configs.check(ShiraConfig.class).rank("r", r);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static ShiraConfig defaults() {
     return Configs.withDefaults(ShiraConfig.class);
   }

@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
-/** W + S, where S has k trained elements at the places [2, k], rows above columns. */
+/** W + S, where S has k trainable elements at the positions [2, k]: rows, then columns. */
 final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final Kernel ADD =
@@ -33,10 +33,10 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private final Kernel add;
 
   /**
-   * A layer of a map's weight.
+   * Creates the adapter of one linear layer.
    *
-   * @param values first values of the trained elements [k]
-   * @param chosen their places in the weight [out, in], in row-major order (k)
+   * @param values initial value of the trainable elements [k]
+   * @param chosen their positions in the weight [out, in], in row-major order (k)
    */
   SparseDelta(LinearSite site, NDArray values, long[] chosen) {
     this.module = site.name();
@@ -53,7 +53,10 @@ final class SparseDelta extends TunerLayer<NDArray, NDArray> implements Mergeabl
     this.add = site.isTransposed() ? TRANSPOSED : PLAIN;
   }
 
-  /** Beyond the weight's end a GPU would be lost to the whole process. */
+  /**
+   * Checks the positions: on a GPU, one beyond the end of the weight would make the device unusable
+   * for the process.
+   */
   @Override
   public void loaded(boolean all) {
     int[] pairs = places.value().toIntArray();

@@ -1,4 +1,4 @@
-/** SHiRA: a few elements of the weights are trained (arXiv:2406.13175). */
+/** SHiRA: some elements of the weights are trained (arXiv:2406.13175). */
 @NullMarked
 package io.github.peft4j.methods.shira;
 

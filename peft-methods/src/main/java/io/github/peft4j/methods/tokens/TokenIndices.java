@@ -10,14 +10,14 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Tokens whose vectors are trained besides another method: PEFT's {@code trainable_token_indices}.
+ * Tokens whose vectors are trained in addition to another method: PEFT's {@code
+ * trainable_token_indices}.
  *
- * @param byModule ids of the tokens by the embedding's name; {@link #INPUT} stands for the one that
- *     the model's input goes through
+ * @param byModule token ids by the embedding's name; {@link #INPUT} for the model's input embedding
  */
 public record TokenIndices(Map<String, List<Integer>> byModule) {
 
-  /** Stands for the embedding that the model's input goes through. */
+  /** The key of the model's input embedding. */
   public static final String INPUT = "";
 
   /** Copies the map. */
@@ -25,12 +25,12 @@ public record TokenIndices(Map<String, List<Integer>> byModule) {
     byModule = Map.copyOf(byModule);
   }
 
-  /** These tokens of the model's input. */
+  /** These tokens of the model's input embedding. */
   public static TokenIndices of(int... tokens) {
     return new TokenIndices(Map.of(INPUT, IntStream.of(tokens).boxed().toList()));
   }
 
-  /** A list of ids, or lists by module. */
+  /** Reads a list of ids, or an object with a list for each module. */
   public static TokenIndices fromJson(JsonElement json) {
     Map<String, List<Integer>> byModule = new LinkedHashMap<>();
     if (json.isJsonArray()) {
@@ -47,7 +47,7 @@ public record TokenIndices(Map<String, List<Integer>> byModule) {
     return ids;
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code trainable_token_indices} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     List<Integer> input = byModule.get(INPUT);
     if (input != null) {

@@ -10,8 +10,8 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 
 /**
- * The logits of an output without a bias: those of trained tokens from their rows, which are the
- * token table's if the output shares it.
+ * The logits of an output layer without a bias. Those of trainable tokens come from their own rows,
+ * which are the embedding's if the output layer shares its weight.
  */
 final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
@@ -25,13 +25,13 @@ final class TokenLogits extends TunerLayer<NDArray, NDArray> implements Mergeabl
   private final TokenVectors rows;
   private final boolean shared;
 
-  /** With rows that are the table's. */
+  /** Creates the layer with the embedding's rows. */
   TokenLogits(TokenVectors shared) {
     this.rows = shared;
     this.shared = true;
   }
 
-  /** With rows of its own. */
+  /** Creates the layer with rows of its own. */
   TokenLogits(
       String key, ParameterSite table, List<Integer> ids, boolean fromModel, Initializer initial) {
     this.rows = new TokenVectors(key, table, ids, fromModel, initial, declarations());

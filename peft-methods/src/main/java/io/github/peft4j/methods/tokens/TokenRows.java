@@ -12,7 +12,9 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.Arrays;
 import java.util.List;
 
-/** y = rows[i] where the id is the i-th trained token, else the frozen vector; rows [n, d]. */
+/**
+ * y = rows[i] if the id is that of the i-th trainable token, else the frozen vector; rows [n, d].
+ */
 final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final Kernel REPLACE =
@@ -35,7 +37,7 @@ final class TokenRows extends TunerLayer<NDArray, NDArray> implements Mergeable 
     for (int i = 0; i < ids.size(); i++) {
       place[ids.get(i)] = i;
     }
-    // Not a view of an array that is closed: the engine's arrays lie in Java's buffers.
+    // Not a view of a closed array: the engine's arrays may use Java's buffers.
     this.places =
         Scope.release(rows.tokens().getManager().create(place, new Shape(place.length, 1)));
   }

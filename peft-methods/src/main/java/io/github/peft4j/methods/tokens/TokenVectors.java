@@ -11,7 +11,7 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.HashSet;
 import java.util.List;
 
-/** The trained rows [n, d] of a table [V, d], and which of its rows they stand for. */
+/** The trainable rows [n, d] of an embedding [V, d], and the token ids that they replace. */
 final class TokenVectors implements AutoCloseable {
 
   private static final Kernel SELECT =
@@ -34,12 +34,13 @@ final class TokenVectors implements AutoCloseable {
   private final Trainable rows;
 
   /**
-   * Rows of a table.
+   * Creates trainable rows.
    *
-   * @param key of the rows in their layer
-   * @param ids which, each once
-   * @param fromModel whether they start as they are, or normal
-   * @param layer declares them
+   * @param key the rows' key in their layer
+   * @param ids the token ids, without duplicates
+   * @param fromModel true to start from the model's vectors, false to start from a normal
+   *     distribution
+   * @param layer declares the rows
    */
   TokenVectors(
       String key,
@@ -73,12 +74,12 @@ final class TokenVectors implements AutoCloseable {
                 : initial.normal(1, ids.size(), table.shape().get(1)));
   }
 
-  /** Which rows of the table they stand for. */
+  /** The token ids that the rows replace. */
   List<Integer> ids() {
     return ids;
   }
 
-  /** The same, as a tensor [n]. */
+  /** The token ids as a tensor [n]. */
   NDArray tokens() {
     return tokens;
   }
@@ -88,7 +89,7 @@ final class TokenVectors implements AutoCloseable {
     return rows;
   }
 
-  /** The table with these rows in it. */
+  /** The embedding with these rows in it. */
   NDArray merge(NDArray table) {
     return MERGE.call(table, tokens, rows.value());
   }

@@ -19,12 +19,12 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Trainable tokens: the vectors of chosen tokens are trained in place of the frozen ones, for the
- * output too where it shares the table.
+ * Trainable tokens: the vectors of chosen tokens are trained instead of the frozen ones. This
+ * includes the output layer if it shares the embedding's weight.
  */
 public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
 
-  /** The rows' key beside another method's tensors. */
+  /** The rows' key if another method's tensors are in the same file. */
   private static final String BESIDE = "token_adapter." + TokenVectors.KEY;
 
   /** The method. */
@@ -50,11 +50,12 @@ public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
   }
 
   /**
-   * Trains tokens besides what another method rewrites.
+   * Trains tokens in addition to another method.
    *
-   * @param tie whether a table and an output that shares it must have the same tokens
-   * @throws IllegalArgumentException if a token or a module is not there, or tokens of a table
-   *     differ that are to be the same
+   * @param tie whether an embedding and an output layer that share a weight must have the same
+   *     tokens
+   * @throws IllegalArgumentException if a token or a module does not exist, or if tokens differ
+   *     that must be the same
    */
   public static void train(TokenIndices tokens, boolean tie, Sites sites) {
     WeightTying tying = new WeightTying(sites);
@@ -106,9 +107,9 @@ public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
   }
 
   /**
-   * Trains rows of tables: of the input's, or of those of embeddings and outputs by name.
+   * Trains rows of the input embedding, or of embeddings and output layers by name.
    *
-   * @param key of the rows
+   * @param key the rows' key
    */
   private static void rewrite(
       @Nullable TargetModules targets,
@@ -138,8 +139,8 @@ public final class TrainableTokens extends BaseMethod<TrainableTokensConfig> {
   }
 
   /**
-   * Outputs that share the input's table take over its rows, below what the adapter does there
-   * besides.
+   * Output layers that share the input embedding's weight use its rows, in addition to the
+   * adapter's other changes.
    */
   private static void tie(Sites sites) {
     TiedTable shared = sites.tokenTable();

@@ -12,16 +12,18 @@ import org.jspecify.annotations.Nullable;
  * Settings of trainable tokens, with the names and defaults of Hugging Face PEFT's
  * TrainableTokensConfig.
  *
- * @param tokenIndices ids of the tokens
- * @param targetModules which embeddings; null for the one that the model's input goes through
- * @param initWeights whether the vectors start as those of the model, without an effect, or normal
+ * @param tokenIndices ids of the trainable tokens
+ * @param targetModules the embeddings whose vectors are trained; null for the model's input
+ *     embedding
+ * @param initWeights true to start from the model's own vectors, without an effect; false to draw
+ *     the vectors from a normal distribution; true
  */
 @Withers
 public record TrainableTokensConfig(
     List<Integer> tokenIndices, @Nullable TargetModules targetModules, boolean initWeights)
     implements TargetedConfig<TrainableTokensConfig>, TrainableTokensConfigWithers {
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static TrainableTokensConfig defaults() {
     return Configs.withDefaults(TrainableTokensConfig.class);
   }

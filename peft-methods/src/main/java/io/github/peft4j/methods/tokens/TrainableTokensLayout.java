@@ -11,7 +11,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** The files of trainable tokens, which are small: they never hold a whole table. */
+/**
+ * The file layout of trainable tokens. The files are small, because they never contain a whole
+ * embedding.
+ */
 public final class TrainableTokensLayout implements PeftLayout<TrainableTokensConfig> {
 
   @Override
@@ -24,7 +27,7 @@ public final class TrainableTokensLayout implements PeftLayout<TrainableTokensCo
     return false;
   }
 
-  /** PEFT stores the rows under the names of all modules that share the table. */
+  /** PEFT stores the rows under the name of each module that shares the embedding. */
   @Override
   public Map<String, Trainable> repeated(TrainableTokensConfig config, Sites sites) {
     TiedTable shared = sites.tokenTable();

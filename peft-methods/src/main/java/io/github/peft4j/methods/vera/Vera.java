@@ -11,7 +11,7 @@ import java.util.List;
 
 /**
  * VeRA (Kopiczko et al. 2023): W x + b ∘ (B (d ∘ (A x))). A and B are random, frozen and shared by
- * all modules, each of which takes as many columns of A and rows of B as it needs.
+ * all modules. Each module uses as many columns of A and rows of B as it needs.
  */
 public final class Vera extends TargetedMethod<VeraConfig> {
 

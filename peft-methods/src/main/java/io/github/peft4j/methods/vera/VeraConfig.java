@@ -9,20 +9,24 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of VeRA, with the names and defaults of Hugging Face PEFT's VeraConfig.
+ * Settings of VeRA (Kopiczko et al. 2023, arXiv:2310.11454), with the names and defaults of Hugging
+ * Face PEFT's VeraConfig.
  *
  * @param r the rank of the projections, above 0; 256
- * @param targetModules which modules; null for queries and values
+ * @param targetModules the modules that get an adapter; null for queries and values
  * @param projectionPrngKey seed of the projections; 0
- * @param saveProjection whether the projections are saved; else they are drawn anew from the seed
- * @param veraDropout probability of an input element to be dropped before A, in [0, 1); 0
- * @param dInitial what the elements of d start with; 0.1
- * @param bias which biases of the model are trained besides; {@code none}
- * @param modulesToSave modules trained whole and saved with the adapter, or null
- * @param initWeights whether the adapter has no effect at first
- * @param layersToTransform indices of the layers that are meant, or null for all
+ * @param saveProjection true to save the projections, false to draw them again from the seed when
+ *     the adapter is loaded; true
+ * @param veraDropout probability that an element of the input is dropped before A, in [0, 1); 0
+ * @param dInitial initial value of the elements of d; 0.1
+ * @param bias which biases of the model are also trained: {@code none}, {@code all}, or those of
+ *     the adapted modules; {@code none}
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
+ * @param initWeights whether the adapter has no effect at the start; true
+ * @param layersToTransform indices of the layers that are adapted, from 0, or null for all
  * @param layersPattern name parts before a layer's index, or null for any
- * @param fanInFanOut what PEFT is told about transposed weights; read off the model here
+ * @param fanInFanOut whether PEFT finds the weights stored as (in, out), as in GPT-2's Conv1D.
+ *     peft4j reads the layout from the model
  */
 @Withers
 public record VeraConfig(
@@ -48,7 +52,7 @@ public record VeraConfig(
         .probability("vera_dropout", veraDropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** PEFT's default for each field of {@code adapter_config.json}. */
   public static VeraConfig defaults() {
     return Configs.withDefaults(VeraConfig.class);
   }

@@ -11,7 +11,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
 
-/** y = W x + c + b ∘ (B (d ∘ (A dropout(x)))), with d [r] and b [out]; b starts as zero. */
+/** y = W x + c + b ∘ (B (d ∘ (A dropout(x)))), with d [r] and b [out]; b starts at zero. */
 final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   private static final String PROJECTIONS =
@@ -47,13 +47,14 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   private final WeightDelta merge;
 
   /**
-   * A layer. The layers of an adapter own A and B together: they are closed together.
+   * Creates the adapter of one linear layer. The layers of an adapter share A and B, and are closed
+   * together.
    *
    * @param a A, as wide as the widest input
    * @param b B, as high as the largest output
-   * @param d first value of d [r]
-   * @param scale first value of b [out]
-   * @param dropout probability of an input element to be dropped, in [0, 1)
+   * @param d initial value of d [r]
+   * @param scale initial value of b [out]
+   * @param dropout probability that an element of the input is dropped, in [0, 1)
    */
   VeraLinear(LinearSite site, NDArray a, NDArray b, NDArray d, NDArray scale, double dropout) {
     this.a = Scope.release(a);

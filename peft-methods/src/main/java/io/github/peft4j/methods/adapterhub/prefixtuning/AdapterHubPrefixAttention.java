@@ -14,8 +14,8 @@ import io.github.peft4j.tuner.site.AttentionSite;
 import org.jspecify.annotations.Nullable;
 
 /**
- * attention(q, [gₖ Kp; K], [gᵥ Vp; V]), with Kp and Vp (K, n, d) out of the prefix. Gates, if there
- * are any, say for each text how far the prefix counts: the means of σ(w x + b) over its tokens x.
+ * attention(q, [gₖ Kp; K], [gᵥ Vp; V]), with Kp and Vp (K, n, d) from the prefix. The optional
+ * gates scale the prefix for each text: a gate is the mean of σ(w x + b) over the text's tokens x.
  */
 final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
 
@@ -33,7 +33,7 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
               return torch.expand(p, [torch.size(x, 0), -1, -1, -1])
           """);
 
-  /** One trained map to the gate of both, or to that of the keys and that of the values. */
+  /** A trainable map to one shared gate, or to a gate for the keys and one for the values. */
   private record Gates(Trainable weight, Trainable bias, Kernel ofKeys, Kernel ofValues) {}
 
   private final PastKeyValues prefix;
@@ -43,11 +43,11 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
   /**
    * Creates the attention of one layer.
    *
-   * @param prefix that of all layers
-   * @param layer the index of the layer in it
-   * @param gates how many gates there are: 0, one for keys and values, or 2
+   * @param prefix the prefix of all layers
+   * @param layer index of the layer in the prefix
+   * @param gates number of gates: 0, 1 for both keys and values, or 2
    * @param d D
-   * @param dropout probability of a number of the keys and values to be dropped, in [0, 1)
+   * @param dropout probability that an element of the keys and values is dropped, in [0, 1)
    */
   AdapterHubPrefixAttention(
       SharedTensor prefix, int layer, int gates, long d, double dropout, Initializer initial) {

@@ -10,19 +10,21 @@ import org.jspecify.annotations.Nullable;
  * Settings of AdapterHub's prefix tuning, with the names and defaults of its PrefixTuningConfig
  * ({@code adapters} 1.3.0, configuration/adapter_config.py).
  *
- * @param prefixLength n, above 0; 30
- * @param flat whether the keys and values are trained themselves, and not a network that makes them
- * @param bottleneckSize the network's inner width, above 0; 512
- * @param nonLinearity its non-linearity: "tanh", "relu", "gelu" or "silu"
- * @param dropout probability of a number of the keys and values to be dropped, in [0, 1); 0
- * @param leaveOut indices of layers without a prefix, a decoder's counting on from its encoder's
- * @param encoderPrefix whether the encoder of an encoder-decoder has one
- * @param crossPrefix whether a decoder's attention over the encoder has one
- * @param useGating whether trained gates say for each text how far the prefix counts
- * @param sharedGating whether a layer's keys and values have one gate, and not one each
- * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
- *     from
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param prefixLength number n of virtual tokens, above 0; 30
+ * @param flat true to train the keys and values directly, false to train a network that computes
+ *     them
+ * @param bottleneckSize hidden width of the network, above 0; 512
+ * @param nonLinearity non-linearity of the network: "tanh", "relu", "gelu" or "silu"
+ * @param dropout probability that an element of the keys and values is dropped, in [0, 1); 0
+ * @param leaveOut indices of the layers without a prefix. A decoder's layers are counted after its
+ *     encoder's
+ * @param encoderPrefix whether the encoder of an encoder-decoder has a prefix
+ * @param crossPrefix whether the cross-attention of a decoder has a prefix
+ * @param useGating whether trainable gates scale the prefix for each text
+ * @param sharedGating whether the keys and the values of a layer share one gate
+ * @param initWeightsSeed the seed that AdapterHub initialised the adapter with, or null. It is kept
+ *     in the file but not used
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record AdapterHubPrefixConfig(
@@ -53,12 +55,12 @@ public record AdapterHubPrefixConfig(
         .probability("dropout", dropout);
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdapterHubPrefixConfig defaults() {
     return Configs.withDefaults(AdapterHubPrefixConfig.class);
   }
 
-  /** The library's defaults with this many virtual tokens. */
+  /** AdapterHub's defaults with this many virtual tokens. */
   public static AdapterHubPrefixConfig ofVirtualTokens(int n) {
     return defaults().prefixLength(n);
   }

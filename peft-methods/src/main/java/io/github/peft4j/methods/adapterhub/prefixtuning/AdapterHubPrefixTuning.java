@@ -21,7 +21,7 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
     super("ADAPTERHUB_PREFIX_TUNING", AdapterHubPrefixConfig.class);
   }
 
-  /** Layers are counted through, an encoder's before a decoder's. */
+  /** Layers have consecutive numbers: an encoder's come before a decoder's. */
   @Override
   public void inject(AdapterHubPrefixConfig config, Sites sites) {
     List<InputSite> inputs = sites.all(InputSite.class);

@@ -16,10 +16,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The prefixes of a stack, for its attention over itself and for that over an encoder. Each is the
+ * The prefixes of a stack: one for its self-attention and one for its cross-attention. Each is the
  * keys and values of all layers: W₂ f(W₁ E + b₁) + b₂ with E [n, D], W₁ [m, D] and W₂ [2 L K d, m];
- * or, flat, a vector of n 2 L K d numbers. Tokens pass by, with relative positions as the library
- * counts them.
+ * if flat, a vector of n 2 L K d elements. The tokens themselves are unchanged, and relative
+ * positions are counted as in AdapterHub.
  */
 final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
 
@@ -37,17 +37,17 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
   private final Initializer initial;
 
   /**
-   * The network that makes keys and values.
+   * The network that computes keys and values.
    *
    * @param width m
-   * @param nonLinearity f, by PyTorch's name
+   * @param nonLinearity PyTorch's name of f
    */
   record Network(long width, String nonLinearity) {}
 
   /**
-   * Creates the prefixes of the stack that an input feeds, of which there are none yet.
+   * Creates an empty set of prefixes for the stack after an input.
    *
-   * @param network that makes them; null for flat ones
+   * @param network computes them; null for flat prefixes
    */
   AdapterHubPrefixes(int n, @Nullable Network network, InputSite input, Initializer initial) {
     this.n = n;
@@ -60,9 +60,9 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
   /**
    * Adds a prefix.
    *
-   * @param name of the kind of attention, as the library calls it
+   * @param name AdapterHub's name of the kind of attention
    * @param layers L
-   * @return keys and values (2 L, K, n, d), computed once a run
+   * @return keys and values (2 L, K, n, d), computed once per forward pass
    */
   SharedTensor add(String name, int layers, AttentionSite.Heads heads) {
     long out = 2L * layers * heads.keyValues() * heads.dimension();
@@ -76,7 +76,7 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
     return reads(new SharedTensor(own, context -> split.call(values.get())));
   }
 
-  /** As PyTorch starts an Embedding and two Linears. */
+  /** Initialises the network as PyTorch initialises an Embedding and two Linears. */
   private Supplier<NDArray> network(String name, Network network, long out) {
     long m = network.width();
     String maps = name + ".control_trans.";

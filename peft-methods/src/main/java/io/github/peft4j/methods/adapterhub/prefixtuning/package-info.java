@@ -1,6 +1,6 @@
 /**
- * Prefix tuning as AdapterHub's library has it: positions are counted without the prefix, so that
- * its adapters and those of Hugging Face PEFT are not the same.
+ * Prefix tuning as AdapterHub computes it. Positions are counted without the prefix, so its
+ * adapters and those of Hugging Face PEFT are not interchangeable.
  */
 @NullMarked
 package io.github.peft4j.methods.adapterhub.prefixtuning;

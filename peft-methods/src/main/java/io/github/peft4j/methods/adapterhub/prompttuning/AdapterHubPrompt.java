@@ -7,13 +7,13 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.Sequence;
 
-/** [P; e(x)], with n trained vectors P [n, d] in front of the embedded sequence e(x) (B, T, d). */
+/** [P; e(x)], with n trainable vectors P [n, d] before the embedded sequence e(x) (B, T, d). */
 final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
 
   private final Trainable prompt;
 
-  /** Creates a prompt that starts so. */
+  /** Creates a prompt with this initial value (n, d). */
   AdapterHubPrompt(NDArray initial) {
     this.prompt = trainable("prompt_embedding.weight", initial);
   }

@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
  * Settings of AdapterHub's prompt tuning, with the names and defaults of its PromptTuningConfig
  * ({@code adapters} 1.3.0, configuration/adapter_config.py).
  *
- * @param promptLength n, above 0; 10
- * @param promptInit how the prompt starts
- * @param promptInitText the text that it starts from, or null
- * @param initWeightsSeed the seed that the library started from, or null; kept, but not started
- *     from
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param promptLength number n of virtual tokens, above 0; 10
+ * @param promptInit how the prompt is initialised
+ * @param promptInitText the text that the prompt is initialised from, or null
+ * @param initWeightsSeed the seed that AdapterHub initialised the adapter with, or null. It is kept
+ *     in the file but not used
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record AdapterHubPromptConfig(
@@ -37,12 +37,12 @@ public record AdapterHubPromptConfig(
             "a text, since prompt_init is from_string");
   }
 
-  /** Every field as the method's {@code adapter_config.json} has it. */
+  /** The default of each field of {@code adapter_config.json}. */
   public static AdapterHubPromptConfig defaults() {
     return Configs.withDefaults(AdapterHubPromptConfig.class);
   }
 
-  /** The library's defaults with this many virtual tokens. */
+  /** AdapterHub's defaults with this many virtual tokens. */
   public static AdapterHubPromptConfig ofVirtualTokens(int n) {
     return defaults().promptLength(n);
   }

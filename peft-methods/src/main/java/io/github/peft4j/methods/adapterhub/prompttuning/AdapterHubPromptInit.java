@@ -2,7 +2,7 @@ package io.github.peft4j.methods.adapterhub.prompttuning;
 
 import io.github.peft4j.config.JsonChoice;
 
-/** How a prompt starts: {@code prompt_init}. */
+/** How a prompt is initialised: {@code prompt_init}. */
 public enum AdapterHubPromptInit implements JsonChoice {
   /** Uniform between -0.5 and 0.5. */
   RANDOM_UNIFORM("random_uniform"),

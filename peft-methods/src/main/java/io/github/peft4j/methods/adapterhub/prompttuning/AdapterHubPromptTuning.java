@@ -8,10 +8,10 @@ import io.github.peft4j.tuner.site.InputSite;
 import java.util.Objects;
 
 /**
- * Prompt tuning (Lester et al. 2021, arXiv:2104.08691) as AdapterHub's library {@code adapters}
- * 1.3.0 computes it ({@code methods/prompt_tuning.py}): like {@link
- * io.github.peft4j.methods.prompttuning.PromptTuning}, but the vectors come in front of embeddings
- * that have their positions, segments and norm already.
+ * Prompt tuning (Lester et al. 2021, arXiv:2104.08691) as AdapterHub's {@code adapters} 1.3.0
+ * computes it ({@code methods/prompt_tuning.py}). Unlike in {@link
+ * io.github.peft4j.methods.prompttuning.PromptTuning}, the vectors are inserted after the embedding
+ * layer, so they get no position, segment or norm.
  */
 public final class AdapterHubPromptTuning extends BaseMethod<AdapterHubPromptConfig> {
 

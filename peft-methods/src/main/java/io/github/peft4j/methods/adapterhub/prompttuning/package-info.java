@@ -1,6 +1,6 @@
 /**
- * Prompt tuning as AdapterHub's library has it: prompts stand behind the embeddings, positions and
- * norm in them, so that its adapters and those of Hugging Face PEFT are not the same.
+ * Prompt tuning as AdapterHub computes it. Prompts are inserted after the embedding layer with its
+ * positions and norm, so its adapters and those of Hugging Face PEFT are not interchangeable.
  */
 @NullMarked
 package io.github.peft4j.methods.adapterhub.prompttuning;

@@ -4,13 +4,13 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.config.JsonChoice;
 import io.github.peft4j.tuner.injection.Initializer;
 
-/** How the two matrices start; biases start at zero. */
+/** How the two matrices are initialised. Biases start at zero. */
 public enum InitWeights implements JsonChoice {
-  /** Normal with deviation 0.02: nearly no effect at first. */
+  /** Normal with standard deviation 0.02: nearly no effect at the start. */
   BERT("bert"),
-  /** The first Kaiming-uniform, the second zero: no effect at first. */
+  /** The first is Kaiming-uniform, the second zero: no effect at the start. */
   MAM_ADAPTER("mam_adapter"),
-  /** Normal with deviation 0.01, within two deviations: nearly no effect at first. */
+  /** Normal with standard deviation 0.01, cut at two deviations: nearly no effect at the start. */
   HOULSBY("houlsby");
 
   private final String json;
@@ -34,7 +34,7 @@ public enum InitWeights implements JsonChoice {
     return this == MAM_ADAPTER ? initial.zeros(d, m) : small(initial, d, m);
   }
 
-  /** A gate's weight [1, d]; the library leaves Houlsby's as PyTorch starts a Linear. */
+  /** A gate's weight [1, d]. For Houlsby, AdapterHub initialises it as PyTorch does a Linear. */
   public NDArray gate(Initializer initial, long d) {
     return this == HOULSBY ? initial.kaimingUniform(1, d) : initial.normal(0.02, 1, d);
   }

@@ -12,7 +12,7 @@ public final class Invertible {
 
   private Invertible() {}
 
-  /** From {@code inv_adapter}. */
+  /** Reads {@code inv_adapter} of {@code adapter_config.json}. */
   public static Invertible fromJson(JsonElement json) {
     return switch (json.getAsString()) {
       case "nice" -> NICE;
@@ -25,7 +25,7 @@ public final class Invertible {
     };
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code inv_adapter} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     return new JsonPrimitive("nice");
   }

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.config.JsonChoice;
 
-/** What stands between the two maps; the names are those of Hugging Face transformers. */
+/** The non-linearity between the two maps, by its name in Hugging Face transformers. */
 public enum NonLinearity implements JsonChoice {
   /** max(x, 0). */
   RELU("relu", "torch.relu(x)"),
@@ -32,7 +32,7 @@ public enum NonLinearity implements JsonChoice {
     this.expression = expression;
   }
 
-  /** The function of {@code x} in a kernel. */
+  /** The function of {@code x}, as an expression in a kernel. */
   public String expression() {
     return expression;
   }

@@ -4,14 +4,14 @@ import io.github.peft4j.config.ConfigPart;
 import io.github.peft4j.withers.Withers;
 
 /**
- * The fields of a bottleneck adapter about norms, and the residuals around them.
+ * The fields of a bottleneck adapter for norms, and for the residuals around them.
  *
- * @param originalLnBefore whether a serial adapter reads the normalised sum of its branch and the
- *     stream, and not the branch alone
- * @param residualBeforeLn what its output is added to then
- * @param lnBefore whether the adapter has a norm of its own in front
- * @param lnAfter whether it has one behind
- * @param adapterResidualBeforeLn whether a serial adapter's residual is added before that norm
+ * @param originalLnBefore true if a serial adapter reads the normalised sum of its branch and the
+ *     stream, false if it reads only the branch
+ * @param residualBeforeLn with originalLnBefore, the term that the adapter's output is added to
+ * @param lnBefore whether the adapter starts with a norm of its own
+ * @param lnAfter whether the adapter ends with a norm of its own
+ * @param adapterResidualBeforeLn whether a serial adapter's residual is added before that last norm
  */
 @Withers
 public record Norms(

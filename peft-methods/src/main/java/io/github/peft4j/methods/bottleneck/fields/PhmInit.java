@@ -2,11 +2,11 @@ package io.github.peft4j.methods.bottleneck.fields;
 
 import io.github.peft4j.config.JsonChoice;
 
-/** How the matrices start that Compacter's layers share. */
+/** How the shared matrices of Compacter's layers are initialised. */
 public enum PhmInit implements JsonChoice {
-  /** Normal with deviation {@code phm_init_range}; 0.01 if each layer has its own. */
+  /** Normal with standard deviation {@code phm_init_range}, or 0.01 if each layer has its own. */
   NORMAL("normal"),
-  /** Uniform between -1 and 1; ±0.01 if each layer has its own. */
+  /** Uniform between -1 and 1, or ±0.01 if each layer has its own. */
   UNIFORM("uniform");
 
   private final String json;

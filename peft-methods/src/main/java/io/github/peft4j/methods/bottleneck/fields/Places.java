@@ -6,21 +6,22 @@ import io.github.peft4j.withers.Withers;
 import java.util.List;
 
 /**
- * The fields of a bottleneck adapter that say at which branches of which layers there is one.
+ * The fields of a bottleneck adapter that choose the branches and layers with an adapter.
  *
- * @param mhAdapter whether there is an adapter at self-attention
- * @param crossAdapter whether there is one at a decoder's attention over the encoder
- * @param outputAdapter whether there is one at the feed-forward network
- * @param leaveOut indices of layers without adapters, a decoder's counting on from its encoder's
+ * @param mhAdapter whether the self-attention has an adapter
+ * @param crossAdapter whether a decoder's cross-attention has an adapter
+ * @param outputAdapter whether the feed-forward network has an adapter
+ * @param leaveOut indices of the layers without adapters. A decoder's layers are counted after its
+ *     encoder's
  */
 @Withers
 public record Places(
     boolean mhAdapter, boolean crossAdapter, boolean outputAdapter, List<Integer> leaveOut)
     implements ConfigPart, PlacesWithers {
   /**
-   * Whether there is an adapter.
+   * Whether a branch has an adapter.
    *
-   * @param layer the layer's index, a decoder's counting on from its encoder's
+   * @param layer the layer's index. A decoder's layers are counted after its encoder's
    */
   public boolean has(SublayerSite.Kind branch, int layer) {
     boolean wanted =

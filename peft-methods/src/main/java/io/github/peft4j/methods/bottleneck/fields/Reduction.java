@@ -8,10 +8,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How many times smaller the bottleneck is than the hidden state; below 1 it is larger.
+ * The width of the hidden state divided by that of the bottleneck. Below 1, the bottleneck is
+ * wider.
  *
- * @param usual of layers that are not named, above 0; null if all are
- * @param byLayer of the layers that are, by index
+ * @param usual the factor of layers that byLayer does not name, above 0; null if it names all
+ * @param byLayer factors by layer index
  */
 public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
 
@@ -32,7 +33,7 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
     return factor > 0 && Double.isFinite(factor);
   }
 
-  /** The width of a layer's bottleneck, 1 at least. */
+  /** The width of a layer's bottleneck, at least 1. */
   public long width(long dimension, int layer) {
     Double factor = byLayer.getOrDefault(layer, usual);
     if (factor == null) {
@@ -46,7 +47,10 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
     return Math.max(1, (long) (dimension / factor));
   }
 
-  /** From adapter_config.json: a number, or an object of layers and "default". */
+  /**
+   * Reads {@code reduction_factor} of {@code adapter_config.json}: a number, or an object of layers
+   * and "default".
+   */
   public static Reduction fromJson(JsonElement json) {
     if (!json.isJsonObject()) {
       return new Reduction(json.getAsDouble(), Map.of());
@@ -61,7 +65,7 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
     return new Reduction(usual == null ? null : usual.getAsDouble(), byLayer);
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code reduction_factor} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     if (byLayer.isEmpty() && usual != null) {
       return new JsonPrimitive(usual);

@@ -3,13 +3,13 @@ package io.github.peft4j.methods.bottleneck.fields;
 import io.github.peft4j.config.JsonChoice;
 
 /**
- * What a serial adapter's output is added to, when it reads the normalised sum: {@code
- * residual_before_ln}.
+ * The term that the output of a serial adapter is added to, if the adapter reads the normalised
+ * sum: {@code residual_before_ln}.
  */
 public enum Residual implements JsonChoice {
   /** The branch's output, before sum and norm. */
   BRANCH(true),
-  /** What the adapter reads: the normalised sum. */
+  /** The adapter's input: the normalised sum. */
   NORMALISED(false),
   /** The sum of branch and stream, before the norm. */
   SUM("post_add");

@@ -5,17 +5,17 @@ import com.google.gson.JsonPrimitive;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an adapter's output is multiplied by.
+ * The factor of an adapter's output.
  *
- * @param value the number; null for a learned one
- * @param perChannel whether each channel has a learned one of its own
+ * @param value the fixed factor; null for a learned one
+ * @param perChannel whether each channel has a learned factor of its own
  */
 public record Scaling(@Nullable Double value, boolean perChannel) {
 
-  /** A learned number, 1 at first. */
+  /** One learned factor, which starts at 1. */
   public static final Scaling LEARNED = new Scaling(null, false);
 
-  /** A learned number for each channel, 1 at first. */
+  /** A learned factor for each channel, which starts at 1. */
   public static final Scaling CHANNEL = new Scaling(null, true);
 
   private static final String EXPECTED = "a finite number, \"learned\" or \"channel\"";
@@ -27,12 +27,12 @@ public record Scaling(@Nullable Double value, boolean perChannel) {
     }
   }
 
-  /** A fixed number. */
+  /** A fixed factor. */
   public static Scaling of(double value) {
     return new Scaling(value, false);
   }
 
-  /** From adapter_config.json. */
+  /** Reads {@code scaling} of {@code adapter_config.json}. */
   public static Scaling fromJson(JsonElement json) {
     try {
       return switch (json.getAsString()) {
@@ -45,7 +45,7 @@ public record Scaling(@Nullable Double value, boolean perChannel) {
     }
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code scaling} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     return value != null
         ? new JsonPrimitive(value)

@@ -4,11 +4,11 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
 /**
- * Multiplicative dropout of rotations in blocks (Liu et al. 2023, arXiv:2311.06243, section 5;
- * PEFT's MultiplicativeDropoutLayer): in a training step, ⌊p n⌋ of the n blocks of one layer, both
- * drawn, are the identity. A block is a function of a skew-symmetric Q that is the identity at Q =
- * 0, so that Q is what is set to zero. The draws are those of PyTorch's generator, which the tape
- * seeds.
+ * Multiplicative dropout of block rotations (Liu et al. 2023, arXiv:2311.06243, section 5; PEFT's
+ * MultiplicativeDropoutLayer). In a training step, ⌊p n⌋ of the n blocks of one layer are the
+ * identity; the layer and the blocks are drawn at random. A block is a function of a skew-symmetric
+ * Q that is the identity at Q = 0, so the dropout sets Q to zero. The draws come from PyTorch's
+ * generator, which the tape seeds.
  */
 public final class BlockDropout {
 
@@ -30,11 +30,11 @@ public final class BlockDropout {
   private final Kernel drop;
 
   /**
-   * A dropout of the blocks of one module.
+   * Creates the dropout of one module.
    *
-   * @param p part of a layer's blocks that is dropped, in [0, 1)
+   * @param p fraction of a layer's blocks that are dropped, in [0, 1)
    * @param layers number of butterfly layers
-   * @param blocks number of blocks in each
+   * @param blocks number of blocks in each layer
    */
   public BlockDropout(double p, int layers, long blocks) {
     int count = (int) (p * blocks);
@@ -42,13 +42,13 @@ public final class BlockDropout {
     this.drop = DROP.with("layers", layers).with("blocks", blocks).with("count", count);
   }
 
-  /** Whether anything is ever dropped: a part of a few blocks may be less than one. */
+  /** Whether any block is ever dropped. The fraction of a few blocks may be less than one block. */
   public boolean drops() {
     return drops;
   }
 
   /**
-   * The matrices with those of a new draw set to zero.
+   * The matrices, with newly drawn ones set to zero.
    *
    * @param q [layers, blocks, …], or [blocks, …] for one layer
    */

@@ -7,9 +7,9 @@ import io.github.peft4j.io.JsonFile;
 import java.util.Optional;
 
 /**
- * The modules that Hugging Face PEFT 0.21 takes where a file names none, by {@code model_type}: its
- * tables {@code TRANSFORMERS_MODELS_TO_…_TARGET_MODULES_MAPPING}. A fresh adapter's modules are
- * those that the method means, and are named in its file.
+ * The modules that Hugging Face PEFT 0.21 adapts if a file names none, by {@code model_type}: its
+ * tables {@code TRANSFORMERS_MODELS_TO_…_TARGET_MODULES_MAPPING}. A new adapter does not depend on
+ * them: peft4j writes its modules into the file.
  */
 public final class DefaultTargets {
 
@@ -26,16 +26,16 @@ public final class DefaultTargets {
     this.byModelType = byModelType;
   }
 
-  /** PEFT's table for the {@code target_modules} of a config: its own, or LoRA's. */
+  /** PEFT's table for the {@code target_modules} of a config: the method's own, or LoRA's. */
   static DefaultTargets of(Class<?> config) {
     return beside(config, TARGETS).orElse(COMMON);
   }
 
   /**
-   * A config's own table.
+   * A table of the config's own.
    *
-   * @param field of adapter_config.json, which names the JSON file beside the config's class:
-   *     module names, or a regular expression, for each model type
+   * @param field name of the JSON file next to the config's class, after a field of
+   *     adapter_config.json. It has module names, or a regular expression, for each model type
    */
   public static Optional<DefaultTargets> beside(Class<?> config, String field) {
     String name = field + ".json";
@@ -45,7 +45,7 @@ public final class DefaultTargets {
   }
 
   /**
-   * The modules of a type of model.
+   * The modules of a model type.
    *
    * @throws IllegalArgumentException if PEFT has none
    */

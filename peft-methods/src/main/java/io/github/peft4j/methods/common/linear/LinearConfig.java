@@ -7,13 +7,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings that say which linear maps are rewritten, with Hugging Face PEFT's names.
+ * Settings of methods that adapt linear layers, with Hugging Face PEFT's names.
  *
- * @param <C> the config itself
+ * @param <C> the type of the config itself
  */
 public interface LinearConfig<C extends LinearConfig<C>> extends TargetedConfig<C> {
 
-  /** Which modules. */
+  /** The modules that get an adapter. */
   ModuleTargets targets();
 
   /** A copy with other targets. */
@@ -34,7 +34,7 @@ public interface LinearConfig<C extends LinearConfig<C>> extends TargetedConfig<
     return targets().modulesToSave();
   }
 
-  /** Which biases are trained besides; none for methods without the field. */
+  /** Which biases of the model are also trained. Methods without the field train none. */
   default Bias bias() {
     return Bias.NONE;
   }

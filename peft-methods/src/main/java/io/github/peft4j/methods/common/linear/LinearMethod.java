@@ -12,8 +12,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A method that rewrites linear maps, each by a layer of its own: queries and values unless the
- * config names others.
+ * A method that adapts linear layers one by one. By default these are the queries and values.
  *
  * <pre>{@code
  * public Hra() {
@@ -26,24 +25,24 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
   private final LayerFactory<LinearSite, C> linear;
   private final @Nullable LayerFactory<EmbeddingSite, C> embedding;
 
-  /** Makes the layer of one site. */
+  /** Creates the adapter layer of one site. */
   @FunctionalInterface
   public interface LayerFactory<S, C> {
 
     /**
-     * A layer.
+     * Creates the adapter layer.
      *
-     * @param initial makes its tensors
+     * @param initial creates its tensors
      */
     TunerLayer<NDArray, NDArray> layer(S site, C config, Initializer initial);
   }
 
-  /** A method for linear maps alone. */
+  /** Creates a method for linear layers only. */
   protected LinearMethod(String type, Class<C> configType, LayerFactory<LinearSite, C> linear) {
     this(type, configType, linear, null);
   }
 
-  /** A method for linear maps and, if there is a factory of their layers, embeddings. */
+  /** Creates a method for linear layers and, if a factory is given, embeddings. */
   protected LinearMethod(
       String type,
       Class<C> configType,

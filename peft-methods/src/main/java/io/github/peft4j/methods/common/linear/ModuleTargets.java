@@ -13,14 +13,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which modules a method rewrites, in the fields that most of Hugging Face PEFT's configs have.
+ * The modules that a method adapts, in the fields that most of Hugging Face PEFT's configs have.
  *
- * @param targetModules which modules: name suffixes, a regular expression over whole names, or
- *     {@code all-linear}; null for queries and values
- * @param excludeModules modules that are left out although targetModules has them, or null for none
- * @param modulesToSave modules trained whole and saved with the adapter, by suffix of their names,
+ * @param targetModules the modules that get an adapter: name suffixes, a regular expression over
+ *     whole names, or {@code all-linear}; null for queries and values
+ * @param excludeModules modules to leave out of those, or null for none
+ * @param modulesToSave modules that are fully trained and saved with the adapter, by name suffix,
  *     or null for none
- * @param layersToTransform indices of the layers that are changed, from 0, or null for all
+ * @param layersToTransform indices of the layers that are adapted, from 0, or null for all
  * @param layersPattern name parts before a layer's index, such as {@code layers}, or null for any
  */
 @Withers
@@ -32,22 +32,22 @@ public record ModuleTargets(
     @Nullable List<String> layersPattern)
     implements ConfigPart, ModuleTargetsWithers {
 
-  /** The linear maps that are named, or meant where none are, in all layers. */
+  /** The linear layers that targetModules selects, before the choice of layers. */
   public Selection<LinearSite> named(Sites sites) {
     return named(targetModules, sites);
   }
 
-  /** The linear maps of these names, in all layers; queries and values for null. */
+  /** The linear layers that these names select, in all layers; queries and values for null. */
   public static Selection<LinearSite> named(@Nullable TargetModules targets, Sites sites) {
     return sites.linear(targets, Role.QUERY, Role.VALUE, Role.QUERY_KEY_VALUE);
   }
 
-  /** The linear maps that are rewritten. */
+  /** The linear layers that get an adapter. */
   public Selection<LinearSite> linear(Sites sites) {
     return chosen(named(sites));
   }
 
-  /** The embeddings that are rewritten. */
+  /** The embeddings that get an adapter. */
   public Selection<EmbeddingSite> embeddings(Sites sites) {
     return chosen(sites.embeddings(targetModules));
   }

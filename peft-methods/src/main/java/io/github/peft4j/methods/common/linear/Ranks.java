@@ -6,11 +6,11 @@ import java.util.Map;
 /**
  * The ranks and scales of an adapter's modules.
  *
- * @param r the rank of modules that no pattern fits
- * @param alpha the scale's numerator of modules that no pattern fits
- * @param rankPattern ranks of some modules, by regular expression over endings of names
- * @param alphaPattern alphas of some modules, likewise
- * @param rankStabilized whether the scale is α/√r and not α/r
+ * @param r the rank of modules that no pattern matches
+ * @param alpha the alpha of modules that no pattern matches
+ * @param rankPattern ranks of single modules, by regular expression over name endings
+ * @param alphaPattern alphas of single modules, by regular expression over name endings
+ * @param rankStabilized whether the scale is α/√r instead of α/r
  */
 public record Ranks(
     int r,
@@ -19,12 +19,12 @@ public record Ranks(
     Map<String, Double> alphaPattern,
     boolean rankStabilized) {
 
-  /** The rank of a module. */
+  /** The rank of a module, above 0. */
   public int of(String module) {
     return Configs.ofModule(rankPattern, module, r);
   }
 
-  /** The alpha of a module. */
+  /** The alpha of a module, the numerator of its scale. */
   public double alphaOf(String module) {
     return Configs.ofModule(alphaPattern, module, alpha);
   }

@@ -4,10 +4,10 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
 /**
- * What a training step leaves of a weight's change Δ [out, in]: each row of it, which is an output,
- * is dropped with one probability, and the whole of it with another (LyCORIS's rank dropout and
- * module dropout, as Hugging Face PEFT's LoHa and LoKr have them). The draws are those of PyTorch's
- * generator, which the tape seeds, so that a layer that runs again drops the same.
+ * Dropout of a weight update Δ [out, in] in a training step. Each row, which is one output, is
+ * dropped with one probability, and the whole update with another: LyCORIS's rank dropout and
+ * module dropout, as in Hugging Face PEFT's LoHa and LoKr. The draws come from PyTorch's generator,
+ * which the tape seeds, so that a recomputed layer drops the same rows.
  */
 public final class RowDropout {
 
@@ -32,11 +32,11 @@ public final class RowDropout {
   private final Kernel keep;
 
   /**
-   * A dropout of the change of one weight.
+   * Creates the dropout of one weight's update.
    *
-   * @param rows probability of a row to be dropped, in [0, 1)
-   * @param scaled whether the rows that are left are divided by their share of all
-   * @param module probability of the whole to be dropped, in [0, 1)
+   * @param rows probability that a row is dropped, in [0, 1)
+   * @param scaled whether the remaining rows are divided by the fraction that remains
+   * @param module probability that the whole update is dropped, in [0, 1)
    * @param out number of rows
    */
   public RowDropout(double rows, boolean scaled, double module, long out) {
@@ -55,16 +55,16 @@ public final class RowDropout {
   }
 
   /**
-   * A new draw: what each row of Δ is to be multiplied by.
+   * Draws a factor for each row of Δ.
    *
-   * @param like a tensor of the type and on the device that are wanted
+   * @param like a tensor of the result's type and device
    * @return [out]
    */
   public NDArray draw(NDArray like) {
     return keep.call(like);
   }
 
-  /** Rows of a matrix [out, …] multiplied by a new draw. */
+  /** Multiplies the rows of a matrix [out, …] by newly drawn factors. */
   public NDArray drop(NDArray matrix) {
     return SCALE_ROWS.call(matrix, draw(matrix));
   }

@@ -5,19 +5,19 @@ import io.github.peft4j.config.TargetedConfig;
 import java.util.Set;
 
 /**
- * The files of methods whose modules Hugging Face PEFT chooses by the type of model where a file
- * names none: by the table {@code target_modules.json} beside the config's class, or by LoRA's.
+ * The file layout of methods for which Hugging Face PEFT chooses the modules by model type if a
+ * file names none. The table is {@code target_modules.json} next to the config's class, or LoRA's.
  */
 public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C> {
 
   private final Set<String> types;
 
-  /** That of all methods with no other peculiarity. */
+  /** Creates the layout that most methods share. */
   public TargetedLayout() {
     this("FOURIERFT", "HRA", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "SHIRA", "VERA");
   }
 
-  /** That of some methods. */
+  /** Creates the layout of certain method types. */
   protected TargetedLayout(String... types) {
     this.types = Set.of(types);
   }

@@ -6,8 +6,7 @@ import io.github.peft4j.tuner.injection.Selection;
 import io.github.peft4j.tuner.injection.Sites;
 
 /**
- * A method whose config says which modules it changes: queries and values where it leaves that
- * open.
+ * A method whose config chooses the modules to adapt. By default these are the queries and values.
  */
 public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMethod<C> {
 
@@ -16,14 +15,14 @@ public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMe
     super(type, configType);
   }
 
-  /** The modules that the config names, or that are meant where it names none. */
+  /** The modules that the config names, or the default ones. */
   protected Selection<?> named(C config, Sites sites) {
     return ModuleTargets.named(config.targetModules(), sites);
   }
 
   /**
-   * A fresh adapter's config names the modules that the method means: PEFT, reading the file, would
-   * take those of its own table of models.
+   * Writes the chosen modules into a new adapter's config. Otherwise PEFT, when it reads the file,
+   * would take those of its own table.
    */
   @Override
   public C complete(C config, Sites sites) {

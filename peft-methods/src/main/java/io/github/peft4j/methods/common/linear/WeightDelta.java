@@ -39,9 +39,9 @@ public final class WeightDelta {
   }
 
   /**
-   * The change that a function computes.
+   * Creates the merge for an update that a function computes.
    *
-   * @param source of the function {@code delta}, see {@link Kernel}
+   * @param source source of the function {@code delta}, see {@link Kernel}
    * @param scale s
    * @param transposed whether the weight is stored as [in, out]
    */
@@ -63,7 +63,7 @@ public final class WeightDelta {
             .with("scale", scale));
   }
 
-  /** With a constant of the function bound, see {@link Kernel#with}. */
+  /** A copy with a constant of the function bound, see {@link Kernel#with}. */
   public WeightDelta with(String constant, Object value) {
     return new WeightDelta(merge.with(constant, value));
   }

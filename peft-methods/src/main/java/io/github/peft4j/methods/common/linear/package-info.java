@@ -1,4 +1,4 @@
-/** What the methods that rewrite linear maps one by one have in common. */
+/** Shared parts of the methods that adapt single linear layers. */
 @NullMarked
 package io.github.peft4j.methods.common.linear;
 

@@ -4,20 +4,21 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Trainable;
 
 /**
- * Virtual tokens that a trained encoder computes. Hugging Face PEFT's file holds the result alone,
- * which is enough to use them; training goes on with the encoder, which peft4j stores beside.
+ * Virtual tokens that a trainable encoder computes. Hugging Face PEFT's file holds only the result,
+ * which is enough to use the adapter. To continue training, peft4j also stores the encoder.
  */
 public final class EncodedPrompt {
 
-  /** Makes virtual tokens of what it reads. */
+  /** Computes the virtual tokens from its embedding. */
   @FunctionalInterface
   public interface Encoder {
 
     /**
-     * Encodes.
+     * Computes the virtual tokens.
      *
      * @param embedding (n, d)
      * @param training whether dropout is on
+     * @return (n, D)
      */
     NDArray encode(NDArray embedding, boolean training);
   }
@@ -28,10 +29,10 @@ public final class EncodedPrompt {
   private boolean known = true;
 
   /**
-   * Describes the tokens.
+   * Creates a prompt.
    *
-   * @param embedding what the encoder reads (n, d)
-   * @param result the buffer of what it makes (n, D), as it was read from a file
+   * @param embedding the encoder's input (n, d)
+   * @param result buffer for the encoder's output (n, D), as read from a file
    */
   public EncodedPrompt(Trainable embedding, Encoder encoder, Trainable result) {
     this.embedding = embedding;
@@ -42,8 +43,8 @@ public final class EncodedPrompt {
   /**
    * The tokens (n, D).
    *
-   * @param training whether they are to be trained
-   * @throws IllegalStateException if they are, and the encoder is unknown
+   * @param training whether the tokens are being trained
+   * @throws IllegalStateException if they are being trained and the file had no encoder
    */
   public NDArray value(boolean training) {
     if (known) {

@@ -8,14 +8,14 @@ import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
 /**
- * What configs of virtual tokens say about their model.
+ * The model's dimensions, as configs of virtual tokens store them.
  *
  * @param tokenDim length of a token's vector
- * @param numLayers depth of the stack that tokens enter first
- * @param numAttentionHeads heads of queries
- * @param numKeyValueHeads heads of keys and values
- * @param headDimension length of a head's key
- * @param numTransformerSubmodules 2 for an encoder and a decoder, else 1
+ * @param numLayers number of layers in the stack that the tokens enter first
+ * @param numAttentionHeads number of query heads
+ * @param numKeyValueHeads number of key and value heads
+ * @param headDimension length of one head's key
+ * @param numTransformerSubmodules 2 for an encoder-decoder, else 1
  */
 public record ModelShape(
     int tokenDim,
@@ -40,14 +40,16 @@ public record ModelShape(
         inputs.size());
   }
 
-  /** The attentions over its own sequence of the stack behind an input, from the first layer on. */
+  /** The self-attentions of the stack after an input, from the first layer on. */
   public static List<AttentionSite> selfAttention(Sites sites, InputSite input) {
     return sites.all(AttentionSite.class).stream()
         .filter(site -> site.place().stack().equals(input.stack()) && !site.place().cross())
         .toList();
   }
 
-  /** The attentions over an encoder's output of the stack behind an input; none in most. */
+  /**
+   * The cross-attentions of the stack after an input. Only decoders of encoder-decoders have them.
+   */
   public static List<AttentionSite> crossAttention(Sites sites, InputSite input) {
     return sites.all(AttentionSite.class).stream()
         .filter(site -> site.place().stack().equals(input.stack()) && site.place().cross())
@@ -55,10 +57,10 @@ public record ModelShape(
   }
 
   /**
-   * This shape as a config of prompts counts it: those of the encoder alone, or with as many for
-   * the decoder, which nothing reads.
+   * This shape as a config counts it. For an encoder-decoder, a config counts either the encoder's
+   * tokens only, or as many again for the decoder, which nothing reads.
    *
-   * @param tokens what the config says, or leaves open
+   * @param tokens the fields of the config, which may be null
    */
   public ModelShape counting(VirtualTokens tokens) {
     Integer submodules = tokens.numTransformerSubmodules();
@@ -68,7 +70,7 @@ public record ModelShape(
             tokenDim, numLayers, numAttentionHeads, numKeyValueHeads, headDimension, submodules);
   }
 
-  /** A config with these facts in the components that it leaves open. */
+  /** A copy of a config in which these values replace null components. */
   public <C extends PromptConfig<C>> C settle(C config, int tokenDim, int numAttentionHeads) {
     Class<? extends PeftConfig> type = config.getClass();
     VirtualTokens tokens = config.tokens();

@@ -6,9 +6,9 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
 
 /**
- * The keys and values (1, K, n, d) that one layer has before its own: those of all layers are one
- * tensor (2 L, K, n, d), which holds the keys of the first layer, its values, the keys of the next,
- * and so on.
+ * The keys and values (1, K, n, d) that one layer prepends to its own. Those of all layers are one
+ * tensor (2 L, K, n, d): the keys of the first layer, its values, the keys of the next layer, and
+ * so on.
  */
 public final class PastKeyValues {
 
@@ -30,10 +30,10 @@ public final class PastKeyValues {
   private final Kernel value;
 
   /**
-   * Those of one layer.
+   * The keys and values of one layer.
    *
-   * @param all those of all layers, which a layer declares that it reads
-   * @param layer the index of the layer in them
+   * @param all the tensor of all layers, which the layer declares as shared
+   * @param layer index of the layer in that tensor
    */
   public PastKeyValues(SharedTensor all, int layer) {
     this.all = all;
@@ -42,9 +42,9 @@ public final class PastKeyValues {
   }
 
   /**
-   * The kernel that makes the tensor of all layers out of a table [n, 2 L · K · d].
+   * The kernel that turns a table (n, 2 L · K · d) into the tensor of all layers.
    *
-   * @param n virtual tokens
+   * @param n number of virtual tokens
    * @param layers L
    * @param heads K
    */
@@ -53,25 +53,25 @@ public final class PastKeyValues {
   }
 
   /**
-   * Where a layer's keys and values are in the table of an adapter of Hugging Face PEFT. An
-   * encoder-decoder's table is made for the layers of the encoder, and PEFT hands it out twice
-   * over, as if the decoder's layers had keys and values of cross-attention besides: of its L
-   * places, a layer gets every other, from the start again after the last.
+   * The position of a layer's keys and values in the table of a Hugging Face PEFT adapter. For an
+   * encoder-decoder, PEFT sizes the table for the encoder's layers but reads it as if each layer of
+   * the decoder also had keys and values for its cross-attention. A layer therefore gets every
+   * other of the L positions, starting again after the last.
    *
    * @param layer index of the layer in the last stack
-   * @param stacks 2 for an encoder and a decoder, else 1
+   * @param stacks 2 for an encoder-decoder, else 1
    * @param layers L
    */
   public static int placeInPeft(int layer, int stacks, int layers) {
     return stacks * layer % layers;
   }
 
-  /** The keys of a pass. */
+  /** The keys (1, K, n, d) in a forward pass. */
   public NDArray keys(ForwardContext context) {
     return key.call(context.value(all));
   }
 
-  /** The values of a pass. */
+  /** The values (1, K, n, d) in a forward pass. */
   public NDArray values(ForwardContext context) {
     return value.call(context.value(all));
   }

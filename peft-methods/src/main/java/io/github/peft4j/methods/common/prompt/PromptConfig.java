@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  */
 public interface PromptConfig<C extends PromptConfig<C>> extends PeftConfig {
 
-  /** How many, and of what model. */
+  /** The number of virtual tokens, and the shape of the model they are for. */
   VirtualTokens tokens();
 
   /** A copy with other virtual tokens. */

@@ -7,8 +7,8 @@ import io.github.peft4j.tuner.site.Site;
 import java.util.Set;
 
 /**
- * The files of virtual tokens. In Hugging Face PEFT's files their own tensors are named without a
- * module, and modules that are trained as well are named below {@code base_model.}.
+ * The file layout of virtual tokens. In Hugging Face PEFT's files, the names of the method's own
+ * tensors have no module. Modules that are also trained have names below {@code base_model.}.
  */
 public final class PromptLayout<C extends PeftConfig> implements PeftLayout<C> {
 

@@ -9,14 +9,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * The fields that all configs of virtual tokens have in Hugging Face PEFT.
  *
- * @param numVirtualTokens n, above 0; PEFT has no default, here it is 20
- * @param tokenDim length of a token's vector, or of a layer's keys, all heads together; read off
- *     the model
- * @param numLayers depth; read off the model
- * @param numAttentionHeads heads, of keys and values where it is they that are trained; read off
- *     the model
- * @param numTransformerSubmodules 2 for an encoder and a decoder; read off the model
- * @param modulesToSave modules trained whole and saved with the adapter, or null
+ * @param numVirtualTokens number n of virtual tokens, above 0. PEFT has no default; here it is 20
+ * @param tokenDim length of a token's vector or, for prefixes, of a layer's keys over all heads;
+ *     null to read it from the model
+ * @param numLayers number of layers; null to read it from the model
+ * @param numAttentionHeads number of heads, those of keys and values for prefixes; null to read it
+ *     from the model
+ * @param numTransformerSubmodules 2 for an encoder-decoder, else 1; null to read it from the model
+ * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
  */
 @Withers
 public record VirtualTokens(
@@ -28,7 +28,7 @@ public record VirtualTokens(
     @Nullable List<String> modulesToSave)
     implements ConfigPart, VirtualTokensWithers {
 
-  /** How many vectors there are: n for each submodule, once those are known. */
+  /** The number of vectors: n for each submodule, or n while the submodules are unknown. */
   public int rows() {
     return numVirtualTokens * Objects.requireNonNull(numTransformerSubmodules);
   }

@@ -7,7 +7,7 @@ import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.InputSite;
 import java.util.stream.LongStream;
 
-/** Vectors of a model's tokens, from which prompts start. */
+/** Vectors of the model's own tokens, for initialising prompts. */
 public final class WordVectors {
 
   private static final Kernel ROWS =
@@ -29,9 +29,9 @@ public final class WordVectors {
   }
 
   /**
-   * Those of a text's tokens, as often as it takes, cut to size.
+   * Copies of the vectors (size, d) of a text's tokens. The text is repeated or cut to fit.
    *
-   * @param field where the text stands in which config, for errors
+   * @param field the config field that holds the text, for error messages
    */
   public static NDArray of(String text, int size, String field, InputSite input, Sites sites) {
     long[] ids = sites.words().encode().apply(text);

@@ -1,4 +1,4 @@
-/** What the methods of virtual tokens have in common. */
+/** Shared parts of the methods with virtual tokens. */
 @NullMarked
 package io.github.peft4j.methods.common.prompt;
 

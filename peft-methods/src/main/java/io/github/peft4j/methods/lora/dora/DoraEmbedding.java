@@ -10,8 +10,8 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 
 /**
- * DoRA of a table E [V, d], whose columns are scaled as if it were a weight (d, V): y = g ∘ (E[ids]
- * + s (Aᵀ)[ids] Bᵀ), with g (d).
+ * DoRA of an embedding E [V, d], whose columns are scaled like those of a weight (d, V): y = g ∘
+ * (E[ids] + s (Aᵀ)[ids] Bᵀ), with g (d).
  */
 public final class DoraEmbedding extends TunerLayer<NDArray, NDArray>
     implements Mergeable, TableFactors {
@@ -40,11 +40,11 @@ public final class DoraEmbedding extends TunerLayer<NDArray, NDArray>
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one embedding.
    *
-   * @param a first value of A [r, V]
-   * @param b first value of B [d, r]
-   * @param norms those of the adapter
+   * @param a initial value of A [r, V]
+   * @param b initial value of B [d, r]
+   * @param norms the norms of the adapter
    */
   public DoraEmbedding(EmbeddingSite site, NDArray a, NDArray b, double scale, WeightNorms norms) {
     this.a = trainable("lora_embedding_A", a);

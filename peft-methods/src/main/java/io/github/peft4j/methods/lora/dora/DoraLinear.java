@@ -69,11 +69,11 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   private final Kernel merge;
 
   /**
-   * A layer.
+   * Creates the adapter of one linear layer.
    *
    * @param factors declares A and B
-   * @param norms those of the adapter
-   * @param dropout probability of an input element to be dropped before A, in [0, 1)
+   * @param norms the norms of the adapter
+   * @param dropout probability that an element of the input is dropped before A, in [0, 1)
    */
   public DoraLinear(LinearSite site, Factors.Source factors, WeightNorms norms, double dropout) {
     boolean transposed = site.isTransposed();

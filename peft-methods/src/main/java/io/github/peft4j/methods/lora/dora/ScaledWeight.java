@@ -12,12 +12,12 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /**
- * DoRA's training step with g in the weight: y = (g ∘ W) x + s (g ∘ B) A x + b. The same function
- * as g ∘ (W + s B A) x + b, which scales outputs instead: cheaper where there are more rows of x
- * than W has columns, as no pass over the outputs is needed.
+ * DoRA's training step with g applied to the weight: y = (g ∘ W) x + s (g ∘ B) A x + b. This equals
+ * g ∘ (W + s B A) x + b, which scales the outputs. It is cheaper if x has more rows than W has
+ * columns, because it needs no pass over the outputs.
  *
- * <p>g's own gradient, which would cost PyTorch a product as large as W x, is taken from y: with y
- * - b = m / n ∘ z, and n constant, ∂L/∂m = Σ ∂L/∂y ∘ (y − b) / m, one pass over the two.
+ * <p>The gradient of g would cost PyTorch a product as large as W x, so it is computed from y. With
+ * y - b = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘ (y − b) / m, which is one pass over the two.
  */
 final class ScaledWeight {
 
@@ -50,7 +50,7 @@ final class ScaledWeight {
                   return scaled(x, w, g, a, b, bias.to(x.dtype))
               """);
 
-  /** Σ dy ∘ (y − bias) in one pass: a batch norm's gradient by its weight. */
+  /** Σ dy ∘ (y − bias) in one pass: the gradient of a batch norm by its weight. */
   private static final Kernel SUM =
       Kernel.of(
           """

@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * The norm n = ‖W + s B A‖ of one module, taken of each row, as long as A and B stay what they are:
- * outside of training (within, {@link WeightNorms} computes those of many modules together). It
- * takes part in no gradient.
+ * The norm n = ‖W + s B A‖ of one module, for each row, cached while A and B stay the same. It is
+ * used outside of training; in training, {@link WeightNorms} computes the norms of many modules
+ * together. It takes part in no gradient.
  *
  * <p>B A is never built: ‖W + s B A‖² = ‖W‖² + 2 s Σ(W Aᵀ ∘ B) + s² Σ(B (A Aᵀ) ∘ B), and ‖W‖² is
  * computed once.
@@ -33,9 +33,9 @@ final class WeightNorm implements AutoCloseable {
           """);
 
   /**
-   * The helper {@code scaled(y, g, c, zero, one)}: a new y ∘ g + c of y (N, out). It is a batch
-   * norm of mean 0 and variance 1: the gradient of g takes one pass over y and dy then; as a
-   * product it takes three.
+   * The helper {@code scaled(y, g, c, zero, one)} computes y ∘ g + c for y (N, out). It is a batch
+   * norm of mean 0 and variance 1, because the gradient of g then takes one pass over y and dy;
+   * that of a product takes three.
    */
   static final String SCALED =
       """
@@ -59,12 +59,12 @@ final class WeightNorm implements AutoCloseable {
   private final Remembered value;
 
   /**
-   * The norm of a module.
+   * Creates the norm of a module.
    *
    * @param transposed whether the weight is stored as (in, out)
    * @param a A (r, in)
    * @param b B (out, r)
-   * @param sources the tensors that those are made of
+   * @param sources the tensors that A and B are computed from
    */
   WeightNorm(
       ParameterSite weight,
@@ -91,12 +91,12 @@ final class WeightNorm implements AutoCloseable {
     return value.value();
   }
 
-  /** Has it computed again when it is asked for: A and B have changed. */
+  /** Discards the cached value, because A and B have changed. */
   void forget() {
     value.forget();
   }
 
-  /** The weight (out, in) as an expression of kernels over w as it is stored. */
+  /** Binds the weight (out, in), as an expression over the stored w, in a kernel. */
   Kernel bind(Kernel kernel) {
     return kernel.with("weight", rows);
   }

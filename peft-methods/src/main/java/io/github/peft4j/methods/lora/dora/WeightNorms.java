@@ -23,29 +23,29 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The norms n = ‖W + s B A‖ of all modules of an adapter, and the gains g = m / n, which DoRA
+ * The norms n = ‖W + s B A‖ of all modules of an adapter, and the gains g = m / n that DoRA
  * multiplies outputs with (Liu et al. 2024, arXiv:2402.09353, eq. 5).
  *
- * <p><b>What makes them cheap.</b> The norm is a constant in the gradient (section 4.3), so it is a
- * function of tensors that stay as they are while a batch of a training step runs forwards and
- * backwards. Three things follow:
+ * <p><b>Cost.</b> The norm is a constant in the gradient (section 4.3), so it is a function of
+ * tensors that do not change during the forward and backward pass of a batch. This has three
+ * consequences:
  *
  * <ul>
  *   <li>B A is never built: n² is a sum of ‖W‖², computed once, and of products of rank r; see
  *       {@link WeightNorm}.
- *   <li>Within a training step all modules of one shape, rank and scale are computed together,
- *       once: a hundred modules would launch as many small kernels otherwise, and again where
- *       layers are recomputed. That is this class. A layer says when a step begins and ends ({@link
- *       Member#forget}).
- *   <li>Outside of training each module keeps its norm until A or B is written to ({@link
+ *   <li>Within a training step, all modules of one shape, rank and scale are computed together,
+ *       once. Otherwise a hundred modules would launch as many small kernels, and again where
+ *       layers are recomputed. This class does that. A layer calls {@link Member#forget} when a
+ *       step begins and ends.
+ *   <li>Outside of training, each module caches its norm until A or B is written to ({@link
  *       WeightNorm}).
  * </ul>
  *
- * <p><b>The gradient of m by hand.</b> Where g scales the weight and not the outputs ({@link
+ * <p><b>The gradient of m by hand.</b> Where g scales the weight instead of the outputs ({@link
  * ScaledWeight}), autograd does not see m. With y − b = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘
- * (y − b) / m. Layers sum the numerator while the backward pass runs ({@link Member#addGradient});
- * when it is done, one kernel divides those of all modules of a group and adds them to the
- * gradients of m.
+ * (y − b) / m. Layers sum the numerator during the backward pass ({@link Member#addGradient}).
+ * After it, one kernel divides the sums of all modules of a group and adds them to the gradients of
+ * m.
  */
 public final class WeightNorms {
 
@@ -82,18 +82,18 @@ public final class WeightNorms {
   private final Map<Kind, Group> groups = new HashMap<>();
 
   /**
-   * Those of one adapter.
+   * Creates the norms of one adapter.
    *
-   * @param initial makes their tensors
+   * @param initial creates their tensors
    */
   public WeightNorms(Initializer initial) {
     this.initial = initial;
   }
 
-  /** What the modules of a group have in common. */
+  /** The common properties of a group's modules. */
   private record Kind(Shape weight, long rank, double scale, boolean transposed) {}
 
-  /** The norm of a map outside of training. */
+  /** The norm of a linear layer outside of training. */
   WeightNorm ofMap(LinearSite site, Factors factors) {
     return new WeightNorm(
         site.weight(),
@@ -106,13 +106,13 @@ public final class WeightNorms {
         factors.trainedB().value());
   }
 
-  /** The norm of a table (V, d), which counts as a weight (d, V), in training and outside of it. */
+  /** The norm of an embedding (V, d), treated as a weight (d, V), in and outside of training. */
   WeightNorm ofTable(EmbeddingSite site, double scale, Trainable a, Trainable b) {
     return new WeightNorm(
         site.weight(), true, scale, initial, a::value, b::value, a.value(), b.value());
   }
 
-  /** Takes a map in. */
+  /** Adds a linear layer. */
   Member add(LinearSite site, WeightNorm norm, Factors factors, Trainable m) {
     Kind kind =
         new Kind(norm.weight().getShape(), factors.rank(), factors.scale(), site.isTransposed());
@@ -149,7 +149,7 @@ public final class WeightNorms {
     /**
      * n = ‖W + s B A‖ (out), without a gradient.
      *
-     * @param training whether it is asked for within a training step
+     * @param training whether a training step is in progress
      */
     NDArray norm(boolean training) {
       if (!training) {
@@ -165,14 +165,14 @@ public final class WeightNorms {
       return requireNonNull(gain);
     }
 
-    /** The module's own norm, which knows its weight. */
+    /** The module's own norm, which has its weight. */
     WeightNorm own() {
       return norm;
     }
 
     /**
-     * Adds to the gradient of m what an output has to do with it, when the tape's backward pass is
-     * done. To be called while it runs.
+     * Adds the contribution of an output to the gradient of m. It takes effect after the tape's
+     * backward pass. Call it during that pass.
      *
      * @param more Σ ∂L/∂y ∘ (m / n ∘ z) over the rows of an output y (out)
      */
@@ -182,16 +182,16 @@ public final class WeightNorms {
       free(present);
     }
 
-    /** Has the tape call for these gradients when its backward pass is done. */
+    /** Registers the computation of these gradients, to run after the tape's backward pass. */
     void expectGradient(Tape tape) {
       tape.afterwards(group.sendGradients);
     }
 
-    /** Says that a training step begins or ends, so that what was computed holds no longer. */
+    /** Discards the cached results, because a training step begins or ends. */
     void forget() {
       norm.forget();
       group.known = false;
-      free(sum); // of a run that failed
+      free(sum); // left by a run that failed
       sum = null;
     }
 
@@ -242,7 +242,7 @@ public final class WeightNorms {
           () -> members.stream().map(part).collect(NDList::new, NDList::add, NDList::addAll));
     }
 
-    /** Where the results go: modules read their parts of it. */
+    /** The buffers for the results. Modules read their parts of them. */
     private NDList into() {
       NDArray n = lengths;
       NDArray g = gains;

@@ -1,5 +1,5 @@
 /**
- * DoRA: magnitude and direction of the weights are trained apart (Liu et al. 2024,
+ * DoRA: the magnitude and the direction of the weights are trained separately (Liu et al. 2024,
  * arXiv:2402.09353).
  */
 @NullMarked

@@ -27,8 +27,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * LoRA that starts from data: A holds the directions in which a module's inputs vary most, and
- * modules whose inputs are best explained get more of the ranks (EVA, Paischer et al. 2024,
+ * EVA: LoRA that starts from data. A holds the directions in which a module's inputs vary most, and
+ * modules whose inputs are best explained get more of the ranks (Paischer et al. 2024,
  * arXiv:2410.07170, algorithm 1; PEFT's {@code initialize_lora_eva_weights}).
  *
  * <pre>{@code
@@ -36,14 +36,14 @@ import java.util.Map;
  * FineTuner.of(model).on(examples).run();
  * }</pre>
  *
- * <p>In an encoder-decoder the encoder's modules, and cross-attention's keys and values, learn from
- * the prompts' tokens, the decoder's others from those of the answers. PEFT chooses the tokens of
- * both by one mask, made of prompt and answer, and so works only where these are of one length;
- * where nothing is padded the two are the same.
+ * <p>In an encoder-decoder, the encoder's modules and the keys and values of the cross-attention
+ * are initialised from the prompts' tokens, the decoder's other modules from those of the answers.
+ * PEFT selects the tokens of both by one mask, made of prompt and answer, and therefore only works
+ * if both have the same length. Without padding, both ways give the same result.
  *
- * <p>The frozen model reads batches until all directions stay what they were; modules with the same
- * input share the work. The ranks' sum stays what the config says. They are saved as {@code
- * rank_pattern} and {@code alpha_pattern}; a module that gets none is no target any more.
+ * <p>The frozen model reads batches until all directions have converged. Modules with the same
+ * input share the work. The sum of the ranks is that of the config. The ranks are saved as {@code
+ * rank_pattern} and {@code alpha_pattern}; a module that gets no rank is no longer a target.
  */
 public final class Eva {
 
@@ -61,24 +61,30 @@ public final class Eva {
     this.eva = settings == null ? EvaConfig.defaults() : settings;
   }
 
-  /** An adapter of this config, whose {@code init_lora_weights} becomes {@code eva}. */
+  /** Creates EVA for this config, whose {@code init_lora_weights} becomes {@code eva}. */
   public static Eva of(LoraConfig config) {
     return new Eva(config);
   }
 
-  /** Examples of a batch, with more tokens than a module's rank times rho; 16 unless said. */
+  /**
+   * Sets the number of examples in a batch; the default is 16. A batch must have more tokens than a
+   * module's rank times rho.
+   */
   public Eva batchSize(int examples) {
     this.batchSize = examples;
     return this;
   }
 
-  /** Tokens of an example; 512, or the model's positions if fewer, unless said otherwise. */
+  /**
+   * Sets the most tokens of an example; the default is the number of the model's positions, and at
+   * most 512.
+   */
   public Eva maxLength(int tokens) {
     this.maxLength = tokens;
     return this;
   }
 
-  /** Seed of the order of examples; 42 unless said otherwise. */
+  /** Sets the seed of the order of examples; the default is 42. */
   public Eva seed(long seed) {
     this.seed = seed;
     return this;
@@ -92,7 +98,7 @@ public final class Eva {
   /**
    * Adds the adapter and makes it the active one.
    *
-   * @param examples of the kind that it is to be trained on; the same ones are best
+   * @param examples examples for the directions, ideally the training examples
    * @return the model
    */
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
@@ -129,7 +135,7 @@ public final class Eva {
     return config.targets().linear(sites).required();
   }
 
-  /** The config with the ranks as they are to be, and alphas that keep each module's scale. */
+  /** The config with the new ranks, and with alphas that keep each module's scale. */
   private LoraConfig redistributed(Map<LinearSite, Integer> ranks) {
     Ranks before = config.ranks();
     Map<String, Integer> rankPattern = new LinkedHashMap<>();

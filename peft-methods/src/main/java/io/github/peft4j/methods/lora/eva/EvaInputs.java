@@ -34,7 +34,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** What {@link Eva} learns of the inputs of modules while the frozen model reads batches. */
+/** Collects the inputs of modules while the frozen model reads batches. */
 final class EvaInputs implements AutoCloseable {
 
   private static final int MOST_BATCHES = 10_000;
@@ -53,7 +53,7 @@ final class EvaInputs implements AutoCloseable {
   private final Map<LinearSite, Probe> probes = new LinkedHashMap<>();
   private final Map<LinearSite, Integer> hashes = new LinkedHashMap<>();
 
-  /** The first of all modules with the same input, and what is found of it. */
+  /** The components of each distinct input, by the first module that reads it. */
   private final Map<LinearSite, PrincipalComponents> components = new LinkedHashMap<>();
 
   private final Map<LinearSite, LinearSite> leaders = new LinkedHashMap<>();
@@ -72,8 +72,8 @@ final class EvaInputs implements AutoCloseable {
   }
 
   /**
-   * The modules that read what a decoder has read, behind an encoder: all but the encoder's and
-   * those that make keys and values of its output.
+   * The modules of an encoder-decoder that read the decoder's tokens: all but those of the encoder
+   * and those that compute keys and values of its output.
    */
   private static Set<LinearSite> readAnswers(TransformerModel model, List<LinearSite> sites) {
     List<InputSite> inputs = ofKind(InputSite.class, model).toList();
@@ -128,7 +128,7 @@ final class EvaInputs implements AutoCloseable {
     return found == null || found.hasConverged(ranks.getOrDefault(leader, 0), eva.tau());
   }
 
-  /** The rank of each module once all directions that it takes are found. */
+  /** The rank of each module, once all directions have converged. */
   Map<LinearSite, Integer> explain(
       TransformerModel model, ActiveAdapters probing, List<Batch> all) {
     List<Batch> batches =
@@ -189,7 +189,7 @@ final class EvaInputs implements AutoCloseable {
         .toArray();
   }
 
-  /** Indices into (B · T) of what is not padding and, if wanted, has a label. */
+  /** Indices into (B · T) of the tokens that are not padding and, if required, have a label. */
   private long[] positions(Batch batch) {
     boolean labels = eva.useLabelMask() && batch.alignment() == Alignment.TOKEN;
     int width = batch.length();
@@ -204,7 +204,10 @@ final class EvaInputs implements AutoCloseable {
         .toArray();
   }
 
-  /** Finds the modules that share an input, and starts with as many directions as may be. */
+  /**
+   * Finds the modules that share an input, and starts with the largest possible number of
+   * directions.
+   */
   private void group() {
     Map<Integer, List<LinearSite>> groups = new LinkedHashMap<>();
     sites.forEach(
@@ -244,7 +247,7 @@ final class EvaInputs implements AutoCloseable {
     return (int) Math.rint(ranksBefore.of(site.name()) * eva.rho());
   }
 
-  /** The budget of ranks, spent where most variance is explained. */
+  /** The distribution of the total rank to the modules that explain the most variance. */
   private Map<LinearSite, Integer> distribution() {
     record Direction(LinearSite site, double explained) {}
     List<Direction> directions = new ArrayList<>();
@@ -277,7 +280,7 @@ final class EvaInputs implements AutoCloseable {
     return Objects.requireNonNull(components.get(leaders.get(site))).directions(rank, eva.whiten());
   }
 
-  /** The layer that is to read a module's inputs. */
+  /** The layer that reads a module's inputs. */
   TunerLayer<NDArray, NDArray> probe(LinearSite site) {
     return Objects.requireNonNull(probes.get(site));
   }
@@ -287,7 +290,7 @@ final class EvaInputs implements AutoCloseable {
     components.values().forEach(PrincipalComponents::close);
   }
 
-  /** Passes a module's inputs on to whom it may concern. */
+  /** Passes a module's inputs on to the collector. */
   private static final class Probe extends TunerLayer<NDArray, NDArray> {
 
     private final Consumer<NDArray> listener;

@@ -14,10 +14,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The directions in which rows vary most, found batch by batch (Ross et al. 2008, "Incremental
- * learning for robust visual tracking", section 2; as scikit-learn's IncrementalPCA). What was
- * found before enters the next batch's decomposition as k more rows. The decomposition is
- * randomised with a fixed seed, as in Hugging Face PEFT, whose directions these are.
+ * The directions in which rows vary most, computed batch by batch (Ross et al. 2008, "Incremental
+ * learning for robust visual tracking", section 2; as in scikit-learn's IncrementalPCA). The
+ * previous result enters the next batch's decomposition as k more rows. The decomposition is
+ * randomised with a fixed seed, as in Hugging Face PEFT, and gives the same directions.
  */
 final class PrincipalComponents implements AutoCloseable {
 
@@ -78,9 +78,9 @@ final class PrincipalComponents implements AutoCloseable {
   private long seen;
 
   /**
-   * Looks for directions.
+   * Creates the search.
    *
-   * @param k how many
+   * @param k the number of directions
    */
   PrincipalComponents(int k) {
     this.k = k;
@@ -88,7 +88,7 @@ final class PrincipalComponents implements AutoCloseable {
     this.next = NEXT.with("k", k).with("iterations", 4);
   }
 
-  /** Takes rows x (N, in) into account; fewer than k are passed over. */
+  /** Adds rows x (N, in). A batch of fewer than k rows is skipped. */
   void add(NDArray x) {
     long rows = x.getShape().get(0);
     if (rows < k) {
@@ -129,17 +129,20 @@ final class PrincipalComponents implements AutoCloseable {
     }
   }
 
-  /** Whether anything has been found. */
+  /** Whether there are any directions yet. */
   boolean isReady() {
     return state != null;
   }
 
-  /** The part of the rows' variance that each direction explains, falling (k). */
+  /** The fraction of the rows' variance that each direction explains, in descending order (k). */
   double[] explained() {
     return ratio;
   }
 
-  /** Whether the first directions have come to rest: their cosines to those before reach tau. */
+  /**
+   * Whether the first directions have converged: their cosine similarities to the previous ones are
+   * at least tau.
+   */
   boolean hasConverged(int directions, double tau) {
     if (state == null) {
       return false;
@@ -155,7 +158,7 @@ final class PrincipalComponents implements AutoCloseable {
   /**
    * The first directions (count, in), row by row.
    *
-   * @param whiten whether each is divided by the root of its singular value
+   * @param whiten whether each is divided by the square root of its singular value
    */
   float[] directions(int count, boolean whiten) {
     NDList found = Objects.requireNonNull(state, "no batch had " + k + " rows");

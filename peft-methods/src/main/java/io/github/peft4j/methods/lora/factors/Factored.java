@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.lora.factors;
 
-/** A layer of A and B. */
+/** A layer with factors A and B. */
 public interface Factored {
 
-  /** A and B. */
+  /** The factors of the layer. */
   Factors factors();
 }

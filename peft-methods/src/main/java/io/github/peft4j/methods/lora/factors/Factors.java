@@ -5,7 +5,7 @@ import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 
-/** A [r, in] and B [out, r] of one linear map, whose change of it is s B A. */
+/** A [r, in] and B [out, r] of one linear layer, whose update is s B A. */
 public interface Factors {
 
   /** The key of A in its layer. */
@@ -14,28 +14,28 @@ public interface Factors {
   /** The key of B in its layer. */
   String B = "lora_B.weight";
 
-  /** Declares the factors of a layer. */
+  /** Declares the factors in a layer. */
   @FunctionalInterface
   interface Source {
-    /** Declares them as tensors of this layer. */
+    /** Declares the factors as tensors of this layer. */
     Factors declare(Declarations layer);
   }
 
-  /** A as it is trained. */
+  /** The trainable A. */
   Trainable trainedA();
 
-  /** B as it is trained. */
+  /** The trainable B. */
   Trainable trainedB();
 
-  /** s. */
+  /** The scale s of the update. */
   double scale();
 
-  /** A as formulas take it. */
+  /** A for the formulas, which may have more rows than the trainable A. */
   default NDArray a() {
     return trainedA().value();
   }
 
-  /** B as formulas take it. */
+  /** B for the formulas, which may have more columns than the trainable B. */
   default NDArray b() {
     return trainedB().value();
   }
@@ -48,13 +48,13 @@ public interface Factors {
   /**
    * W x + s B A z.
    *
-   * @param x the map's input (…, in)
-   * @param z the same array, or what dropout has left of it
+   * @param x the layer's input (…, in)
+   * @param z the same array, or the result of dropout on it
    * @param base x ↦ W x
    */
   NDArray add(NDArray x, NDArray z, Forward<NDArray, NDArray> base);
 
-  /** The map to which the product of the trained factors is added: x ↦ W x, or a part of it. */
+  /** The map that the product of the trainable factors is added to: x ↦ W x, or a part of it. */
   default Forward<NDArray, NDArray> remaining(Forward<NDArray, NDArray> base) {
     return base;
   }

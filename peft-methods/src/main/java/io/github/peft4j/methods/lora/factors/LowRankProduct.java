@@ -3,7 +3,7 @@ package io.github.peft4j.methods.lora.factors;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 
-/** s B A, with A [r, in] and B [out, r], which is never built. */
+/** s B A, with A [r, in] and B [out, r]. The product is only built for merging. */
 public final class LowRankProduct {
 
   private static final Kernel ADD =
@@ -32,7 +32,7 @@ public final class LowRankProduct {
   private final Kernel merge;
 
   /**
-   * The product of one module.
+   * Creates the product of one module.
    *
    * @param scale s
    * @param transposed whether the weight that it is merged into is stored as [in, out]

@@ -10,15 +10,15 @@ import io.github.peft4j.tuner.Trainable;
 import java.util.function.Supplier;
 
 /**
- * Factors that started as a part B₀ A₀ of the frozen weight (PiSSA, OLoRA), which is taken off: B A
- * − B₀ A₀ = [B, −B₀] [A; A₀], so that formulas in A and B hold as they stand for the stacked
- * matrices, and cost what twice the rank costs. The difference is exactly zero at the start in any
- * precision, which a rounded W − s B₀ A₀ would not be.
+ * Factors that started as a part B₀ A₀ of the frozen weight (PiSSA, OLoRA), which is subtracted: B
+ * A − B₀ A₀ = [B, −B₀] [A; A₀]. Formulas in A and B hold for the stacked matrices, at the cost of
+ * twice the rank. At the start the difference is exactly zero in any precision, unlike with a
+ * rounded W − s B₀ A₀.
  *
  * @param trained B and A
  * @param startA A₀
  * @param startB B₀
- * @param again makes A₀ and B₀ again
+ * @param again computes A₀ and B₀ again
  * @param product s B A
  * @param minus −s B₀ A₀
  */
@@ -45,11 +45,11 @@ public record OffsetFactors(
           """);
 
   /**
-   * Factors that start at A₀ and B₀.
+   * Factors with the initial values A₀ and B₀.
    *
    * @param trained declares B and A
    * @param start A₀ and B₀
-   * @param again makes them again, for an adapter whose file lacks them
+   * @param again computes them again, for an adapter whose file lacks them
    */
   public static Source of(Source trained, InitialFactors start, Supplier<InitialFactors> again) {
     return layer -> {
@@ -96,7 +96,7 @@ public record OffsetFactors(
     return 2 * trained.rank();
   }
 
-  /** Dropout leaves what is taken off as it is: (W − s B₀ A₀) x + s B A z. */
+  /** (W − s B₀ A₀) x + s B A z: dropout does not apply to the subtracted part. */
   @Override
   public NDArray add(NDArray x, NDArray z, Forward<NDArray, NDArray> base) {
     return x == z ? product.add(base.forward(x), x, a(), b()) : trained.add(x, z, remaining(base));

@@ -5,7 +5,7 @@ import io.github.peft4j.methods.lora.init.InitialFactors;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 
-/** Factors that are trained as they are. */
+/** Factors that are used as they are trained. */
 public record PlainFactors(
     Trainable trainedA, Trainable trainedB, double scale, LowRankProduct product)
     implements Factors {
@@ -14,7 +14,7 @@ public record PlainFactors(
     this(a, b, scale, new LowRankProduct(scale, false));
   }
 
-  /** Factors that start so. */
+  /** Factors with these initial values. */
   public static Source of(InitialFactors start, double scale) {
     return layer ->
         new PlainFactors(layer.trainable(A, start.a()), layer.trainable(B, start.b()), scale);

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.lora.factors;
 
 import io.github.peft4j.tuner.Trainable;
 
-/** A layer of a table [V, d] with the change s Aᵀ Bᵀ. */
+/** A layer of an embedding [V, d] with the update s Aᵀ Bᵀ. */
 public interface TableFactors {
 
   /** A [r, V]. */

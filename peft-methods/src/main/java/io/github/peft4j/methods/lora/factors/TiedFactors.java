@@ -10,20 +10,20 @@ import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Trainable;
 
 /**
- * The factors of an output that shares its table [V, d] with an embedding: A of the output is Bᵀ of
- * the embedding and B is Aᵀ, on the same memory, as Hugging Face PEFT's {@code ensure_weight_tying}
- * has it.
+ * The factors of an output layer that shares the weight [V, d] of an embedding. A of the output is
+ * Bᵀ of the embedding and B is Aᵀ, in the same memory, as with Hugging Face PEFT's {@code
+ * ensure_weight_tying}.
  */
 public final class TiedFactors {
 
   private TiedFactors() {}
 
   /**
-   * Factors on the memory of a table's.
+   * Factors in the memory of an embedding's factors.
    *
    * @param table the embedding's layer
-   * @param start the output's first values
-   * @param takesOver whether the embedding takes them over, as in PEFT
+   * @param start the output's initial values
+   * @param takesOver whether the embedding gets these initial values, as in PEFT
    */
   public static Factors.Source of(
       TableFactors table, InitialFactors start, boolean takesOver, double scale) {

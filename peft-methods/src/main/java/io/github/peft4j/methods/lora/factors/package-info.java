@@ -1,6 +1,6 @@
 /**
- * The factors A and B of LoRA: plain, tied to those of a table, or an offset from where they
- * started.
+ * The factors A and B of LoRA: plain, tied to those of an embedding, or as an offset from their
+ * initial values.
  */
 @NullMarked
 package io.github.peft4j.methods.lora.factors;

@@ -10,16 +10,16 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Settings of EVA: PEFT's {@code eva_config}, with its defaults.
+ * Settings of EVA initialisation, with the names and defaults of PEFT's {@code eva_config}.
  *
- * @param rho how many times its rank a module may get when ranks go to where the inputs' variance
- *     is best explained; 1 leaves them as they are. At least 1; 2
- * @param tau how alike a direction must be to what it was a batch before, as a cosine, to count as
- *     found. In [0, 1]; 0.99
- * @param useLabelMask whether positions without a label are left out
- * @param labelMaskValue the label that says so; -100
- * @param whiten whether each direction is divided by the root of its singular value
- * @param adjustScalingFactors whether a module's alpha follows its rank
+ * @param rho how many times its own rank a module may get when the ranks go where they explain the
+ *     most variance of the inputs. 1 leaves the ranks as they are. At least 1; 2
+ * @param tau the cosine similarity between a direction and its estimate one batch earlier from
+ *     which the direction counts as converged, in [0, 1]; 0.99
+ * @param useLabelMask whether positions without a label are left out; true
+ * @param labelMaskValue the label that marks such positions; -100
+ * @param whiten whether each direction is divided by the square root of its singular value; false
+ * @param adjustScalingFactors whether a module's alpha is changed in proportion to its rank; true
  */
 @Withers
 public record EvaConfig(
@@ -53,7 +53,7 @@ public record EvaConfig(
     return DEFAULTS;
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code eva_config} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     Map<String, JsonElement> sorted =
         new TreeMap<>(GSON.toJsonTree(this).getAsJsonObject().asMap());
@@ -62,7 +62,7 @@ public record EvaConfig(
     return json;
   }
 
-  /** From adapter_config.json; fields that are missing have their defaults. */
+  /** Reads {@code eva_config} of {@code adapter_config.json}. Missing fields get their defaults. */
   public static EvaConfig fromJson(JsonElement json) {
     JsonObject fields = GSON.toJsonTree(DEFAULTS).getAsJsonObject();
     json.getAsJsonObject()

@@ -3,7 +3,7 @@ package io.github.peft4j.methods.lora.init;
 import ai.djl.ndarray.NDArray;
 
 /**
- * First values of a module's factors.
+ * The initial values of a module's factors.
  *
  * @param a [r, in]
  * @param b [out, r]

@@ -10,43 +10,52 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How LoRA's matrices start: {@code init_lora_weights}, with Hugging Face PEFT's names and
- * formulas.
+ * How LoRA's matrices are initialised: {@code init_lora_weights}, with Hugging Face PEFT's names
+ * and formulas.
  *
- * <p>{@link #PISSA}, its fast kin and {@link #OLORA} start from a part s B₀ A₀ of the frozen weight
- * W, which W gives up for it: y = (W − s B₀ A₀) x + s B A x. PEFT overwrites W; here the layer
- * takes B₀ A₀ off itself, so that W stays as it is for other adapters and for the model without
- * any.
+ * <p>{@link #PISSA}, its fast variant and {@link #OLORA} start from a part s B₀ A₀ of the frozen
+ * weight W, which is subtracted from W: y = (W − s B₀ A₀) x + s B A x. PEFT overwrites W. Here the
+ * layer subtracts B₀ A₀ itself, so that W stays unchanged for other adapters and for the model
+ * without any.
  */
 public final class LoraInitialization {
 
-  /** A Kaiming-uniform, B zero: no effect at first. */
+  /** A is Kaiming-uniform, B zero: no effect at the start. */
   public static final LoraInitialization DEFAULT =
       new LoraInitialization(new JsonPrimitive(true), false, LoraInitializers::kaiming);
 
-  /** A normal with deviation 1/r, B zero: no effect at first. */
+  /** A is normal with standard deviation 1/r, B zero: no effect at the start. */
   public static final LoraInitialization GAUSSIAN =
       new LoraInitialization(new JsonPrimitive("gaussian"), false, LoraInitializers::gaussian);
 
-  /** Both random: an effect from the start; for tests. */
+  /** Both are random, with an effect from the start; for tests. */
   public static final LoraInitialization RANDOM =
       new LoraInitialization(new JsonPrimitive(false), false, LoraInitializers::random);
 
-  /** The largest r singular values and vectors of W (Meng et al. 2024, arXiv:2404.02948, eq. 2). */
+  /**
+   * A and B are the r largest singular values and vectors of W (Meng et al. 2024, arXiv:2404.02948,
+   * eq. 2).
+   */
   public static final LoraInitialization PISSA =
       new LoraInitialization(new JsonPrimitive("pissa"), true, LoraInitializers::pissa);
 
-  /** The first r columns of Q and rows of R of W = Q R (Büyükakyüz 2024, arXiv:2406.01775). */
+  /**
+   * A and B are the first r columns of Q and rows of R of W = Q R (Büyükakyüz 2024,
+   * arXiv:2406.01775).
+   */
   public static final LoraInitialization OLORA =
       new LoraInitialization(new JsonPrimitive("olora"), true, LoraInitializers::olora);
 
-  /** Both random with B A = 0, out of the even and the odd rows of an orthogonal matrix; r even. */
+  /**
+   * Both are random with B A = 0, from the even and the odd rows of an orthogonal matrix; r must be
+   * even.
+   */
   public static final LoraInitialization ORTHOGONAL =
       new LoraInitialization(new JsonPrimitive("orthogonal"), false, LoraInitializers::orthogonal);
 
   /**
    * A holds the directions in which a module's inputs vary most, B is zero (Paischer et al. 2024,
-   * arXiv:2410.07170). It takes data: see {@code lora.eva.Eva}. Without, A is Kaiming-uniform.
+   * arXiv:2410.07170). It needs data: see {@code lora.eva.Eva}. Without data, A is Kaiming-uniform.
    */
   public static final LoraInitialization EVA =
       new LoraInitialization(new JsonPrimitive("eva"), false, LoraInitializers::kaiming);
@@ -59,7 +68,7 @@ public final class LoraInitialization {
   private final boolean takenOff;
   private final Rule rule;
 
-  /** First values of A and B. */
+  /** Computes the initial values of A and B. */
   @FunctionalInterface
   interface Rule {
     InitialFactors of(LoraInitializers.Module module);
@@ -72,10 +81,11 @@ public final class LoraInitialization {
   }
 
   /**
-   * {@link #PISSA} by a randomised decomposition, seconds instead of minutes for large models
-   * (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4).
+   * {@link #PISSA} by a randomised decomposition, which takes seconds instead of minutes for large
+   * models (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4).
    *
-   * @param iterations of the subspace, 0 or more; with 16 the result is near the exact one
+   * @param iterations number of subspace iterations, 0 or more; with 16 the result is close to the
+   *     exact one
    */
   public static LoraInitialization pissa(int iterations) {
     if (iterations < 0) {
@@ -88,18 +98,18 @@ public final class LoraInitialization {
         module -> LoraInitializers.fastPissa(module, iterations));
   }
 
-  /** Whether s B₀ A₀ is taken off the frozen weight. */
+  /** Whether s B₀ A₀ is subtracted from the frozen weight. */
   public boolean isTakenOff() {
     return takenOff;
   }
 
-  /** Whether A and B start without regard to the frozen weight and to each other. */
+  /** Whether A and B are initialised independently of the frozen weight and of each other. */
   public boolean isPlain() {
     return !takenOff && !equals(RANDOM);
   }
 
   /**
-   * A and B of a linear map at the start.
+   * The initial values of A and B of a linear layer.
    *
    * @param r the rank
    * @param scale s
@@ -108,21 +118,21 @@ public final class LoraInitialization {
     return rule.of(new LoraInitializers.Module(site, r, scale, initial));
   }
 
-  /** A and B that are about to be read from a file. */
+  /** Placeholders for A and B that will be read from a file. */
   public static InitialFactors zeros(LinearSite site, int r, Initializer initial) {
     return new InitialFactors(
         initial.zeros(r, site.inFeatures()), initial.zeros(site.outFeatures(), r));
   }
 
-  /** As it stands in adapter_config.json. */
+  /** The value of {@code init_lora_weights} in {@code adapter_config.json}. */
   public JsonElement toJson() {
     return json;
   }
 
   /**
-   * From adapter_config.json.
+   * Reads {@code init_lora_weights} of {@code adapter_config.json}.
    *
-   * @throws UnsupportedMethodException naming those that are supported
+   * @throws UnsupportedMethodException naming the supported values
    */
   public static LoraInitialization fromJson(JsonElement json) {
     for (LoraInitialization fixed : FIXED) {

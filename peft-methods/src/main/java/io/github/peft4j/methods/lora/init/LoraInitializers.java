@@ -8,10 +8,10 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
 import java.util.Random;
 
-/** The first values of A [r, in] and B [out, r], each as Hugging Face PEFT computes them. */
+/** Initial values of A [r, in] and B [out, r], computed as in Hugging Face PEFT. */
 final class LoraInitializers {
 
-  /** √(S/s) Vᵀ and U √(S/s) of W = U S Vᵀ, cut to rank r: s B A is W's best approximation. */
+  /** √(S/s) Vᵀ and U √(S/s) of W = U S Vᵀ, cut to rank r: s B A is the best approximation of W. */
   private static final Kernel PISSA =
       Kernel.of(
           """
@@ -64,12 +64,12 @@ final class LoraInitializers {
               return torch.t(w)
           """);
 
-  /** Random matrices of {@link #fastPissa} come from here, so that loading finds them again. */
+  /** The seed of {@link #fastPissa}'s random matrices, so that loading computes the same ones. */
   private static final long SEED = 42;
 
   private LoraInitializers() {}
 
-  /** One linear module and what it gets. */
+  /** A linear layer and the settings of its initialisation. */
   record Module(LinearSite site, int r, double scale, Initializer initial) {
 
     /** W (out, in) in the precision of A and B. */

@@ -1,11 +1,11 @@
 package io.github.peft4j.methods.lora.init;
 
-/** The randomised singular value decomposition that kernels of this package and EVA's share. */
+/** The randomised singular value decomposition, as a helper for kernels. */
 public final class RandomizedSvd {
 
   /**
-   * U, S, Vᵀ of W, with U out of the range of W (Wᵀ W)ⁿ times a random matrix (Halko et al. 2011,
-   * arXiv:0909.4061, algorithms 4.4 and 5.1), as torch.svd_lowrank.
+   * U, S, Vᵀ of W, with U from the range of W (Wᵀ W)ⁿ times a random matrix (Halko et al. 2011,
+   * arXiv:0909.4061, algorithms 4.4 and 5.1), as in torch.svd_lowrank.
    */
   public static final String SOURCE =
       """

@@ -1,4 +1,4 @@
-/** How the factors of LoRA start. */
+/** Initialisation of LoRA's factors. */
 @NullMarked
 package io.github.peft4j.methods.lora.init;
 

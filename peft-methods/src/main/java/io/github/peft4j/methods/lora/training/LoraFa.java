@@ -15,16 +15,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * LoRA-FA (Zhang et al. 2023, arXiv:2308.03303): A stays as it started and B alone is trained, so
- * that a layer keeps A x (…, r) for the way back and not its input x (…, in).
+ * LoRA-FA (Zhang et al. 2023, arXiv:2308.03303): A keeps its initial value and only B is trained. A
+ * layer therefore keeps A x (…, r) for the backward pass instead of its input x (…, in).
  *
  * <pre>{@code
  * FineTuner.of(model).on(examples).rule(new LoraFa()).run();
  * }</pre>
  *
- * <p>As in PEFT's {@code create_lorafa_optimizer}, AdamW is given the gradient of B whose step is
+ * <p>As in PEFT's {@code create_lorafa_optimizer}, AdamW gets the gradient of B whose step is
  * nearest to that of full fine-tuning: 1/s² · ∂L/∂B · (A Aᵀ)⁻¹. The update is PyTorch's AdamW,
- * whose epsilon and decay differ a little from PEFT's own. LoRA on embeddings, where A starts at
+ * whose epsilon and decay differ slightly from PEFT's own. LoRA on embeddings, where A starts at
  * zero, and all other tensors are trained as usual.
  */
 public record LoraFa() implements TrainingRule {
@@ -67,7 +67,10 @@ public record LoraFa() implements TrainingRule {
     return new Projections(modules);
   }
 
-  /** Those of all modules, made at the first step: a run that goes on reads A before. */
+  /**
+   * The projections of all modules. They are computed at the first step, because a resumed run
+   * first reads A from its checkpoint.
+   */
   private static final class Projections implements Correction {
 
     private final List<Factors> modules;
@@ -91,7 +94,7 @@ public record LoraFa() implements TrainingRule {
     }
   }
 
-  /** One module's B and 1/s² (A Aᵀ)⁻¹ (r, r), which stays the same as long as A does. */
+  /** B and 1/s² (A Aᵀ)⁻¹ (r, r) of one module. The latter is constant, as A is. */
   private record Projection(Trainable b, NDArray inverse) {
 
     static Projection of(Factors factors) {

@@ -6,19 +6,19 @@ import io.github.peft4j.tuner.Trainable;
 import java.util.Optional;
 
 /**
- * LoRA+ (Hayou et al. 2024, arXiv:2402.12354): B learns faster than A, at λ times its rate.
+ * LoRA+ (Hayou et al. 2024, arXiv:2402.12354): B has λ times the learning rate of A.
  *
  * <pre>{@code
  * FineTuner.of(model).on(examples).learningRate(1e-4).rule(LoraPlus.ofRatio(16)).run();
  * }</pre>
  *
- * <p>The groups are those of PEFT's {@code create_loraplus_optimizer}: B and all vectors (biases,
- * DoRA's magnitudes) at λ times the rate, A and other matrices at the rate, LoRA on embeddings at a
- * rate of its own. Vectors of the model itself, biases and norms, do not decay. PEFT has no decay
- * at all unless told otherwise; here {@code FineTuner.weightDecay} says it.
+ * <p>The groups are those of PEFT's {@code create_loraplus_optimizer}. B and all vectors (biases,
+ * DoRA's magnitudes) have λ times the rate, A and other matrices the rate itself, and LoRA on
+ * embeddings a rate of its own. Vectors of the model itself, biases and norms, have no weight
+ * decay. By default PEFT has no weight decay at all; here {@code FineTuner.weightDecay} sets it.
  *
- * @param ratio λ, above 0; the paper has 16 for tasks that are far from pretraining, less for
- *     others
+ * @param ratio λ, above 0; the paper recommends 16 for tasks that are far from pretraining, less
+ *     for others
  * @param embeddingRate the learning rate of LoRA on embeddings, 0 or more; PEFT's default is 1e-6
  */
 public record LoraPlus(double ratio, double embeddingRate) implements TrainingRule {
@@ -35,12 +35,12 @@ public record LoraPlus(double ratio, double embeddingRate) implements TrainingRu
     }
   }
 
-  /** With this ratio of B's rate to A's, and PEFT's rate for embeddings. */
+  /** The rule with this ratio of B's rate to A's, and PEFT's rate for embeddings. */
   public static LoraPlus ofRatio(double ratio) {
     return new LoraPlus(ratio, 1e-6);
   }
 
-  /** With this learning rate of LoRA on embeddings. */
+  /** A copy with this learning rate of LoRA on embeddings. */
   public LoraPlus embeddings(double rate) {
     return new LoraPlus(ratio, rate);
   }

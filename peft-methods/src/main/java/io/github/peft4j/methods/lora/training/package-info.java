@@ -1,4 +1,4 @@
-/** Rules of training LoRA: LoRA+ and LoRA-FA. */
+/** Training rules for LoRA: LoRA+ and LoRA-FA. */
 @NullMarked
 package io.github.peft4j.methods.lora.training;
 
