@@ -79,7 +79,7 @@ public final class Quantization {
             config.source()
                 + ": "
                 + found
-                + ", which is not supported. Load the original model without quantisation: an"
+                + ", which is not supported. Load the plain model without quantisation: an"
                 + " adapter that was trained on the quantised weights fits it"));
   }
 
