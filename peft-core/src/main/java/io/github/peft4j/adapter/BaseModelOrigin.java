@@ -55,8 +55,8 @@ public final class BaseModelOrigin {
   }
 
   /**
-   * Computes the fingerprint before a model is written into its own folder: afterwards the files are
-   * those of other weights.
+   * Computes the fingerprint before a model is written into its own folder: afterwards the files
+   * are those of other weights.
    */
   public void beforeWriting(Path target) {
     if (folder != null && isSame(folder, target)) {

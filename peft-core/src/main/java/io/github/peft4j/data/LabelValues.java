@@ -70,8 +70,8 @@ final class LabelValues {
   }
 
   /**
-   * The meaning of a label. Numbers and booleans mean the same in every spelling, and words that look
-   * the same are the same label; words that differ in case are different labels.
+   * The meaning of a label. Numbers and booleans mean the same in every spelling, and words that
+   * look the same are the same label; words that differ in case are different labels.
    */
   private static String meaning(String written) {
     String label =

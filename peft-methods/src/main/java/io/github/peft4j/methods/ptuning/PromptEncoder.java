@@ -12,8 +12,8 @@ import io.github.peft4j.tuner.site.Sequence;
 import java.util.function.Function;
 
 /**
- * [f(E); x], with a trainable table E [n, d] and a trainable encoder f, before the sequence x (B, T,
- * d).
+ * [f(E); x], with a trainable table E [n, d] and a trainable encoder f, before the sequence x (B,
+ * T, d).
  */
 final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
