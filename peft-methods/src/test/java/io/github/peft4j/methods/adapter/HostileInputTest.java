@@ -45,7 +45,7 @@ class HostileInputTest {
     "tiny-bert, position_embedding_type, '\"relative_key\"', absolute",
     "tiny-bert, id2label, '{\"a\": \"b\"}', id",
     "tiny-bert, id2label, '{\"0\": null}', id",
-    "tiny-bert, id2label, {}, one id at least",
+    "tiny-bert, id2label, {}, at least one id",
     "tiny-t5, relative_attention_max_distance, -1, more than",
     "tiny-t5, relative_attention_num_buckets, 0, 4 or more",
   })
