@@ -456,7 +456,8 @@ public final class AdapterSet {
       last = state;
       state = new State(Map.of(), Composition.NONE, true, null);
     }
-    Stream<Calls.Resource> merged = Stream.ofNullable(last.merged).map(Merged::resource);
+    Merged weights = last.merged;
+    Stream<Calls.Resource> merged = weights == null ? Stream.of() : Stream.of(weights.resource());
     Stream.concat(last.adapters.values().stream().map(Adapter::resource), merged)
         .filter(Predicate.not(Calls.Resource::isRetired))
         .forEach(base.calls()::retire);
