@@ -1,12 +1,5 @@
 package io.github.peft4j;
 
-import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
@@ -24,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * renamed. If another adapter has taken the name, the call uses that one. A view is also a DJL
  * block.
  */
-public final class AdapterView extends AbstractBlock implements TextModel {
+public final class AdapterView extends ModelBlock {
 
   private final PeftModel model;
   private final AdapterSet adapters;
@@ -72,28 +65,6 @@ public final class AdapterView extends AbstractBlock implements TextModel {
     AdapterSet.Resolved resolved = adapters.resolve(now, composition.apply(now));
     known = new Known(now, resolved);
     return resolved;
-  }
-
-  @Override
-  protected NDList forwardInternal(
-      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
-    try (ModelCall call = newCall()) {
-      return call.logits(inputs);
-    }
-  }
-
-  @Override
-  public Shape[] getOutputShapes(Shape[] inputShapes) {
-    return base().getOutputShapes(inputShapes);
-  }
-
-  /** Loaded weights need no initialisation. */
-  @Override
-  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
-
-  @Override
-  public boolean isInitialized() {
-    return true;
   }
 
   @Override

@@ -1,20 +1,12 @@
 package io.github.peft4j;
 
-import ai.djl.ndarray.NDList;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
-import ai.djl.nn.AbstractBlock;
-import ai.djl.training.ParameterStore;
-import ai.djl.util.PairList;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
-import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import org.jspecify.annotations.Nullable;
 
 /** A frozen model with its tokenizer and origin, as a DJL block. */
-abstract class LoadedModel extends AbstractBlock implements TextModel, AutoCloseable {
+abstract class LoadedModel extends ModelBlock implements AutoCloseable {
 
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
@@ -66,28 +58,6 @@ abstract class LoadedModel extends AbstractBlock implements TextModel, AutoClose
    */
   public @Nullable String baseSha256() {
     return origin.sha256();
-  }
-
-  @Override
-  protected NDList forwardInternal(
-      ParameterStore store, NDList inputs, boolean training, PairList<String, Object> params) {
-    try (ModelCall call = newCall()) {
-      return call.logits(inputs);
-    }
-  }
-
-  @Override
-  public Shape[] getOutputShapes(Shape[] inputShapes) {
-    return base.getOutputShapes(inputShapes);
-  }
-
-  /** Loaded weights need no initialisation. */
-  @Override
-  public void initialize(NDManager manager, DataType dataType, Shape... inputShapes) {}
-
-  @Override
-  public boolean isInitialized() {
-    return true;
   }
 
   @Override

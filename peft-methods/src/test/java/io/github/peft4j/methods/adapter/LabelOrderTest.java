@@ -73,7 +73,7 @@ class LabelOrderTest {
         .forEach((name, p) -> assertThat(p).as(name).isCloseTo(expected.get(name), within(1e-6)));
   }
 
-  /** Saves an adapter and returns what it says of the text. */
+  /** Saves an adapter and returns its probabilities for the text, by label. */
   private Map<String, Double> save(String base, String method, String... labels) {
     try (PeftModel model = load(base, labels).adapt(config(method))) {
       model.save(saved.toString());

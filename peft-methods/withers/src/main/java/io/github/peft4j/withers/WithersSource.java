@@ -130,7 +130,7 @@ final class WithersSource {
     return "\n  /** %s%s. */\n".formatted(start, doc);
   }
 
-  /** What a record's Javadoc says of each component. */
+  /** The {@code @param} texts of a record's Javadoc, by component. */
   private Map<String, String> docs(TypeElement type) {
     Map<String, String> docs = new HashMap<>();
     Matcher params = PARAM.matcher(Objects.requireNonNullElse(elements.getDocComment(type), ""));
