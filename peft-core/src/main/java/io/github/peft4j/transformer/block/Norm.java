@@ -10,18 +10,38 @@ import org.jspecify.annotations.Nullable;
 /** Layer norm (Ba et al. 2016) or RMS norm (Zhang and Sennrich 2019) over the last dimension. */
 public final class Norm extends NamedBlock {
 
-  private static final Kernel RMS =
-      Kernel.of(
-          """
-          def rms_norm(x: Tensor, weight: Tensor) -> Tensor:          # x (…, D), weight (D)
-              return torch.rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
-          """);
-  private static final Kernel LAYER =
-      Kernel.of(
-          """
-          def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-              return torch.layer_norm(x, [torch.size(x, -1)], weight.to(x.dtype), bias.to(x.dtype), {eps})
-          """);
+  /** The kinds of norms. */
+  public enum Kind {
+    /** RMS norm: x / rms(x) · w. */
+    RMS("torch.rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})"),
+    /** Gemma's RMS norm, computed in 32 bits or more: x / rms(x) · (1 + w). */
+    RMS_ONE_PLUS(
+        "torch.rms_norm(wide(x), [torch.size(x, -1)], torch.add(wide(weight), 1), {eps}).to(x.dtype)"),
+    /** Layer norm with a shift, or without one. */
+    LAYER("torch.layer_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {bias}, {eps})");
+
+    private final String expression;
+
+    Kind(String expression) {
+      this.expression = expression;
+    }
+
+    private Kernel kernel(boolean hasBias, double epsilon) {
+      return Kernel.of(WIDE + "def norm(x: Tensor, weight: Tensor%s) -> Tensor:\n    return %s\n"
+              .formatted(hasBias ? ", bias: Tensor" : "", expression))
+          .with("bias", hasBias ? "bias.to(x.dtype)" : "None")
+          .with("eps", epsilon);
+    }
+  }
+
+  private static final String WIDE =
+      """
+      def wide(x: Tensor) -> Tensor:
+          y = x
+          if x.dtype != 7:
+              y = x.to(6)
+          return y
+      """;
 
   private final ParameterSite weight;
   private final @Nullable ParameterSite bias;
@@ -32,14 +52,15 @@ public final class Norm extends NamedBlock {
    * Creates a norm.
    *
    * @param weight [D]
-   * @param bias [D] for a layer norm, null for an RMS norm
+   * @param bias [D], or null; an RMS norm has none
    * @param epsilon added to the variance or mean square
    */
-  public Norm(String name, NDArray weight, @Nullable NDArray bias, double epsilon) {
+  public Norm(
+      String name, Kind kind, NDArray weight, @Nullable NDArray bias, double epsilon) {
     super(name);
     this.weight = new ParameterSite(name + ".weight", weight);
     this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
-    this.kernel = (bias == null ? RMS : LAYER).with("eps", epsilon);
+    this.kernel = kind.kernel(bias != null, epsilon);
     this.site = publish(new NormSite(name, this.weight, this.bias, this::frozenForward));
     publish(this.weight);
     if (this.bias != null) {

@@ -22,15 +22,21 @@ final class Masks {
           """)
           .with("lowest", Precision.lowest("x"));
 
-  private static final Kernel CAUSAL =
+  /**
+   * Query t is key s - t_all + t. It sees no key after it if causal, and none that is a window or
+   * more away; a stack that is not causal has its window on both sides.
+   */
+  private static final Kernel BY_DISTANCE =
       Kernel.of(
               """
-          def causal_bias(x: Tensor, mask: Tensor) -> Tensor:
+          def bias(x: Tensor, mask: Tensor) -> Tensor:
               t = torch.size(x, 1)
               s = torch.size(mask, 1)
-              future = torch.triu(torch.ones([t, s], dtype=11, layout=None, device=x.device), s - t + 1)
+              queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=x.device), 1)
+              distance = torch.sub(queries, torch.arange(s, dtype=4, layout=None, device=x.device))
+              far = torch.logical_or(torch.lt(distance, {nearest}), torch.gt(distance, {farthest}))
               blocked = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
-              blocked = torch.logical_or(blocked, torch.reshape(future, [1, 1, t, s]))
+              blocked = torch.logical_or(blocked, torch.reshape(far, [1, 1, t, s]))
               zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
               return torch.masked_fill(zeros, blocked, {lowest})
           """)
@@ -70,10 +76,18 @@ final class Masks {
    *
    * @param mask (B, S), 1 for visible keys, 0 for padding
    * @param causal whether query t of T sees keys up to S - T + t only
-   * @return (B, 1, 1, S), or (B, 1, T, S) if causal
+   * @param window a causal query sees this many keys, itself included; another sees keys up to this
+   *     distance on both sides. {@code Integer.MAX_VALUE} for no window
+   * @return (B, 1, 1, S), or (B, 1, T, S) if queries see different keys
    */
-  static NDArray bias(NDArray x, NDArray mask, boolean causal) {
-    return (causal ? CAUSAL : PADDING).call(x, mask);
+  static NDArray bias(NDArray x, NDArray mask, boolean causal, int window) {
+    if (!causal && window == Integer.MAX_VALUE) {
+      return PADDING.call(x, mask);
+    }
+    return BY_DISTANCE
+        .with("nearest", causal ? 0 : -window)
+        .with("farthest", causal ? window - 1 : window)
+        .call(x, mask);
   }
 
   /**

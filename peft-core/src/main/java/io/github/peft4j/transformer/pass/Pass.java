@@ -5,6 +5,8 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
@@ -37,18 +39,17 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final List<Pass> others = new ArrayList<>();
     @Nullable NDArray ids;
     @Nullable NDArray mask;
+    @Nullable Visibility visibility;
     @Nullable NDArray bias;
     boolean training;
     boolean leftPadded;
-    boolean causal;
     boolean blind;
     long start;
     long length;
     long virtual;
     long keyOffset;
     @Nullable NDArray positions;
-    @Nullable NDArray cosine;
-    @Nullable NDArray sine;
+    final Map<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     @Nullable NDArray memory;
     @Nullable NDArray memoryBias;
 
@@ -198,19 +199,17 @@ public final class Pass implements ForwardContext, AutoCloseable {
         run.leftPadded && mask != null
             ? hold(Masks.positions(sequence.vectors(), mask, sequence.positions().shift()))
             : null;
-    if (mask == null && causal && run.length > 1 && sequence.positions().past() > 0) {
-      mask =
-          ids.getManager()
-              .ones(new Shape(ids.getShape().get(0), sequence.positions().past() + run.length));
-    }
-    run.mask = sequence.mask() == null ? null : hold(sequence.mask().duplicate());
-    run.blind = run.training && causal && mask != null && Masks.blinds(mask);
-    if (mask != null) {
-      run.bias = hold(Masks.bias(sequence.vectors(), mask, causal));
-      run.causal = false;
-    } else {
-      run.bias = null;
-      run.causal = causal && run.length > 1;
+    NDArray held = mask == null ? null : hold(mask.duplicate());
+    run.mask = held;
+    run.blind = run.training && causal && held != null && Masks.blinds(held);
+    closeVisibility();
+    run.visibility = new Visibility(held, causal, run.length, sequence.positions().past());
+    run.bias = null;
+  }
+
+  private void closeVisibility() {
+    if (run.visibility != null) {
+      run.visibility.close();
     }
   }
 
@@ -259,38 +258,48 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.virtual;
   }
 
-  /** The bias that is added to scores of self-attention, or null. */
-  public @Nullable NDArray bias() {
-    return run.bias;
+  /**
+   * The bias that is added to scores of self-attention in a layer, or null.
+   *
+   * @param x the hidden states (B, T, D)
+   * @param window the layer's window, see {@link Masks#bias}
+   */
+  public @Nullable NDArray bias(NDArray x, int window) {
+    return run.bias != null ? run.bias : visibility().bias(x, window);
   }
 
-  /** Whether self-attention is causal without a bias. */
-  public boolean causal() {
-    return run.causal;
+  /** Whether self-attention in a layer is causal and needs no bias. */
+  public boolean isPlainlyCausal(int window) {
+    return run.bias == null && visibility().isPlainlyCausal(window);
   }
 
-  /** Sets the rotary tables of this pass's positions, (T, d) or (B, 1, T, d). */
-  public void rotate(NDArray cosine, NDArray sine) {
-    run.cosine = hold(cosine);
-    run.sine = hold(sine);
-  }
-
-  public @Nullable NDArray cosine() {
-    return run.cosine;
-  }
-
-  public @Nullable NDArray sine() {
-    return run.sine;
-  }
-
-  /** The bias that hides masked keys: (B or 1, 1, T or 1, S), all zeros without a mask. */
-  public NDArray masking(NDArray x) {
-    NDArray present = run.bias;
-    if (present != null) {
-      return present;
+  private Visibility visibility() {
+    Visibility present = run.visibility;
+    if (present == null) {
+      throw new IllegalStateException("there are no masks: no sequence has entered a stack");
     }
-    NDArray ones = x.getManager().ones(new Shape(1, past() + run.length));
-    return Masks.bias(x, ones, run.causal);
+    return present;
+  }
+
+  /** Sets the rotation of this pass's positions by an embedding. */
+  public void rotate(RotaryEmbedding embedding, Rotation rotation) {
+    hold(rotation.cosine());
+    hold(rotation.sine());
+    run.rotations.put(embedding, rotation);
+  }
+
+  /** The rotation of this pass's positions by an embedding. */
+  public Rotation rotation(RotaryEmbedding embedding) {
+    Rotation rotation = run.rotations.get(embedding);
+    if (rotation == null) {
+      throw new IllegalStateException("the stack has not prepared this rotation");
+    }
+    return rotation;
+  }
+
+  /** Like {@link #bias}, but all zeros where no bias is needed. */
+  public NDArray explicitBias(NDArray x, int window) {
+    return run.bias != null ? run.bias : visibility().explicit(x, window);
   }
 
   /**
@@ -298,13 +307,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
    */
   public void bias(NDArray bias) {
     run.bias = bias;
-    run.causal = false;
   }
 
   /** Sets the input of cross-attention: an encoder's output (B, S, D) and its mask (B, S). */
   public void remember(NDArray memory, @Nullable NDArray mask) {
     run.memory = memory;
-    run.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false));
+    run.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false, Integer.MAX_VALUE));
   }
 
   /** Whether a tensor that layers read in addition to their input needs a gradient. */
@@ -343,6 +351,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public void close() {
     run.held.forEach(NDArray::close);
     run.held.clear();
+    closeVisibility();
     run.others.forEach(Pass::close);
     run.others.clear();
   }

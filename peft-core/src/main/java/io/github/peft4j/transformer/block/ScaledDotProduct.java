@@ -1,0 +1,106 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.site.AttentionSite;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * softmax(Q Kᵀ · scale + bias) V, merged over heads: (B, H, T, d) → (B, T, H·d). PyTorch's
+ * scaled_dot_product_attention computes it, except for capped scores and fully masked queries.
+ */
+final class ScaledDotProduct {
+
+  private static final String HELPERS =
+      """
+      def merge_heads(x: Tensor) -> Tensor:                       # (B, H, T, d) → (B, T, H·d)
+          y = torch.transpose(x, 1, 2)
+          return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+      def of_keys(bias: Tensor, k: Tensor) -> Tensor:             # (…, P + S) → (…, S)
+          s = torch.size(k, 2)
+          return torch.narrow(bias, 3, torch.size(bias, 3) - s, s).to(k.dtype)
+      """;
+  private static final Kernel FUSED =
+      Kernel.of(
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+                  return merge_heads(o)
+              """);
+  private static final Kernel FUSED_BIAS =
+      Kernel.of(
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+                  o = torch.scaled_dot_product_attention(q, k, v, of_keys(bias, k), {dropout}, False, scale={scale}, enable_gqa={grouped})
+                  return merge_heads(o)
+              """);
+
+  /**
+   * Attention without PyTorch's fused kernel, which cannot cap scores. It is also right if a query
+   * is fully masked: all its scores are the lowest number and its weights are equal. The fused
+   * kernel has the same output then, but its backward pass takes each weight as 1.
+   */
+  private static final Kernel PLAIN =
+      Kernel.of(
+          HELPERS
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+                  keys = torch.repeat_interleave(k, {groups}, 1)
+                  values = torch.repeat_interleave(v, {groups}, 1)
+                  scores = torch.mul(torch.matmul(q, torch.transpose(keys, 2, 3)), {scale})
+                  weights = torch.softmax(torch.add({scores}, of_keys(bias, k)), -1)
+                  return merge_heads(torch.matmul(torch.dropout(weights, {dropout}, True), values))
+              """);
+
+  private static final String CAPPED = "torch.mul(torch.tanh(torch.div(scores, {cap})), {cap})";
+
+  private final Kernel causal;
+  private final Kernel all;
+  private final Kernel biased;
+  private final Kernel blind;
+
+  /**
+   * Creates the kernels.
+   *
+   * @param scale of the scores; null for 1/√d
+   * @param cap the scores become cap · tanh(scores / cap); null for no cap
+   * @param dropout probability with which a weight is dropped
+   */
+  ScaledDotProduct(
+      AttentionSite.Heads heads, @Nullable Double scale, @Nullable Double cap, double dropout) {
+    boolean grouped = heads.queries() != heads.keyValues();
+    Object given = scale == null ? "None" : scale;
+    double factor = scale == null ? 1 / Math.sqrt(heads.dimension()) : scale;
+    Kernel plain =
+        PLAIN
+            .with("scores", cap == null ? "scores" : CAPPED.replace("{cap}", cap.toString()))
+            .with("groups", heads.queries() / heads.keyValues())
+            .with("scale", factor)
+            .with("dropout", dropout);
+    Kernel fused = FUSED.with("scale", given).with("grouped", grouped).with("dropout", dropout);
+    causal = fused.with("causal", true);
+    all = fused.with("causal", false);
+    biased =
+        cap == null
+            ? FUSED_BIAS.with("scale", given).with("grouped", grouped).with("dropout", dropout)
+            : plain;
+    blind = grouped ? biased : plain; // PyTorch does not fuse grouped queries that have a bias
+  }
+
+  /**
+   * Computes attention.
+   *
+   * @param in the input; with capped scores it has a bias
+   * @param isBlind whether queries may be fully masked
+   */
+  NDArray attend(AttentionSite.Input in, boolean isBlind) {
+    NDArray bias = in.bias();
+    if (bias != null) {
+      Kernel kernel = isBlind ? blind : biased;
+      return kernel.call(in.query(), in.key(), in.value(), bias);
+    }
+    return (in.causal() ? causal : all).call(in.query(), in.key(), in.value());
+  }
+}

@@ -1,0 +1,41 @@
+package io.github.peft4j.transformer.rope;
+
+import io.github.peft4j.transformer.config.ModelConfig;
+
+/**
+ * Rotary positions (Su et al. 2021, arXiv:2104.09864) of an attention.
+ *
+ * @param theta the base of the frequencies
+ * @param dimensions r, how many of a head's dimensions are rotated, the first ones; even
+ * @param head d, the size of a head
+ * @param scaling of the frequencies for long texts
+ */
+public record RopeSpec(double theta, int dimensions, int head, RopeScaling scaling) {
+
+  /** transformers' default of {@code rope_theta}. */
+  private static final double THETA = 10_000;
+
+  /** What {@code rope_parameters} of a config describes, for heads of this size. */
+  public static RopeSpec of(ModelConfig config, int head) {
+    return of(config, config.ropeParameters(), head, 1);
+  }
+
+  /**
+   * What a config describes.
+   *
+   * @param rope the parameters: {@code rope_parameters}, or those of a kind of layer in it
+   * @param share the default of {@code partial_rotary_factor}: the share of dimensions that are
+   *     rotated
+   */
+  public static RopeSpec of(ModelConfig config, ModelConfig rope, int head, double share) {
+    String field = "partial_rotary_factor";
+    double rotated = rope.positive(field, config.positive(field, share));
+    int dimensions = (int) (head * rotated);
+    if (rotated > 1 || dimensions < 2 || dimensions % 2 != 0) {
+      throw rope.error(
+          field, rotated, "a share of " + head + " dimensions that gives an even number of them");
+    }
+    double theta = rope.positive("rope_theta", config.positive("rope_theta", THETA));
+    return new RopeSpec(theta, dimensions, head, RopeScaling.of(config, rope, dimensions));
+  }
+}

@@ -1,0 +1,9 @@
+package io.github.peft4j.transformer.rope;
+
+import ai.djl.ndarray.NDArray;
+
+/**
+ * The cosines and sines of a pass's positions, each (T, r), or (B, 1, T, r) if positions differ
+ * between rows.
+ */
+public record Rotation(NDArray cosine, NDArray sine) {}
