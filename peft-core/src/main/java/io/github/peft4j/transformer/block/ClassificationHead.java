@@ -8,39 +8,34 @@ import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import java.util.function.BiFunction;
 
-/**
- * The head for sequence or token classification: pooling, dropout, and a linear map to the classes.
- */
+/** The head for sequence or token classification: features, and a linear map to the classes. */
 public final class ClassificationHead extends Head {
 
-  private final BiFunction<NDArray, Pass, NDArray> pooling;
+  private final BiFunction<NDArray, Pass, NDArray> features;
   private final Linear classifier;
   private final boolean perToken;
-  private final double dropout;
 
   /**
    * Creates a head.
    *
-   * @param parts the blocks that the pooling uses
-   * @param pooling (B, T, D) → (B, D), or the identity for token classification
+   * @param parts the blocks that the features use
+   * @param features (B, T, D) → (B, D), or (B, T, D) for token classification
    */
   public ClassificationHead(
       List<Linear> parts,
-      BiFunction<NDArray, Pass, NDArray> pooling,
+      BiFunction<NDArray, Pass, NDArray> features,
       Linear classifier,
-      boolean perToken,
-      double dropout) {
+      boolean perToken) {
     super("");
     parts.forEach(this::part);
-    this.pooling = pooling;
+    this.features = features;
     this.classifier = part(classifier);
     this.perToken = perToken;
-    this.dropout = dropout;
   }
 
   @Override
   protected NDArray features(NDArray hidden, Pass pass) {
-    return pass.drop(pooling.apply(hidden, pass), dropout);
+    return features.apply(hidden, pass);
   }
 
   @Override

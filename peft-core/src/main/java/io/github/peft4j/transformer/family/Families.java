@@ -1,15 +1,17 @@
 package io.github.peft4j.transformer.family;
 
+import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family.Layout;
+import io.github.peft4j.transformer.family.HeadSpec.Pooling;
+import io.github.peft4j.transformer.family.HeadSpec.Step;
 import io.github.peft4j.transformer.family.StackSpec.AttentionSpec;
 import io.github.peft4j.transformer.family.StackSpec.BranchSpec;
 import io.github.peft4j.transformer.family.StackSpec.DropoutSpec;
 import io.github.peft4j.transformer.family.StackSpec.EmbeddingSpec;
 import io.github.peft4j.transformer.family.StackSpec.FeedForwardSpec;
-import io.github.peft4j.transformer.family.StackSpec.HeadSpec;
 import io.github.peft4j.transformer.family.StackSpec.NormSpec;
 import io.github.peft4j.transformer.family.StackSpec.PositionSpec;
 import io.github.peft4j.transformer.family.StackSpec.SizeSpec;
@@ -23,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 final class Families {
 
   /** Llama 1 to 3.3 and models with the same layout (Touvron et al. 2023, arXiv:2302.13971). */
-  static final Family LLAMA = Family.of("llama");
+  static final Family LLAMA = Family.of("llama", Families::llamaHeads);
 
   private static final String ABSOLUTE = "absolute";
 
@@ -31,9 +33,8 @@ final class Families {
   static final Family BERT =
       Family.of(
           "bert",
+          Families::bertHeads,
           (spec, config) -> {
-            spec.className = "Bert";
-            spec.body = "bert";
             spec.causal = config.flag("is_decoder", false);
             config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
             config.require(
@@ -62,19 +63,15 @@ final class Families {
                     BranchSpec.normedAfter("output.LayerNorm"));
             spec.finalNorm = null;
             spec.dropout = DropoutSpec.of("hidden_dropout_prob", "attention_probs_dropout_prob");
-            spec.head =
-                HeadSpec.of(Task.Type.SEQ_CLS, "classifier", "classifier").pooledBy("pooler.dense");
           });
 
   /** GPT-2, whose linear weights are transposed (Radford et al. 2019). */
   static final Family GPT2 =
       Family.of(
           "gpt2",
+          Families::gpt2Heads,
           (spec, config) -> {
             config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
-            spec.className = "GPT2";
-            spec.languageModelName = "LMHeadModel";
-            spec.body = "transformer";
             spec.sizes = new SizeSpec("n_embd", "n_layer", "n_head", "head_dim", "n_inner");
             spec.embedding = EmbeddingSpec.of("wte");
             String entries = config.has("n_positions") ? "n_positions" : "max_position_embeddings";
@@ -91,7 +88,6 @@ final class Families {
             spec.finalNorm = "ln_f";
             spec.transposed = true;
             spec.dropout = new DropoutSpec("embd_pdrop", "attn_pdrop", null, "resid_pdrop", null);
-            spec.head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "classifier");
           });
 
   /**
@@ -111,6 +107,7 @@ final class Families {
   static final Family T5 =
       Family.encoderDecoder(
           "t5",
+          Families::t5Heads,
           t5("encoder", "num_layers")
               .then(
                   (spec, config) -> {
@@ -122,16 +119,10 @@ final class Families {
                   (spec, config) -> {
                     spec.crossAttention = t5Attention("layer.1.", "EncDecAttention");
                     spec.feedForward = t5FeedForward("layer.2.", config);
-                    boolean tied = config.flag("tie_word_embeddings", true);
-                    if (config.flag("scale_decoder_outputs", tied)) {
-                      spec.head = spec.head.scaled(1 / Math.sqrt(config.size("d_model")));
-                    }
                   }));
 
   private static Layout t5(String stack, String depth) {
     return (spec, config) -> {
-      spec.className = "T5";
-      spec.body = "";
       spec.name = stack;
       spec.sizes =
           new SizeSpec(
@@ -145,7 +136,6 @@ final class Families {
       spec.attention = t5Attention("layer.0.", "SelfAttention");
       spec.finalNorm = stack + ".final_layer_norm";
       spec.dropout = DropoutSpec.everywhere("dropout_rate");
-      spec.head = HeadSpec.of(Task.Type.SEQ_2_SEQ_LM, "classifier", "classifier");
       spec.superfluous =
           List.of(
               stack + ".embed_tokens.weight",
@@ -172,6 +162,51 @@ final class Families {
 
   private static BranchSpec t5Branch(String layer) {
     return BranchSpec.normedBefore(layer + "layer_norm");
+  }
+
+  private static Heads llamaHeads(ModelConfig config) {
+    return Heads.of(
+        "Llama",
+        "model",
+        HeadSpec.languageModel(Task.Type.CAUSAL_LM, "lm_head"),
+        HeadSpec.sequenceClassifier(Pooling.LAST, "score", false),
+        HeadSpec.tokenClassifier(
+            "score", Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout")));
+  }
+
+  private static Heads bertHeads(ModelConfig config) {
+    double dropout = Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout_prob");
+    return Heads.of(
+        "Bert",
+        "bert",
+        HeadSpec.sequenceClassifier(
+            Pooling.FIRST,
+            "classifier",
+            true,
+            new Step.Dense("bert.pooler.dense"),
+            new Step.Activate(Activation.TANH),
+            new Step.Dropout(dropout)),
+        HeadSpec.tokenClassifier("classifier", dropout));
+  }
+
+  private static Heads gpt2Heads(ModelConfig config) {
+    return Heads.of(
+        "GPT2",
+        "transformer",
+        HeadSpec.languageModel(Task.Type.CAUSAL_LM, "lm_head").named("LMHeadModel"),
+        HeadSpec.sequenceClassifier(Pooling.LAST, "score", false),
+        HeadSpec.tokenClassifier(
+            "classifier", Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout")));
+  }
+
+  private static Heads t5Heads(ModelConfig config) {
+    boolean tied = config.flag("tie_word_embeddings", true);
+    boolean scaled = config.flag("scale_decoder_outputs", tied);
+    return Heads.of(
+        "T5",
+        "",
+        HeadSpec.languageModel(Task.Type.SEQ_2_SEQ_LM, "lm_head")
+            .scaled(scaled ? 1 / Math.sqrt(config.size("d_model")) : 1));
   }
 
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();

@@ -6,13 +6,13 @@ import io.github.peft4j.transformer.block.Head;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
-import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
- * A model family as data: a {@link StackSpec} for each of its stacks. {@link Families} holds the
- * values.
+ * A model family as data: its {@link Heads}, and a {@link StackSpec} for each of its stacks. {@link
+ * Families} holds the values.
  */
 final class Family {
 
@@ -30,113 +30,45 @@ final class Family {
   }
 
   final String modelType;
+  private final Function<ModelConfig, Heads> heads;
   private final List<Layout> stacks;
 
-  private Family(String modelType, List<Layout> stacks) {
+  private Family(String modelType, Function<ModelConfig, Heads> heads, List<Layout> stacks) {
     this.modelType = modelType;
+    this.heads = heads;
     this.stacks = stacks;
   }
 
   /** A family of one stack. Its layouts are applied in order to Llama's. */
-  static Family of(String modelType, Layout... layouts) {
+  static Family of(String modelType, Function<ModelConfig, Heads> heads, Layout... layouts) {
     return new Family(
-        modelType, List.of(Stream.of(layouts).reduce((spec, config) -> {}, Layout::then)));
+        modelType, heads, List.of(Stream.of(layouts).reduce((spec, config) -> {}, Layout::then)));
   }
 
   /** A family with an encoder and a decoder. */
-  static Family encoderDecoder(String modelType, Layout encoder, Layout decoder) {
-    return new Family(modelType, List.of(encoder, decoder));
+  static Family encoderDecoder(
+      String modelType, Function<ModelConfig, Heads> heads, Layout encoder, Layout decoder) {
+    return new Family(modelType, heads, List.of(encoder, decoder));
   }
 
-  /** A family that differs from this one by some changes. */
-  Family like(String modelType, Layout changes) {
-    return new Family(modelType, stacks.stream().map(s -> s.then(changes)).toList());
-  }
-
-  private List<StackSpec> specs(ModelConfig config) {
-    return stacks.stream().map(layout -> spec(layout, config)).toList();
-  }
-
-  private static StackSpec spec(Layout layout, ModelConfig config) {
-    StackSpec spec = new StackSpec();
+  private static StackSpec spec(Layout layout, String prefix, ModelConfig config) {
+    StackSpec spec = new StackSpec(prefix);
     layout.describe(spec, config);
     return spec;
   }
 
-  /** The stack whose output the head reads. */
-  private StackSpec last(ModelConfig config) {
-    return spec(stacks.get(stacks.size() - 1), config);
-  }
-
-  /** The prefix of the body's names in a checkpoint. */
-  String root(ModelConfig config) {
-    return last(config).named("");
-  }
-
-  /** The class in transformers with the head of a task. */
-  String architecture(ModelConfig config, Task.Type task) {
-    return architecture(last(config), task);
-  }
-
-  private static String architecture(StackSpec spec, Task.Type task) {
-    return spec.className
-        + switch (task) {
-          case CAUSAL_LM -> spec.languageModelName;
-          case SEQ_CLS -> "ForSequenceClassification";
-          case TOKEN_CLS -> "ForTokenClassification";
-          case SEQ_2_SEQ_LM -> "ForConditionalGeneration";
-        };
-  }
-
-  /** The tasks for which this family has a head. */
-  private List<Task.Type> tasks(StackSpec spec) {
-    if (stacks.size() > 1) {
-      return List.of(Task.Type.SEQ_2_SEQ_LM);
-    }
-    return spec.head.usual() == Task.Type.CAUSAL_LM
-        ? List.of(Task.Type.CAUSAL_LM, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS)
-        : List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
+  /** The family's heads, with values from the config. */
+  Heads heads(ModelConfig config) {
+    return heads.apply(config);
   }
 
   /**
-   * The task of the class that {@code architectures} names. Without a class, or for a body without
-   * a head, it is the family's default task.
+   * Builds the body from a checkpoint.
    *
-   * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
-   *     silently
+   * @param prefix the prefix of the body's names; empty for none
    */
-  Task task(ModelConfig config) {
-    StackSpec spec = last(config);
-    Task.Type type = spec.head.usual();
-    for (String named : config.texts("architectures")) {
-      type = type(named, spec, config);
-    }
-    return Task.of(config, type);
-  }
-
-  private Task.Type type(String named, StackSpec spec, ModelConfig config) {
-    if (named.equals(spec.className + "Model")) {
-      return spec.head.usual();
-    }
-    for (Task.Type type : tasks(spec)) {
-      if (named.equalsIgnoreCase(architecture(spec, type))) { // formerly LLaMAForCausalLM
-        return type;
-      }
-    }
-    List<String> supported = tasks(spec).stream().map(type -> architecture(spec, type)).toList();
-    throw new UnsupportedModelException(
-        config.error(
-            "architectures",
-            named,
-            "one of "
-                + supported
-                + ", whose heads are supported; to put a new head on the body of this model, load"
-                + " it for a task of your own, such as Task.classification(labels)"));
-  }
-
-  /** Builds the body from a checkpoint. */
-  Body body(ModelConfig config, Checkpoint weights) {
-    List<StackSpec> specs = specs(config);
+  Body body(ModelConfig config, String prefix, Checkpoint weights) {
+    List<StackSpec> specs = stacks.stream().map(layout -> spec(layout, prefix, config)).toList();
     Stack first = new StackBuilder(specs.get(0), config, weights).build(null);
     return specs.size() == 1
         ? first
@@ -146,16 +78,23 @@ final class Family {
 
   /** Builds the head of a task. */
   Head head(ModelConfig config, Task task, Checkpoint weights, Body body) {
-    StackSpec spec = last(config);
-    if (!tasks(spec).contains(task.type())) {
-      throw new IllegalArgumentException(
-          "a model of type "
-              + modelType
-              + " has no head for "
-              + task.type()
-              + ": the tasks it has heads for are "
-              + tasks(spec));
-    }
-    return new HeadBuilder(spec, config, weights).build(task, body);
+    Heads all = heads(config);
+    HeadSpec head =
+        all.of(task.type())
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "a model of type "
+                            + modelType
+                            + " has no head for "
+                            + task.type()
+                            + ": the tasks it has heads for are "
+                            + all.tasks()));
+    return new HeadBuilder(head, config, weights, hidden(config)).build(task, body);
+  }
+
+  /** The size of the states that the head reads. */
+  private int hidden(ModelConfig config) {
+    return config.size(spec(stacks.get(stacks.size() - 1), "", config).sizes.hidden());
   }
 }

@@ -2,7 +2,6 @@ package io.github.peft4j.transformer.family;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.CausalLmHead;
 import io.github.peft4j.transformer.block.ClassificationHead;
@@ -11,13 +10,16 @@ import io.github.peft4j.transformer.block.LastToken;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
-import io.github.peft4j.transformer.family.StackSpec.HeadSpec;
+import io.github.peft4j.transformer.family.HeadSpec.Output;
+import io.github.peft4j.transformer.family.HeadSpec.Pooling;
+import io.github.peft4j.transformer.family.HeadSpec.Step;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
 
-/** Builds a {@link Head} from a stack's spec, a config and a checkpoint. */
+/** Builds a {@link Head} from its spec, a config and a checkpoint. */
 final class HeadBuilder {
 
   private static final Kernel FIRST_TOKEN =
@@ -29,56 +31,76 @@ final class HeadBuilder {
 
   private static final String PADDING = "pad_token_id";
 
-  private final StackSpec spec;
-  private final HeadSpec names;
+  private final HeadSpec spec;
   private final ModelConfig config;
   private final Checkpoint weights;
   private final int hidden;
 
-  HeadBuilder(StackSpec spec, ModelConfig config, Checkpoint weights) {
+  /** The linear maps of the steps. */
+  private final List<Linear> parts = new ArrayList<>();
+
+  /**
+   * Creates a builder.
+   *
+   * @param hidden D, the size of the states that the head reads
+   */
+  HeadBuilder(HeadSpec spec, ModelConfig config, Checkpoint weights, int hidden) {
     this.spec = spec;
-    this.names = spec.head;
     this.config = config;
     this.weights = weights;
-    this.hidden = config.size(spec.sizes.hidden());
+    this.hidden = hidden;
   }
 
   Head build(Task task, Body body) {
-    int classes = task.labels().size();
+    BiFunction<NDArray, Pass, NDArray> features = pooling(spec.pooling());
+    for (Step step : spec.steps()) {
+      BiFunction<NDArray, Pass, NDArray> before = features;
+      BiFunction<NDArray, Pass, NDArray> next = step(step);
+      features = (x, pass) -> next.apply(before.apply(x, pass), pass);
+    }
     return switch (task.type()) {
-      case CAUSAL_LM -> new CausalLmHead(output(body), 1, names.scale());
-      case SEQ_2_SEQ_LM -> new CausalLmHead(output(body), 0, names.scale());
-      case SEQ_CLS -> sequenceClassifier(classes);
-      case TOKEN_CLS -> tokenClassifier(classes);
+      case CAUSAL_LM -> new CausalLmHead(vocabulary(body), 1, spec.output().scale());
+      case SEQ_2_SEQ_LM -> new CausalLmHead(vocabulary(body), 0, spec.output().scale());
+      case SEQ_CLS, TOKEN_CLS ->
+          new ClassificationHead(
+              parts,
+              features,
+              classifier(task.labels().size()),
+              task.type() == Task.Type.TOKEN_CLS);
     };
   }
 
-  private Linear output(Body body) {
-    String name = names.output();
+  private Linear vocabulary(Body body) {
+    String name = spec.output().name();
     return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
         ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())
         : weights.linear(name, Role.HEAD, hidden, config.size("vocab_size"), false);
   }
 
-  private Head tokenClassifier(int classes) {
-    Linear classifier = weights.head(names.tokenClassifier(), Role.HEAD, hidden, classes, true);
-    return new ClassificationHead(List.of(), (x, pass) -> x, classifier, true, dropout());
+  private Linear classifier(int classes) {
+    Output output = spec.output();
+    return weights.head(output.name(), Role.HEAD, hidden, classes, output.bias());
   }
 
-  private Head sequenceClassifier(int classes) {
-    String first = names.pooler();
-    if (first == null) {
-      Linear score = weights.head(names.classifier(), Role.HEAD, hidden, classes, false);
-      return new ClassificationHead(List.of(), lastToken(), score, false, 0);
+  private BiFunction<NDArray, Pass, NDArray> step(Step step) {
+    if (step instanceof Step.Dropout dropout) {
+      return (x, pass) -> pass.drop(x, dropout.probability());
     }
-    Linear pooler = weights.head(spec.named(first), Role.POOLER, hidden, hidden, true);
-    Linear classifier = weights.head(names.classifier(), Role.HEAD, hidden, classes, true);
-    return new ClassificationHead(
-        List.of(pooler),
-        (x, pass) -> Activation.TANH.apply(pooler.forward(FIRST_TOKEN.call(x), pass)),
-        classifier,
-        false,
-        dropout());
+    if (step instanceof Step.Activate activate) {
+      return (x, pass) -> activate.function().apply(x);
+    }
+    Step.Dense dense = (Step.Dense) step;
+    Linear map = weights.head(dense.name(), Role.POOLER, hidden, hidden, true);
+    parts.add(map);
+    return map::forward;
+  }
+
+  private BiFunction<NDArray, Pass, NDArray> pooling(Pooling pooling) {
+    return switch (pooling) {
+      case NONE -> (x, pass) -> x;
+      case FIRST -> (x, pass) -> FIRST_TOKEN.call(x);
+      case LAST -> lastToken();
+    };
   }
 
   /**
@@ -94,11 +116,5 @@ final class HeadBuilder {
     }
     long padding = config.integer(PADDING);
     return (x, pass) -> LastToken.but(padding, x, pass.ids());
-  }
-
-  private double dropout() {
-    String branches = spec.dropout.branches();
-    String own = "classifier_dropout";
-    return config.dropout(config.has(own) || branches == null ? own : branches);
   }
 }

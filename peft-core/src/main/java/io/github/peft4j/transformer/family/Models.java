@@ -57,7 +57,9 @@ public final class Models {
       long seed) {
     Family family = requireSupported(config);
     Quantization.refuse(config, source);
-    Task chosen = task == null ? family.task(config) : task;
+    Heads heads = family.heads(config);
+    Task chosen = task == null ? heads.task(config) : task;
+    String root = heads.root(chosen.type());
     NDManager manager = Tensors.newManager(device);
     try (TensorLoader loader = new TensorLoader(manager, precision)) {
       Checkpoint weights =
@@ -65,15 +67,14 @@ public final class Models {
               config.source(),
               source,
               loader,
-              family.root(config),
+              root,
               config.number("initializer_range", 0.02),
               seed);
-      Body body = family.body(config, weights);
+      Body body = family.body(config, heads.body(chosen.type()), weights);
       Head head = family.head(config, chosen, weights, body);
       weights.finish();
       TransformerModel.Names names =
-          new TransformerModel.Names(
-              family.architecture(config, chosen.type()), family.root(config));
+          new TransformerModel.Names(heads.architecture(chosen.type()), root);
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
     } catch (RuntimeException | OutOfMemoryError e) {
       manager.close();

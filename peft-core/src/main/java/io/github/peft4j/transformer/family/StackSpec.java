@@ -1,6 +1,5 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.config.Task;
 import java.util.List;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
@@ -14,14 +13,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class StackSpec {
 
-  /** The prefix of the family's class names in transformers. */
-  String className = "Llama";
-
-  /** The suffix of the class with a language model's head. */
-  String languageModelName = "ForCausalLM";
-
-  /** The prefix of the body's names in a checkpoint; empty for none. */
-  String body = "model";
+  /** The prefix of the body's names, which the family's {@link Heads} know; empty for none. */
+  final String body;
 
   /** The stack's name, if it differs from the body's; or null. */
   @Nullable String name;
@@ -69,10 +62,12 @@ final class StackSpec {
 
   DropoutSpec dropout = DropoutSpec.of(null, "attention_dropout");
 
-  HeadSpec head = HeadSpec.of(Task.Type.CAUSAL_LM, "score", "score");
-
   /** Tensors in older checkpoints that the model does not need. */
   List<String> superfluous = List.of();
+
+  StackSpec(String body) {
+    this.body = body;
+  }
 
   /** The full name of a module, given its name below the body. */
   String named(String name) {
@@ -249,36 +244,6 @@ final class StackSpec {
 
     static DropoutSpec everywhere(String field) {
       return new DropoutSpec(field, field, field, field, field);
-    }
-  }
-
-  /**
-   * The parts of task heads.
-   *
-   * @param usual the default task
-   * @param output name of a language model's output map
-   * @param scale factor of the hidden states before the output map
-   * @param pooler name of the pooler before a classifier, relative to the body; null if the
-   *     classifier reads the last token
-   */
-  record HeadSpec(
-      Task.Type usual,
-      String output,
-      double scale,
-      @Nullable String pooler,
-      String classifier,
-      String tokenClassifier) {
-
-    static HeadSpec of(Task.Type usual, String classifier, String tokenClassifier) {
-      return new HeadSpec(usual, "lm_head", 1, null, classifier, tokenClassifier);
-    }
-
-    HeadSpec scaled(double scale) {
-      return new HeadSpec(usual, output, scale, pooler, classifier, tokenClassifier);
-    }
-
-    HeadSpec pooledBy(String pooler) {
-      return new HeadSpec(usual, output, scale, pooler, classifier, tokenClassifier);
     }
   }
 }

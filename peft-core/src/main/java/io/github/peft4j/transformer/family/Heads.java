@@ -1,0 +1,105 @@
+package io.github.peft4j.transformer.family;
+
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The heads of a family, one for each task.
+ *
+ * @param className the prefix of the family's class names in transformers, such as {@code "Llama"}
+ * @param body the prefix of the body's names, such as {@code "model"}; empty for none
+ * @param all at least one; the first is that of the default task
+ */
+record Heads(String className, String body, List<HeadSpec> all) {
+
+  static Heads of(String className, String body, HeadSpec... all) {
+    return new Heads(className, body, List.of(all));
+  }
+
+  /** The tasks that have a head, the default task first. */
+  List<Task.Type> tasks() {
+    return all.stream().map(HeadSpec::task).toList();
+  }
+
+  /** The task of a model whose config names no class, or a body without a head. */
+  Task.Type usual() {
+    return all.get(0).task();
+  }
+
+  /** The head of a task, if there is one. */
+  Optional<HeadSpec> of(Task.Type task) {
+    return all.stream().filter(head -> head.task() == task).findFirst();
+  }
+
+  /** The prefix of the body's names in the class with the head of a task, with its dot. */
+  String root(Task.Type task) {
+    String prefix = body(task);
+    return prefix.isEmpty() ? "" : prefix + ".";
+  }
+
+  /** The prefix of the body's names in the class with the head of a task; empty for none. */
+  String body(Task.Type task) {
+    return body;
+  }
+
+  /** The name of the class in transformers with the head of a task. */
+  String architecture(Task.Type task) {
+    return of(task).map(this::architecture).orElse(className + "Model");
+  }
+
+  private String architecture(HeadSpec head) {
+    return className + head.suffix();
+  }
+
+  /**
+   * The task of the class that {@code architectures} names. Without a class, or for a body without
+   * a head, it is the default task.
+   *
+   * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
+   *     silently
+   */
+  Task task(ModelConfig config) {
+    Task.Type type = usual();
+    for (String named : config.texts("architectures")) {
+      type = type(named, config);
+    }
+    return Task.of(config, type);
+  }
+
+  private Task.Type type(String named, ModelConfig config) {
+    if (named.equals(className + "Model")) {
+      return usual();
+    }
+    for (HeadSpec head : all) {
+      if (named.equalsIgnoreCase(architecture(head))) { // formerly LLaMAForCausalLM
+        return head.task();
+      }
+    }
+    throw new UnsupportedModelException(
+        config.error(
+            "architectures",
+            named,
+            "one of "
+                + all.stream().map(this::architecture).toList()
+                + ", whose heads are supported; to put a new head on the body of this model, load"
+                + " it for a task of your own, such as Task.classification(labels)"));
+  }
+
+  /**
+   * The dropout probability of a head.
+   *
+   * @param usual if the config has none of the fields
+   * @param fields the first that the config has counts
+   */
+  static double dropout(ModelConfig config, double usual, String... fields) {
+    for (String field : fields) {
+      if (config.has(field)) {
+        return config.dropout(field);
+      }
+    }
+    return usual;
+  }
+}
