@@ -12,7 +12,7 @@ import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
-import io.github.peft4j.transformer.family.Models;
+import io.github.peft4j.transformer.checkpoint.Models;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;

@@ -46,7 +46,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TransformerModel extends NamedBlock implements AdaptedModel, AutoCloseable {
 
-  private static final int UNBOUNDED = 1 << 20;
 
   private static final Kernel LAST =
       Kernel.of(
@@ -271,13 +270,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * The largest number of tokens, virtual ones included. It is one million if positions are
-   * relative, which have no limit.
+   * The largest number of tokens, virtual ones included. It is one million if the model has no
+   * limit, as with relative positions.
    */
   public long maxPositions() {
-    return body.stacks().stream().anyMatch(Stack::isRelative)
-        ? UNBOUNDED
-        : config.integer("max_position_embeddings", config.integer("n_positions", UNBOUNDED));
+    return body.stacks().stream().mapToLong(Stack::maxPositions).min().orElseThrow();
   }
 
   /**

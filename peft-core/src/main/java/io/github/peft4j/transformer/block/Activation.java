@@ -2,6 +2,8 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 
@@ -80,6 +82,21 @@ public enum Activation {
                         + Arrays.stream(values())
                             .map(a -> a.id)
                             .collect(Collectors.joining(", "))));
+  }
+
+  /**
+   * The activation that a config's field names.
+   *
+   * @param usual the name if the field is missing
+   * @throws UnsupportedModelException if there is none of this name
+   */
+  public static Activation of(ModelConfig config, String field, String usual) {
+    String id = config.text(field, usual);
+    try {
+      return named(id);
+    } catch (IllegalArgumentException e) {
+      throw new UnsupportedModelException(config.error(field, id, String.valueOf(e.getMessage())));
+    }
   }
 
   /** Computes f(x). */

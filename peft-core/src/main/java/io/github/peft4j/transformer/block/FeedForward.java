@@ -3,7 +3,9 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.pass.Pass;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
 
 /**
  * The feed-forward network of a layer, (B, T, D) → (B, T, D): W₂ f(W₁ x), or gated (Shazeer 2020,
@@ -18,46 +20,63 @@ public final class FeedForward {
               return torch.chunk(x, 2, -1)
           """);
 
-  private final @Nullable Linear gate;
-  private final Linear up;
+  private final List<Linear> first;
+  private final BiFunction<NDArray, Pass, NDArray> inner;
   private final Linear down;
-  private final Activation activation;
-  private final boolean fusedGate;
   private final double dropout;
 
   /**
-   * Creates the network.
+   * Creates a network.
    *
-   * @param gate W_gate, or null
-   * @param up W₁ or W_up; with {@code fusedGate} W_gate and W_up, fused
-   * @param dropout probability of dropout before W₂
+   * @param first the maps before the last one
+   * @param inner (B, T, D) → (B, T, I)
+   * @param dropout probability of dropout before the last map
    */
-  public FeedForward(
-      @Nullable Linear gate,
-      Linear up,
+  private FeedForward(
+      List<Linear> first,
+      BiFunction<NDArray, Pass, NDArray> inner,
       Linear down,
-      Activation activation,
-      boolean fusedGate,
       double dropout) {
-    this.gate = gate;
-    this.up = up;
+    this.first = first;
+    this.inner = inner;
     this.down = down;
-    this.activation = activation;
-    this.fusedGate = fusedGate;
     this.dropout = dropout;
   }
 
-  public NDArray forward(NDArray x, Pass pass) {
-    return down.forward(pass.drop(hidden(x, pass), dropout), pass);
+  /** W_down f(W_up x). */
+  public static FeedForward plain(Linear up, Linear down, Activation f, double dropout) {
+    return new FeedForward(
+        List.of(up), (x, pass) -> f.apply(up.forward(x, pass)), down, dropout);
   }
 
-  private NDArray hidden(NDArray x, Pass pass) {
-    if (fusedGate) {
-      var halves = HALVES.callForAll(up.forward(x, pass));
-      return activation.gate(halves.get(0), halves.get(1));
-    }
-    return gate == null
-        ? activation.apply(up.forward(x, pass))
-        : activation.gate(gate.forward(x, pass), up.forward(x, pass));
+  /** W_down (f(W_gate x) ∘ W_up x). */
+  public static FeedForward gated(
+      Linear gate, Linear up, Linear down, Activation f, double dropout) {
+    return new FeedForward(
+        List.of(gate, up),
+        (x, pass) -> f.gate(gate.forward(x, pass), up.forward(x, pass)),
+        down,
+        dropout);
+  }
+
+  /** The same, with W_gate and W_up one above the other in one map. */
+  public static FeedForward fusedGated(Linear gateUp, Linear down, Activation f, double dropout) {
+    return new FeedForward(
+        List.of(gateUp),
+        (x, pass) -> {
+          List<NDArray> halves = HALVES.callForAll(gateUp.forward(x, pass));
+          return f.gate(halves.get(0), halves.get(1));
+        },
+        down,
+        dropout);
+  }
+
+  /** The maps, in the checkpoint's order. */
+  public List<Linear> parts() {
+    return Stream.concat(first.stream(), Stream.of(down)).toList();
+  }
+
+  public NDArray forward(NDArray x, Pass pass) {
+    return down.forward(pass.drop(inner.apply(x, pass), dropout), pass);
   }
 }

@@ -3,13 +3,16 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.HiddenSite;
 import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.Sequence;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,27 +21,47 @@ import org.jspecify.annotations.Nullable;
  */
 public final class InputEmbedding extends NamedBlock {
 
-  // Ids for each row, although rows are equal, because adapters may differ by row.
-  private static final Kernel POSITIONS =
-      Kernel.of(
-          """
-          def positions(x: Tensor, start: Tensor) -> Tensor:     # x (B, T, D) → (B, T)
-              end = int(start) + torch.size(x, 1)
-              row = torch.arange(int(start), end, dtype=4, layout=None, device=x.device)
-              return torch.expand(row, [torch.size(x, 0), -1])
-          """);
   private static final Kernel FIRST_SEGMENT =
       Kernel.of(
           """
           def first_segment(x: Tensor) -> Tensor:                # x (B, T, D) → (B, 1)
               return torch.zeros([torch.size(x, 0), 1], dtype=4, layout=None, device=x.device)
           """);
-  private final Embedding tokens;
-  private final @Nullable Embedding positions;
-  private final @Nullable Embedding types;
-  private final @Nullable Norm norm;
-  private final long positionOffset;
-  private final double dropout;
+
+  /** A factor is rounded to the type of the vectors, as transformers does. */
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor) -> Tensor:
+              return torch.mul(x, torch.mul(torch.ones([], dtype=x.dtype, layout=None, device=x.device), {factor}))
+          """);
+
+  /**
+   * The table of tokens.
+   *
+   * @param owned whether the table is a child of this block and not of another stack
+   * @param ownName the table's second name, below this stack, if it has one
+   * @param scale factor of a token's vector
+   */
+  public record Tokens(Embedding table, boolean owned, @Nullable String ownName, double scale) {}
+
+  /**
+   * What is added to tokens, and done with the sum.
+   *
+   * @param scale factor of the tokens' vectors, virtual ones included
+   * @param projection of the normed sum to the hidden size, or null
+   * @param dropout probability in training
+   */
+  public record Sum(
+      double scale,
+      @Nullable AbsolutePositions positions,
+      @Nullable Embedding types,
+      @Nullable Norm norm,
+      @Nullable Linear projection,
+      double dropout) {}
+
+  private final Tokens tokens;
+  private final Sum sum;
   private final InputSite site;
   private final HiddenSite first;
 
@@ -46,33 +69,34 @@ public final class InputEmbedding extends NamedBlock {
    * Creates an embedding.
    *
    * @param stack the stack's name
-   * @param owned whether the token table is a child of this block and not of another stack
-   * @param ownTokens the table's second name, below this stack, if it has one
    * @param relative whether positions are relative
    */
-  public InputEmbedding(
-      String stack,
-      Embedding tokens,
-      boolean owned,
-      @Nullable String ownTokens,
-      boolean relative,
-      @Nullable Embedding positions,
-      long positionOffset,
-      @Nullable Embedding types,
-      @Nullable Norm norm,
-      double dropout) {
+  public InputEmbedding(String stack, Tokens tokens, Sum sum, boolean relative) {
     super(stack + ".input");
-    this.tokens = owned ? part(tokens) : tokens;
-    this.positions = positions == null ? null : part(positions);
-    this.types = types == null ? null : part(types);
-    this.norm = norm == null ? null : part(norm);
-    this.positionOffset = positionOffset;
-    this.dropout = dropout;
+    this.tokens = tokens;
+    this.sum = sum;
+    if (tokens.owned()) {
+      part(tokens.table());
+    }
+    Stream.of(sum.positions(), sum.types(), sum.norm(), sum.projection())
+        .filter(Objects::nonNull)
+        .forEach(this::part);
+    EmbeddingSite table = tokens.table().site();
     this.site =
-        publish(new InputSite(name(), stack, tokens.site(), ownTokens, relative, tokens::forward));
-    long dimension = tokens.site().dimension();
+        publish(
+            new InputSite(name(), stack, table, tokens.ownName(), relative, this::vectors));
+    long dimension =
+        sum.projection() == null ? table.dimension() : sum.projection().site().outFeatures();
     this.first =
         publish(new HiddenSite(stack + ".embedded", HiddenSite.Kind.FIRST, stack, dimension));
+  }
+
+  private NDArray vectors(NDArray ids, ForwardContext context) {
+    return scaled(tokens.table().forward(ids, context), tokens.scale());
+  }
+
+  private static NDArray scaled(NDArray x, double factor) {
+    return factor == 1 ? x : SCALE.with("factor", factor).call(x);
   }
 
   /** Computes the first hidden state and records masks and positions in the pass. */
@@ -89,36 +113,20 @@ public final class InputEmbedding extends NamedBlock {
     return whole.vectors();
   }
 
-  /** Adds positions and segments to vectors and normalises them. */
-  private NDArray embed(NDArray tokens, Sequence sequence, Pass pass, boolean causal) {
-    pass.enter(tokens, sequence, causal);
-    NDArray x = sequence.vectors();
-    if (types != null) {
-      NDArray ids = sequence.types();
-      x = Ops.add(x, types.forward(ids == null ? FIRST_SEGMENT.call(x) : ids, pass));
+  /** Adds positions and segments to vectors, normalises and projects them. */
+  private NDArray embed(NDArray ids, Sequence sequence, Pass pass, boolean causal) {
+    pass.enter(ids, sequence, causal);
+    NDArray x = scaled(sequence.vectors(), sum.scale());
+    if (sum.types() != null) {
+      NDArray types = sequence.types();
+      x = Ops.add(x, sum.types().forward(types == null ? FIRST_SEGMENT.call(x) : types, pass));
     }
-    NDArray places = pass.positions();
-    if (positions != null) {
-      long start = sequence.positions().start() + positionOffset;
-      long end = start + x.getShape().get(1);
-      boolean padded =
-          places != null && sequence.positions().past() > 0; // then the end is not a position
-      if (end > positions.entries() && !padded) {
-        throw new IllegalArgumentException(
-            "a sequence of "
-                + (end - positionOffset)
-                + " tokens (virtual ones included) is longer than the "
-                + (positions.entries() - positionOffset)
-                + " positions that the model was trained with; truncate the input"
-                + " (maxLength) or take a model with more positions");
-      }
-      NDArray ids =
-          places == null
-              ? POSITIONS.call(x, Tensors.scalar(start))
-              : Ops.add(places, Tensors.scalar(positionOffset));
-      x = Ops.add(x, positions.forward(ids, pass));
+    if (sum.positions() != null) {
+      x = sum.positions().add(x, sequence, pass);
     }
-    return first.forward(pass.drop(norm == null ? x : norm.forward(x, pass), dropout), pass);
+    x = pass.drop(sum.norm() == null ? x : sum.norm().forward(x, pass), sum.dropout());
+    return first.forward(
+        sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
   }
 
   /** The number of vectors that adapters prepend to each sequence. */
@@ -132,6 +140,6 @@ public final class InputEmbedding extends NamedBlock {
   }
 
   Embedding tokens() {
-    return tokens;
+    return tokens.table();
   }
 }

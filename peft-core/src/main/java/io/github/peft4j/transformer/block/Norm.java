@@ -27,9 +27,15 @@ public final class Norm extends NamedBlock {
     }
 
     private Kernel kernel(boolean hasBias, double epsilon) {
-      return Kernel.of(WIDE + "def norm(x: Tensor, weight: Tensor%s) -> Tensor:\n    return %s\n"
-              .formatted(hasBias ? ", bias: Tensor" : "", expression))
-          .with("bias", hasBias ? "bias.to(x.dtype)" : "None")
+      String body = expression.replace("{bias}", hasBias ? "bias.to(x.dtype)" : "None");
+      String bias = hasBias ? ", bias: Tensor" : "";
+      return Kernel.of(
+              WIDE
+                  + "def norm(x: Tensor, weight: Tensor"
+                  + bias
+                  + ") -> Tensor:          # x (…, D), weight (D)\n    return "
+                  + body
+                  + "\n")
           .with("eps", epsilon);
     }
   }

@@ -11,7 +11,7 @@ import io.github.peft4j.transformer.pass.Pass;
  * bucket of its own; far distances share logarithmically wider buckets. All layers of a stack share
  * the table.
  */
-public final class RelativePositions extends NamedBlock {
+public final class RelativePositions extends ScoreBias {
 
   /**
    * The bias of queries at positions start … start + T - 1 for keys at positions 0 … P - 1, P =
@@ -64,12 +64,7 @@ public final class RelativePositions extends NamedBlock {
             .with("logarithm", Math.log((double) most / exact));
   }
 
-  /**
-   * Computes the bias of the pass's queries for all positions up to the last one.
-   *
-   * @param x the first hidden state (B, T, D)
-   * @param mask the bias that masks keys (B, 1, T, S)
-   */
+  @Override
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
     NDArray start = Tensors.scalar(pass.start());
     return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.keyOffset()));

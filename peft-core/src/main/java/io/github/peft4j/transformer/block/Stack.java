@@ -6,7 +6,9 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,30 +16,41 @@ import org.jspecify.annotations.Nullable;
 public final class Stack extends NamedBlock implements Body, AutoCloseable {
 
   private final InputEmbedding embedding;
-  private final @Nullable RelativePositions relative;
+  private final @Nullable ScoreBias scoreBias;
   private final List<TransformerLayer> layers;
   private final @Nullable Norm finalNorm;
-  private final @Nullable RotaryEmbedding rotary;
+  private final Collection<RotaryEmbedding> rotaries;
   private final boolean causal;
+  private final long maxPositions;
   private final double dropout;
 
+  /**
+   * Creates a stack.
+   *
+   * @param layers in the order in which they are applied; one of them may stand several times
+   * @param rotaries the rotary positions of all layers
+   * @param maxPositions number of positions that a text may have
+   * @param dropout probability after the final norm, in training
+   */
   public Stack(
       String name,
       InputEmbedding embedding,
-      @Nullable RelativePositions relative,
+      @Nullable ScoreBias scoreBias,
       List<TransformerLayer> layers,
       @Nullable Norm finalNorm,
-      @Nullable RotaryEmbedding rotary,
+      Collection<RotaryEmbedding> rotaries,
       boolean causal,
+      long maxPositions,
       double dropout) {
     super(name);
     this.embedding = part(embedding);
-    this.relative = relative == null ? null : part(relative);
+    this.scoreBias = scoreBias == null ? null : part(scoreBias);
     this.layers = layers;
-    layers.forEach(this::part);
+    layers.stream().distinct().forEach(this::part);
     this.finalNorm = finalNorm == null ? null : part(finalNorm);
-    this.rotary = rotary;
+    this.rotaries = rotaries;
     this.causal = causal;
+    this.maxPositions = maxPositions;
     this.dropout = dropout;
   }
 
@@ -46,12 +59,13 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     Tape tape = pass.tape();
     NDArray first = tape.source(() -> embedding.forward(input, pass, causal));
     NDArray h = first;
-    RelativePositions positions = relative;
-    if (positions != null) {
-      pass.bias(tape.share(tape.source(() -> positions.forward(first, pass.masking(first), pass))));
+    ScoreBias bias = scoreBias;
+    if (bias != null) {
+      NDArray mask = pass.explicitBias(first, Integer.MAX_VALUE);
+      pass.bias(tape.share(tape.source(() -> bias.forward(first, mask, pass))));
     }
-    if (rotary != null) {
-      rotary.prepare(h, pass);
+    for (RotaryEmbedding rotary : rotaries) {
+      pass.rotate(rotary, rotary.at(h, pass.start(), pass.positions()));
     }
     boolean trains = pass.trains();
     for (TransformerLayer layer : layers) {
@@ -71,9 +85,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   /** Frees cached tables; the weights belong to the model. */
   @Override
   public void close() {
-    if (rotary != null) {
-      rotary.close();
-    }
+    rotaries.forEach(RotaryEmbedding::close);
   }
 
   @Override
@@ -86,9 +98,9 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return new Opening(List.of(), prompts);
   }
 
-  /** Whether positions are relative, so that their number has no limit. */
-  public boolean isRelative() {
-    return relative != null;
+  /** The number of positions that a text may have, virtual tokens included. */
+  public long maxPositions() {
+    return maxPositions;
   }
 
   int depth() {

@@ -1,37 +1,52 @@
 package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.SublayerSite;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One residual branch: y = outNorm(x + postNorm(f(preNorm(x)))). Each norm is optional: BERT has
- * outNorm, Llama preNorm, Gemma 2 preNorm and postNorm.
+ * One residual branch f with its norms: y = out(x + scale · after(f(before(x)))). Each norm is
+ * optional: BERT has out, Llama before, OLMo 2 after, Gemma 2 before and after.
  */
 public final class Sublayer {
 
-  private final BiFunction<NDArray, Pass, NDArray> function;
-  private final @Nullable Norm preNorm;
-  private final @Nullable Norm postNorm;
-  private final @Nullable Norm outNorm;
+  private static final Kernel SCALE =
+      Kernel.of(
+          """
+          def scale(x: Tensor) -> Tensor:
+              return torch.mul(x, {factor})
+          """);
+
+  /** The norms around a branch. */
+  public record Norms(@Nullable Norm before, @Nullable Norm after, @Nullable Norm out) {}
+
   private final SublayerSite site;
+  private final BiFunction<NDArray, Pass, NDArray> function;
+  private final Norms norms;
+  private final @Nullable Kernel scale;
   private final double dropout;
 
+  /**
+   * Creates a branch.
+   *
+   * @param scale factor of the branch's output
+   * @param dropout probability of dropout of f's output
+   */
   public Sublayer(
       SublayerSite site,
       BiFunction<NDArray, Pass, NDArray> function,
-      @Nullable Norm preNorm,
-      @Nullable Norm postNorm,
-      @Nullable Norm outNorm,
+      Norms norms,
+      double scale,
       double dropout) {
     this.site = site;
     this.function = function;
-    this.preNorm = preNorm;
-    this.postNorm = postNorm;
-    this.outNorm = outNorm;
+    this.norms = norms;
+    this.scale = scale == 1 ? null : SCALE.with("factor", scale);
     this.dropout = dropout;
   }
 
@@ -39,22 +54,36 @@ public final class Sublayer {
     return site;
   }
 
-  NDArray forward(NDArray x, Pass pass) {
-    NDArray sum = Ops.add(x, branch(x, pass));
-    return outNorm == null ? sum : outNorm.forward(sum, pass);
+  @Nullable Norm normBefore() {
+    return norms.before();
   }
 
-  /** Computes only the sum's second term, for layers whose branches all read the same x. */
-  NDArray branch(NDArray x, Pass pass) {
-    NDArray h = preNorm == null ? x : preNorm.forward(x, pass);
+  NDArray forward(NDArray x, Pass pass) {
+    Norm before = norms.before();
+    NDArray h = before == null ? x : before.forward(x, pass);
+    return normed(Ops.add(x, branch(x, h, pass)), norms.out(), pass);
+  }
+
+  /**
+   * The sum's second term.
+   *
+   * @param x the residual stream (B, T, D)
+   * @param h before(x)
+   */
+  NDArray branch(NDArray x, NDArray h, Pass pass) {
     NDArray f =
         site.forward(
             new SublayerSite.Input(
                 h,
                 x,
                 (in, context) -> pass.drop(function.apply(in, Pass.of(context)), dropout),
-                (sum, context) -> outNorm == null ? sum : outNorm.forward(sum, context)),
+                (sum, context) -> normed(sum, norms.out(), context)),
             pass);
-    return postNorm == null ? f : postNorm.forward(f, pass);
+    NDArray y = normed(f, norms.after(), pass);
+    return scale == null ? y : scale.call(y);
+  }
+
+  private static NDArray normed(NDArray x, @Nullable Norm norm, ForwardContext context) {
+    return norm == null ? x : norm.forward(x, context);
   }
 }

@@ -1,13 +1,24 @@
 package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** A layer, which applies its residual branches one after the other: (B, T, D) → (B, T, D). */
+/** A layer of residual branches: (B, T, D) → (B, T, D). */
 public final class TransformerLayer extends NamedBlock {
 
+  /** How the branches follow each other. */
+  public enum Residual {
+    /** Each branch reads the sum of the former: x + f(x), then y + g(y). */
+    SEQUENTIAL,
+    /** All branches read the layer's input: x + f(x) + g(x) (Wang and Komatsuzaki 2021, GPT-J). */
+    PARALLEL
+  }
+
   private final List<Sublayer> sublayers;
+  private final Residual residual;
 
   /**
    * Creates a layer.
@@ -15,18 +26,40 @@ public final class TransformerLayer extends NamedBlock {
    * @param parts all blocks of the layer in the checkpoint's order
    * @param sublayers the branches, which use those blocks
    */
-  public TransformerLayer(String name, List<NamedBlock> parts, List<Sublayer> sublayers) {
+  public TransformerLayer(
+      String name, List<NamedBlock> parts, List<Sublayer> sublayers, Residual residual) {
     super(name);
     this.sublayers = sublayers;
+    this.residual = residual;
     parts.forEach(this::part);
     sublayers.forEach(sublayer -> publish(sublayer.site()));
   }
 
   NDArray forward(NDArray x, Pass pass) {
+    return residual == Residual.PARALLEL ? parallel(x, pass) : sequential(x, pass);
+  }
+
+  private NDArray sequential(NDArray x, Pass pass) {
     NDArray h = x;
     for (Sublayer sublayer : sublayers) {
       h = sublayer.forward(h, pass);
     }
     return h;
+  }
+
+  /** Branches may share their norm, which is computed once then. */
+  private NDArray parallel(NDArray x, Pass pass) {
+    NDArray sum = x;
+    @Nullable Norm former = null;
+    NDArray h = x;
+    for (Sublayer sublayer : sublayers) {
+      Norm norm = sublayer.normBefore();
+      if (norm != former) {
+        h = norm == null ? x : norm.forward(x, pass);
+        former = norm;
+      }
+      sum = Ops.add(sum, sublayer.branch(x, h, pass));
+    }
+    return sum;
   }
 }

@@ -109,6 +109,24 @@ public final class ModelConfig {
     return texts;
   }
 
+  /** A list of numbers; empty if the field is missing. */
+  public List<Double> numbers(String field) {
+    if (!has(field)) {
+      return List.of();
+    }
+    JsonElement value = json.get(field);
+    List<Double> numbers = new ArrayList<>();
+    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
+      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isNumber()) {
+        numbers.add(item.getAsDouble());
+      }
+    }
+    if (!value.isJsonArray() || numbers.size() < value.getAsJsonArray().size()) {
+      throw error(field, value, "a list of numbers");
+    }
+    return numbers;
+  }
+
   /** A copy of the JSON object. */
   public JsonObject json() {
     return json.deepCopy();

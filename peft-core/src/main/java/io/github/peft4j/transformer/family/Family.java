@@ -1,100 +1,102 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.block.Body;
-import io.github.peft4j.transformer.block.EncoderDecoder;
-import io.github.peft4j.transformer.block.Head;
-import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.stream.Stream;
 
-/**
- * A model family as data: its {@link Heads}, and a {@link StackSpec} for each of its stacks. {@link
- * Families} holds the values.
- */
-final class Family {
+/** A model family as data: what its configs mean, as stacks and task heads. */
+public final class Family {
 
-  /** Sets a stack's spec, some of it from the config. */
-  interface Layout {
-    void describe(StackSpec spec, ModelConfig config);
-
-    /** This layout, followed by changes. */
-    default Layout then(Layout changes) {
-      return (spec, config) -> {
-        describe(spec, config);
-        changes.describe(spec, config);
-      };
-    }
-  }
-
-  final String modelType;
+  private final String modelType;
   private final Function<ModelConfig, Heads> heads;
   private final List<Layout> stacks;
+  private final Set<String> ignored;
 
-  private Family(String modelType, Function<ModelConfig, Heads> heads, List<Layout> stacks) {
+  private Family(
+      String modelType,
+      Function<ModelConfig, Heads> heads,
+      List<Layout> stacks,
+      Set<String> ignored) {
     this.modelType = modelType;
     this.heads = heads;
-    this.stacks = stacks;
+    this.stacks = List.copyOf(stacks);
+    this.ignored = ignored;
   }
 
-  /** A family of one stack. Its layouts are applied in order to Llama's. */
-  static Family of(String modelType, Function<ModelConfig, Heads> heads, Layout... layouts) {
-    return new Family(
-        modelType, heads, List.of(Stream.of(layouts).reduce((spec, config) -> {}, Layout::then)));
+  /** Describes a stack. */
+  @FunctionalInterface
+  public interface Layout {
+
+    /**
+     * Describes the stack of a config.
+     *
+     * @param body the prefix of the body's names, such as {@code "model"}; empty for none
+     */
+    StackSpec describe(ModelConfig config, String body);
+  }
+
+  /** A family of one stack. */
+  public static Family of(String modelType, Function<ModelConfig, Heads> heads, Layout stack) {
+    return new Family(modelType, heads, List.of(stack), Set.of());
   }
 
   /** A family with an encoder and a decoder. */
-  static Family encoderDecoder(
+  public static Family encoderDecoder(
       String modelType, Function<ModelConfig, Heads> heads, Layout encoder, Layout decoder) {
-    return new Family(modelType, heads, List.of(encoder, decoder));
+    return new Family(modelType, heads, List.of(encoder, decoder), Set.of());
   }
 
-  private static StackSpec spec(Layout layout, String prefix, ModelConfig config) {
-    StackSpec spec = new StackSpec(prefix);
-    layout.describe(spec, config);
-    return spec;
+  /** A family whose stacks differ from those of this one by a change. */
+  public Family like(
+      String modelType,
+      Function<ModelConfig, Heads> heads,
+      BiFunction<StackSpec, ModelConfig, StackSpec> change) {
+    List<Layout> changed = new ArrayList<>();
+    for (Layout layout : stacks) {
+      changed.add((config, body) -> change.apply(layout.describe(config, body), config));
+    }
+    return new Family(modelType, heads, changed, ignored);
   }
 
-  /** The family's heads, with values from the config. */
-  Heads heads(ModelConfig config) {
+  /** The same family under another {@code model_type} and class name. */
+  public Family named(String modelType, String className) {
+    return new Family(
+        modelType, config -> heads.apply(config).className(className), stacks, ignored);
+  }
+
+  /** A copy that ignores more fields of a config. */
+  public Family ignores(String... fields) {
+    Set<String> all = new TreeSet<>(ignored);
+    all.addAll(Arrays.asList(fields));
+    return new Family(modelType, heads, stacks, all);
+  }
+
+  /** {@code model_type} of the family's configs. */
+  public String modelType() {
+    return modelType;
+  }
+
+  /** The task heads of a config. */
+  public Heads heads(ModelConfig config) {
     return heads.apply(config);
   }
 
   /**
-   * Builds the body from a checkpoint.
+   * The stacks of a config: one, or an encoder and a decoder.
    *
-   * @param prefix the prefix of the body's names; empty for none
+   * @param body the prefix of the body's names, such as {@code "model"}; empty for none
    */
-  Body body(ModelConfig config, String prefix, Checkpoint weights) {
-    List<StackSpec> specs = stacks.stream().map(layout -> spec(layout, prefix, config)).toList();
-    Stack first = new StackBuilder(specs.get(0), config, weights).build(null);
-    return specs.size() == 1
-        ? first
-        : new EncoderDecoder(
-            first, new StackBuilder(specs.get(1), config, weights).build(first.tokens()));
+  public List<StackSpec> stacks(ModelConfig config, String body) {
+    return stacks.stream().map(layout -> layout.describe(config, body)).toList();
   }
 
-  /** Builds the head of a task. */
-  Head head(ModelConfig config, Task task, Checkpoint weights, Body body) {
-    Heads all = heads(config);
-    HeadSpec head =
-        all.of(task.type())
-            .orElseThrow(
-                () ->
-                    new IllegalArgumentException(
-                        "a model of type "
-                            + modelType
-                            + " has no head for "
-                            + task.type()
-                            + ": the tasks it has heads for are "
-                            + all.tasks()));
-    return new HeadBuilder(head, config, weights, hidden(config)).build(task, body);
-  }
-
-  /** The size of the states that the head reads. */
-  private int hidden(ModelConfig config) {
-    return config.size(spec(stacks.get(stacks.size() - 1), "", config).sizes.hidden());
+  /** Fields of a config that change nothing that is computed here. */
+  public Set<String> ignored() {
+    return ignored;
   }
 }

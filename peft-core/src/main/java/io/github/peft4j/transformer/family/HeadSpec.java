@@ -10,10 +10,10 @@ import java.util.List;
  * @param suffix the suffix of the class in transformers that has this head
  * @param steps applied to the pooled states in order
  */
-record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps, Output output) {
+public record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps, Output output) {
 
   /** The states that a head reads. */
-  enum Pooling {
+  public enum Pooling {
     /** The states of all tokens. */
     NONE,
     /** The state of the first token: [CLS]. */
@@ -23,7 +23,7 @@ record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps
   }
 
   /** A step between pooling and the output map. */
-  sealed interface Step {
+  public sealed interface Step {
 
     /** Dropout in training. */
     record Dropout(double probability) implements Step {}
@@ -41,17 +41,17 @@ record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps
    * @param bias whether a new classifier has a bias; that of a vocabulary is in the checkpoint
    * @param scale factor of its input
    */
-  record Output(String name, boolean bias, double scale) {}
+  public record Output(String name, boolean bias, double scale) {}
 
   /** A language model's head, whose output map may be tied to the token table. */
-  static HeadSpec languageModel(Task.Type task, String output) {
+  public static HeadSpec languageModel(Task.Type task, String output) {
     String suffix =
         task == Task.Type.SEQ_2_SEQ_LM ? "ForConditionalGeneration" : "ForCausalLM";
     return new HeadSpec(task, suffix, Pooling.NONE, List.of(), new Output(output, false, 1));
   }
 
   /** A classifier of texts. */
-  static HeadSpec sequenceClassifier(
+  public static HeadSpec sequenceClassifier(
       Pooling pooling, String classifier, boolean bias, Step... steps) {
     return new HeadSpec(
         Task.Type.SEQ_CLS,
@@ -62,7 +62,7 @@ record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps
   }
 
   /** A classifier of tokens, after dropout. */
-  static HeadSpec tokenClassifier(String classifier, double dropout) {
+  public static HeadSpec tokenClassifier(String classifier, double dropout) {
     return new HeadSpec(
         Task.Type.TOKEN_CLS,
         "ForTokenClassification",
@@ -72,12 +72,12 @@ record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step> steps
   }
 
   /** This head in a class of another name. */
-  HeadSpec named(String suffix) {
+  public HeadSpec named(String suffix) {
     return new HeadSpec(task, suffix, pooling, steps, output);
   }
 
   /** This head, whose output map's input is multiplied by a factor. */
-  HeadSpec scaled(double scale) {
+  public HeadSpec scaled(double scale) {
     return new HeadSpec(task, suffix, pooling, steps, new Output(output.name, output.bias, scale));
   }
 }

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.family;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,40 +14,59 @@ import java.util.Optional;
  * @param body the prefix of the body's names, such as {@code "model"}; empty for none
  * @param all at least one; the first is that of the default task
  */
-record Heads(String className, String body, List<HeadSpec> all) {
+@Withers
+public record Heads(String className, String body, List<HeadSpec> all) implements HeadsWithers {
 
-  static Heads of(String className, String body, HeadSpec... all) {
+  public static Heads of(String className, String body, HeadSpec... all) {
     return new Heads(className, body, List.of(all));
   }
 
   /** The tasks that have a head, the default task first. */
-  List<Task.Type> tasks() {
+  public List<Task.Type> tasks() {
     return all.stream().map(HeadSpec::task).toList();
   }
 
   /** The task of a model whose config names no class, or a body without a head. */
-  Task.Type usual() {
+  public Task.Type usual() {
     return all.get(0).task();
   }
 
   /** The head of a task, if there is one. */
-  Optional<HeadSpec> of(Task.Type task) {
+  public Optional<HeadSpec> of(Task.Type task) {
     return all.stream().filter(head -> head.task() == task).findFirst();
   }
 
+  /**
+   * The head of a task.
+   *
+   * @throws IllegalArgumentException if there is none; the message lists the tasks
+   */
+  public HeadSpec required(Task.Type task, String modelType) {
+    return of(task)
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "a model of type "
+                        + modelType
+                        + " has no head for "
+                        + task
+                        + ": the tasks it has heads for are "
+                        + tasks()));
+  }
+
   /** The prefix of the body's names in the class with the head of a task, with its dot. */
-  String root(Task.Type task) {
+  public String root(Task.Type task) {
     String prefix = body(task);
     return prefix.isEmpty() ? "" : prefix + ".";
   }
 
   /** The prefix of the body's names in the class with the head of a task; empty for none. */
-  String body(Task.Type task) {
+  public String body(Task.Type task) {
     return body;
   }
 
   /** The name of the class in transformers with the head of a task. */
-  String architecture(Task.Type task) {
+  public String architecture(Task.Type task) {
     return of(task).map(this::architecture).orElse(className + "Model");
   }
 
@@ -61,7 +81,7 @@ record Heads(String className, String body, List<HeadSpec> all) {
    * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
    *     silently
    */
-  Task task(ModelConfig config) {
+  public Task task(ModelConfig config) {
     Task.Type type = usual();
     for (String named : config.texts("architectures")) {
       type = type(named, config);
@@ -94,7 +114,7 @@ record Heads(String className, String body, List<HeadSpec> all) {
    * @param usual if the config has none of the fields
    * @param fields the first that the config has counts
    */
-  static double dropout(ModelConfig config, double usual, String... fields) {
+  public static double dropout(ModelConfig config, double usual, String... fields) {
     for (String field : fields) {
       if (config.has(field)) {
         return config.dropout(field);

@@ -10,6 +10,8 @@ public final class LinearSite extends WeightedSite {
 
   /** The role of the map in its model, by which methods choose their default targets. */
   public enum Role {
+    /** Projection of embeddings to the hidden size. */
+    EMBEDDING,
     /** Query projection of attention. */
     QUERY,
     /** Key projection of attention. */

@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.family;
+package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
@@ -10,6 +10,7 @@ import io.github.peft4j.transformer.block.LastToken;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.HeadSpec;
 import io.github.peft4j.transformer.family.HeadSpec.Output;
 import io.github.peft4j.transformer.family.HeadSpec.Pooling;
 import io.github.peft4j.transformer.family.HeadSpec.Step;
@@ -74,7 +75,8 @@ final class HeadBuilder {
     String name = spec.output().name();
     return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
         ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())
-        : weights.linear(name, Role.HEAD, hidden, config.size("vocab_size"), false);
+        : weights.linear(
+            name, Role.HEAD, hidden, config.size("vocab_size"), spec.output().bias(), false);
   }
 
   private Linear classifier(int classes) {

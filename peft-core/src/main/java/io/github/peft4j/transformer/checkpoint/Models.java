@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.family;
+package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
@@ -8,11 +8,18 @@ import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.block.Body;
+import io.github.peft4j.transformer.block.EncoderDecoder;
 import io.github.peft4j.transformer.block.Head;
+import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Quantization;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.HeadSpec;
+import io.github.peft4j.transformer.family.Heads;
+import io.github.peft4j.transformer.family.StackSpec;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Builds models from a config and tensors. */
@@ -70,8 +77,11 @@ public final class Models {
               root,
               config.number("initializer_range", 0.02),
               seed);
-      Body body = family.body(config, heads.body(chosen.type()), weights);
-      Head head = family.head(config, chosen, weights, body);
+      List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
+      HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
+      Body body = body(config, stacks, weights);
+      int hidden = stacks.get(stacks.size() - 1).sizes().hidden();
+      Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
       weights.finish();
       TransformerModel.Names names =
           new TransformerModel.Names(heads.architecture(chosen.type()), root);
@@ -80,5 +90,16 @@ public final class Models {
       manager.close();
       throw e;
     }
+  }
+
+  private static Body body(ModelConfig config, List<StackSpec> specs, Checkpoint weights) {
+    int vocabulary = config.size("vocab_size");
+    long padding = config.integer("pad_token_id", -1);
+    Stack first = new StackBuilder(specs.get(0), weights).build(null, vocabulary, padding);
+    if (specs.size() == 1) {
+      return first;
+    }
+    StackBuilder second = new StackBuilder(specs.get(1), weights);
+    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary, padding));
   }
 }

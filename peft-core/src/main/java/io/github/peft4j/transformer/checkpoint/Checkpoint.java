@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.family;
+package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,7 +16,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -104,18 +104,13 @@ final class Checkpoint {
     return loader.create(new float[(int) elements], new Shape(shape));
   }
 
-  /** A tensor, or null if the checkpoint has none of this name. */
-  @Nullable NDArray optional(String name, long... shape) {
-    return has(name) ? tensor(name, shape) : null;
-  }
-
-  /** A linear map, with a bias if the checkpoint has one. */
-  Linear linear(String name, Role role, long in, long out, boolean transposed) {
+  /** A linear map. */
+  Linear linear(String name, Role role, long in, long out, boolean bias, boolean transposed) {
     return new Linear(
         name,
         role,
         transposed ? tensor(name + ".weight", in, out) : tensor(name + ".weight", out, in),
-        optional(name + ".bias", out),
+        bias ? tensor(name + ".bias", out) : null,
         transposed);
   }
 
@@ -126,7 +121,7 @@ final class Checkpoint {
    */
   Linear head(String name, Role role, long in, long out, boolean withBias) {
     if (has(name + ".weight")) {
-      return linear(name, role, in, out, false);
+      return linear(name, role, in, out, has(name + ".bias"), false);
     }
     initialised.add(name);
     float[] weight = new float[(int) (in * out)];
@@ -141,13 +136,13 @@ final class Checkpoint {
         false);
   }
 
-  /** A norm: a layer norm with a bias, an RMS norm without. */
-  Norm norm(String name, long dimension, boolean withBias, double epsilon) {
+  Norm norm(String name, long dimension, NormSpec spec) {
     return new Norm(
         name,
+        spec.kind(),
         tensor(name + ".weight", dimension),
-        withBias ? tensor(name + ".bias", dimension) : null,
-        epsilon);
+        spec.bias() ? tensor(name + ".bias", dimension) : null,
+        spec.epsilon());
   }
 
   Embedding embedding(String name, long entries, long dimension) {

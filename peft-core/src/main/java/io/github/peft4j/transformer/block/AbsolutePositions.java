@@ -1,0 +1,139 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.Sequence;
+import org.jspecify.annotations.Nullable;
+
+/** Vectors that are added to those of tokens, by position: a learned table, or sines. */
+public final class AbsolutePositions extends NamedBlock {
+
+  // Ids for each row, although rows are equal, because adapters may differ by row.
+  private static final Kernel IN_SEQUENCE =
+      Kernel.of(
+          """
+          def positions(x: Tensor, start: Tensor) -> Tensor:     # x (B, T, D) → (B, T)
+              end = int(start) + torch.size(x, 1)
+              row = torch.arange(int(start), end, dtype=4, layout=None, device=x.device)
+              return torch.expand(row, [torch.size(x, 0), -1])
+          """);
+  private static final Kernel BY_ID =
+      Kernel.of(
+          """
+          def positions(ids: Tensor, padding: Tensor) -> Tensor: # (B, T), of padding -1
+              real = torch.ne(ids, int(padding)).to(4)
+              return torch.sub(torch.mul(torch.cumsum(real, 1), real), 1)
+          """);
+
+  private static final Kernel SINES =
+      Kernel.of(
+          """
+          def sines(x: Tensor, positions: Tensor) -> Tensor:     # x (B, T, D), (B, T) → (B, T, D)
+              d = torch.size(x, 2)
+              half = (d + 1) // 2
+              index = torch.arange(d, dtype=7, layout=None, device=x.device)
+              pair = torch.where(torch.lt(index, half), index, torch.sub(index, half))
+              angle = torch.mul(torch.unsqueeze(positions.to(7), 2), torch.pow(10000, torch.div(torch.mul(pair, -2), d)))
+              return torch.where(torch.lt(index, half), torch.sin(angle), torch.cos(angle)).to(x.dtype)
+          """);
+
+  /** Which tokens count. */
+  public enum Counting {
+    /** All: a token's position is its column. */
+    ALL,
+    /** Those that the mask leaves (OPT). */
+    UNMASKED,
+    /** Those whose id is not that of padding, which has the position before the first (RoBERTa). */
+    NOT_PADDING
+  }
+
+  private final @Nullable Embedding table;
+  private final long limit;
+  private final long offset;
+  private final Counting counting;
+  private final long padding;
+
+  private AbsolutePositions(
+      String name,
+      @Nullable Embedding table,
+      long limit,
+      long offset,
+      Counting counting,
+      long padding) {
+    super(name);
+    this.table = table == null ? null : part(table);
+    this.limit = limit;
+    this.offset = offset;
+    this.counting = counting;
+    this.padding = padding;
+  }
+
+  /**
+   * A learned table.
+   *
+   * @param offset index of the first position's vector
+   * @param padding the id of padding
+   */
+  public static AbsolutePositions learned(
+      Embedding table, long offset, Counting counting, long padding) {
+    return new AbsolutePositions(
+        table.name(), table, table.entries() - offset, offset, counting, padding);
+  }
+
+  /**
+   * Sines in the first half of the dimensions, cosines in the second.
+   *
+   * @param limit number of positions
+   */
+  public static AbsolutePositions sinusoidal(String name, long limit) {
+    return new AbsolutePositions(name, null, limit, 0, Counting.ALL, 0);
+  }
+
+  /**
+   * Adds positions to vectors x (B, T, D).
+   *
+   * @throws IllegalArgumentException if the sequence has more positions than the model
+   */
+  NDArray add(NDArray x, Sequence sequence, Pass pass) {
+    NDArray positions = positions(x, sequence, pass);
+    Embedding learned = table;
+    return Ops.add(
+        x,
+        learned == null ? SINES.call(x, positions) : learned.forward(shifted(positions), pass));
+  }
+
+  private NDArray shifted(NDArray positions) {
+    return offset == 0 ? positions : Ops.add(positions, Tensors.scalar(offset));
+  }
+
+  private NDArray positions(NDArray x, Sequence sequence, Pass pass) {
+    NDArray byRow = pass.positions();
+    long start = sequence.positions().start();
+    long end = start + x.getShape().get(1);
+    boolean padded = byRow != null && sequence.positions().past() > 0; // the end is no position then
+    if (end > limit && !padded) {
+      throw new IllegalArgumentException(
+          "a sequence of "
+              + end
+              + " tokens (virtual ones included) is longer than the "
+              + limit
+              + " positions that the model was trained with; truncate the input"
+              + " (maxLength) or take a model with more positions");
+    }
+    if (byRow != null) {
+      return byRow;
+    }
+    NDArray mask = sequence.mask();
+    if (counting == Counting.UNMASKED && mask != null) {
+      return pass.unmaskedPositions(x, mask, sequence.positions().shift());
+    }
+    boolean text = sequence.prompt().count() == 0 && start == 0;
+    if (counting == Counting.NOT_PADDING && text) {
+      return BY_ID.call(pass.ids(), Tensors.scalar(padding));
+    }
+    return IN_SEQUENCE.call(x, Tensors.scalar(start));
+  }
+}

@@ -1,0 +1,59 @@
+package io.github.peft4j.transformer.checkpoint;
+
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.decoder.Gpt2;
+import io.github.peft4j.transformer.family.decoder.Llama;
+import io.github.peft4j.transformer.family.encoder.Bert;
+import io.github.peft4j.transformer.family.encoderdecoder.T5;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** The supported model families, by {@code model_type}. */
+final class Families {
+
+  private static final List<Family> ALL =
+      List.of(
+          // decoders
+          Llama.FAMILY,
+          Gpt2.FAMILY,
+          // encoders
+          Bert.FAMILY,
+          // encoder-decoders
+          T5.FAMILY);
+
+  private static final Map<String, Family> BY_TYPE = new TreeMap<>();
+
+  static {
+    for (Family family : ALL) {
+      BY_TYPE.put(family.modelType(), family);
+    }
+  }
+
+  private Families() {}
+
+  /**
+   * The family of a config, by its {@code model_type}.
+   *
+   * @throws UnsupportedModelException if the type is not supported; the message lists those that
+   *     are
+   */
+  static Family of(ModelConfig config) {
+    String type = config.text("model_type", "");
+    Family family = BY_TYPE.get(type);
+    if (family == null) {
+      throw new UnsupportedModelException(
+          config.error(
+              "model_type",
+              "'" + type + "'",
+              "one of "
+                  + BY_TYPE.keySet()
+                  + (config.has("auto_map")
+                      ? "; the model has code of its own (auto_map), which is not run"
+                      : "")));
+    }
+    return family;
+  }
+}

@@ -1,0 +1,214 @@
+package io.github.peft4j.transformer.checkpoint;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.block.Attention;
+import io.github.peft4j.transformer.block.FeedForward;
+import io.github.peft4j.transformer.block.Linear;
+import io.github.peft4j.transformer.block.NamedBlock;
+import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.block.QueryKeyValue;
+import io.github.peft4j.transformer.block.Sublayer;
+import io.github.peft4j.transformer.block.TransformerLayer;
+import io.github.peft4j.transformer.family.AttentionSpec;
+import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.FeedForwardSpec;
+import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
+import io.github.peft4j.transformer.family.LayerSpec;
+import io.github.peft4j.transformer.family.Sizes;
+import io.github.peft4j.transformer.family.StackSpec;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.transformer.rope.RopeSpec;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.SublayerSite;
+import io.github.peft4j.tuner.site.SublayerSite.Kind;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Builds one {@link TransformerLayer}, branch by branch. */
+final class LayerBuilder {
+
+  private final StackSpec stack;
+  private final LayerSpec spec;
+  private final int index;
+  private final Checkpoint weights;
+  private final Function<RopeSpec, RotaryEmbedding> rotary;
+  private final String name;
+  private final Sizes sizes;
+
+  /** All blocks in the checkpoint's order. */
+  private final List<NamedBlock> parts = new ArrayList<>();
+
+  private final List<Sublayer> branches = new ArrayList<>();
+  private final Map<String, Norm> norms = new HashMap<>();
+
+  /**
+   * Creates a builder.
+   *
+   * @param index of the layer, from 0
+   * @param rotary the rotary positions of a spec
+   */
+  LayerBuilder(
+      StackSpec stack,
+      LayerSpec spec,
+      int index,
+      Checkpoint weights,
+      Function<RopeSpec, RotaryEmbedding> rotary) {
+    this.stack = stack;
+    this.spec = spec;
+    this.index = index;
+    this.weights = weights;
+    this.rotary = rotary;
+    this.name = stack.prefix() + spec.name();
+    this.sizes = stack.sizes();
+  }
+
+  TransformerLayer build() {
+    attention(Kind.ATTENTION, spec.attention());
+    if (spec.crossAttention() != null) {
+      attention(Kind.CROSS_ATTENTION, spec.crossAttention());
+    }
+    feedForward(spec.feedForward());
+    return new TransformerLayer(name, parts, branches, spec.residual());
+  }
+
+  private void attention(Kind kind, AttentionSpec attention) {
+    String module = name + "." + attention.module();
+    AttentionSite.Heads heads =
+        new AttentionSite.Heads(sizes.heads(), sizes.keyValueHeads(), sizes.head());
+    RopeSpec rope = attention.rope();
+    Integer window = attention.window();
+    Attention block =
+        part(
+            new Attention(
+                module,
+                new AttentionSite.Place(stack.name(), index, kind == Kind.CROSS_ATTENTION),
+                heads,
+                projections(module, attention, heads),
+                linear(
+                    name + "." + attention.output(),
+                    Role.ATTENTION_OUTPUT,
+                    heads.queries() * heads.dimension(),
+                    sizes.hidden(),
+                    attention.outputBias()),
+                rope == null ? null : rotary.apply(rope),
+                new Attention.Scores(
+                    attention.scale(),
+                    attention.cap(),
+                    window == null ? Integer.MAX_VALUE : window,
+                    attention.dropout())));
+    branch(module, kind, attention.branch(), block::forward);
+  }
+
+  private QueryKeyValue projections(
+      String module, AttentionSpec attention, AttentionSite.Heads heads) {
+    QueryKeyValue.Norms norms = norms(module, attention.norms(), heads);
+    List<String> names = attention.projections().stream().map(n -> module + "." + n).toList();
+    long queries = heads.queries() * heads.dimension();
+    long keys = heads.keyValues() * heads.dimension();
+    boolean bias = attention.bias();
+    int hidden = sizes.hidden();
+    if (names.size() == 1) {
+      Linear fused =
+          linear(names.get(0), Role.QUERY_KEY_VALUE, hidden, queries + 2 * keys, bias);
+      return QueryKeyValue.fused(fused, attention.fused(), heads, norms);
+    }
+    return QueryKeyValue.separate(
+        linear(names.get(0), Role.QUERY, hidden, queries, bias),
+        linear(names.get(1), Role.KEY, hidden, keys, bias),
+        linear(names.get(2), Role.VALUE, hidden, keys, bias),
+        heads,
+        norms);
+  }
+
+  private QueryKeyValue.@Nullable Norms norms(
+      String module, AttentionSpec.@Nullable Norms norms, AttentionSite.Heads heads) {
+    if (norms == null) {
+      return null;
+    }
+    boolean whole = norms.wholeProjection();
+    long d = heads.dimension();
+    return new QueryKeyValue.Norms(
+        norm(module + "." + norms.query(), whole ? heads.queries() * d : d),
+        norm(module + "." + norms.key(), whole ? heads.keyValues() * d : d),
+        whole);
+  }
+
+  private void feedForward(FeedForwardSpec spec) {
+    FeedForward network = network(spec);
+    branch(name + ".feed_forward", Kind.FEED_FORWARD, spec.branch(), network::forward);
+    network.parts().forEach(this::part);
+  }
+
+  private FeedForward network(FeedForwardSpec spec) {
+    int inner = spec.inner();
+    Network network = spec.network();
+    if (network instanceof Network.Plain plain) {
+      return FeedForward.plain(
+          up(plain.up(), Role.UP, inner, spec),
+          down(plain.down(), inner, spec),
+          spec.activation(),
+          spec.dropout());
+    }
+    if (network instanceof Network.Gated gated) {
+      return FeedForward.gated(
+          up(gated.gate(), Role.GATE, inner, spec),
+          up(gated.up(), Role.UP, inner, spec),
+          down(gated.down(), inner, spec),
+          spec.activation(),
+          spec.dropout());
+    }
+    Network.FusedGated fused = (Network.FusedGated) network;
+    return FeedForward.fusedGated(
+        up(fused.gateUp(), Role.UP, 2L * inner, spec),
+        down(fused.down(), inner, spec),
+        spec.activation(),
+        spec.dropout());
+  }
+
+  private Linear up(String map, Role role, long inner, FeedForwardSpec spec) {
+    return linear(name + "." + map, role, sizes.hidden(), inner, spec.bias());
+  }
+
+  private Linear down(String map, long inner, FeedForwardSpec spec) {
+    return linear(name + "." + map, Role.DOWN, inner, sizes.hidden(), spec.bias());
+  }
+
+  private void branch(
+      String site, Kind kind, BranchSpec branch, BiFunction<NDArray, Pass, NDArray> function) {
+    branches.add(
+        new Sublayer(
+            new SublayerSite(site, kind, stack.name(), index, name, sizes.hidden()),
+            function,
+            new Sublayer.Norms(
+                normOf(branch.before()), normOf(branch.after()), normOf(branch.out())),
+            spec.scale(),
+            spec.dropout()));
+  }
+
+  /** A norm of the layer by its name. Branches that name the same norm share it. */
+  private @Nullable Norm normOf(@Nullable String norm) {
+    return norm == null
+        ? null
+        : norms.computeIfAbsent(norm, n -> part(norm(name + "." + n, sizes.hidden())));
+  }
+
+  private Norm norm(String norm, long dimension) {
+    return weights.norm(norm, dimension, stack.norm());
+  }
+
+  private Linear linear(String map, Role role, long in, long out, boolean bias) {
+    return weights.linear(map, role, in, out, bias, stack.transposed());
+  }
+
+  private <B extends NamedBlock> B part(B block) {
+    parts.add(block);
+    return block;
+  }
+}

@@ -1,0 +1,125 @@
+package io.github.peft4j.transformer.checkpoint;
+
+import io.github.peft4j.transformer.block.AbsolutePositions;
+import io.github.peft4j.transformer.block.Embedding;
+import io.github.peft4j.transformer.block.InputEmbedding;
+import io.github.peft4j.transformer.block.RelativePositions;
+import io.github.peft4j.transformer.block.ScoreBias;
+import io.github.peft4j.transformer.block.Stack;
+import io.github.peft4j.transformer.block.TransformerLayer;
+import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.LayerSpec;
+import io.github.peft4j.transformer.family.PositionSpec;
+import io.github.peft4j.transformer.family.ScoreBiasSpec;
+import io.github.peft4j.transformer.family.StackSpec;
+import io.github.peft4j.transformer.rope.RopeSpec;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.tuner.site.LinearSite.Role;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Builds a {@link Stack} from its spec and a checkpoint. */
+final class StackBuilder {
+
+  private final StackSpec spec;
+  private final Checkpoint weights;
+  private final Map<RopeSpec, RotaryEmbedding> rotaries = new LinkedHashMap<>();
+
+  StackBuilder(StackSpec spec, Checkpoint weights) {
+    this.spec = spec;
+    this.weights = weights;
+  }
+
+  /**
+   * Builds the stack.
+   *
+   * @param tokens another stack's token embedding, which this one shares; or null
+   * @param vocabulary number of tokens
+   * @param padding the id of padding
+   */
+  Stack build(@Nullable Embedding tokens, int vocabulary, long padding) {
+    spec.ignored().forEach(weights::ignore);
+    InputEmbedding embedding = embedding(tokens, vocabulary, padding);
+    ScoreBias scoreBias = spec.scoreBias() == null ? null : scoreBias(spec.scoreBias());
+    List<TransformerLayer> layers = layers();
+    String norm = spec.finalNorm();
+    return new Stack(
+        spec.name(),
+        embedding,
+        scoreBias,
+        layers,
+        norm == null
+            ? null
+            : weights.norm(spec.prefix() + norm, spec.sizes().hidden(), spec.norm()),
+        rotaries.values(),
+        spec.causal(),
+        spec.limit(),
+        spec.dropout());
+  }
+
+  private InputEmbedding embedding(@Nullable Embedding tokens, int vocabulary, long padding) {
+    EmbeddingSpec parts = spec.embedding();
+    int dimension = parts.dimension();
+    Embedding table =
+        tokens == null ? weights.embedding(parts.tokens(), vocabulary, dimension) : tokens;
+    PositionSpec positions = parts.positions();
+    String types = parts.types();
+    String norm = parts.norm();
+    String projection = parts.projection();
+    return new InputEmbedding(
+        spec.name(),
+        new InputEmbedding.Tokens(table, tokens == null, parts.ownTokens(), parts.tableScale()),
+        new InputEmbedding.Sum(
+            parts.scale(),
+            positions == null ? null : positions(positions, dimension, padding),
+            types == null ? null : weights.embedding(types, parts.typeCount(), dimension),
+            norm == null ? null : weights.norm(norm, dimension, spec.norm()),
+            projection == null
+                ? null
+                : weights.linear(
+                    projection, Role.EMBEDDING, dimension, spec.sizes().hidden(), true, false),
+            parts.dropout()),
+        spec.scoreBias() instanceof ScoreBiasSpec.Relative);
+  }
+
+  private AbsolutePositions positions(PositionSpec positions, int dimension, long padding) {
+    if (positions instanceof PositionSpec.Learned learned) {
+      return AbsolutePositions.learned(
+          weights.embedding(learned.table(), learned.entries(), dimension),
+          learned.offset(),
+          learned.counting(),
+          padding);
+    }
+    return AbsolutePositions.sinusoidal(spec.prefix() + "embed_positions", positions.limit());
+  }
+
+  private ScoreBias scoreBias(ScoreBiasSpec bias) {
+    ScoreBiasSpec.Relative relative = (ScoreBiasSpec.Relative) bias;
+    return new RelativePositions(
+        weights.embedding(relative.table(), relative.buckets(), spec.sizes().heads()),
+        relative.farthest(),
+        relative.bothWays());
+  }
+
+  private List<TransformerLayer> layers() {
+    Map<String, TransformerLayer> byName = new HashMap<>();
+    List<TransformerLayer> layers = new ArrayList<>();
+    for (int i = 0; i < spec.sizes().layers(); i++) {
+      LayerSpec layer = spec.layer().apply(i);
+      int index = i;
+      layers.add(
+          byName.computeIfAbsent(
+              layer.name(), name -> new LayerBuilder(spec, layer, index, weights, this::rotary).build()));
+    }
+    return layers;
+  }
+
+  /** Attentions of equal rotary positions share their tables. */
+  private RotaryEmbedding rotary(RopeSpec rope) {
+    return rotaries.computeIfAbsent(rope, RotaryEmbedding::new);
+  }
+}

@@ -1,0 +1,33 @@
+package io.github.peft4j.transformer.family;
+
+import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
+
+/** Vectors that are added to those of tokens, by position. */
+public sealed interface PositionSpec {
+
+  /** The number of positions that a text may have. */
+  long limit();
+
+  /**
+   * A learned table.
+   *
+   * @param table full name
+   * @param entries number of vectors
+   * @param offset index of the first token's vector
+   * @param counting which tokens count
+   */
+  record Learned(String table, int entries, int offset, Counting counting)
+      implements PositionSpec {
+    @Override
+    public long limit() {
+      return entries - offset;
+    }
+  }
+
+  /**
+   * Sines in the first half of the dimensions, cosines in the second (Marian; Vaswani et al. 2017).
+   *
+   * @param limit number of positions
+   */
+  record Sinusoidal(long limit) implements PositionSpec {}
+}

@@ -1,0 +1,16 @@
+package io.github.peft4j.transformer.family;
+
+/** What is added to the attention scores of all layers of a stack, by positions. */
+public sealed interface ScoreBiasSpec {
+
+  /**
+   * T5's relative positions.
+   *
+   * @param table full name
+   * @param buckets its length
+   * @param farthest the distance from which all share a bucket
+   * @param bothWays whether keys after the query have buckets of their own
+   */
+  record Relative(String table, int buckets, int farthest, boolean bothWays)
+      implements ScoreBiasSpec {}
+}

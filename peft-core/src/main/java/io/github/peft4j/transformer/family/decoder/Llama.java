@@ -1,0 +1,68 @@
+package io.github.peft4j.transformer.family.decoder;
+
+import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.AttentionSpec;
+import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.FeedForwardSpec;
+import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
+import io.github.peft4j.transformer.family.HeadSpec;
+import io.github.peft4j.transformer.family.HeadSpec.Pooling;
+import io.github.peft4j.transformer.family.Heads;
+import io.github.peft4j.transformer.family.LayerSpec;
+import io.github.peft4j.transformer.family.NormSpec;
+import io.github.peft4j.transformer.family.Sizes;
+import io.github.peft4j.transformer.family.StackSpec;
+import io.github.peft4j.transformer.rope.RopeSpec;
+import java.util.List;
+
+/** Llama 1 to 3.3 and models with the same layout (Touvron et al. 2023, arXiv:2302.13971). */
+public final class Llama {
+
+  /** The family. */
+  public static final Family FAMILY =
+      Family.of("llama", Llama::heads, Llama::stack).ignores("pretraining_tp");
+
+  private Llama() {}
+
+  static StackSpec stack(ModelConfig config, String body) {
+    Sizes sizes = Sizes.of(config);
+    AttentionSpec attention =
+        AttentionSpec.of(
+                "self_attn",
+                List.of("q_proj", "k_proj", "v_proj"),
+                "self_attn.o_proj",
+                BranchSpec.before("input_layernorm"))
+            .biases(config.flag("attention_bias", false))
+            .rope(RopeSpec.of(config, sizes.head()))
+            .dropout(config.dropout("attention_dropout"));
+    FeedForwardSpec feedForward =
+        FeedForwardSpec.of(
+                new Network.Gated("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
+                config.size("intermediate_size"),
+                Activation.of(config, "hidden_act", "silu"),
+                BranchSpec.before("post_attention_layernorm"))
+            .bias(config.flag("mlp_bias", false));
+    return StackSpec.of(
+            body,
+            sizes,
+            EmbeddingSpec.of(body + ".embed_tokens", sizes.hidden()),
+            i -> LayerSpec.of("layers." + i, attention, feedForward),
+            NormSpec.rms(config.positive("rms_norm_eps", 1e-6)),
+            "norm")
+        .limit(config.size("max_position_embeddings"));
+  }
+
+  static Heads heads(ModelConfig config) {
+    return Heads.of(
+        "Llama",
+        "model",
+        HeadSpec.languageModel(Task.Type.CAUSAL_LM, "lm_head"),
+        HeadSpec.sequenceClassifier(Pooling.LAST, "score", false),
+        HeadSpec.tokenClassifier(
+            "score", Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout")));
+  }
+}

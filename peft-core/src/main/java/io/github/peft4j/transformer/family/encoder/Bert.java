@@ -1,0 +1,89 @@
+package io.github.peft4j.transformer.family.encoder;
+
+import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
+import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.family.AttentionSpec;
+import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.FeedForwardSpec;
+import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
+import io.github.peft4j.transformer.family.HeadSpec;
+import io.github.peft4j.transformer.family.HeadSpec.Pooling;
+import io.github.peft4j.transformer.family.HeadSpec.Step;
+import io.github.peft4j.transformer.family.Heads;
+import io.github.peft4j.transformer.family.LayerSpec;
+import io.github.peft4j.transformer.family.NormSpec;
+import io.github.peft4j.transformer.family.PositionSpec;
+import io.github.peft4j.transformer.family.Sizes;
+import io.github.peft4j.transformer.family.StackSpec;
+import java.util.List;
+
+/** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
+public final class Bert {
+
+  private static final String ABSOLUTE = "absolute";
+
+  /** The family. */
+  public static final Family FAMILY = Family.of("bert", Bert::heads, Bert::stack);
+
+  private Bert() {}
+
+  static StackSpec stack(ModelConfig config, String body) {
+    config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
+    config.require(
+        "position_embedding_type", config.text("position_embedding_type", ABSOLUTE), ABSOLUTE);
+    Sizes sizes = Sizes.of(config);
+    double dropout = config.dropout("hidden_dropout_prob");
+    AttentionSpec attention =
+        AttentionSpec.of(
+                "attention.self",
+                List.of("query", "key", "value"),
+                "attention.output.dense",
+                BranchSpec.out("attention.output.LayerNorm"))
+            .dropout(config.dropout("attention_probs_dropout_prob"));
+    FeedForwardSpec feedForward =
+        FeedForwardSpec.of(
+            new Network.Plain("intermediate.dense", "output.dense"),
+            config.size("intermediate_size"),
+            Activation.of(config, "hidden_act", "gelu"),
+            BranchSpec.out("output.LayerNorm"));
+    String embeddings = body + ".embeddings.";
+    EmbeddingSpec embedding =
+        EmbeddingSpec.of(embeddings + "word_embeddings", sizes.hidden())
+            .types(embeddings + "token_type_embeddings")
+            .typeCount(config.size("type_vocab_size"))
+            .positions(
+                new PositionSpec.Learned(
+                    embeddings + "position_embeddings",
+                    config.size("max_position_embeddings"),
+                    0,
+                    Counting.ALL))
+            .norm(embeddings + "LayerNorm")
+            .dropout(dropout);
+    return StackSpec.of(
+            body,
+            sizes,
+            embedding,
+            i -> LayerSpec.of("encoder.layer." + i, attention, feedForward).dropout(dropout),
+            NormSpec.layer(config.positive("layer_norm_eps", 1e-12)),
+            null)
+        .causal(config.flag("is_decoder", false));
+  }
+
+  private static Heads heads(ModelConfig config) {
+    double dropout = Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout_prob");
+    return Heads.of(
+        "Bert",
+        "bert",
+        HeadSpec.sequenceClassifier(
+            Pooling.FIRST,
+            "classifier",
+            true,
+            new Step.Dense("bert.pooler.dense"),
+            new Step.Activate(Activation.TANH),
+            new Step.Dropout(dropout)),
+        HeadSpec.tokenClassifier("classifier", dropout));
+  }
+}
