@@ -19,24 +19,34 @@ public final class CausalLmHead extends Head {
               return torch.mul(x, {scale})
           """);
 
+  private static final Kernel CAP =
+      Kernel.of(
+          """
+          def cap(x: Tensor) -> Tensor:
+              return torch.mul(torch.tanh(torch.div(x, {cap})), {cap})
+          """);
+
   private final Linear output;
   private final HiddenSite last;
   private final int ahead;
   private final @Nullable Kernel scale;
+  private final @Nullable Kernel cap;
 
   /**
    * Creates a head.
    *
    * @param ahead 1 if labels are the input ids, 0 if they are the decoder's targets
    * @param scale factor of the hidden states
+   * @param cap logits z become cap · tanh(z / cap); null for no cap
    */
-  public CausalLmHead(Linear output, int ahead, double scale) {
+  public CausalLmHead(Linear output, int ahead, double scale, @Nullable Double cap) {
     super("");
     this.output = part(output);
     String name = output.name() + ".input";
     this.last = publish(new HiddenSite(name, HiddenSite.Kind.LAST, "", output.site().inFeatures()));
     this.ahead = ahead;
     this.scale = scale == 1 ? null : SCALE.with("scale", scale);
+    this.cap = cap == null ? null : CAP.with("cap", cap);
   }
 
   @Override
@@ -46,7 +56,8 @@ public final class CausalLmHead extends Head {
 
   @Override
   protected NDArray project(NDArray features, ForwardContext context) {
-    return output.forward(last.forward(features, context), context);
+    NDArray logits = output.forward(last.forward(features, context), context);
+    return cap == null ? logits : cap.call(logits);
   }
 
   @Override

@@ -5,6 +5,17 @@ import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.decoder.Gpt2;
 import io.github.peft4j.transformer.family.decoder.Llama;
+import io.github.peft4j.transformer.family.decoder.Gemma;
+import io.github.peft4j.transformer.family.decoder.Gemma2;
+import io.github.peft4j.transformer.family.decoder.Gemma3;
+import io.github.peft4j.transformer.family.decoder.Granite;
+import io.github.peft4j.transformer.family.decoder.Mistral;
+import io.github.peft4j.transformer.family.decoder.Olmo2;
+import io.github.peft4j.transformer.family.decoder.Phi3;
+import io.github.peft4j.transformer.family.decoder.Qwen2;
+import io.github.peft4j.transformer.family.decoder.Qwen3;
+import io.github.peft4j.transformer.family.decoder.SmolLm3;
+import io.github.peft4j.transformer.family.decoder.Starcoder2;
 import io.github.peft4j.transformer.family.encoder.Bert;
 import io.github.peft4j.transformer.family.encoderdecoder.T5;
 import java.util.List;
@@ -19,6 +30,17 @@ final class Families {
           // decoders
           Llama.FAMILY,
           Gpt2.FAMILY,
+          Gemma.FAMILY,
+          Gemma2.FAMILY,
+          Gemma3.FAMILY,
+          Granite.FAMILY,
+          Mistral.FAMILY,
+          Olmo2.FAMILY,
+          Phi3.FAMILY,
+          Qwen2.FAMILY,
+          Qwen3.FAMILY,
+          SmolLm3.FAMILY,
+          Starcoder2.FAMILY,
           // encoders
           Bert.FAMILY,
           // encoder-decoders

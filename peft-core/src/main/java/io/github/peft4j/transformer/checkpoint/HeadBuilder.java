@@ -60,8 +60,10 @@ final class HeadBuilder {
       features = (x, pass) -> next.apply(before.apply(x, pass), pass);
     }
     return switch (task.type()) {
-      case CAUSAL_LM -> new CausalLmHead(vocabulary(body), 1, spec.output().scale());
-      case SEQ_2_SEQ_LM -> new CausalLmHead(vocabulary(body), 0, spec.output().scale());
+      case CAUSAL_LM -> new CausalLmHead(
+              vocabulary(body), 1, spec.output().scale(), spec.output().cap());
+      case SEQ_2_SEQ_LM -> new CausalLmHead(
+              vocabulary(body), 0, spec.output().scale(), spec.output().cap());
       case SEQ_CLS, TOKEN_CLS ->
           new ClassificationHead(
               parts,

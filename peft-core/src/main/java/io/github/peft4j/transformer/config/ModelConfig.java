@@ -9,6 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,14 +21,33 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ModelConfig {
 
+  private static final Set<String> OFF = Set.of("false", "0", "0.0", "\"\"");
+
   private final JsonObject json;
   private final String source;
   private final @Nullable ModelConfig generation;
 
-  private ModelConfig(JsonObject json, String source, @Nullable ModelConfig generation) {
+  /** The names of the fields that were asked for. */
+  private final Set<String> read;
+
+  /** The objects in this one that were read as configs of their own, by name. */
+  private final Map<String, ModelConfig> entered;
+
+  private ModelConfig(
+      JsonObject json,
+      String source,
+      @Nullable ModelConfig generation,
+      Set<String> read,
+      Map<String, ModelConfig> entered) {
     this.json = json;
     this.source = source;
     this.generation = generation;
+    this.read = read;
+    this.entered = entered;
+  }
+
+  private ModelConfig(JsonObject json, String source, @Nullable ModelConfig generation) {
+    this(json, source, generation, ConcurrentHashMap.newKeySet(), new ConcurrentHashMap<>());
   }
 
   private ModelConfig(JsonObject json, String source) {
@@ -136,12 +159,60 @@ public final class ModelConfig {
   public ModelConfig with(String field, JsonElement value) {
     JsonObject copy = json.deepCopy();
     copy.add(field, value);
-    return new ModelConfig(copy, source, generation);
+    return new ModelConfig(copy, source, generation, read, entered);
   }
 
   /** Whether a field is present and not null. */
   public boolean has(String field) {
+    read.add(field);
     return json.has(field) && !json.get(field).isJsonNull();
+  }
+
+  /** Whether a field is present and null, which for some fields is not the default. */
+  public boolean isNull(String field) {
+    read.add(field);
+    return json.has(field) && json.get(field).isJsonNull();
+  }
+
+  /**
+   * The fields that nobody asked for, with their values. Those that are null, false, 0 or empty
+   * switch nothing on and are left out.
+   */
+  public Map<String, String> unread() {
+    Map<String, String> unread = new TreeMap<>();
+    for (String field : json.keySet()) {
+      if (!read.contains(field) && !isOff(json.get(field))) {
+        unread.put(field, json.get(field).toString());
+      }
+    }
+    entered.forEach(
+        (name, config) ->
+            config.unread().forEach((field, value) -> unread.put(name + "." + field, value)));
+    return unread;
+  }
+
+  private static boolean isOff(JsonElement value) {
+    return value.isJsonNull()
+        || (value.isJsonArray() && value.getAsJsonArray().isEmpty())
+        || (value.isJsonObject() && value.getAsJsonObject().isEmpty())
+        || OFF.contains(value.toString());
+  }
+
+  /**
+   * The object in a field, as a config of its own; an empty one if the field is missing.
+   *
+   * @throws IllegalArgumentException if the field has another value
+   */
+  public ModelConfig within(String field) {
+    if (!has(field)) {
+      return new ModelConfig(new JsonObject(), source + ": " + field);
+    }
+    JsonElement value = json.get(field);
+    if (!value.isJsonObject()) {
+      throw error(field, value, "an object, or null");
+    }
+    return entered.computeIfAbsent(
+        field, name -> new ModelConfig(value.getAsJsonObject(), source + ": " + name, generation));
   }
 
   /** A required whole number. */
@@ -266,15 +337,7 @@ public final class ModelConfig {
 
   /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if both are missing. */
   public ModelConfig ropeParameters() {
-    for (String field : new String[] {"rope_parameters", "rope_scaling"}) {
-      if (has(field)) {
-        if (!json.get(field).isJsonObject()) {
-          throw error(field, json.get(field), "an object, or null");
-        }
-        return new ModelConfig(json.getAsJsonObject(field), source + ": " + field);
-      }
-    }
-    return new ModelConfig(new JsonObject(), source);
+    return within(has("rope_parameters") ? "rope_parameters" : "rope_scaling");
   }
 
   /** The name of this config in errors: the file that it was read from. */

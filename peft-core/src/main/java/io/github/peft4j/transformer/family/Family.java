@@ -51,16 +51,25 @@ public final class Family {
     return new Family(modelType, heads, List.of(encoder, decoder), Set.of());
   }
 
-  /** A family whose stacks differ from those of this one by a change. */
+  /**
+   * A family whose stacks differ from those of this one by a change.
+   *
+   * @param className the prefix of its class names in transformers
+   */
   public Family like(
-      String modelType,
-      Function<ModelConfig, Heads> heads,
-      BiFunction<StackSpec, ModelConfig, StackSpec> change) {
+      String modelType, String className, BiFunction<StackSpec, ModelConfig, StackSpec> change) {
     List<Layout> changed = new ArrayList<>();
     for (Layout layout : stacks) {
       changed.add((config, body) -> change.apply(layout.describe(config, body), config));
     }
-    return new Family(modelType, heads, changed, ignored);
+    return new Family(
+        modelType, config -> heads.apply(config).className(className), changed, ignored);
+  }
+
+  /** A copy with other heads. */
+  public Family withHeads(BiFunction<Heads, ModelConfig, Heads> change) {
+    return new Family(
+        modelType, config -> change.apply(heads.apply(config), config), stacks, ignored);
   }
 
   /** The same family under another {@code model_type} and class name. */

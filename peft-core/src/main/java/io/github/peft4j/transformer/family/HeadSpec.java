@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.family;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.Task;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A task head as data: pooling, steps, and an output map. All names are full names.
@@ -40,14 +41,15 @@ public record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step
    *
    * @param bias whether a new classifier has a bias; that of a vocabulary is in the checkpoint
    * @param scale factor of its input
+   * @param cap its outputs z become cap · tanh(z / cap); null for no cap
    */
-  public record Output(String name, boolean bias, double scale) {}
+  public record Output(String name, boolean bias, double scale, @Nullable Double cap) {}
 
   /** A language model's head, whose output map may be tied to the token table. */
   public static HeadSpec languageModel(Task.Type task, String output) {
     String suffix =
         task == Task.Type.SEQ_2_SEQ_LM ? "ForConditionalGeneration" : "ForCausalLM";
-    return new HeadSpec(task, suffix, Pooling.NONE, List.of(), new Output(output, false, 1));
+    return new HeadSpec(task, suffix, Pooling.NONE, List.of(), new Output(output, false, 1, null));
   }
 
   /** A classifier of texts. */
@@ -58,7 +60,7 @@ public record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step
         "ForSequenceClassification",
         pooling,
         List.of(steps),
-        new Output(classifier, bias, 1));
+        new Output(classifier, bias, 1, null));
   }
 
   /** A classifier of tokens, after dropout. */
@@ -68,7 +70,7 @@ public record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step
         "ForTokenClassification",
         Pooling.NONE,
         List.of(new Step.Dropout(dropout)),
-        new Output(classifier, true, 1));
+        new Output(classifier, true, 1, null));
   }
 
   /** This head in a class of another name. */
@@ -78,6 +80,12 @@ public record HeadSpec(Task.Type task, String suffix, Pooling pooling, List<Step
 
   /** This head, whose output map's input is multiplied by a factor. */
   public HeadSpec scaled(double scale) {
-    return new HeadSpec(task, suffix, pooling, steps, new Output(output.name, output.bias, scale));
+    return new HeadSpec(task, suffix, pooling, steps, new Output(output.name, output.bias, scale, output.cap));
+  }
+
+  /** This head, whose outputs z become cap · tanh(z / cap); null for no cap. */
+  public HeadSpec capped(@Nullable Double cap) {
+    Output capped = new Output(output.name, output.bias, output.scale, cap);
+    return new HeadSpec(task, suffix, pooling, steps, capped);
   }
 }

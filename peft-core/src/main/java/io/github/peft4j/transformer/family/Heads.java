@@ -6,6 +6,8 @@ import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The heads of a family, one for each task.
@@ -19,6 +21,20 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
 
   public static Heads of(String className, String body, HeadSpec... all) {
     return new Heads(className, body, List.of(all));
+  }
+
+  /** These heads, whose logits for a task are multiplied by a factor. */
+  public Heads scaled(Task.Type task, double factor) {
+    return changed(task, head -> head.scaled(factor));
+  }
+
+  /** These heads, whose logits z for a task become cap · tanh(z / cap); null for no cap. */
+  public Heads capped(Task.Type task, @Nullable Double cap) {
+    return changed(task, head -> head.capped(cap));
+  }
+
+  private Heads changed(Task.Type task, UnaryOperator<HeadSpec> change) {
+    return all(all.stream().map(h -> h.task() == task ? change.apply(h) : h).toList());
   }
 
   /** The tasks that have a head, the default task first. */

@@ -38,4 +38,9 @@ public record RopeSpec(double theta, int dimensions, int head, RopeScaling scali
     double theta = rope.positive("rope_theta", config.positive("rope_theta", THETA));
     return new RopeSpec(theta, dimensions, head, RopeScaling.of(config, rope, dimensions));
   }
+
+  /** A copy with another base. */
+  public RopeSpec theta(double theta) {
+    return new RopeSpec(theta, dimensions, head, scaling);
+  }
 }

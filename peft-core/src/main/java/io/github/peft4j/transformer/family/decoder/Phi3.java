@@ -1,0 +1,27 @@
+package io.github.peft4j.transformer.family.decoder;
+
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
+import io.github.peft4j.transformer.family.NormSpec;
+import io.github.peft4j.transformer.family.StackSpec;
+import java.util.List;
+
+/** Phi-3 and Phi-4: fused maps, LongRoPE, a window (Abdin et al. 2024, arXiv:2404.14219). */
+public final class Phi3 {
+
+  /** The family. */
+  public static final Family FAMILY = Llama.FAMILY.like("phi3", "Phi3", Phi3::change);
+
+  private Phi3() {}
+
+  private static StackSpec change(StackSpec stack, ModelConfig config) {
+    double dropout = config.dropout("resid_pdrop");
+    return Mistral.windowed(stack, config, null)
+        .embedding(stack.embedding().dropout(config.dropout("embd_pdrop")))
+        .norm(NormSpec.rms(config.positive("rms_norm_eps", 1e-5)))
+        .eachAttention((i, a) -> a.projections(List.of("qkv_proj")))
+        .eachFeedForward(f -> f.network(new Network.FusedGated("mlp.gate_up_proj", "mlp.down_proj")))
+        .eachLayer((i, layer) -> layer.dropout(dropout));
+  }
+}
