@@ -95,7 +95,9 @@ public final class Adapter {
     fields.put("peft_type", new JsonPrimitive(method.type()));
     fields.put("peft_version", new JsonPrimitive(PEFT_VERSION));
     fields.put("revision", JsonNull.INSTANCE);
-    fields.put("task_type", new JsonPrimitive(task.type().name()));
+    fields.put(
+        "task_type",
+        task.type().peftName().<JsonElement>map(JsonPrimitive::new).orElse(JsonNull.INSTANCE));
     return fields;
   }
 

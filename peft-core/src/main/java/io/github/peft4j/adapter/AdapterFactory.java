@@ -11,7 +11,6 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.method.PeftMethods;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.NearNames;
@@ -20,6 +19,7 @@ import io.github.peft4j.tuner.injection.WeightTying;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Site;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -186,13 +186,25 @@ public record AdapterFactory(
    * hold it.
    */
   public @Nullable List<String> withClassifiers(@Nullable List<String> modules) {
-    Task.Type type = base.task().type();
-    if (type != Task.Type.SEQ_CLS && type != Task.Type.TOKEN_CLS) {
+    List<String> classifiers = classifiers();
+    if (classifiers.isEmpty()) {
       return modules;
     }
     Set<String> all = new LinkedHashSet<>(modules == null ? List.of() : modules);
-    all.addAll(CLASSIFIERS);
+    all.addAll(classifiers);
     return List.copyOf(all);
+  }
+
+  private List<String> classifiers() {
+    return switch (base.task().type()) {
+      case SEQ_CLS, TOKEN_CLS -> CLASSIFIERS;
+      case QUESTION_ANS ->
+          base.sites()
+              .filter(site -> site instanceof LinearSite map && map.role() == LinearSite.Role.HEAD)
+              .map(Site::name)
+              .toList();
+      case CAUSAL_LM, SEQ_2_SEQ_LM, MASKED_LM, FEATURE_EXTRACTION -> List.of();
+    };
   }
 
   private static void saveModules(Sites sites, @Nullable List<String> modules) {

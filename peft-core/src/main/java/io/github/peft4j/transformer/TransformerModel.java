@@ -388,9 +388,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return names.bodyPrefix();
   }
 
-  /** The number of elements of the frozen tensors; shared tensors count once. */
+  /** The number of elements of the frozen tensors without constants; shared tensors count once. */
   public long size() {
-    return parameters().mapToLong(parameter -> parameter.shape().size()).sum();
+    return parameters()
+        .filter(parameter -> !parameter.isBuffer())
+        .mapToLong(parameter -> parameter.shape().size()).sum();
   }
 
   /** The site with this class and name, or null. */

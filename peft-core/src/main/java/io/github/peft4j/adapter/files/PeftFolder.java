@@ -148,12 +148,12 @@ public final class PeftFolder implements AdapterFormat {
     return new AdapterFactory.Injection<>(method, config, fields, modules, shapes);
   }
 
-  /** Whether the task is classification. Without a task PEFT trains no classifier. */
+  /** Whether PEFT trains a head for the task. Without a task it trains none. */
   private static boolean classifies(@Nullable JsonElement taskType) {
     return taskType != null
         && taskType.isJsonPrimitive()
-        && Set.of(Task.Type.SEQ_CLS.name(), Task.Type.TOKEN_CLS.name())
-            .contains(taskType.getAsString());
+        && Stream.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS)
+            .anyMatch(type -> type.name().equals(taskType.getAsString()));
   }
 
   public static JsonObject readConfig(Path folder) {

@@ -75,7 +75,7 @@ public final class BatchFeed {
               example instanceof PromptExample
                   ? Encoder.sequenceToSequence(tokenizer, maxLength, maxLength)
                   : null;
-          case TOKEN_CLS -> null;
+          case TOKEN_CLS, QUESTION_ANS, MASKED_LM, FEATURE_EXTRACTION -> null;
         };
     if (encoder == null) {
       throw new IllegalArgumentException(
@@ -89,9 +89,12 @@ public final class BatchFeed {
                 case CAUSAL_LM ->
                     "prompts with answers, .prompt(column).answer(column), or plain texts";
                 case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
-                case TOKEN_CLS ->
-                    "a loop of your own over TransformerModel: FineTuner has no labels of tokens"
-                        + " yet";
+                case TOKEN_CLS, QUESTION_ANS, MASKED_LM ->
+                    "a loop of your own over Backpropagation: FineTuner reads no labels of tokens"
+                        + " and no spans yet";
+                case FEATURE_EXTRACTION ->
+                    "nothing, because a model without a head has no loss; load it for a task, such"
+                        + " as Task.classification";
               });
     }
     return (Encoder<Example>) encoder;
@@ -124,9 +127,18 @@ public final class BatchFeed {
   public static LossTargets targets(TransformerModel model, Batch batch) {
     return switch (model.task().type()) {
       case SEQ_CLS ->
-          new LossTargets.Classes(Arrays.stream(batch.labels()).mapToLong(row -> row[0]).toArray());
-      case TOKEN_CLS, SEQ_2_SEQ_LM -> new LossTargets.Tokens(batch.labels());
+          new LossTargets.Classes(column(batch.labels(), 0));
+      case TOKEN_CLS, SEQ_2_SEQ_LM, MASKED_LM -> new LossTargets.Tokens(batch.labels());
       case CAUSAL_LM -> new LossTargets.NextTokens(batch.labels());
+      case QUESTION_ANS ->
+          new LossTargets.Spans(
+              column(batch.labels(), 0), column(batch.labels(), 1), batch.inputIds()[0].length);
+      case FEATURE_EXTRACTION ->
+          throw new IllegalArgumentException("a model without a head has no labels");
     };
+  }
+
+  private static long[] column(long[][] rows, int index) {
+    return Arrays.stream(rows).mapToLong(row -> row[index]).toArray();
   }
 }

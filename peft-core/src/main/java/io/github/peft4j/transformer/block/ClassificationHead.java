@@ -5,37 +5,41 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
-import java.util.List;
 import java.util.function.BiFunction;
+import java.util.stream.LongStream;
 
-/** The head for sequence or token classification: features, and a linear map to the classes. */
+/**
+ * The head for sequence or token classification: pooling, steps, and a linear map to the classes.
+ */
 public final class ClassificationHead extends Head {
 
-  private final BiFunction<NDArray, Pass, NDArray> features;
+  private final BiFunction<NDArray, Pass, NDArray> pooling;
+  private final HeadSteps steps;
   private final Linear classifier;
   private final boolean perToken;
 
   /**
    * Creates a head.
    *
-   * @param parts the blocks that the features use
-   * @param features (B, T, D) → (B, D), or (B, T, D) for token classification
+   * @param pooling (B, T, D) → (B, D), or the identity for token classification
+   * @param steps between the pooled states and the classifier
    */
   public ClassificationHead(
-      List<Linear> parts,
-      BiFunction<NDArray, Pass, NDArray> features,
+      BiFunction<NDArray, Pass, NDArray> pooling,
+      HeadSteps steps,
       Linear classifier,
       boolean perToken) {
     super("");
-    parts.forEach(this::part);
-    this.features = features;
+    this.pooling = pooling;
+    this.steps = steps;
+    steps.parts().forEach(this::part);
     this.classifier = part(classifier);
     this.perToken = perToken;
   }
 
   @Override
   protected NDArray features(NDArray hidden, Pass pass) {
-    return features.apply(hidden, pass);
+    return steps.apply(pooling.apply(hidden, pass), pass);
   }
 
   @Override
@@ -54,10 +58,7 @@ public final class ClassificationHead extends Head {
       return LossTargets.targets(tokens.classes(), virtual, 0);
     }
     if (!perToken && labels instanceof LossTargets.Classes classes) {
-      long[] rows = new long[classes.classes().length];
-      for (int i = 0; i < rows.length; i++) {
-        rows[i] = i;
-      }
+      long[] rows = LongStream.range(0, classes.classes().length).toArray();
       return new LossTargets.Rows(rows, classes.classes());
     }
     throw new IllegalArgumentException(

@@ -68,8 +68,13 @@ public abstract class Head extends NamedBlock {
   /** The labels that count, with their rows of {@link #features}. */
   public abstract LossTargets.Rows targets(LossTargets labels, long virtual);
 
+  /** The number of choices of a label, given the features. */
+  protected long choices(NDArray features) {
+    return classes();
+  }
+
   /** Hidden states (B, T, D) to logits (B, V) or (B, T, V). */
-  public final NDArray logits(NDArray hidden, Pass pass) {
+  public NDArray logits(NDArray hidden, Pass pass) {
     return Scope.keeping(hidden, () -> project(features(hidden, pass), pass));
   }
 
@@ -90,7 +95,6 @@ public abstract class Head extends NamedBlock {
           "targets for " + labels.rows() + " rows, but the model computed " + batch);
     }
     LossTargets.Rows targets = targets(labels, pass.virtual());
-    checkRange(targets);
     if (targets.count() == 0) {
       throw new IllegalArgumentException(
           "no label of this batch counts: every one is " + LossTargets.IGNORED);
@@ -99,10 +103,11 @@ public abstract class Head extends NamedBlock {
       NDArray rows = manager.create(targets.rows());
       NDArray classes = manager.create(targets.classes());
       NDArray features = Autograd.record(train, () -> features(hidden, pass));
+      checkRange(targets, choices(features));
       long[] rowOf = targets.batchRows(rowsOf(features) / batch);
       NDArray selected = Autograd.record(train, () -> SELECT.call(features, rows));
       NDArray leaf = train ? Autograd.leaf(selected) : selected;
-      long slice = Math.max(1, SLICE_BYTES / (4 * classes()));
+      long slice = Math.max(1, SLICE_BYTES / (4 * choices(features)));
       NDArray total = manager.zeros(new Shape());
       for (long start = 0; start < targets.count(); start += slice) {
         long from = start;
@@ -153,16 +158,16 @@ public abstract class Head extends NamedBlock {
     }
   }
 
-  private void checkRange(LossTargets.Rows targets) {
+  private static void checkRange(LossTargets.Rows targets, long choices) {
     for (long label : targets.classes()) {
-      if (label < 0 || label >= classes()) {
+      if (label < 0 || label >= choices) {
         throw new IllegalArgumentException(
             "label "
                 + label
                 + " is out of range: the model has "
-                + classes()
+                + choices
                 + " classes, 0 to "
-                + (classes() - 1)
+                + (choices - 1)
                 + "; load the model with as many labels as the data has");
       }
     }

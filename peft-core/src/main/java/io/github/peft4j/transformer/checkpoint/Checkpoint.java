@@ -12,10 +12,13 @@ import io.github.peft4j.tuner.site.LinearSite.Role;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +37,8 @@ final class Checkpoint {
   private final TensorSource source;
   private final TensorLoader loader;
   private final String root;
-  private final boolean bare;
+  private final String storedRoot;
+  private final Map<String, String> older = new HashMap<>();
   private final Random random;
   private final double initializerRange;
   private final Set<String> used = new TreeSet<>();
@@ -45,8 +49,10 @@ final class Checkpoint {
    * Opens a checkpoint for a family.
    *
    * @param what the name of the model in errors
-   * @param root the family's prefix of the body's names, such as {@code "bert."}. A checkpoint of
-   *     the body alone may lack it
+   * @param root the prefix of the body's names in the model, such as {@code "bert."}; empty for
+   *     none
+   * @param usualRoot the prefix in most of the family's classes. A checkpoint may have the one or
+   *     the other, or lack it
    * @param seed of the initial tensors of a new head
    */
   Checkpoint(
@@ -54,19 +60,33 @@ final class Checkpoint {
       TensorSource source,
       TensorLoader loader,
       String root,
+      String usualRoot,
       double initializerRange,
       long seed) {
     this.what = what;
     this.source = source;
     this.loader = loader;
     this.root = root;
-    this.bare = source.names().stream().noneMatch(name -> name.startsWith(root));
+    this.storedRoot =
+        Stream.of(root, usualRoot)
+            .filter(prefix -> !prefix.isEmpty())
+            .filter(prefix -> source.names().stream().anyMatch(name -> name.startsWith(prefix)))
+            .findFirst()
+            .orElse("");
     this.random = new Random(seed);
     this.initializerRange = initializerRange;
   }
 
   private String stored(String name) {
-    return bare && name.startsWith(root) ? name.substring(root.length()) : name;
+    String known = older.getOrDefault(name, name);
+    return known.startsWith(root) ? storedRoot + known.substring(root.length()) : known;
+  }
+
+  /** Reads a module's tensors under the name that it has in this checkpoint. */
+  void renamed(String module, String stored) {
+    for (String tensor : List.of(".weight", ".bias")) {
+      older.put(module + tensor, stored + tensor);
+    }
   }
 
   boolean has(String name) {
@@ -134,6 +154,27 @@ final class Checkpoint {
         loader.create(weight, new Shape(out, in)),
         withBias ? loader.create(new float[(int) out], new Shape(out)) : null,
         false);
+  }
+
+  /** A tensor of a task head: that of the checkpoint, or else one filled with a value. */
+  NDArray headTensor(String name, float value, long... shape) {
+    if (has(name)) {
+      return tensor(name, shape);
+    }
+    initialised.add(name);
+    float[] values = new float[(int) new Shape(shape).size()];
+    Arrays.fill(values, value);
+    return loader.create(values, new Shape(shape));
+  }
+
+  /** A norm of a task head. If the checkpoint lacks it, it starts with weight 1 and bias 0. */
+  Norm headNorm(String name, long dimension, NormSpec spec) {
+    return new Norm(
+        name,
+        spec.kind(),
+        headTensor(name + ".weight", 1, dimension),
+        spec.bias() ? headTensor(name + ".bias", 0, dimension) : null,
+        spec.epsilon());
   }
 
   Norm norm(String name, long dimension, NormSpec spec) {

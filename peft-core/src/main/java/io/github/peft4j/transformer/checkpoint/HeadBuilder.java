@@ -1,13 +1,17 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.block.Body;
-import io.github.peft4j.transformer.block.CausalLmHead;
 import io.github.peft4j.transformer.block.ClassificationHead;
+import io.github.peft4j.transformer.block.FeatureHead;
 import io.github.peft4j.transformer.block.Head;
-import io.github.peft4j.transformer.block.LastToken;
+import io.github.peft4j.transformer.block.HeadSteps;
+import io.github.peft4j.transformer.block.LanguageModelHead;
 import io.github.peft4j.transformer.block.Linear;
+import io.github.peft4j.transformer.block.NamedBlock;
+import io.github.peft4j.transformer.block.Pooled;
+import io.github.peft4j.transformer.block.SpanHead;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.HeadSpec;
@@ -15,30 +19,28 @@ import io.github.peft4j.transformer.family.HeadSpec.Output;
 import io.github.peft4j.transformer.family.HeadSpec.Pooling;
 import io.github.peft4j.transformer.family.HeadSpec.Step;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 
 /** Builds a {@link Head} from its spec, a config and a checkpoint. */
 final class HeadBuilder {
-
-  private static final Kernel FIRST_TOKEN =
-      Kernel.of(
-          """
-          def first_token(x: Tensor) -> Tensor:                  # (B, T, D) → (B, D)
-              return torch.select(x, 1, 0)
-          """);
 
   private static final String PADDING = "pad_token_id";
 
   private final HeadSpec spec;
   private final ModelConfig config;
   private final Checkpoint weights;
-  private final int hidden;
 
-  /** The linear maps of the steps. */
-  private final List<Linear> parts = new ArrayList<>();
+  /** The size of the states after the steps so far. */
+  private int size;
+
+  private final List<NamedBlock> parts = new ArrayList<>();
 
   /**
    * Creates a builder.
@@ -49,61 +51,116 @@ final class HeadBuilder {
     this.spec = spec;
     this.config = config;
     this.weights = weights;
-    this.hidden = hidden;
+    this.size = hidden;
   }
 
   Head build(Task task, Body body) {
-    BiFunction<NDArray, Pass, NDArray> features = pooling(spec.pooling());
-    for (Step step : spec.steps()) {
-      BiFunction<NDArray, Pass, NDArray> before = features;
-      BiFunction<NDArray, Pass, NDArray> next = step(step);
-      features = (x, pass) -> next.apply(before.apply(x, pass), pass);
-    }
+    int hidden = size;
+    HeadSteps steps = steps();
     return switch (task.type()) {
-      case CAUSAL_LM -> new CausalLmHead(
-              vocabulary(body), 1, spec.output().scale(), spec.output().cap());
-      case SEQ_2_SEQ_LM -> new CausalLmHead(
-              vocabulary(body), 0, spec.output().scale(), spec.output().cap());
-      case SEQ_CLS, TOKEN_CLS ->
+      case CAUSAL_LM -> languageModel(steps, body, true);
+      case SEQ_2_SEQ_LM, MASKED_LM -> languageModel(steps, body, false);
+      case SEQ_CLS ->
           new ClassificationHead(
-              parts,
-              features,
-              classifier(task.labels().size()),
-              task.type() == Task.Type.TOKEN_CLS);
+              pooling(spec.pooling()), steps, classifier(task.labels().size()), false);
+      case TOKEN_CLS ->
+          new ClassificationHead(
+              pooling(spec.pooling()), steps, classifier(task.labels().size()), true);
+      case QUESTION_ANS -> new SpanHead(steps, classifier(2));
+      case FEATURE_EXTRACTION -> new FeatureHead(steps, hidden);
     };
   }
 
-  private Linear vocabulary(Body body) {
-    String name = spec.output().name();
+  private LanguageModelHead languageModel(HeadSteps steps, Body body, boolean ahead) {
+    Output output = output();
+    return new LanguageModelHead(
+        steps, vocabulary(output, body), bias(output), output.logits(), ahead);
+  }
+
+  private Output output() {
+    return Objects.requireNonNull(spec.output(), "only a body has no output map");
+  }
+
+  private Linear vocabulary(Output output, Body body) {
+    String name = output.name();
+    String older = output.older();
+    if (older != null && weights.has(older + ".weight")) {
+      weights.renamed(name, older);
+    }
     return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
         ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())
-        : weights.linear(
-            name, Role.HEAD, hidden, config.size("vocab_size"), spec.output().bias(), false);
+        : weights.linear(name, Role.HEAD, size, vocabulary(), output.biased(), false);
+  }
+
+  private int vocabulary() {
+    return config.size("vocab_size");
+  }
+
+  private @Nullable ParameterSite bias(Output output) {
+    String bias = output.bias();
+    if (bias == null) {
+      return null;
+    }
+    return output.isBuffer()
+        ? ParameterSite.buffer(bias, weights.headTensor(bias, 0, 1, vocabulary()))
+        : new ParameterSite(bias, weights.headTensor(bias, 0, vocabulary()));
   }
 
   private Linear classifier(int classes) {
-    Output output = spec.output();
-    return weights.head(output.name(), Role.HEAD, hidden, classes, output.bias());
+    Output output = output();
+    return weights.head(output.name(), Role.HEAD, size, classes, output.biased());
   }
 
-  private BiFunction<NDArray, Pass, NDArray> step(Step step) {
+  private HeadSteps steps() {
+    BiFunction<NDArray, ForwardContext, NDArray> all = HeadSteps.NONE.function();
+    for (Step step : spec.steps()) {
+      BiFunction<NDArray, ForwardContext, NDArray> before = all;
+      BiFunction<NDArray, ForwardContext, NDArray> next = step(step);
+      all = (x, context) -> next.apply(before.apply(x, context), context);
+    }
+    return new HeadSteps(List.copyOf(parts), all);
+  }
+
+  private BiFunction<NDArray, ForwardContext, NDArray> step(Step step) {
     if (step instanceof Step.Dropout dropout) {
-      return (x, pass) -> pass.drop(x, dropout.probability());
+      return (x, context) -> Pass.of(context).drop(x, dropout.probability());
     }
     if (step instanceof Step.Activate activate) {
-      return (x, pass) -> activate.function().apply(x);
+      return (x, context) -> activate.function().apply(x);
+    }
+    if (step instanceof Step.Norm norm) {
+      return part(weights.headNorm(norm.name(), size, norm.spec()))::forward;
     }
     Step.Dense dense = (Step.Dense) step;
-    Linear map = weights.head(dense.name(), Role.POOLER, hidden, hidden, true);
-    parts.add(map);
-    return map::forward;
+    boolean superfluous = spec.output() == null && !weights.has(dense.name() + ".weight");
+    return superfluous ? HeadSteps.NONE.function() : part(dense(dense))::forward;
+  }
+
+  private Linear dense(Step.Dense dense) {
+    int in = size;
+    size = dense.size() == null ? in : dense.size();
+    Role role = isPooler(dense) ? Role.POOLER : Role.HEAD_TRANSFORM;
+    return weights.head(dense.name(), role, in, size, dense.bias());
+  }
+
+  private boolean isPooler(Step.Dense dense) {
+    int next = spec.steps().indexOf(dense) + 1;
+    return next < spec.steps().size()
+        && spec.steps().get(next) instanceof Step.Activate activate
+        && activate.function() == Activation.TANH;
+  }
+
+  private <B extends NamedBlock> B part(B block) {
+    parts.add(block);
+    return block;
   }
 
   private BiFunction<NDArray, Pass, NDArray> pooling(Pooling pooling) {
     return switch (pooling) {
       case NONE -> (x, pass) -> x;
-      case FIRST -> (x, pass) -> FIRST_TOKEN.call(x);
+      case FIRST -> (x, pass) -> Pooled.first(x);
       case LAST -> lastToken();
+      case MEAN -> (x, pass) -> Pooled.mean(x, pass.mask());
     };
   }
 
@@ -116,9 +173,9 @@ final class HeadBuilder {
    */
   private BiFunction<NDArray, Pass, NDArray> lastToken() {
     if (!config.has(PADDING)) {
-      return (x, pass) -> LastToken.real(x, pass.mask());
+      return (x, pass) -> Pooled.last(x, pass.mask());
     }
     long padding = config.integer(PADDING);
-    return (x, pass) -> LastToken.but(padding, x, pass.ids());
+    return (x, pass) -> Pooled.lastBut(padding, x, pass.ids());
   }
 }

@@ -75,6 +75,7 @@ public final class Models {
               source,
               loader,
               root,
+              heads.root(),
               config.number("initializer_range", 0.02),
               seed);
       List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));

@@ -2,10 +2,11 @@ package io.github.peft4j.transformer.config;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The task of a model, which determines its head. Types have the names of Hugging Face PEFT's task
- * types.
+ * types, except for {@link Type#MASKED_LM}, which PEFT does not have.
  *
  * @param type the kind of task
  * @param labels names of the classes by id; empty for language models
@@ -24,7 +25,23 @@ public record Task(Type type, List<String> labels) {
     /** Token classification: one class for each token. */
     TOKEN_CLS,
     /** Text to text, by an encoder-decoder. */
-    SEQ_2_SEQ_LM;
+    SEQ_2_SEQ_LM,
+    /** Masked language modelling: the tokens that are masked in a text. */
+    MASKED_LM,
+    /** Extractive question answering: the first and the last token of the answer in a text. */
+    QUESTION_ANS,
+    /** No task: the states of the last layer, out of which embeddings are made. */
+    FEATURE_EXTRACTION;
+
+    /** Whether the model has a classifier whose classes have labels. */
+    public boolean hasLabels() {
+      return this == SEQ_CLS || this == TOKEN_CLS;
+    }
+
+    /** PEFT's name of the task in adapter_config.json; empty if PEFT has none. */
+    public Optional<String> peftName() {
+      return this == MASKED_LM ? Optional.empty() : Optional.of(name());
+    }
 
     /** Whether a model for this task generates text. */
     public boolean writes() {
@@ -40,8 +57,7 @@ public record Task(Type type, List<String> labels) {
   /** Checks the values and copies the labels. */
   public Task {
     labels = List.copyOf(labels);
-    boolean classifies = type == Type.SEQ_CLS || type == Type.TOKEN_CLS;
-    if (classifies && labels.isEmpty()) {
+    if (type.hasLabels() && labels.isEmpty()) {
       throw new IllegalArgumentException(type + " needs at least one label");
     }
     if (type == Type.SEQ_CLS && labels.size() == 1) {
@@ -61,6 +77,21 @@ public record Task(Type type, List<String> labels) {
   /** Text to text, by an encoder-decoder. */
   public static Task sequenceToSequence() {
     return new Task(Type.SEQ_2_SEQ_LM, List.of());
+  }
+
+  /** Masked language modelling: the tokens that are masked in a text. */
+  public static Task maskedLm() {
+    return new Task(Type.MASKED_LM, List.of());
+  }
+
+  /** Extractive question answering: the first and the last token of the answer in a text. */
+  public static Task questionAnswering() {
+    return new Task(Type.QUESTION_ANS, List.of());
+  }
+
+  /** No task: the states of the last layer, out of which embeddings are made. */
+  public static Task featureExtraction() {
+    return new Task(Type.FEATURE_EXTRACTION, List.of());
   }
 
   /**
@@ -103,7 +134,7 @@ public record Task(Type type, List<String> labels) {
    */
   public static Task of(ModelConfig config, Type type) {
     List<String> labels =
-        type == Type.SEQ_CLS || type == Type.TOKEN_CLS ? config.labels() : Collections.emptyList();
+        type.hasLabels() ? config.labels() : Collections.emptyList();
     if (type == Type.SEQ_CLS) {
       requireClasses(config, labels);
     }

@@ -54,22 +54,17 @@ public final class Family {
   /**
    * A family whose stacks differ from those of this one by a change.
    *
-   * @param className the prefix of its class names in transformers
+   * @param heads its task heads
    */
   public Family like(
-      String modelType, String className, BiFunction<StackSpec, ModelConfig, StackSpec> change) {
+      String modelType,
+      Function<ModelConfig, Heads> heads,
+      BiFunction<StackSpec, ModelConfig, StackSpec> change) {
     List<Layout> changed = new ArrayList<>();
     for (Layout layout : stacks) {
       changed.add((config, body) -> change.apply(layout.describe(config, body), config));
     }
-    return new Family(
-        modelType, config -> heads.apply(config).className(className), changed, ignored);
-  }
-
-  /** A copy with other heads. */
-  public Family withHeads(BiFunction<Heads, ModelConfig, Heads> change) {
-    return new Family(
-        modelType, config -> change.apply(heads.apply(config), config), stacks, ignored);
+    return new Family(modelType, heads, changed, ignored);
   }
 
   /** The same family under another {@code model_type} and class name. */

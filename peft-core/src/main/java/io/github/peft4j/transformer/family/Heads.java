@@ -6,8 +6,7 @@ import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.withers.Withers;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Predicate;
 
 /**
  * The heads of a family, one for each task.
@@ -23,18 +22,10 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
     return new Heads(className, body, List.of(all));
   }
 
-  /** These heads, whose logits for a task are multiplied by a factor. */
-  public Heads scaled(Task.Type task, double factor) {
-    return changed(task, head -> head.scaled(factor));
-  }
-
-  /** These heads, whose logits z for a task become cap · tanh(z / cap); null for no cap. */
-  public Heads capped(Task.Type task, @Nullable Double cap) {
-    return changed(task, head -> head.capped(cap));
-  }
-
-  private Heads changed(Task.Type task, UnaryOperator<HeadSpec> change) {
-    return all(all.stream().map(h -> h.task() == task ? change.apply(h) : h).toList());
+  /** These heads without those of other tasks. */
+  public Heads only(Predicate<Task.Type> tasks) {
+    return new Heads(
+        className, body, all.stream().filter(head -> tasks.test(head.task())).toList());
   }
 
   /** The tasks that have a head, the default task first. */
@@ -42,7 +33,7 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
     return all.stream().map(HeadSpec::task).toList();
   }
 
-  /** The task of a model whose config names no class, or a body without a head. */
+  /** The task of a model whose config names no class. */
   public Task.Type usual() {
     return all.get(0).task();
   }
@@ -70,20 +61,28 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
                         + tasks()));
   }
 
+  /** The prefix of the body's names in most classes, with its dot. */
+  public String root() {
+    return dotted(body);
+  }
+
   /** The prefix of the body's names in the class with the head of a task, with its dot. */
   public String root(Task.Type task) {
-    String prefix = body(task);
+    return dotted(body(task));
+  }
+
+  private static String dotted(String prefix) {
     return prefix.isEmpty() ? "" : prefix + ".";
   }
 
   /** The prefix of the body's names in the class with the head of a task; empty for none. */
   public String body(Task.Type task) {
-    return body;
+    return of(task).map(HeadSpec::body).orElse(body);
   }
 
   /** The name of the class in transformers with the head of a task. */
   public String architecture(Task.Type task) {
-    return of(task).map(this::architecture).orElse(className + "Model");
+    return of(task).map(this::architecture).orElse(className);
   }
 
   private String architecture(HeadSpec head) {
@@ -91,8 +90,8 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
   }
 
   /**
-   * The task of the class that {@code architectures} names. Without a class, or for a body without
-   * a head, it is the default task.
+   * The task of the class that {@code architectures} names. Without a class it is the default
+   * task.
    *
    * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
    *     silently
@@ -106,9 +105,6 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
   }
 
   private Task.Type type(String named, ModelConfig config) {
-    if (named.equals(className + "Model")) {
-      return usual();
-    }
     for (HeadSpec head : all) {
       if (named.equalsIgnoreCase(architecture(head))) { // formerly LLaMAForCausalLM
         return head.task();

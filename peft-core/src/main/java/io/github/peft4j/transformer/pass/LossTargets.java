@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.pass;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** The targets of a model's outputs in the loss. */
 public sealed interface LossTargets {
@@ -29,9 +30,7 @@ public sealed interface LossTargets {
 
     @Override
     public LossTargets repeat(int n) {
-      long[] all = new long[n * classes.length];
-      Arrays.setAll(all, i -> classes[i % classes.length]);
-      return new Classes(all);
+      return new Classes(repeated(classes, n));
     }
   }
 
@@ -69,6 +68,57 @@ public sealed interface LossTargets {
     }
   }
 
+  /**
+   * A span for each row of the batch.
+   *
+   * @param starts [B], the position of the span's first token, from 0 to width. As in transformers,
+   *     a position of width does not count
+   * @param ends [B], the position of the span's last token, likewise
+   * @param width T, the number of positions
+   */
+  record Spans(long[] starts, long[] ends, long width) implements LossTargets {
+
+    /** Clamps positions to 0 and width, as transformers does. */
+    public Spans {
+      if (starts.length != ends.length) {
+        throw new IllegalArgumentException(
+            starts.length + " starts and " + ends.length + " ends; expected one of each per row");
+      }
+      starts = clamped(starts, width);
+      ends = clamped(ends, width);
+    }
+
+    private static long[] clamped(long[] positions, long width) {
+      return Arrays.stream(positions).map(p -> Math.max(0, Math.min(p, width))).toArray();
+    }
+
+    @Override
+    public int rows() {
+      return starts.length;
+    }
+
+    @Override
+    public LossTargets repeat(int n) {
+      return new Spans(repeated(starts, n), repeated(ends, n), width);
+    }
+
+    /** Row 2b has the start of row b of the batch, row 2b + 1 its end. */
+    public Rows rowsAndPositions() {
+      long[][] found =
+          IntStream.range(0, 2 * starts.length)
+              .mapToObj(i -> new long[] {i, i % 2 == 0 ? starts[i / 2] : ends[i / 2]})
+              .filter(f -> f[1] < width)
+              .toArray(long[][]::new);
+      return Rows.of(List.of(found));
+    }
+  }
+
+  private static long[] repeated(long[] rows, int n) {
+    long[] all = new long[n * rows.length];
+    Arrays.setAll(all, i -> rows[i % rows.length]);
+    return all;
+  }
+
   private static long[][] repeated(long[][] rows, int n) {
     long[][] all = new long[n * rows.length][];
     Arrays.setAll(all, i -> rows[i % rows.length]);
@@ -82,6 +132,12 @@ public sealed interface LossTargets {
    * @param classes the label of each row
    */
   record Rows(long[] rows, long[] classes) {
+    private static Rows of(List<long[]> rowsAndClasses) {
+      return new Rows(
+          rowsAndClasses.stream().mapToLong(f -> f[0]).toArray(),
+          rowsAndClasses.stream().mapToLong(f -> f[1]).toArray());
+    }
+
     public long count() {
       return rows.length;
     }
@@ -114,8 +170,6 @@ public sealed interface LossTargets {
         }
       }
     }
-    return new Rows(
-        found.stream().mapToLong(f -> f[0]).toArray(),
-        found.stream().mapToLong(f -> f[1]).toArray());
+    return Rows.of(found);
   }
 }

@@ -74,7 +74,7 @@ public final class Sites {
       Initializer initial,
       @Nullable BiPredicate<Site<?, ?>, String> file,
       @Nullable Words words) {
-    this.all = all.toList();
+    this.all = all.filter(s -> !(s instanceof ParameterSite p && p.isBuffer())).toList();
     this.others = others;
     this.initial = initial;
     this.file = file;

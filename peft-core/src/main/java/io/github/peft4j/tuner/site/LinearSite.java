@@ -28,8 +28,10 @@ public final class LinearSite extends WeightedSite {
     UP,
     /** Down projection: the last map of a feed-forward network. */
     DOWN,
-    /** Pooler between body and classifier. */
+    /** Pooler between body and classifier, followed by tanh. */
     POOLER,
+    /** Another map between body and output layer. */
+    HEAD_TRANSFORM,
     /** Output layer: a language model's map to logits, or a classifier. */
     HEAD
   }

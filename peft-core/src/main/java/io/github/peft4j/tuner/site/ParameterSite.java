@@ -19,6 +19,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
 
   private volatile NDArray frozen;
   private volatile boolean changed;
+  private final boolean buffer;
 
   /**
    * Creates a site for a tensor.
@@ -27,8 +28,23 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param frozen the tensor, which the site owns from now on
    */
   public ParameterSite(String name, NDArray frozen) {
+    this(name, frozen, false);
+  }
+
+  private ParameterSite(String name, NDArray frozen, boolean buffer) {
     super(name, (value, context) -> value);
     this.frozen = Scope.release(frozen);
+    this.buffer = buffer;
+  }
+
+  /** Creates a site for a constant of the model: a buffer in PyTorch, which no method trains. */
+  public static ParameterSite buffer(String name, NDArray constant) {
+    return new ParameterSite(name, constant, true);
+  }
+
+  /** Whether the tensor is a constant, which no method trains. */
+  public boolean isBuffer() {
+    return buffer;
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.golden;
 
+import ai.djl.ndarray.NDManager;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.transformer.config.Task;
@@ -7,24 +8,40 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.Arrays;
 
-/** What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels. */
+/** What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels or positions. */
 record GoldenBatch(TensorSource tensors) {
 
-  ModelInput input(PeftModel model) {
-    ModelInput input =
-        ModelInput.of(model.base().manager(), rows("input_ids"), rows("attention_mask"));
+  /**
+   * The input.
+   *
+   * @param peft whether PEFT computed with it: its class for question answering passes no segments
+   *     on to the model
+   */
+  ModelInput input(PeftModel model, boolean peft) {
+    boolean drops = peft && model.base().task().type() == Task.Type.QUESTION_ANS;
+    NDManager manager = model.base().manager();
+    ModelInput input = ModelInput.of(manager, rows("input_ids"), rows("attention_mask"));
+    if (tensors.names().contains("token_type_ids") && !drops) {
+      input = input.withTypes(ModelInput.array(manager, rows("token_type_ids")));
+    }
     if (model.base().task().type() != Task.Type.SEQ_2_SEQ_LM) {
       return input;
     }
     long[][] shifted = model.base().shiftRight(rows("labels"));
-    return input.decoding(ModelInput.of(model.base().manager(), shifted, null).ids());
+    return input.decoding(ModelInput.array(manager, shifted));
   }
 
   LossTargets targets(PeftModel model) {
     return switch (model.base().task().type()) {
       case SEQ_CLS -> new LossTargets.Classes(tensors.longs("labels"));
-      case TOKEN_CLS, SEQ_2_SEQ_LM -> new LossTargets.Tokens(rows("labels"));
+      case TOKEN_CLS, SEQ_2_SEQ_LM, MASKED_LM -> new LossTargets.Tokens(rows("labels"));
       case CAUSAL_LM -> new LossTargets.NextTokens(rows("labels"));
+      case QUESTION_ANS ->
+          new LossTargets.Spans(
+              tensors.longs("start_positions"),
+              tensors.longs("end_positions"),
+              tensors.info("input_ids").shape()[1]);
+      case FEATURE_EXTRACTION -> throw new IllegalArgumentException("no head, no labels");
     };
   }
 

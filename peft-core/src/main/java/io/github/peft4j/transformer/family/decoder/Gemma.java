@@ -3,6 +3,8 @@ package io.github.peft4j.transformer.family.decoder;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.StackSpec;
@@ -11,7 +13,7 @@ import io.github.peft4j.transformer.family.StackSpec;
 public final class Gemma {
 
   /** The family. */
-  public static final Family FAMILY = Llama.FAMILY.like("gemma", "Gemma", Gemma::change);
+  public static final Family FAMILY = Llama.FAMILY.like("gemma", DecoderHeads.llama("Gemma", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Gemma::change);
 
   private Gemma() {}
 

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.family.decoder;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.family.Windows;
@@ -16,11 +17,7 @@ public final class Gemma2 {
   /** The family. */
   public static final Family FAMILY =
       Gemma.FAMILY
-          .like("gemma2", "Gemma2", Gemma2::change)
-          .withHeads(
-              (heads, config) ->
-                  heads.capped(
-                      Task.Type.CAUSAL_LM, cap(config, "final_logit_softcapping", 30.0)));
+          .like("gemma2", DecoderHeads.gemma("Gemma2", 30, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Gemma2::change);
 
   private Gemma2() {}
 

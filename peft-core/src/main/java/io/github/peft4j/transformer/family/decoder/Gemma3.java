@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.family.decoder;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec.Norms;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.Sizes;
 import io.github.peft4j.transformer.family.StackSpec;
@@ -19,12 +20,7 @@ public final class Gemma3 {
   /** The family. */
   public static final Family FAMILY =
       Gemma.FAMILY
-          .like("gemma3_text", "Gemma3", Gemma3::change)
-          .withHeads(
-              (heads, config) ->
-                  heads.capped(
-                      Task.Type.CAUSAL_LM,
-                      Gemma2.cap(config, "final_logit_softcapping", null)));
+          .like("gemma3_text", DecoderHeads.gemma("Gemma3", 0, Task.Type.SEQ_CLS), Gemma3::change);
 
   private Gemma3() {}
 

@@ -3,16 +3,13 @@ package io.github.peft4j.transformer.family.decoder;
 import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
-import io.github.peft4j.transformer.family.HeadSpec;
-import io.github.peft4j.transformer.family.HeadSpec.Pooling;
-import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.PositionSpec;
@@ -31,7 +28,7 @@ public final class Gpt2 {
    * attention has them anyway, so only rounding differs.
    */
   public static final Family FAMILY =
-      Family.of("gpt2", Gpt2::heads, Gpt2::stack).ignores("reorder_and_upcast_attn", "n_ctx");
+      Family.of("gpt2", DecoderHeads::gpt2, Gpt2::stack).ignores("reorder_and_upcast_attn", "n_ctx");
 
   private Gpt2() {}
 
@@ -68,15 +65,5 @@ public final class Gpt2 {
   private static double scale(ModelConfig config, Sizes sizes, int layer) {
     double scale = config.flag("scale_attn_weights", true) ? 1 / Math.sqrt(sizes.head()) : 1;
     return config.flag("scale_attn_by_inverse_layer_idx", false) ? scale / (layer + 1) : scale;
-  }
-
-  private static Heads heads(ModelConfig config) {
-    return Heads.of(
-        "GPT2",
-        "transformer",
-        HeadSpec.languageModel(Task.Type.CAUSAL_LM, "lm_head").named("LMHeadModel"),
-        HeadSpec.sequenceClassifier(Pooling.LAST, "score", false),
-        HeadSpec.tokenClassifier(
-            "classifier", Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout")));
   }
 }

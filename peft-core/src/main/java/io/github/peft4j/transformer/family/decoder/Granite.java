@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 
@@ -11,10 +11,7 @@ public final class Granite {
   /** The family. */
   public static final Family FAMILY =
       Llama.FAMILY
-          .like("granite", "Granite", Granite::change)
-          .withHeads(
-              (heads, config) ->
-                  heads.scaled(Task.Type.CAUSAL_LM, 1 / config.positive("logits_scaling", 1)));
+          .like("granite", DecoderHeads::granite, Granite::change);
 
   private Granite() {}
 

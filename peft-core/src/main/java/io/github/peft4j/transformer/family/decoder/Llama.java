@@ -2,16 +2,13 @@ package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
-import io.github.peft4j.transformer.family.HeadSpec;
-import io.github.peft4j.transformer.family.HeadSpec.Pooling;
-import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.Sizes;
@@ -24,7 +21,7 @@ public final class Llama {
 
   /** The family. */
   public static final Family FAMILY =
-      Family.of("llama", Llama::heads, Llama::stack).ignores("pretraining_tp");
+      Family.of("llama", DecoderHeads.llamaWithTransformer("Llama"), Llama::stack).ignores("pretraining_tp");
 
   private Llama() {}
 
@@ -54,15 +51,5 @@ public final class Llama {
             NormSpec.rms(config.positive("rms_norm_eps", 1e-6)),
             "norm")
         .limit(config.size("max_position_embeddings"));
-  }
-
-  static Heads heads(ModelConfig config) {
-    return Heads.of(
-        "Llama",
-        "model",
-        HeadSpec.languageModel(Task.Type.CAUSAL_LM, "lm_head"),
-        HeadSpec.sequenceClassifier(Pooling.LAST, "score", false),
-        HeadSpec.tokenClassifier(
-            "score", Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout")));
   }
 }

@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.family.Windows;
@@ -11,7 +12,7 @@ public final class Mistral {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("mistral", "Mistral", (stack, config) -> windowed(stack, config, 4096));
+      Llama.FAMILY.like("mistral", DecoderHeads.llama("Mistral", DecoderHeads.ALL), (stack, config) -> windowed(stack, config, 4096));
 
   private Mistral() {}
 

@@ -1,7 +1,9 @@
 package io.github.peft4j.transformer.family.decoder;
 
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec.Norms;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.NormSpec;
 
@@ -12,7 +14,7 @@ public final class Olmo2 {
   public static final Family FAMILY =
       Llama.FAMILY.like(
           "olmo2",
-          "Olmo2",
+          DecoderHeads.llama("Olmo2", Task.Type.SEQ_CLS),
           (stack, config) ->
               stack
                   .norm(NormSpec.rms(config.positive("rms_norm_eps", 1e-5)))

@@ -1,6 +1,8 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
 import io.github.peft4j.transformer.family.NormSpec;
@@ -11,7 +13,7 @@ import java.util.List;
 public final class Phi3 {
 
   /** The family. */
-  public static final Family FAMILY = Llama.FAMILY.like("phi3", "Phi3", Phi3::change);
+  public static final Family FAMILY = Llama.FAMILY.like("phi3", DecoderHeads.llama("Phi3", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Phi3::change);
 
   private Phi3() {}
 

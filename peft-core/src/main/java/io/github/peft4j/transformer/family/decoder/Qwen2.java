@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.family.Windows;
@@ -16,7 +17,7 @@ public final class Qwen2 {
   public static final Family FAMILY =
       Llama.FAMILY.like(
           "qwen2",
-          "Qwen2",
+          DecoderHeads.llamaWithTransformer("Qwen2"),
           (stack, config) ->
               windowed(stack, config).eachAttention((i, a) -> a.bias(true).outputBias(false)));
 

@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.family.Windows;
@@ -14,7 +15,7 @@ public final class SmolLm3 {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("smollm3", "SmolLM3", SmolLm3::change);
+      Llama.FAMILY.like("smollm3", DecoderHeads.llamaWithTransformer("SmolLM3"), SmolLm3::change);
 
   private SmolLm3() {}
 

@@ -2,7 +2,9 @@ package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
@@ -14,7 +16,7 @@ public final class Starcoder2 {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("starcoder2", "Starcoder2", Starcoder2::change);
+      Llama.FAMILY.like("starcoder2", DecoderHeads.llama("Starcoder2", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Starcoder2::change);
 
   private Starcoder2() {}
 

@@ -6,13 +6,10 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.EncoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
-import io.github.peft4j.transformer.family.HeadSpec;
-import io.github.peft4j.transformer.family.HeadSpec.Pooling;
-import io.github.peft4j.transformer.family.HeadSpec.Step;
-import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.PositionSpec;
@@ -26,7 +23,7 @@ public final class Bert {
   private static final String ABSOLUTE = "absolute";
 
   /** The family. */
-  public static final Family FAMILY = Family.of("bert", Bert::heads, Bert::stack);
+  public static final Family FAMILY = Family.of("bert", EncoderHeads::bert, Bert::stack);
 
   private Bert() {}
 
@@ -70,20 +67,5 @@ public final class Bert {
             NormSpec.layer(config.positive("layer_norm_eps", 1e-12)),
             null)
         .causal(config.flag("is_decoder", false));
-  }
-
-  private static Heads heads(ModelConfig config) {
-    double dropout = Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout_prob");
-    return Heads.of(
-        "Bert",
-        "bert",
-        HeadSpec.sequenceClassifier(
-            Pooling.FIRST,
-            "classifier",
-            true,
-            new Step.Dense("bert.pooler.dense"),
-            new Step.Activate(Activation.TANH),
-            new Step.Dropout(dropout)),
-        HeadSpec.tokenClassifier("classifier", dropout));
   }
 }

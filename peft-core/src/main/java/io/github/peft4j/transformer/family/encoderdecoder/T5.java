@@ -2,15 +2,13 @@ package io.github.peft4j.transformer.family.encoderdecoder;
 
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
-import io.github.peft4j.transformer.family.HeadSpec;
-import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.ScoreBiasSpec;
@@ -23,7 +21,7 @@ public final class T5 {
 
   /** The family. */
   public static final Family FAMILY =
-      Family.encoderDecoder("t5", T5::heads, T5::encoder, T5::decoder)
+      Family.encoderDecoder("t5", EncoderDecoderHeads::t5, T5::encoder, T5::decoder)
           .ignores("n_positions", "output_past");
 
   private T5() {}
@@ -111,15 +109,5 @@ public final class T5 {
 
   private static BranchSpec branch(String layer) {
     return BranchSpec.before(layer + "layer_norm");
-  }
-
-  private static Heads heads(ModelConfig config) {
-    boolean tied = config.flag("tie_word_embeddings", true);
-    boolean scaled = config.flag("scale_decoder_outputs", tied);
-    return Heads.of(
-        "T5",
-        "",
-        HeadSpec.languageModel(Task.Type.SEQ_2_SEQ_LM, "lm_head")
-            .scaled(scaled ? 1 / Math.sqrt(config.size("d_model")) : 1));
   }
 }

@@ -1,0 +1,151 @@
+package io.github.peft4j.transformer.family;
+
+import io.github.peft4j.transformer.block.LanguageModelHead.Logits;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.family.HeadSpec.Output;
+import io.github.peft4j.transformer.family.HeadSpec.Pooling;
+import io.github.peft4j.transformer.family.HeadSpec.Step;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * The heads of decoders. transformers does not have every head for every family; a family has those
+ * that transformers can load.
+ */
+public final class DecoderHeads {
+
+  private static final Output LM_HEAD = Output.vocabulary("lm_head");
+  private static final Output SCORE = Output.classifier("score", false);
+  private static final Output QA_OUTPUTS = Output.classifier("qa_outputs", true);
+
+  private DecoderHeads() {}
+
+  /**
+   * Llama and its relatives.
+   *
+   * @param tasks those that have a head besides causal language modelling
+   */
+  public static Function<ModelConfig, Heads> llama(String className, Task.Type... tasks) {
+    return config -> llama(config, className, LM_HEAD, "model", tasks);
+  }
+
+  /**
+   * As {@link #llama}, where question answering has {@code transformer} for the body's prefix, as in
+   * Llama, Qwen 2 and 3 and SmolLM3.
+   */
+  public static Function<ModelConfig, Heads> llamaWithTransformer(String className) {
+    return config -> llama(config, className, LM_HEAD, "transformer", ALL);
+  }
+
+  /** All tasks of decoders besides causal language modelling. */
+  public static final Task.Type[] ALL = {
+    Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS
+  };
+
+  /** Granite, whose logits are divided by {@code logits_scaling}. */
+  public static Heads granite(ModelConfig config) {
+    double scaling = config.positive("logits_scaling", 1);
+    return llama(config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model");
+  }
+
+  /** Gemma 2 and 3, whose logits are capped by {@code final_logit_softcapping}. */
+  public static Function<ModelConfig, Heads> gemma(
+      String className, double usualCap, Task.Type... tasks) {
+    return config ->
+        llama(
+            config,
+            className,
+            LM_HEAD.with(new Logits(1, 1, cap(config, usualCap))),
+            "model",
+            tasks);
+  }
+
+  /** Null means none, where the family has a bound by default. */
+  private static double cap(ModelConfig config, double usual) {
+    String field = "final_logit_softcapping";
+    return config.json().has(field) && !config.has(field) ? 0 : config.positive(field, usual);
+  }
+
+  /** Phi 1 and 2, whose output map has a bias. */
+  public static Heads phi(ModelConfig config) {
+    Output output = Output.classifier("lm_head", true);
+    return llama(config, "Phi", output, "model", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
+  }
+
+  private static Heads llama(
+      ModelConfig config, String className, Output output, String answering, Task.Type... tasks) {
+    List<Task.Type> present = Arrays.asList(tasks);
+    boolean bias = config.flag("token_classification_bias", true);
+    return Heads.of(
+            className,
+            "model",
+            HeadSpec.causalLm(output),
+            HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
+            HeadSpec.tokenClassifier(Output.classifier("score", bias), tokenDropout(config)),
+            HeadSpec.questionAnswering(QA_OUTPUTS).on(answering),
+            HeadSpec.features())
+        .only(
+            task ->
+                task == Task.Type.CAUSAL_LM
+                    || task == Task.Type.FEATURE_EXTRACTION
+                    || present.contains(task));
+  }
+
+  /** GPT-2. */
+  public static Heads gpt2(ModelConfig config) {
+    return transformer(config, "GPT2", HeadSpec.causalLm(LM_HEAD).named("LMHeadModel"));
+  }
+
+  /** BLOOM. */
+  public static Heads bloom(ModelConfig config) {
+    return transformer(config, "Bloom", HeadSpec.causalLm(LM_HEAD));
+  }
+
+  /** Falcon. */
+  public static Heads falcon(ModelConfig config) {
+    return transformer(config, "Falcon", HeadSpec.causalLm(LM_HEAD));
+  }
+
+  /** Families whose body is {@code transformer} and whose tokens have a {@code classifier}. */
+  private static Heads transformer(ModelConfig config, String className, HeadSpec causalLm) {
+    return Heads.of(
+        className,
+        "transformer",
+        causalLm,
+        HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
+        HeadSpec.tokenClassifier(Output.classifier("classifier", true), tokenDropout(config)),
+        HeadSpec.questionAnswering(QA_OUTPUTS),
+        HeadSpec.features());
+  }
+
+  /** GPT-NeoX and Pythia, whose checkpoints call the output map {@code embed_out}. */
+  public static Heads gptNeoX(ModelConfig config) {
+    return Heads.of(
+        "GPTNeoX",
+        "gpt_neox",
+        HeadSpec.causalLm(LM_HEAD.formerly("embed_out")),
+        HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
+        HeadSpec.tokenClassifier(
+            Output.classifier("classifier", true),
+            new Step.Dropout(Heads.dropout(config, 0.1, "classifier_dropout"))),
+        HeadSpec.questionAnswering(QA_OUTPUTS),
+        HeadSpec.features());
+  }
+
+  /** OPT. */
+  public static Heads opt(ModelConfig config) {
+    return Heads.of(
+        "OPT",
+        "model",
+        HeadSpec.causalLm(LM_HEAD),
+        HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
+        HeadSpec.questionAnswering(QA_OUTPUTS),
+        HeadSpec.features());
+  }
+
+  private static Step.Dropout tokenDropout(ModelConfig config) {
+    return new Step.Dropout(Heads.dropout(config, 0.1, "classifier_dropout", "hidden_dropout"));
+  }
+}
