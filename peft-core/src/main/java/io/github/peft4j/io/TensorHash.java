@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.function.BiConsumer;
@@ -31,6 +32,16 @@ public final class TensorHash {
    */
   public static String of(TensorSource source) {
     return of(source.names().stream().map(source::info).toList(), source::read);
+  }
+
+  /**
+   * The fingerprint of one tensor's type, shape and bytes, whatever its name.
+   *
+   * @throws java.io.UncheckedIOException if the tensor cannot be read
+   */
+  public static String of(TensorSource source, String name) {
+    TensorInfo info = source.info(name);
+    return info.dtype() + Arrays.toString(info.shape()) + digest(sink -> source.read(name, sink));
   }
 
   /**

@@ -46,7 +46,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TransformerModel extends NamedBlock implements AdaptedModel, AutoCloseable {
 
-
   private static final Kernel LAST =
       Kernel.of(
           """
@@ -392,7 +391,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   public long size() {
     return parameters()
         .filter(parameter -> !parameter.isBuffer())
-        .mapToLong(parameter -> parameter.shape().size()).sum();
+        .mapToLong(parameter -> parameter.shape().size())
+        .sum();
   }
 
   /** The site with this class and name, or null. */

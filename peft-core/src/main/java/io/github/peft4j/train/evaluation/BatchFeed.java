@@ -126,8 +126,7 @@ public final class BatchFeed {
   /** The labels that the model's outputs are compared with. */
   public static LossTargets targets(TransformerModel model, Batch batch) {
     return switch (model.task().type()) {
-      case SEQ_CLS ->
-          new LossTargets.Classes(column(batch.labels(), 0));
+      case SEQ_CLS -> new LossTargets.Classes(column(batch.labels(), 0));
       case TOKEN_CLS, SEQ_2_SEQ_LM, MASKED_LM -> new LossTargets.Tokens(batch.labels());
       case CAUSAL_LM -> new LossTargets.NextTokens(batch.labels());
       case QUESTION_ANS ->

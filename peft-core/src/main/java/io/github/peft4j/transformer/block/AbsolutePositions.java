@@ -101,8 +101,7 @@ public final class AbsolutePositions extends NamedBlock {
     NDArray positions = positions(x, sequence, pass);
     Embedding learned = table;
     return Ops.add(
-        x,
-        learned == null ? SINES.call(x, positions) : learned.forward(shifted(positions), pass));
+        x, learned == null ? SINES.call(x, positions) : learned.forward(shifted(positions), pass));
   }
 
   private NDArray shifted(NDArray positions) {
@@ -113,7 +112,8 @@ public final class AbsolutePositions extends NamedBlock {
     NDArray byRow = pass.positions();
     long start = sequence.positions().start();
     long end = start + x.getShape().get(1);
-    boolean padded = byRow != null && sequence.positions().past() > 0; // the end is no position then
+    boolean padded =
+        byRow != null && sequence.positions().past() > 0; // the end is no position then
     if (end > limit && !padded) {
       throw new IllegalArgumentException(
           "a sequence of "

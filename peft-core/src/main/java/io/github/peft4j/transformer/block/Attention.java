@@ -24,8 +24,7 @@ public final class Attention extends NamedBlock {
    *     between query and key on both sides; {@code Integer.MAX_VALUE} for no window
    * @param dropout probability with which a weight is dropped in training
    */
-  public record Scores(
-      @Nullable Double scale, @Nullable Double cap, int window, double dropout) {}
+  public record Scores(@Nullable Double scale, @Nullable Double cap, int window, double dropout) {}
 
   private final QueryKeyValue projections;
   private final Linear output;
@@ -58,8 +57,7 @@ public final class Attention extends NamedBlock {
     this.product = new ScaledDotProduct(heads, scores.scale(), scores.cap(), 0);
     this.trainingProduct =
         new ScaledDotProduct(heads, scores.scale(), scores.cap(), scores.dropout());
-    this.site =
-        publish(new AttentionSite(name, place, heads, projections::project, this::attend));
+    this.site = publish(new AttentionSite(name, place, heads, projections::project, this::attend));
   }
 
   public NDArray forward(NDArray x, Pass pass) {

@@ -33,10 +33,7 @@ public final class FeedForward {
    * @param dropout probability of dropout before the last map
    */
   private FeedForward(
-      List<Linear> first,
-      BiFunction<NDArray, Pass, NDArray> inner,
-      Linear down,
-      double dropout) {
+      List<Linear> first, BiFunction<NDArray, Pass, NDArray> inner, Linear down, double dropout) {
     this.first = first;
     this.inner = inner;
     this.down = down;
@@ -45,8 +42,7 @@ public final class FeedForward {
 
   /** W_down f(W_up x). */
   public static FeedForward plain(Linear up, Linear down, Activation f, double dropout) {
-    return new FeedForward(
-        List.of(up), (x, pass) -> f.apply(up.forward(x, pass)), down, dropout);
+    return new FeedForward(List.of(up), (x, pass) -> f.apply(up.forward(x, pass)), down, dropout);
   }
 
   /** W_down (f(W_gate x) ∘ W_up x). */

@@ -83,8 +83,7 @@ public final class InputEmbedding extends NamedBlock {
         .forEach(this::part);
     EmbeddingSite table = tokens.table().site();
     this.site =
-        publish(
-            new InputSite(name(), stack, table, tokens.ownName(), relative, this::vectors));
+        publish(new InputSite(name(), stack, table, tokens.ownName(), relative, this::vectors));
     long dimension =
         sum.projection() == null ? table.dimension() : sum.projection().site().outFeatures();
     this.first =
@@ -125,8 +124,7 @@ public final class InputEmbedding extends NamedBlock {
       x = sum.positions().add(x, sequence, pass);
     }
     x = pass.drop(sum.norm() == null ? x : sum.norm().forward(x, pass), sum.dropout());
-    return first.forward(
-        sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
+    return first.forward(sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
   }
 
   /** The number of vectors that adapters prepend to each sequence. */

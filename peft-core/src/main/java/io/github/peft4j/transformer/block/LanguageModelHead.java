@@ -11,8 +11,8 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The head of a language model, causal or masked: each position's logits over the vocabulary,
- * cap(f · W steps(s · x) + b).
+ * The head of a language model, causal or masked: each position's logits over the vocabulary, cap(f
+ * · W steps(s · x) + b).
  */
 public final class LanguageModelHead extends Head {
 
@@ -63,11 +63,7 @@ public final class LanguageModelHead extends Head {
    * @param ahead whether labels are the input ids, so that each position predicts the next label
    */
   public LanguageModelHead(
-      HeadSteps steps,
-      Linear output,
-      @Nullable ParameterSite bias,
-      Logits logits,
-      boolean ahead) {
+      HeadSteps steps, Linear output, @Nullable ParameterSite bias, Logits logits, boolean ahead) {
     super("");
     this.steps = steps;
     steps.parts().forEach(this::part);

@@ -61,8 +61,7 @@ public final class Norm extends NamedBlock {
    * @param bias [D], or null; an RMS norm has none
    * @param epsilon added to the variance or mean square
    */
-  public Norm(
-      String name, Kind kind, NDArray weight, @Nullable NDArray bias, double epsilon) {
+  public Norm(String name, Kind kind, NDArray weight, @Nullable NDArray bias, double epsilon) {
     super(name);
     this.weight = new ParameterSite(name + ".weight", weight);
     this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);

@@ -75,8 +75,7 @@ public final class QueryKeyValue {
   }
 
   /** One fused map. */
-  public static QueryKeyValue fused(
-      Linear map, Fused order, Heads heads, @Nullable Norms norms) {
+  public static QueryKeyValue fused(Linear map, Fused order, Heads heads, @Nullable Norms norms) {
     Kernel split =
         switch (order) {
           case CONCATENATED ->

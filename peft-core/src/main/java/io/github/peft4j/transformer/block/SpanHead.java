@@ -9,7 +9,8 @@ import io.github.peft4j.tuner.ForwardContext;
 
 /**
  * The head for extractive question answering: each position's logits (B, T, 2) of being the start
- * and the end of the answer. In the loss each row has two labels, and the classes are the positions.
+ * and the end of the answer. In the loss each row has two labels, and the classes are the
+ * positions.
  */
 public final class SpanHead extends Head {
 

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.transformer.block.Embedding;
@@ -91,6 +92,13 @@ final class Checkpoint {
 
   boolean has(String name) {
     return source.names().contains(stored(name));
+  }
+
+  /** Whether two tensors of the checkpoint are equal, byte for byte. */
+  boolean areSame(String name, String other) {
+    return has(name)
+        && has(other)
+        && TensorHash.of(source, stored(name)).equals(TensorHash.of(source, stored(other)));
   }
 
   /** A required tensor of this shape. */

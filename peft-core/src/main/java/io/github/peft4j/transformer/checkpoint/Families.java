@@ -3,12 +3,12 @@ package io.github.peft4j.transformer.checkpoint;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
-import io.github.peft4j.transformer.family.decoder.Gpt2;
-import io.github.peft4j.transformer.family.decoder.Llama;
 import io.github.peft4j.transformer.family.decoder.Gemma;
 import io.github.peft4j.transformer.family.decoder.Gemma2;
 import io.github.peft4j.transformer.family.decoder.Gemma3;
+import io.github.peft4j.transformer.family.decoder.Gpt2;
 import io.github.peft4j.transformer.family.decoder.Granite;
+import io.github.peft4j.transformer.family.decoder.Llama;
 import io.github.peft4j.transformer.family.decoder.Mistral;
 import io.github.peft4j.transformer.family.decoder.Olmo2;
 import io.github.peft4j.transformer.family.decoder.Phi3;
@@ -18,6 +18,7 @@ import io.github.peft4j.transformer.family.decoder.SmolLm3;
 import io.github.peft4j.transformer.family.decoder.Starcoder2;
 import io.github.peft4j.transformer.family.encoder.Bert;
 import io.github.peft4j.transformer.family.encoderdecoder.T5;
+import io.github.peft4j.tuner.injection.NearNames;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -72,6 +73,9 @@ final class Families {
               "'" + type + "'",
               "one of "
                   + BY_TYPE.keySet()
+                  + "; nearest is '"
+                  + NearNames.nearest(type, BY_TYPE.keySet(), 1).get(0)
+                  + "'"
                   + (config.has("auto_map")
                       ? "; the model has code of its own (auto_map), which is not run"
                       : "")));

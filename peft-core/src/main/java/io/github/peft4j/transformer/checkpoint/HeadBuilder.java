@@ -20,6 +20,7 @@ import io.github.peft4j.transformer.family.HeadSpec.Pooling;
 import io.github.peft4j.transformer.family.HeadSpec.Step;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.ArrayList;
@@ -27,9 +28,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Builds a {@link Head} from its spec, a config and a checkpoint. */
 final class HeadBuilder {
+
+  private static final Logger LOG = LoggerFactory.getLogger(HeadBuilder.class);
 
   private static final String PADDING = "pad_token_id";
 
@@ -87,9 +92,37 @@ final class HeadBuilder {
     if (older != null && weights.has(older + ".weight")) {
       weights.renamed(name, older);
     }
-    return config.flag("tie_word_embeddings", true) && !weights.has(name + ".weight")
-        ? Linear.tied(name, Role.HEAD, body.stacks().get(0).tokens().site())
+    EmbeddingSite table = body.stacks().get(0).tokens().site();
+    return isTied(name, table.name())
+        ? Linear.tied(name, Role.HEAD, table)
         : weights.linear(name, Role.HEAD, size, vocabulary(), output.biased(), false);
+  }
+
+  /**
+   * Whether the output map is the token table. As in transformers, the checkpoint decides if it has
+   * two tables that differ.
+   */
+  private boolean isTied(String output, String table) {
+    String field = "tie_word_embeddings";
+    if (!config.flag(field, true)) {
+      return false;
+    }
+    if (!weights.has(output + ".weight")) {
+      return true;
+    }
+    boolean same = weights.areSame(output + ".weight", table + ".weight");
+    if (same) {
+      weights.ignore(output + ".weight");
+    } else if (config.has(field)) {
+      LOG.warn(
+          "{}: field '{}' is true, but {}.weight and {}.weight differ in the checkpoint: they are"
+              + " not tied; set the field to false if this is meant",
+          config.source(),
+          field,
+          output,
+          table);
+    }
+    return same;
   }
 
   private int vocabulary() {

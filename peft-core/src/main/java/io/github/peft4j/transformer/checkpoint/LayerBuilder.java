@@ -115,8 +115,7 @@ final class LayerBuilder {
     boolean bias = attention.bias();
     int hidden = sizes.hidden();
     if (names.size() == 1) {
-      Linear fused =
-          linear(names.get(0), Role.QUERY_KEY_VALUE, hidden, queries + 2 * keys, bias);
+      Linear fused = linear(names.get(0), Role.QUERY_KEY_VALUE, hidden, queries + 2 * keys, bias);
       return QueryKeyValue.fused(fused, attention.fused(), heads, norms);
     }
     return QueryKeyValue.separate(

@@ -20,10 +20,15 @@ import io.github.peft4j.transformer.family.HeadSpec;
 import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.StackSpec;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Builds models from a config and tensors. */
 public final class Models {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Models.class);
 
   private Models() {}
 
@@ -84,12 +89,25 @@ public final class Models {
       int hidden = stacks.get(stacks.size() - 1).sizes().hidden();
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
       weights.finish();
+      warnOfUnread(config, family);
       TransformerModel.Names names =
           new TransformerModel.Names(heads.architecture(chosen.type()), root);
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
     } catch (RuntimeException | OutOfMemoryError e) {
       manager.close();
       throw e;
+    }
+  }
+
+  private static void warnOfUnread(ModelConfig config, Family family) {
+    Map<String, String> unread = UnreadFields.of(config, family);
+    if (!unread.isEmpty()) {
+      LOG.warn(
+          "{}: these fields are not read, since models of type '{}' are not known to have them: {}."
+              + " If one of them changes what the model computes, results are wrong",
+          config.source(),
+          family.modelType(),
+          unread);
     }
   }
 

@@ -113,7 +113,8 @@ final class StackBuilder {
       int index = i;
       layers.add(
           byName.computeIfAbsent(
-              layer.name(), name -> new LayerBuilder(spec, layer, index, weights, this::rotary).build()));
+              layer.name(),
+              name -> new LayerBuilder(spec, layer, index, weights, this::rotary).build()));
     }
     return layers;
   }

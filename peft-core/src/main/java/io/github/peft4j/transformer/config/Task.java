@@ -133,8 +133,7 @@ public record Task(Type type, List<String> labels) {
    *     classification, which softmax cross-entropy does not fit
    */
   public static Task of(ModelConfig config, Type type) {
-    List<String> labels =
-        type.hasLabels() ? config.labels() : Collections.emptyList();
+    List<String> labels = type.hasLabels() ? config.labels() : Collections.emptyList();
     if (type == Type.SEQ_CLS) {
       requireClasses(config, labels);
     }

@@ -32,8 +32,8 @@ public final class DecoderHeads {
   }
 
   /**
-   * As {@link #llama}, where question answering has {@code transformer} for the body's prefix, as in
-   * Llama, Qwen 2 and 3 and SmolLM3.
+   * As {@link #llama}, where question answering has {@code transformer} for the body's prefix, as
+   * in Llama, Qwen 2 and 3 and SmolLM3.
    */
   public static Function<ModelConfig, Heads> llamaWithTransformer(String className) {
     return config -> llama(config, className, LM_HEAD, "transformer", ALL);

@@ -17,8 +17,7 @@ public final class EncoderDecoderHeads {
     boolean tied = config.flag("tie_word_embeddings", true);
     boolean scaled = config.flag("scale_decoder_outputs", tied);
     double scale = scaled ? 1 / Math.sqrt(config.size("d_model")) : 1;
-    return Heads.of(
-        "T5", "", HeadSpec.sequenceToSequence(LM_HEAD.with(new Logits(scale, 1, 0))));
+    return Heads.of("T5", "", HeadSpec.sequenceToSequence(LM_HEAD.with(new Logits(scale, 1, 0))));
   }
 
   /** mT5, which never scales. */

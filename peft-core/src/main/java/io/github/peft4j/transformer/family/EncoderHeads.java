@@ -43,7 +43,8 @@ public final class EncoderHeads {
         Output.vocabulary("cls.predictions.decoder").plus("cls.predictions.bias"),
         new Step.Dense("cls.predictions.transform.dense"),
         activation(config, "hidden_act", "gelu"),
-        new Step.Norm("cls.predictions.transform.LayerNorm", NormSpec.layer(epsilon(config, epsilon))));
+        new Step.Norm(
+            "cls.predictions.transform.LayerNorm", NormSpec.layer(epsilon(config, epsilon))));
   }
 
   /**
@@ -99,7 +100,8 @@ public final class EncoderHeads {
             Output.vocabulary("generator_lm_head").plus("generator_lm_head.bias"),
             new Step.Dense("generator_predictions.dense", true, embeddingSize(config)),
             new Step.Activate(Activation.GELU),
-            new Step.Norm("generator_predictions.LayerNorm", NormSpec.layer(epsilon(config, 1e-12)))),
+            new Step.Norm(
+                "generator_predictions.LayerNorm", NormSpec.layer(epsilon(config, 1e-12)))),
         HeadSpec.questionAnswering(QA_OUTPUTS),
         HeadSpec.features());
   }
@@ -193,9 +195,7 @@ public final class EncoderHeads {
       new Step.Norm(
           "head.norm",
           new NormSpec(
-              Norm.Kind.LAYER,
-              config.flag("norm_bias", false),
-              config.positive("norm_eps", 1e-5))),
+              Norm.Kind.LAYER, config.flag("norm_bias", false), config.positive("norm_eps", 1e-5))),
       new Step.Dropout(Heads.dropout(config, 0, CLASSIFIER_DROPOUT))
     };
     Output decoder = Output.vocabulary("decoder");
@@ -227,8 +227,7 @@ public final class EncoderHeads {
   }
 
   private static HeadSpec tokenClassifier(double dropout) {
-    return HeadSpec.tokenClassifier(
-        Output.classifier(CLASSIFIER, true), new Step.Dropout(dropout));
+    return HeadSpec.tokenClassifier(Output.classifier(CLASSIFIER, true), new Step.Dropout(dropout));
   }
 
   /** The head {@code classifier.dense} and {@code classifier.out_proj}. */

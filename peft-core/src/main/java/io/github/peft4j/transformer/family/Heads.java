@@ -90,8 +90,7 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
   }
 
   /**
-   * The task of the class that {@code architectures} names. Without a class it is the default
-   * task.
+   * The task of the class that {@code architectures} names. Without a class it is the default task.
    *
    * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
    *     silently

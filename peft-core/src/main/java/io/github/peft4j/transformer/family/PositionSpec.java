@@ -16,8 +16,7 @@ public sealed interface PositionSpec {
    * @param offset index of the first token's vector
    * @param counting which tokens count
    */
-  record Learned(String table, int entries, int offset, Counting counting)
-      implements PositionSpec {
+  record Learned(String table, int entries, int offset, Counting counting) implements PositionSpec {
     @Override
     public long limit() {
       return entries - offset;

@@ -25,7 +25,8 @@ public final class Windows {
       return otherwise;
     }
     if (kinds.size() != layers || !KINDS.containsAll(kinds)) {
-      throw config.error("layer_types", kinds, "one of " + KINDS + " for each of " + layers + " layers");
+      throw config.error(
+          "layer_types", kinds, "one of " + KINDS + " for each of " + layers + " layers");
     }
     return i -> kinds.get(i).equals(SLIDING);
   }
@@ -46,6 +47,8 @@ public final class Windows {
    */
   public static @Nullable Integer size(ModelConfig config, @Nullable Integer usual) {
     String field = "sliding_window";
-    return config.has(field) ? Integer.valueOf(config.size(field)) : config.isNull(field) ? null : usual;
+    return config.has(field)
+        ? Integer.valueOf(config.size(field))
+        : config.isNull(field) ? null : usual;
   }
 }

@@ -1,7 +1,6 @@
 package io.github.peft4j.transformer.pass;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;

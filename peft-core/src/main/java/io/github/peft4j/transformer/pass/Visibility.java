@@ -8,8 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which keys the T queries of a stack see: those that the mask leaves, in a causal stack those up to
- * the query itself, and in a layer with a window those near the query.
+ * Which keys the T queries of a stack see: those that the mask leaves, in a causal stack those up
+ * to the query itself, and in a layer with a window those near the query.
  *
  * <p>PyTorch's attention is fastest without a bias, so there is one only where it is needed.
  */

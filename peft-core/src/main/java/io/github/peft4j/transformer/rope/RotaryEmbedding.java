@@ -34,6 +34,7 @@ public final class RotaryEmbedding implements AutoCloseable {
               turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
               return torch.cat([turned, rest], -1)
           """);
+
   private static final Kernel TAKE =
       Kernel.of(
           """

@@ -8,7 +8,10 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.Arrays;
 
-/** What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels or positions. */
+/**
+ * What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels or
+ * positions.
+ */
 record GoldenBatch(TensorSource tensors) {
 
   /**

@@ -13,7 +13,11 @@ import io.github.peft4j.transformer.family.StackSpec;
 public final class Gemma {
 
   /** The family. */
-  public static final Family FAMILY = Llama.FAMILY.like("gemma", DecoderHeads.llama("Gemma", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Gemma::change);
+  public static final Family FAMILY =
+      Llama.FAMILY.like(
+          "gemma",
+          DecoderHeads.llama("Gemma", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
+          Gemma::change);
 
   private Gemma() {}
 
@@ -33,9 +37,7 @@ public final class Gemma {
         early ? Activation.GELU_PYTORCH_TANH : Activation.of(config, field, usual);
     return stack
         .embedding(stack.embedding().tableScale(Math.sqrt(stack.sizes().hidden())))
-        .norm(
-            new NormSpec(
-                Norm.Kind.RMS_ONE_PLUS, false, config.positive("rms_norm_eps", 1e-6)))
+        .norm(new NormSpec(Norm.Kind.RMS_ONE_PLUS, false, config.positive("rms_norm_eps", 1e-6)))
         .eachFeedForward(f -> f.activation(activation));
   }
 }

@@ -10,14 +10,18 @@ import io.github.peft4j.transformer.family.Windows;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
-/** Gemma 2: norms around the branches, every other layer with a window, capped scores and logits (Gemma
- * Team 2024, arXiv:2408.00118). */
+/**
+ * Gemma 2: norms around the branches, every other layer with a window, capped scores and logits
+ * (Gemma Team 2024, arXiv:2408.00118).
+ */
 public final class Gemma2 {
 
   /** The family. */
   public static final Family FAMILY =
-      Gemma.FAMILY
-          .like("gemma2", DecoderHeads.gemma("Gemma2", 30, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Gemma2::change);
+      Gemma.FAMILY.like(
+          "gemma2",
+          DecoderHeads.gemma("Gemma2", 30, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
+          Gemma2::change);
 
   private Gemma2() {}
 
@@ -27,8 +31,7 @@ public final class Gemma2 {
             Windows.sliding(config, stack.sizes().layers(), i -> i % 2 == 0),
             Windows.size(config, 4096));
     Double cap = cap(config, "attn_logit_softcapping", 50.0);
-    return normedAround(stack, config)
-        .eachAttention((i, a) -> a.window(window.apply(i)).cap(cap));
+    return normedAround(stack, config).eachAttention((i, a) -> a.window(window.apply(i)).cap(cap));
   }
 
   /** Norms before and after each branch, and the scale of scores. */

@@ -13,14 +13,16 @@ import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
-/** Gemma 3, text: five layers with a window for each one without, which have rotary positions of their own;
- * normalised queries and keys (Gemma Team 2025, arXiv:2503.19786). */
+/**
+ * Gemma 3, text: five layers with a window for each one without, which have rotary positions of
+ * their own; normalised queries and keys (Gemma Team 2025, arXiv:2503.19786).
+ */
 public final class Gemma3 {
 
   /** The family. */
   public static final Family FAMILY =
-      Gemma.FAMILY
-          .like("gemma3_text", DecoderHeads.gemma("Gemma3", 0, Task.Type.SEQ_CLS), Gemma3::change);
+      Gemma.FAMILY.like(
+          "gemma3_text", DecoderHeads.gemma("Gemma3", 0, Task.Type.SEQ_CLS), Gemma3::change);
 
   private Gemma3() {}
 
@@ -28,12 +30,14 @@ public final class Gemma3 {
     Sizes sizes = stack.sizes();
     config.require("attn_logit_softcapping", config.has("attn_logit_softcapping"), false);
     boolean bothWays = config.flag("use_bidirectional_attention", false);
-    int pattern = config.integer("sliding_window_pattern", config.integer("_sliding_window_pattern", 6));
+    int pattern =
+        config.integer("sliding_window_pattern", config.integer("_sliding_window_pattern", 6));
     IntPredicate sliding = Windows.sliding(config, sizes.layers(), i -> (i + 1) % pattern != 0);
     Integer size = Windows.size(config, 4096);
     IntFunction<@Nullable Integer> window =
         Windows.of(sliding, bothWays && size != null ? Integer.valueOf(size / 2) : size);
-    RopeSpec local = rope(config, "sliding_attention", "rope_local_base_freq", 10_000, sizes.head());
+    RopeSpec local =
+        rope(config, "sliding_attention", "rope_local_base_freq", 10_000, sizes.head());
     RopeSpec global = rope(config, "full_attention", "rope_theta", 1_000_000, sizes.head());
     return Gemma2.normedAround(stack, config)
         .causal(!bothWays)

@@ -5,8 +5,8 @@ import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
-import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.DecoderHeads;
+import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
@@ -28,7 +28,15 @@ public final class Gpt2 {
    * attention has them anyway, so only rounding differs.
    */
   public static final Family FAMILY =
-      Family.of("gpt2", DecoderHeads::gpt2, Gpt2::stack).ignores("reorder_and_upcast_attn", "n_ctx");
+      Family.of("gpt2", DecoderHeads::gpt2, Gpt2::stack)
+          .ignores(
+              "n_ctx",
+              "reorder_and_upcast_attn",
+              "summary_activation",
+              "summary_first_dropout",
+              "summary_proj_to_labels",
+              "summary_type",
+              "summary_use_proj");
 
   private Gpt2() {}
 

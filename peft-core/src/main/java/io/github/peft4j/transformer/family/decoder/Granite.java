@@ -10,8 +10,7 @@ public final class Granite {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY
-          .like("granite", DecoderHeads::granite, Granite::change);
+      Llama.FAMILY.like("granite", DecoderHeads::granite, Granite::change);
 
   private Granite() {}
 
@@ -20,7 +19,6 @@ public final class Granite {
     double branches = config.positive("residual_multiplier", 1);
     return stack
         .embedding(stack.embedding().scale(config.positive("embedding_multiplier", 1)))
-        .eachLayer(
-            (i, layer) -> layer.attention(layer.attention().scale(scale)).scale(branches));
+        .eachLayer((i, layer) -> layer.attention(layer.attention().scale(scale)).scale(branches));
   }
 }

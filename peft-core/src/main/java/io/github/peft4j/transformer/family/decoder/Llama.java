@@ -4,8 +4,8 @@ import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
-import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.DecoderHeads;
+import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
@@ -21,7 +21,8 @@ public final class Llama {
 
   /** The family. */
   public static final Family FAMILY =
-      Family.of("llama", DecoderHeads.llamaWithTransformer("Llama"), Llama::stack).ignores("pretraining_tp");
+      Family.of("llama", DecoderHeads.llamaWithTransformer("Llama"), Llama::stack)
+          .ignores("pretraining_tp");
 
   private Llama() {}
 

@@ -12,7 +12,10 @@ public final class Mistral {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("mistral", DecoderHeads.llama("Mistral", DecoderHeads.ALL), (stack, config) -> windowed(stack, config, 4096));
+      Llama.FAMILY.like(
+          "mistral",
+          DecoderHeads.llama("Mistral", DecoderHeads.ALL),
+          (stack, config) -> windowed(stack, config, 4096));
 
   private Mistral() {}
 

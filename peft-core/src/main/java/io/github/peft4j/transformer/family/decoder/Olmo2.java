@@ -7,7 +7,10 @@ import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.NormSpec;
 
-/** OLMo 2: norms after the branches, and of whole queries and keys (OLMo et al. 2025, arXiv:2501.00656). */
+/**
+ * OLMo 2: norms after the branches, and of whole queries and keys (OLMo et al. 2025,
+ * arXiv:2501.00656).
+ */
 public final class Olmo2 {
 
   /** The family. */

@@ -13,7 +13,13 @@ import java.util.List;
 public final class Phi3 {
 
   /** The family. */
-  public static final Family FAMILY = Llama.FAMILY.like("phi3", DecoderHeads.llama("Phi3", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Phi3::change);
+  public static final Family FAMILY =
+      Llama.FAMILY
+          .like(
+              "phi3",
+              DecoderHeads.llama("Phi3", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
+              Phi3::change)
+          .ignores("original_max_position_embeddings");
 
   private Phi3() {}
 
@@ -23,7 +29,8 @@ public final class Phi3 {
         .embedding(stack.embedding().dropout(config.dropout("embd_pdrop")))
         .norm(NormSpec.rms(config.positive("rms_norm_eps", 1e-5)))
         .eachAttention((i, a) -> a.projections(List.of("qkv_proj")))
-        .eachFeedForward(f -> f.network(new Network.FusedGated("mlp.gate_up_proj", "mlp.down_proj")))
+        .eachFeedForward(
+            f -> f.network(new Network.FusedGated("mlp.gate_up_proj", "mlp.down_proj")))
         .eachLayer((i, layer) -> layer.dropout(dropout));
   }
 }

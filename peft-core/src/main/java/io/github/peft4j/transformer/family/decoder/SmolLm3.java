@@ -10,12 +10,17 @@ import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
-/** SmolLM3: every fourth layer has no positions (Bakouch et al. 2025; Yang et al. 2025, arXiv:2501.18795). */
+/**
+ * SmolLM3: every fourth layer has no positions (Bakouch et al. 2025; Yang et al. 2025,
+ * arXiv:2501.18795).
+ */
 public final class SmolLm3 {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("smollm3", DecoderHeads.llamaWithTransformer("SmolLM3"), SmolLm3::change);
+      Llama.FAMILY
+          .like("smollm3", DecoderHeads.llamaWithTransformer("SmolLM3"), SmolLm3::change)
+          .ignores("max_window_layers");
 
   private SmolLm3() {}
 
@@ -26,8 +31,7 @@ public final class SmolLm3 {
     if (!given.isEmpty() && given.size() != layers) {
       throw config.error("no_rope_layers", given, "0 or 1 for each of " + layers + " layers");
     }
-    IntPredicate rotates =
-        i -> given.isEmpty() ? (i + 1) % interval != 0 : given.get(i) != 0;
+    IntPredicate rotates = i -> given.isEmpty() ? (i + 1) % interval != 0 : given.get(i) != 0;
     Integer size = Windows.size(config, null);
     boolean used = config.flag("use_sliding_window", false);
     IntFunction<@Nullable Integer> window =

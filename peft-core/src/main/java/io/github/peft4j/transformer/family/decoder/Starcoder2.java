@@ -11,12 +11,27 @@ import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.transformer.family.StackSpec;
 
-/** StarCoder2: layer norms, a plain feed-forward network, a window (Lozhkov et al. 2024, arXiv:2402.19173). */
+/**
+ * StarCoder2: layer norms, a plain feed-forward network, a window (Lozhkov et al. 2024,
+ * arXiv:2402.19173).
+ */
 public final class Starcoder2 {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("starcoder2", DecoderHeads.llama("Starcoder2", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS), Starcoder2::change);
+      Llama.FAMILY
+          .like(
+              "starcoder2",
+              DecoderHeads.llama("Starcoder2", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
+              Starcoder2::change)
+          .ignores(
+              "activation_function",
+              "attention_softmax_in_fp32",
+              "layer_norm_epsilon",
+              "mlp_type",
+              "norm_type",
+              "scale_attention_softmax_in_fp32",
+              "scale_attn_weights");
 
   private Starcoder2() {}
 

@@ -22,7 +22,7 @@ public final class T5 {
   /** The family. */
   public static final Family FAMILY =
       Family.encoderDecoder("t5", EncoderDecoderHeads::t5, T5::encoder, T5::decoder)
-          .ignores("n_positions", "output_past");
+          .ignores("n_positions", "is_gated_act");
 
   private T5() {}
 
@@ -41,8 +41,7 @@ public final class T5 {
   }
 
   private static StackSpec stack(ModelConfig config, String stack, String depth) {
-    Sizes sizes =
-        Sizes.of(config, new Sizes.Fields("d_model", depth, "num_heads", null, "d_kv"));
+    Sizes sizes = Sizes.of(config, new Sizes.Fields("d_model", depth, "num_heads", null, "d_kv"));
     double dropout = config.dropout("dropout_rate");
     return StackSpec.of(
             stack,

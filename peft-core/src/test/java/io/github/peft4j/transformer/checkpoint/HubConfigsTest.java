@@ -1,0 +1,83 @@
+package io.github.peft4j.transformer.checkpoint;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.Heads;
+import io.github.peft4j.transformer.family.StackSpec;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The config.json of models on the hub: every field of them is read or known to change nothing. */
+class HubConfigsTest {
+
+  private static JsonObject all() {
+    try (InputStreamReader text =
+        new InputStreamReader(
+            HubConfigsTest.class.getResourceAsStream("configs.json"), StandardCharsets.UTF_8)) {
+      return JsonParser.parseReader(text).getAsJsonObject();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  static Stream<String> models() {
+    return all().keySet().stream();
+  }
+
+  private static ModelConfig config(String model) {
+    return ModelConfig.of(all().getAsJsonObject(model), model);
+  }
+
+  private static Map<String, String> unread(ModelConfig config) {
+    Family family = Families.of(config);
+    Heads heads = family.heads(config);
+    for (StackSpec stack : family.stacks(config, heads.body(heads.task(config).type()))) {
+      for (int i = 0; i < stack.sizes().layers(); i++) {
+        stack.layer().apply(i);
+      }
+    }
+    config.size("vocab_size");
+    return UnreadFields.of(config, family);
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void noFieldIsUnknown(String model) {
+    assertThat(unread(config(model))).isEmpty();
+  }
+
+  @Test
+  void aFieldThatNobodyReadsIsNamedWithItsValue() {
+    ModelConfig config = config("gpt2").with("use_magic", new JsonPrimitive("dark"));
+    assertThat(unread(config)).containsExactly(Map.entry("use_magic", "\"dark\""));
+  }
+
+  @Test
+  void aFieldWithinRopeParametersIsNamedToo() {
+    JsonObject json = all().getAsJsonObject("Llama-3.2-1B");
+    json.getAsJsonObject("rope_scaling").addProperty("spin", 2);
+    assertThat(unread(ModelConfig.of(json, "x")))
+        .containsExactly(Map.entry("rope_scaling.spin", "2"));
+  }
+
+  @Test
+  void anUnknownTypeNamesTheNearest() {
+    ModelConfig config = config("gpt2").with("model_type", new JsonPrimitive("gemma4"));
+    assertThatThrownBy(() -> Families.of(config))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("nearest is 'gemma");
+  }
+}
