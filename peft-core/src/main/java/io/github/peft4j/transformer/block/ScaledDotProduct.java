@@ -72,7 +72,7 @@ final class ScaledDotProduct {
       AttentionSite.Heads heads, @Nullable Double scale, @Nullable Double cap, double dropout) {
     boolean grouped = heads.queries() != heads.keyValues();
     Object given = scale == null ? "None" : scale;
-    double factor = scale == null ? 1 / Math.sqrt(heads.dimension()) : scale;
+    double factor = scale == null ? 1 / Math.sqrt((double) heads.dimension()) : scale;
     Kernel plain =
         PLAIN
             .with("scores", cap == null ? "scores" : CAPPED.replace("{cap}", cap.toString()))

@@ -48,7 +48,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     long virtual;
     long keyOffset;
     @Nullable NDArray positions;
-    final Map<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
+    final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     @Nullable NDArray memory;
     @Nullable NDArray memoryBias;
 
