@@ -23,9 +23,10 @@ public final class AbsolutePositions extends NamedBlock {
   private static final Kernel BY_ID =
       Kernel.of(
           """
-          def positions(ids: Tensor, padding: Tensor) -> Tensor: # (B, T), of padding -1
-              real = torch.ne(ids, int(padding)).to(4)
-              return torch.sub(torch.mul(torch.cumsum(real, 1), real), 1)
+          def positions(ids: Tensor, padding: Tensor, start: Tensor) -> Tensor:
+              real = torch.ne(ids, int(padding)).to(4)           # (B, T)
+              counts = torch.add(torch.cumsum(real, 1), start)
+              return torch.sub(torch.mul(counts, real), 1)       # of padding -1
           """);
 
   private static final Kernel SINES =
@@ -46,7 +47,10 @@ public final class AbsolutePositions extends NamedBlock {
     ALL,
     /** Those that the mask leaves (OPT). */
     UNMASKED,
-    /** Those whose id is not that of padding, which has the position before the first (RoBERTa). */
+    /**
+     * Those whose id is not that of padding. The table has padding's vector at its id, and those of
+     * the other tokens behind it (RoBERTa).
+     */
     NOT_PADDING
   }
 
@@ -54,33 +58,28 @@ public final class AbsolutePositions extends NamedBlock {
   private final long limit;
   private final long offset;
   private final Counting counting;
-  private final long padding;
 
   private AbsolutePositions(
       String name,
       @Nullable Embedding table,
       long limit,
       long offset,
-      Counting counting,
-      long padding) {
+      Counting counting) {
     super(name);
     this.table = table == null ? null : part(table);
     this.limit = limit;
     this.offset = offset;
     this.counting = counting;
-    this.padding = padding;
   }
 
   /**
    * A learned table.
    *
    * @param offset index of the first position's vector
-   * @param padding the id of padding
    */
-  public static AbsolutePositions learned(
-      Embedding table, long offset, Counting counting, long padding) {
+  public static AbsolutePositions learned(Embedding table, long offset, Counting counting) {
     return new AbsolutePositions(
-        table.name(), table, table.entries() - offset, offset, counting, padding);
+        table.name(), table, table.entries() - offset, offset, counting);
   }
 
   /**
@@ -89,7 +88,7 @@ public final class AbsolutePositions extends NamedBlock {
    * @param limit number of positions
    */
   public static AbsolutePositions sinusoidal(String name, long limit) {
-    return new AbsolutePositions(name, null, limit, 0, Counting.ALL, 0);
+    return new AbsolutePositions(name, null, limit, 0, Counting.ALL);
   }
 
   /**
@@ -130,9 +129,8 @@ public final class AbsolutePositions extends NamedBlock {
     if (counting == Counting.UNMASKED && mask != null) {
       return pass.unmaskedPositions(x, mask, sequence.positions().shift());
     }
-    boolean text = sequence.prompt().count() == 0 && start == 0;
-    if (counting == Counting.NOT_PADDING && text) {
-      return BY_ID.call(pass.ids(), Tensors.scalar(padding));
+    if (counting == Counting.NOT_PADDING && sequence.prompt().count() == 0) {
+      return BY_ID.call(pass.ids(), Tensors.scalar(offset - 1), Tensors.scalar(start));
     }
     return IN_SEQUENCE.call(x, Tensors.scalar(start));
   }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Multi-head attention (Vaswani et al. 2017) with grouped queries (Ainslie et al. 2023), rotary
- * positions, a window and a cache, depending on the family: x (B, T, D) → (B, T, D).
+ * positions or disentangled ones, a window and a cache, depending on the family: x (B, T, D) → (B, T, D).
  */
 public final class Attention extends NamedBlock {
 
@@ -29,6 +29,7 @@ public final class Attention extends NamedBlock {
   private final QueryKeyValue projections;
   private final Linear output;
   private final @Nullable RotaryEmbedding rotary;
+  private final @Nullable DisentangledScores disentangled;
   private final Scores scores;
   private final ScaledDotProduct product;
   private final ScaledDotProduct trainingProduct;
@@ -39,6 +40,7 @@ public final class Attention extends NamedBlock {
    *
    * @param place in the model; cross-attention has keys and values from the encoder's output
    * @param rotary rotates queries and keys, or null
+   * @param disentangled adds terms of relative positions to scores, or null
    */
   public Attention(
       String name,
@@ -47,12 +49,17 @@ public final class Attention extends NamedBlock {
       QueryKeyValue projections,
       Linear output,
       @Nullable RotaryEmbedding rotary,
+      @Nullable DisentangledScores disentangled,
       Scores scores) {
     super(name);
     this.projections = projections;
     projections.parts().forEach(this::part);
     this.output = part(output);
     this.rotary = rotary;
+    this.disentangled = disentangled;
+    if (disentangled != null) {
+      disentangled.parts().forEach(this::part);
+    }
     this.scores = scores;
     this.product = new ScaledDotProduct(heads, scores.scale(), scores.cap(), 0);
     this.trainingProduct =
@@ -74,6 +81,11 @@ public final class Attention extends NamedBlock {
     if (cache != null) {
       k = cache.append(name() + ".key", k);
       v = cache.append(name() + ".value", v);
+    }
+    DisentangledScores terms = disentangled;
+    if (terms != null) {
+      NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);
+      return new AttentionSite.Input(x, q, k, v, bias, false);
     }
     boolean plain = scores.cap() == null && pass.isPlainlyCausal(scores.window());
     NDArray bias =

@@ -120,6 +120,11 @@ public final class QueryKeyValue {
     return splitHeads.call(maps.get(2).forward(x, context));
   }
 
+  /** Splits x (B, T, H·d) into heads (B, H, T, d). */
+  NDArray heads(NDArray x) {
+    return splitHeads.call(x);
+  }
+
   /** Splits x (B, T, H·d) into heads (B, H, T, d), normalised before or after. */
   private NDArray heads(NDArray x, @Nullable Norm norm, ForwardContext context) {
     if (norm == null || norms == null) {

@@ -17,6 +17,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
 
   private final InputEmbedding embedding;
   private final @Nullable ScoreBias scoreBias;
+  private final @Nullable RelativeVectors relative;
   private final List<TransformerLayer> layers;
   private final @Nullable Norm finalNorm;
   private final Collection<RotaryEmbedding> rotaries;
@@ -27,6 +28,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   /**
    * Creates a stack.
    *
+   * @param relative the vectors of relative positions that all layers share, or null
    * @param layers in the order in which they are applied; one of them may stand several times
    * @param rotaries the rotary positions of all layers
    * @param maxPositions number of positions that a text may have
@@ -36,6 +38,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       String name,
       InputEmbedding embedding,
       @Nullable ScoreBias scoreBias,
+      @Nullable RelativeVectors relative,
       List<TransformerLayer> layers,
       @Nullable Norm finalNorm,
       Collection<RotaryEmbedding> rotaries,
@@ -45,6 +48,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     super(name);
     this.embedding = part(embedding);
     this.scoreBias = scoreBias == null ? null : part(scoreBias);
+    this.relative = relative == null ? null : part(relative);
     this.layers = layers;
     layers.stream().distinct().forEach(this::part);
     this.finalNorm = finalNorm == null ? null : part(finalNorm);
@@ -63,6 +67,9 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     if (bias != null) {
       NDArray mask = pass.explicitBias(first, Integer.MAX_VALUE);
       pass.bias(tape.share(tape.source(() -> bias.forward(first, mask, pass))));
+    }
+    if (relative != null) {
+      relative.enter(first, pass);
     }
     for (RotaryEmbedding rotary : rotaries) {
       pass.rotate(rotary, rotary.at(h, pass.start(), pass.positions()));

@@ -16,7 +16,14 @@ import io.github.peft4j.transformer.family.decoder.Qwen2;
 import io.github.peft4j.transformer.family.decoder.Qwen3;
 import io.github.peft4j.transformer.family.decoder.SmolLm3;
 import io.github.peft4j.transformer.family.decoder.Starcoder2;
+import io.github.peft4j.transformer.family.encoder.Albert;
 import io.github.peft4j.transformer.family.encoder.Bert;
+import io.github.peft4j.transformer.family.encoder.DebertaV2;
+import io.github.peft4j.transformer.family.encoder.DistilBert;
+import io.github.peft4j.transformer.family.encoder.Electra;
+import io.github.peft4j.transformer.family.encoder.ModernBert;
+import io.github.peft4j.transformer.family.encoder.MpNet;
+import io.github.peft4j.transformer.family.encoder.Roberta;
 import io.github.peft4j.transformer.family.encoderdecoder.T5;
 import io.github.peft4j.tuner.injection.NearNames;
 import java.util.List;
@@ -44,6 +51,15 @@ final class Families {
           Starcoder2.FAMILY,
           // encoders
           Bert.FAMILY,
+          Roberta.FAMILY,
+          Roberta.FAMILY.named("xlm-roberta", "XLMRoberta"),
+          Roberta.FAMILY.named("camembert", "Camembert"),
+          DistilBert.FAMILY,
+          Electra.FAMILY,
+          Albert.FAMILY,
+          MpNet.FAMILY,
+          DebertaV2.FAMILY,
+          ModernBert.FAMILY,
           // encoder-decoders
           T5.FAMILY);
 

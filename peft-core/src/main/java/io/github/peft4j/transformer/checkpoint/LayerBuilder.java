@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.block.Attention;
+import io.github.peft4j.transformer.block.DisentangledScores;
 import io.github.peft4j.transformer.block.FeedForward;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.NamedBlock;
@@ -11,6 +12,7 @@ import io.github.peft4j.transformer.block.Sublayer;
 import io.github.peft4j.transformer.block.TransformerLayer;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DisentangledSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
 import io.github.peft4j.transformer.family.LayerSpec;
@@ -84,13 +86,14 @@ final class LayerBuilder {
         new AttentionSite.Heads(sizes.heads(), sizes.keyValueHeads(), sizes.head());
     RopeSpec rope = attention.rope();
     Integer window = attention.window();
+    QueryKeyValue projections = projections(module, attention, heads);
     Attention block =
         part(
             new Attention(
                 module,
                 new AttentionSite.Place(stack.name(), index, kind == Kind.CROSS_ATTENTION),
                 heads,
-                projections(module, attention, heads),
+                projections,
                 linear(
                     name + "." + attention.output(),
                     Role.ATTENTION_OUTPUT,
@@ -98,6 +101,7 @@ final class LayerBuilder {
                     sizes.hidden(),
                     attention.outputBias()),
                 rope == null ? null : rotary.apply(rope),
+                disentangled(module, attention, projections),
                 new Attention.Scores(
                     attention.scale(),
                     attention.cap(),
@@ -124,6 +128,34 @@ final class LayerBuilder {
         linear(names.get(2), Role.VALUE, hidden, keys, bias),
         heads,
         norms);
+  }
+
+  private @Nullable DisentangledScores disentangled(
+      String module, AttentionSpec attention, QueryKeyValue projections) {
+    DisentangledSpec terms = attention.disentangled();
+    if (terms == null) {
+      return null;
+    }
+    Double scale = attention.scale();
+    return new DisentangledScores(
+        projections,
+        new DisentangledScores.Terms(
+            terms.contentToPosition(),
+            terms.positionToContent(),
+            ofPositions(module, terms.query()),
+            ofPositions(module, terms.key())),
+        scale == null ? 1 / Math.sqrt(sizes.head()) : scale,
+        terms.dropout());
+  }
+
+  private @Nullable Linear ofPositions(String module, @Nullable String map) {
+    return map == null
+        ? null
+        : linear(
+            module + "." + map,
+            Role.EMBEDDING,
+            sizes.hidden(),
+            (long) sizes.heads() * sizes.head(), true);
   }
 
   private QueryKeyValue.@Nullable Norms norms(
@@ -188,7 +220,9 @@ final class LayerBuilder {
             new Sublayer.Norms(
                 normOf(branch.before()), normOf(branch.after()), normOf(branch.out())),
             spec.scale(),
-            spec.dropout()));
+            kind == Kind.FEED_FORWARD
+                ? spec.feedForwardOutputDropout()
+                : spec.attentionOutputDropout()));
   }
 
   /** A norm of the layer by its name. Branches that name the same norm share it. */

@@ -113,12 +113,11 @@ public final class Models {
 
   private static Body body(ModelConfig config, List<StackSpec> specs, Checkpoint weights) {
     int vocabulary = config.size("vocab_size");
-    long padding = config.integer("pad_token_id", -1);
-    Stack first = new StackBuilder(specs.get(0), weights).build(null, vocabulary, padding);
+    Stack first = new StackBuilder(specs.get(0), weights).build(null, vocabulary);
     if (specs.size() == 1) {
       return first;
     }
     StackBuilder second = new StackBuilder(specs.get(1), weights);
-    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary, padding));
+    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary));
   }
 }

@@ -4,9 +4,11 @@ import io.github.peft4j.transformer.block.AbsolutePositions;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.InputEmbedding;
 import io.github.peft4j.transformer.block.RelativePositions;
+import io.github.peft4j.transformer.block.RelativeVectors;
 import io.github.peft4j.transformer.block.ScoreBias;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.block.TransformerLayer;
+import io.github.peft4j.transformer.family.DisentangledSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.PositionSpec;
@@ -39,18 +41,19 @@ final class StackBuilder {
    *
    * @param tokens another stack's token embedding, which this one shares; or null
    * @param vocabulary number of tokens
-   * @param padding the id of padding
    */
-  Stack build(@Nullable Embedding tokens, int vocabulary, long padding) {
+  Stack build(@Nullable Embedding tokens, int vocabulary) {
     spec.ignored().forEach(weights::ignore);
-    InputEmbedding embedding = embedding(tokens, vocabulary, padding);
+    InputEmbedding embedding = embedding(tokens, vocabulary);
     ScoreBias scoreBias = spec.scoreBias() == null ? null : scoreBias(spec.scoreBias());
+    RelativeVectors relative = relative(spec.layer().apply(0).attention().disentangled());
     List<TransformerLayer> layers = layers();
     String norm = spec.finalNorm();
     return new Stack(
         spec.name(),
         embedding,
         scoreBias,
+        relative,
         layers,
         norm == null
             ? null
@@ -61,7 +64,7 @@ final class StackBuilder {
         spec.dropout());
   }
 
-  private InputEmbedding embedding(@Nullable Embedding tokens, int vocabulary, long padding) {
+  private InputEmbedding embedding(@Nullable Embedding tokens, int vocabulary) {
     EmbeddingSpec parts = spec.embedding();
     int dimension = parts.dimension();
     Embedding table =
@@ -75,7 +78,7 @@ final class StackBuilder {
         new InputEmbedding.Tokens(table, tokens == null, parts.ownTokens(), parts.tableScale()),
         new InputEmbedding.Sum(
             parts.scale(),
-            positions == null ? null : positions(positions, dimension, padding),
+            positions == null ? null : positions(positions, dimension),
             types == null ? null : weights.embedding(types, parts.typeCount(), dimension),
             norm == null ? null : weights.norm(norm, dimension, spec.norm()),
             projection == null
@@ -86,13 +89,12 @@ final class StackBuilder {
         spec.scoreBias() instanceof ScoreBiasSpec.Relative);
   }
 
-  private AbsolutePositions positions(PositionSpec positions, int dimension, long padding) {
+  private AbsolutePositions positions(PositionSpec positions, int dimension) {
     if (positions instanceof PositionSpec.Learned learned) {
       return AbsolutePositions.learned(
           weights.embedding(learned.table(), learned.entries(), dimension),
           learned.offset(),
-          learned.counting(),
-          padding);
+          learned.counting());
     }
     return AbsolutePositions.sinusoidal(spec.prefix() + "embed_positions", positions.limit());
   }
@@ -103,6 +105,18 @@ final class StackBuilder {
         weights.embedding(relative.table(), relative.buckets(), spec.sizes().heads()),
         relative.farthest(),
         relative.bothWays());
+  }
+
+  private @Nullable RelativeVectors relative(@Nullable DisentangledSpec terms) {
+    if (terms == null) {
+      return null;
+    }
+    int hidden = spec.sizes().hidden();
+    String norm = terms.norm();
+    return new RelativeVectors(
+        weights.embedding(terms.table(), 2L * terms.span(), hidden),
+        norm == null ? null : weights.norm(norm, hidden, spec.norm()),
+        terms.farthest());
   }
 
   private List<TransformerLayer> layers() {

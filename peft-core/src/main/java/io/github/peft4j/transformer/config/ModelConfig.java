@@ -288,6 +288,11 @@ public final class ModelConfig {
     return value;
   }
 
+  /** Whether a field is a string. */
+  public boolean isText(String field) {
+    return has(field) && json.get(field).isJsonPrimitive() && json.getAsJsonPrimitive(field).isString();
+  }
+
   /** A string, or a default. */
   public String text(String field, String otherwise) {
     if (!has(field)) {

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param outputBias whether the output projection has a bias
  * @param norms of queries and keys, or null
  * @param rope rotary positions, or null
+ * @param disentangled terms of the scores by relative positions, or null
  * @param scale factor of the scores; null for 1/√d
  * @param cap scores become cap · tanh(scores / cap); null for no cap
  * @param window number of keys that a causal query sees, itself included; in a stack that is not
@@ -36,6 +37,7 @@ public record AttentionSpec(
     boolean outputBias,
     @Nullable Norms norms,
     @Nullable RopeSpec rope,
+    @Nullable DisentangledSpec disentangled,
     @Nullable Double scale,
     @Nullable Double cap,
     @Nullable Integer window,
@@ -66,6 +68,7 @@ public record AttentionSpec(
         branch,
         true,
         true,
+        null,
         null,
         null,
         null,

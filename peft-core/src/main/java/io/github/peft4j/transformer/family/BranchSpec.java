@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record BranchSpec(@Nullable String before, @Nullable String after, @Nullable String out) {
 
+  /** No norms. */
+  public static final BranchSpec NONE = new BranchSpec(null, null, null);
+
   /** before: Llama, GPT-2, T5. */
   public static BranchSpec before(String norm) {
     return new BranchSpec(norm, null, null);

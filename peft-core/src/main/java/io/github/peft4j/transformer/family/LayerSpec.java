@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param crossAttention attention to an encoder's output, or null
  * @param residual how the branches follow each other
  * @param scale factor of a branch's output before it is added
- * @param dropout probability of dropout of a branch's output, in training
+ * @param attentionOutputDropout probability of dropout of the attentions' outputs, in training
+ * @param feedForwardOutputDropout probability of dropout of the network's output, in training
  */
 @Withers
 public record LayerSpec(
@@ -22,11 +23,17 @@ public record LayerSpec(
     FeedForwardSpec feedForward,
     Residual residual,
     double scale,
-    double dropout)
+    double attentionOutputDropout,
+    double feedForwardOutputDropout)
     implements LayerSpecWithers {
 
   /** A layer with attention and a feed-forward network, one after the other. */
   public static LayerSpec of(String name, AttentionSpec attention, FeedForwardSpec feedForward) {
-    return new LayerSpec(name, attention, null, feedForward, Residual.SEQUENTIAL, 1, 0);
+    return new LayerSpec(name, attention, null, feedForward, Residual.SEQUENTIAL, 1, 0, 0);
+  }
+
+  /** A copy with one probability of dropout for the outputs of all branches. */
+  public LayerSpec dropout(double outputs) {
+    return attentionOutputDropout(outputs).feedForwardOutputDropout(outputs);
   }
 }

@@ -51,6 +51,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     @Nullable NDArray memory;
     @Nullable NDArray memoryBias;
+    @Nullable Relative relative;
 
     Run(
         Tape tape,
@@ -305,6 +306,28 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return rotation;
   }
 
+  /**
+   * The relative positions of the tokens.
+   *
+   * @param vectors (1, 2k, D), one for each relative position
+   * @param places (T, T), the index of the vector for each query and key
+   */
+  public record Relative(NDArray vectors, NDArray places) {}
+
+  /** Sets the relative positions of all layers of the stack. */
+  public void relate(NDArray vectors, NDArray places) {
+    run.relative = new Relative(vectors, hold(places));
+  }
+
+  /** The relative positions of the tokens. */
+  public Relative relative() {
+    Relative relative = run.relative;
+    if (relative == null) {
+      throw new IllegalStateException("the stack has not prepared relative positions");
+    }
+    return relative;
+  }
+
   /** Like {@link #bias}, but all zeros where no bias is needed. */
   public NDArray explicitBias(NDArray x, int window) {
     return run.bias != null ? run.bias : visibility().explicit(x, window);
@@ -326,7 +349,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Whether a tensor that layers read in addition to their input needs a gradient. */
   public boolean trains() {
     return (run.memory != null && run.memory.hasGradient())
-        || (run.bias != null && run.bias.hasGradient());
+        || (run.bias != null && run.bias.hasGradient())
+        || (run.relative != null && run.relative.vectors().hasGradient());
   }
 
   /**

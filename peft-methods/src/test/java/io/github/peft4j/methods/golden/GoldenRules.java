@@ -31,6 +31,11 @@ record GoldenRules(List<Rule> rules) {
     NOISE,
     /** Five steps drift apart by rounding: where they do, they have to agree in FLOAT64. */
     FLOAT64,
+    /**
+     * Logits and steps were computed with dropout, whose elements nobody knows: only what was
+     * computed without it is compared.
+     */
+    DROPOUT,
     /** PEFT's model never computes with the tensor: here it is set to what changes nothing. */
     UNREACHED
   }

@@ -20,6 +20,9 @@ import java.util.List;
 /** BERT and its sentence encoders (Devlin et al. 2018, arXiv:1810.04805). */
 public final class Bert {
 
+  /** The table of positions, of a body of this name. */
+  static final String POSITIONS = "%s.embeddings.position_embeddings";
+
   private static final String ABSOLUTE = "absolute";
 
   /** The family. */
@@ -28,6 +31,16 @@ public final class Bert {
   private Bert() {}
 
   static StackSpec stack(ModelConfig config, String body) {
+    StackSpec stack = withoutSegments(config, body);
+    return stack.embedding(typed(stack.embedding(), body, config.size("type_vocab_size")));
+  }
+
+  /** An embedding with segments. */
+  static EmbeddingSpec typed(EmbeddingSpec embedding, String body, int types) {
+    return embedding.types(body + ".embeddings.token_type_embeddings").typeCount(types);
+  }
+
+  static StackSpec withoutSegments(ModelConfig config, String body) {
     config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
     config.require(
         "position_embedding_type", config.text("position_embedding_type", ABSOLUTE), ABSOLUTE);
@@ -49,11 +62,9 @@ public final class Bert {
     String embeddings = body + ".embeddings.";
     EmbeddingSpec embedding =
         EmbeddingSpec.of(embeddings + "word_embeddings", sizes.hidden())
-            .types(embeddings + "token_type_embeddings")
-            .typeCount(config.size("type_vocab_size"))
             .positions(
                 new PositionSpec.Learned(
-                    embeddings + "position_embeddings",
+                    POSITIONS.formatted(body),
                     config.size("max_position_embeddings"),
                     0,
                     Counting.ALL))
