@@ -55,10 +55,7 @@ final class Beams {
   /** The best finished texts. */
   List<Candidate> best() {
     if (finished.size() < returned) {
-      throw new IllegalStateException(
-          "beam search finished %d of %d texts: the settings or logits processors ban nearly all"
-                  .formatted(finished.size(), returned)
-              + " tokens");
+      throw TokenChooser.noToken();
     }
     return finished.subList(0, returned);
   }
@@ -70,6 +67,9 @@ final class Beams {
    * @param room the number of positions that the model has left for it
    */
   Candidate candidate(int beam, long token, float score, long room) {
+    if (Float.isNaN(score)) {
+      throw TokenChooser.noToken();
+    }
     Draft draft = running.get(beam).draft().append(token);
     FinishReason reason = endings.of(draft, room, () -> texts.endsAtStopString(draft));
     return new Candidate(draft, beam, score, reason);

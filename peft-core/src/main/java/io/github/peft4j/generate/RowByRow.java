@@ -34,6 +34,9 @@ final class RowByRow implements DecodingStrategy {
     for (int i = 0; i < next.length; i++) {
       Row row = rows.get(i);
       if (row.isOpen()) {
+        if (next[i] == TokenChooser.NONE) {
+          throw TokenChooser.noToken();
+        }
         row.add(next[i], room.applyAsLong(i));
       }
       open[i] = row.isOpen();

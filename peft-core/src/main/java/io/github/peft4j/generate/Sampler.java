@@ -84,13 +84,7 @@ final class Sampler implements TokenChooser {
       total += weights[i];
     }
     if (!(total > 0 && total < Double.POSITIVE_INFINITY)) {
-      throw new IllegalStateException(
-          highest == Double.NEGATIVE_INFINITY
-              ? "there is no token to draw: all have the logit -Infinity, so the settings or"
-                  + " logits processors ban every one"
-              : "the model's logits are not finite (highest %s): weights or adapter are broken, or"
-                      .formatted(highest)
-                  + " too large for the precision; try Precision.FLOAT32");
+      throw TokenChooser.noToken();
     }
     Filters.apply(config, weights);
     return weights;
