@@ -92,7 +92,8 @@ final class Beams {
     running =
         IntStream.range(0, width)
             .mapToObj(
-                beam -> new Candidate(running.get(beam).draft(), beam, running.get(beam).score(), null))
+                beam ->
+                    new Candidate(running.get(beam).draft(), beam, running.get(beam).score(), null))
             .toList();
   }
 

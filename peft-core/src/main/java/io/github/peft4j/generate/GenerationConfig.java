@@ -128,9 +128,7 @@ public final class GenerationConfig {
    *     the most likely token each time
    */
   public GenerationConfig temperature(double temperature) {
-    return temperature == 0
-        ? doSample(false)
-        : doSample(true).with(TEMPERATURE, temperature);
+    return temperature == 0 ? doSample(false) : doSample(true).with(TEMPERATURE, temperature);
   }
 
   /** The number of most likely tokens to draw from, or 0 for all. */

@@ -182,8 +182,7 @@ public final class Generator {
   }
 
   /** Generates the next token of every open text. */
-  private static void step(
-      Decoding batch, DecodingStrategy strategy, LogitsProcessor processors) {
+  private static void step(Decoding batch, DecodingStrategy strategy, LogitsProcessor processors) {
     try (Scope scope = new Scope()) {
       Choice next =
           strategy.choose(

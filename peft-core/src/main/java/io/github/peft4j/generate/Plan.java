@@ -106,15 +106,13 @@ record Plan(GenerationConfig config, Endings endings, Texts texts) {
     }
     Consumer<String> pieces = listener == null ? piece -> {} : listener;
     return new RowByRow(
-        begun.stream()
-            .map(draft -> new Row(draft, texts.stream(draft, pieces), endings))
-            .toList(),
+        begun.stream().map(draft -> new Row(draft, texts.stream(draft, pieces), endings)).toList(),
         config.isGreedy() ? TokenChooser.greedy() : new Sampler(config, begun.size()));
   }
 
   /**
-   * The processors, in the order of {@code _get_logits_processor} in Hugging Face transformers. What
-   * only concerns sampling is in the {@link Sampler}.
+   * The processors, in the order of {@code _get_logits_processor} in Hugging Face transformers.
+   * What only concerns sampling is in the {@link Sampler}.
    */
   LogitsProcessor processors() {
     List<LogitsProcessor> all = new ArrayList<>();
@@ -159,7 +157,9 @@ record Plan(GenerationConfig config, Endings endings, Texts texts) {
     }
     if (!config.get(BEGIN_SUPPRESS_TOKENS).isEmpty()) {
       Predicate<Draft> begins =
-          draft -> draft.newTokens() == (draft.length() == 1 + draft.newTokens() && !bos.isEmpty() ? 1 : 0);
+          draft ->
+              draft.newTokens()
+                  == (draft.length() == 1 + draft.newTokens() && !bos.isEmpty() ? 1 : 0);
       all.add(Processors.suppress(config.get(BEGIN_SUPPRESS_TOKENS), begins));
     }
     all.addAll(config.get(PROCESSORS));

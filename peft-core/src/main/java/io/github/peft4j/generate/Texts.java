@@ -51,7 +51,6 @@ record Texts(Tokenizer tokenizer, List<String> stops) {
   /** An empty stream for this many last tokens. */
   private TextStream lastTokens(Draft draft, int tail) {
     long[] ids = draft.ids();
-    return new TextStream(
-        tokenizer, Arrays.copyOf(ids, ids.length - tail), stops, piece -> {});
+    return new TextStream(tokenizer, Arrays.copyOf(ids, ids.length - tail), stops, piece -> {});
   }
 }

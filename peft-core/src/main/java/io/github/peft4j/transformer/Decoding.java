@@ -120,15 +120,15 @@ public final class Decoding implements AutoCloseable {
       return;
     }
     try (Scope scope = new Scope()) {
-      boolean otherSource = source != null && !sourceRows.equalsSelection(rows);
+      ModelInput read = source;
+      boolean otherSource = read != null && !sourceRows.equalsSelection(rows);
       if (cache != null) {
-        NDArray index =
-            model.manager().create(Arrays.stream(rows).asLongStream().toArray());
+        NDArray index = model.manager().create(Arrays.stream(rows).asLongStream().toArray());
         cache.reorder(index, otherSource);
       }
-      if (otherSource) {
+      if (read != null && otherSource) {
+        read.close();
         sourceRows = sourceRows.select(rows);
-        source.close();
         source = read(sourceRows);
       }
       texts = texts.select(rows);

@@ -24,7 +24,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Beam search, several texts for a prompt, processors, criteria, and settings of a model's file. */
+/**
+ * Beam search, several texts for a prompt, processors, criteria, and settings of a model's file.
+ */
 class StrategiesTest {
 
   private static final GenerationConfig GREEDY = GenerationConfig.greedy().stopAtIds();
@@ -129,7 +131,8 @@ class StrategiesTest {
             draft ->
                 LongStream.range(0, 400).filter(id -> id != (draft.newTokens() % 2 == 0 ? a : b)));
 
-    assertThat(ids(model.generate(List.of("c", "d d"), GREEDY.process(alternating).maxNewTokens(4))))
+    assertThat(
+            ids(model.generate(List.of("c", "d d"), GREEDY.process(alternating).maxNewTokens(4))))
         .containsExactly(List.of(a, b, a, b), List.of(a, b, a, b));
     assertThat(model.generate("c", BEAMS.process(alternating).maxNewTokens(4)).ids())
         .containsExactly(a, b, a, b);

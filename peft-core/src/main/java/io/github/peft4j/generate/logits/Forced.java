@@ -11,15 +11,15 @@ record Forced(String setting, List<Long> tokens, Predicate<Draft> when) implemen
   @Override
   public NDArray process(List<Draft> drafts, NDArray logits) {
     long[] rows =
-        LongStream.range(0, drafts.size()).filter(row -> when.test(drafts.get((int) row))).toArray();
+        LongStream.range(0, drafts.size())
+            .filter(row -> when.test(drafts.get((int) row)))
+            .toArray();
     if (rows.length == 0) {
       return logits;
     }
     Places places =
         Places.of(
-            drafts,
-            logits,
-            draft -> when.test(draft) ? LongStream.of(ids()) : LongStream.empty());
+            drafts, logits, draft -> when.test(draft) ? LongStream.of(ids()) : LongStream.empty());
     if (places.isEmpty()) {
       throw new IllegalArgumentException(
           "%s is %s; expected ids from 0 to %d, which the model has"

@@ -83,8 +83,7 @@ public final class Processors {
 
   private static boolean endsWith(long[] ids, List<Long> end) {
     int start = ids.length - end.size();
-    return start >= 0
-        && IntStream.range(0, end.size()).allMatch(i -> ids[start + i] == end.get(i));
+    return start >= 0 && IntStream.range(0, end.size()).allMatch(i -> ids[start + i] == end.get(i));
   }
 
   /** Bans tokens where a text meets a condition. */

@@ -1,4 +1,7 @@
-/** What changes the logits of next tokens before one is chosen: processors, those built in and your own. */
+/**
+ * What changes the logits of next tokens before one is chosen: processors, those built in and your
+ * own.
+ */
 @NullMarked
 package io.github.peft4j.generate.logits;
 

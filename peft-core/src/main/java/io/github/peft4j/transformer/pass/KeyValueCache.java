@@ -117,8 +117,7 @@ public final class KeyValueCache implements AutoCloseable {
     return present(shared, name, make);
   }
 
-  private static NDArray present(
-      Map<String, NDArray> arrays, String name, Supplier<NDArray> make) {
+  private static NDArray present(Map<String, NDArray> arrays, String name, Supplier<NDArray> make) {
     NDArray present = arrays.get(name);
     if (present == null) {
       present = Scope.release(make.get());

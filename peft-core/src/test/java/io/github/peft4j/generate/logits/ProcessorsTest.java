@@ -162,11 +162,9 @@ class ProcessorsTest {
                 Processors.normalization()));
     try (Scope scope = new Scope()) {
       NDArray half =
-          Tensors.cast(
-              manager.create(new float[] {5, 1, 1}, new Shape(1, 3)), Precision.BFLOAT16);
+          Tensors.cast(manager.create(new float[] {5, 1, 1}, new Shape(1, 3)), Precision.BFLOAT16);
 
-      float[] processed =
-          Tensors.floats(chain.process(List.of(draft(new long[] {1}, 1)), half));
+      float[] processed = Tensors.floats(chain.process(List.of(draft(new long[] {1}, 1)), half));
 
       assertThat(processed[0]).isEqualTo(Float.NEGATIVE_INFINITY);
       assertThat(processed[1]).isCloseTo((float) Math.log(0.5), within(1e-6f));

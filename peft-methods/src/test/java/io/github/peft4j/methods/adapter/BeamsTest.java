@@ -26,7 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BeamsTest {
 
   private static final List<String> PROMPTS = List.of("w5 w17 w8 w30 w22", "w12 w4", "w21");
-  private static final List<String> ADAPTERS = List.of("lora", "ia3", "prefix", "prompt", "p-tuning");
+  private static final List<String> ADAPTERS =
+      List.of("lora", "ia3", "prefix", "prompt", "p-tuning");
   private static final GenerationConfig BEAMS =
       GenerationConfig.beams(3).maxNewTokens(10).stopAtIds(36).numReturnSequences(2);
 

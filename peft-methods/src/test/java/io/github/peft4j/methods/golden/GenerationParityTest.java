@@ -157,7 +157,8 @@ class GenerationParityTest {
       int compared = sure == null ? Math.max(ids.length, test.ids().get(i).length) : sure[i];
       assertThat(Arrays.copyOf(ids, Math.min(compared, ids.length)))
           .as("%s, text %d", name, i)
-          .isEqualTo(Arrays.copyOf(test.ids().get(i), Math.min(compared, test.ids().get(i).length)));
+          .isEqualTo(
+              Arrays.copyOf(test.ids().get(i), Math.min(compared, test.ids().get(i).length)));
     }
   }
 
