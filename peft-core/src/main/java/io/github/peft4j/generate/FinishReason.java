@@ -6,7 +6,9 @@ public enum FinishReason {
   STOP_TOKEN,
   /** The text contains a stop string. */
   STOP_STRING,
-  /** The config's maximum number of new tokens was written. */
+  /** A stopping criterion of the config ends the text. */
+  STOPPING_CRITERION,
+  /** The maximum number of new tokens was written. */
   MAX_NEW_TOKENS,
   /** The model has no position left for another token. */
   MAX_POSITIONS

@@ -2,17 +2,21 @@ package io.github.peft4j.generate;
 
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.generate.logits.Draft;
+import io.github.peft4j.generate.logits.LogitsProcessor;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Generates text with a language model. The prompt goes through the model in one forward pass, then
@@ -28,13 +32,15 @@ public final class Generator {
   private final TransformerModel model;
   private final Tokenizer tokenizer;
   private final Set<Long> endOfText;
+  private final GenerationConfig recommended;
 
   /**
    * Creates a generator.
    *
    * @param adapted a decoder or encoder-decoder with a language model head, and its adapters
    * @param tokenizer the model's tokenizer
-   * @throws IllegalArgumentException if the model is for another task
+   * @throws IllegalArgumentException if the model is for another task, or if generation_config.json
+   *     has a wrong value
    */
   public Generator(AdaptedModel adapted, Tokenizer tokenizer) {
     this.adapted = adapted;
@@ -49,11 +55,17 @@ public final class Generator {
     this.model = model;
     this.tokenizer = tokenizer;
     this.endOfText = EndOfText.of(model.config(), tokenizer);
+    this.recommended = ModelSettings.of(model.config());
+    ModelSettings.warn(model.config());
   }
 
-  /** Continues or answers a prompt. */
+  /**
+   * Continues or answers a prompt.
+   *
+   * @throws IllegalStateException if the config or parallel adapters ask for several texts
+   */
   public Generation generate(String prompt, GenerationConfig config) {
-    return generate(prompt, config, piece -> {});
+    return one(encode(prompt), config, null);
   }
 
   /**
@@ -61,6 +73,8 @@ public final class Generator {
    *
    * @param listener receives pieces of the text as they are generated, on the calling thread. A
    *     piece has whole characters only. An exception of the listener ends the generation
+   * @throws IllegalArgumentException if the config asks for beam search, which knows its text only
+   *     at the end
    */
   public Generation generate(String prompt, GenerationConfig config, Consumer<String> listener) {
     return one(encode(prompt), config, listener);
@@ -70,15 +84,17 @@ public final class Generator {
    * Continues or answers several prompts in one batch. Each result is the same as without the
    * others, except for rounding; when sampling, each prompt draws from random numbers of its own.
    *
-   * @return a generation for each prompt, in order. Parallel adapters give those of the first
-   *     adapter for all prompts, then those of the second, and so on
+   * @return the generations of each prompt, in order: one, or as many as {@code numReturnSequences}
+   *     says. Parallel adapters give those of the first adapter for all prompts, then those of the
+   *     second, and so on
    */
   public List<Generation> generate(List<String> prompts, GenerationConfig config) {
     if (prompts.isEmpty()) {
       return List.of();
     }
     try (ModelCall call = adapted.newCall()) {
-      return generate(call, prompts.stream().map(this::encode).toList(), config, piece -> {});
+      return generate(
+          call, prompts.stream().map(this::encode).toList(), config.over(recommended), null);
     }
   }
 
@@ -88,13 +104,21 @@ public final class Generator {
    * @param prompt the ids, at least one
    */
   public Generation generate(long[] prompt, GenerationConfig config) {
-    return one(prompt, config, piece -> {});
+    return one(prompt, config, null);
   }
 
-  private Generation one(long[] prompt, GenerationConfig config, Consumer<String> listener) {
+  private Generation one(
+      long[] prompt, GenerationConfig config, @Nullable Consumer<String> listener) {
+    GenerationConfig all = config.over(recommended);
     try (ModelCall call = adapted.newCall()) {
       requireOneAnswer(call);
-      return generate(call, List.of(prompt), config, listener).get(0);
+      if (all.get(Setting.NUM_RETURN_SEQUENCES) > 1) {
+        throw new IllegalStateException(
+            "numReturnSequences is "
+                + all.get(Setting.NUM_RETURN_SEQUENCES)
+                + "; take the texts from generate(List.of(prompt), config)");
+      }
+      return generate(call, List.of(prompt), all, listener).get(0);
     }
   }
 
@@ -127,46 +151,46 @@ public final class Generator {
   }
 
   private List<Generation> generate(
-      ModelCall call, List<long[]> prompts, GenerationConfig config, Consumer<String> listener) {
+      ModelCall call,
+      List<long[]> prompts,
+      GenerationConfig config,
+      @Nullable Consumer<String> listener) {
+    Plan plan = Plan.of(config, endOfText, tokenizer);
+    plan.require(call.adapters().composition(), listener);
     long start = System.nanoTime();
     long room = call.room();
-    List<long[]> begun = prompts.stream().map(prompt -> begun(prompt, room)).toList();
-    try (Decoding texts = call.decode(begun, model.padId(tokenizer.padId()))) {
-      List<Row> rows = new ArrayList<>();
-      for (int i = 0; i < texts.rows(); i++) {
-        rows.add(row(begun.get(i % begun.size()), texts.opening(i), config, listener));
+    List<long[]> begun =
+        prompts.stream()
+            .map(prompt -> begun(prompt, room))
+            .flatMap(prompt -> Collections.nCopies(plan.copies(), prompt).stream())
+            .toList();
+    try (Decoding batch = call.decode(begun, model.padId(tokenizer.padId()))) {
+      if (!config.get(Setting.USE_CACHE)) {
+        batch.withoutCache();
       }
-      Sampler sampler = new Sampler(config, rows.size());
-      while (rows.stream().anyMatch(Row::isOpen)) {
-        step(texts, sampler, rows);
+      List<Draft> drafts =
+          IntStream.range(0, batch.rows())
+              .mapToObj(i -> Draft.of(begun.get(i % begun.size()), batch.opening(i)))
+              .toList();
+      DecodingStrategy strategy = plan.strategy(drafts, listener);
+      LogitsProcessor processors = plan.processors();
+      while (strategy.isOpen()) {
+        step(batch, strategy, processors);
       }
-      Duration time = Duration.ofNanos(System.nanoTime() - start);
-      return rows.stream().map(row -> row.generation(time)).toList();
+      return strategy.texts(Duration.ofNanos(System.nanoTime() - start));
     }
   }
 
-  private Row row(
-      long[] prompt, long[] opening, GenerationConfig config, Consumer<String> listener) {
-    return new Row(
-        prompt.length,
-        new TextStream(tokenizer, opening, config.stopStrings(), listener),
-        config.stopIds() == null ? endOfText : config.stopIds(),
-        config.maxNewTokens());
-  }
-
-  /** Generates the next token of every open row. */
-  private static void step(Decoding texts, Sampler sampler, List<Row> rows) {
+  /** Generates the next token of every open text. */
+  private static void step(Decoding batch, DecodingStrategy strategy, LogitsProcessor processors) {
     try (Scope scope = new Scope()) {
-      long[] next = sampler.next(texts.logits());
-      boolean[] open = new boolean[next.length];
-      for (int i = 0; i < next.length; i++) {
-        Row row = rows.get(i);
-        if (row.isOpen()) {
-          row.add(next[i], texts.room(i));
-        }
-        open[i] = row.isOpen();
+      Choice next =
+          strategy.choose(
+              processors.process(strategy.drafts(), strategy.scores(batch.logits())), batch::room);
+      if (next.rows() != null) {
+        batch.select(next.rows());
       }
-      texts.append(next, open);
+      batch.append(next.tokens(), next.open());
     }
   }
 

@@ -1,32 +1,14 @@
 package io.github.peft4j.generate;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
-import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
-import java.util.Arrays;
 import java.util.SplittableRandom;
-import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses the next token of each row. The most likely token, or the k most likely, are found on the
- * device, so that only those are copied to Java.
+ * Draws the next token of each row from softmax(logits / temperature), cut by {@link Filters}. With
+ * topK, the k most likely tokens are found on the device, so that only those are copied to Java.
  */
-final class Sampler {
-
-  private static final Kernel LIKELIEST =
-      Kernel.of(
-          """
-          def likeliest(logits: Tensor) -> Tensor:               # (B, V) → (B)
-              return torch.argmax(logits, -1)
-          """);
-  private static final Kernel TOP_K =
-      Kernel.of(
-          """
-          def top_k(logits: Tensor, k: Tensor) -> List[Tensor]:  # (B, V) → (B, k) values and ids
-              values, ids, = torch.topk(logits.to(6), int(k))
-              return [values, ids]
-          """);
+final class Sampler implements TokenChooser {
 
   private final GenerationConfig config;
   private final SplittableRandom[] random;
@@ -35,36 +17,44 @@ final class Sampler {
   Sampler(GenerationConfig config, int rows) {
     this.config = config;
     this.random = new SplittableRandom[rows];
-    SplittableRandom others = new SplittableRandom(config.seed());
+    long seed = config.get(Setting.SEED);
+    SplittableRandom others = new SplittableRandom(seed);
     for (int i = 0; i < rows; i++) {
-      random[i] = i == 0 ? new SplittableRandom(config.seed()) : others.split();
+      random[i] = i == 0 ? new SplittableRandom(seed) : others.split();
     }
   }
 
-  /** The next token of each row of logits (B, V). */
-  long[] next(NDArray logits) {
-    if (config.isGreedy()) {
-      return LIKELIEST.call(logits).toLongArray();
-    }
+  @Override
+  public long[] next(NDArray logits) {
+    int k = config.get(Setting.TOP_K);
+    return k == 0 || k >= logits.getShape().get(1) ? fromAll(logits) : fromBest(logits, k);
+  }
+
+  private long[] fromAll(NDArray logits) {
     int vocabulary = Math.toIntExact(logits.getShape().get(1));
-    if (config.topK() == 0 || config.topK() >= vocabulary) {
-      return draw(Tensors.floats(logits), null, vocabulary);
-    }
-    NDList top = TOP_K.callForAll(logits, Tensors.scalar(config.topK()));
-    return draw(Tensors.floats(top.get(0)), top.get(1).toLongArray(), config.topK());
-  }
-
-  private long[] draw(float[] logits, long @Nullable [] ids, int width) {
+    float[] all = Tensors.floats(logits);
     long[] drawn = new long[random.length];
     for (int row = 0; row < drawn.length; row++) {
-      int place = draw(logits, row * width, width, config, random[row].nextDouble());
-      drawn[row] = ids == null ? place : ids[row * width + place];
+      drawn[row] = draw(all, row * vocabulary, vocabulary, config, random[row].nextDouble());
+    }
+    return drawn;
+  }
+
+  private long[] fromBest(NDArray logits, int k) {
+    Best best = Best.of(logits, k);
+    long[] drawn = new long[random.length];
+    float[] scores = new float[k];
+    for (int row = 0; row < drawn.length; row++) {
+      for (int rank = 0; rank < k; rank++) {
+        scores[rank] = best.score(row, rank);
+      }
+      drawn[row] = best.place(row, draw(scores, 0, k, config, random[row].nextDouble()));
     }
     return drawn;
   }
 
   /**
-   * Draws from softmax(logits / temperature), cut to {@code topP}.
+   * Draws an element of a row of logits.
    *
    * @param start index of the row's first element in {@code logits}
    * @param width number of elements in the row
@@ -72,44 +62,32 @@ final class Sampler {
    * @return an index in the row
    */
   static int draw(float[] logits, int start, int width, GenerationConfig config, double uniform) {
+    double[] weights = weights(logits, start, width, config);
+    double total = 0;
+    for (double weight : weights) {
+      total += weight;
+    }
+    return draw(weights, uniform * total);
+  }
+
+  /** The elements' probabilities, up to a common factor; 0 for those that are cut off. */
+  static double[] weights(float[] logits, int start, int width, GenerationConfig config) {
     double highest = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < width; i++) {
       highest = Math.max(highest, logits[start + i]);
     }
     double[] weights = new double[width];
+    double temperature = config.get(Setting.TEMPERATURE);
     double total = 0;
     for (int i = 0; i < width; i++) {
-      weights[i] = Math.exp((logits[start + i] - highest) / config.temperature());
+      weights[i] = Math.exp((logits[start + i] - highest) / temperature);
       total += weights[i];
     }
     if (!(total > 0 && total < Double.POSITIVE_INFINITY)) {
-      throw new IllegalStateException(
-          "the model's logits are not finite (highest %s): weights or adapter are broken, or too"
-                  .formatted(highest)
-              + " large for the precision; try Precision.FLOAT32");
+      throw TokenChooser.noToken();
     }
-    double kept = config.topP() < 1 ? keepNucleus(weights, config.topP() * total) : total;
-    return draw(weights, uniform * kept);
-  }
-
-  /**
-   * Zeroes all but the fewest largest weights whose sum reaches {@code mass}. Equal weights are
-   * kept or zeroed together.
-   */
-  private static double keepNucleus(double[] weights, double mass) {
-    double[] sorted = weights.clone();
-    Arrays.sort(sorted);
-    int lowest = sorted.length;
-    double sum = 0;
-    while (lowest > 0 && sum < mass) {
-      sum += sorted[--lowest];
-    }
-    double kept = 0;
-    for (int i = 0; i < weights.length; i++) {
-      weights[i] = weights[i] < sorted[lowest] ? 0 : weights[i];
-      kept += weights[i];
-    }
-    return kept;
+    Filters.apply(config, weights);
+    return weights;
   }
 
   private static int draw(double[] weights, double target) {

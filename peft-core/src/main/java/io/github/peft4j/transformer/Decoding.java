@@ -9,11 +9,12 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PaddedRows;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A batch of texts that are being generated. Keys and values of all tokens so far and an encoder's
- * output are cached.
+ * output are cached, unless {@link #withoutCache} is called.
  *
  * <pre>{@code
  * try (ModelCall call = model.newCall();
@@ -31,10 +32,11 @@ import org.jspecify.annotations.Nullable;
 public final class Decoding implements AutoCloseable {
 
   private final TransformerModel model;
-  private final KeyValueCache cache = new KeyValueCache();
+  private @Nullable KeyValueCache cache = new KeyValueCache();
   private final Opening opening;
   private final ActiveAdapters adapters;
-  private final @Nullable ModelInput source;
+  private PaddedRows sourceRows;
+  private @Nullable ModelInput source;
   private PaddedRows texts;
   private boolean read;
   private long end;
@@ -44,18 +46,40 @@ public final class Decoding implements AutoCloseable {
     this.adapters = adapters;
     this.opening = opening;
     this.texts = PaddedRows.left(opening.texts(), padId);
-    this.source =
-        opening.source().isEmpty()
-            ? null
-            : PaddedRows.right(opening.source(), padId).toModel(model.manager()).released();
+    this.sourceRows = PaddedRows.right(opening.source(), padId);
+    this.source = opening.source().isEmpty() ? null : read(sourceRows);
+  }
+
+  private ModelInput read(PaddedRows rows) {
+    return rows.toModel(model.manager()).released();
+  }
+
+  /**
+   * Reads all tokens anew for each new one, which is slow. Call this before {@link #logits}.
+   *
+   * @throws IllegalStateException if tokens have been read
+   */
+  public Decoding withoutCache() {
+    if (cache != null) {
+      if (cache.length() > 0) {
+        throw new IllegalStateException("tokens have been read: decide about the cache before");
+      }
+      cache.close();
+      cache = null;
+    }
+    return this;
   }
 
   /** The number of texts. */
   public int rows() {
-    return opening.texts().size();
+    return texts.ids().length;
   }
 
-  /** The ids that a text starts from: those of its prompt, or those that a decoder starts with. */
+  /**
+   * The ids that a text starts from: those of its prompt, or those that a decoder starts with.
+   *
+   * @param row of the batch before {@link #select}
+   */
   public long[] opening(int row) {
     return opening.texts().get(row).clone();
   }
@@ -86,13 +110,39 @@ public final class Decoding implements AutoCloseable {
   }
 
   /**
+   * Replaces the rows of the batch by copies of its rows. Beam search continues a text in several
+   * ways like this.
+   *
+   * @param rows by new row, the row that it copies
+   */
+  public void select(int[] rows) {
+    if (PaddedRows.isIdentity(rows, rows())) {
+      return;
+    }
+    try (Scope scope = new Scope()) {
+      ModelInput read = source;
+      boolean otherSource = read != null && !sourceRows.equalsSelection(rows);
+      if (cache != null) {
+        NDArray index = model.manager().create(Arrays.stream(rows).asLongStream().toArray());
+        cache.reorder(index, otherSource);
+      }
+      if (read != null && otherSource) {
+        read.close();
+        sourceRows = sourceRows.select(rows);
+        source = read(sourceRows);
+      }
+      texts = texts.select(rows);
+    }
+  }
+
+  /**
    * Appends a token to each text.
    *
    * @param tokens by row
    * @param open by row, whether the text continues; tokens of other texts are ignored
    */
   public void append(long[] tokens, boolean[] open) {
-    texts = texts.next(tokens, open);
+    texts = cache == null ? texts.longer(tokens, open) : texts.next(tokens, open);
     read = false;
   }
 
@@ -101,6 +151,8 @@ public final class Decoding implements AutoCloseable {
     if (source != null) {
       source.close();
     }
-    cache.close();
+    if (cache != null) {
+      cache.close();
+    }
   }
 }

@@ -113,7 +113,7 @@ class SamplerTest {
         .hasMessageContaining("maxNewTokens");
     assertThatThrownBy(() -> GenerationConfig.greedy().stopAt(""))
         .hasMessageContaining("stopStrings");
-    assertThat(GenerationConfig.greedy().stopAt("a").stopAt("b").stopStrings())
+    assertThat(GenerationConfig.greedy().stopAt("a").stopAt("b").get(Setting.STOP_STRINGS))
         .containsExactly("a", "b");
   }
 }

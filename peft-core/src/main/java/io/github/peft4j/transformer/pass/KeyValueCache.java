@@ -5,7 +5,9 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +39,16 @@ public final class KeyValueCache implements AutoCloseable {
               return torch.narrow(buffer, 2, 0, first + n)
           """);
 
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(x: Tensor, rows: Tensor) -> Tensor:         # (B, …) → (B', …)
+              return torch.index_select(x, 0, rows)
+          """);
+
   private final Map<String, NDArray> buffers = new HashMap<>();
+  private final Map<String, NDArray> fixed = new HashMap<>();
+  private final Map<String, NDArray> shared = new HashMap<>();
   private long length;
   private @Nullable NDArray end;
 
@@ -93,28 +104,62 @@ public final class KeyValueCache implements AutoCloseable {
   }
 
   /**
-   * An array that a layer computes once, such as keys of an encoder's output.
+   * An array (B, …) that a layer computes once, such as keys of an encoder's output.
    *
    * @return the cached array of this name; the first call computes it with the supplier
    */
-  public NDArray once(String name, java.util.function.Supplier<NDArray> make) {
-    NDArray present = buffers.get(name);
+  public NDArray once(String name, Supplier<NDArray> make) {
+    return present(fixed, name, make);
+  }
+
+  /** An array that all rows share and that is computed once, such as a table of prefixes. */
+  public NDArray shared(String name, Supplier<NDArray> make) {
+    return present(shared, name, make);
+  }
+
+  private static NDArray present(Map<String, NDArray> arrays, String name, Supplier<NDArray> make) {
+    NDArray present = arrays.get(name);
     if (present == null) {
       present = Scope.release(make.get());
-      buffers.put(name, present);
+      arrays.put(name, present);
     }
     return present;
   }
 
   /** The cached array of {@link #once} with this name, or null. */
   public @Nullable NDArray get(String name) {
-    return buffers.get(name);
+    return fixed.get(name);
+  }
+
+  /**
+   * Replaces the rows by copies of rows, as beam search does.
+   *
+   * @param rows (B'), int64, on the model's device: by new row, the row that it copies
+   * @param once whether the arrays of {@link #once} change, too. They need not if rows change
+   *     places only among those of one prompt
+   */
+  public void reorder(NDArray rows, boolean once) {
+    reorder(buffers, rows);
+    if (once) {
+      reorder(fixed, rows);
+    }
+  }
+
+  private static void reorder(Map<String, NDArray> arrays, NDArray rows) {
+    arrays.replaceAll(
+        (name, array) -> {
+          try (array) {
+            return Scope.release(SELECT.call(array, rows));
+          }
+        });
   }
 
   @Override
   public void close() {
-    buffers.values().forEach(NDArray::close);
-    buffers.clear();
+    for (Map<String, NDArray> arrays : List.of(buffers, fixed, shared)) {
+      arrays.values().forEach(NDArray::close);
+      arrays.clear();
+    }
     length = 0;
     forgetEnd();
   }

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.pass;
 import ai.djl.ndarray.NDManager;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +59,41 @@ public record PaddedRows(long[][] ids, long @Nullable [][] mask, int[] paddings,
       }
     }
     return new PaddedRows(next, wider, paddings, padId);
+  }
+
+  /** All tokens of each row, with one more. Otherwise like {@link #next}. */
+  public PaddedRows longer(long[] tokens, boolean[] open) {
+    PaddedRows last = next(tokens, open);
+    long[][] longer = new long[ids.length][];
+    for (int i = 0; i < ids.length; i++) {
+      longer[i] = Arrays.copyOf(ids[i], ids[i].length + 1);
+      longer[i][ids[i].length] = last.ids[i][0];
+    }
+    return new PaddedRows(longer, last.mask, paddings, padId);
+  }
+
+  /** Copies of these rows. */
+  public PaddedRows select(int[] rows) {
+    return new PaddedRows(
+        select(ids, rows),
+        mask == null ? null : select(mask, rows),
+        Arrays.stream(rows).map(row -> paddings[row]).toArray(),
+        padId);
+  }
+
+  private static long[][] select(long[][] from, int[] rows) {
+    return Arrays.stream(rows).mapToObj(row -> from[row]).toArray(long[][]::new);
+  }
+
+  /** Whether copies of these rows are the rows that are here. */
+  public boolean equalsSelection(int[] rows) {
+    return rows.length == ids.length
+        && IntStream.range(0, rows.length).allMatch(i -> ids[i] == ids[rows[i]]);
+  }
+
+  /** Whether rows of a batch stay where they are. */
+  public static boolean isIdentity(int[] rows, int batch) {
+    return rows.length == batch && IntStream.range(0, batch).allMatch(i -> rows[i] == i);
   }
 
   public int padding(int row) {

@@ -137,7 +137,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
           value,
           cache == null
               ? tape.share(tape.source(() -> value.compute(this)))
-              : cache.once("shared." + i, () -> value.compute(this)));
+              : cache.shared("shared." + i, () -> value.compute(this)));
     }
   }
 
