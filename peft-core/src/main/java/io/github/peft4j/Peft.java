@@ -65,7 +65,7 @@ public final class Peft {
     return new Loader(
         config,
         () -> Safetensors.openFolder(folder),
-        () -> Files.isRegularFile(folder.resolve("tokenizer.json")) ? Tokenizer.load(folder) : null,
+        () -> Tokenizer.isIn(folder) ? Tokenizer.load(folder) : null,
         folder.toString(),
         folder);
   }
