@@ -45,7 +45,7 @@ record AddedToken(
 
   private static boolean flag(JsonObject json, String name, boolean otherwise) {
     JsonElement value = json.get(name);
-    return value == null || value.isJsonNull() ? otherwise : value.getAsBoolean();
+    return (value == null || value.isJsonNull()) ? otherwise : value.getAsBoolean();
   }
 
   AddedToken asSpecial() {

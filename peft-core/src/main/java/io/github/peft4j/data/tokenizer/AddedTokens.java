@@ -3,6 +3,7 @@ package io.github.peft4j.data.tokenizer;
 import com.google.gson.JsonArray;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Added tokens with their ids, which they get as the tokenizers library gives them. */
@@ -66,7 +67,7 @@ final class AddedTokens {
   /** The {@code added_tokens} of a tokenizer.json, in the order in which they were added. */
   JsonArray json() {
     JsonArray json = new JsonArray();
-    tokens.forEach((content, token) -> json.add(token.json(ids.get(content))));
+    ids.forEach((content, id) -> json.add(Objects.requireNonNull(tokens.get(content)).json(id)));
     return json;
   }
 }

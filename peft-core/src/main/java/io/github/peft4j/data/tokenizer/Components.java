@@ -140,13 +140,7 @@ final class Components {
 
   static JsonObject byteLevel(boolean prefixSpace, boolean useRegex) {
     return component(
-        "ByteLevel",
-        "add_prefix_space",
-        prefixSpace,
-        "trim_offsets",
-        true,
-        "use_regex",
-        useRegex);
+        "ByteLevel", "add_prefix_space", prefixSpace, "trim_offsets", true, "use_regex", useRegex);
   }
 
   static JsonObject metaspace(String scheme, boolean split) {

@@ -144,29 +144,33 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
       case "T5Tokenizer" -> {
         int ids = settings.number("extra_ids", 100);
         yield join(
-            pieces.stream(),
-            IntStream.rangeClosed(1, ids).mapToObj(i -> zero("<extra_id_" + (ids - i) + ">")));
+            List.of(
+                pieces.stream(),
+                IntStream.rangeClosed(1, ids).mapToObj(i -> zero("<extra_id_" + (ids - i) + ">"))));
       }
       case "XLMRobertaTokenizer" ->
           join(
-              roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
-              pieces.stream().skip(3),
-              roles(named, Role.MASK));
+              List.of(
+                  roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
+                  pieces.stream().skip(3),
+                  roles(named, Role.MASK)));
       case "MBartTokenizer" ->
           join(
-              roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
-              pieces.stream().skip(3),
-              type.extras().apply(settings).stream().map(token -> zero(token.content())),
-              roles(named, Role.MASK));
+              List.of(
+                  roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
+                  pieces.stream().skip(3),
+                  type.extras().apply(settings).stream().map(token -> zero(token.content())),
+                  roles(named, Role.MASK)));
       case "CamembertTokenizer" ->
           join(
-              Stream.of(zero("<s>NOTUSED")),
-              roles(named, Role.PAD),
-              Stream.of(zero("</s>NOTUSED")),
-              roles(named, Role.UNK),
-              Stream.of(new Piece("<unk>NOTUSED", -100, 1)),
-              pieces.stream().skip(1),
-              roles(named, Role.MASK));
+              List.of(
+                  Stream.of(zero("<s>NOTUSED")),
+                  roles(named, Role.PAD),
+                  Stream.of(zero("</s>NOTUSED")),
+                  roles(named, Role.UNK),
+                  Stream.of(new Piece("<unk>NOTUSED", -100, 1)),
+                  pieces.stream().skip(1),
+                  roles(named, Role.MASK)));
       case "AlbertTokenizer", "DebertaV2Tokenizer" -> pieces;
       default ->
           throw new DataException(
@@ -188,9 +192,8 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
         .map(token -> zero(token.content()));
   }
 
-  @SafeVarargs
-  private static List<Piece> join(Stream<Piece>... parts) {
-    return Stream.of(parts).flatMap(part -> part).toList();
+  private static List<Piece> join(List<Stream<Piece>> parts) {
+    return parts.stream().flatMap(part -> part).toList();
   }
 
   /** Every way to make a piece of two pieces is a merge; earlier pieces are merged first. */

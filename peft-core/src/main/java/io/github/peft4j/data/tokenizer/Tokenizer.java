@@ -125,8 +125,8 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  private static Tokenizer ofVocabulary(Path file, Path folder) {
-    if (!VocabularyFiles.areIn(folder)) {
+  private static Tokenizer ofVocabulary(Path file, @Nullable Path folder) {
+    if (folder == null || !VocabularyFiles.areIn(folder)) {
       throw new DataException(
           file
               + " does not exist. If the model has other vocabulary files, write one with Python:"

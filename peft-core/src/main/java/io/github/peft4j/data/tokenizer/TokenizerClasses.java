@@ -3,10 +3,10 @@ package io.github.peft4j.data.tokenizer;
 import static io.github.peft4j.data.tokenizer.Components.bertNormalizer;
 import static io.github.peft4j.data.tokenizer.Components.bpe;
 import static io.github.peft4j.data.tokenizer.Components.byteLevel;
+import static io.github.peft4j.data.tokenizer.Components.component;
 import static io.github.peft4j.data.tokenizer.Components.decoders;
 import static io.github.peft4j.data.tokenizer.Components.metaspace;
 import static io.github.peft4j.data.tokenizer.Components.normalizers;
-import static io.github.peft4j.data.tokenizer.Components.component;
 import static io.github.peft4j.data.tokenizer.Components.preTokenizers;
 import static io.github.peft4j.data.tokenizer.Components.replace;
 import static io.github.peft4j.data.tokenizer.Components.replaceAll;
@@ -29,7 +29,6 @@ import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
 import io.github.peft4j.data.tokenizer.TokenizerClass.Pipeline;
 import io.github.peft4j.data.tokenizer.TokenizerClass.Source;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -71,9 +70,14 @@ final class TokenizerClasses {
     bert("BertTokenizer", true);
     bert("DistilBertTokenizer", false);
     mpnet();
-    byteLevelClass("GPT2Tokenizer", null, roles("<|endoftext|>", UNK, BOS, EOS), null);
+    byteLevelClass(
+        "GPT2Tokenizer",
+        null,
+        roles(Map.of(UNK, "<|endoftext|>", BOS, "<|endoftext|>", EOS, "<|endoftext|>")),
+        null);
     byteLevelClass("RobertaTokenizer", null, robertaRoles(), TokenizerClasses::robertaEnds);
-    Map<Role, AddedToken> neox = roles("<|endoftext|>", UNK, BOS, EOS);
+    Map<Role, AddedToken> neox =
+        roles(Map.of(UNK, "<|endoftext|>", BOS, "<|endoftext|>", EOS, "<|endoftext|>"));
     neox.put(PAD, AddedToken.special("<|padding|>"));
     byteLevelClass("GPTNeoXTokenizer", component("NFC"), neox, Source::bosAndEos);
     qwen2();
@@ -169,36 +173,22 @@ final class TokenizerClasses {
     BY_NAME.put(name, new TokenizerClass(name, model, types, tokens, extras, pipeline, ends));
   }
 
-  private static Map<Role, AddedToken> roles(String token, Role... roles) {
-    Map<Role, AddedToken> map = new EnumMap<>(Role.class);
-    Arrays.asList(roles).forEach(role -> map.put(role, AddedToken.special(token)));
-    return map;
-  }
-
-  @SafeVarargs
-  private static Map<Role, AddedToken> roles(Map<Role, AddedToken>... several) {
-    Map<Role, AddedToken> all = new EnumMap<>(Role.class);
-    Arrays.asList(several).forEach(all::putAll);
-    return all;
+  private static Map<Role, AddedToken> roles(Map<Role, String> tokens) {
+    Map<Role, AddedToken> roles = new EnumMap<>(Role.class);
+    tokens.forEach((role, token) -> roles.put(role, AddedToken.special(token)));
+    return roles;
   }
 
   /** RoBERTa's special tokens, which many share. */
   private static Map<Role, AddedToken> robertaRoles() {
     return roles(
-        roles("<s>", BOS, CLS),
-        roles("</s>", EOS, SEP),
-        roles("<unk>", UNK),
-        roles("<pad>", PAD),
-        roles("<mask>", MASK));
+        Map.of(
+            BOS, "<s>", CLS, "<s>", EOS, "</s>", SEP, "</s>", UNK, "<unk>", PAD, "<pad>", MASK,
+            "<mask>"));
   }
 
   private static Map<Role, AddedToken> bertRoles() {
-    return roles(
-        roles("[UNK]", UNK),
-        roles("[SEP]", SEP),
-        roles("[PAD]", PAD),
-        roles("[CLS]", CLS),
-        roles("[MASK]", MASK));
+    return roles(Map.of(UNK, "[UNK]", SEP, "[SEP]", PAD, "[PAD]", CLS, "[CLS]", MASK, "[MASK]"));
   }
 
   private static List<AddedToken> special(Stream<String> tokens) {
@@ -280,7 +270,7 @@ final class TokenizerClasses {
         "Qwen2Tokenizer",
         "BPE",
         false,
-        roles("<|endoftext|>", UNK, EOS, PAD),
+        roles(Map.of(UNK, "<|endoftext|>", EOS, "<|endoftext|>", PAD, "<|endoftext|>")),
         TokenizerClasses::none,
         source ->
             new Pipeline(
@@ -301,7 +291,7 @@ final class TokenizerClasses {
         "LlamaTokenizer",
         "BPE",
         false,
-        roles(roles("<unk>", UNK), roles("<s>", BOS), roles("</s>", EOS)),
+        roles(Map.of(UNK, "<unk>", BOS, "<s>", EOS, "</s>")),
         TokenizerClasses::none,
         source -> {
           boolean prefix = source.flag("add_prefix_space", true);
@@ -328,12 +318,7 @@ final class TokenizerClasses {
         "GemmaTokenizer",
         "BPE",
         false,
-        roles(
-            roles("<unk>", UNK),
-            roles("<bos>", BOS),
-            roles("<eos>", EOS),
-            roles("<pad>", PAD),
-            roles("<mask>", MASK)),
+        roles(Map.of(UNK, "<unk>", BOS, "<bos>", EOS, "<eos>", PAD, "<pad>", MASK, "<mask>")),
         TokenizerClasses::none,
         source ->
             new Pipeline(
@@ -347,7 +332,8 @@ final class TokenizerClasses {
   private static JsonObject splitBySpaces() {
     JsonObject pattern = new JsonObject();
     pattern.addProperty("String", " ");
-    return component("Split", "pattern", pattern, "behavior", "MergedWithPrevious", "invert", false);
+    return component(
+        "Split", "pattern", pattern, "behavior", "MergedWithPrevious", "invert", false);
   }
 
   // Unigram
@@ -357,7 +343,7 @@ final class TokenizerClasses {
         "T5Tokenizer",
         "Unigram",
         false,
-        roles(roles("</s>", EOS), roles("<unk>", UNK), roles("<pad>", PAD)),
+        roles(Map.of(EOS, "</s>", UNK, "<unk>", PAD, "<pad>")),
         settings ->
             special(
                 IntStream.range(0, settings.number("extra_ids", 100))
@@ -422,14 +408,13 @@ final class TokenizerClasses {
         "Unigram",
         false,
         roles(
-            roles("[CLS]", BOS, CLS),
-            roles("[SEP]", EOS, SEP),
-            roles("<unk>", UNK),
-            roles("<pad>", PAD),
-            roles("[MASK]", MASK)),
+            Map.of(
+                BOS, "[CLS]", CLS, "[CLS]", EOS, "[SEP]", SEP, "[SEP]", UNK, "<unk>", PAD, "<pad>",
+                MASK, "[MASK]")),
         TokenizerClasses::none,
         source -> {
-          List<JsonElement> steps = new ArrayList<>(List.of(replace("``", "\""), replace("''", "\"")));
+          List<JsonElement> steps =
+              new ArrayList<>(List.of(replace("``", "\""), replace("''", "\"")));
           if (!source.flag("keep_accents", false)) {
             steps.add(component("NFKD"));
             steps.add(component("StripAccents"));
@@ -500,8 +485,7 @@ final class TokenizerClasses {
             throw source.settings().error("src_lang", language, "one of " + MBART_LANGUAGES);
           }
           String eos = source.token(EOS);
-          return source.template(
-              List.of("$A", eos, language), List.of("$A", "$B", eos, language));
+          return source.template(List.of("$A", eos, language), List.of("$A", "$B", eos, language));
         });
   }
 
@@ -510,8 +494,7 @@ final class TokenizerClasses {
         "PegasusTokenizer",
         "Unigram",
         false,
-        roles(
-            roles("<pad>", PAD), roles("</s>", EOS), roles("<unk>", UNK), roles("<mask_2>", MASK)),
+        roles(Map.of(PAD, "<pad>", EOS, "</s>", UNK, "<unk>", MASK, "<mask_2>")),
         settings ->
             special(
                 Stream.concat(

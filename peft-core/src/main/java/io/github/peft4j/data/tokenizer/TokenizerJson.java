@@ -96,9 +96,7 @@ final class TokenizerJson {
 
   /** The model's type; empty in old files that do not name it. */
   String modelType() {
-    return model().get("type") instanceof JsonPrimitive type
-        ? type.getAsString()
-        : "";
+    return model().get("type") instanceof JsonPrimitive type ? type.getAsString() : "";
   }
 
   /** Whether a part of this kind is anywhere in the file. */

@@ -45,7 +45,9 @@ final class TokenizerSettings {
           .forEach((id, token) -> decoder.put(Long.valueOf(id), readToken(DECODER, token)));
     } else {
       beside("special_tokens_map.json").asMap().forEach(fields::add);
-      beside("added_tokens.json").asMap().forEach((token, id) -> decoder.put(id.getAsLong(), AddedToken.word(token)));
+      beside("added_tokens.json")
+          .asMap()
+          .forEach((token, id) -> decoder.put(id.getAsLong(), AddedToken.word(token)));
     }
     if (fields.has("additional_special_tokens") && !has(EXTRA)) {
       fields.add(EXTRA, fields.get("additional_special_tokens"));
@@ -58,7 +60,8 @@ final class TokenizerSettings {
       return new TokenizerSettings(folder);
     } catch (IllegalStateException | ClassCastException | NumberFormatException e) {
       throw new DataException(
-          folder + ": " + CONFIG + " holds a value of another kind than transformers writes: " + e, e);
+          folder + ": " + CONFIG + " holds a value of another kind than transformers writes: " + e,
+          e);
     }
   }
 
@@ -134,11 +137,14 @@ final class TokenizerSettings {
         named.put(role.key(), declared(token, added));
       }
     }
-    fields.asMap().forEach((key, value) -> {
-      if (key.endsWith("_token") && !isRole(key) && isText(value)) {
-        named.put(key, AddedToken.special(value.getAsString()));
-      }
-    });
+    fields
+        .asMap()
+        .forEach(
+            (key, value) -> {
+              if (key.endsWith("_token") && !isRole(key) && isText(value)) {
+                named.put(key, AddedToken.special(value.getAsString()));
+              }
+            });
     if (fields.get(EXTRA) instanceof JsonObject several) {
       several.asMap().forEach((key, value) -> named.put(key, extra(value)));
     }
