@@ -1,7 +1,6 @@
 package io.github.peft4j.data.tokenizer;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.tokenizer.TokenizerClass.Source;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -9,6 +8,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A tokenizer.json that gives the ids of transformers' AutoTokenizer, made of a vocabulary and what
@@ -18,6 +19,8 @@ import java.util.Set;
  * @param traits what tokenizer.json does not say
  */
 record AssembledTokenizer(TokenizerJson json, Traits traits) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(AssembledTokenizer.class);
 
   /**
    * What tokenizer.json does not say.
@@ -42,8 +45,7 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
       throw settings.error(
           "split_special_tokens", true, "false: special tokens in a text are always recognised");
     }
-    TokenizerClass type = TokenizerClasses.of(settings, json.mentions("ByteLevel"));
-    requireModel(type, json, file);
+    TokenizerClass type = type(json, settings, file);
     Map<Long, AddedToken> declared = settings.added(json);
     Map<String, AddedToken> named = settings.named(type, declared);
     List<AddedToken> extras = settings.extras();
@@ -82,15 +84,23 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
     return of(json, settings, Origin.VOCABULARY, folder.toString());
   }
 
-  private static void requireModel(TokenizerClass type, TokenizerJson json, String file) {
+  /** The class that builds this tokenizer, unless the file has a model of another type. */
+  private static TokenizerClass type(TokenizerJson json, TokenizerSettings settings, String file) {
+    TokenizerClass type = TokenizerClasses.of(settings, json.mentions("ByteLevel"));
     String found = json.modelType();
-    if (type.model() != null && !found.isEmpty() && !type.model().equals(found)) {
-      throw new DataException(
-          ("%s has a model of type %s, but %s, the class that transformers takes for this folder,"
-                  + " builds %s of it. Set tokenizer_class to PreTrainedTokenizerFast in"
-                  + " tokenizer_config.json to use tokenizer.json as it is")
-              .formatted(file, found, type.name(), type.model()));
+    if (type.model() == null || found.isEmpty() || type.model().equals(found)) {
+      return type;
     }
+    LOG.warn(
+        "{} has a model of type {}, of which {}, the class that transformers takes for this folder,"
+            + " would build one of type {}: tokenizer.json is used as it is. Set tokenizer_class to"
+            + " PreTrainedTokenizerFast in tokenizer_config.json, so that transformers does the"
+            + " same",
+        file,
+        found,
+        type.name(),
+        type.model());
+    return TokenizerClasses.BACKEND;
   }
 
   private static Vocabulary vocabulary(
