@@ -13,7 +13,6 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -65,7 +64,7 @@ public final class Peft {
     return new Loader(
         config,
         () -> Safetensors.openFolder(folder),
-        () -> Files.isRegularFile(folder.resolve("tokenizer.json")) ? Tokenizer.load(folder) : null,
+        () -> Tokenizer.isIn(folder) ? Tokenizer.load(folder) : null,
         folder.toString(),
         folder);
   }

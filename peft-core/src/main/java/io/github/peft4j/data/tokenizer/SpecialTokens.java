@@ -4,16 +4,10 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.data.DataException;
-import io.github.peft4j.io.JsonFile;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -43,68 +37,48 @@ final class SpecialTokens {
       };
     }
 
-    private String key() {
+    /** The field in tokenizer_config.json. */
+    String key() {
       return name().toLowerCase(Locale.ROOT) + "_token";
     }
   }
 
-  private final Vocabulary vocabulary;
+  private final AddedTokens tokens;
   private final Map<Role, Long> ids = new EnumMap<>(Role.class);
 
-  private SpecialTokens(Vocabulary vocabulary, List<JsonObject> names, List<JsonObject> configs) {
-    this.vocabulary = vocabulary;
+  private SpecialTokens(AddedTokens tokens) {
+    this.tokens = tokens;
+  }
+
+  /**
+   * Finds the token of each role: the one that the settings or their class name, else the one whose
+   * id the model's configs name, the padding of tokenizer.json, or an added token of a customary
+   * name.
+   */
+  static SpecialTokens of(
+      Map<String, AddedToken> named,
+      AddedTokens tokens,
+      TokenizerJson json,
+      TokenizerSettings settings) {
+    SpecialTokens special = new SpecialTokens(tokens);
+    List<JsonObject> configs =
+        List.of(settings.beside("generation_config.json"), settings.beside("config.json"));
+    Long padding = json.part("padding") instanceof JsonObject p ? id(p.get("pad_id")) : null;
     for (Role role : Role.values()) {
+      AddedToken name = named.get(role.key());
       Stream<@Nullable Long> candidates =
           Stream.of(
-                  names.stream().map(file -> content(file.get(role.key()))).map(vocabulary::id),
+                  Stream.of(name == null ? null : tokens.id(name.content())),
                   configs.stream().map(config -> id(config.get(role.key() + "_id"))),
-                  Stream.of(role == Role.PAD ? vocabulary.padId() : null),
-                  role.customaryNames().stream().map(vocabulary::addedId))
+                  Stream.of(role == Role.PAD ? padding : null),
+                  role.customaryNames().stream().map(tokens.ids()::get))
               .flatMap(ids -> ids);
       candidates
-          .filter(
-              id ->
-                  id != null
-                      && id < vocabulary.size()) // some configs name ids beyond the vocabulary
+          .filter(id -> id != null && id < tokens.size()) // some configs name ids beyond it
           .findFirst()
-          .ifPresent(id -> ids.put(role, id));
+          .ifPresent(id -> special.ids.put(role, id));
     }
-  }
-
-  /** Reads the content of a tokenizer.json and, if it comes from a file, the files next to it. */
-  static SpecialTokens read(byte[] json, @Nullable Path file) {
-    List<JsonObject> names =
-        List.of(beside(file, "special_tokens_map.json"), beside(file, "tokenizer_config.json"));
-    List<String> wanted =
-        names.stream()
-            .flatMap(object -> object.asMap().values().stream())
-            .map(SpecialTokens::content)
-            .filter(Objects::nonNull)
-            .toList();
-    return new SpecialTokens(
-        Vocabulary.read(json, wanted, file == null ? "tokenizer.json" : file.toString()),
-        names,
-        List.of(beside(file, "generation_config.json"), beside(file, "config.json")));
-  }
-
-  private static JsonObject beside(@Nullable Path file, String name) {
-    Path path = file == null ? null : file.resolveSibling(name);
-    if (path == null || !Files.isRegularFile(path)) {
-      return new JsonObject();
-    }
-    try {
-      return JsonFile.read(path);
-    } catch (IllegalArgumentException | UncheckedIOException e) {
-      throw new DataException(path + ": expected a JSON object. Download the file again", e);
-    }
-  }
-
-  /** The text of a token, which is given as a string or as an object with the text as "content". */
-  private static @Nullable String content(@Nullable JsonElement token) {
-    if (token instanceof JsonObject object) {
-      return content(object.get("content"));
-    }
-    return token instanceof JsonPrimitive text ? text.getAsString() : null;
+    return special;
   }
 
   /** The id in a config, which is given as a number or as an array, of which the first counts. */
@@ -124,11 +98,11 @@ final class SpecialTokens {
   }
 
   int modelVocabularySize() {
-    return vocabulary.modelSize();
+    return tokens.vocabulary().size();
   }
 
   int vocabularySize() {
-    return vocabulary.size();
+    return Math.toIntExact(tokens.size());
   }
 
   @Override

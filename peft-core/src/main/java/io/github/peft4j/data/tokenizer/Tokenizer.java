@@ -54,28 +54,36 @@ public final class Tokenizer implements AutoCloseable {
 
   private static final String TOKENIZER = "tokenizer.json";
 
-  private final HuggingFaceTokenizer delegate;
-  private final SpecialTokens special;
+  private static final Map<String, String> OPTIONS =
+      Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+
+  private final @Nullable Path folder;
   private final @Nullable Path file;
-  private final byte @Nullable [] json;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
+  private HuggingFaceTokenizer delegate;
+  private volatile AssembledTokenizer.Traits traits;
+  private byte @Nullable [] json;
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
 
-  private Tokenizer(byte[] json, SpecialTokens special, @Nullable Path file) {
-    String source = file == null ? TOKENIZER : file.toString();
-    Map<String, String> options =
-        Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+  private Tokenizer(
+      AssembledTokenizer assembled, @Nullable Path folder, @Nullable Path file, byte[] json) {
+    this.delegate = create(assembled, file == null ? TOKENIZER : file.toString());
+    this.traits = assembled.traits();
+    this.folder = folder;
+    this.file = file;
+    this.json = file == null ? json : null; // without a file, the bytes are kept for json()
+  }
+
+  private static HuggingFaceTokenizer create(AssembledTokenizer assembled, String source) {
     try {
-      this.delegate = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options);
+      return HuggingFaceTokenizer.newInstance(
+          new ByteArrayInputStream(assembled.json().bytes()), OPTIONS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (RuntimeException e) {
       throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
     }
-    this.special = special;
-    this.file = file;
-    this.json = file == null ? json : null; // without a file, the bytes are kept for json()
   }
 
   /**
@@ -96,19 +104,47 @@ public final class Tokenizer implements AutoCloseable {
    */
   public static Tokenizer load(Path path) {
     Path file = Files.isDirectory(path) ? path.resolve(TOKENIZER) : path;
+    Path folder = file.toAbsolutePath().getParent();
     if (!Files.isRegularFile(file)) {
-      throw new DataException(
-          file
-              + " does not exist. If the model has only vocab files, write one with Python:"
-              + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+      return ofVocabulary(file, folder);
     }
     try {
       byte[] json = Files.readAllBytes(file);
       requireContent(file, json);
-      return new Tokenizer(json, SpecialTokens.read(json, file), file);
+      return new Tokenizer(
+          AssembledTokenizer.of(
+              TokenizerJson.read(json, file.toString()),
+              TokenizerSettings.read(folder),
+              AssembledTokenizer.Origin.TOKENIZER_JSON,
+              file.toString()),
+          folder,
+          file,
+          json);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
+  }
+
+  private static Tokenizer ofVocabulary(Path file, @Nullable Path folder) {
+    if (folder == null || !VocabularyFiles.areIn(folder)) {
+      throw new DataException(
+          file
+              + " does not exist. If the model has other vocabulary files, write one with Python:"
+              + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+    }
+    AssembledTokenizer assembled = AssembledTokenizer.ofVocabulary(folder);
+    return new Tokenizer(assembled, folder, null, assembled.json().bytes());
+  }
+
+  /**
+   * Whether a folder has the files of a tokenizer: tokenizer.json, vocab.txt, vocab.json with
+   * merges.txt, or a SentencePiece model.
+   *
+   * @param folder the folder
+   * @return whether {@link #load(Path)} finds something to load
+   */
+  public static boolean isIn(Path folder) {
+    return Files.isRegularFile(folder.resolve(TOKENIZER)) || VocabularyFiles.areIn(folder);
   }
 
   private static void requireContent(Path file, byte... json) {
@@ -128,29 +164,38 @@ public final class Tokenizer implements AutoCloseable {
   public static Tokenizer load(InputStream tokenizerJson) {
     try {
       byte[] json = tokenizerJson.readAllBytes();
-      return new Tokenizer(json, SpecialTokens.read(json, null), null);
+      return new Tokenizer(
+          AssembledTokenizer.of(
+              TokenizerJson.read(json, TOKENIZER),
+              TokenizerSettings.read(null),
+              AssembledTokenizer.Origin.TOKENIZER_JSON,
+              TOKENIZER),
+          null,
+          null,
+          json);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
     }
   }
 
   /**
-   * The folder of the tokenizer.json that it was loaded from.
+   * The folder that it was loaded from.
    *
    * @return the folder, or nothing if it came from a stream
    */
   public Optional<Path> folder() {
-    return Optional.ofNullable(file).map(path -> path.toAbsolutePath().getParent());
+    return Optional.ofNullable(folder);
   }
 
   /**
-   * The content of the tokenizer.json that it was loaded from.
+   * The content of the tokenizer.json that it was loaded from, or that was built of other files.
    *
    * @return its bytes
    */
   public byte[] json() {
-    if (json != null) {
-      return json.clone();
+    byte[] kept = json;
+    if (kept != null) {
+      return kept.clone();
     }
     try {
       return Files.readAllBytes(Objects.requireNonNull(file));
@@ -235,13 +280,17 @@ public final class Tokenizer implements AutoCloseable {
           try {
             return new Encoding(
                 requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding)),
-                TokenizersLibrary.LIB.getTypeIds(encoding),
+                typeIds(TokenizersLibrary.LIB.getTypeIds(encoding)),
                 TokenizersLibrary.LIB.getSequenceIds(encoding),
                 TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
           } finally {
             TokenizersLibrary.LIB.deleteEncoding(encoding);
           }
         });
+  }
+
+  private long[] typeIds(long... ids) {
+    return traits.givesTypes() ? ids : new long[ids.length];
   }
 
   private long[] requireKnown(long handle, long... ids) {
@@ -277,7 +326,8 @@ public final class Tokenizer implements AutoCloseable {
    */
   public String decode(long[] ids, boolean skipSpecialTokens) {
     requireIds(ids);
-    return guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+    String text = guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+    return traits.cleansUp() ? CleanUp.of(text) : text;
   }
 
   // Null would crash the JVM.
@@ -321,7 +371,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return the size
    */
   public int vocabularySize() {
-    return special.vocabularySize();
+    return traits.special().vocabularySize();
   }
 
   /**
@@ -331,7 +381,7 @@ public final class Tokenizer implements AutoCloseable {
    * @return the size
    */
   public int trainedVocabularySize() {
-    return special.modelVocabularySize();
+    return traits.special().modelVocabularySize();
   }
 
   /**
@@ -399,7 +449,7 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private OptionalLong id(Role role) {
-    OptionalLong id = special.id(role);
+    OptionalLong id = traits.special().id(role);
     return id.isPresent() && id.getAsLong() < known ? id : OptionalLong.empty();
   }
 
@@ -417,6 +467,6 @@ public final class Tokenizer implements AutoCloseable {
 
   @Override
   public String toString() {
-    return "tokenizer of %,d tokens, special: %s".formatted(vocabularySize(), special);
+    return "tokenizer of %,d tokens, special: %s".formatted(vocabularySize(), traits.special());
   }
 }

@@ -14,29 +14,28 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The parts of a tokenizer.json that DJL does not expose: the vocabulary's size and the ids of some
- * tokens. The file is streamed, because it may have a quarter of a million tokens.
+ * The vocabulary of a tokenizer.json's model, which DJL does not expose: its size and the ids of
+ * some tokens. The file is streamed, because it may have a quarter of a million tokens.
  */
 final class Vocabulary {
 
   private final Set<String> wanted;
-  private final Map<String, Long> added = new HashMap<>();
-  private final Map<String, Long> found = new HashMap<>();
-  private @Nullable Long padId;
+  private final Map<String, Long> ids = new HashMap<>();
+  private final Map<String, Double> scores = new HashMap<>();
   private long largest = -1;
-  private long largestOfModel = -1;
+  private long entries;
 
   private Vocabulary(Collection<String> wanted) {
     this.wanted = Set.copyOf(wanted);
   }
 
-  /** Reads the added tokens, and those of the other tokens that are wanted. */
+  /** Reads the vocabulary and the ids of the tokens that are wanted. */
   static Vocabulary read(byte[] json, Collection<String> wanted, String source) {
     Vocabulary vocabulary = new Vocabulary(wanted);
     try (JsonReader reader =
         new JsonReader(
             new InputStreamReader(new ByteArrayInputStream(json), StandardCharsets.UTF_8))) {
-      vocabulary.readFile(reader);
+      object(reader, key -> in(reader, key, TokenizerJson.MODEL, vocabulary::readModel));
     } catch (IOException | IllegalStateException | NumberFormatException e) {
       throw new DataException(
           source + ": expected the JSON of a tokenizer. Download the file again", e);
@@ -44,75 +43,32 @@ final class Vocabulary {
     return vocabulary;
   }
 
-  /** The id of an added or wanted token. */
+  /** The id of a token, if it was wanted and is there. */
   @Nullable Long id(@Nullable String token) {
-    Long id = addedId(token);
-    return id != null ? id : found.get(token);
+    return ids.get(token);
   }
 
-  @Nullable Long addedId(@Nullable String token) {
-    return added.get(token);
+  /** The score of a wanted token of a unigram model. */
+  @Nullable Double score(@Nullable String token) {
+    return scores.get(token);
   }
 
-  /** The padding id in the file's own padding settings. */
-  @Nullable Long padId() {
-    return padId;
-  }
-
+  /** The largest id + 1. */
   int size() {
     return Math.toIntExact(largest + 1);
   }
 
-  /** The size of the vocabulary without added tokens. */
-  int modelSize() {
-    return Math.toIntExact(largestOfModel + 1);
+  /** The number of tokens, which is less than the size if ids are left out. */
+  long entries() {
+    return entries;
   }
 
-  private void readFile(JsonReader reader) throws IOException {
-    object(
-        reader,
-        key -> {
-          switch (key) {
-            case "added_tokens" -> array(reader, () -> readAdded(reader));
-            case "padding" -> readPadding(reader);
-            case "model" -> object(reader, name -> readModel(reader, name));
-            default -> reader.skipValue();
-          }
-        });
+  private void readModel(JsonReader reader) throws IOException {
+    object(reader, key -> in(reader, key, "vocab", this::readVocabulary));
   }
 
-  private void readAdded(JsonReader reader) throws IOException {
-    String[] content = {""};
-    long[] id = {-1};
-    object(
-        reader,
-        key -> {
-          switch (key) {
-            case "id" -> id[0] = reader.nextLong();
-            case "content" -> content[0] = reader.nextString();
-            default -> reader.skipValue();
-          }
-        });
-    added.put(content[0], id[0]);
-    largest = Math.max(largest, id[0]);
-  }
-
-  private void readPadding(JsonReader reader) throws IOException {
-    object(
-        reader,
-        key -> {
-          if (key.equals("pad_id")) {
-            padId = reader.nextLong();
-          } else {
-            reader.skipValue();
-          }
-        });
-  }
-
-  private void readModel(JsonReader reader, String key) throws IOException {
-    if (!key.equals("vocab")) {
-      reader.skipValue();
-    } else if (reader.peek() == JsonToken.BEGIN_ARRAY) {
+  private void readVocabulary(JsonReader reader) throws IOException {
+    if (reader.peek() == JsonToken.BEGIN_ARRAY) {
       readUnigrams(reader);
     } else {
       object(reader, token -> found(token, reader.nextLong()));
@@ -121,22 +77,25 @@ final class Vocabulary {
 
   /** Pairs of a token and its score; the id is the position. */
   private void readUnigrams(JsonReader reader) throws IOException {
-    long[] id = {0};
-    array(
-        reader,
-        () -> {
-          reader.beginArray();
-          found(reader.nextString(), id[0]++);
-          reader.skipValue();
-          reader.endArray();
-        });
+    reader.beginArray();
+    while (reader.hasNext()) {
+      reader.beginArray();
+      String token = reader.nextString();
+      found(token, largest + 1);
+      double score = reader.nextDouble();
+      if (wanted.contains(token)) {
+        scores.put(token, score);
+      }
+      reader.endArray();
+    }
+    reader.endArray();
   }
 
   private void found(String token, long id) {
+    entries++;
     largest = Math.max(largest, id);
-    largestOfModel = Math.max(largestOfModel, id);
     if (wanted.contains(token)) {
-      found.put(token, id);
+      ids.put(token, id);
     }
   }
 
@@ -144,8 +103,17 @@ final class Vocabulary {
     void read(String key) throws IOException;
   }
 
-  private interface Item {
-    void read() throws IOException;
+  private interface Value {
+    void read(JsonReader reader) throws IOException;
+  }
+
+  private static void in(JsonReader reader, String key, String wanted, Value value)
+      throws IOException {
+    if (key.equals(wanted)) {
+      value.read(reader);
+    } else {
+      reader.skipValue();
+    }
   }
 
   /** Reads the fields of an object; null counts as an empty one. */
@@ -159,13 +127,5 @@ final class Vocabulary {
       field.read(reader.nextName());
     }
     reader.endObject();
-  }
-
-  private static void array(JsonReader reader, Item item) throws IOException {
-    reader.beginArray();
-    while (reader.hasNext()) {
-      item.read();
-    }
-    reader.endArray();
   }
 }

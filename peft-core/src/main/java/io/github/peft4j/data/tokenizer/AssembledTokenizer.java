@@ -1,0 +1,145 @@
+package io.github.peft4j.data.tokenizer;
+
+import com.google.gson.JsonObject;
+import io.github.peft4j.data.tokenizer.TokenizerClass.Source;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A tokenizer.json that gives the ids of transformers' AutoTokenizer, made of a vocabulary and what
+ * the files beside it say.
+ *
+ * @param json the tokenizer.json that is computed with
+ * @param traits what tokenizer.json does not say
+ */
+record AssembledTokenizer(TokenizerJson json, Traits traits) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(AssembledTokenizer.class);
+
+  /**
+   * What tokenizer.json does not say.
+   *
+   * @param special the special tokens
+   * @param cleansUp whether decoding takes out spaces before punctuation
+   * @param givesTypes whether pairs have segment ids
+   */
+  record Traits(SpecialTokens special, boolean cleansUp, boolean givesTypes) {}
+
+  /** What a vocabulary was read from. */
+  enum Origin {
+    /** A tokenizer.json, whose post-processor counts. */
+    TOKENIZER_JSON,
+    /** A file of tokens only. */
+    VOCABULARY
+  }
+
+  static AssembledTokenizer of(
+      TokenizerJson json, TokenizerSettings settings, Origin origin, String file) {
+    if (settings.flag("split_special_tokens", false)) {
+      throw settings.error(
+          "split_special_tokens", true, "false: special tokens in a text are always recognised");
+    }
+    TokenizerClass type = type(json, settings, file);
+    Map<Long, AddedToken> declared = settings.added(json);
+    Map<String, AddedToken> named = settings.named(type, declared);
+    List<AddedToken> extras = settings.extras();
+    if (extras == null) {
+      extras = type.extras().apply(settings);
+    }
+    AddedTokens added = new AddedTokens(vocabulary(json, declared, named, extras, file));
+    if (type.model() == null) {
+      TokenizerSettings.tokens(json.part("added_tokens")).values().forEach(added::add);
+    }
+    Set<String> special = new HashSet<>();
+    named.values().forEach(token -> special.add(token.content()));
+    declared.values().forEach(t -> added.add(special.contains(t.content()) ? t.asSpecial() : t));
+    List<AddedToken> further = new ArrayList<>(named.values());
+    further.addAll(extras);
+    for (AddedToken token : further) {
+      if (!added.contains(token.content())) {
+        added.add(token.asSpecial());
+      }
+    }
+    Source source = new Source(settings, json, origin, named, added);
+    TokenizerJson built = json.with(parts(type, source));
+    return new AssembledTokenizer(
+        built,
+        new Traits(
+            SpecialTokens.of(named, added, built, settings),
+            cleansUp(settings, built),
+            settings.givesTypes(type.types() || settings.isEmpty())));
+  }
+
+  /** Builds a tokenizer of a folder without tokenizer.json. */
+  static AssembledTokenizer ofVocabulary(Path folder) {
+    TokenizerSettings settings = TokenizerSettings.read(folder);
+    TokenizerClass type = TokenizerClasses.of(settings, false);
+    TokenizerJson json = VocabularyFiles.read(folder, type, settings);
+    return of(json, settings, Origin.VOCABULARY, folder.toString());
+  }
+
+  /** The class that builds this tokenizer, unless the file has a model of another type. */
+  private static TokenizerClass type(TokenizerJson json, TokenizerSettings settings, String file) {
+    TokenizerClass type = TokenizerClasses.of(settings, json.mentions("ByteLevel"));
+    String found = json.modelType();
+    if (type.model() == null || found.isEmpty() || type.model().equals(found)) {
+      return type;
+    }
+    LOG.warn(
+        "{} has a model of type {}, of which {}, the class that transformers takes for this folder,"
+            + " would build one of type {}: tokenizer.json is used as it is. Set tokenizer_class to"
+            + " PreTrainedTokenizerFast in tokenizer_config.json, so that transformers does the"
+            + " same",
+        file,
+        found,
+        type.name(),
+        type.model());
+    return TokenizerClasses.BACKEND;
+  }
+
+  private static Vocabulary vocabulary(
+      TokenizerJson json,
+      Map<Long, AddedToken> declared,
+      Map<String, AddedToken> named,
+      List<AddedToken> extras,
+      String file) {
+    Set<String> wanted = new HashSet<>();
+    for (var tokens :
+        List.of(
+            declared.values(),
+            named.values(),
+            extras,
+            TokenizerSettings.tokens(json.part("added_tokens")).values())) {
+      tokens.forEach(token -> wanted.add(token.content()));
+    }
+    return Vocabulary.read(json.bytes(), wanted, file);
+  }
+
+  private static JsonObject parts(TokenizerClass type, Source source) {
+    JsonObject parts = source.json().parts();
+    if (type.pipeline() != null) {
+      type.pipeline().apply(source).into(parts);
+    }
+    parts.add("added_tokens", source.added().json());
+    if (type.ends() != null) {
+      parts.add("post_processor", type.ends().apply(source));
+    } else if (source.origin() == Origin.VOCABULARY) {
+      parts.add("post_processor", source.bosAndEos());
+    }
+    return parts;
+  }
+
+  /** As transformers, which leaves BPE's texts as they are: they have their own spaces. */
+  private static boolean cleansUp(TokenizerSettings settings, TokenizerJson json) {
+    return settings.flag("clean_up_tokenization_spaces", false)
+        && (!json.modelType().equals("BPE")
+            || settings.flag(
+                "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false));
+  }
+}

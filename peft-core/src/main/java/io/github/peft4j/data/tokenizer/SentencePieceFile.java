@@ -1,0 +1,242 @@
+package io.github.peft4j.data.tokenizer;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.WireFormat;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model of SentencePiece ({@code ModelProto} in its sentencepiece_model.proto): pieces with
+ * scores, and the rules that normalise texts.
+ *
+ * @param pieces in the order of their ids
+ * @param charsmap the compiled rules; empty if there are none
+ */
+@SuppressWarnings("ArrayRecordComponent") // The bytes are read once; nobody compares them.
+record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
+
+  private static final List<String> NAMES =
+      List.of("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model");
+
+  private static final int CONTROL = 3;
+  private static final int USER_DEFINED = 4;
+
+  /**
+   * A piece.
+   *
+   * @param type its number in {@code SentencePiece.Type}
+   */
+  record Piece(String text, float score, int type) {}
+
+  /** The file in a folder, or null. */
+  static @Nullable Path find(Path folder) {
+    return NAMES.stream()
+        .map(folder::resolve)
+        .filter(Files::isRegularFile)
+        .findFirst()
+        .orElse(null);
+  }
+
+  static SentencePieceFile read(Path file) {
+    try {
+      CodedInputStream in = CodedInputStream.newInstance(Files.readAllBytes(file));
+      List<Piece> pieces = new ArrayList<>();
+      byte[] charsmap = {};
+      for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
+        switch (WireFormat.getTagFieldNumber(tag)) {
+          case 1 -> pieces.add(piece(in.readByteBuffer().array()));
+          case 3 -> charsmap = charsmap(in.readByteBuffer().array());
+          default -> in.skipField(tag);
+        }
+      }
+      return new SentencePieceFile(pieces, charsmap);
+    } catch (IOException e) {
+      throw new DataException(
+          file + " is not a SentencePiece model that can be read: " + e + ". Fetch it again", e);
+    }
+  }
+
+  private static Piece piece(byte... message) throws IOException {
+    CodedInputStream in = CodedInputStream.newInstance(message);
+    String text = "";
+    float score = 0;
+    int type = 1;
+    for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
+      switch (WireFormat.getTagFieldNumber(tag)) {
+        case 1 -> text = in.readString();
+        case 2 -> score = in.readFloat();
+        case 3 -> type = in.readEnum();
+        default -> in.skipField(tag);
+      }
+    }
+    return new Piece(text, score, type);
+  }
+
+  private static byte[] charsmap(byte... normalizer) throws IOException {
+    CodedInputStream in = CodedInputStream.newInstance(normalizer);
+    byte[] charsmap = {};
+    for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
+      if (WireFormat.getTagFieldNumber(tag) == 2) {
+        charsmap = in.readByteArray();
+      } else {
+        in.skipField(tag);
+      }
+    }
+    return charsmap;
+  }
+
+  /** A tokenizer.json with the model, its added tokens and the compiled rules. */
+  JsonObject json(TokenizerClass type, TokenizerSettings settings) {
+    JsonObject json = new JsonObject();
+    JsonArray added = new JsonArray();
+    for (int id = 0; id < pieces.size(); id++) {
+      Piece piece = pieces.get(id);
+      if (piece.type() == CONTROL || piece.type() == USER_DEFINED) {
+        boolean special = piece.type() == CONTROL;
+        added.add(new AddedToken(piece.text(), false, false, false, false, special).json(id));
+      }
+    }
+    json.add("added_tokens", added);
+    if (charsmap.length > 0) {
+      String rules = Base64.getEncoder().encodeToString(charsmap);
+      json.add("normalizer", Components.component("Precompiled", "precompiled_charsmap", rules));
+    }
+    json.add(TokenizerJson.MODEL, model(type, settings));
+    return json;
+  }
+
+  private JsonObject model(TokenizerClass type, TokenizerSettings settings) {
+    JsonObject model = new JsonObject();
+    model.addProperty("type", type.model());
+    if ("BPE".equals(type.model())) {
+      bpe(model);
+    } else {
+      JsonArray vocabulary = new JsonArray();
+      for (Piece piece : unigrams(type, settings)) {
+        JsonArray entry = new JsonArray();
+        entry.add(piece.text());
+        entry.add(piece.score());
+        vocabulary.add(entry);
+      }
+      model.add("vocab", vocabulary);
+    }
+    return model;
+  }
+
+  /** The vocabulary as fairseq's models have it: other special tokens come first. */
+  private List<Piece> unigrams(TokenizerClass type, TokenizerSettings settings) {
+    Map<String, AddedToken> named = settings.named(type, Map.of());
+    return switch (type.name()) {
+      case "T5Tokenizer" -> {
+        int ids = settings.number("extra_ids", 100);
+        yield join(
+            List.of(
+                pieces.stream(),
+                IntStream.rangeClosed(1, ids).mapToObj(i -> zero("<extra_id_" + (ids - i) + ">"))));
+      }
+      case "XLMRobertaTokenizer" ->
+          join(
+              List.of(
+                  roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
+                  pieces.stream().skip(3),
+                  roles(named, Role.MASK)));
+      case "MBartTokenizer" ->
+          join(
+              List.of(
+                  roles(named, Role.BOS, Role.PAD, Role.EOS, Role.UNK),
+                  pieces.stream().skip(3),
+                  type.extras().apply(settings).stream().map(token -> zero(token.content())),
+                  roles(named, Role.MASK)));
+      case "CamembertTokenizer" ->
+          join(
+              List.of(
+                  Stream.of(zero("<s>NOTUSED")),
+                  roles(named, Role.PAD),
+                  Stream.of(zero("</s>NOTUSED")),
+                  roles(named, Role.UNK),
+                  Stream.of(new Piece("<unk>NOTUSED", -100, 1)),
+                  pieces.stream().skip(1),
+                  roles(named, Role.MASK)));
+      case "AlbertTokenizer", "DebertaV2Tokenizer" -> pieces;
+      default ->
+          throw new DataException(
+              "a "
+                  + type.name()
+                  + " cannot be built of a SentencePiece model here. Write a tokenizer.json with"
+                  + " Python: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+    };
+  }
+
+  private static Piece zero(String text) {
+    return new Piece(text, 0, CONTROL);
+  }
+
+  private static Stream<Piece> roles(Map<String, AddedToken> named, Role... roles) {
+    return Stream.of(roles)
+        .map(role -> named.get(role.key()))
+        .filter(token -> token != null)
+        .map(token -> zero(token.content()));
+  }
+
+  private static List<Piece> join(List<Stream<Piece>> parts) {
+    return parts.stream().flatMap(part -> part).toList();
+  }
+
+  /** Every way to make a piece of two pieces is a merge; earlier pieces are merged first. */
+  private void bpe(JsonObject model) {
+    Map<String, Integer> ids = new LinkedHashMap<>();
+    for (int id = 0; id < pieces.size(); id++) {
+      ids.put(pieces.get(id).text(), id);
+    }
+    record Merge(String left, String right, int id) {}
+    List<Merge> merges = new ArrayList<>();
+    ids.forEach(
+        (piece, id) -> {
+          List<Merge> ways = new ArrayList<>();
+          for (int at = 1; at < piece.length(); at++) {
+            String left = piece.substring(0, at);
+            String right = piece.substring(at);
+            if (ids.containsKey(left) && ids.containsKey(right)) {
+              ways.add(new Merge(left, right, id));
+            }
+          }
+          ways.sort(
+              Comparator.<Merge>comparingInt(way -> ids.get(way.left()))
+                  .thenComparing(way -> ids.get(way.right())));
+          merges.addAll(ways);
+        });
+    merges.sort(
+        Comparator.comparingInt(Merge::id)
+            .thenComparing(merge -> codePoints(merge.left()))
+            .thenComparing(merge -> codePoints(merge.right())));
+    JsonObject vocabulary = new JsonObject();
+    ids.forEach(vocabulary::addProperty);
+    JsonArray list = new JsonArray();
+    for (Merge merge : merges) {
+      JsonArray pair = new JsonArray();
+      pair.add(merge.left());
+      pair.add(merge.right());
+      list.add(pair);
+    }
+    model.add("vocab", vocabulary);
+    model.add("merges", list);
+  }
+
+  private static int codePoints(String text) {
+    return text.codePointCount(0, text.length());
+  }
+}
