@@ -6,7 +6,7 @@ import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
-import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.TransformerModel;
@@ -63,7 +63,7 @@ public final class Peft {
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
         config,
-        () -> Safetensors.openFolder(folder),
+        () -> ModelWeights.open(folder),
         () -> Tokenizer.isIn(folder) ? Tokenizer.load(folder) : null,
         folder.toString(),
         folder);

@@ -18,6 +18,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -446,19 +447,56 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Saves the model with the active adapters merged into its weights as a plain Hugging Face
-   * folder: config.json and model.safetensors. It also copies these files from the folder that the
-   * model was loaded from: tokenizer files, chat templates, generation_config.json, processors,
-   * modules of sentence-transformers, licences. The model does not change: weights are merged one
-   * by one while they are written. Shards of an earlier model in the folder, which readers would
-   * take for this model's, are deleted at the end.
-   *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * Saves the model with the active adapters merged into its weights, in files of at most 50 GB of
+   * weights as transformers does. See {@link #saveMerged(Path, long)}.
    */
   public PeftModel saveMerged(String folder) {
-    Path target = Path.of(folder);
-    origin.beforeWriting(target);
-    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, target));
+    return saveMerged(Path.of(folder), ShardedWriter.LARGEST_SHARD);
+  }
+
+  /**
+   * Saves the model with the active adapters merged into its weights as a plain Hugging Face
+   * folder: config.json and model.safetensors, or shards and model.safetensors.index.json. It also
+   * copies these files from the folder that the model was loaded from: tokenizer files, chat
+   * templates, generation_config.json, processors, modules of sentence-transformers, licences.
+   * Tensors have the model's precision, and config.json says so.
+   *
+   * <p>The model does not change: weights are merged one by one while they are written. Safetensors
+   * of an earlier model in the folder are replaced or removed; a pickle stays, as readers prefer
+   * safetensors. If writing fails, the folder is as it was.
+   *
+   * @param folder which is made if it is not there
+   * @param largestShard the limit of the weights in one file in bytes; only a tensor that is larger
+   *     exceeds it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveMerged(Path folder, long largestShard) {
+    origin.beforeWriting(folder);
+    adapters.whileReading(
+        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
+    return this;
+  }
+
+  /**
+   * Saves the model without its adapters, in files of at most 50 GB of weights. See {@link
+   * #saveBase(Path, long)}.
+   */
+  public PeftModel saveBase(String folder) {
+    return saveBase(Path.of(folder), ShardedWriter.LARGEST_SHARD);
+  }
+
+  /**
+   * Saves the model without its adapters as a plain Hugging Face folder, as {@link
+   * #saveMerged(Path, long)} does with them: to turn a pickle into safetensors, to change the
+   * precision or the size of the shards, or after {@link #mergeAndUnload}.
+   *
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveBase(Path folder, long largestShard) {
+    origin.beforeWriting(folder);
+    adapters.whileReadingBase(
+        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
     return this;
   }
 

@@ -54,7 +54,9 @@ public final class ForeignFiles {
               "weights\\.npz|.*\\.mlx",
               "it has weights in MLX's format: take the model that they"
                   + " were made of, in Hugging Face's format with safetensors"),
-          new Sign("pytorch_model.*\\.bin", "its weights are pickles of PyTorch" + CONVERT),
+          new Sign(
+              "pytorch_model-\\d+-of-\\d+\\.bin",
+              "it has shards without pytorch_model.bin.index.json: fetch that file too"),
           new Sign(
               "consolidated.*|.*\\.pth?",
               "its weights are a checkpoint in its authors' own format: take the same model in"

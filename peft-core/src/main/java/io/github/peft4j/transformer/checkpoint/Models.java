@@ -73,11 +73,12 @@ public final class Models {
     Task chosen = task == null ? heads.task(config) : task;
     String root = heads.root(chosen.type());
     NDManager manager = Tensors.newManager(device);
-    try (TensorLoader loader = new TensorLoader(manager, precision)) {
+    LoadProgress progress = new LoadProgress(source);
+    try (TensorLoader loader = new TensorLoader(manager, precision, progress)) {
       Checkpoint weights =
           new Checkpoint(
               config.source(),
-              source,
+              OldNames.today(source),
               loader,
               root,
               heads.root(),
@@ -90,6 +91,7 @@ public final class Models {
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
       weights.finish();
       warnOfUnread(config, family);
+      progress.finish();
       TransformerModel.Names names =
           new TransformerModel.Names(heads.architecture(chosen.type()), root);
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
