@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Body implements AutoCloseable {
 
+  /** The network goes on while so many pieces, of 16 kB each, wait to be written. */
+  private static final int AHEAD = 64;
+
   private final Duration timeout;
   private final Pieces pieces = new Pieces();
 
@@ -86,7 +89,7 @@ final class Body implements AutoCloseable {
       if (cancelled) {
         subscription.cancel();
       } else {
-        subscription.request(1);
+        subscription.request(AHEAD);
       }
     }
 

@@ -42,7 +42,7 @@ final class DownloadProgress implements DownloadListener {
     this.id = id;
     start = nanoTime.getAsLong();
     shown = start;
-    LOG.info("{}: downloading {} files, {}", id, files, size(bytes));
+    LOG.info("{}: downloading {}, {}", id, files == 1 ? "1 file" : files + " files", size(bytes));
   }
 
   @Override

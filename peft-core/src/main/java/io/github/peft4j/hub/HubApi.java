@@ -79,13 +79,10 @@ final class HubApi {
         | NumberFormatException
         | ClassCastException
         | NullPointerException e) {
-      throw new HubException(
-          errors
-              .error(
-                  "the answer of "
-                      + Endpoints.shown(uri)
-                      + " is not the hub's: check HF_ENDPOINT and the proxy")
-              .getMessage(),
+      throw errors.error(
+          "the answer of "
+              + Endpoints.shown(uri)
+              + " is not the hub's: check HF_ENDPOINT and the proxy",
           e);
     }
   }

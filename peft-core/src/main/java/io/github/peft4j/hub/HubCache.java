@@ -13,6 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -149,7 +150,8 @@ final class HubCache {
     }
     Files.deleteIfExists(pointer); // a link to a blob that is gone
     try {
-      Files.createSymbolicLink(pointer, pointer.getParent().relativize(blob(hash)));
+      Files.createSymbolicLink(
+          pointer, Objects.requireNonNull(pointer.getParent()).relativize(blob(hash)));
       return true;
     } catch (FileAlreadyExistsException e) {
       return true; // another process was faster

@@ -2,6 +2,7 @@ package io.github.peft4j.hub;
 
 import java.net.URI;
 import java.net.http.HttpHeaders;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a refusal of the hub means, and what to do. The hub answers 401 for a repository that is
@@ -56,6 +57,9 @@ record HubErrors(URI endpoint, String id, String revision, boolean withToken) {
               + "/settings/tokens and "
               + signIn());
     }
+    if (!Endpoints.isSameOrigin(uri, endpoint)) {
+      return answer(uri, status, message);
+    }
     if (code.equals("RepoNotFound") || status == 401 || status == 404) {
       return error(
           withToken
@@ -74,6 +78,10 @@ record HubErrors(URI endpoint, String id, String revision, boolean withToken) {
                       ? "Check that the token may read this repository"
                       : "If your account may read it, " + signIn()));
     }
+    return answer(uri, status, message);
+  }
+
+  private HubException answer(URI uri, int status, String message) {
     return error(
         "%s answers %d%s; expected the repository's files. Check HF_ENDPOINT and the proxy"
             .formatted(
@@ -85,6 +93,10 @@ record HubErrors(URI endpoint, String id, String revision, boolean withToken) {
   }
 
   HubException error(String what) {
-    return new HubException("%s on %s: %s".formatted(id, endpoint.getHost(), what));
+    return error(what, null);
+  }
+
+  HubException error(String what, @Nullable Throwable cause) {
+    return new HubException("%s on %s: %s".formatted(id, endpoint.getHost(), what), cause);
   }
 }

@@ -62,7 +62,10 @@ final class SnapshotDownload {
         new HubApi(
             http,
             new HubErrors(
-                settings.endpoint(), model.id(), model.revision(), settings.token() != null));
+                settings.endpoint(),
+                model.id(),
+                model.revision(),
+                settings.token() != null && Endpoints.isPrivate(settings.endpoint())));
     Listing listing;
     try {
       listing = api.listing(cached.isPresent() ? retry.once() : retry);
@@ -73,7 +76,7 @@ final class SnapshotDownload {
         throw e;
       }
       LOG.warn("{}; taking the copy in the cache, {}", e.getMessage(), cached.get());
-      return cached.get();
+      return unchecked(cached.get());
     }
     download(api, http, listing);
     cache.remember(model.revision(), listing.commit());
@@ -83,7 +86,7 @@ final class SnapshotDownload {
 
   private Path offline() {
     try {
-      return complete();
+      return unchecked(complete());
     } catch (HubException e) {
       throw new HubException(
           e.getMessage()
@@ -91,6 +94,19 @@ final class SnapshotDownload {
               + " run once without it, or copy the cache from a machine that has the files",
           e);
     }
+  }
+
+  /** Python downloads files as they are asked for, and a tokenizer may not have been. */
+  private Path unchecked(Path snapshot) {
+    if (needed == NeededFiles.MODEL
+        && cache.listing(snapshot.getFileName().toString()).isEmpty()
+        && !Files.exists(snapshot.resolve("tokenizer.json"))) {
+      LOG.warn(
+          "{}: the copy in the cache has no tokenizer.json. If the repository has one, load the"
+              + " model once with a network",
+          what);
+    }
+    return snapshot;
   }
 
   private Optional<Path> cached() {

@@ -3,7 +3,11 @@ package io.github.peft4j.hub;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.peft4j.io.TerminalLine;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -17,6 +21,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -741,5 +746,48 @@ class HubModelTest {
     thread.interrupt();
     thread.join(10_000);
     assertThat(failures).singleElement().isInstanceOf(HubException.class);
+  }
+
+  @Test
+  void aCacheThatCannotBeWrittenIsNamed() throws IOException {
+    Path file = Files.writeString(cache.resolve("file"), "no folder");
+    settings = settings.cache(file);
+    assertThatThrownBy(this::download)
+        .isInstanceOf(HubException.class)
+        .hasMessageContaining("the cache " + file + " cannot be written");
+  }
+
+  @Test
+  void aDiskThatFailsEndsTheDownloadAtOnce() throws IOException {
+    Files.createDirectories(folder());
+    Files.writeString(folder().resolve("blobs"), "no folder");
+    assertThatThrownBy(this::download)
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("cannot write")
+        .hasMessageContaining("HF_HUB_CACHE");
+    assertThat(waits).isEmpty();
+  }
+
+  @Test
+  void progressIsALineThatIsDrawnAgain() {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    PrintStream print = new PrintStream(out, true, StandardCharsets.UTF_8);
+    AtomicLong time = new AtomicLong();
+    DownloadProgress progress = new DownloadProgress(new TerminalLine(print), true, time::get);
+    progress.onStart("org/name", 2, 2_000_000_000L);
+    progress.onProgress(0, 2_000_000_000L);
+    time.set(TimeUnit.SECONDS.toNanos(2));
+    progress.onProgress(500_000_000, 2_000_000_000L);
+    progress.onProgress(600_000_000, 2_000_000_000L); // too soon
+    time.set(TimeUnit.SECONDS.toNanos(4));
+    progress.onProgress(2_000_000_000L, 2_000_000_000L);
+    progress.onEnd(cache);
+    assertThat(out.toString(StandardCharsets.UTF_8).split("\r"))
+        .extracting(String::strip)
+        .containsExactly(
+            "",
+            "[=====               ] org/name, 500.0 MB of 2.00 GB, 250.0 MB/s",
+            "[====================] org/name, 2.00 GB of 2.00 GB, 500.0 MB/s",
+            "org/name: 2.00 GB in 4 s");
   }
 }
