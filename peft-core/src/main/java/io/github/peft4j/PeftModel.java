@@ -17,6 +17,8 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.hub.HubException;
+import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
@@ -34,9 +36,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A frozen model with adapters on it.
  *
- * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name. {@link #activate} sets the adapters that calls use by default. {@link #using}
- * returns a view with adapters of its own.
+ * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder or the
+ * hub), each under a name. {@link #activate} sets the adapters that calls use by default. {@link
+ * #using} returns a view with adapters of its own.
  *
  * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
  * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
@@ -123,15 +125,32 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging
-   * Face PEFT's {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for
-   * formats and errors.
+   * Loads an adapter as {@value #DEFAULT} and makes it the active one, as Hugging Face PEFT's
+   * {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for formats and
+   * errors.
    *
+   * @param folderOrName a folder, or the name of a repository on the Hugging Face hub, {@code
+   *     org/name}. If there is a folder of this name, it is taken
    * @throws IllegalStateException if adapters are merged at present
+   * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
+   *     it
    */
-  public PeftModel loadAdapter(String folder) {
+  public PeftModel loadAdapter(String folderOrName) {
     adapters.requireUnmerged();
-    return loadAdapter(DEFAULT, Path.of(folder), true);
+    adapters.requireFree(DEFAULT);
+    return loadAdapter(DEFAULT, FolderOrHub.adapter(folderOrName).folder(), true);
+  }
+
+  /**
+   * Loads an adapter from the Hugging Face hub, see {@link #loadAdapter(String, Path)}.
+   *
+   * @param name of the adapter; not yet taken
+   * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
+   *     it
+   */
+  public PeftModel loadAdapter(String name, HubModel adapter) {
+    adapters.requireFree(name);
+    return loadAdapter(name, adapter.downloadAdapter());
   }
 
   /**

@@ -76,8 +76,8 @@ public final class ModelConfig {
                       + " is not a folder"
                       + (Files.exists(folder) ? "" : ": it does not exist"))
               + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json: pass the folder that holds them. peft4j downloads no models; 'hf"
-              + " download <name> --local-dir <folder>' does");
+              + " tokenizer.json: pass the folder that holds them, or the name of a model on the"
+              + " Hugging Face hub to Peft.load(\"org/name\")");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
