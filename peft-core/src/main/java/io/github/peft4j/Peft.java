@@ -187,14 +187,15 @@ public final class Peft {
       Precision in =
           precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
       Models.check(config);
+      ModelConfig effective = Models.effective(config);
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
-        model = Models.build(config, source, task, where, in, seed);
+        model = Models.build(effective, source, task, where, in, seed);
       }
       try {
         Tokenizer words = tokenizer.get();
         if (words != null) {
-          limit(words);
+          limit(words, effective);
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
@@ -209,7 +210,7 @@ public final class Peft {
      * Added tokens may lie beyond the model's table, as a masked padding token does. They are an
      * error only in a text that contains one.
      */
-    private void limit(Tokenizer words) {
+    private void limit(Tokenizer words, ModelConfig config) {
       int known = config.size("vocab_size");
       if (words.trainedVocabularySize() > known) {
         throw config.error(

@@ -7,7 +7,9 @@ import io.github.peft4j.adapter.Merger;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.ShardedWriter;
+import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.transformer.TransformerModel;
@@ -49,7 +51,12 @@ public final class ModelFiles {
     ShardedWriter writer = new ShardedWriter(Map.of("format", "pt"), largest);
     Stream.concat(model.parameters(), model.untied(merger::changes))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger));
-    try (FileGroup files = new FileGroup(folder)) {
+    Path origin = model.others().isEmpty() ? null : companions.folder();
+    try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
+        FileGroup files = new FileGroup(folder)) {
+      if (others != null) {
+        addOthers(writer, others, model.others());
+      }
       Set<String> written = writer.writeTo(files);
       files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
@@ -106,6 +113,16 @@ public final class ModelFiles {
     architectures.add(model.architecture());
     config.add("architectures", architectures);
     return config;
+  }
+
+  /** Tensors of other parts of the model, as they are. */
+  private static void addOthers(
+      ShardedWriter writer, TensorSource source, List<String> prefixes) {
+    for (String name : source.names()) {
+      if (prefixes.stream().anyMatch(name::startsWith)) {
+        writer.add(source.info(name), sink -> source.read(name, sink));
+      }
+    }
   }
 
   private static void add(
