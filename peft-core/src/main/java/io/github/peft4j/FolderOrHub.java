@@ -2,6 +2,7 @@ package io.github.peft4j;
 
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -42,9 +43,7 @@ record FolderOrHub(String name, Path folder) {
       }
       return new FolderOrHub(name, existing.get());
     }
-    String noFolder =
-        "'%s' is not a folder: it does not exist in %s"
-            .formatted(name, Path.of("").toAbsolutePath());
+    String noFolder = "'" + name + "' is not a folder: it does not exist" + seenFrom(name);
     if (noRepository.isPresent()) {
       throw new IllegalArgumentException(
           noFolder
@@ -60,6 +59,11 @@ record FolderOrHub(String name, Path folder) {
               + e.getMessage(),
           e);
     }
+  }
+
+  /** Where a relative name was looked for. */
+  private static String seenFrom(String name) {
+    return new File(name).isAbsolute() ? "" : " in " + Path.of("").toAbsolutePath();
   }
 
   private static Optional<Path> existing(String name) {
