@@ -172,7 +172,9 @@ public final class FileGroup implements AutoCloseable {
     return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
   }
 
-  /** Keeps the content of a file under another name. The file itself stays, if links are possible. */
+  /**
+   * Keeps the content of a file under another name. The file itself stays, if links are possible.
+   */
   private static Path keep(Path file) throws IOException {
     if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
       throw new FileSystemException(file.toString(), null, "it is a folder");

@@ -6,7 +6,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.function.Consumer;
 
-/** Copies tensors into files, slice by slice: a tensor of any size takes a few megabytes of heap. */
+/**
+ * Copies tensors into files, slice by slice: a tensor of any size takes a few megabytes of heap.
+ */
 public final class TensorBytes {
 
   /** Elements of a slice. */
@@ -68,8 +70,7 @@ public final class TensorBytes {
 
   /** The upper half of each float; exact, if it was of 16 bits before. */
   private static ByteBuffer upperHalves(ByteBuffer floats) {
-    ByteBuffer halves =
-        ByteBuffer.allocate(floats.remaining() / 2).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer halves = ByteBuffer.allocate(floats.remaining() / 2).order(ByteOrder.LITTLE_ENDIAN);
     while (floats.hasRemaining()) {
       halves.putShort((short) (floats.getInt() >>> 16));
     }

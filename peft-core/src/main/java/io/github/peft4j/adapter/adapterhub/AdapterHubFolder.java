@@ -109,8 +109,7 @@ public final class AdapterHubFolder implements AdapterFormat {
               .sites()
               .filter(LinearSite.class::isInstance)
               .map(Site::name)
-              .filter(
-                  site -> inFile.stream().anyMatch(name -> AdapterHubNames.isMeant(site, name)))
+              .filter(site -> inFile.stream().anyMatch(name -> AdapterHubNames.isMeant(site, name)))
               .toList());
     }
   }

@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * The tensors of a safetensors file. Opening reads the header and checks it
- * completely, as Hugging Face's reader does. Data is memory-mapped on demand.
+ * The tensors of a safetensors file. Opening reads the header and checks it completely, as Hugging
+ * Face's reader does. Data is memory-mapped on demand.
  */
 public interface Safetensors extends TensorSource {
 

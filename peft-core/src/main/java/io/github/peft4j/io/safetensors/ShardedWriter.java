@@ -63,8 +63,7 @@ public final class ShardedWriter {
     Map<String, List<TensorInfo>> named = new TreeMap<>();
     for (int i = 0; i < shards.size(); i++) {
       named.put(
-          String.format(
-              Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size()),
+          String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size()),
           shards.get(i));
     }
     named.forEach((name, shard) -> files.write(name, writer(shard).content()));

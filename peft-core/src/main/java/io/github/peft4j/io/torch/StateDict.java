@@ -147,7 +147,11 @@ final class StateDict implements Pickle.Meaning {
             file,
             "tensor %s, from element %d with strides %s, leaves its storage %s of %d elements"
                 .formatted(
-                    info, offset, Arrays.toString(layout.strides()), storage.key(), storage.count()));
+                    info,
+                    offset,
+                    Arrays.toString(layout.strides()),
+                    storage.key(),
+                    storage.count()));
       }
       return tensor;
     } catch (TorchFileException e) {

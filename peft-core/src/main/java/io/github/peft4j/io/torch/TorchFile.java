@@ -89,8 +89,8 @@ public final class TorchFile implements TensorSource {
   /**
    * {@inheritDoc}
    *
-   * @throws TorchFileException if the file is damaged there, if the tensor repeats elements, or if it is
-   *     a view of more than 2 GiB whose elements are not in order
+   * @throws TorchFileException if the file is damaged there, if the tensor repeats elements, or if
+   *     it is a view of more than 2 GiB whose elements are not in order
    */
   @Override
   public void read(String name, Consumer<ByteBuffer> sink) {
@@ -140,8 +140,7 @@ public final class TorchFile implements TensorSource {
     StateDict.Tensor tensor = tensor(name);
     long length = tensor.info().byteCount();
     return tensor.isContiguous() && length > 0
-        ? storages.region(
-            tensor.storage(), tensor.offset() * tensor.info().dtype().bytes(), length)
+        ? storages.region(tensor.storage(), tensor.offset() * tensor.info().dtype().bytes(), length)
         : Optional.empty();
   }
 

@@ -18,8 +18,7 @@ public final class ModelWeights {
   private static final List<Kind> KINDS =
       List.of(
           new Kind("model.safetensors", Safetensors::open),
-          new Kind(
-              "model.safetensors.index.json", index -> Shards.open(index, Safetensors::open)),
+          new Kind("model.safetensors.index.json", index -> Shards.open(index, Safetensors::open)),
           new Kind("pytorch_model.bin", TorchFile::open),
           new Kind("pytorch_model.bin.index.json", index -> Shards.open(index, TorchFile::open)));
 

@@ -203,7 +203,10 @@ class TorchFileTest {
         bytes -> readEverything(damaged, bytes),
         TorchFileException.class,
         refusal ->
-            assertThat(refusal).hasMessageStartingWith(damaged.toString()).message().hasSizeGreaterThan(80));
+            assertThat(refusal)
+                .hasMessageStartingWith(damaged.toString())
+                .message()
+                .hasSizeGreaterThan(80));
   }
 
   private static void readEverything(Path file, byte[] content) {

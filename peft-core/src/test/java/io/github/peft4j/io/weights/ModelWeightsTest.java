@@ -35,7 +35,8 @@ class ModelWeightsTest {
                         "a": "model-00001-of-00002.safetensors"}}\
         """);
     try (TensorSource model = ModelWeights.open(folder)) {
-      assertThat(model).hasToString(folder + "/model.safetensors.index.json (2 tensors in 2 files)");
+      assertThat(model)
+          .hasToString(folder + "/model.safetensors.index.json (2 tensors in 2 files)");
       assertThat(model.names()).containsExactlyInAnyOrder("a", "b");
       assertThat(model.floats("a")).containsExactly(1);
       assertThat(model.floats("b")).containsExactly(2);
@@ -55,7 +56,8 @@ class ModelWeightsTest {
 
   @Test
   void whatIsWrongWithAnIndexIsExplained() throws IOException {
-    assertFails("or pytorch_model.bin or pytorch_model.bin.index.json in it and found none of them");
+    assertFails(
+        "or pytorch_model.bin or pytorch_model.bin.index.json in it and found none of them");
     index("{}");
     assertFails("weight_map is missing or empty");
     index("{\"weight_map\": {\"a\": \"model-00003.safetensors\"}}");

@@ -53,7 +53,8 @@ class LargeModelTest {
   @Test
   @EnabledOnOs(OS.LINUX)
   void takesTheMemoryOfItsWeightsAndLittleMore() throws IOException, InterruptedException {
-    long size = (long) (Double.parseDouble(System.getProperty("peft4j.largeModel.gib", "3")) * 1024);
+    long size =
+        (long) (Double.parseDouble(System.getProperty("peft4j.largeModel.gib", "3")) * 1024);
     write((int) ((size * MIB - 2 * TABLE) / LAYER));
     Path output = folder.resolve("output.txt");
     Process process =
@@ -83,7 +84,8 @@ class LargeModelTest {
     long table = TABLE / 2 / MIB;
     assertThat(table).isGreaterThan(HEAP_MIB);
     assertThat(mib.get("loaded")).isGreaterThan(weights);
-    // The heap, code and buffers are part of what is held; a second copy of the weights would not fit.
+    // The heap, code and buffers are part of what is held; a second copy of the weights would not
+    // fit.
     long rest = HEAP_MIB + 150;
     assertThat(mib.get("loading")).isLessThan(weights + table + rest);
     assertThat(mib.get("saving")).isLessThan(mib.get("loaded") + 4 * table + rest);
@@ -156,11 +158,7 @@ class LargeModelTest {
       header.append(header.isEmpty() ? "{" : ",");
       header.append(
           "\"%s\":{\"dtype\":\"F32\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
-              .formatted(
-                  tensor.getKey(),
-                  Arrays.toString(tensor.getValue()),
-                  at,
-                  at + 4 * count));
+              .formatted(tensor.getKey(), Arrays.toString(tensor.getValue()), at, at + 4 * count));
       at += 4 * count;
     }
     header.append("}");
@@ -169,8 +167,7 @@ class LargeModelTest {
     }
     byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
     try (RandomAccessFile out = new RandomAccessFile(file.toFile(), "rw")) {
-      out.write(
-          ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
+      out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
       out.write(json);
       out.setLength(8 + json.length + at);
     }
