@@ -5,7 +5,6 @@ import io.github.peft4j.io.FileGroup;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,8 +22,6 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer the model's tokenizer, or null
  */
 public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
-
-  private static final String TOKENIZER = "tokenizer.json";
 
   /** The names of a tokenizer's files. */
   private static final Pattern OF_A_TOKENIZER =
@@ -52,15 +49,18 @@ public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenize
       }
     } else if (tokenizer.folder().isPresent()) {
       copy(tokenizer.folder().get(), OF_A_TOKENIZER, files);
+      if (tokenizer.isChanged()) {
+        tokenizer.writeTo(files);
+      }
     } else {
-      byte[] json = tokenizer.json();
-      files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(json)));
+      tokenizer.writeTo(files);
     }
   }
 
-  private static void copy(Path from, Pattern names, FileGroup files) {
+  private void copy(Path from, Pattern names, FileGroup files) {
     for (String name : names(from)) {
-      if (names.matcher(name).matches()) {
+      boolean old = tokenizer != null && tokenizer.replaces(name);
+      if (names.matcher(name).matches() && !old) {
         files.write(
             name,
             out -> {
