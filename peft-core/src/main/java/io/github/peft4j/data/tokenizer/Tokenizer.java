@@ -405,10 +405,14 @@ public final class Tokenizer implements AutoCloseable {
       if (id >= known) {
         throw new DataException(
             ("the text has the token '%s' with the id %d, which the model does not know: it has"
-                    + " vectors for the ids 0 to %d. Take the token out of the text, or the"
-                    + " tokenizer that belongs to the model")
+                    + " vectors for the ids 0 to %d. Take the token out of the text, take the"
+                    + " tokenizer that belongs to the model, or give the token a vector to train:"
+                    + " model.resizeTokens(%d)")
                 .formatted(
-                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false), id, known - 1));
+                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false),
+                    id,
+                    known - 1,
+                    vocabularySize()));
       }
     }
     return ids;
