@@ -78,7 +78,8 @@ final class TokenTables {
             inputs().map(EmbeddingSite::weight),
             outputs()
                 .filter(output -> output.table().isEmpty())
-                .flatMap(output -> Stream.concat(Stream.of(output.weight()), output.bias().stream())))
+                .flatMap(
+                    output -> Stream.concat(Stream.of(output.weight()), output.bias().stream())))
         .distinct();
   }
 

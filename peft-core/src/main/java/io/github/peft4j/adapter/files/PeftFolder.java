@@ -337,9 +337,9 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /**
-   * Whether a tensor is in the file twice, since PEFT saves all tensors of a resized table: those of
-   * a module to save by other names, and the rows of single tokens once for each module that shares
-   * the table.
+   * Whether a tensor is in the file twice, since PEFT saves all tensors of a resized table: those
+   * of a module to save by other names, and the rows of single tokens once for each module that
+   * shares the table.
    */
   private static boolean isCopy(String name, TensorSource source) {
     Matcher copy = COPY.matcher(name);

@@ -36,8 +36,7 @@ public final class BroughtTables {
    * @return the used tables by output, for outputs that share the input's table and that the file
    *     stores under their own name as well
    */
-  public static Map<LinearSite, Trainable> use(
-      PeftNames<?> names, Sites sites, boolean resized) {
+  public static Map<LinearSite, Trainable> use(PeftNames<?> names, Sites sites, boolean resized) {
     Map<LinearSite, Trainable> followed = new LinkedHashMap<>();
     if (names.stored() == null) {
       return followed;

@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The frozen token tables that Hugging Face PEFT saves with an adapter ({@code
  * save_embedding_layers}): the input's table and a language model's output. If they were resized,
- * they are always saved, since the base model's files lack their new rows. Otherwise those are saved
- * that the adapter rewrites, if its targets select one of them by a name that PEFT recognizes.
+ * they are always saved, since the base model's files lack their new rows. Otherwise those are
+ * saved that the adapter rewrites, if its targets select one of them by a name that PEFT
+ * recognizes.
  */
 final class EmbeddingLayersToSave {
 

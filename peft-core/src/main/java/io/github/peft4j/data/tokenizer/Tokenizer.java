@@ -8,8 +8,8 @@ import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.tokenizer.AssembledTokenizer.Origin;
 import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
 import io.github.peft4j.io.FileGroup;
-import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -44,9 +44,9 @@ import org.jspecify.annotations.Nullable;
  * Encoder} truncates, and the {@link Collator} pads.
  *
  * <p>The special tokens are taken, in this order, from {@code special_tokens_map.json} (unless
- * {@code tokenizer_config.json} has {@code added_tokens_decoder}), {@code tokenizer_config.json} and
- * the defaults of the class, then {@code config.json}, then the padding in {@code tokenizer.json},
- * then customary names such as {@code [PAD]} among its added tokens.
+ * {@code tokenizer_config.json} has {@code added_tokens_decoder}), {@code tokenizer_config.json}
+ * and the defaults of the class, then {@code config.json}, then the padding in {@code
+ * tokenizer.json}, then customary names such as {@code [PAD]} among its added tokens.
  *
  * <p>Safe for use by many threads. {@link #close} waits for the calls in progress.
  */
@@ -251,8 +251,7 @@ public final class Tokenizer implements AutoCloseable {
     try {
       requireOpen();
       AssembledTokenizer next =
-          AssembledTokenizer.of(
-              TokenizerJson.read(json(), source), settings, origin, source, more);
+          AssembledTokenizer.of(TokenizerJson.read(json(), source), settings, origin, source, more);
       HuggingFaceTokenizer created = create(next, source);
       try {
         use.accept(next.traits().special().vocabularySize());

@@ -220,7 +220,9 @@ public final class Sites {
     rewrite(site, new TrainableCopy("", initial.copy(site.frozen()), false));
   }
 
-  /** The same for an output map that shares a table which the adapter trains for the input alone. */
+  /**
+   * The same for an output map that shares a table which the adapter trains for the input alone.
+   */
   public void bring(LinearSite output) {
     rewrite(output, new TrainableLinear(copy(output), false));
   }

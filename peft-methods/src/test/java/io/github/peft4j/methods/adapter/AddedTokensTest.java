@@ -116,7 +116,8 @@ class AddedTokensTest {
     Files.writeString(
         file,
         Files.readString(file)
-            .replace("\"pad_token\": \"</s>\"", "\"extra_special_tokens\": [\"<1>\",\"<2>\",\"<3>\"]"));
+            .replace(
+                "\"pad_token\": \"</s>\"", "\"extra_special_tokens\": [\"<1>\",\"<2>\",\"<3>\"]"));
     try (PeftModel model = load()) {
       assertThat(model.tokenizer().vocabularySize()).isEqualTo(41);
       assertThatThrownBy(() -> model.tokenizer().encode("w4 <3>"))

@@ -62,8 +62,7 @@ class ResizedTablesTest {
       for (int i = 0; i < values.length; i++) {
         values[i] += (float) random.nextGaussian() * 0.1F;
       }
-      try (NDArray other =
-          tensor.value().getManager().create(values, tensor.value().getShape())) {
+      try (NDArray other = tensor.value().getManager().create(values, tensor.value().getShape())) {
         Tensors.copy(tensor.value(), other);
       }
     }
@@ -72,10 +71,7 @@ class ResizedTablesTest {
   private static float[] logits(PeftModel model, Path expected) {
     try (Safetensors file = Safetensors.open(expected);
         NDArray ids =
-            model
-                .base()
-                .manager()
-                .create(file.longs("ids"), new Shape(file.info("ids").shape()));
+            model.base().manager().create(file.longs("ids"), new Shape(file.info("ids").shape()));
         NDArray logits = model.logits(ModelInput.of(ids))) {
       return Tensors.floats(logits);
     }
@@ -95,8 +91,15 @@ class ResizedTablesTest {
 
   @ParameterizedTest
   @CsvSource({
-    "tied, plain", "tied, saved", "tied, saved-input", "tied, tokens", "tied, targeted",
-    "tied, trainable-tokens", "untied, plain", "untied, saved", "untied, saved-input",
+    "tied, plain",
+    "tied, saved",
+    "tied, saved-input",
+    "tied, tokens",
+    "tied, targeted",
+    "tied, trainable-tokens",
+    "untied, plain",
+    "untied, saved",
+    "untied, saved-input",
     "untied, tokens"
   })
   void anAdapterOfPeftBringsItsRows(String tables, String kind) throws IOException {
@@ -224,8 +227,7 @@ class ResizedTablesTest {
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("[default] were made for the model as it is")
           .hasMessageContaining("before adapt(…)");
-      assertThatThrownBy(() -> model.resizeTokens(0))
-          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> model.resizeTokens(0)).isInstanceOf(IllegalArgumentException.class);
       assertThat(model.base().config().size("vocab_size")).isEqualTo(40);
       model.remove("default").resizeTokens(ROWS);
       assertThat(model.base().config().size("vocab_size")).isEqualTo(ROWS);
