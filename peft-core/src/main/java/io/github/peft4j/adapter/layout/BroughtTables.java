@@ -122,8 +122,8 @@ public final class BroughtTables {
       long[] shape = shapes.get(module + below + "weight");
       if (shape != null && shape.length == 2 && shape[0] != rows) {
         throw new IllegalArgumentException(
-            ("%s: %sweight has %d rows, but the model's token table has %d: tokens were added"
-                    + " before the adapter was trained. Call model.resizeTokens(%d) before"
+            ("%s: %sweight has %d rows, but the model's token table has %d: the tables were"
+                    + " resized before the adapter was trained. Call model.resizeTokens(%d) before"
                     + " loadAdapter, and use the tokenizer that the adapter was trained with")
                 .formatted(file, module + below, shape[0], rows, shape[0]));
       }
