@@ -43,6 +43,13 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
     return tokenizer;
   }
 
+  /** Texts with tokens that the model's tables lack are refused, see {@link Tokenizer#limitTo}. */
+  final void limitTokenizer(int rows) {
+    if (tokenizer != null) {
+      tokenizer.limitTo(rows);
+    }
+  }
+
   /** The folder or the name that the frozen model was loaded from. */
   public String origin() {
     return origin.name();

@@ -224,10 +224,11 @@ public final class Peft {
       if (more > 0) {
         LOG.warn(
             "{}: the tokenizer has {} added tokens beyond the model's {} (vocab_size): texts that have"
-                + " one of them are refused",
+                + " one of them are refused. resizeTokens({}) gives them rows to train",
             origin,
             more,
-            known);
+            known,
+            words.vocabularySize());
         words.limitTo(known);
       }
     }

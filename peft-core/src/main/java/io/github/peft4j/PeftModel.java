@@ -61,6 +61,7 @@ public final class PeftModel extends LoadedModel {
   private final CompanionFiles companions;
   private final AdapterFactory factory;
   private final AdapterSet adapters;
+  private final long seed;
 
   /**
    * Wraps a model.
@@ -86,6 +87,7 @@ public final class PeftModel extends LoadedModel {
     super(base, tokenizer, origin);
     this.base = base;
     this.origin = origin;
+    this.seed = seed;
     this.companions = new CompanionFiles(origin.folder(), tokenizer);
     AdapterSet set = new AdapterSet(base);
     this.factory =
@@ -97,6 +99,79 @@ public final class PeftModel extends LoadedModel {
             List.of(new AdapterHubFolder(), new PeftFolder()),
             set::layers);
     this.adapters = set;
+  }
+
+  /**
+   * Gives the token tables another number of rows, as transformers' {@code resize_token_embeddings}
+   * does: the input's table, the output's of a language model, and {@code vocab_size}. New rows are
+   * about the mean of the old ones: a normal distribution with their mean and a billionth of their
+   * covariance. The model's other weights do not change. It waits until running calls have ended.
+   *
+   * @param tokens number of rows, above 0; with fewer rows than before the last ones are dropped
+   * @return this model
+   * @throws IllegalStateException if there are adapters; resize the tables before them
+   */
+  public PeftModel resizeTokens(int tokens) {
+    return resizeTokens(tokens, 1);
+  }
+
+  /**
+   * Gives the token tables another number of rows, see {@link #resizeTokens(int)}.
+   *
+   * @param multiple the number is raised to a multiple of this, which makes matrix products of some
+   *     GPUs faster; 1 for none
+   */
+  public PeftModel resizeTokens(int tokens, int multiple) {
+    if (tokens < 1 || multiple < 1) {
+      throw new IllegalArgumentException(
+          "resizeTokens(" + tokens + ", " + multiple + "); expected numbers above 0");
+    }
+    int rows = Math.multiplyExact(-Math.floorDiv(-tokens, multiple), multiple);
+    adapters.alone("resize the token tables", () -> resize(rows));
+    return this;
+  }
+
+  private void resize(int rows) {
+    if (rows != base.config().size("vocab_size")) {
+      base.resizeTokens(rows, seed);
+    }
+    limitTokenizer(rows);
+  }
+
+  /**
+   * Adds tokens to the tokenizer, and rows for them to the token tables if these have too few, see
+   * {@link #resizeTokens(int)}. A token of several words or characters is one id from then on.
+   * Train the rows with {@code trainableTokenIndices} of their ids, or whole tables with {@code
+   * modulesToSave}.
+   *
+   * @param tokens texts that are not empty; those that are tokens already keep their ids
+   * @return their ids, in the same order
+   * @throws IllegalStateException if there are adapters, or if the model has no tokenizer
+   */
+  public long[] addTokens(String... tokens) {
+    return add(List.of(tokens), false);
+  }
+
+  /**
+   * Adds special tokens, see {@link #addTokens}. Decoding leaves them out unless it is asked for
+   * them.
+   */
+  public long[] addSpecialTokens(String... tokens) {
+    return add(List.of(tokens), true);
+  }
+
+  private long[] add(List<String> tokens, boolean special) {
+    long[][] ids = new long[1][];
+    adapters.alone(
+        "add tokens",
+        () ->
+            ids[0] =
+                tokenizer()
+                    .addTokens(
+                        tokens,
+                        special,
+                        size -> resize(Math.max(size, base.config().size("vocab_size")))));
+    return ids[0];
   }
 
   /**

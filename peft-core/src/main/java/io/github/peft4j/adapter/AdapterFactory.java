@@ -149,7 +149,8 @@ public record AdapterFactory(
       }
       C complete = method.complete(config, sites);
       method.inject(names.asStored(complete), sites);
-      followed.putAll(BroughtTables.use(names, sites));
+      followed.putAll(BroughtTables.use(names, sites, base.isResized()));
+      Map<String, Trainable> tensors = names.tensors(complete, sites, followed);
       return new Adapter(
           name,
           complete,
@@ -157,8 +158,8 @@ public record AdapterFactory(
           names.layout(),
           sites,
           base.calls(),
-          names.tensors(complete, sites, followed),
-          names.frozen(complete, sites),
+          tensors,
+          names.frozen(complete, sites, base.isResized(), tensors.keySet()),
           injection.fields(),
           saved);
     } catch (RuntimeException | OutOfMemoryError e) {

@@ -422,6 +422,31 @@ public final class AdapterSet {
   }
 
   /**
+   * Changes the frozen model while no call runs.
+   *
+   * @param what says what for, as "resize …"
+   * @throws IllegalStateException if there are adapters, which were made for the model as it is
+   */
+  public void alone(String what, Runnable change) {
+    base.requireOpen();
+    Optional<Calls.Call> alone = base.calls().own(base.resource(), List.of(), what);
+    try (Calls.Call owned =
+        alone.orElseThrow(() -> new IllegalStateException("the model is closed"))) {
+      synchronized (this) {
+        if (!state.adapters.isEmpty()) {
+          throw new IllegalStateException(
+              "the adapters "
+                  + state.adapters.keySet()
+                  + " were made for the model as it is; "
+                  + what
+                  + " before adapt(…) and loadAdapter(…), or remove them first");
+        }
+        change.run();
+      }
+    }
+  }
+
+  /**
    * A running training.
    *
    * @param resolved the active composition at its start

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import ai.djl.util.PairList;
+import com.google.gson.JsonPrimitive;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
@@ -59,7 +60,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
               return torch.squeeze(logits, 1)
           """);
 
-  private final ModelConfig config;
+  private volatile ModelConfig config;
+  private volatile boolean resized;
   private final Task task;
   private final Names names;
   private final NDManager manager;
@@ -246,6 +248,27 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    */
   public List<String> others() {
     return names.others();
+  }
+
+  /**
+   * Gives the token tables of the input and of a language model's output another number of rows,
+   * see {@link TokenTables}, and sets {@code vocab_size}. The caller owns {@link #resource}, and no
+   * adapter may be on the model. If it fails, nothing changes.
+   *
+   * @param rows number of tokens, above 0
+   * @param seed of the new rows
+   */
+  public void resizeTokens(int rows, long seed) {
+    TokenTables tables = new TokenTables(this, rows, seed);
+    ModelConfig changed = config.with("vocab_size", new JsonPrimitive(rows));
+    tables.use();
+    config = changed;
+    resized = true;
+  }
+
+  /** Whether the token tables have another number of rows than those of the checkpoint. */
+  public boolean isResized() {
+    return resized;
   }
 
   /** The head. */

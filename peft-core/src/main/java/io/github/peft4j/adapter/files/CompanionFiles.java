@@ -6,7 +6,6 @@ import io.github.peft4j.io.FileGroup;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
 
-  private static final String TOKENIZER = "tokenizer.json";
 
   /** Adds the files to the files of a copy. */
   void copyTo(FileGroup files) {
@@ -38,15 +36,18 @@ public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenize
       }
     } else if (tokenizer.folder().isPresent()) {
       copy(tokenizer.folder().get(), CompanionNames::isOfTokenizer, files);
+      if (tokenizer.isChanged()) {
+        tokenizer.writeTo(files);
+      }
     } else {
-      byte[] json = tokenizer.json();
-      files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(json)));
+      tokenizer.writeTo(files);
     }
   }
 
-  private static void copy(Path from, Predicate<String> names, FileGroup files) {
+  private void copy(Path from, Predicate<String> names, FileGroup files) {
     for (String name : names(from)) {
-      if (names.test(name)) {
+      boolean old = tokenizer != null && tokenizer.replaces(name);
+      if (names.test(name) && !old) {
         files.write(
             name,
             out -> {

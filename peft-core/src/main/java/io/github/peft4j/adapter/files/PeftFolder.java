@@ -11,6 +11,7 @@ import io.github.peft4j.adapter.AdapterFactory;
 import io.github.peft4j.adapter.AdapterFormat;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.layout.BareNames;
+import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
@@ -45,6 +46,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -75,6 +77,11 @@ public final class PeftFolder implements AdapterFormat {
   private static final Pattern TABLE =
       Pattern.compile("\\.(embed_tokens|lm_head|wte|shared|word_embeddings)\\.weight$");
 
+  private static final String TOKENS = ".token_adapter.trainable_tokens_delta";
+
+  private static final Pattern COPY =
+      Pattern.compile("(.*)\\.(original_module|modules_to_save)\\.weight");
+
   /** Accepts every folder: {@link #read} reports what is wrong with one that has no adapter. */
   @Override
   public boolean isFormatOf(Path folder) {
@@ -91,6 +98,8 @@ public final class PeftFolder implements AdapterFormat {
     BareNames names = BareNames.of(inFile.keySet(), model);
     Map<String, long[]> shapes = new LinkedHashMap<>();
     inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
+    BroughtTables.requireSizes(
+        folder.resolve(weights(folder)).toString(), shapes, PeftLayouts.of(method), model);
     return factory.load(
         injection(method, json, source, shapes, factory),
         name,
@@ -327,6 +336,23 @@ public final class PeftFolder implements AdapterFormat {
     return values;
   }
 
+  /**
+   * Whether a tensor is in the file twice, since PEFT saves all tensors of a resized table: those
+   * of a module to save by other names, and the rows of single tokens once for each module that
+   * shares the table.
+   */
+  private static boolean isCopy(String name, TensorSource source) {
+    Matcher copy = COPY.matcher(name);
+    return (copy.matches() && source.names().contains(copy.group(1) + ".weight"))
+        || (name.endsWith(TOKENS) && source.names().stream().anyMatch(n -> same(n, name, source)));
+  }
+
+  private static boolean same(String name, String other, TensorSource source) {
+    return !name.equals(other)
+        && name.endsWith(TOKENS)
+        && Arrays.equals(source.floats(name), source.floats(other));
+  }
+
   private static void check(
       Path file,
       TensorSource source,
@@ -336,6 +362,7 @@ public final class PeftFolder implements AdapterFormat {
     Set<String> homeless = new TreeSet<>(source.names());
     homeless.removeAll(tensors.keySet());
     homeless.removeAll(frozen.keySet());
+    homeless.removeIf(name -> isCopy(name, source));
     for (String name : homeless) {
       problems.add(
           () ->

@@ -1,6 +1,7 @@
 package io.github.peft4j.adapter.layout;
 
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.TargetedConfig;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,14 +26,47 @@ import org.jspecify.annotations.Nullable;
 public record PeftNames<C extends PeftConfig>(
     PeftLayout<C> layout, @Nullable Map<String, long[]> stored) {
 
+  /** What PEFT puts before the name of a table that a layer of the adapter wraps. */
+  static final String TABLE_BELOW = "base_layer.";
+
+  /** The same for a layer of {@code trainable_token_indices}. */
+  static final String TOKENS_TABLE_BELOW = "token_adapter.base_layer.";
+
   /** Whether the file holds the tensor with this site and key. */
   public boolean isStored(Site<?, ?> site, String key) {
     return inFile().contains(layout.tensorName(site, key));
   }
 
-  /** Whether the file holds a tensor of the model with this shape. */
-  public boolean isStored(ParameterSite site, long... shape) {
-    return stored != null && Arrays.equals(stored.get(layout.tensorName(site, "")), shape);
+  /**
+   * Whether the file holds a tensor of the model with this shape.
+   *
+   * @param below also as the {@code base_layer} below a layer of the adapter
+   */
+  public boolean isStored(ParameterSite site, boolean below, long... shape) {
+    String name = layout.tensorName(site, "");
+    return stored != null && Arrays.equals(stored.get(below ? inFile(name) : name), shape);
+  }
+
+  /** Whether the file holds the table of an output map. */
+  boolean holds(LinearSite output) {
+    return inFile().contains(inFile(layout.tensorName(output, "weight")));
+  }
+
+  /** Where the file holds a table of the model, which may be below a layer of the adapter. */
+  private String inFile(String table) {
+    String module = table.substring(0, table.length() - "weight".length());
+    return Stream.of("", TABLE_BELOW, TOKENS_TABLE_BELOW)
+        .map(infix -> module + infix + "weight")
+        .filter(inFile()::contains)
+        .findFirst()
+        .orElse(table);
+  }
+
+  private String name(Site<?, ?> site, String key) {
+    String name = layout.tensorName(site, key);
+    return site instanceof ParameterSite && key.isEmpty() && name.endsWith(".weight")
+        ? inFile(name)
+        : name;
   }
 
   private Set<String> inFile() {
@@ -53,10 +88,11 @@ public record PeftNames<C extends PeftConfig>(
     Map<String, Trainable> tensors = new LinkedHashMap<>();
     for (Sites.Rewrite rewrite : sites.rewrites()) {
       for (Trainable tensor : rewrite.layer().trainables()) {
-        put(tensors, layout.tensorName(rewrite.site(), tensor.key()), tensor);
+        put(tensors, name(rewrite.site(), tensor.key()), tensor);
       }
     }
-    followed.forEach((output, table) -> put(tensors, layout.tensorName(output, "weight"), table));
+    followed.forEach(
+        (output, table) -> put(tensors, inFile(layout.tensorName(output, "weight")), table));
     sites.stored().forEach((key, tensor) -> put(tensors, layout.storedName(key), tensor));
     sites.overlaps().forEach(bias -> overlap(tensors, bias, sites));
     layout.repeated(config, sites).forEach((name, tensor) -> put(tensors, name, tensor));
@@ -97,12 +133,21 @@ public record PeftNames<C extends PeftConfig>(
         Trainable.buffer(rest, sites.initial().copy(bias.frozen())));
   }
 
-  /** The frozen tables that are saved with the adapter, by name. */
-  public Map<String, ParameterSite> frozen(C config, Sites sites) {
-    return config instanceof TargetedConfig<?> targeted
-            && targeted.targetModules() != null
-            && layout.storesTables(config)
-        ? EmbeddingLayersToSave.of(targeted.targetModules(), layout.prefix(), sites)
-        : Map.of();
+  /**
+   * The frozen tables that are saved with the adapter, by name.
+   *
+   * @param tensors the adapter's own tensors, which are not among them
+   * @param resized whether the tables have other rows than those of the base model's files
+   */
+  public Map<String, ParameterSite> frozen(
+      C config, Sites sites, boolean resized, Set<String> tensors) {
+    TargetModules targets =
+        config instanceof TargetedConfig<?> targeted && layout.storesTables(config)
+            ? targeted.targetModules()
+            : null;
+    Map<String, ParameterSite> frozen =
+        EmbeddingLayersToSave.of(targets, layout.prefix(), sites, resized);
+    frozen.keySet().removeAll(tensors);
+    return frozen;
   }
 }

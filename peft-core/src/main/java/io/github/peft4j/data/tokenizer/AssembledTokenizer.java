@@ -2,8 +2,8 @@ package io.github.peft4j.data.tokenizer;
 
 import com.google.gson.JsonObject;
 import io.github.peft4j.data.tokenizer.TokenizerClass.Source;
-import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -41,6 +41,20 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
 
   static AssembledTokenizer of(
       TokenizerJson json, TokenizerSettings settings, Origin origin, String file) {
+    return of(json, settings, origin, file, List.of());
+  }
+
+  /**
+   * Builds a tokenizer with more tokens.
+   *
+   * @param more tokens that neither file has as added tokens
+   */
+  static AssembledTokenizer of(
+      TokenizerJson json,
+      TokenizerSettings settings,
+      Origin origin,
+      String file,
+      List<AddedToken> more) {
     if (settings.flag("split_special_tokens", false)) {
       throw settings.error(
           "split_special_tokens", true, "false: special tokens in a text are always recognised");
@@ -52,7 +66,9 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
     if (extras == null) {
       extras = type.extras().apply(settings);
     }
-    AddedTokens added = new AddedTokens(vocabulary(json, declared, named, extras, file));
+    AddedTokens added =
+        new AddedTokens(
+            vocabulary(json, List.of(declared.values(), named.values(), extras, more), file));
     if (type.model() == null) {
       TokenizerSettings.tokens(json.part("added_tokens")).values().forEach(added::add);
     }
@@ -66,6 +82,7 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
         added.add(token.asSpecial());
       }
     }
+    more.forEach(added::add);
     Source source = new Source(settings, json, origin, named, added);
     TokenizerJson built = json.with(parts(type, source));
     return new AssembledTokenizer(
@@ -74,14 +91,6 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
             SpecialTokens.of(named, added, built, settings),
             cleansUp(settings, built),
             settings.givesTypes(type.types() || settings.isEmpty())));
-  }
-
-  /** Builds a tokenizer of a folder without tokenizer.json. */
-  static AssembledTokenizer ofVocabulary(Path folder) {
-    TokenizerSettings settings = TokenizerSettings.read(folder);
-    TokenizerClass type = TokenizerClasses.of(settings, false);
-    TokenizerJson json = VocabularyFiles.read(folder, type, settings);
-    return of(json, settings, Origin.VOCABULARY, folder.toString());
   }
 
   /** The class that builds this tokenizer, unless the file has a model of another type. */
@@ -104,20 +113,12 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
   }
 
   private static Vocabulary vocabulary(
-      TokenizerJson json,
-      Map<Long, AddedToken> declared,
-      Map<String, AddedToken> named,
-      List<AddedToken> extras,
-      String file) {
+      TokenizerJson json, List<Collection<AddedToken>> several, String file) {
     Set<String> wanted = new HashSet<>();
-    for (var tokens :
-        List.of(
-            declared.values(),
-            named.values(),
-            extras,
-            TokenizerSettings.tokens(json.part("added_tokens")).values())) {
-      tokens.forEach(token -> wanted.add(token.content()));
-    }
+    several.forEach(tokens -> tokens.forEach(token -> wanted.add(token.content())));
+    TokenizerSettings.tokens(json.part("added_tokens"))
+        .values()
+        .forEach(token -> wanted.add(token.content()));
     return Vocabulary.read(json.bytes(), wanted, file);
   }
 

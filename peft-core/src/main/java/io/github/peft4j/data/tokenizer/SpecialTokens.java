@@ -8,6 +8,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -95,6 +96,11 @@ final class SpecialTokens {
   OptionalLong id(Role role) {
     Long id = ids.get(role);
     return id == null ? OptionalLong.empty() : OptionalLong.of(id);
+  }
+
+  /** The id of an added token. */
+  long id(AddedToken token) {
+    return Objects.requireNonNull(tokens.id(token.content()));
   }
 
   int modelVocabularySize() {

@@ -5,15 +5,21 @@ import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.tokenizer.AssembledTokenizer.Origin;
 import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
+import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.ForeignFiles;
+import io.github.peft4j.io.JsonFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -21,18 +27,26 @@ import java.util.OptionalLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.IntConsumer;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns text into token ids and back, as defined by a Hugging Face {@code tokenizer.json}.
+ * Turns text into token ids and back, with the ids of transformers' {@code AutoTokenizer}.
+ *
+ * <p>transformers 5 builds most tokenizers of the vocabulary in {@code tokenizer.json} and of
+ * fields of {@code tokenizer_config.json}, by their class: {@code tokenizer_class}, or that of the
+ * model's type. So does this class; other classes use {@code tokenizer.json} as it is. Without that
+ * file, {@code vocab.txt}, {@code vocab.json} with {@code merges.txt} and SentencePiece models are
+ * read.
  *
  * <p>It never truncates or pads, even if the {@code tokenizer.json} asks for it: the {@link
  * Encoder} truncates, and the {@link Collator} pads.
  *
- * <p>The special tokens are taken, in this order, from {@code special_tokens_map.json} and {@code
- * tokenizer_config.json}, then {@code config.json}, then the padding in {@code tokenizer.json},
- * then customary names such as {@code [PAD]} among its added tokens.
+ * <p>The special tokens are taken, in this order, from {@code special_tokens_map.json} (unless
+ * {@code tokenizer_config.json} has {@code added_tokens_decoder}), {@code tokenizer_config.json}
+ * and the defaults of the class, then {@code config.json}, then the padding in {@code
+ * tokenizer.json}, then customary names such as {@code [PAD]} among its added tokens.
  *
  * <p>Safe for use by many threads. {@link #close} waits for the calls in progress.
  */
@@ -57,22 +71,35 @@ public final class Tokenizer implements AutoCloseable {
   private static final Map<String, String> OPTIONS =
       Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
 
+  private final TokenizerSettings settings;
+  private final Origin origin;
+  private final String source;
   private final @Nullable Path folder;
   private final @Nullable Path file;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private HuggingFaceTokenizer delegate;
   private volatile AssembledTokenizer.Traits traits;
-  private byte @Nullable [] json;
+  private volatile byte @Nullable [] json;
+  private volatile boolean changed;
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
 
   private Tokenizer(
-      AssembledTokenizer assembled, @Nullable Path folder, @Nullable Path file, byte[] json) {
-    this.delegate = create(assembled, file == null ? TOKENIZER : file.toString());
-    this.traits = assembled.traits();
+      TokenizerJson json,
+      TokenizerSettings settings,
+      Origin origin,
+      @Nullable Path folder,
+      @Nullable Path file) {
+    this.source = String.valueOf(file != null ? file : folder != null ? folder : TOKENIZER);
+    AssembledTokenizer assembled = AssembledTokenizer.of(json, settings, origin, source);
+    this.settings = settings;
+    this.origin = origin;
     this.folder = folder;
     this.file = file;
-    this.json = file == null ? json : null; // without a file, the bytes are kept for json()
+    this.traits = assembled.traits();
+    this.delegate = create(assembled, source);
+    byte[] kept = origin == Origin.VOCABULARY ? assembled.json().bytes() : json.bytes();
+    this.json = file == null ? kept : null; // a file is read again for json()
   }
 
   private static HuggingFaceTokenizer create(AssembledTokenizer assembled, String source) {
@@ -112,14 +139,11 @@ public final class Tokenizer implements AutoCloseable {
       byte[] json = Files.readAllBytes(file);
       requireContent(file, json);
       return new Tokenizer(
-          AssembledTokenizer.of(
-              TokenizerJson.read(json, file.toString()),
-              TokenizerSettings.read(folder),
-              AssembledTokenizer.Origin.TOKENIZER_JSON,
-              file.toString()),
+          TokenizerJson.read(json, file.toString()),
+          TokenizerSettings.read(folder),
+          Origin.TOKENIZER_JSON,
           folder,
-          file,
-          json);
+          file);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
@@ -132,8 +156,10 @@ public final class Tokenizer implements AutoCloseable {
               + " does not exist. If the model has other vocabulary files, write one with Python:"
               + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
     }
-    AssembledTokenizer assembled = AssembledTokenizer.ofVocabulary(folder);
-    return new Tokenizer(assembled, folder, null, assembled.json().bytes());
+    TokenizerSettings settings = TokenizerSettings.read(folder);
+    TokenizerClass type = TokenizerClasses.of(settings, false);
+    TokenizerJson json = VocabularyFiles.read(folder, type, settings);
+    return new Tokenizer(json, settings, Origin.VOCABULARY, folder, null);
   }
 
   /**
@@ -165,14 +191,11 @@ public final class Tokenizer implements AutoCloseable {
     try {
       byte[] json = tokenizerJson.readAllBytes();
       return new Tokenizer(
-          AssembledTokenizer.of(
-              TokenizerJson.read(json, TOKENIZER),
-              TokenizerSettings.read(null),
-              AssembledTokenizer.Origin.TOKENIZER_JSON,
-              TOKENIZER),
+          TokenizerJson.read(json, TOKENIZER),
+          TokenizerSettings.read(null),
+          Origin.TOKENIZER_JSON,
           null,
-          null,
-          json);
+          null);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
     }
@@ -202,6 +225,89 @@ public final class Tokenizer implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
+  }
+
+  /**
+   * Adds tokens, each of which is one id from then on. Use {@code addTokens} of the model, which
+   * gives them rows in its tables as well.
+   *
+   * @param tokens texts that are not empty; a token of the vocabulary keeps its id
+   * @param special whether decoding can leave them out
+   * @param use is called with the new {@link #vocabularySize} before the tokenizer changes; if it
+   *     fails, nothing changes
+   * @return their ids, in the same order
+   */
+  public long[] addTokens(List<String> tokens, boolean special, IntConsumer use) {
+    List<AddedToken> more =
+        tokens.stream()
+            .map(token -> special ? AddedToken.special(token) : AddedToken.word(token))
+            .toList();
+    if (tokens.isEmpty() || tokens.contains("")) {
+      throw new IllegalArgumentException(
+          "the tokens to add are " + tokens + "; expected texts that are not empty");
+    }
+    Lock writing = lock.writeLock();
+    writing.lock();
+    try {
+      requireOpen();
+      AssembledTokenizer next =
+          AssembledTokenizer.of(TokenizerJson.read(json(), source), settings, origin, source, more);
+      HuggingFaceTokenizer created = create(next, source);
+      try {
+        use.accept(next.traits().special().vocabularySize());
+      } catch (RuntimeException | OutOfMemoryError e) {
+        created.close();
+        throw e;
+      }
+      replace(created, next, more);
+      return more.stream().mapToLong(next.traits().special()::id).toArray();
+    } finally {
+      writing.unlock();
+    }
+  }
+
+  private void replace(
+      HuggingFaceTokenizer created, AssembledTokenizer next, List<AddedToken> more) {
+    Map<Long, AddedToken> byId = new LinkedHashMap<>();
+    more.forEach(token -> byId.put(next.traits().special().id(token), token));
+    settings.add(byId);
+    delegate.close();
+    delegate = created;
+    traits = next.traits();
+    json = next.json().bytes();
+    changed = true;
+  }
+
+  /**
+   * Saves tokenizer.json and tokenizer_config.json, with the tokens that were added. Either both
+   * are written or none.
+   *
+   * @param folder which is made if it is not there
+   */
+  public void save(Path folder) {
+    try (FileGroup files = new FileGroup(folder)) {
+      writeTo(files);
+      files.commit();
+    }
+  }
+
+  /** Adds tokenizer.json, and tokenizer_config.json if it has content, to a group of files. */
+  public void writeTo(FileGroup files) {
+    byte[] content = json();
+    files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(content)));
+    if (!settings.file().isEmpty()) {
+      files.writeText(TokenizerSettings.CONFIG, JsonFile.text(settings.file()) + "\n");
+    }
+  }
+
+  /** Whether tokens were added since it was loaded. */
+  public boolean isChanged() {
+    return changed;
+  }
+
+  /** Whether tokens were added that a file of this name in {@link #folder} lacks. */
+  public boolean replaces(String name) {
+    return changed && (name.equals(TOKENIZER) || name.equals(TokenizerSettings.CONFIG));
   }
 
   /**
@@ -298,10 +404,14 @@ public final class Tokenizer implements AutoCloseable {
       if (id >= known) {
         throw new DataException(
             ("the text has the token '%s' with the id %d, which the model does not know: it has"
-                    + " vectors for the ids 0 to %d. Take the token out of the text, or the"
-                    + " tokenizer that belongs to the model")
+                    + " vectors for the ids 0 to %d. Take the token out of the text, take the"
+                    + " tokenizer that belongs to the model, or give the token a vector to train:"
+                    + " model.resizeTokens(%d)")
                 .formatted(
-                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false), id, known - 1));
+                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false),
+                    id,
+                    known - 1,
+                    vocabularySize()));
       }
     }
     return ids;
@@ -352,13 +462,17 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   // A call into a freed tokenizer would crash the JVM.
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the tokenizer is closed");
+    }
+  }
+
   private <T> T guarded(LongFunction<T> call) {
     Lock reading = lock.readLock();
     reading.lock();
     try {
-      if (closed) {
-        throw new IllegalStateException("the tokenizer is closed");
-      }
+      requireOpen();
       return call.apply(delegate.getHandle());
     } finally {
       reading.unlock();

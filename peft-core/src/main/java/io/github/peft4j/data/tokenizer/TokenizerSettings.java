@@ -28,6 +28,7 @@ final class TokenizerSettings {
   private static final String EXTRA = "extra_special_tokens";
 
   private final @Nullable Path folder;
+  private final JsonObject file;
   private final JsonObject fields;
   private final JsonObject model;
   private final Map<Long, AddedToken> decoder = new TreeMap<>();
@@ -35,7 +36,8 @@ final class TokenizerSettings {
 
   private TokenizerSettings(@Nullable Path folder) {
     this.folder = folder;
-    this.fields = beside(CONFIG);
+    this.file = beside(CONFIG);
+    this.fields = file.deepCopy();
     this.model = beside("config.json");
     this.hasDecoder = fields.has(DECODER);
     if (hasDecoder) {
@@ -83,6 +85,20 @@ final class TokenizerSettings {
       return AddedToken.read(object);
     }
     throw error(field, token, "a token with its content");
+  }
+
+  /** Adds tokens to {@code added_tokens_decoder}, if that field says which tokens are added. */
+  void add(Map<Long, AddedToken> tokens) {
+    if (hasDecoder) {
+      decoder.putAll(tokens);
+      JsonObject declared = file.getAsJsonObject(DECODER);
+      tokens.forEach((id, token) -> declared.add(id.toString(), token.json()));
+    }
+  }
+
+  /** The content of tokenizer_config.json; empty if there is none. */
+  JsonObject file() {
+    return file.deepCopy();
   }
 
   /** The name of the class in {@code tokenizer_class}, without "Fast". */

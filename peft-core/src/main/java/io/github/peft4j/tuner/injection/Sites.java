@@ -221,6 +221,17 @@ public final class Sites {
   }
 
   /**
+   * The same for an output map that shares a table which the adapter trains for the input alone.
+   */
+  public void bring(LinearSite output) {
+    rewrite(output, new TrainableLinear(copy(output), false));
+  }
+
+  private NDArray copy(LinearSite output) {
+    return initial.copy(output.weight().frozen());
+  }
+
+  /**
    * Makes all parameters with accepted names trainable.
    *
    * @param names accepts names of parameters
@@ -230,7 +241,7 @@ public final class Sites {
     List<ParameterSite> parameters = parameters(names).list();
     parameters.forEach(this::train);
     List<LinearSite> tied = tied().stream().filter(l -> names.test(l.weight().name())).toList();
-    tied.forEach(site -> rewrite(site, new TrainableLinear(initial.copy(site.weight().frozen()))));
+    tied.forEach(site -> rewrite(site, new TrainableLinear(copy(site), true)));
     return !parameters.isEmpty() || !tied.isEmpty();
   }
 
@@ -244,7 +255,7 @@ public final class Sites {
     for (LinearSite output : tied()) {
       EmbeddingSite embedding = output.table().orElseThrow();
       if (layer(embedding.weight()) instanceof TrainableCopy copy) {
-        rewrite(output, new TrainableLinear(copy));
+        rewriteBelow(output, new TrainableLinear(copy));
         followed.put(output, copy.value());
       }
     }

@@ -24,9 +24,13 @@ final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Merg
 
   private final Trainable weight;
 
-  /** Creates a map with a weight of its own. */
-  TrainableLinear(NDArray initial) {
-    this.weight = trainable("weight", initial);
+  /**
+   * Creates a map with a weight of its own.
+   *
+   * @param trained whether it is trained; if not, it is only loaded and saved
+   */
+  TrainableLinear(NDArray initial, boolean trained) {
+    this.weight = trained ? trainable("weight", initial) : buffer("weight", initial);
   }
 
   /** Creates a map that uses the trainable copy of the table; the table's module saves it. */

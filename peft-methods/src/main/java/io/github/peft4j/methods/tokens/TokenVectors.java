@@ -59,7 +59,7 @@ final class TokenVectors implements AutoCloseable {
               + entries
               + ", the number of rows of "
               + table.name()
-              + ", each once");
+              + ", each once. model.addTokens(…) gives new tokens ids and rows");
     }
     this.ids = ids;
     NDArray frozen = table.frozen();

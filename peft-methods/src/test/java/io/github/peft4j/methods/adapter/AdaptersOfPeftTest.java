@@ -205,7 +205,7 @@ class AdaptersOfPeftTest {
     bringTables(folder, 39, "model.embed_tokens.weight");
     try (PeftModel model = Peft.load(TinyModels.golden("tiny-llama").toString())) {
       assertThatThrownBy(() -> model.loadAdapter(folder.toString()))
-          .hasMessageContainingAll("embed_tokens.weight", "of another size", "[39, 16]");
+          .hasMessageContainingAll("embed_tokens.weight", "39 rows", "has 40", "resizeTokens(39)");
       assertThat(model.adapters()).isEmpty();
     }
   }
