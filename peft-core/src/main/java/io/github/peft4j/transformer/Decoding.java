@@ -120,14 +120,14 @@ public final class Decoding implements AutoCloseable {
       return;
     }
     try (Scope scope = new Scope()) {
-      ModelInput read = source;
-      boolean otherSource = read != null && !sourceRows.equalsSelection(rows);
+      ModelInput old = source;
+      boolean otherSource = old != null && !sourceRows.equalsSelection(rows);
       if (cache != null) {
         NDArray index = model.manager().create(Arrays.stream(rows).asLongStream().toArray());
         cache.reorder(index, otherSource);
       }
-      if (read != null && otherSource) {
-        read.close();
+      if (old != null && otherSource) {
+        old.close();
         sourceRows = sourceRows.select(rows);
         source = read(sourceRows);
       }
