@@ -166,8 +166,7 @@ class GenerationParityTest {
       int compared = sure == null ? Math.max(ids.length, expected.get(i).length) : sure[i];
       assertThat(Arrays.copyOf(ids, Math.min(compared, ids.length)))
           .as("%s, text %d", name, i)
-          .isEqualTo(
-              Arrays.copyOf(expected.get(i), Math.min(compared, expected.get(i).length)));
+          .isEqualTo(Arrays.copyOf(expected.get(i), Math.min(compared, expected.get(i).length)));
     }
   }
 
