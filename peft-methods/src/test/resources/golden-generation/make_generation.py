@@ -7,7 +7,8 @@ Takes each folder in these folders that holds a model that generates. Each of it
 different lengths, the settings, under transformers' names, and the new ids of each text up to the first end of text.
 Decoders get the prompts in one batch padded on the left, encoder-decoders padded on the right. The
 script checks that the ids are the same without a cache and, except for a warning, that they are the same for each
-prompt alone; where they are not, "alone" is true and the ids are those of each prompt alone.
+prompt alone; where they are not, "alone" is true and the ids are those of each prompt alone. With LongRoPE the table of positions
+follows the longest text of a batch: there "alone_ids" are those of each prompt alone.
 
 Random models often have several tokens that are nearly as good. A case's prompts are drawn until no choice is closer
 than MARGIN; "margin" is the closest one. If no such prompts were found, "sure" says for greedy search how many tokens
@@ -86,6 +87,11 @@ def generate_alone(model, prompts, settings):
     return [t for r in results for t in r[0]], min(r[1] for r in results), [s for r in results for s in r[2]]
 
 
+def longrope(model):
+    """Whether the factors of positions follow the longest text of a batch."""
+    return (getattr(model.config, "rope_parameters", None) or {}).get("rope_type") == "longrope"
+
+
 def cases(model, prompts):
     """The settings of each case. An end of text that texts do reach is taken from a greedy text."""
     positions = getattr(model.config, "max_position_embeddings", None) or 1000
@@ -110,6 +116,8 @@ def cases(model, prompts):
                        no_repeat_ngram_size=3),
         "lengths": dict(eos_token_id=end, min_new_tokens=15, forced_eos_token_id=end, repetition_penalty=1.3),
     }
+    if longrope(model):
+        del every["encoder-rules"]  # counts padding, and texts of a batch are not those of prompts alone
     if model.config.is_encoder_decoder:
         every["forced"] = dict(forced_bos_token_id=prompts[0][0], forced_eos_token_id=end, eos_token_id=end,
                                num_beams=3)
@@ -151,7 +159,9 @@ def entry(model):
         cacheless = dict(settings, use_cache=False)
         uncached, _, _ = generate(model, prompts, cacheless)
         alone, margin_alone, sure_alone = generate_alone(model, prompts, settings)
-        if alone != texts:
+        if alone != texts and longrope(model):
+            case.update(alone_ids=alone, margin=min(margin, margin_alone))
+        elif alone != texts:
             case.update(alone=True, ids=alone, margin=margin_alone, sure=sure_alone)
             uncached, _, _ = generate_alone(model, prompts, cacheless)
         case["cacheless"] = uncached == case["ids"]

@@ -111,34 +111,29 @@ public final class Generator {
       long[] prompt, GenerationConfig config, @Nullable Consumer<String> listener) {
     GenerationConfig all = config.over(recommended);
     try (ModelCall call = adapted.newCall()) {
-      requireOneAnswer(call);
-      if (all.get(Setting.NUM_RETURN_SEQUENCES) > 1) {
-        throw new IllegalStateException(
-            "numReturnSequences is "
-                + all.get(Setting.NUM_RETURN_SEQUENCES)
-                + "; take the texts from generate(List.of(prompt), config)");
-      }
+      requireOneAnswer(call, all);
       return generate(call, List.of(prompt), all, listener).get(0);
     }
   }
 
   /**
-   * Refuses parallel adapters, because a caller that takes one text would get that of one adapter
-   * only.
+   * Refuses parallel adapters and several texts for a prompt, because a caller that takes one text
+   * would get only the first of them.
    *
    * @throws IllegalStateException naming the call that returns all texts
    */
-  public void requireOneAnswer() {
+  public void requireOneAnswer(GenerationConfig config) {
     try (ModelCall call = adapted.newCall()) {
-      requireOneAnswer(call);
+      requireOneAnswer(call, config.over(recommended));
     }
   }
 
-  private static void requireOneAnswer(ModelCall call) {
+  private static void requireOneAnswer(ModelCall call, GenerationConfig config) {
     Composition composition = call.adapters().composition();
-    if (composition.replicas() > 1) {
+    int returned = config.get(Setting.NUM_RETURN_SEQUENCES);
+    if (composition.replicas() > 1 || returned > 1) {
       throw new IllegalStateException(
-          composition
+          (returned > 1 ? "numReturnSequences is " + returned + ": this" : composition)
               + " writes several texts for a prompt; take them from generate(List.of(prompt),"
               + " config)");
     }

@@ -4,11 +4,13 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,6 +18,9 @@ import org.slf4j.LoggerFactory;
 final class ModelSettings {
 
   private static final Logger LOG = LoggerFactory.getLogger(ModelSettings.class);
+
+  private static final Set<ModelConfig> WARNED =
+      Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
   /** Fields that change texts, which peft4j does not support. */
   private static final Set<String> UNSUPPORTED =
@@ -97,8 +102,11 @@ final class ModelSettings {
     return new GenerationConfig(values);
   }
 
-  /** Warns of fields that would change texts and are not supported. */
+  /** Warns, once for each model, of fields that would change texts and are not supported. */
   static void warn(ModelConfig model) {
+    if (!WARNED.add(model)) {
+      return;
+    }
     List<String> fields = unsupported(model);
     if (!fields.isEmpty()) {
       LOG.warn(

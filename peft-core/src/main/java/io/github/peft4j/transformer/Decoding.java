@@ -38,6 +38,7 @@ public final class Decoding implements AutoCloseable {
   private PaddedRows sourceRows;
   private @Nullable ModelInput source;
   private PaddedRows texts;
+  private @Nullable PaddedRows whole; // all tokens, if the cache may have to be computed anew
   private boolean read;
   private long end;
 
@@ -46,6 +47,7 @@ public final class Decoding implements AutoCloseable {
     this.adapters = adapters;
     this.opening = opening;
     this.texts = PaddedRows.left(opening.texts(), padId);
+    this.whole = model.outdates(0, Long.MAX_VALUE) ? texts : null;
     this.sourceRows = PaddedRows.right(opening.source(), padId);
     this.source = opening.source().isEmpty() ? null : read(sourceRows);
   }
@@ -94,6 +96,7 @@ public final class Decoding implements AutoCloseable {
       throw new IllegalStateException("there is nothing new to read; append(tokens, open) first");
     }
     read = true;
+    forgetIfOutdated();
     try (Scope scope = new Scope();
         Pass pass = new Pass(Tape.inference(), cache, adapters).leftPadded()) {
       ModelInput written = texts.toModel(model.manager());
@@ -101,6 +104,17 @@ public final class Decoding implements AutoCloseable {
       NDArray logits = model.nextOfReplicas(input, pass);
       end = pass.end();
       return scope.keep(logits);
+    }
+  }
+
+  /**
+   * Drops a cache whose keys are wrong for the longer text, so that all tokens are read anew. This
+   * happens once in a text, where LongRoPE changes its factors.
+   */
+  private void forgetIfOutdated() {
+    if (cache != null && whole != null && end > 0 && model.outdates(end, end + 1)) {
+      cache.close();
+      texts = whole;
     }
   }
 
@@ -120,18 +134,21 @@ public final class Decoding implements AutoCloseable {
       return;
     }
     try (Scope scope = new Scope()) {
-      ModelInput read = source;
-      boolean otherSource = read != null && !sourceRows.equalsSelection(rows);
+      ModelInput old = source;
+      boolean otherSource = old != null && !sourceRows.equalsSelection(rows);
       if (cache != null) {
         NDArray index = model.manager().create(Arrays.stream(rows).asLongStream().toArray());
         cache.reorder(index, otherSource);
       }
-      if (read != null && otherSource) {
-        read.close();
+      if (old != null && otherSource) {
+        old.close();
         sourceRows = sourceRows.select(rows);
         source = read(sourceRows);
       }
       texts = texts.select(rows);
+      if (whole != null) {
+        whole = whole.select(rows);
+      }
     }
   }
 
@@ -143,6 +160,9 @@ public final class Decoding implements AutoCloseable {
    */
   public void append(long[] tokens, boolean[] open) {
     texts = cache == null ? texts.longer(tokens, open) : texts.next(tokens, open);
+    if (whole != null) {
+      whole = whole.longer(tokens, open);
+    }
     read = false;
   }
 

@@ -309,6 +309,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return body.stacks().stream().mapToLong(Stack::maxPositions).min().orElseThrow();
   }
 
+  /** Whether cached keys of a text are wrong once it has grown to so many positions. */
+  boolean outdates(long before, long after) {
+    return body.stacks().stream().anyMatch(stack -> stack.outdates(before, after));
+  }
+
   /**
    * The largest number of tokens of a text: the positions that adapters leave.
    *

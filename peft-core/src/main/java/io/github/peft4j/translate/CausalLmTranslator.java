@@ -52,7 +52,7 @@ public final class CausalLmTranslator implements Translator<String, String> {
 
   @Override
   public NDList batchProcessInput(TranslatorContext context, List<String> prompts) {
-    generator.requireOneAnswer();
+    generator.requireOneAnswer(config);
     context.setAttachment(PROMPTS, prompts);
     return new NDList();
   }

@@ -120,6 +120,18 @@ class TranslatorTest {
   }
 
   @Test
+  void aPredictorWritesOneTextForAPrompt() {
+    GenerationConfig config = GenerationConfig.beams(2).numReturnSequences(2).maxNewTokens(3);
+    try (PeftModel model = Peft.from(folder).device(Device.cpu()).load();
+        Model djl = djl(model);
+        Predictor<String, String> predictor =
+            djl.newPredictor(new CausalLmTranslator(model, model.tokenizer(), config))) {
+      assertThatThrownBy(() -> predictor.predict("a b"))
+          .hasMessageContaining("numReturnSequences is 2: this writes several texts");
+    }
+  }
+
+  @Test
   void predictionsLeaveNothingBehind() throws TranslateException {
     try (PeftModel model = classifier();
         Model djl = djl(model);

@@ -105,6 +105,11 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return new Opening(List.of(), prompts);
   }
 
+  /** Whether cached keys of a text are wrong once it has grown to so many positions. */
+  public boolean outdates(long before, long after) {
+    return rotaries.stream().anyMatch(rotary -> rotary.outdates(before, after));
+  }
+
   /** The number of positions that a text may have, virtual tokens included. */
   public long maxPositions() {
     return maxPositions;

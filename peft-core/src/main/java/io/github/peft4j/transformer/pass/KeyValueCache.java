@@ -154,6 +154,7 @@ public final class KeyValueCache implements AutoCloseable {
         });
   }
 
+  /** Forgets everything. The cache can be used again. */
   @Override
   public void close() {
     for (Map<String, NDArray> arrays : List.of(buffers, fixed, shared)) {

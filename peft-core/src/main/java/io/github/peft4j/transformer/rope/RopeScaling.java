@@ -132,6 +132,14 @@ public sealed interface RopeScaling {
   }
 
   /**
+   * Whether keys that were rotated in a text of {@code before} positions are wrong in one of {@code
+   * after} positions, as Hugging Face transformers sees it: a cache is then computed anew.
+   */
+  default boolean outdates(long before, long after) {
+    return false;
+  }
+
+  /**
    * LongRoPE (Ding et al. 2024, arXiv:2402.13753): a factor for each pair of dimensions, of one set
    * for texts up to {@code original} positions and of another set for longer ones.
    */
@@ -151,6 +159,11 @@ public sealed interface RopeScaling {
     @Override
     public long regime(long length) {
       return length > original ? 1 : 0;
+    }
+
+    @Override
+    public boolean outdates(long before, long after) {
+      return regime(before) != regime(after);
     }
   }
 

@@ -91,6 +91,11 @@ public final class RotaryEmbedding implements AutoCloseable {
         TAKE.call(like, all.cosines(), first, count), TAKE.call(like, all.sines(), first, count));
   }
 
+  /** Whether cached keys of a text are wrong once it has grown, see {@link RopeScaling}. */
+  public boolean outdates(long before, long after) {
+    return spec.scaling().outdates(before, after);
+  }
+
   /** Rotates queries or keys (B, H, T, d). */
   public NDArray rotate(NDArray x, Rotation by) {
     return rotation.call(x, by.cosine(), by.sine());
