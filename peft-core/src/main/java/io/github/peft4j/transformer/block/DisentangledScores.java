@@ -87,8 +87,7 @@ public final class DisentangledScores {
    * @param scale factor of the scores
    * @param dropout probability with which an element of a relative position's vector is dropped
    */
-  public DisentangledScores(
-      QueryKeyValue projections, Terms terms, double scale, double dropout) {
+  public DisentangledScores(QueryKeyValue projections, Terms terms, double scale, double dropout) {
     this.projections = projections;
     this.terms = terms;
     this.contentToPosition = CONTENT_TO_POSITION.with("scale", scale);

@@ -138,8 +138,7 @@ public final class InputEmbedding extends NamedBlock {
       x = ZERO_PADDING.call(x, mask);
     }
     x = pass.drop(x, sum.dropout());
-    return first.forward(
-        sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
+    return first.forward(sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
   }
 
   /** The number of vectors that adapters prepend to each sequence. */

@@ -68,7 +68,8 @@ public final class DebertaV2 {
     List<String> terms = config.isText(field) ? words(config, field, "") : config.texts(field);
     if (!List.of(CONTENT_TO_POSITION, POSITION_TO_CONTENT).containsAll(terms)) {
       throw new UnsupportedModelException(
-          config.error(field, terms, CONTENT_TO_POSITION + ", " + POSITION_TO_CONTENT + " or both"));
+          config.error(
+              field, terms, CONTENT_TO_POSITION + ", " + POSITION_TO_CONTENT + " or both"));
     }
     return terms.stream().distinct().toList();
   }
