@@ -35,8 +35,16 @@ from peft import (
 )
 from safetensors.torch import save_file
 from transformers import (
+    AlbertConfig,
+    AlbertForSequenceClassification,
     BertConfig,
     BertForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForTokenClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    ElectraConfig,
+    ElectraForTokenClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
     GPT2LMHeadModel,
@@ -44,12 +52,21 @@ from transformers import (
     LlamaForCausalLM,
     LlamaForSequenceClassification,
     LlamaForTokenClassification,
+    ModernBertConfig,
+    ModernBertForTokenClassification,
+    MPNetConfig,
+    MPNetForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
     T5Config,
     T5ForConditionalGeneration,
 )
 
 HERE = pathlib.Path(__file__).parent
 SIZES = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4)
+ENCODER = dict(SIZES, intermediate_size=24, max_position_embeddings=32, num_labels=3, hidden_dropout_prob=0.0,
+               attention_probs_dropout_prob=0.0)
+DEBERTA = dict(ENCODER, relative_attention=True)
 MODELS = {
     "tiny-llama": (
         LlamaForCausalLM,
@@ -96,8 +113,84 @@ MODELS = {
                    bos_token_id=1, eos_token_id=2, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0),
         {"task_type": "SEQ_CLS"},
     ),
+    # Two groups of two layers, each applied several times.
+    "tiny-albert": (
+        AlbertForSequenceClassification,
+        AlbertConfig(**dict(ENCODER, num_hidden_layers=3), embedding_size=8, num_hidden_groups=2, inner_group_num=2,
+                     classifier_dropout_prob=0.0),
+        {"task_type": "SEQ_CLS"},
+    ),
+    # All of disentangled attention's parts: maps of its own, and those of the tokens; buckets, and none.
+    "tiny-deberta": (
+        DebertaV2ForTokenClassification,
+        DebertaV2Config(**DEBERTA, pos_att_type=["c2p", "p2c"], max_relative_positions=4, type_vocab_size=2),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-deberta-v3": (
+        DebertaV2ForTokenClassification,
+        DebertaV2Config(**DEBERTA, pos_att_type="p2c|c2p", position_buckets=4, max_relative_positions=6,
+                        norm_rel_ebd="layer_norm", share_att_key=True, position_biased_input=False),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-deberta-c2p": (
+        DebertaV2ForTokenClassification,
+        DebertaV2Config(**DEBERTA, pos_att_type=["c2p"], position_buckets=8),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-deberta-p2c": (
+        DebertaV2ForTokenClassification,
+        DebertaV2Config(**DEBERTA, pos_att_type=["p2c"], position_buckets=8),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-deberta-absolute": (
+        DebertaV2ForTokenClassification,
+        DebertaV2Config(**ENCODER, pos_att_type=["c2p"]),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-distilbert": (
+        DistilBertForSequenceClassification,
+        DistilBertConfig(vocab_size=40, dim=16, n_layers=2, n_heads=4, hidden_dim=24, max_position_embeddings=32,
+                         num_labels=3, dropout=0.0, attention_dropout=0.0, seq_classif_dropout=0.0),
+        {"task_type": "SEQ_CLS"},
+    ),
+    "tiny-electra": (
+        ElectraForTokenClassification,
+        ElectraConfig(**ENCODER, embedding_size=8),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    "tiny-modernbert": (
+        ModernBertForTokenClassification,
+        ModernBertConfig(**dict(SIZES, num_hidden_layers=3), intermediate_size=24, max_position_embeddings=32,
+                         num_labels=3, pad_token_id=0, cls_token_id=1, sep_token_id=2, bos_token_id=1, eos_token_id=2,
+                         local_attention=5, global_attn_every_n_layers=2, attention_bias=True, mlp_bias=True,
+                         norm_bias=True, classifier_bias=True),
+        {"task_type": "TOKEN_CLS"},
+    ),
+    # Ids of padding within a text: they have no position.
+    "tiny-mpnet": (
+        MPNetForSequenceClassification,
+        MPNetConfig(**ENCODER),
+        {"task_type": "SEQ_CLS"},
+    ),
+    "tiny-roberta": (
+        RobertaForSequenceClassification,
+        RobertaConfig(**ENCODER, pad_token_id=1, type_vocab_size=1),
+        {"task_type": "SEQ_CLS"},
+    ),
 }
+QUERY_VALUE = {"albert": ["query", "value"], "distilbert": ["q_lin", "v_lin"], "electra": ["query", "value"],
+               "modernbert": ["Wqkv"], "mpnet": ["q", "v"], "roberta": ["query", "value"]}
 CASES = {
+    "tiny-deberta": {
+        "lora-positions": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["query_proj", "pos_query_proj", "pos_key_proj"], **task),
+    },
+    "tiny-deberta-v3": {
+        "lora-norm": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["query_proj", "key_proj"],
+            modules_to_save=["encoder.LayerNorm", "rel_embeddings"], **task),
+        "ia3": lambda task: IA3Config(target_modules=["key_proj", "value_proj"], feedforward_modules=[], **task),
+    },
     "tiny-gpt2-left": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
         "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
@@ -200,6 +293,12 @@ CASES = {
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
     },
 }
+for name in QUERY_VALUE:
+    CASES["tiny-" + name] = {
+        "lora": lambda task, targets=QUERY_VALUE[name]: LoraConfig(r=2, lora_alpha=4, target_modules=targets, **task)}
+CASES["tiny-albert"]["lora-all"] = lambda task: LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", **task)
+for name in ("tiny-roberta", "tiny-mpnet"):
+    CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
@@ -220,6 +319,9 @@ def batch(model, task):
     if isinstance(model, LlamaForSequenceClassification):
         mask[0, :2] = 0
         ids[mask == 0] = 0
+    if isinstance(model, (RobertaForSequenceClassification, MPNetForSequenceClassification)):
+        ids[mask == 0] = 1
+        ids[2, 3] = 1
     if task["task_type"] == "CAUSAL_LM":
         labels = ids.masked_fill(mask == 0, -100)
         labels[0, :2] = -100
@@ -315,7 +417,7 @@ def main():
         inputs = batch(model, task)
         outputs = model(**inputs)
         save_file(tensors(**inputs, logits=outputs.logits, loss=outputs.loss.reshape(1)), folder / "io.safetensors")
-        for case, make in CASES[name].items():
+        for case, make in CASES.get(name, {}).items():
             make_case(model_class, folder / case, make(task), inputs)
 
 

@@ -56,7 +56,7 @@ abstract class MethodContract {
   }
 
   /** Moves every trained tensor away from where it starts. */
-  private static void perturb(Adapter adapter, long seed) {
+  static void perturb(Adapter adapter, long seed) {
     Random random = new Random(seed);
     for (Trainable tensor : adapter.trainables()) {
       float[] values = Tensors.floats(tensor.value());

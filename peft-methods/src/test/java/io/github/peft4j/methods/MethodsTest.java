@@ -46,7 +46,7 @@ class MethodsTest extends MethodContract {
         .flatMap(MethodCase::onItsModels);
   }
 
-  private static Stream<MethodCase> methods() {
+  static Stream<MethodCase> methods() {
     return Stream.of(
         method("Lora", LoraConfig.ofRank(2).targetModules("all-linear")),
         dora("Dora", LoraConfig.ofRank(2).targetModules("all-linear").useDora(true)),

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Multi-head attention (Vaswani et al. 2017) with grouped queries (Ainslie et al. 2023), rotary
- * positions or disentangled ones, a window and a cache, depending on the family: x (B, T, D) → (B, T, D).
+ * positions or disentangled ones, a window and a cache, depending on the family: x (B, T, D) → (B,
+ * T, D).
  */
 public final class Attention extends NamedBlock {
 

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -50,6 +51,17 @@ public final class DisentangledScores {
                   return torch.transpose(at(torch.transpose(places, 0, 1), key, query), 2, 3)
               """);
 
+  /** Padding sees no key, so that all of its weights are equal. */
+  private static final Kernel BLIND_PADDING =
+      Kernel.of(
+              """
+          def blind_padding(scores: Tensor, bias: Tensor) -> Tensor:
+              blocked = torch.lt(torch.minimum(bias, torch.transpose(bias, 2, 3)), 0)
+              lowest = torch.full([], {lowest}, dtype=scores.dtype, layout=None, device=scores.device)
+              return torch.where(blocked, lowest, scores)
+          """)
+          .with("lowest", Precision.lowest("scores"));
+
   private final QueryKeyValue projections;
   private final Terms terms;
   private final Kernel contentToPosition;
@@ -75,8 +87,7 @@ public final class DisentangledScores {
    * @param scale factor of the scores
    * @param dropout probability with which an element of a relative position's vector is dropped
    */
-  public DisentangledScores(
-      QueryKeyValue projections, Terms terms, double scale, double dropout) {
+  public DisentangledScores(QueryKeyValue projections, Terms terms, double scale, double dropout) {
     this.projections = projections;
     this.terms = terms;
     this.contentToPosition = CONTENT_TO_POSITION.with("scale", scale);
@@ -90,33 +101,35 @@ public final class DisentangledScores {
   }
 
   /**
-   * Adds the terms to a bias: (B, H, T, T).
+   * Adds the terms to a bias: (B, H, T, T), or (B, 1, T, T) without terms.
    *
-   * @param bias (B or 1, 1, T or 1, T)
+   * @param bias of padding (B or 1, 1, 1, T)
    * @param query Q (B, H, T, d)
    * @param key K (B, H, T, d)
    */
   NDArray add(NDArray bias, NDArray query, NDArray key, Pass pass) {
-    Pass.Relative relative = pass.relative();
-    boolean rowsDiffer = pass.adapters().composition().isByRow();
-    NDArray vectors = relative.vectors();
-    NDArray r =
-        pass.drop(rowsDiffer ? FOR_EACH_ROW.call(vectors, query) : vectors, dropout);
     NDArray sum = bias;
-    if (terms.contentToPosition) {
-      NDArray keys =
-          terms.key == null
-              ? projections.key(r, pass)
-              : projections.heads(terms.key.forward(r, pass));
-      sum = Ops.add(sum, contentToPosition.call(query, keys, relative.places()));
+    if (terms.contentToPosition || terms.positionToContent) {
+      Pass.Relative relative = pass.relative();
+      boolean rowsDiffer = pass.adapters().composition().isByRow();
+      NDArray vectors =
+          rowsDiffer ? FOR_EACH_ROW.call(relative.vectors(), query) : relative.vectors();
+      NDArray r = pass.drop(vectors, dropout);
+      if (terms.contentToPosition) {
+        NDArray keys =
+            terms.key == null
+                ? projections.key(r, pass)
+                : projections.heads(terms.key.forward(r, pass));
+        sum = Ops.add(sum, contentToPosition.call(query, keys, relative.places()));
+      }
+      if (terms.positionToContent) {
+        NDArray queries =
+            terms.query == null
+                ? projections.query(r, pass)
+                : projections.heads(terms.query.forward(r, pass));
+        sum = Ops.add(sum, positionToContent.call(key, queries, relative.places()));
+      }
     }
-    if (terms.positionToContent) {
-      NDArray queries =
-          terms.query == null
-              ? projections.query(r, pass)
-              : projections.heads(terms.query.forward(r, pass));
-      sum = Ops.add(sum, positionToContent.call(key, queries, relative.places()));
-    }
-    return sum;
+    return pass.mask() == null ? sum : BLIND_PADDING.call(sum, bias);
   }
 }

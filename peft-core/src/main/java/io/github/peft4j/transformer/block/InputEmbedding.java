@@ -28,6 +28,13 @@ public final class InputEmbedding extends NamedBlock {
               return torch.zeros([torch.size(x, 0), 1], dtype=4, layout=None, device=x.device)
           """);
 
+  private static final Kernel ZERO_PADDING =
+      Kernel.of(
+          """
+          def zero_padding(x: Tensor, mask: Tensor) -> Tensor:   # x (B, T, D), mask (B, T)
+              return torch.mul(x, torch.unsqueeze(mask.to(x.dtype), 2))
+          """);
+
   /** A factor is rounded to the type of the vectors, as transformers does. */
   private static final Kernel SCALE =
       Kernel.of(
@@ -50,6 +57,7 @@ public final class InputEmbedding extends NamedBlock {
    *
    * @param scale factor of the tokens' vectors, virtual ones included
    * @param projection of the normed sum to the hidden size, or null
+   * @param zeroPadding whether the vectors of padding are 0
    * @param dropout probability in training
    */
   public record Sum(
@@ -58,6 +66,7 @@ public final class InputEmbedding extends NamedBlock {
       @Nullable Embedding types,
       @Nullable Norm norm,
       @Nullable Linear projection,
+      boolean zeroPadding,
       double dropout) {}
 
   private final Tokens tokens;
@@ -123,7 +132,12 @@ public final class InputEmbedding extends NamedBlock {
     if (sum.positions() != null) {
       x = sum.positions().add(x, sequence, pass);
     }
-    x = pass.drop(sum.norm() == null ? x : sum.norm().forward(x, pass), sum.dropout());
+    x = sum.norm() == null ? x : sum.norm().forward(x, pass);
+    NDArray mask = sequence.mask();
+    if (sum.zeroPadding() && mask != null) {
+      x = ZERO_PADDING.call(x, mask);
+    }
+    x = pass.drop(x, sum.dropout());
     return first.forward(sum.projection() == null ? x : sum.projection().forward(x, pass), pass);
   }
 

@@ -57,11 +57,12 @@ public final class RelativeVectors extends NamedBlock {
     this.table = part(table);
     this.norm = norm == null ? null : part(norm);
     long span = table.entries() / 2;
+    long middle = span / 2;
     this.places =
         PLACES
             .with("distance", farthest > 0 ? "bucket(d)" : "d")
             .with("span", span)
-            .with("ratio", farthest > 0 ? (farthest - 1.0) / (span / 2) : 1);
+            .with("ratio", farthest > 0 ? (farthest - 1.0) / middle : 1);
   }
 
   /**

@@ -85,6 +85,7 @@ final class StackBuilder {
                 ? null
                 : weights.linear(
                     projection, Role.EMBEDDING, dimension, spec.sizes().hidden(), true, false),
+            parts.zeroPadding(),
             parts.dropout()),
         spec.scoreBias() instanceof ScoreBiasSpec.Relative);
   }
@@ -108,7 +109,7 @@ final class StackBuilder {
   }
 
   private @Nullable RelativeVectors relative(@Nullable DisentangledSpec terms) {
-    if (terms == null) {
+    if (terms == null || terms.table() == null) {
       return null;
     }
     int hidden = spec.sizes().hidden();
@@ -124,7 +125,7 @@ final class StackBuilder {
     List<TransformerLayer> layers = new ArrayList<>();
     for (int i = 0; i < spec.sizes().layers(); i++) {
       LayerSpec layer = spec.layer().apply(i);
-      int index = i;
+      int index = byName.size();
       layers.add(
           byName.computeIfAbsent(
               layer.name(),

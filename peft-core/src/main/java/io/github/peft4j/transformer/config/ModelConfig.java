@@ -340,7 +340,9 @@ public final class ModelConfig {
 
   /** Whether a field is a string. */
   public boolean isText(String field) {
-    return has(field) && json.get(field).isJsonPrimitive() && json.getAsJsonPrimitive(field).isString();
+    return has(field)
+        && json.get(field).isJsonPrimitive()
+        && json.getAsJsonPrimitive(field).isString();
   }
 
   /** A string, or a default. */

@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The terms of attention scores by relative positions (He et al. 2020, arXiv:2006.03654).
  *
- * @param table full name of the table of relative positions' vectors, which all layers share
+ * @param table full name of the table of relative positions' vectors, which all layers share; null
+ *     if there are none
  * @param norm full name of the norm of these vectors, or null
  * @param span k, half the number of these vectors
  * @param farthest the distance of the last bucket, if far distances share logarithmically wider
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param dropout probability with which an element of these vectors is dropped in training
  */
 public record DisentangledSpec(
-    String table,
+    @Nullable String table,
     @Nullable String norm,
     int span,
     int farthest,

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param positions vectors added by position, or null
  * @param norm the norm of the sum, or null
  * @param projection the map from {@code dimension} to the hidden size, after the norm, or null
+ * @param zeroPadding whether the vectors of padding are 0
  * @param dropout probability in training
  */
 @Withers
@@ -30,11 +31,12 @@ public record EmbeddingSpec(
     @Nullable PositionSpec positions,
     @Nullable String norm,
     @Nullable String projection,
+    boolean zeroPadding,
     double dropout)
     implements EmbeddingSpecWithers {
 
   /** A table of tokens alone. */
   public static EmbeddingSpec of(String tokens, int dimension) {
-    return new EmbeddingSpec(tokens, null, dimension, 1, 1, null, 0, null, null, null, 0);
+    return new EmbeddingSpec(tokens, null, dimension, 1, 1, null, 0, null, null, null, false, 0);
   }
 }

@@ -100,7 +100,9 @@ public record ModelInput(
   public void requireKnownIds(ModelConfig config) {
     requireBelow("ids", ids, "vocab_size", config);
     requireBelow("decoderIds", decoderIds, "vocab_size", config);
-    requireBelow("types", types, "type_vocab_size", config);
+    if (config.integer("type_vocab_size", 0) != 0) { // 0: the model has no segments
+      requireBelow("types", types, "type_vocab_size", config);
+    }
   }
 
   private static void requireBelow(

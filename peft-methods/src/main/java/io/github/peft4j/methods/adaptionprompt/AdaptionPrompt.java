@@ -51,7 +51,7 @@ public final class AdaptionPrompt extends BaseMethod<AdaptionPromptConfig> {
         "adapter_layers",
         config.adapterLayers(),
         "at most the model's " + all.size());
-    long dimension = ModelShape.of(sites).tokenDim();
+    long dimension = ModelShape.hidden(sites, sites.all(InputSite.class).get(0));
     for (AttentionSite site : all.subList(all.size() - config.adapterLayers(), all.size())) {
       if (isFused(site, sites)) {
         sites.rewrite(

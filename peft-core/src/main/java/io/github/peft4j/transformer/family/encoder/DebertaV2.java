@@ -35,8 +35,10 @@ public final class DebertaV2 {
     requireSize(config, "attention_head_size", sizes.head());
     requireSize(config, "conv_kernel_size", 0);
     List<String> terms = terms(config);
-    boolean relative = config.flag("relative_attention", false);
-    DisentangledSpec disentangled = relative ? disentangled(config, body, sizes, terms) : null;
+    DisentangledSpec disentangled =
+        config.flag("relative_attention", false)
+            ? disentangled(config, body, terms)
+            : new DisentangledSpec(null, null, 0, 0, false, false, null, null, 0);
     double scale = 1 / Math.sqrt((double) sizes.head() * (1 + terms.size()));
     boolean absolute = config.flag("position_biased_input", true);
     return bert.embedding(embedding(config, bert.embedding(), body, absolute))
@@ -57,7 +59,7 @@ public final class DebertaV2 {
       ModelConfig config, EmbeddingSpec bert, String body, boolean absolute) {
     int types = config.integer("type_vocab_size", 0);
     EmbeddingSpec typed = types > 0 ? Bert.typed(bert, body, types) : bert;
-    return absolute ? typed : typed.positions(null);
+    return (absolute ? typed : typed.positions(null)).zeroPadding(true);
   }
 
   /** The terms in {@code pos_att_type}: a list, or formerly a text such as {@code "p2c|c2p"}. */
@@ -66,7 +68,8 @@ public final class DebertaV2 {
     List<String> terms = config.isText(field) ? words(config, field, "") : config.texts(field);
     if (!List.of(CONTENT_TO_POSITION, POSITION_TO_CONTENT).containsAll(terms)) {
       throw new UnsupportedModelException(
-          config.error(field, terms, CONTENT_TO_POSITION + ", " + POSITION_TO_CONTENT + " or both"));
+          config.error(
+              field, terms, CONTENT_TO_POSITION + ", " + POSITION_TO_CONTENT + " or both"));
     }
     return terms.stream().distinct().toList();
   }
@@ -79,7 +82,7 @@ public final class DebertaV2 {
   }
 
   private static DisentangledSpec disentangled(
-      ModelConfig config, String body, Sizes sizes, List<String> terms) {
+      ModelConfig config, String body, List<String> terms) {
     int given = config.integer("max_relative_positions", -1);
     int farthest = given < 1 ? config.size("max_position_embeddings") : given;
     int buckets = config.integer("position_buckets", -1);

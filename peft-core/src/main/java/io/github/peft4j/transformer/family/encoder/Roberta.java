@@ -38,8 +38,6 @@ public final class Roberta {
       throw config.error(
           entries, positions.entries(), "more than the id of padding and one, " + (padding + 1));
     }
-    return stack
-        .embedding(stack.embedding().positions(positions))
-        .limit(positions.limit());
+    return stack.embedding(stack.embedding().positions(positions)).limit(positions.limit());
   }
 }

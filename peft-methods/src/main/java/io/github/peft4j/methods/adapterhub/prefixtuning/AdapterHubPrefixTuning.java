@@ -48,6 +48,7 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
                     : new AdapterHubPrefixes.Network(
                         config.bottleneckSize(), config.nonLinearity()),
                 input,
+                ModelShape.hidden(sites, input),
                 sites.initial());
         sites.rewrite(input, prefixes);
         attend(encoder ? "encoder_prefix" : "self_prefix", layers, prefixes, config, sites);
@@ -83,7 +84,7 @@ public final class AdapterHubPrefixTuning extends BaseMethod<AdapterHubPrefixCon
       return;
     }
     SharedTensor prefix = prefixes.add(name, layers.size(), layers.get(0).heads());
-    long d = sites.all(InputSite.class).get(0).embedding().dimension();
+    long d = ModelShape.hidden(sites, sites.all(InputSite.class).get(0));
     int gates = !config.useGating() ? 0 : config.sharedGating() ? 1 : 2;
     for (int l = 0; l < layers.size(); l++) {
       sites.rewrite(

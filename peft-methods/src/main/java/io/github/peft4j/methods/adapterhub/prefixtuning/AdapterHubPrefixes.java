@@ -48,11 +48,13 @@ final class AdapterHubPrefixes extends TunerLayer<InputSite.Tokens, Sequence> {
    * Creates an empty set of prefixes for the stack after an input.
    *
    * @param network computes them; null for flat prefixes
+   * @param d the hidden size
    */
-  AdapterHubPrefixes(int n, @Nullable Network network, InputSite input, Initializer initial) {
+  AdapterHubPrefixes(
+      int n, @Nullable Network network, InputSite input, long d, Initializer initial) {
     this.n = n;
     this.network = network;
-    this.d = input.embedding().dimension();
+    this.d = d;
     this.relative = input.isRelative();
     this.initial = initial;
   }

@@ -1,7 +1,9 @@
 package io.github.peft4j.methods.adapterhub.prompttuning;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.ModelShape;
 import io.github.peft4j.methods.common.prompt.WordVectors;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.InputSite;
@@ -23,6 +25,16 @@ public final class AdapterHubPromptTuning extends BaseMethod<AdapterHubPromptCon
   @Override
   public void inject(AdapterHubPromptConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
+    long d = input.embedding().dimension();
+    long hidden = ModelShape.hidden(sites, input);
+    if (d != hidden) {
+      throw new UnsupportedMethodException(
+          "AdapterHub's prompt tuning on a model whose token vectors have "
+              + d
+              + " dimensions and whose layers have "
+              + hidden
+              + "; expected equal numbers. PromptTuningConfig runs on this model");
+    }
     sites.rewrite(input, new AdapterHubPrompt(initial(config, input, sites)));
   }
 

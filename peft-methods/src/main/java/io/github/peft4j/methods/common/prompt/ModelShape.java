@@ -4,6 +4,7 @@ import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.HiddenSite;
 import io.github.peft4j.tuner.site.InputSite;
 import java.util.List;
 
@@ -38,6 +39,15 @@ public record ModelShape(
         Math.toIntExact(heads.keyValues()),
         Math.toIntExact(heads.dimension()),
         inputs.size());
+  }
+
+  /** The size of the hidden states after an input, which a token's vector may be projected to. */
+  public static long hidden(Sites sites, InputSite input) {
+    return sites.all(HiddenSite.class).stream()
+        .filter(site -> site.kind() == HiddenSite.Kind.FIRST && site.stack().equals(input.stack()))
+        .mapToLong(HiddenSite::dimension)
+        .findFirst()
+        .orElse(input.embedding().dimension());
   }
 
   /** The self-attentions of the stack after an input, from the first layer on. */
