@@ -101,15 +101,22 @@ final class SentenceTransformers {
       throw unsupported(
           module, "path", module.text("path", ""), "\"\", the model's own folder, for a Transformer");
     }
-    Path file = path.resolve("sentence_bert_config.json");
-    if (!Files.isRegularFile(file)) {
-      return settings;
-    }
-    ModelConfig config = ModelConfig.of(JsonFile.read(file), file.toString());
+    ModelConfig config = optional(path.resolve("sentence_bert_config.json"));
+    ModelConfig tokenizer = optional(path.resolve("tokenizer_config.json"));
     String limit = "max_seq_length";
+    double length =
+        config.has(limit)
+            ? config.size(limit)
+            : tokenizer.positive("model_max_length", Integer.MAX_VALUE);
     return settings
-        .maxLength(config.has(limit) ? config.size(limit) : Integer.MAX_VALUE)
+        .maxLength((int) Math.min(length, Integer.MAX_VALUE))
         .lowerCased(config.flag("do_lower_case", false));
+  }
+
+  /** The config in a file; an empty one if there is no such file. */
+  private static ModelConfig optional(Path file) {
+    return ModelConfig.of(
+        Files.isRegularFile(file) ? JsonFile.read(file) : new JsonObject(), file.toString());
   }
 
   private static Pooling pooling(ModelConfig config) {
@@ -183,17 +190,12 @@ final class SentenceTransformers {
 
   /** The prompt that sentence-transformers puts in front of texts by default. */
   private static String prompt(Path folder) {
-    Path file = folder.resolve("config_sentence_transformers.json");
-    if (!Files.isRegularFile(file)) {
-      return "";
-    }
-    JsonObject json = JsonFile.read(file);
-    ModelConfig config = ModelConfig.of(json, file.toString());
+    ModelConfig config = optional(folder.resolve("config_sentence_transformers.json"));
     String name = config.text("default_prompt_name", "");
     if (name.isEmpty()) {
       return "";
     }
-    JsonElement prompts = json.get("prompts");
+    JsonElement prompts = config.json().get("prompts");
     JsonElement prompt =
         prompts != null && prompts.isJsonObject() ? prompts.getAsJsonObject().get(name) : null;
     if (prompt == null || !prompt.isJsonPrimitive()) {

@@ -13,7 +13,6 @@ import io.github.peft4j.transformer.block.Head;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Quantization;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.HeadSpec;
@@ -89,7 +88,7 @@ public final class Models {
       Body body = body(config, stacks, weights);
       int hidden = stacks.get(stacks.size() - 1).sizes().hidden();
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
-      weights.finish();
+      weights.finish(task != null);
       warnOfUnread(config, family);
       progress.finish();
       TransformerModel.Names names =

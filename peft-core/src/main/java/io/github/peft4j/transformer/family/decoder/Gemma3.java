@@ -1,7 +1,6 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec.Norms;
 import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
@@ -21,8 +20,7 @@ public final class Gemma3 {
 
   /** The family. */
   public static final Family FAMILY =
-      Gemma.FAMILY.like(
-          "gemma3_text", DecoderHeads.gemma("Gemma3", 0, Task.Type.SEQ_CLS), Gemma3::change);
+      Gemma.FAMILY.like("gemma3_text", DecoderHeads::gemma3, Gemma3::change);
 
   private Gemma3() {}
 
