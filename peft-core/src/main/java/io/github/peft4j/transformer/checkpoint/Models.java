@@ -13,6 +13,7 @@ import io.github.peft4j.transformer.block.Head;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Quantization;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.HeadSpec;
