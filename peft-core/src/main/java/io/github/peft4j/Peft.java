@@ -174,7 +174,9 @@ public final class Peft {
       return this;
     }
 
-    /** How states become vectors of texts; by default as {@code modules.json} in the folder says. */
+    /**
+     * How states become vectors of texts; by default as {@code modules.json} in the folder says.
+     */
     public Loader embeddings(EmbeddingSettings settings) {
       this.embeddings = settings;
       return this;
@@ -206,11 +208,7 @@ public final class Peft {
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
-            model,
-            words,
-            new BaseModelOrigin(origin, folder, this::fingerprint),
-            seed,
-            embeddings);
+            model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed, embeddings);
       } catch (RuntimeException e) {
         model.close();
         throw e;

@@ -100,8 +100,8 @@ public interface TextModel extends AdaptedModel {
   }
 
   /**
-   * The vectors of texts, computed in batches. With adapters in parallel, the result has the vectors
-   * of all texts by the first adapter, then by the second, …
+   * The vectors of texts, computed in batches. With adapters in parallel, the result has the
+   * vectors of all texts by the first adapter, then by the second, …
    *
    * @return [N][D], in the order of the texts
    */

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param out the size of the result
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
-public record DenseLayer(float[] weight, float @Nullable [] bias, int in, int out, Activation activation) {
+public record DenseLayer(
+    float[] weight, float @Nullable [] bias, int in, int out, Activation activation) {
 
   private static final Kernel MAP =
       Kernel.of(

@@ -11,8 +11,8 @@ import java.util.Optional;
  * @param pooling how the states of a text's tokens become one vector
  * @param normalized whether vectors have length 1
  * @param dense layers between pooling and normalisation
- * @param maxLength the largest number of tokens of a text, special tokens included; longer texts are
- *     cut at their end. The model's own limit holds too
+ * @param maxLength the largest number of tokens of a text, special tokens included; longer texts
+ *     are cut at their end. The model's own limit holds too
  * @param lowerCased whether texts are lower-cased first
  * @param prompt what is put in front of each text, such as {@code "query: "}; empty for nothing
  */

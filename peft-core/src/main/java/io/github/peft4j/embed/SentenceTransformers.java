@@ -99,7 +99,10 @@ final class SentenceTransformers {
       EmbeddingSettings settings, Path folder, Path path, ModelConfig module) {
     if (!path.equals(folder.normalize())) {
       throw unsupported(
-          module, "path", module.text("path", ""), "\"\", the model's own folder, for a Transformer");
+          module,
+          "path",
+          module.text("path", ""),
+          "\"\", the model's own folder, for a Transformer");
     }
     ModelConfig config = optional(path.resolve("sentence_bert_config.json"));
     ModelConfig tokenizer = optional(path.resolve("tokenizer_config.json"));
@@ -157,8 +160,7 @@ final class SentenceTransformers {
     String function = config.text("activation_function", "torch.nn.modules.activation.Tanh");
     Activation activation = ACTIVATIONS.get(lastPart(function));
     if (activation == null) {
-      throw unsupported(
-          config, "activation_function", function, "one of " + ACTIVATIONS.keySet());
+      throw unsupported(config, "activation_function", function, "one of " + ACTIVATIONS.keySet());
     }
     try (TensorSource weights = weights(path)) {
       return new DenseLayer(
@@ -214,8 +216,7 @@ final class SentenceTransformers {
   }
 
   private static List<DenseLayer> and(List<DenseLayer> layers, DenseLayer layer) {
-    return Stream.concat(layers.stream(), Stream.of(layer))
-        .toList();
+    return Stream.concat(layers.stream(), Stream.of(layer)).toList();
   }
 
   private static UnsupportedModelException unsupported(

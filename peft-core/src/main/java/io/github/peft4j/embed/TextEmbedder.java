@@ -133,8 +133,8 @@ public final class TextEmbedder {
   }
 
   /**
-   * The vectors of texts. Parallel adapters give the vectors of all texts by the first adapter, then
-   * by the second, and so on.
+   * The vectors of texts. Parallel adapters give the vectors of all texts by the first adapter,
+   * then by the second, and so on.
    *
    * @return [N][D], in the order of the texts
    */

@@ -23,7 +23,9 @@ public record BareNames(String full, String bare) {
 
   private static final String PEFT = PeftLayout.PREFIX;
 
-  /** Names in the files of new adapters: without the prefix if the model has no head, as in PEFT. */
+  /**
+   * Names in the files of new adapters: without the prefix if the model has no head, as in PEFT.
+   */
   public static BareNames ofNew(TransformerModel model) {
     return model.task().type() == Task.Type.FEATURE_EXTRACTION
         ? new BareNames(PEFT + model.bodyPrefix(), PEFT)

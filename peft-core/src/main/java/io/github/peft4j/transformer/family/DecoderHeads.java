@@ -67,7 +67,9 @@ public final class DecoderHeads {
         HeadSpec.features().named("TextModel"));
   }
 
-  /** The bound {@code final_logit_softcapping}. A null means none, also where there is a default. */
+  /**
+   * The bound {@code final_logit_softcapping}. A null means none, also where there is a default.
+   */
   private static double cap(ModelConfig config, double usual) {
     String field = "final_logit_softcapping";
     return config.json().has(field) && !config.has(field) ? 0 : config.positive(field, usual);

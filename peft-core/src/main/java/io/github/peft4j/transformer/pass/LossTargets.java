@@ -96,8 +96,8 @@ public sealed interface LossTargets {
     }
 
     /**
-     * Row 2b has the start of row b of the batch, row 2b + 1 its end. Positions count from the first
-     * virtual token, as in PEFT.
+     * Row 2b has the start of row b of the batch, row 2b + 1 its end. Positions count from the
+     * first virtual token, as in PEFT.
      *
      * @param virtual n, the number of virtual tokens in front of each row
      */

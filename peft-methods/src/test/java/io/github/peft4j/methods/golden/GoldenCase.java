@@ -107,7 +107,9 @@ final class GoldenCase {
   private void checkWithoutDropout(PeftModel model, GoldenBatch batch, TensorSource expected) {
     boolean merged = expected.names().contains("merged_logits");
     System.out.println(
-        "golden: " + adapter + " was computed with dropout; compared: files"
+        "golden: "
+            + adapter
+            + " was computed with dropout; compared: files"
             + (merged ? " and merged logits" : " only"));
     if (merged) {
       checkLogits(model, batch, expected, "merged_logits");
