@@ -228,8 +228,7 @@ public final class TextEmbedder {
     Encoding encoding =
         tokenizer.encoding(settings.lowerCased() ? whole.toLowerCase(Locale.ROOT) : whole, null);
     int[] kept =
-        Truncation.kept(
-            encoding, (int) Math.min(settings.maxLength(), Math.toIntExact(call.room())));
+        Truncation.kept(encoding, Math.min(settings.maxLength(), Math.toIntExact(call.room())));
     return new EncodedExample(
         Truncation.pick(encoding.ids(), kept),
         Truncation.pick(encoding.typeIds(), kept),
