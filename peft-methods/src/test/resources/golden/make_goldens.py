@@ -38,6 +38,8 @@ from transformers import (
     AlbertConfig,
     AlbertForSequenceClassification,
     BertConfig,
+    BertForMaskedLM,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     DebertaV2Config,
     DebertaV2ForTokenClassification,
@@ -79,6 +81,18 @@ MODELS = {
         BertConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_labels=3,
                    hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0),
         {"task_type": "SEQ_CLS"},
+    ),
+    "tiny-bert-mlm": (
+        BertForMaskedLM,
+        BertConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, hidden_dropout_prob=0.0,
+                   attention_probs_dropout_prob=0.0),
+        {"task_type": None},
+    ),
+    "tiny-bert-qa": (
+        BertForQuestionAnswering,
+        BertConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, hidden_dropout_prob=0.0,
+                   attention_probs_dropout_prob=0.0),
+        {"task_type": "QUESTION_ANS"},
     ),
     "tiny-t5": (
         T5ForConditionalGeneration,
@@ -222,6 +236,14 @@ CASES = {
             n_frequency=5, target_modules=["k"], layers_to_transform=[0],
             n_frequency_pattern={"encoder.block.0.layer.0.SelfAttention.k": 3, "^decoder.*": 7}, **task),
     },
+    "tiny-bert-mlm": {
+        "lora": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["query", "value", "transform.dense"], **task),
+    },
+    "tiny-bert-qa": {
+        "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
+        "prompt": lambda task: PromptTuningConfig(num_virtual_tokens=3, **task),
+    },
     "tiny-llama-tagger": {
         "ia3-no-feedforward": lambda task: IA3Config(
             target_modules=["k_proj", "down_proj"], feedforward_modules=[], **task),
@@ -330,9 +352,21 @@ def batch(model, task):
         labels[1, 3:] = -100
     elif task["task_type"] == "TOKEN_CLS":
         labels = (ids % 3).masked_fill(mask == 0, -100)
+    elif task["task_type"] is None:
+        labels = ids.masked_fill(torch.arange(7) % 3 != 0, -100)
+        ids = ids.masked_fill(labels != -100, 1)
+    elif task["task_type"] == "QUESTION_ANS":  # an answer beyond the text does not count
+        return dict(input_ids=ids, attention_mask=mask, start_positions=torch.tensor([2, 1, 7]),
+                    end_positions=torch.tensor([4, 3, 8]))
     else:
         labels = torch.tensor([2, 0, 1])
     return dict(input_ids=ids, attention_mask=mask, labels=labels)
+
+
+def logits(outputs):
+    if "start_logits" in outputs:
+        return torch.stack([outputs.start_logits, outputs.end_logits], -1)
+    return outputs.logits
 
 
 def tensors(**values):
@@ -382,12 +416,12 @@ def make_case(model_class, folder, config, inputs):
     model.train()
     outputs = model(**inputs)
     outputs.loss.backward()
-    io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
+    io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
     if not config.is_prompt_learning and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
-        io.update(tensors(merged_logits=merged.eval()(**inputs).logits))
+        io.update(tensors(merged_logits=logits(merged.eval()(**inputs))))
     save_file(io, folder / "io.safetensors")
 
     model.zero_grad(set_to_none=True)
@@ -416,7 +450,7 @@ def main():
         (folder / "generation_config.json").unlink(missing_ok=True)
         inputs = batch(model, task)
         outputs = model(**inputs)
-        save_file(tensors(**inputs, logits=outputs.logits, loss=outputs.loss.reshape(1)), folder / "io.safetensors")
+        save_file(tensors(**inputs, logits=logits(outputs), loss=outputs.loss.reshape(1)), folder / "io.safetensors")
         for case, make in CASES.get(name, {}).items():
             make_case(model_class, folder / case, make(task), inputs)
 

@@ -5,6 +5,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
@@ -56,6 +57,11 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   @Override
   public Tokenizer tokenizer() {
     return model.tokenizer();
+  }
+
+  @Override
+  public EmbeddingSettings embeddingSettings() {
+    return model.embeddingSettings();
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.peft4j;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import java.util.Optional;
@@ -43,6 +44,11 @@ public final class AdapterView extends ModelBlock {
   @Override
   public Tokenizer tokenizer() {
     return model.tokenizer();
+  }
+
+  @Override
+  public EmbeddingSettings embeddingSettings() {
+    return model.embeddingSettings();
   }
 
   @Override

@@ -2,25 +2,55 @@ package io.github.peft4j;
 
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.embed.Pooling;
 import io.github.peft4j.transformer.TransformerModel;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A frozen model with its tokenizer and origin, as a DJL block. */
 abstract class LoadedModel extends ModelBlock implements AutoCloseable {
 
+  private static final Logger LOG = LoggerFactory.getLogger(LoadedModel.class);
+
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
   private final BaseModelOrigin origin;
+  private volatile @Nullable EmbeddingSettings embeddings;
 
   /**
    * Wraps a model.
    *
    * @param tokenizer of the model, or null; closed with the model
+   * @param embeddings how states become vectors of texts; null for what the model's folder says
    */
-  LoadedModel(TransformerModel base, @Nullable Tokenizer tokenizer, BaseModelOrigin origin) {
+  LoadedModel(
+      TransformerModel base,
+      @Nullable Tokenizer tokenizer,
+      BaseModelOrigin origin,
+      @Nullable EmbeddingSettings embeddings) {
     this.base = addChildBlock("base", base);
     this.tokenizer = tokenizer;
     this.origin = origin;
+    this.embeddings = embeddings;
+  }
+
+  @Override
+  public EmbeddingSettings embeddingSettings() {
+    EmbeddingSettings known = embeddings;
+    if (known == null) {
+      known = Optional.ofNullable(origin.folder()).flatMap(EmbeddingSettings::read).orElse(null);
+      if (known == null) {
+        LOG.warn(
+            "{} has no modules.json: the vector of a text is the mean of its tokens' states",
+            origin());
+        known = EmbeddingSettings.of(Pooling.MEAN);
+      }
+      embeddings = known;
+    }
+    return known;
   }
 
   /** The frozen model. */

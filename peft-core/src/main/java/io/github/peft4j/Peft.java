@@ -4,6 +4,7 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
@@ -130,6 +131,7 @@ public final class Peft {
     private @Nullable Device device;
     private @Nullable Precision precision;
     private long seed = 42;
+    private @Nullable EmbeddingSettings embeddings;
 
     private Loader(
         ModelConfig config,
@@ -173,6 +175,14 @@ public final class Peft {
     }
 
     /**
+     * How states become vectors of texts; by default as {@code modules.json} in the folder says.
+     */
+    public Loader embeddings(EmbeddingSettings settings) {
+      this.embeddings = settings;
+      return this;
+    }
+
+    /**
      * Loads the model.
      *
      * @return the model, which the caller closes
@@ -199,7 +209,7 @@ public final class Peft {
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
-            model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed);
+            model, words, new BaseModelOrigin(origin, folder, this::fingerprint), seed, embeddings);
       } catch (RuntimeException e) {
         model.close();
         throw e;

@@ -17,6 +17,7 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
@@ -78,13 +79,17 @@ public final class PeftModel extends LoadedModel {
       String origin,
       long seed,
       Supplier<String> hash) {
-    this(base, tokenizer, new BaseModelOrigin(origin, null, hash), seed);
+    this(base, tokenizer, new BaseModelOrigin(origin, null, hash), seed, null);
   }
 
   /** Wraps a model, as the public constructor does. */
   PeftModel(
-      TransformerModel base, @Nullable Tokenizer tokenizer, BaseModelOrigin origin, long seed) {
-    super(base, tokenizer, origin);
+      TransformerModel base,
+      @Nullable Tokenizer tokenizer,
+      BaseModelOrigin origin,
+      long seed,
+      @Nullable EmbeddingSettings embeddings) {
+    super(base, tokenizer, origin, embeddings);
     this.base = base;
     this.origin = origin;
     this.seed = seed;

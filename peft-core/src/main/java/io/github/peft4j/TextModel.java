@@ -4,6 +4,8 @@ import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.embed.TextEmbedder;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.generate.Generator;
@@ -15,7 +17,10 @@ import io.github.peft4j.translate.TextClassifier;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Text in, text or classes out: generation and classification with a model and its tokenizer. */
+/**
+ * Text in; text, classes or vectors out: generation, classification and embedding with a model and
+ * its tokenizer.
+ */
 public interface TextModel extends AdaptedModel {
 
   /** The frozen model. */
@@ -83,6 +88,45 @@ public interface TextModel extends AdaptedModel {
     base().requireOpen();
     return new Generator(this, tokenizer());
   }
+
+  /**
+   * The vector of a text, as {@link #embeddingSettings} say.
+   *
+   * @return D numbers
+   * @throws IllegalStateException if adapters are active in parallel, which give a vector each
+   */
+  default float[] embed(String text) {
+    return embedder().embed(text);
+  }
+
+  /**
+   * The vectors of texts, computed in batches. With adapters in parallel, the result has the
+   * vectors of all texts by the first adapter, then by the second, …
+   *
+   * @return [N][D], in the order of the texts
+   */
+  default float[][] embed(List<String> texts) {
+    return embedder().embed(texts);
+  }
+
+  /**
+   * An embedder of texts. Each call uses the adapters that are active at that time.
+   *
+   * @throws IllegalArgumentException if the model is an encoder-decoder
+   * @throws IllegalStateException if the model is closed
+   */
+  default TextEmbedder embedder() {
+    base().requireOpen();
+    return new TextEmbedder(this, tokenizer(), embeddingSettings());
+  }
+
+  /**
+   * How the model's states become vectors of texts: as {@code modules.json} in its folder says, or,
+   * if there is none, the mean of the states, as sentence-transformers does.
+   *
+   * @throws IllegalArgumentException if the folder's files ask for something that is not supported
+   */
+  EmbeddingSettings embeddingSettings();
 
   /**
    * Classifies a text.

@@ -1,6 +1,7 @@
 package io.github.peft4j.adapter;
 
 import com.google.gson.JsonElement;
+import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
 import io.github.peft4j.adapter.layout.PeftNames;
@@ -65,7 +66,7 @@ public record AdapterFactory(
 
   /** Creates a fresh adapter. */
   public <C extends PeftConfig> Adapter fresh(String name, C config) {
-    return inject(name, ofConfig(config, null));
+    return inNewFiles(inject(name, ofConfig(config, null)));
   }
 
   /**
@@ -73,7 +74,12 @@ public record AdapterFactory(
    * skipped.
    */
   public <C extends PeftConfig> Adapter blank(String name, C config) {
-    return inject(name, ofConfig(config, Map.of()));
+    return inNewFiles(inject(name, ofConfig(config, Map.of())));
+  }
+
+  private Adapter inNewFiles(Adapter adapter) {
+    adapter.names(BareNames.ofNew(base));
+    return adapter;
   }
 
   private <C extends PeftConfig> Injection<C> ofConfig(

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -37,10 +38,30 @@ public final class JsonFile {
    * @throws UncheckedIOException naming the file, if it cannot be read
    */
   public static JsonObject read(Path file) {
+    return object(parse(file), file.toString());
+  }
+
+  /**
+   * The list of objects in a file.
+   *
+   * @throws IllegalArgumentException naming the file, if it is missing, not JSON or not such a list
+   * @throws UncheckedIOException naming the file, if it cannot be read
+   */
+  public static List<JsonObject> readList(Path file) {
+    JsonElement json = parse(file);
+    if (!json.isJsonArray()) {
+      throw new IllegalArgumentException(file + ": expected a JSON array, found " + json);
+    }
+    return json.getAsJsonArray().asList().stream()
+        .map(item -> object(item, file + ": an item of the array"))
+        .toList();
+  }
+
+  private static JsonElement parse(Path file) {
     try {
       String text = Files.readString(file);
       ForeignFiles.requireJsonText(file, text);
-      return object(JsonParser.parseString(text), file.toString());
+      return JsonParser.parseString(text);
     } catch (JsonParseException e) {
       throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
     } catch (NoSuchFileException e) {

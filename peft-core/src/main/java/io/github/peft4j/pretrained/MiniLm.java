@@ -5,6 +5,8 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingSettings;
+import io.github.peft4j.embed.Pooling;
 import io.github.peft4j.io.onnx.OnnxWeights;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
@@ -49,13 +51,24 @@ public final class MiniLm {
   }
 
   /**
-   * A loader of the model for further settings. Set a task before loading.
+   * Loads the model, frozen, without a head, to embed texts: {@code model.embed(text)}.
+   *
+   * @return the model, which the caller closes
+   * @throws IllegalStateException if the jar is not on the class path
+   */
+  public static PeftModel embedder() {
+    return loader().task(Task.featureExtraction()).load();
+  }
+
+  /**
+   * A loader of the model for further settings. Without a task it has no head.
    *
    * @throws IllegalStateException if the jar is not on the class path
    */
   public static Peft.Loader loader() {
     OnnxWeights weights = read(WEIGHTS, OnnxWeights::open);
-    return Peft.from(config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME);
+    return Peft.from(config(weights), () -> weights, () -> read(TOKENIZER, Tokenizer::load), NAME)
+        .embeddings(EmbeddingSettings.of(Pooling.MEAN).normalized(true).maxLength(256));
   }
 
   /**

@@ -8,6 +8,7 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.ByLength;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
@@ -22,9 +23,7 @@ import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * Classifies texts, or pairs of texts. Many texts go through the model in batches of similar
@@ -155,16 +154,9 @@ public final class TextClassifier {
   }
 
   private List<Classifications> classifyByLength(List<EncodedExample> encoded, ModelCall call) {
-    int[] byLength =
-        IntStream.range(0, encoded.size())
-            .boxed()
-            .sorted(Comparator.comparingInt(i -> encoded.get(i).length()))
-            .mapToInt(Integer::intValue)
-            .toArray();
+    int[] lengths = encoded.stream().mapToInt(EncodedExample::length).toArray();
     Classifications[] results = new Classifications[encoded.size()];
-    for (int start = 0; start < byLength.length; start += BATCH_SIZE) {
-      int[] places =
-          Arrays.copyOfRange(byLength, start, Math.min(start + BATCH_SIZE, byLength.length));
+    for (int[] places : ByLength.batches(lengths, BATCH_SIZE, Long.MAX_VALUE)) {
       try (Scope scope = new Scope()) {
         ModelInput input =
             collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());

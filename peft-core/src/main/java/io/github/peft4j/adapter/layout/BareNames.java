@@ -3,6 +3,7 @@ package io.github.peft4j.adapter.layout;
 import io.github.peft4j.io.RenamedTensors;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.site.Site;
 import java.util.Collection;
 import java.util.Set;
@@ -21,6 +22,15 @@ public record BareNames(String full, String bare) {
   public static final BareNames NONE = new BareNames("", "");
 
   private static final String PEFT = PeftLayout.PREFIX;
+
+  /**
+   * Names in the files of new adapters: without the prefix if the model has no head, as in PEFT.
+   */
+  public static BareNames ofNew(TransformerModel model) {
+    return model.task().type() == Task.Type.FEATURE_EXTRACTION
+        ? new BareNames(PEFT + model.bodyPrefix(), PEFT)
+        : NONE;
+  }
 
   /** Detects from the names in a file whether they lack the body's prefix. */
   public static BareNames of(Collection<String> names, TransformerModel model) {

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.ByLength;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
@@ -15,13 +16,9 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -154,22 +151,7 @@ public final class Evaluator {
   /** Batches of examples of similar length, for less padding. Their order does not matter here. */
   public List<int[]> batches(EncodedDataset data) {
     int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
-    int[] order =
-        IntStream.range(0, sizes.length)
-            .boxed()
-            .sorted(Comparator.comparingInt(i -> sizes[i]))
-            .mapToInt(i -> i)
-            .toArray();
-    List<int[]> batches = new ArrayList<>();
-    int start = 0;
-    for (int end = 1; end <= order.length; end++) {
-      long grown = end + 1L - start;
-      if (end == order.length || grown > rows || grown * sizes[order[end]] > tokens) {
-        batches.add(Arrays.copyOfRange(order, start, end));
-        start = end;
-      }
-    }
-    return batches;
+    return ByLength.batches(sizes, rows, tokens);
   }
 
   /**

@@ -70,7 +70,7 @@ public final class SpanHead extends Head {
   @Override
   public LossTargets.Rows targets(LossTargets labels, long virtual) {
     if (labels instanceof LossTargets.Spans spans) {
-      return spans.rowsAndPositions();
+      return spans.positions(virtual);
     }
     throw new IllegalArgumentException(
         "question answering needs starts and ends as labels, not "

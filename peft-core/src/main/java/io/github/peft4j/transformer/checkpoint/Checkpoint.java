@@ -22,6 +22,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Provides the tensors of a checkpoint to blocks and checks their shapes. All tensors that are
@@ -133,7 +134,7 @@ final class Checkpoint {
   private NDArray placeholder(long... shape) {
     long elements = new Shape(shape).size();
     if (elements > LARGEST_PLACEHOLDER || problems.size() > MOST_PROBLEMS) {
-      finish();
+      finish(true);
     }
     return loader.create(new float[(int) elements], new Shape(shape));
   }
@@ -212,10 +213,11 @@ final class Checkpoint {
   /**
    * Ends the loading.
    *
+   * @param chosen whether the caller chose the task, so that a new head is no surprise
    * @throws IllegalArgumentException if tensors are missing or of the wrong shape; the message
    *     lists them, and those left over, since one of these may be misnamed
    */
-  void finish() {
+  void finish(boolean chosen) {
     Set<String> unexpected = new TreeSet<>(source.names());
     unexpected.removeAll(used);
     unexpected.removeIf(
@@ -241,10 +243,11 @@ final class Checkpoint {
       LOG.warn("{}: {} tensors are not used: {}", what, unexpected.size(), head(unexpected, 20));
     }
     if (!initialised.isEmpty()) {
-      LOG.info(
-          "{}: random until they are trained, or an adapter that has them is loaded: {}",
-          what,
-          initialised);
+      LOG.atLevel(chosen ? Level.INFO : Level.WARN)
+          .log(
+              "{}: random until they are trained, or an adapter that has them is loaded: {}",
+              what,
+              initialised);
     }
   }
 

@@ -101,7 +101,7 @@ public final class Models {
       Body body = body(config, stacks, weights);
       int hidden = stacks.get(stacks.size() - 1).sizes().hidden();
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
-      weights.finish();
+      weights.finish(task != null);
       warnOfUnread(config, family);
       progress.finish();
       TransformerModel.Names names =

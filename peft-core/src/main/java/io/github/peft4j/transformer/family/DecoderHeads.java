@@ -50,16 +50,10 @@ public final class DecoderHeads {
     return llama(config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model");
   }
 
-  /** Gemma 2 and 3, whose logits are capped by {@code final_logit_softcapping}. */
-  public static Function<ModelConfig, Heads> gemma(
-      String className, double usualCap, Task.Type... tasks) {
-    return config ->
-        llama(
-            config,
-            className,
-            LM_HEAD.with(new Logits(1, 1, cap(config, usualCap))),
-            "model",
-            tasks);
+  /** Gemma 2, whose logits are capped. */
+  public static Heads gemma2(ModelConfig config) {
+    Output output = LM_HEAD.with(new Logits(1, 1, cap(config, 30)));
+    return llama(config, "Gemma2", output, "model", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
   }
 
   /** The text models of Gemma 3. */
@@ -84,7 +78,9 @@ public final class DecoderHeads {
     return LM_HEAD.with(new Logits(1, 1, cap(config, 0)));
   }
 
-  /** Null means none, where the family has a bound by default. */
+  /**
+   * The bound {@code final_logit_softcapping}. A null means none, also where there is a default.
+   */
   private static double cap(ModelConfig config, double usual) {
     String field = "final_logit_softcapping";
     return config.json().has(field) && !config.has(field) ? 0 : config.positive(field, usual);

@@ -3,7 +3,6 @@ package io.github.peft4j.transformer.pass;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /** The targets of a model's outputs in the loss. */
 public sealed interface LossTargets {
@@ -69,27 +68,21 @@ public sealed interface LossTargets {
   }
 
   /**
-   * A span for each row of the batch.
+   * A span for each row of the batch. As in transformers, positions below 0 are 0, and positions
+   * beyond the last one do not count.
    *
-   * @param starts [B], the position of the span's first token, from 0 to width. As in transformers,
-   *     a position of width does not count
-   * @param ends [B], the position of the span's last token, likewise
-   * @param width T, the number of positions
+   * @param starts [B], the position of the span's first token
+   * @param ends [B], the position of the span's last token
+   * @param width T, the number of tokens
    */
   record Spans(long[] starts, long[] ends, long width) implements LossTargets {
 
-    /** Clamps positions to 0 and width, as transformers does. */
+    /** Checks that there are as many ends as starts. */
     public Spans {
       if (starts.length != ends.length) {
         throw new IllegalArgumentException(
             starts.length + " starts and " + ends.length + " ends; expected one of each per row");
       }
-      starts = clamped(starts, width);
-      ends = clamped(ends, width);
-    }
-
-    private static long[] clamped(long[] positions, long width) {
-      return Arrays.stream(positions).map(p -> Math.max(0, Math.min(p, width))).toArray();
     }
 
     @Override
@@ -102,14 +95,21 @@ public sealed interface LossTargets {
       return new Spans(repeated(starts, n), repeated(ends, n), width);
     }
 
-    /** Row 2b has the start of row b of the batch, row 2b + 1 its end. */
-    public Rows rowsAndPositions() {
-      long[][] found =
-          IntStream.range(0, 2 * starts.length)
-              .mapToObj(i -> new long[] {i, i % 2 == 0 ? starts[i / 2] : ends[i / 2]})
-              .filter(f -> f[1] < width)
-              .toArray(long[][]::new);
-      return Rows.of(List.of(found));
+    /**
+     * Row 2b has the start of row b of the batch, row 2b + 1 its end. Positions count from the
+     * first virtual token, as in PEFT.
+     *
+     * @param virtual n, the number of virtual tokens in front of each row
+     */
+    public Rows positions(long virtual) {
+      List<long[]> found = new ArrayList<>();
+      for (int i = 0; i < 2 * starts.length; i++) {
+        long position = Math.max(0, i % 2 == 0 ? starts[i / 2] : ends[i / 2]);
+        if (position < virtual + width) {
+          found.add(new long[] {i, position});
+        }
+      }
+      return Rows.of(found);
     }
   }
 

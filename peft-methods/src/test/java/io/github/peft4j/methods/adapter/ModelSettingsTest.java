@@ -149,12 +149,12 @@ class ModelSettingsTest {
     "tiny-bert, problem_type, '\"regression\"'",
     "tiny-bert, id2label, '{\"0\": \"LABEL_0\"}'",
     "tiny-llama-classifier, problem_type, '\"regression\"'",
-    "tiny-bert, architectures, '[\"BertForQuestionAnswering\"]'",
-    "tiny-bert, architectures, '[\"BertForMaskedLM\"]'",
+    "tiny-bert, architectures, '[\"BertForNextSentencePrediction\"]'",
+    "tiny-bert, architectures, '[\"BertForMultipleChoice\"]'",
     "tiny-bert, architectures, '[\"BertLMHeadModel\"]'",
     "tiny-bert, architectures, '[\"BertForMultipleChoice\"]'",
     "tiny-bert, architectures, '[\"RobertaForSequenceClassification\"]'",
-    "tiny-llama, architectures, '[\"LlamaForQuestionAnswering\"]'",
+    "tiny-llama, architectures, '[\"LlamaForMultipleChoice\"]'",
     "tiny-llama, architectures, '[\"LlavaForConditionalGeneration\"]'",
     "tiny-gpt2-left, architectures, '[\"GPT2DoubleHeadsModel\"]'",
     "tiny-t5, architectures, '[\"T5EncoderModel\"]'",
@@ -174,12 +174,12 @@ class ModelSettingsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "tiny-bert, '[\"BertModel\"]', SEQ_CLS",
+    "tiny-bert, '[\"BertModel\"]', FEATURE_EXTRACTION",
     "tiny-bert, '[\"BertForTokenClassification\"]', TOKEN_CLS",
     "tiny-bert, '[]', SEQ_CLS",
     "tiny-bert, null, SEQ_CLS",
     "tiny-llama, '[\"LLaMAForCausalLM\"]', CAUSAL_LM",
-    "tiny-llama, '[\"LlamaModel\"]', CAUSAL_LM",
+    "tiny-llama, '[\"LlamaModel\"]', FEATURE_EXTRACTION",
     "tiny-llama, '[\"LlamaForSequenceClassification\"]', SEQ_CLS",
   })
   void theArchitectureSaysTheTask(String name, String architectures, Task.Type task)
@@ -200,7 +200,7 @@ class ModelSettingsTest {
         .hasMessageContainingAll("two labels or more", "[one]");
     assertThatThrownBy(() -> Peft.load(model.toString(), Task.causalLm()))
         .hasMessageContaining("bert has no head for CAUSAL_LM")
-        .hasMessageContaining("[SEQ_CLS, TOKEN_CLS]");
+        .hasMessageContaining("[SEQ_CLS, TOKEN_CLS, MASKED_LM, QUESTION_ANS, FEATURE_EXTRACTION]");
   }
 
   @ParameterizedTest

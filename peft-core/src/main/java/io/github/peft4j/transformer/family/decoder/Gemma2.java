@@ -1,7 +1,6 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
@@ -18,10 +17,7 @@ public final class Gemma2 {
 
   /** The family. */
   public static final Family FAMILY =
-      Gemma.FAMILY.like(
-          "gemma2",
-          DecoderHeads.gemma("Gemma2", 30, Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
-          Gemma2::change);
+      Gemma.FAMILY.like("gemma2", DecoderHeads::gemma2, Gemma2::change);
 
   private Gemma2() {}
 

@@ -1,0 +1,53 @@
+package io.github.peft4j.embed;
+
+import io.github.peft4j.withers.Withers;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How a model's states become the vectors of texts.
+ *
+ * @param pooling how the states of a text's tokens become one vector
+ * @param normalized whether vectors have length 1
+ * @param dense layers between pooling and normalisation
+ * @param maxLength the largest number of tokens of a text, special tokens included; longer texts
+ *     are cut at their end. The model's own limit holds too
+ * @param lowerCased whether texts are lower-cased first
+ * @param prompt what is put in front of each text, such as {@code "query: "}; empty for nothing
+ */
+@Withers
+public record EmbeddingSettings(
+    Pooling pooling,
+    boolean normalized,
+    List<DenseLayer> dense,
+    int maxLength,
+    boolean lowerCased,
+    String prompt)
+    implements EmbeddingSettingsWithers {
+
+  /** Checks the length and copies the list. */
+  public EmbeddingSettings {
+    dense = List.copyOf(dense);
+    if (maxLength < 1) {
+      throw new IllegalArgumentException("maxLength is " + maxLength + "; expected 1 or more");
+    }
+  }
+
+  /** Vectors by a pooling, not normalised, of texts as long as the model can read. */
+  public static EmbeddingSettings of(Pooling pooling) {
+    return new EmbeddingSettings(pooling, false, List.of(), Integer.MAX_VALUE, false, "");
+  }
+
+  /**
+   * The settings in a folder of sentence-transformers: {@code modules.json} and the files that it
+   * names.
+   *
+   * @return nothing if the folder has no {@code modules.json}
+   * @throws IllegalArgumentException if a file is missing or has an unsupported value; the message
+   *     names file and field
+   */
+  public static Optional<EmbeddingSettings> read(Path folder) {
+    return SentenceTransformers.read(folder);
+  }
+}
