@@ -1,5 +1,8 @@
 package io.github.peft4j.adapter.files;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import java.util.function.Supplier;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -111,13 +114,32 @@ public final class ModelFiles {
 
   private static void add(
       SafetensorsWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
+    if (parameter.parts().isEmpty()) {
+      add(writer, parameter.name(), parameter.shape(), precision, () -> merger.read(parameter, Tensors::floats));
+    }
+    for (ParameterSite.Part part : parameter.parts()) {
+      add(writer, part.name(), part.shape(), precision, () -> merger.read(parameter, tensor -> floats(tensor, part)));
+    }
+  }
+
+  private static float[] floats(NDArray tensor, ParameterSite.Part part) {
+    try (NDArray values = Tensors.part(tensor, part.offset(), part.shape())) {
+      return Tensors.floats(values);
+    }
+  }
+
+  private static void add(
+      SafetensorsWriter writer,
+      String name,
+      Shape shape,
+      Precision precision,
+      Supplier<float[]> read) {
     boolean half = precision == Precision.BFLOAT16;
-    long[] shape = parameter.shape().getShape();
-    TensorInfo info = new TensorInfo(parameter.name(), half ? DType.BF16 : DType.F32, shape);
+    TensorInfo info = new TensorInfo(name, half ? DType.BF16 : DType.F32, shape.getShape());
     writer.add(
         info,
         sink -> {
-          float[] values = merger.read(parameter, Tensors::floats);
+          float[] values = read.get();
           int slice = 1 << 16;
           for (int at = 0; at < values.length; at += slice) {
             int end = Math.min(values.length, at + slice);
