@@ -75,9 +75,7 @@ public interface PeftLayout<C extends PeftConfig> {
    * @param key the tensor's key in its layer; empty if the tensor is the site's own
    */
   default String tensorName(Site<?, ?> site, String key) {
-    String name = prefix() + site.name();
-    String module = site instanceof ParameterSite ? name.substring(0, name.lastIndexOf('.')) : name;
-    return key.isEmpty() ? name : module + "." + key;
+    return prefix() + (key.isEmpty() ? site.name() : site.module() + "." + key);
   }
 
   /** The name of a tensor that belongs to no module. */

@@ -53,16 +53,15 @@ public enum Activation {
   private final String id;
   private final Kernel plain;
   private final Kernel gated;
-  private final String gatedSource;
 
   Activation(String id, String expression) {
     this.id = id;
     this.plain = Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");
-    this.gatedSource =
-        "def gated(x: Tensor, up: Tensor) -> Tensor:\n    return torch.mul("
-            + expression
-            + ", up)\n";
-    this.gated = Kernel.of(gatedSource);
+    this.gated =
+        Kernel.of(
+            "def gated(x: Tensor, up: Tensor) -> Tensor:\n    return torch.mul("
+                + expression
+                + ", up)\n");
   }
 
   /**
@@ -103,11 +102,6 @@ public enum Activation {
   /** Computes f(x). */
   public NDArray apply(NDArray x) {
     return plain.call(x);
-  }
-
-  /** TorchScript of {@code gated(x, up)}, which is f(x) ∘ up, as a helper in other kernels. */
-  String gatedSource() {
-    return gatedSource;
   }
 
   /** Computes f(gate) ∘ up, both (…, I). */

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 
 /**
@@ -29,31 +30,24 @@ public final class MixtureOfExperts extends NamedBlock {
               return [top.to(x.dtype), expert]
           """);
 
-  private static final String EXPERTS =
-      """
-      def experts(x: Tensor, p: Tensor, expert: Tensor, gate_up: Tensor, down: Tensor) -> Tensor:
-          # x (N, D), p and expert (N, k), gate_up (E, 2 I, D), down (E, D, I)
-          n = torch.size(expert, 0)
-          k = torch.size(expert, 1)
-          experts = torch.size(down, 0)
-          chosen = torch.reshape(expert, [-1])
-          order = torch.argsort(chosen, stable=True, dim=0, descending=False)
-          token = torch.floor_divide(order, k)
-          count = torch.bincount(chosen, None, experts).to(torch.device("cpu"))
-          counts = annotate(List[int], [])
-          for e in range(experts):
-              torch.append(counts, int(count[e]))
-          xs = torch.split_with_sizes(torch.index_select(x, 0, token), counts, 0)
-          gate_ups = torch.unbind(gate_up.to(x.dtype), 0)
-          downs = torch.unbind(down.to(x.dtype), 0)
-          ys = annotate(List[Tensor], [])
-          for e in range(experts):
-              if counts[e] > 0:
-                  gate, up = torch.chunk(torch.linear(xs[e], gate_ups[e]), 2, -1)
-                  torch.append(ys, torch.linear(gated(gate, up), downs[e]))
-          y = torch.index_select(torch.cat(ys, 0), 0, torch.argsort(order))
-          return torch.squeeze(torch.matmul(torch.unsqueeze(p, 1), torch.reshape(y, [n, k, -1])), 1)
-      """;
+  private static final Kernel SORT =
+      Kernel.of(
+          """
+          def sort(x: Tensor, expert: Tensor) -> List[Tensor]:         # x (N, D), expert (N, k)
+              chosen = torch.reshape(expert, [-1])
+              order = torch.argsort(chosen, stable=True, dim=0, descending=False)
+              token = torch.floor_divide(order, torch.size(expert, 1))
+              count = torch.bincount(chosen, None, {experts}).to(torch.device("cpu"))
+              return [torch.index_select(x, 0, token), count, torch.argsort(order)]
+          """);
+  private static final Kernel SUM =
+      Kernel.of(
+          """
+          def sum(y: Tensor, place: Tensor, p: Tensor) -> Tensor:      # y (N k, D), p (N, k)
+              n, k = torch.size(p, 0), torch.size(p, 1)
+              ys = torch.reshape(torch.index_select(y, 0, place), [n, k, -1])
+              return torch.squeeze(torch.matmul(torch.unsqueeze(p, 1), ys), 1)
+          """);
 
   private final Router router;
   private final Experts experts;
@@ -99,9 +93,10 @@ public final class MixtureOfExperts extends NamedBlock {
   /** All experts of a layer. */
   public static final class Experts extends NamedBlock {
 
-    private final ParameterSite gateUp;
-    private final ParameterSite down;
-    private final Kernel kernel;
+    private final ExpertsSite gateUp;
+    private final ExpertsSite down;
+    private final Activation f;
+    private final Kernel sort;
 
     /**
      * Creates experts.
@@ -111,14 +106,29 @@ public final class MixtureOfExperts extends NamedBlock {
      */
     public Experts(String name, ParameterSite gateUp, ParameterSite down, Activation f) {
       super(name);
-      this.gateUp = publish(gateUp);
-      this.down = publish(down);
-      this.kernel = Kernel.of(f.gatedSource() + EXPERTS);
+      this.gateUp = map(gateUp);
+      this.down = map(down);
+      this.f = f;
+      this.sort = SORT.with("experts", this.down.experts());
     }
 
-    /** The weighted sums (N, D) of the experts that a router chose. */
+    private ExpertsSite map(ParameterSite weight) {
+      publish(weight);
+      return publish(new ExpertsSite(weight, (in, context) -> in.map(weight.value(context))));
+    }
+
+    /**
+     * The weighted sums (N, D) of what the chosen experts make of tokens (N, D).
+     *
+     * @param p the weights (N, k)
+     * @param expert the experts (N, k)
+     */
     NDArray forward(NDArray x, NDArray p, NDArray expert, Pass pass) {
-      return kernel.call(x, p, expert, gateUp.value(pass), down.value(pass));
+      NDList sorted = sort.callForAll(x, expert);
+      ExpertsSite.Input in = new ExpertsSite.Input(sorted.get(0), sorted.get(1)); // (N k, D)
+      NDList halves = FeedForward.HALVES.callForAll(gateUp.forward(in, pass));
+      NDArray inner = f.gate(halves.get(0), halves.get(1)); // (N k, I)
+      return SUM.call(down.forward(in.with(inner), pass), sorted.get(2), p);
     }
   }
 }

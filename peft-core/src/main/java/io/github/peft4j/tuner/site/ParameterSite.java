@@ -84,6 +84,11 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return forward(context.adapters().weight(this, frozen), context);
   }
 
+  @Override
+  public String module() {
+    return name().substring(0, name().lastIndexOf('.'));
+  }
+
   /** The frozen value, without any adapter. */
   public NDArray frozen() {
     return frozen;
