@@ -1,8 +1,6 @@
 package io.github.peft4j.adapter.files;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import java.util.function.Supplier;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -23,7 +21,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -49,16 +49,21 @@ public final class ModelFiles {
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    model.parameters().forEach(parameter -> add(writer, parameter, model.precision(), merger));
+    List<PartsOfTensor> open = new ArrayList<>();
+    model
+        .parameters()
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
     model
         .untied(merger::changes)
-        .forEach(parameter -> add(writer, parameter, model.precision(), merger));
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
     try (FileGroup files = new FileGroup(folder)) {
       files.write("model.safetensors", writer.content());
       files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
       shards(folder).forEach(files::remove);
       files.commit();
+    } finally {
+      open.forEach(PartsOfTensor::close);
     }
   }
 
@@ -112,19 +117,26 @@ public final class ModelFiles {
     return config;
   }
 
+  /**
+   * Adds a tensor, or its parts.
+   *
+   * @param open gets what has to be closed after the tensors are written
+   */
   private static void add(
-      SafetensorsWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
+      SafetensorsWriter writer,
+      ParameterSite parameter,
+      Precision precision,
+      Merger merger,
+      List<PartsOfTensor> open) {
     if (parameter.parts().isEmpty()) {
-      add(writer, parameter.name(), parameter.shape(), precision, () -> merger.read(parameter, Tensors::floats));
+      Supplier<float[]> values = () -> merger.read(parameter, Tensors::floats);
+      add(writer, parameter.name(), parameter.shape(), precision, values);
+      return;
     }
+    PartsOfTensor tensor = new PartsOfTensor(parameter, merger);
+    open.add(tensor);
     for (ParameterSite.Part part : parameter.parts()) {
-      add(writer, part.name(), part.shape(), precision, () -> merger.read(parameter, tensor -> floats(tensor, part)));
-    }
-  }
-
-  private static float[] floats(NDArray tensor, ParameterSite.Part part) {
-    try (NDArray values = Tensors.part(tensor, part.offset(), part.shape())) {
-      return Tensors.floats(values);
+      add(writer, part.name(), part.shape(), precision, () -> tensor.read(part));
     }
   }
 
