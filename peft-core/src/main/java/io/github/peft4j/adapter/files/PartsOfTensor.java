@@ -30,8 +30,7 @@ final class PartsOfTensor implements AutoCloseable {
       merged = merger.merged(parameter);
     }
     try (NDArray values =
-        Tensors.part(
-            merged == null ? parameter.frozen() : merged, part.offset(), part.shape())) {
+        Tensors.part(merged == null ? parameter.frozen() : merged, part.offset(), part.shape())) {
       return Tensors.floats(values);
     } finally {
       left--;

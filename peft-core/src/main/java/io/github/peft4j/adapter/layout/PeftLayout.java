@@ -4,7 +4,6 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
-import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 import java.util.Map;

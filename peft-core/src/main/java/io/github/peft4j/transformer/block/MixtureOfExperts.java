@@ -9,8 +9,8 @@ import io.github.peft4j.tuner.site.ParameterSite;
 
 /**
  * A mixture of experts (Shazeer et al. 2017, arXiv:1701.06538; Jiang et al. 2024,
- * arXiv:2401.04088), (B, T, D) → (B, T, D): y = Σ p_e W_down,e (f(W_gate,e x) ∘ W_up,e x) over the k
- * experts e of highest p = softmax(W_r x).
+ * arXiv:2401.04088), (B, T, D) → (B, T, D): y = Σ p_e W_down,e (f(W_gate,e x) ∘ W_up,e x) over the
+ * k experts e of highest p = softmax(W_r x).
  *
  * <p>Tokens are sorted by expert, so that an expert computes its own tokens only. Their numbers are
  * read by the host once: on a GPU, a layer waits once for what was enqueued before it.

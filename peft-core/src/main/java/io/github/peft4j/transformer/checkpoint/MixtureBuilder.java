@@ -42,7 +42,8 @@ final class MixtureBuilder {
         router(layer + mixture.router()),
         new Experts(
             experts,
-            parameter(experts + ".gate_up_proj", gateUp(), mixture.count(), 2L * spec.inner(), hidden),
+            parameter(
+                experts + ".gate_up_proj", gateUp(), mixture.count(), 2L * spec.inner(), hidden),
             parameter(experts + ".down_proj", down(), mixture.count(), hidden, spec.inner()),
             spec.activation()));
   }

@@ -40,8 +40,8 @@ public record FeedForwardSpec(
      *
      * @param module the name of both together
      * @param router name of the router
-     * @param experts name of all experts together, whose tensors are {@code gate_up_proj} and {@code
-     *     down_proj}
+     * @param experts name of all experts together, whose tensors are {@code gate_up_proj} and
+     *     {@code down_proj}
      * @param stored the names in checkpoints
      * @param count E, the number of experts
      * @param perToken k, the number of experts that a token is sent to

@@ -49,7 +49,7 @@ final class ExpertTargets {
       chosen.removeIf(map -> !means(map, tensor));
       if (!chosen.isEmpty()) {
         requireAll(own, chosen, tensor);
-        String name = targets.expression() == null || targets.isAllLinear() ? shortName(tensor) : tensor.name();
+        String name = namesLayers() ? tensor.name() : shortName(tensor);
         if (meant.putIfAbsent(name, chosen) == null && own.size() > 1) {
           fused.add(name);
         }
@@ -57,6 +57,14 @@ final class ExpertTargets {
       }
     }
     return meant.isEmpty() ? config : with(meant.keySet(), fused, maps);
+  }
+
+  /**
+   * Whether the targets choose layers, so that the tensors need their full names. PEFT makes last
+   * parts of names of an expression, and so adapts all layers.
+   */
+  private boolean namesLayers() {
+    return targets.suffixes() == null && !targets.isAllLinear();
   }
 
   /** The last parts of the names of the maps that a tensor holds, such as gate_proj and up_proj. */
@@ -114,8 +122,9 @@ final class ExpertTargets {
     Map<String, Integer> ranks = new LinkedHashMap<>(config.rankPattern());
     Map<String, Double> alphas = new LinkedHashMap<>(config.alphaPattern());
     for (String tensor : fused) {
-      ranks.put(".*\\." + tensor, 2 * config.r());
-      alphas.put(".*\\." + tensor, 2 * config.loraAlpha());
+      String pattern = namesLayers() ? tensor.replace(".", "\\.") : ".*\\." + tensor;
+      ranks.put(pattern, 2 * config.r());
+      alphas.put(pattern, 2 * config.loraAlpha());
     }
     try {
       return config

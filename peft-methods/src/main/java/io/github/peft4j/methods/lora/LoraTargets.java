@@ -48,7 +48,8 @@ record LoraTargets(
             .filter(tensor -> experts.stream().noneMatch(e -> e.weight() == tensor))
             .toList();
     boolean others = !embeddings.isEmpty() || !named.isEmpty() || !tied.isEmpty();
-    return new LoraTargets(others ? linear.list() : linear.required(), embeddings, tied, tensors, experts);
+    return new LoraTargets(
+        others ? linear.list() : linear.required(), embeddings, tied, tensors, experts);
   }
 
   /** The modules to adapt; none if the config only names tensors. */

@@ -2,17 +2,22 @@ package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network.Mixture;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network.StoredExperts;
 import io.github.peft4j.transformer.family.StackSpec;
 
-/** Mixtral: Mistral with a mixture of experts in each layer (Jiang et al. 2024, arXiv:2401.04088). */
+/**
+ * Mixtral: Mistral with a mixture of experts in each layer (Jiang et al. 2024, arXiv:2401.04088).
+ */
 public final class Mixtral {
 
   /** The family. */
   public static final Family FAMILY =
-      Llama.FAMILY.like("mixtral", "Mixtral", Mixtral::change).ignores("router_aux_loss_coef");
+      Llama.FAMILY
+          .like("mixtral", DecoderHeads.llama("Mixtral", DecoderHeads.ALL), Mixtral::change)
+          .ignores("router_aux_loss_coef");
 
   private static final StoredExperts STORED =
       new StoredExperts(

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.family.decoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec.Norms;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network.Mixture;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network.StoredExperts;
@@ -15,7 +16,7 @@ public final class Qwen3Moe {
   /** The family. */
   public static final Family FAMILY =
       Llama.FAMILY
-          .like("qwen3_moe", "Qwen3Moe", Qwen3Moe::change)
+          .like("qwen3_moe", DecoderHeads.llamaWithTransformer("Qwen3Moe"), Qwen3Moe::change)
           .ignores("router_aux_loss_coef", "max_window_layers");
 
   private static final StoredExperts STORED =
@@ -30,10 +31,8 @@ public final class Qwen3Moe {
   private static StackSpec change(StackSpec stack, ModelConfig config) {
     Integer size = Windows.size(config, 4096);
     Integer window = config.flag("use_sliding_window", false) ? size : null;
-    Mixture mixture =
-        Mixtral.mixture(config, STORED, 128, 8, config.flag("norm_topk_prob", false));
-    int inner =
-        config.has("moe_intermediate_size") ? config.size("moe_intermediate_size") : 768;
+    Mixture mixture = Mixtral.mixture(config, STORED, 128, 8, config.flag("norm_topk_prob", false));
+    int inner = config.has("moe_intermediate_size") ? config.size("moe_intermediate_size") : 768;
     List<Long> dense = config.integers("mlp_only_layers");
     int step = config.has("decoder_sparse_step") ? config.size("decoder_sparse_step") : 1;
     return stack
