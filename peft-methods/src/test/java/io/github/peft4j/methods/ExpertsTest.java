@@ -27,11 +27,13 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
+import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -249,6 +251,28 @@ class ExpertsTest {
               .tensors()
               .get("base_model.model.model.layers.1.mlp.experts.base_layer.lora_A.weight");
       assertThat(a.value().getShape().get(0)).as("4 experts of twice the rank").isEqualTo(16);
+    }
+  }
+
+  /** Of transformers 4: PEFT converts it when it reads it. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-mixtral", "tiny-qwen3-moe"})
+  void anAdapterOfSingleExpertsIsRead(String name) throws URISyntaxException {
+    Path adapter =
+        Path.of(
+            Objects.requireNonNull(getClass().getResource("/golden-single-experts/" + name))
+                .toURI());
+    float[] expected;
+    try (Safetensors io = Safetensors.open(adapter.resolve("io.safetensors"))) {
+      expected = io.floats("logits");
+    }
+    try (PeftModel model = load(name).loadAdapter(adapter.toString())) {
+      float[] read = logits(model);
+      assertClose("logits", read, expected, 1e-4);
+      model.save(folder.toString());
+      try (PeftModel again = load(name).loadAdapter(folder.toString())) {
+        assertThat(logits(again)).as("saved under today's names").isEqualTo(read);
+      }
     }
   }
 

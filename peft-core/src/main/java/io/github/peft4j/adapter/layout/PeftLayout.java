@@ -1,10 +1,12 @@
 package io.github.peft4j.adapter.layout;
 
+import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -32,6 +34,17 @@ public interface PeftLayout<C extends PeftConfig> {
    */
   default C asRead(C config, String modelType) {
     return config;
+  }
+
+  /**
+   * The tensors of a file under the names and in the shapes of today, if an older release of
+   * transformers or PEFT wrote others.
+   *
+   * @param tensors of the model
+   * @return the file itself, or a view that closes it
+   */
+  default TensorSource read(TensorSource file, List<ParameterSite> tensors) {
+    return file;
   }
 
   /**
