@@ -4,9 +4,11 @@ import ai.djl.Device;
 import ai.djl.engine.Engine;
 import io.github.peft4j.adapter.BaseModelOrigin;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.hub.HubException;
+import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
-import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.TransformerModel;
@@ -36,36 +38,66 @@ public final class Peft {
   private Peft() {}
 
   /**
-   * Loads a model folder for the task that its config.json names: in bfloat16 on the first CUDA GPU
-   * if there is one, else in float32 on the CPU.
+   * Loads a model for the task that its config.json names: in bfloat16 on the first CUDA GPU if
+   * there is one, else in float32 on the CPU.
    *
-   * @param folder with config.json, model.safetensors (or shards) and, to work with texts,
-   *     tokenizer.json
+   * @param folderOrName a folder with config.json, model.safetensors (or shards) and, to work with
+   *     texts, tokenizer.json; or the name of a repository on the Hugging Face hub, {@code
+   *     org/name}, whose files are downloaded into the cache that Python's libraries share. If
+   *     there is a folder of this name, it is taken
    * @return the model, which the caller closes
-   * @throws IllegalArgumentException if files are missing or do not fit together
+   * @throws IllegalArgumentException if files are missing or do not fit together, or if there is no
+   *     such folder and no repository can have this name
+   * @throws HubException if the hub has no such model, or cannot be reached and the cache lacks it
    * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family is
    *     not supported; the message lists those that are
    */
-  public static PeftModel load(String folder) {
-    return from(Path.of(folder)).load();
+  public static PeftModel load(String folderOrName) {
+    return from(folderOrName).load();
   }
 
   /**
-   * Loads a model folder for a task. If the checkpoint has no head for the task, the head gets new
-   * random weights. Device and precision are those of {@link #load(String)}.
+   * Loads a model for a task. If the checkpoint has no head for the task, the head gets new random
+   * weights. Device and precision are those of {@link #load(String)}.
    */
-  public static PeftModel load(String folder, Task task) {
-    return from(Path.of(folder)).task(task).load();
+  public static PeftModel load(String folderOrName, Task task) {
+    return from(folderOrName).task(task).load();
+  }
+
+  /**
+   * Starts loading a folder, or a repository of the Hugging Face hub if there is no folder of this
+   * name, for settings such as device, precision and seed. A repository is downloaded at once.
+   */
+  public static Loader from(String folderOrName) {
+    return from(FolderOrHub.model(folderOrName));
+  }
+
+  /**
+   * Starts loading a repository of the Hugging Face hub, which is downloaded at once:
+   *
+   * <pre>{@code
+   * PeftModel model = Peft.from(HubModel.of("org/name").revision("v1.1")).load();
+   * }</pre>
+   *
+   * @throws HubException if the hub has no such model, or cannot be reached and the cache lacks it
+   */
+  public static Loader from(HubModel model) {
+    return from(new FolderOrHub(model.id(), model.download()));
   }
 
   /** Starts loading a model folder, for settings such as device, precision and seed. */
   public static Loader from(Path folder) {
+    return from(new FolderOrHub(folder.toString(), folder));
+  }
+
+  private static Loader from(FolderOrHub source) {
+    Path folder = source.folder();
     ModelConfig config = ModelConfig.read(folder);
     return new Loader(
         config,
-        () -> Safetensors.openFolder(folder),
+        () -> ModelWeights.open(folder),
         () -> Tokenizer.isIn(folder) ? Tokenizer.load(folder) : null,
-        folder.toString(),
+        source.name(),
         folder);
   }
 
@@ -155,14 +187,15 @@ public final class Peft {
       Precision in =
           precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
       Models.check(config);
+      ModelConfig effective = Models.effective(config);
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
-        model = Models.build(config, source, task, where, in, seed);
+        model = Models.build(effective, source, task, where, in, seed);
       }
       try {
         Tokenizer words = tokenizer.get();
         if (words != null) {
-          limit(words);
+          limit(words, effective);
         }
         LOG.debug("loaded {}: {}", origin, model);
         return new PeftModel(
@@ -177,7 +210,7 @@ public final class Peft {
      * Added tokens may lie beyond the model's table, as a masked padding token does. They are an
      * error only in a text that contains one.
      */
-    private void limit(Tokenizer words) {
+    private void limit(Tokenizer words, ModelConfig config) {
       int known = config.size("vocab_size");
       if (words.trainedVocabularySize() > known) {
         throw config.error(

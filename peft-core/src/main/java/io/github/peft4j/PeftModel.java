@@ -17,7 +17,10 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.hub.HubException;
+import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -33,9 +36,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A frozen model with adapters on it.
  *
- * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder), each
- * under a name. {@link #activate} sets the adapters that calls use by default. {@link #using}
- * returns a view with adapters of its own.
+ * <p>Adapters are added by {@link #adapt} (fresh) or {@link #loadAdapter} (from a folder or the
+ * hub), each under a name. {@link #activate} sets the adapters that calls use by default. {@link
+ * #using} returns a view with adapters of its own.
  *
  * <p>The model is a DJL block, so that DJL's {@code Model}, {@code Predictor} and {@code
  * Translator} take it. Its inputs are int64: token ids (B, T); optionally a mask (B, T), 1 for
@@ -122,15 +125,32 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Loads an adapter from a folder as {@value #DEFAULT} and makes it the active one, as Hugging
-   * Face PEFT's {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for
-   * formats and errors.
+   * Loads an adapter as {@value #DEFAULT} and makes it the active one, as Hugging Face PEFT's
+   * {@code PeftModel.from_pretrained} does. See {@link #loadAdapter(String, Path)} for formats and
+   * errors.
    *
+   * @param folderOrName a folder, or the name of a repository on the Hugging Face hub, {@code
+   *     org/name}. If there is a folder of this name, it is taken
    * @throws IllegalStateException if adapters are merged at present
+   * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
+   *     it
    */
-  public PeftModel loadAdapter(String folder) {
+  public PeftModel loadAdapter(String folderOrName) {
     adapters.requireUnmerged();
-    return loadAdapter(DEFAULT, Path.of(folder), true);
+    adapters.requireFree(DEFAULT);
+    return loadAdapter(DEFAULT, FolderOrHub.adapter(folderOrName).folder(), true);
+  }
+
+  /**
+   * Loads an adapter from the Hugging Face hub, see {@link #loadAdapter(String, Path)}.
+   *
+   * @param name of the adapter; not yet taken
+   * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
+   *     it
+   */
+  public PeftModel loadAdapter(String name, HubModel adapter) {
+    adapters.requireFree(name);
+    return loadAdapter(name, adapter.downloadAdapter());
   }
 
   /**
@@ -446,19 +466,56 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
-   * Saves the model with the active adapters merged into its weights as a plain Hugging Face
-   * folder: config.json and model.safetensors. It also copies these files from the folder that the
-   * model was loaded from: tokenizer files, chat templates, generation_config.json, processors,
-   * modules of sentence-transformers, licences. The model does not change: weights are merged one
-   * by one while they are written. Shards of an earlier model in the folder, which readers would
-   * take for this model's, are deleted at the end.
-   *
-   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * Saves the model with the active adapters merged into its weights, in files of at most 50 GB of
+   * weights as transformers does. See {@link #saveMerged(Path, long)}.
    */
   public PeftModel saveMerged(String folder) {
-    Path target = Path.of(folder);
-    origin.beforeWriting(target);
-    adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, target));
+    return saveMerged(Path.of(folder), ShardedWriter.LARGEST_SHARD);
+  }
+
+  /**
+   * Saves the model with the active adapters merged into its weights as a plain Hugging Face
+   * folder: config.json and model.safetensors, or shards and model.safetensors.index.json. It also
+   * copies these files from the folder that the model was loaded from: tokenizer files, chat
+   * templates, generation_config.json, processors, modules of sentence-transformers, licences.
+   * Tensors have the model's precision, and config.json says so.
+   *
+   * <p>The model does not change: weights are merged one by one while they are written. Safetensors
+   * of an earlier model in the folder are replaced or removed; a pickle stays, as readers prefer
+   * safetensors. If writing fails, the folder is as it was.
+   *
+   * @param folder which is made if it is not there
+   * @param largestShard the limit of the weights in one file in bytes; only a tensor that is larger
+   *     exceeds it
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveMerged(Path folder, long largestShard) {
+    origin.beforeWriting(folder);
+    adapters.whileReading(
+        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
+    return this;
+  }
+
+  /**
+   * Saves the model without its adapters, in files of at most 50 GB of weights. See {@link
+   * #saveBase(Path, long)}.
+   */
+  public PeftModel saveBase(String folder) {
+    return saveBase(Path.of(folder), ShardedWriter.LARGEST_SHARD);
+  }
+
+  /**
+   * Saves the model without its adapters as a plain Hugging Face folder, as {@link
+   * #saveMerged(Path, long)} does with them: to turn a pickle into safetensors, to change the
+   * precision or the size of the shards, or after {@link #mergeAndUnload}.
+   *
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveBase(Path folder, long largestShard) {
+    origin.beforeWriting(folder);
+    adapters.whileReadingBase(
+        merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
     return this;
   }
 

@@ -375,6 +375,14 @@ public final class AdapterSet {
     }
   }
 
+  /** Runs code that reads the frozen weights, without any adapter. */
+  public void whileReadingBase(Consumer<Merger> code) {
+    base.requireOpen();
+    try (ModelCall reading = reading(List.of())) {
+      code.accept(new Merger(base, Composition.NONE, Map.of()));
+    }
+  }
+
   /**
    * Merges the active adapters permanently and removes all adapters. First every merged weight is
    * computed and dropped, to find errors. Then, while no call runs, the weights are replaced one by

@@ -1,5 +1,7 @@
 package io.github.peft4j.io;
 
+import static java.util.stream.Collectors.joining;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -8,14 +10,19 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Files of one folder that belong together. All of them are written to temporary siblings and
@@ -64,6 +71,7 @@ public final class FileGroup implements AutoCloseable {
   private final Path folder;
   private final Disk disk;
   private final Map<Path, Path> temporaries = new LinkedHashMap<>();
+  private final Deque<Path> madeFolders = new ArrayDeque<>();
   private final List<Path> removed = new ArrayList<>();
 
   /** A group of no files yet. */
@@ -84,17 +92,31 @@ public final class FileGroup implements AutoCloseable {
    */
   public void write(String name, AtomicFiles.Content<WritableByteChannel> content) {
     Path target = folder.resolve(name);
-    Path temporary =
-        target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    Path temporary = sibling(target, ".tmp");
     temporaries.put(target, temporary);
     try {
-      Files.createDirectories(target.getParent());
+      makeFolders(target.getParent());
       try (Output file = disk.open(temporary)) {
         content.writeTo(file);
         file.force();
       }
     } catch (IOException e) {
       throw failed(target, e);
+    }
+  }
+
+  private static Path sibling(Path target, String end) {
+    return target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + end);
+  }
+
+  private void makeFolders(@Nullable Path path) throws IOException {
+    Deque<Path> missing = new ArrayDeque<>();
+    for (Path at = path; at != null && !Files.exists(at); at = at.getParent()) {
+      missing.push(at);
+    }
+    for (Path at : missing) {
+      Files.createDirectories(at);
+      madeFolders.push(at);
     }
   }
 
@@ -108,23 +130,86 @@ public final class FileGroup implements AutoCloseable {
     removed.add(folder.resolve(name));
   }
 
-  /** Moves all files to their names. */
+  /**
+   * Moves all files to their names, in the order in which they were written, and removes those that
+   * are to go. If one of them cannot be moved, those before it get their former content back.
+   */
   public void commit() {
+    Deque<Step> done = new ArrayDeque<>();
+    boolean several = temporaries.size() + removed.size() > 1;
     Path current = folder;
     try {
-      for (Map.Entry<Path, Path> file : Map.copyOf(temporaries).entrySet()) {
+      for (Map.Entry<Path, Path> file : temporaries.entrySet()) {
         current = file.getKey();
+        Path former = several && exists(current) ? keep(current) : null;
+        done.push(new Step(current, former));
         Files.move(file.getValue(), current, StandardCopyOption.ATOMIC_MOVE);
-        temporaries.remove(current);
       }
       for (Path file : removed) {
         current = file;
+        if (exists(file)) {
+          Path former = sibling(file, ".old");
+          Files.move(file, former, StandardCopyOption.ATOMIC_MOVE);
+          done.push(new Step(file, former));
+        }
+      }
+    } catch (IOException e) {
+      if (several) {
+        undo(done, e);
+      }
+      throw failed(current, e);
+    }
+    temporaries.clear();
+    madeFolders.clear();
+    done.forEach(step -> delete(step.former()));
+    forceFolder();
+  }
+
+  /** A file that was moved to its name, and where its former content is. */
+  private record Step(Path file, @Nullable Path former) {}
+
+  private static boolean exists(Path file) {
+    return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** Keeps the content of a file under another name. The file itself stays, if links are possible. */
+  private static Path keep(Path file) throws IOException {
+    if (Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw new FileSystemException(file.toString(), null, "it is a folder");
+    }
+    Path former = sibling(file, ".old");
+    try {
+      Files.createLink(former, file);
+    } catch (UnsupportedOperationException | IOException e) {
+      Files.move(file, former, StandardCopyOption.ATOMIC_MOVE);
+    }
+    return former;
+  }
+
+  private static void undo(Deque<Step> done, IOException reason) {
+    for (Step step : done) {
+      try {
+        if (step.former() == null) {
+          Files.deleteIfExists(step.file());
+        } else {
+          Files.move(step.former(), step.file(), StandardCopyOption.ATOMIC_MOVE);
+          Files.deleteIfExists(step.former()); // a move onto another link of the file does nothing
+        }
+      } catch (IOException e) {
+        reason.addSuppressed(
+            new IOException(step.file() + " is new; its former content is " + step.former(), e));
+      }
+    }
+  }
+
+  private static void delete(@Nullable Path file) {
+    try {
+      if (file != null) {
         Files.deleteIfExists(file);
       }
     } catch (IOException e) {
-      throw failed(current, e);
+      file.toFile().deleteOnExit();
     }
-    forceFolder();
   }
 
   /**
@@ -140,8 +225,12 @@ public final class FileGroup implements AutoCloseable {
   }
 
   private static UncheckedIOException failed(Path target, IOException e) {
+    String state =
+        e.getSuppressed().length == 0
+            ? "what was there before is unchanged"
+            : Stream.of(e.getSuppressed()).map(Throwable::getMessage).collect(joining("; "));
     return new UncheckedIOException(
-        "cannot write %s: %s; what was there before is unchanged".formatted(target, reason(e)), e);
+        "cannot write %s: %s; %s".formatted(target, reason(e), state), e);
   }
 
   /** The message of most file system exceptions is only a path, so the reason is their type. */
@@ -154,14 +243,14 @@ public final class FileGroup implements AutoCloseable {
 
   @Override
   public void close() {
-    for (Path temporary : temporaries.values()) {
-      try {
-        Files.deleteIfExists(temporary);
-      } catch (IOException e) {
-        temporary.toFile().deleteOnExit();
+    temporaries.values().forEach(FileGroup::delete);
+    temporaries.clear();
+    for (Path made : madeFolders) {
+      if (!made.toFile().delete()) {
+        break; // another program has put a file there
       }
     }
-    temporaries.clear();
+    madeFolders.clear();
   }
 
   private record Whole(FileChannel file) implements Output {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -54,7 +55,9 @@ public final class ForeignFiles {
               "weights\\.npz|.*\\.mlx",
               "it has weights in MLX's format: take the model that they"
                   + " were made of, in Hugging Face's format with safetensors"),
-          new Sign("pytorch_model.*\\.bin", "its weights are pickles of PyTorch" + CONVERT),
+          new Sign(
+              "pytorch_model-\\d+-of-\\d+\\.bin",
+              "it has shards without pytorch_model.bin.index.json: fetch that file too"),
           new Sign(
               "consolidated.*|.*\\.pth?",
               "its weights are a checkpoint in its authors' own format: take the same model in"
@@ -109,7 +112,21 @@ public final class ForeignFiles {
    *     unknown
    */
   public static String insteadOfModel(Path folder) {
-    return meaning(folder, MODELS);
+    return meaning(names(folder), MODELS);
+  }
+
+  /**
+   * Describes a repository without a model.
+   *
+   * @param names of its files and of its folders
+   */
+  public static String insteadOfModel(Collection<String> names) {
+    return meaning(names, MODELS);
+  }
+
+  /** Describes a repository without an adapter, as {@link #insteadOfModel(Collection)} does. */
+  public static String insteadOfAdapter(Collection<String> names) {
+    return meaning(names, ADAPTERS);
   }
 
   /**
@@ -125,12 +142,11 @@ public final class ForeignFiles {
                 name -> Files.isRegularFile(folder.resolve(name).resolve("adapter_config.json")))
             .toList();
     return below.isEmpty()
-        ? meaning(folder, ADAPTERS)
+        ? meaning(names(folder), ADAPTERS)
         : ": it has adapters in folders below it: pass one of " + String.join(", ", below);
   }
 
-  private static String meaning(Path folder, List<Sign> signs) {
-    List<String> names = names(folder);
+  private static String meaning(Collection<String> names, List<Sign> signs) {
     return signs.stream()
         .filter(sign -> names.stream().anyMatch(name -> sign.name().matcher(name).matches()))
         .findFirst()

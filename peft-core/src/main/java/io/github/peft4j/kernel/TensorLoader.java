@@ -1,6 +1,5 @@
 package io.github.peft4j.kernel;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
@@ -8,36 +7,50 @@ import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileRegion;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.Optional;
 
 /**
  * Loads tensors from files onto a device, one at a time. If a file stores a tensor in its memory
- * layout, PyTorch maps the file and copies from there. This has no limit of 2 GiB and makes no copy
- * in Java. All other tensors are converted through Java floats.
+ * layout, PyTorch maps the file and converts from there. The bytes of other tensors go to PyTorch
+ * in slices. Either way a tensor of any size needs no memory but its own, and none of Java's heap.
  */
 public final class TensorLoader implements AutoCloseable {
 
-  private static final Kernel LOAD =
+  /** A path comes as the bytes of its UTF-8: as a constant, it would compile a kernel per file. */
+  private static final Kernel MAP =
       Kernel.of(
           """
-          def load(like: Tensor, start: Tensor, count: Tensor) -> Tensor:
+          def map(like: Tensor, path: Tensor, start: Tensor, count: Tensor) -> Tensor:
               n = int(count)
               end = int(start) + n
-              x = torch.from_file("{path}", False, end, dtype={dtype}, layout=None, device=torch.device("cpu"), pin_memory=False)
+              characters = annotate(List[str], [])
+              for i in range(torch.numel(path)):
+                  _0 = torch.append(characters, torch.chr(int(torch.select(path, 0, i))))
+              file = torch.join("", characters)
+              x = torch.from_file(file, False, end, dtype={dtype}, layout=None, device=torch.device("cpu"), pin_memory=False)
               return torch.to(torch.narrow(x, 0, int(start), n), like, False, True)
           """);
 
-  private static final Map<DType, Precision> MAPPED =
+  private static final Map<DType, Precision> STORED =
       Map.of(
           DType.F32, Precision.FLOAT32,
           DType.BF16, Precision.BFLOAT16,
           DType.F16, Precision.FLOAT16,
           DType.F64, Precision.FLOAT64);
 
+  /** Is told of every tensor that is loaded. */
+  @FunctionalInterface
+  public interface Listener {
+    /** Called after a tensor is on its device. */
+    void loaded(TensorInfo info);
+  }
+
   private final NDManager manager;
   private final NDArray like;
   private final Precision precision;
+  private final Listener listener;
 
   /**
    * Creates a loader.
@@ -46,8 +59,20 @@ public final class TensorLoader implements AutoCloseable {
    * @param precision the precision of the tensors
    */
   public TensorLoader(NDManager manager, Precision precision) {
+    this(manager, precision, info -> {});
+  }
+
+  /**
+   * Creates a loader.
+   *
+   * @param manager owns the tensors and determines their device
+   * @param precision the precision of the tensors
+   * @param listener is told of every tensor
+   */
+  public TensorLoader(NDManager manager, Precision precision, Listener listener) {
     this.manager = manager;
     this.precision = precision;
+    this.listener = listener;
     this.like = Scope.release(Tensors.zeros(manager, precision, 1));
   }
 
@@ -68,20 +93,45 @@ public final class TensorLoader implements AutoCloseable {
    */
   public NDArray load(TensorSource source, String name) {
     TensorInfo info = source.info(name);
-    if (!info.dtype().isFloating()) {
+    Precision stored = STORED.get(info.dtype());
+    if (stored == null) {
       throw new IllegalArgumentException(
           "tensor " + info + " holds whole numbers; expected a floating-point tensor");
     }
-    Shape shape = new Shape(info.shape());
+    NDArray loaded;
+    try (Scope scope = new Scope()) {
+      NDArray flat = flat(source, name, stored);
+      loaded = Scope.release(flat.reshape(new Shape(info.shape())));
+    }
+    listener.loaded(info);
+    return loaded;
+  }
+
+  private NDArray flat(TensorSource source, String name, Precision stored) {
+    TensorInfo info = source.info(name);
     Optional<FileRegion> region = source.region(name);
-    Precision stored = MAPPED.get(info.dtype());
     if (region.isPresent()
-        && stored != null
         && info.elementCount() > 0
         && region.get().offset() % stored.bytes() == 0) {
-      return map(region.get(), stored, info.elementCount(), shape);
+      return map(region.get(), stored, info.elementCount());
     }
-    return create(source.floats(name), shape);
+    TensorFilling filling = new TensorFilling(like, info);
+    source.read(name, filling);
+    return filling.finish();
+  }
+
+  private NDArray map(FileRegion region, Precision stored, long count) {
+    byte[] path = region.path().toAbsolutePath().toString().getBytes(StandardCharsets.UTF_8);
+    int[] bytes = new int[path.length];
+    for (int i = 0; i < path.length; i++) {
+      bytes[i] = Byte.toUnsignedInt(path[i]);
+    }
+    return MAP.with("dtype", stored.scalarType())
+        .call(
+            like,
+            Tensors.onHost(bytes),
+            Tensors.scalar(region.offset() / stored.bytes()),
+            Tensors.scalar(count));
   }
 
   /** Creates a tensor from row-major Java values. */
@@ -93,30 +143,6 @@ public final class TensorLoader implements AutoCloseable {
     try (array) {
       return Scope.release(Tensors.cast(array, precision));
     }
-  }
-
-  private NDArray map(FileRegion region, Precision stored, long count, Shape shape) {
-    String path =
-        region
-            .path()
-            .toAbsolutePath()
-            .toString()
-            .replace("\\", "\\\\")
-            .replace("\"", "\\\"")
-            .replace("\n", "\\n");
-    Kernel load = LOAD.with("dtype", stored.scalarType()).with("path", path);
-    try (Scope scope = new Scope()) {
-      NDArray start = host(region.offset() / stored.bytes());
-      NDArray flat = load.call(like, start, host(count));
-      scope.keep(flat);
-      NDArray shaped = Scope.release(flat.reshape(shape));
-      flat.close();
-      return shaped;
-    }
-  }
-
-  private NDArray host(long value) {
-    return manager.create(value).toDevice(Device.cpu(), false);
   }
 
   @Override

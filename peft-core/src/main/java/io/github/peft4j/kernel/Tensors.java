@@ -80,6 +80,11 @@ public final class Tensors {
     return engineManager().create(value);
   }
 
+  /** An int32 tensor (n) on the CPU, as {@link #scalar}. */
+  static NDArray onHost(int[] values) {
+    return engineManager().create(values);
+  }
+
   /** A tensor of ones with {@code x}'s shape, precision and device. */
   public static NDArray onesLike(NDArray x) {
     return ONES_LIKE.call(x);

@@ -75,8 +75,10 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *
    * @param architecture the class of the model with head, such as {@code LlamaForCausalLM}
    * @param bodyPrefix the prefix of names of the body's modules, such as {@code "model."}
+   * @param others prefixes of tensors of the checkpoint that are other parts of a larger model, which
+   *     is saved with them
    */
-  public record Names(String architecture, String bodyPrefix) {}
+  public record Names(String architecture, String bodyPrefix, List<String> others) {}
 
   public TransformerModel(
       ModelConfig config,
@@ -236,6 +238,14 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     if (resource.isRetired()) {
       throw new IllegalStateException("the model is closed; load it again");
     }
+  }
+
+  /**
+   * Prefixes of the names of tensors that belong to other parts of the model that this one is a part
+   * of, such as its images.
+   */
+  public List<String> others() {
+    return names.others();
   }
 
   /** The head. */

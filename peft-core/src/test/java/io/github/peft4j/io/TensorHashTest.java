@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.weights.ModelWeights;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -61,7 +62,7 @@ class TensorHashTest {
         sharded.resolve("model.safetensors.index.json"),
         """
         {"weight_map": {"a": "2.safetensors", "b": "1.safetensors"}}""");
-    try (Safetensors source = Safetensors.openFolder(sharded)) {
+    try (TensorSource source = ModelWeights.open(sharded)) {
       assertThat(TensorHash.of(source)).isEqualTo(hash(both()));
     }
   }

@@ -30,7 +30,7 @@ public final class CausalLm {
           "CausalLm",
           "teaches a language model to answer the prompts of a file, with LoRA",
           """
-          --model DIR           a Hugging Face folder of a decoder or of T5
+          --model DIR|NAME      a decoder or T5: a Hugging Face folder, or org/name on the hub
           --data FILE           rows in .jsonl, .csv or .tsv
           --prompt TEMPLATE     a column's name, or a text with {columns}
           --answer TEMPLATE     a column's name, or a text with {columns}
@@ -70,8 +70,7 @@ public final class CausalLm {
     int batch = arguments.count("batch", 32);
     int rank = arguments.count("rank", 8);
     LoraConfig lora = LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear");
-    try (PeftModel model =
-        Peft.from(Path.of(arguments.text("model"))).seed(seed).load().adapt(lora)) {
+    try (PeftModel model = Peft.from(arguments.text("model")).seed(seed).load().adapt(lora)) {
       System.out.println(model.trainableParameters());
       int longest = (int) Math.min(512, model.base().maxPositions());
       int maxLength = arguments.count("max-length", longest);

@@ -20,8 +20,9 @@ import java.util.OptionalDouble;
  * </pre>
  *
  * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for MiniLM from Maven Central, if
- * there is no folder of that name. The adapter and a chart are saved in {@code --out}, by default
- * {@code target/classify}. {@code --compare} trains several methods, and prints and plots a table.
+ * there is no folder of that name, or the name of a model on the Hugging Face hub. The adapter and
+ * a chart are saved in {@code --out}, by default {@code target/classify}. {@code --compare} trains
+ * several methods, and prints and plots a table.
  */
 public final class Classify {
 
@@ -30,7 +31,8 @@ public final class Classify {
           "Classify",
           "teaches a model to classify the texts of a file",
           """
-          --model DIR|minilm        a Hugging Face folder; minilm is the model out of a jar
+          --model DIR|minilm|NAME   a Hugging Face folder, the model out of a jar, or org/name on
+                                    the Hugging Face hub
           --data FILE               rows to learn from, in .jsonl, .csv or .tsv
           --test FILE               rows to measure with
           [--text COLUMN]           text by default
@@ -91,13 +93,12 @@ public final class Classify {
 
   /** A folder has precedence over the built-in model of the same name. */
   private static Peft.Loader loader(String model) {
-    Path folder = Path.of(model);
     if (!model.equals(MINILM)) {
-      return Peft.from(folder);
+      return Peft.from(model);
     }
-    if (Files.isDirectory(folder)) {
+    if (Files.isDirectory(Path.of(model))) {
       System.out.println("--model minilm: the folder of that name, not the model out of the jar");
-      return Peft.from(folder);
+      return Peft.from(model);
     }
     return MiniLm.loader();
   }

@@ -110,7 +110,7 @@ public final class AdapterHubFolder implements AdapterFormat {
               .filter(LinearSite.class::isInstance)
               .map(Site::name)
               .filter(
-                  site -> inFile.stream().anyMatch(name -> RenamedTensorSource.isMeant(site, name)))
+                  site -> inFile.stream().anyMatch(name -> AdapterHubNames.isMeant(site, name)))
               .toList());
     }
   }
@@ -171,7 +171,7 @@ public final class AdapterHubFolder implements AdapterFormat {
       Map<String, List<String>> names = names(adapter, mapping, name, model);
       PeftFolder.read(
           folder,
-          new RenamedTensorSource(source, names),
+          AdapterHubNames.over(source, names),
           adapter.tensors(names.keySet()),
           Map.of(),
           model.manager());
@@ -181,7 +181,7 @@ public final class AdapterHubFolder implements AdapterFormat {
         Files.exists(folder.resolve(HEAD)) || Files.exists(folder.resolve(PICKLED_HEAD));
     if (!head.isEmpty() && hasHead) {
       try (TensorSource source = open(folder, HEAD, PICKLED_HEAD)) {
-        RenamedTensorSource renamed = new RenamedTensorSource(source, head);
+        TensorSource renamed = AdapterHubNames.over(source, head);
         if (renamed.names().containsAll(head.keySet())) {
           HeadLabels labels = HeadLabels.of(folder, model);
           labels.require(adapter, Map.of());

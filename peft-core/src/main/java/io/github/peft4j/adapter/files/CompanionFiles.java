@@ -1,6 +1,7 @@
 package io.github.peft4j.adapter.files;
 
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.io.CompanionNames;
 import io.github.peft4j.io.FileGroup;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -10,7 +11,7 @@ import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.regex.Pattern;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -26,41 +27,26 @@ public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenize
 
   private static final String TOKENIZER = "tokenizer.json";
 
-  /** The names of a tokenizer's files. */
-  private static final Pattern OF_A_TOKENIZER =
-      Pattern.compile(
-          "tokenizer.*\\.(json|model|jinja)|special_tokens_map\\.json|added_tokens\\.json"
-              + "|vocab.*\\.(txt|json|tsv|bpe)|vocab\\.model|merges\\.txt|bpe\\.codes|dict\\.txt"
-              + "|(spiece|spm|sentencepiece.*)\\.model|.*\\.(spm|tiktoken)|tekken\\.json"
-              + "|normalizer\\.json|emoji\\.json|entity_vocab\\.json"
-              + "|chat_template\\.(jinja|json)|additional_chat_templates/.*");
-
-  private static final Pattern OF_A_MODEL =
-      Pattern.compile(
-          "generation_config\\.json|.*processor_config\\.json"
-              + "|modules\\.json|config_sentence_transformers\\.json|sentence_.*_config\\.json"
-              + "|\\d+_[A-Za-z]+/.*|(?i:licen[cs]e.*|notice.*|use_policy.*)");
-
   /** Adds the files to the files of a copy. */
   void copyTo(FileGroup files) {
     if (folder != null) {
-      copy(folder, OF_A_MODEL, files);
+      copy(folder, CompanionNames::isOfModel, files);
     }
     if (tokenizer == null) {
       if (folder != null) {
-        copy(folder, OF_A_TOKENIZER, files);
+        copy(folder, CompanionNames::isOfTokenizer, files);
       }
     } else if (tokenizer.folder().isPresent()) {
-      copy(tokenizer.folder().get(), OF_A_TOKENIZER, files);
+      copy(tokenizer.folder().get(), CompanionNames::isOfTokenizer, files);
     } else {
       byte[] json = tokenizer.json();
       files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(json)));
     }
   }
 
-  private static void copy(Path from, Pattern names, FileGroup files) {
+  private static void copy(Path from, Predicate<String> names, FileGroup files) {
     for (String name : names(from)) {
-      if (names.matcher(name).matches()) {
+      if (names.test(name)) {
         files.write(
             name,
             out -> {

@@ -5,25 +5,26 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.adapter.Merger;
-import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
-import io.github.peft4j.io.safetensors.SafetensorsWriter;
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.ShardedWriter;
+import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -33,50 +34,52 @@ public final class ModelFiles {
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
 
-  /** What transformers' save_pretrained removes from a folder too. */
-  private static final Pattern SHARDS =
-      Pattern.compile("model-\\d{5}-of-\\d{5}\\.safetensors|model\\.safetensors\\.index\\.json");
+  /** Weights that readers of a folder would take for the model's, or prefer to them. */
+  private static final Pattern WEIGHTS =
+      Pattern.compile("model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json");
 
   private ModelFiles() {}
 
   /**
-   * Writes config.json and model.safetensors and copies the companion files. Either all are written
-   * or none.
+   * Writes config.json, the weights and the companion files. Either all are written or none.
+   * Weights of an earlier model in the folder are removed.
    *
    * @param merger computes the weights, one by one while they are written
    * @param companions the tokenizer's files and others that a copy of the model needs
+   * @param largest the limit of a file of weights in bytes
    */
   public static void write(
-      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
-    SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
+    ShardedWriter writer = new ShardedWriter(Map.of("format", "pt"), largest);
     List<PartsOfTensor> open = new ArrayList<>();
-    model
-        .parameters()
+    Stream.concat(model.parameters(), model.untied(merger::changes))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
-    model
-        .untied(merger::changes)
-        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
-    try (FileGroup files = new FileGroup(folder)) {
-      files.write("model.safetensors", writer.content());
+    Path origin = model.others().isEmpty() ? null : companions.folder();
+    try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
+        FileGroup files = new FileGroup(folder)) {
+      if (others != null) {
+        addOthers(writer, others, model.others());
+      }
+      Set<String> written = writer.writeTo(files);
       files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
-      shards(folder).forEach(files::remove);
+      earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
     }
   }
 
-  /** Weights of a former model, which some readers would prefer to model.safetensors. */
-  private static List<String> shards(Path folder) {
+  private static Stream<String> earlier(Path folder) {
     if (!Files.isDirectory(folder)) {
-      return List.of();
+      return Stream.of();
     }
     try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(file -> file.getFileName().toString())
-          .filter(name -> SHARDS.matcher(name).matches())
-          .toList();
+          .filter(name -> WEIGHTS.matcher(name).matches())
+          .toList()
+          .stream();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + folder, e);
     }
@@ -84,7 +87,7 @@ public final class ModelFiles {
 
   private static JsonObject config(TransformerModel model, Merger merger) {
     JsonObject config = model.config().json();
-    String type = model.precision() == Precision.BFLOAT16 ? "bfloat16" : "float32";
+    String type = model.precision().name().toLowerCase(Locale.ROOT);
     List<String> there =
         DTYPE.stream().filter(f -> config.has(f) && !config.get(f).isJsonNull()).toList();
     (there.isEmpty() ? DTYPE.subList(0, 1) : there).forEach(f -> config.addProperty(f, type));
@@ -117,60 +120,49 @@ public final class ModelFiles {
     return config;
   }
 
+  /** Tensors of other parts of the model, as they are. */
+  private static void addOthers(
+      ShardedWriter writer, TensorSource source, List<String> prefixes) {
+    for (String name : source.names()) {
+      if (prefixes.stream().anyMatch(name::startsWith)) {
+        writer.add(source.info(name), sink -> source.read(name, sink));
+      }
+    }
+  }
+
   /**
    * Adds a tensor, or its parts.
    *
    * @param open gets what has to be closed after the tensors are written
    */
   private static void add(
-      SafetensorsWriter writer,
+      ShardedWriter writer,
       ParameterSite parameter,
       Precision precision,
       Merger merger,
       List<PartsOfTensor> open) {
     if (parameter.parts().isEmpty()) {
-      Supplier<float[]> values = () -> merger.read(parameter, Tensors::floats);
-      add(writer, parameter.name(), parameter.shape(), precision, values);
+      writer.add(
+          info(parameter.name(), parameter.shape(), precision),
+          sink ->
+              merger.read(
+                  parameter,
+                  weight -> {
+                    TensorBytes.read(weight, precision, sink);
+                    return parameter;
+                  }));
       return;
     }
     PartsOfTensor tensor = new PartsOfTensor(parameter, merger);
     open.add(tensor);
     for (ParameterSite.Part part : parameter.parts()) {
-      add(writer, part.name(), part.shape(), precision, () -> tensor.read(part));
+      writer.add(
+          info(part.name(), part.shape(), precision),
+          sink -> tensor.read(part, values -> TensorBytes.read(values, precision, sink)));
     }
   }
 
-  private static void add(
-      SafetensorsWriter writer,
-      String name,
-      Shape shape,
-      Precision precision,
-      Supplier<float[]> read) {
-    boolean half = precision == Precision.BFLOAT16;
-    TensorInfo info = new TensorInfo(name, half ? DType.BF16 : DType.F32, shape.getShape());
-    writer.add(
-        info,
-        sink -> {
-          float[] values = read.get();
-          int slice = 1 << 16;
-          for (int at = 0; at < values.length; at += slice) {
-            int end = Math.min(values.length, at + slice);
-            sink.accept(half ? halves(values, at, end) : floats(values, at, end));
-          }
-        });
-  }
-
-  private static ByteBuffer floats(float[] values, int from, int to) {
-    ByteBuffer bytes = ByteBuffer.allocate(4 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(values, from, to - from);
-    return bytes;
-  }
-
-  private static ByteBuffer halves(float[] values, int from, int to) {
-    ByteBuffer bytes = ByteBuffer.allocate(2 * (to - from)).order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = from; i < to; i++) {
-      bytes.putShort((short) (Float.floatToRawIntBits(values[i]) >>> 16)); // exact: it was 16 bits
-    }
-    return bytes.flip();
+  private static TensorInfo info(String name, Shape shape, Precision precision) {
+    return new TensorInfo(name, TensorBytes.type(precision), shape.getShape());
   }
 }

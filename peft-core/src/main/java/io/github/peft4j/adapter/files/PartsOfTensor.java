@@ -5,6 +5,7 @@ import io.github.peft4j.adapter.Merger;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.ParameterSite.Part;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,15 +24,15 @@ final class PartsOfTensor implements AutoCloseable {
     this.merger = merger;
   }
 
-  /** The values of a part, row-major. */
-  float[] read(Part part) {
+  /** Passes a part to a reader. */
+  void read(Part part, Consumer<NDArray> reader) {
     if (left == 0) {
       left = parameter.parts().size();
       merged = merger.merged(parameter);
     }
-    try (NDArray values =
-        Tensors.part(merged == null ? parameter.frozen() : merged, part.offset(), part.shape())) {
-      return Tensors.floats(values);
+    NDArray whole = merged == null ? parameter.frozen() : merged;
+    try (NDArray values = Tensors.part(whole, part.offset(), part.shape())) {
+      reader.accept(values);
     } finally {
       left--;
       if (left == 0) {

@@ -1,16 +1,11 @@
 package io.github.peft4j.adapter.layout;
 
-import io.github.peft4j.io.FileRegion;
-import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.RenamedTensors;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.site.Site;
-import java.nio.ByteBuffer;
 import java.util.Collection;
-import java.util.LinkedHashSet;
-import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -66,37 +61,6 @@ public record BareNames(String full, String bare) {
 
   /** The tensors of a file, under their names in a model with a head. */
   public TensorSource over(TensorSource source) {
-    return full.equals(bare) ? source : new Named(source, this);
-  }
-
-  private record Named(TensorSource source, BareNames rule) implements TensorSource {
-
-    @Override
-    public Set<String> names() {
-      return source.names().stream()
-          .map(rule::own)
-          .collect(Collectors.toCollection(LinkedHashSet::new));
-    }
-
-    @Override
-    public TensorInfo info(String name) {
-      TensorInfo info = source.info(rule.inFile(name));
-      return new TensorInfo(name, info.dtype(), info.shape());
-    }
-
-    @Override
-    public void read(String name, Consumer<ByteBuffer> sink) {
-      source.read(rule.inFile(name), sink);
-    }
-
-    @Override
-    public Optional<FileRegion> region(String name) {
-      return source.region(rule.inFile(name));
-    }
-
-    @Override
-    public void close() {
-      source.close();
-    }
+    return RenamedTensors.by(source, this::own);
   }
 }

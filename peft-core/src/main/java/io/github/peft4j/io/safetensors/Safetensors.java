@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * The tensors of a safetensors file, or of a folder of them. Opening reads the header and checks it
+ * The tensors of a safetensors file. Opening reads the header and checks it
  * completely, as Hugging Face's reader does. Data is memory-mapped on demand.
  */
 public interface Safetensors extends TensorSource {
@@ -33,17 +33,5 @@ public interface Safetensors extends TensorSource {
    */
   static Safetensors of(String label, ByteBuffer bytes) {
     return SafetensorsFile.of(label, bytes);
-  }
-
-  /**
-   * Opens the model in a folder: {@code model.safetensors}, or else the shards that {@code
-   * model.safetensors.index.json} names. The metadata of shards is merged.
-   *
-   * @throws SafetensorsException if there is neither, or a file is malformed or missing, or index
-   *     and shards disagree
-   * @throws java.io.UncheckedIOException if a file cannot be read
-   */
-  static Safetensors openFolder(Path folder) {
-    return SafetensorsFolder.open(folder);
   }
 }

@@ -1,4 +1,4 @@
-/** Safetensors files and folders of them, read and written. */
+/** Safetensors files, read and written, and the index of several. */
 @Internal
 @NullMarked
 package io.github.peft4j.io.safetensors;

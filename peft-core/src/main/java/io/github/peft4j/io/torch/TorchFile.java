@@ -5,6 +5,7 @@ import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.NoSuchTensorException;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -14,123 +15,70 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
-import java.util.Enumeration;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
-import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
 
 /**
- * A dictionary of tensors that {@code torch.save} wrote, since PyTorch 1.6: a zip archive of a
- * pickle, which describes the tensors, and a file of bytes for each storage. The pickle is parsed
- * but never run, see {@link Unpickler}. As with {@code torch.load(weights_only=True)}, only tensors
- * are accepted.
+ * A dictionary of tensors that {@code torch.save} wrote, in the format of today or in that of
+ * before PyTorch 1.6. The pickle in it is parsed but never run. As with {@code
+ * torch.load(weights_only=True)}, only tensors are accepted. Tensors may share memory, and may be
+ * views such as a transposed one: each is read in row-major order.
  */
 public final class TorchFile implements TensorSource {
 
-  private final Path path;
-  private final ZipFile zip;
-  private final String root;
-  private final Map<String, Unpickler.Tensor> tensors;
+  /** Bytes; a hundred thousand tensors take 20 MB. */
+  static final int LONGEST_PICKLE = 1 << 26;
 
-  private TorchFile(Path path, ZipFile zip) throws IOException {
+  private static final int LONGEST_SPAN = Integer.MAX_VALUE - 8;
+
+  private final Path path;
+  private final Storages storages;
+
+  private TorchFile(Path path, Storages storages) {
     this.path = path;
-    this.zip = zip;
-    ZipEntry pickle = pickle();
-    this.root = pickle.getName().substring(0, pickle.getName().length() - "data.pkl".length());
-    byte[] bytes;
-    try (InputStream in = zip.getInputStream(pickle)) {
-      bytes = in.readAllBytes();
-    }
-    this.tensors = new Unpickler(path.toString(), bytes).tensors();
-    requireLittleEndian();
-    tensors.forEach(this::requireWhole);
+    this.storages = storages;
   }
 
   /**
    * Opens a file.
    *
-   * @throws IllegalArgumentException if it is not an archive of tensors, or is damaged
+   * @throws TorchFileException if it holds anything but tensors, or is damaged
    * @throws UncheckedIOException if it cannot be read
    */
   public static TorchFile open(Path file) {
-    try {
-      ZipFile zip = new ZipFile(file.toFile());
-      try {
-        return new TorchFile(file, zip);
-      } catch (IOException | RuntimeException e) {
-        zip.close();
-        throw e;
-      }
-    } catch (ZipException e) {
-      requireNoPointer(file);
-      throw new IllegalArgumentException(
-          file
-              + " is no file of PyTorch 1.6 or later, or is damaged: "
-              + e.getMessage()
-              + "; fetch it again, or load it in Python and save it as safetensors",
-          e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + file + ": " + e, e);
-    }
-  }
-
-  private static void requireNoPointer(Path file) {
+    byte[] begin;
     try (InputStream in = Files.newInputStream(file)) {
-      if (ForeignFiles.isLfsPointer(new String(in.readNBytes(64), StandardCharsets.UTF_8))) {
-        throw new IllegalArgumentException(ForeignFiles.lfsPointer(file));
-      }
+      begin = in.readNBytes(64);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
-  }
-
-  private ZipEntry pickle() {
-    Enumeration<? extends ZipEntry> entries = zip.entries();
-    while (entries.hasMoreElements()) {
-      ZipEntry entry = entries.nextElement();
-      if (entry.getName().endsWith("/data.pkl")) {
-        return entry;
+    String text = new String(begin, StandardCharsets.ISO_8859_1);
+    if (ForeignFiles.isLfsPointer(text)) {
+      throw new TorchFileException(ForeignFiles.lfsPointer(file));
+    }
+    try {
+      if (text.startsWith("PK")) {
+        return new TorchFile(file, ZipStorages.open(file));
       }
-    }
-    throw new IllegalArgumentException(path + ": the archive has no data.pkl; it holds no tensors");
-  }
-
-  private void requireLittleEndian() throws IOException {
-    ZipEntry order = zip.getEntry(root + "byteorder");
-    if (order != null) {
-      try (InputStream in = zip.getInputStream(order)) {
-        if (!new String(in.readAllBytes(), StandardCharsets.UTF_8).equals("little")) {
-          throw new IllegalArgumentException(path + ": its bytes are not little-endian");
-        }
+      if (text.startsWith("\u0080")) {
+        return new TorchFile(file, LegacyStorages.open(file));
       }
+    } catch (TorchFileException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
+      throw TorchFileException.damaged(file, "it cannot be read (" + e.getMessage() + ")", e);
     }
-  }
-
-  private void requireWhole(String name, Unpickler.Tensor tensor) {
-    ZipEntry storage = zip.getEntry(root + "data/" + tensor.storage());
-    long end = tensor.offset() + tensor.info().byteCount();
-    if (storage == null || storage.getSize() < end) {
-      throw new IllegalArgumentException(
-          path
-              + ": tensor "
-              + name
-              + " needs "
-              + end
-              + " bytes of storage "
-              + tensor.storage()
-              + ", which has "
-              + (storage == null ? 0 : storage.getSize())
-              + ": the file is damaged; fetch it again");
-    }
+    throw new TorchFileException(
+        file
+            + ": it begins with neither a zip archive nor a pickle, as PyTorch writes them; fetch it"
+            + " again, or load it in Python and save it as safetensors");
   }
 
   @Override
   public Set<String> names() {
-    return Collections.unmodifiableSet(tensors.keySet());
+    return Collections.unmodifiableSet(storages.tensors().keySet());
   }
 
   @Override
@@ -138,30 +86,67 @@ public final class TorchFile implements TensorSource {
     return tensor(name).info();
   }
 
+  /**
+   * {@inheritDoc}
+   *
+   * @throws TorchFileException if the file is damaged there, if the tensor repeats elements, or if it is
+   *     a view of more than 2 GiB whose elements are not in order
+   */
   @Override
   public void read(String name, Consumer<ByteBuffer> sink) {
-    Unpickler.Tensor tensor = tensor(name);
-    try (InputStream in = zip.getInputStream(zip.getEntry(root + "data/" + tensor.storage()))) {
-      in.skipNBytes(tensor.offset());
-      long left = tensor.info().byteCount();
-      while (left > 0) {
-        byte[] slice = in.readNBytes((int) Math.min(left, 1 << 20));
-        sink.accept(ByteBuffer.wrap(slice).asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN));
-        left -= slice.length;
+    StateDict.Tensor tensor = tensor(name);
+    Consumer<ByteBuffer> readOnly =
+        bytes -> sink.accept(bytes.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN));
+    try {
+      if (tensor.isContiguous()) {
+        read(tensor, tensor.info().byteCount(), readOnly);
+      } else {
+        readView(tensor, readOnly);
       }
+    } catch (EOFException | ZipException e) {
+      throw TorchFileException.damaged(
+          path, "the bytes of tensor %s cannot be read (%s)".formatted(name, e), e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tensor " + name + " of " + path + ": " + e, e);
     }
   }
 
-  @Override
-  public Optional<FileRegion> region(String name) {
-    tensor(name);
-    return Optional.empty();
+  private void read(StateDict.Tensor tensor, long length, Consumer<ByteBuffer> sink)
+      throws IOException {
+    if (length > 0) {
+      storages.read(
+          tensor.storage(), tensor.offset() * tensor.info().dtype().bytes(), length, sink);
+    }
   }
 
-  private Unpickler.Tensor tensor(String name) {
-    Unpickler.Tensor tensor = tensors.get(name);
+  private void readView(StateDict.Tensor tensor, Consumer<ByteBuffer> sink) throws IOException {
+    long span = tensor.span() * tensor.info().dtype().bytes();
+    if (span > LONGEST_SPAN || tensor.info().elementCount() > tensor.storage().count()) {
+      throw new TorchFileException(
+          "%s: tensor %s is a view with strides that %s; in Python, call contiguous() on it and save"
+                  .formatted(
+                      path,
+                      tensor.info(),
+                      span > LONGEST_SPAN ? "spans more than 2 GiB" : "repeats elements")
+              + " the tensors anew");
+    }
+    ByteBuffer spanned = ByteBuffer.allocate((int) span);
+    read(tensor, span, spanned::put);
+    StridedElements.inOrder(tensor, spanned.flip(), sink);
+  }
+
+  @Override
+  public Optional<FileRegion> region(String name) {
+    StateDict.Tensor tensor = tensor(name);
+    long length = tensor.info().byteCount();
+    return tensor.isContiguous() && length > 0
+        ? storages.region(
+            tensor.storage(), tensor.offset() * tensor.info().dtype().bytes(), length)
+        : Optional.empty();
+  }
+
+  private StateDict.Tensor tensor(String name) {
+    StateDict.Tensor tensor = storages.tensors().get(name);
     if (tensor == null) {
       throw new NoSuchTensorException(path.toString(), name, names());
     }
@@ -171,7 +156,7 @@ public final class TorchFile implements TensorSource {
   @Override
   public void close() {
     try {
-      zip.close();
+      storages.close();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot close " + path, e);
     }
@@ -179,6 +164,6 @@ public final class TorchFile implements TensorSource {
 
   @Override
   public String toString() {
-    return path + " (" + tensors.size() + " tensors)";
+    return path + " (" + names().size() + " tensors)";
   }
 }

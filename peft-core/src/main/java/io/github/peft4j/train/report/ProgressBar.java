@@ -1,6 +1,6 @@
 package io.github.peft4j.train.report;
 
-import java.io.Console;
+import io.github.peft4j.io.TerminalLine;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
@@ -20,36 +20,23 @@ public final class ProgressBar implements TrainingListener {
   private final PrintStream out;
   private final boolean terminal;
   private final LongSupplier nanoTime;
+  private final TerminalLine line;
 
   private long startNanos;
   private long startStep;
   private long totalSteps;
   private @Nullable Long shownNanos;
-  private int shownLength;
 
   /** A progress bar on standard error. */
   public ProgressBar() {
-    this(System.err, isTerminal(), System::nanoTime);
+    this(System.err, TerminalLine.isTerminal(), System::nanoTime);
   }
 
   ProgressBar(PrintStream out, boolean terminal, LongSupplier nanoTime) {
     this.out = out;
     this.terminal = terminal;
     this.nanoTime = nanoTime;
-  }
-
-  // From Java 22 on, there may be a console that is not a terminal.
-  @SuppressWarnings("SystemConsoleNull")
-  private static boolean isTerminal() {
-    Console console = System.console();
-    if (console == null) {
-      return false;
-    }
-    try {
-      return (boolean) Console.class.getMethod("isTerminal").invoke(console);
-    } catch (ReflectiveOperationException olderJava) {
-      return true;
-    }
+    this.line = new TerminalLine(out);
   }
 
   @Override
@@ -74,7 +61,7 @@ public final class ProgressBar implements TrainingListener {
     shownNanos = now;
     String status = status(event, now);
     if (terminal) {
-      redraw(bar(event) + " " + status);
+      line.redraw(bar(event) + " " + status);
     } else {
       line(status);
     }
@@ -122,20 +109,11 @@ public final class ProgressBar implements TrainingListener {
         : "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60);
   }
 
-  // Uses a carriage return and blanks, since some terminals show escape sequences as text.
-  private void redraw(String text) {
-    out.print("\r" + text + " ".repeat(Math.max(0, shownLength - text.length())));
-    out.flush();
-    shownLength = text.length();
-  }
-
   private void line(String text) {
     if (terminal) {
-      redraw(text);
-      shownLength = 0;
+      line.end(text);
     } else {
-      out.print(text);
+      out.println(text);
     }
-    out.println();
   }
 }

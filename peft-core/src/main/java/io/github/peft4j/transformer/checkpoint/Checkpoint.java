@@ -41,7 +41,7 @@ final class Checkpoint {
   private final TensorSource source;
   private final TensorLoader loader;
   private final String root;
-  private final String storedRoot;
+  private final List<String> otherRoots;
   private final Map<String, String> older = new HashMap<>();
   private final Random random;
   private final double initializerRange;
@@ -55,8 +55,8 @@ final class Checkpoint {
    * @param what the name of the model in errors
    * @param root the prefix of the body's names in the model, such as {@code "bert."}; empty for
    *     none
-   * @param usualRoot the prefix in most of the family's classes. A checkpoint may have the one or
-   *     the other, or lack it
+   * @param usualRoot the prefix in most of the family's classes. Tensors may have the one or the
+   *     other, lack it, or have it without need
    * @param seed of the initial tensors of a new head
    */
   Checkpoint(
@@ -71,19 +71,25 @@ final class Checkpoint {
     this.source = source;
     this.loader = loader;
     this.root = root;
-    this.storedRoot =
-        Stream.of(root, usualRoot)
-            .filter(prefix -> !prefix.isEmpty())
-            .filter(prefix -> source.names().stream().anyMatch(name -> name.startsWith(prefix)))
-            .findFirst()
-            .orElse("");
+    this.otherRoots = List.of(usualRoot, "");
     this.random = new Random(seed);
     this.initializerRange = initializerRange;
   }
 
+  /**
+   * The name in the file: the tensor's own, or one that transformers accepts too, with another root
+   * in place of its own or with a root that it has not.
+   */
   private String stored(String name) {
     String known = older.getOrDefault(name, name);
-    return known.startsWith(root) ? storedRoot + known.substring(root.length()) : known;
+    Stream<String> others =
+        known.startsWith(root)
+            ? otherRoots.stream().map(other -> other + known.substring(root.length()))
+            : Stream.of(root + known);
+    return Stream.concat(Stream.of(known), others)
+        .filter(source.names()::contains)
+        .findFirst()
+        .orElse(known);
   }
 
   /** Reads a module's tensors under the name that it has in this checkpoint. */

@@ -43,6 +43,7 @@ final class Families {
           Gemma.FAMILY,
           Gemma2.FAMILY,
           Gemma3.FAMILY,
+          Gemma3.MULTIMODAL,
           Granite.FAMILY,
           Mistral.FAMILY,
           Mixtral.FAMILY,

@@ -41,6 +41,18 @@ public final class Models {
     requireSupported(config);
   }
 
+  /**
+   * The config of what is computed: the text model's, if the config is of a larger model.
+   *
+   * @throws UnsupportedModelException for an unknown {@code model_type}
+   */
+  public static ModelConfig effective(ModelConfig config) {
+    return Families.of(config)
+        .part()
+        .map(part -> config.part(part.field(), part.defaults()))
+        .orElse(config);
+  }
+
   private static Family requireSupported(ModelConfig config) {
     Family family = Families.of(config);
     Quantization.refuse(config);
@@ -73,11 +85,12 @@ public final class Models {
     Task chosen = task == null ? heads.task(config) : task;
     String root = heads.root(chosen.type());
     NDManager manager = Tensors.newManager(device);
-    try (TensorLoader loader = new TensorLoader(manager, precision)) {
+    LoadProgress progress = new LoadProgress(source);
+    try (TensorLoader loader = new TensorLoader(manager, precision, progress)) {
       Checkpoint weights =
           new Checkpoint(
               config.source(),
-              source,
+              named(family, source),
               loader,
               root,
               heads.root(),
@@ -90,13 +103,23 @@ public final class Models {
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
       weights.finish();
       warnOfUnread(config, family);
+      progress.finish();
       TransformerModel.Names names =
-          new TransformerModel.Names(heads.architecture(chosen.type()), root);
+          new TransformerModel.Names(
+              heads.architecture(chosen.type()),
+              root,
+              family.part().map(Family.Part::others).orElse(List.of()));
       return new TransformerModel(config, chosen, names, manager, precision, body, head);
     } catch (RuntimeException | OutOfMemoryError e) {
       manager.close();
       throw e;
     }
+  }
+
+  /** The tensors under the names of today's modules, without those of other parts of the model. */
+  private static TensorSource named(Family family, TensorSource source) {
+    TensorSource today = OldNames.today(source);
+    return family.part().map(part -> PartNames.of(part, today)).orElse(today);
   }
 
   private static void warnOfUnread(ModelConfig config, Family family) {

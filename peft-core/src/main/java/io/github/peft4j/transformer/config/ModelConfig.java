@@ -27,6 +27,12 @@ public final class ModelConfig {
   private final String source;
   private final @Nullable ModelConfig generation;
 
+  /** The part that this config is about, if its file has several: the name of the field with it. */
+  private final @Nullable String part;
+
+  /** The content of the file. */
+  private final JsonObject whole;
+
   /** The names of the fields that were asked for. */
   private final Set<String> read;
 
@@ -35,11 +41,15 @@ public final class ModelConfig {
 
   private ModelConfig(
       JsonObject json,
+      @Nullable String part,
+      JsonObject whole,
       String source,
       @Nullable ModelConfig generation,
       Set<String> read,
       Map<String, ModelConfig> entered) {
     this.json = json;
+    this.part = part;
+    this.whole = whole;
     this.source = source;
     this.generation = generation;
     this.read = read;
@@ -47,7 +57,14 @@ public final class ModelConfig {
   }
 
   private ModelConfig(JsonObject json, String source, @Nullable ModelConfig generation) {
-    this(json, source, generation, ConcurrentHashMap.newKeySet(), new ConcurrentHashMap<>());
+    this(
+        json,
+        null,
+        json,
+        source,
+        generation,
+        ConcurrentHashMap.newKeySet(),
+        new ConcurrentHashMap<>());
   }
 
   private ModelConfig(JsonObject json, String source) {
@@ -76,8 +93,8 @@ public final class ModelConfig {
                       + " is not a folder"
                       + (Files.exists(folder) ? "" : ": it does not exist"))
               + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json: pass the folder that holds them. peft4j downloads no models; 'hf"
-              + " download <name> --local-dir <folder>' does");
+              + " tokenizer.json: pass the folder that holds them, or the name of a model on the"
+              + " Hugging Face hub to Peft.load(\"org/name\")");
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(
@@ -150,16 +167,49 @@ public final class ModelConfig {
     return numbers;
   }
 
-  /** A copy of the JSON object. */
+  /** A copy of the JSON object in the file. */
   public JsonObject json() {
-    return json.deepCopy();
+    return whole.deepCopy();
   }
 
   /** A copy with one field set. */
   public ModelConfig with(String field, JsonElement value) {
+    JsonObject changed = whole.deepCopy();
+    (part == null ? changed : changed.getAsJsonObject(part)).add(field, value);
+    if (part == null) {
+      return new ModelConfig(changed, null, changed, source, generation, read, entered);
+    }
     JsonObject copy = json.deepCopy();
     copy.add(field, value);
-    return new ModelConfig(copy, source, generation, read, entered);
+    return new ModelConfig(copy, part, changed, source, generation, read, entered);
+  }
+
+  /**
+   * The config of a part of a model, such as the text model of one for images and texts. A field
+   * that the part lacks is that of the whole, or else its default.
+   *
+   * @param field the field with the part; the config itself is returned if there is none
+   * @param defaults the values of fields that files leave out
+   */
+  public ModelConfig part(String field, JsonObject defaults) {
+    if (part != null || !has(field) || !json.get(field).isJsonObject()) {
+      return this;
+    }
+    JsonObject fields = defaults.deepCopy();
+    json.entrySet().stream()
+        .filter(entry -> !entry.getValue().isJsonObject())
+        .forEach(entry -> fields.add(entry.getKey(), entry.getValue()));
+    json.getAsJsonObject(field).entrySet().stream()
+        .filter(entry -> !entry.getKey().equals("model_type"))
+        .forEach(entry -> fields.add(entry.getKey(), entry.getValue()));
+    return new ModelConfig(
+        fields,
+        field,
+        json,
+        source,
+        generation,
+        ConcurrentHashMap.newKeySet(),
+        new ConcurrentHashMap<>());
   }
 
   /** Whether a field is present and not null. */

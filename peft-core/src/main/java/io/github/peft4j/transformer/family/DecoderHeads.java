@@ -62,6 +62,28 @@ public final class DecoderHeads {
             tasks);
   }
 
+  /** The text models of Gemma 3. */
+  public static Heads gemma3Text(ModelConfig config) {
+    return Heads.of(
+        "Gemma3",
+        "model",
+        HeadSpec.causalLm(gemma3Output(config)),
+        HeadSpec.sequenceClassifier(Pooling.LAST, SCORE).named("TextForSequenceClassification"),
+        HeadSpec.features().named("TextModel"));
+  }
+
+  /** The text model within Gemma 3 for images and texts. */
+  public static Heads gemma3(ModelConfig config) {
+    return Heads.of(
+        "Gemma3",
+        "model.language_model",
+        HeadSpec.causalLm(gemma3Output(config)).named("ForConditionalGeneration"));
+  }
+
+  private static Output gemma3Output(ModelConfig config) {
+    return LM_HEAD.with(new Logits(1, 1, cap(config, 0)));
+  }
+
   /** Null means none, where the family has a bound by default. */
   private static double cap(ModelConfig config, double usual) {
     String field = "final_logit_softcapping";

@@ -1,13 +1,17 @@
 package io.github.peft4j.transformer.family;
 
+import com.google.gson.JsonObject;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** A model family as data: what its configs mean, as stacks and task heads. */
 public final class Family {
@@ -16,17 +20,32 @@ public final class Family {
   private final Function<ModelConfig, Heads> heads;
   private final List<Layout> stacks;
   private final Set<String> ignored;
+  private final @Nullable Part part;
 
   private Family(
       String modelType,
       Function<ModelConfig, Heads> heads,
       List<Layout> stacks,
-      Set<String> ignored) {
+      Set<String> ignored,
+      @Nullable Part part) {
     this.modelType = modelType;
     this.heads = heads;
     this.stacks = List.copyOf(stacks);
     this.ignored = ignored;
+    this.part = part;
   }
+
+  /**
+   * The part of a larger model that a family computes, such as the text model of one for images and
+   * texts.
+   *
+   * @param field the field of the config with the part's config
+   * @param defaults values of fields that config files leave out
+   * @param prefixes prefixes of tensors in checkpoints, and what they are today
+   * @param others prefixes of the other parts' tensors
+   */
+  public record Part(
+      String field, JsonObject defaults, Map<String, String> prefixes, List<String> others) {}
 
   /** Describes a stack. */
   @FunctionalInterface
@@ -42,13 +61,13 @@ public final class Family {
 
   /** A family of one stack. */
   public static Family of(String modelType, Function<ModelConfig, Heads> heads, Layout stack) {
-    return new Family(modelType, heads, List.of(stack), Set.of());
+    return new Family(modelType, heads, List.of(stack), Set.of(), null);
   }
 
   /** A family with an encoder and a decoder. */
   public static Family encoderDecoder(
       String modelType, Function<ModelConfig, Heads> heads, Layout encoder, Layout decoder) {
-    return new Family(modelType, heads, List.of(encoder, decoder), Set.of());
+    return new Family(modelType, heads, List.of(encoder, decoder), Set.of(), null);
   }
 
   /**
@@ -64,20 +83,30 @@ public final class Family {
     for (Layout layout : stacks) {
       changed.add((config, body) -> change.apply(layout.describe(config, body), config));
     }
-    return new Family(modelType, heads, changed, ignored);
+    return new Family(modelType, heads, changed, ignored, part);
   }
 
   /** The same family under another {@code model_type} and class name. */
   public Family named(String modelType, String className) {
     return new Family(
-        modelType, config -> heads.apply(config).className(className), stacks, ignored);
+        modelType, config -> heads.apply(config).className(className), stacks, ignored, part);
   }
 
   /** A copy that ignores more fields of a config. */
   public Family ignores(String... fields) {
     Set<String> all = new TreeSet<>(ignored);
     all.addAll(Arrays.asList(fields));
-    return new Family(modelType, heads, stacks, all);
+    return new Family(modelType, heads, stacks, all, part);
+  }
+
+  /** A copy for a part of a larger model. */
+  public Family within(Part part) {
+    return new Family(modelType, heads, stacks, ignored, part);
+  }
+
+  /** The part of a larger model that is computed, if this family is one. */
+  public Optional<Part> part() {
+    return Optional.ofNullable(part);
   }
 
   /** {@code model_type} of the family's configs. */

@@ -71,4 +71,54 @@ class FileGroupTest {
     assertThat(folder.resolve("two")).hasContent("newnew");
     assertThat(folder.toFile().list()).containsExactlyInAnyOrder("one", "two");
   }
+
+  /** A folder that has a file's name is in the way of the last of three files. */
+  @Test
+  void whatFailsAtTheEndIsUndone() throws IOException {
+    Files.writeString(folder.resolve("one"), "old");
+    Files.createDirectories(folder.resolve("three"));
+    try (FileGroup files = new FileGroup(folder)) {
+      files.writeText("one", "new");
+      files.writeText("below/two", "new");
+      files.writeText("three", "new");
+      files.remove("four");
+      assertThatThrownBy(files::commit)
+          .isInstanceOf(UncheckedIOException.class)
+          .hasMessageContainingAll(
+              folder.resolve("three").toString(), "it is a folder", "unchanged");
+    }
+    assertThat(folder.resolve("one")).hasContent("old");
+    assertThat(folder.toFile().list()).containsExactlyInAnyOrder("one", "three");
+  }
+
+  @Test
+  void aLinkIsReplacedAndAFailureBringsItBack() throws IOException {
+    Path shared = Files.writeString(folder.resolve("shared"), "old");
+    Files.createSymbolicLink(folder.resolve("one"), shared);
+    Path taken = Files.createDirectories(folder.resolve("two"));
+    for (boolean fails : new boolean[] {true, false}) {
+      try (FileGroup files = new FileGroup(folder)) {
+        files.writeText("one", "new");
+        files.writeText("two", "new");
+        if (fails) {
+          assertThatThrownBy(files::commit).isInstanceOf(UncheckedIOException.class);
+          Files.delete(taken);
+        } else {
+          files.commit();
+        }
+      }
+      assertThat(folder.resolve("one")).hasContent(fails ? "old" : "new");
+      assertThat(Files.isSymbolicLink(folder.resolve("one"))).isEqualTo(fails);
+      assertThat(shared).hasContent("old");
+    }
+    assertThat(folder.toFile().list()).containsExactlyInAnyOrder("one", "two", "shared");
+  }
+
+  @Test
+  void foldersThatWereMadeForNothingGo() {
+    try (FileGroup files = new FileGroup(folder.resolve("a/b"))) {
+      files.writeText("1_Pooling/config.json", "new");
+    }
+    assertThat(folder).isEmptyDirectory();
+  }
 }

@@ -73,8 +73,7 @@ class ForeignFoldersTest {
   @CsvSource({
     "adapter_config.json, it is an adapter, loadAdapter",
     "llama-2-7b.Q4_K_M.gguf, GGUF, safetensors",
-    "pytorch_model.bin, pickles of PyTorch, safe_serialization=True",
-    "pytorch_model-00001-of-00002.bin, pickles of PyTorch, safe_serialization=True",
+    "pytorch_model-00001-of-00002.bin, shards without pytorch_model.bin.index.json, fetch",
     "consolidated.00.pth, authors' own format, safetensors",
     "tf_model.h5, TensorFlow, safe_serialization=True",
     "model.onnx, ONNX, safetensors",
@@ -91,7 +90,7 @@ class ForeignFoldersTest {
     if (!file.equals("adapter_config.json")) {
       Files.copy(
           TinyModels.golden("tiny-llama").resolve("config.json"), folder.resolve("config.json"));
-      assertNoModel(folder, "found neither", what, advice);
+      assertNoModel(folder, "found none of them", what, advice);
     }
   }
 

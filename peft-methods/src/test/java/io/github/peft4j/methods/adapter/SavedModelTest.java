@@ -10,6 +10,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
@@ -214,7 +215,7 @@ class SavedModelTest {
     try (PeftModel model =
         Peft.from(
                 ModelConfig.read(golden),
-                () -> Safetensors.openFolder(golden),
+                () -> ModelWeights.open(golden),
                 () -> Tokenizer.load(new ByteArrayInputStream(tokenizer)),
                 "someone/tiny-bert")
             .load()
@@ -237,7 +238,7 @@ class SavedModelTest {
     try (PeftModel model =
         Peft.from(
                 ModelConfig.read(origin),
-                () -> Safetensors.openFolder(origin),
+                () -> ModelWeights.open(origin),
                 () -> Tokenizer.load(elsewhere),
                 origin.toString())
             .load()

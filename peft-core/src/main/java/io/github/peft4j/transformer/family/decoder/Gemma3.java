@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
+import com.google.gson.JsonObject;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.AttentionSpec.Norms;
 import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.Family;
@@ -9,6 +9,8 @@ import io.github.peft4j.transformer.family.Sizes;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.family.Windows;
 import io.github.peft4j.transformer.rope.RopeSpec;
+import java.util.List;
+import java.util.Map;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
@@ -19,10 +21,50 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Gemma3 {
 
-  /** The family. */
+  /** The text models. */
   public static final Family FAMILY =
-      Gemma.FAMILY.like(
-          "gemma3_text", DecoderHeads.gemma("Gemma3", 0, Task.Type.SEQ_CLS), Gemma3::change);
+      Gemma.FAMILY.like("gemma3_text", DecoderHeads::gemma3Text, Gemma3::change);
+
+  /**
+   * The text model within models for images and texts. Their config files leave out fields that
+   * have transformers' default.
+   */
+  public static final Family MULTIMODAL =
+      Gemma.FAMILY
+          .like("gemma3", DecoderHeads::gemma3, Gemma3::change)
+          .ignores(
+              "boi_token_index",
+              "eoi_token_index",
+              "image_token_index",
+              "mm_tokens_per_image",
+              "vision_config")
+          .within(
+              new Family.Part(
+                  "text_config",
+                  defaults(),
+                  Map.of(
+                      "language_model.model.", "model.language_model.",
+                      "language_model.lm_head.", "lm_head."),
+                  List.of(
+                      "vision_tower.",
+                      "model.vision_tower.",
+                      "multi_modal_projector.",
+                      "model.multi_modal_projector.")));
+
+  /** The defaults of transformers' Gemma3TextConfig. */
+  private static JsonObject defaults() {
+    JsonObject defaults = new JsonObject();
+    defaults.addProperty("vocab_size", 262_208);
+    defaults.addProperty("hidden_size", 2304);
+    defaults.addProperty("intermediate_size", 9216);
+    defaults.addProperty("num_hidden_layers", 26);
+    defaults.addProperty("num_attention_heads", 8);
+    defaults.addProperty("num_key_value_heads", 4);
+    defaults.addProperty("head_dim", 256);
+    defaults.addProperty("max_position_embeddings", 131_072);
+    defaults.addProperty("sliding_window", 4096);
+    return defaults;
+  }
 
   private Gemma3() {}
 

@@ -1,17 +1,18 @@
-package io.github.peft4j.io.safetensors;
+package io.github.peft4j.io.weights;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class SafetensorsFolderTest {
+class ModelWeightsTest {
   @TempDir Path folder;
 
   @BeforeEach
@@ -33,12 +34,11 @@ class SafetensorsFolderTest {
          "weight_map": {"b": "model-00002-of-00002.safetensors",
                         "a": "model-00001-of-00002.safetensors"}}\
         """);
-    try (Safetensors model = Safetensors.openFolder(folder)) {
-      assertThat(model).hasToString(folder + " (2 tensors in 2 files)");
+    try (TensorSource model = ModelWeights.open(folder)) {
+      assertThat(model).hasToString(folder + "/model.safetensors.index.json (2 tensors in 2 files)");
       assertThat(model.names()).containsExactlyInAnyOrder("a", "b");
       assertThat(model.floats("a")).containsExactly(1);
       assertThat(model.floats("b")).containsExactly(2);
-      assertThat(model.metadata()).isEqualTo(Map.of("format", "pt"));
       assertThat(model.region("b").orElseThrow().path())
           .isEqualTo(folder.resolve("model-00002-of-00002.safetensors"));
     }
@@ -48,14 +48,14 @@ class SafetensorsFolderTest {
   void aSingleFileComesFirst() throws IOException {
     index("{}");
     new SafetensorsWriter().add("c", new long[0], 3).write(folder.resolve("model.safetensors"));
-    try (Safetensors model = Safetensors.openFolder(folder)) {
+    try (TensorSource model = ModelWeights.open(folder)) {
       assertThat(model.names()).containsExactly("c");
     }
   }
 
   @Test
   void whatIsWrongWithAnIndexIsExplained() throws IOException {
-    assertFails("expected model.safetensors or model.safetensors.index.json in it");
+    assertFails("or pytorch_model.bin or pytorch_model.bin.index.json in it and found none of them");
     index("{}");
     assertFails("weight_map is missing or empty");
     index("{\"weight_map\": {\"a\": \"model-00003.safetensors\"}}");
@@ -77,8 +77,8 @@ class SafetensorsFolderTest {
   }
 
   private void assertFails(String expected) {
-    assertThatThrownBy(() -> Safetensors.openFolder(folder))
-        .isInstanceOf(SafetensorsException.class)
+    assertThatThrownBy(() -> ModelWeights.open(folder))
+        .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContainingAll(folder.toString(), expected);
   }
 }

@@ -1,17 +1,13 @@
 package io.github.peft4j.adapter.adapterhub;
 
-import io.github.peft4j.io.FileRegion;
-import io.github.peft4j.io.TensorInfo;
+import io.github.peft4j.io.RenamedTensors;
 import io.github.peft4j.io.TensorSource;
-import java.nio.ByteBuffer;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /**
@@ -20,7 +16,7 @@ import java.util.regex.Pattern;
  * have another prefix ({@code transformer.}). Both are found, as are names of the library's first
  * releases. Other tensors keep their names.
  */
-final class RenamedTensorSource implements TensorSource {
+final class AdapterHubNames {
 
   /** The shared prefixes of prefix tuning, which every attention of the library lists again. */
   private static final String COPY = ".prefix_tuning.pool.";
@@ -30,16 +26,15 @@ final class RenamedTensorSource implements TensorSource {
       Pattern.compile(
           "(?:attention|layer)_text_(?:task|lang)_(adapters)|invertible_lang_(adapters)");
 
-  private final TensorSource source;
-  private final Map<String, String> inFile = new LinkedHashMap<>();
+  private AdapterHubNames() {}
 
   /**
    * Renames tensors.
    *
    * @param names names in the file by peft4j's name; the first is read, the others are copies
    */
-  RenamedTensorSource(TensorSource source, Map<String, List<String>> names) {
-    this.source = source;
+  static TensorSource over(TensorSource source, Map<String, List<String>> names) {
+    Map<String, String> inFile = new LinkedHashMap<>();
     Set<String> left = new LinkedHashSet<>(source.names());
     left.removeIf(name -> name.contains(COPY));
     names.forEach(
@@ -55,6 +50,7 @@ final class RenamedTensorSource implements TensorSource {
           }
         });
     left.forEach(name -> inFile.put(name, name));
+    return new RenamedTensors(source, inFile);
   }
 
   /** Whether a name in a file equals the wanted one except for the model's prefix. */
@@ -67,35 +63,5 @@ final class RenamedTensorSource implements TensorSource {
     return FORMER
         .matcher(name)
         .replaceAll(former -> former.group(1) == null ? "invertible_$2" : "$1");
-  }
-
-  private String inFile(String name) {
-    return inFile.getOrDefault(name, name);
-  }
-
-  @Override
-  public Set<String> names() {
-    return Collections.unmodifiableSet(inFile.keySet());
-  }
-
-  @Override
-  public TensorInfo info(String name) {
-    TensorInfo info = source.info(inFile(name));
-    return new TensorInfo(name, info.dtype(), info.shape());
-  }
-
-  @Override
-  public void read(String name, Consumer<ByteBuffer> sink) {
-    source.read(inFile(name), sink);
-  }
-
-  @Override
-  public Optional<FileRegion> region(String name) {
-    return source.region(inFile(name));
-  }
-
-  @Override
-  public void close() {
-    source.close();
   }
 }
