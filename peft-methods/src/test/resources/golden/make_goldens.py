@@ -1,6 +1,6 @@
 """Makes the golden cases beside this file: what Hugging Face computes on tiny models.
 
-    pip install torch transformers==5.17.0 peft==0.21.0 safetensors
+    pip install torch transformers==5.17.0 peft==0.21.0 safetensors   (5.24.0 for the models with experts)
     python make_goldens.py [MODEL...]
 
 Each <model>/ holds a checkpoint and io.safetensors (a batch, its logits and loss); each <model>/<case>/
@@ -54,10 +54,14 @@ from transformers import (
     LlamaForCausalLM,
     LlamaForSequenceClassification,
     LlamaForTokenClassification,
+    MixtralConfig,
+    MixtralForCausalLM,
     ModernBertConfig,
     ModernBertForTokenClassification,
     MPNetConfig,
     MPNetForSequenceClassification,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
     RobertaConfig,
     RobertaForSequenceClassification,
     T5Config,
@@ -105,6 +109,20 @@ MODELS = {
         LlamaConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2, num_labels=3,
                     classifier_dropout=0.0),
         {"task_type": "TOKEN_CLS"},
+    ),
+    # Experts in all layers, and in the second of two, where the probabilities of the chosen do not add up to 1.
+    "tiny-mixtral": (
+        MixtralForCausalLM,
+        MixtralConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2,
+                      num_local_experts=4, num_experts_per_tok=2),
+        {"task_type": "CAUSAL_LM"},
+    ),
+    "tiny-qwen3-moe": (
+        Qwen3MoeForCausalLM,
+        Qwen3MoeConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2, head_dim=8,
+                       num_experts=6, num_experts_per_tok=3, moe_intermediate_size=8, decoder_sparse_step=2,
+                       norm_topk_prob=False),
+        {"task_type": "CAUSAL_LM"},
     ),
     # Padded on the left: what queries that see nothing send back.
     "tiny-gpt2-left": (
@@ -192,6 +210,7 @@ MODELS = {
         {"task_type": "SEQ_CLS"},
     ),
 }
+EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 QUERY_VALUE = {"albert": ["query", "value"], "distilbert": ["q_lin", "v_lin"], "electra": ["query", "value"],
                "modernbert": ["Wqkv"], "mpnet": ["q", "v"], "roberta": ["query", "value"]}
 CASES = {
@@ -204,6 +223,22 @@ CASES = {
             r=2, lora_alpha=4, target_modules=["query_proj", "key_proj"],
             modules_to_save=["encoder.LayerNorm", "rel_embeddings"], **task),
         "ia3": lambda task: IA3Config(target_modules=["key_proj", "value_proj"], feedforward_modules=[], **task),
+    },
+    "tiny-mixtral": {
+        "lora-experts": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj"], target_parameters=EXPERTS, **task),
+        "lora-down": lambda task: LoraConfig(
+            r=3, lora_alpha=4, use_rslora=True, target_modules=[], target_parameters=EXPERTS[1:], **task),
+        "lora-all-linear": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", **task),
+    },
+    "tiny-qwen3-moe": {
+        "lora-experts-ranks": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["v_proj"], target_parameters=EXPERTS,
+            rank_pattern={"gate_up_proj": 3}, alpha_pattern={"experts.down_proj": 5}, **task),
+        "lora-named": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["q_proj", "gate_proj", "up_proj", "down_proj"], **task),
+        "lora-gate-saved": lambda task: LoraConfig(
+            r=2, lora_alpha=4, target_modules=["k_proj"], modules_to_save=["mlp.gate"], **task),
     },
     "tiny-gpt2-left": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),

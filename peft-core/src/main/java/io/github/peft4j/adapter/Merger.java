@@ -143,8 +143,8 @@ public final class Merger {
     return changes.containsKey(parameter) || parameter.hasChanged();
   }
 
-  /** The merged weight, a new tensor; null if it does not change. */
-  private @Nullable NDArray merged(ParameterSite parameter) {
+  /** The merged weight, a new tensor that the caller closes; null if it does not change. */
+  public @Nullable NDArray merged(ParameterSite parameter) {
     List<Tensor> places = changes.get(parameter);
     if (places == null) {
       return null;

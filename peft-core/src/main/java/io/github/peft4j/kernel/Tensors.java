@@ -28,6 +28,12 @@ public final class Tensors {
           def copy(target: Tensor, source: Tensor) -> Tensor:
               return torch.copy_(target, source)
           """);
+  private static final Kernel PART =
+      Kernel.of(
+          """
+          def part(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
+              return torch.narrow(torch.view(x, [-1]), 0, int(start), int(count))
+          """);
   private static final Map<Precision, Kernel> CASTS = new ConcurrentHashMap<>();
 
   private Tensors() {}
@@ -98,6 +104,19 @@ public final class Tensors {
           COPY.call(target, source).close();
           return null;
         });
+  }
+
+  /**
+   * A part of {@code x}, on the same memory.
+   *
+   * @param offset the number of elements of {@code x} before the part, row-major
+   * @param shape of the part, whose elements lie one after the other in {@code x}
+   */
+  public static NDArray part(NDArray x, long offset, Shape shape) {
+    try (Scope scope = new Scope()) {
+      NDArray flat = PART.call(x, scalar(offset), scalar(shape.size()));
+      return scope.keep(flat.reshape(shape));
+    }
   }
 
   /**

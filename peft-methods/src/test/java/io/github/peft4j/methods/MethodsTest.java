@@ -49,7 +49,8 @@ class MethodsTest extends MethodContract {
   static Stream<MethodCase> methods() {
     return Stream.of(
         method("Lora", LoraConfig.ofRank(2).targetModules("all-linear")),
-        dora("Dora", LoraConfig.ofRank(2).targetModules("all-linear").useDora(true)),
+        dora("Dora", LoraConfig.ofRank(2).targetModules("all-linear").useDora(true))
+            .fitting(MethodsTest::hasNoExperts),
         method("LoraWithTokens", LoraConfig.ofRank(2).trainableTokenIndices(5, 9))
             .fitting(model -> true),
         method(
@@ -78,10 +79,11 @@ class MethodsTest extends MethodContract {
                 .targetModules("v_proj", "value", "v")
                 .targetParameters("k_proj.weight", "key.weight", "k.weight", "embeddings.weight")),
         method(
-            "Pissa",
-            LoraConfig.ofRank(2)
-                .targetModules("all-linear")
-                .initLoraWeights(LoraInitialization.PISSA)),
+                "Pissa",
+                LoraConfig.ofRank(2)
+                    .targetModules("all-linear")
+                    .initLoraWeights(LoraInitialization.PISSA))
+            .fitting(MethodsTest::hasNoExperts),
         method(
             "FastPissa",
             LoraConfig.ofRank(2).loraAlpha(3).initLoraWeights(LoraInitialization.pissa(4))),
@@ -199,6 +201,11 @@ class MethodsTest extends MethodContract {
   /** The length of W + s B A counts as constant, by the paper's section 4.3. */
   private static MethodCase dora(String name, LoraConfig config) {
     return method(name, config).withWholeGradientOf(tensor -> tensor.endsWith("magnitude_vector"));
+  }
+
+  /** With experts, all-linear means tensors that are no modules, see {@code ExpertsTest}. */
+  private static boolean hasNoExperts(TinyModel model) {
+    return model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL;
   }
 
   /** A bottleneck with all that a config can add to it. */

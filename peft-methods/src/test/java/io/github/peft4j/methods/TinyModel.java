@@ -27,6 +27,13 @@ enum TinyModel {
       """),
   /** A decoder whose output shares the token table. */
   TIED_LLAMA(LLAMA.config.replace("false", "true")),
+  /** A decoder with experts, of which each token is sent to two. */
+  MIXTRAL(
+      LLAMA
+          .config
+          .replace("llama", "mixtral")
+          .replace("Llama", "Mixtral")
+          .replace("\"vocab_size\"", "\"num_local_experts\": 3, \"vocab_size\"")),
   /** An encoder with biases and a classifier. */
   BERT(
       """
@@ -139,13 +146,26 @@ enum TinyModel {
       weights.matrix(layer + "self_attn.k_proj.weight", D / 2, D);
       weights.matrix(layer + "self_attn.v_proj.weight", D / 2, D);
       weights.matrix(layer + "self_attn.o_proj.weight", D, D);
-      weights.matrix(layer + "mlp.gate_proj.weight", M, D);
-      weights.matrix(layer + "mlp.up_proj.weight", M, D);
-      weights.matrix(layer + "mlp.down_proj.weight", D, M);
+      if (this == MIXTRAL) {
+        experts(weights, layer + "block_sparse_moe.");
+      } else {
+        weights.matrix(layer + "mlp.gate_proj.weight", M, D);
+        weights.matrix(layer + "mlp.up_proj.weight", M, D);
+        weights.matrix(layer + "mlp.down_proj.weight", D, M);
+      }
     }
     weights.vector("model.norm.weight", D, 1);
-    if (this == LLAMA) {
+    if (this != TIED_LLAMA) {
       weights.matrix("lm_head.weight", V, D);
+    }
+  }
+
+  private static void experts(Weights weights, String mixture) {
+    weights.matrix(mixture + "gate.weight", 3, D);
+    for (int e = 0; e < 3; e++) {
+      weights.matrix(mixture + "experts." + e + ".w1.weight", M, D);
+      weights.matrix(mixture + "experts." + e + ".w3.weight", M, D);
+      weights.matrix(mixture + "experts." + e + ".w2.weight", D, M);
     }
   }
 

@@ -21,6 +21,7 @@ import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
@@ -122,11 +123,18 @@ public final class Combiner {
     if (!(layer instanceof Mergeable mergeable)) {
       throw refused(source, rewrite, "is no change of weights");
     }
+    if (!(layer instanceof TrainableCopy) && isTensor(map(rewrite.site()))) {
+      throw refused(source, rewrite, "changes a tensor that no linear module has");
+    }
     if (rewrite.site() instanceof LinearSite linear
         && linear.bias().isPresent()
         && changes(mergeable, linear.bias().get())) {
       throw refused(source, rewrite, "changes the bias as well as the weight");
     }
+  }
+
+  private static boolean isTensor(Site<?, ?> site) {
+    return site instanceof ParameterSite || site instanceof ExpertsSite;
   }
 
   private static boolean changes(Mergeable layer, ParameterSite bias) {

@@ -1,5 +1,6 @@
 package io.github.peft4j.adapter.files;
 
+import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -49,8 +51,9 @@ public final class ModelFiles {
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
     ShardedWriter writer = new ShardedWriter(Map.of("format", "pt"), largest);
+    List<PartsOfTensor> open = new ArrayList<>();
     Stream.concat(model.parameters(), model.untied(merger::changes))
-        .forEach(parameter -> add(writer, parameter, model.precision(), merger));
+        .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
     Path origin = model.others().isEmpty() ? null : companions.folder();
     try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
         FileGroup files = new FileGroup(folder)) {
@@ -62,6 +65,8 @@ public final class ModelFiles {
       companions.copyTo(files);
       earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
+    } finally {
+      open.forEach(PartsOfTensor::close);
     }
   }
 
@@ -125,17 +130,39 @@ public final class ModelFiles {
     }
   }
 
+  /**
+   * Adds a tensor, or its parts.
+   *
+   * @param open gets what has to be closed after the tensors are written
+   */
   private static void add(
-      ShardedWriter writer, ParameterSite parameter, Precision precision, Merger merger) {
-    long[] shape = parameter.shape().getShape();
-    writer.add(
-        new TensorInfo(parameter.name(), TensorBytes.type(precision), shape),
-        sink ->
-            merger.read(
-                parameter,
-                weight -> {
-                  TensorBytes.read(weight, precision, sink);
-                  return parameter;
-                }));
+      ShardedWriter writer,
+      ParameterSite parameter,
+      Precision precision,
+      Merger merger,
+      List<PartsOfTensor> open) {
+    if (parameter.parts().isEmpty()) {
+      writer.add(
+          info(parameter.name(), parameter.shape(), precision),
+          sink ->
+              merger.read(
+                  parameter,
+                  weight -> {
+                    TensorBytes.read(weight, precision, sink);
+                    return parameter;
+                  }));
+      return;
+    }
+    PartsOfTensor tensor = new PartsOfTensor(parameter, merger);
+    open.add(tensor);
+    for (ParameterSite.Part part : parameter.parts()) {
+      writer.add(
+          info(part.name(), part.shape(), precision),
+          sink -> tensor.read(part, values -> TensorBytes.read(values, precision, sink)));
+    }
+  }
+
+  private static TensorInfo info(String name, Shape shape, Precision precision) {
+    return new TensorInfo(name, TensorBytes.type(precision), shape.getShape());
   }
 }

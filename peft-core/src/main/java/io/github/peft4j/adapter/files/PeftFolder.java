@@ -43,6 +43,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
@@ -94,10 +95,11 @@ public final class PeftFolder implements AdapterFormat {
     String source = folder.resolve(CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
     TransformerModel model = factory.base();
-    Map<String, long[]> inFile = shapes(folder);
-    BareNames names = BareNames.of(inFile.keySet(), model);
-    Map<String, long[]> shapes = new LinkedHashMap<>();
-    inFile.forEach((tensor, shape) -> shapes.put(names.own(tensor), shape));
+    BareNames names = bareNames(folder, model);
+    List<ParameterSite> parameters = model.parameters().toList();
+    UnaryOperator<TensorSource> today =
+        file -> PeftLayouts.of(method).read(names.over(file), parameters);
+    Map<String, long[]> shapes = shapes(folder, today);
     BroughtTables.requireSizes(
         folder.resolve(weights(folder)).toString(), shapes, PeftLayouts.of(method), model);
     return factory.load(
@@ -108,7 +110,7 @@ public final class PeftFolder implements AdapterFormat {
           adapter.names(names);
           HeadLabels labels = HeadLabels.of(folder, model);
           labels.require(adapter, shapes);
-          readTensors(folder, adapter, model.manager());
+          readTensors(folder, adapter, today, model.manager());
           labels.align(adapter);
         });
   }
@@ -181,12 +183,14 @@ public final class PeftFolder implements AdapterFormat {
   /**
    * Sets an adapter's tensors to those of a folder.
    *
+   * @param today the file's tensors under the names of today
    * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
    *     listing them all
    */
-  static void readTensors(Path folder, Adapter adapter, NDManager manager) {
+  private static void readTensors(
+      Path folder, Adapter adapter, UnaryOperator<TensorSource> today, NDManager manager) {
     Path file = weights(folder);
-    try (TensorSource source = adapter.names().over(open(file))) {
+    try (TensorSource source = today.apply(open(file))) {
       read(file, source, tensors(adapter, false), adapter.frozen(), manager);
     }
     Map<String, Trainable> beside = tensors(adapter, true);
@@ -245,13 +249,20 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /**
-   * The shapes of the tensors in an adapter's file.
+   * The names of an adapter's file.
    *
    * @throws IllegalArgumentException if there is no file
    */
-  static Map<String, long[]> shapes(Path folder) {
-    Map<String, long[]> shapes = new LinkedHashMap<>();
+  private static BareNames bareNames(Path folder, TransformerModel model) {
     try (TensorSource source = open(weights(folder))) {
+      return BareNames.of(source.names(), model);
+    }
+  }
+
+  /** The shapes of the tensors in an adapter's file. */
+  private static Map<String, long[]> shapes(Path folder, UnaryOperator<TensorSource> today) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    try (TensorSource source = today.apply(open(weights(folder)))) {
       source.names().forEach(name -> shapes.put(name, source.info(name).shape()));
     }
     return shapes;

@@ -1,11 +1,12 @@
 package io.github.peft4j.adapter.layout;
 
+import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
-import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -33,6 +34,17 @@ public interface PeftLayout<C extends PeftConfig> {
    */
   default C asRead(C config, String modelType) {
     return config;
+  }
+
+  /**
+   * The tensors of a file under the names and in the shapes of today, if an older release of
+   * transformers or PEFT wrote others.
+   *
+   * @param tensors of the model
+   * @return the file itself, or a view that closes it
+   */
+  default TensorSource read(TensorSource file, List<ParameterSite> tensors) {
+    return file;
   }
 
   /**
@@ -75,9 +87,7 @@ public interface PeftLayout<C extends PeftConfig> {
    * @param key the tensor's key in its layer; empty if the tensor is the site's own
    */
   default String tensorName(Site<?, ?> site, String key) {
-    String name = prefix() + site.name();
-    String module = site instanceof ParameterSite ? name.substring(0, name.lastIndexOf('.')) : name;
-    return key.isEmpty() ? name : module + "." + key;
+    return prefix() + (key.isEmpty() ? site.name() : site.module() + "." + key);
   }
 
   /** The name of a tensor that belongs to no module. */

@@ -13,7 +13,7 @@ import java.util.stream.Stream;
  */
 public final class FeedForward {
 
-  private static final Kernel HALVES =
+  static final Kernel HALVES =
       Kernel.of(
           """
           def halves(x: Tensor) -> List[Tensor]:                 # (…, 2 I) → two of (…, I)

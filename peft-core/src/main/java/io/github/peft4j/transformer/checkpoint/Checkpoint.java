@@ -4,12 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.family.NormSpec;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.ParameterSite.Part;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -110,11 +113,37 @@ final class Checkpoint {
 
   /** A required tensor of this shape. */
   NDArray tensor(String name, long... shape) {
+    return fits(name, shape) ? loader.load(source, stored(name)) : placeholder(shape);
+  }
+
+  /**
+   * A required tensor that a checkpoint stores in parts, or else as a whole under its own name. The
+   * parts are loaded one by one.
+   */
+  NDArray tensor(String name, List<Part> parts, long... shape) {
+    if (has(name)) {
+      return tensor(name, shape);
+    }
+    if (parts.stream().filter(part -> !fits(part.name(), part.shape().getShape())).count() > 0) {
+      return placeholder(shape);
+    }
+    NDArray whole = Scope.release(Tensors.zeros(loader.manager(), loader.precision(), shape));
+    for (Part part : parts) {
+      try (NDArray loaded = loader.load(source, stored(part.name()));
+          NDArray place = Tensors.part(whole, part.offset(), part.shape())) {
+        Tensors.copy(place, loaded);
+      }
+    }
+    return whole;
+  }
+
+  /** Whether there is a tensor of this name and shape. If not, that is a problem. */
+  private boolean fits(String name, long... shape) {
     String stored = stored(name);
     used.add(stored);
     if (!source.names().contains(stored)) {
       problems.add("missing " + stored + " " + Arrays.toString(shape));
-      return placeholder(shape);
+      return false;
     }
     long[] found = source.info(stored).shape();
     if (!Arrays.equals(found, shape)) {
@@ -125,9 +154,9 @@ final class Checkpoint {
               + Arrays.toString(found)
               + ", expected "
               + Arrays.toString(shape));
-      return placeholder(shape);
+      return false;
     }
-    return loader.load(source, stored);
+    return true;
   }
 
   /** A placeholder for a wrong tensor, so that loading continues and finds other wrong ones. */

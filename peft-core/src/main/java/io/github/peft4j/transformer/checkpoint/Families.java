@@ -10,10 +10,12 @@ import io.github.peft4j.transformer.family.decoder.Gpt2;
 import io.github.peft4j.transformer.family.decoder.Granite;
 import io.github.peft4j.transformer.family.decoder.Llama;
 import io.github.peft4j.transformer.family.decoder.Mistral;
+import io.github.peft4j.transformer.family.decoder.Mixtral;
 import io.github.peft4j.transformer.family.decoder.Olmo2;
 import io.github.peft4j.transformer.family.decoder.Phi3;
 import io.github.peft4j.transformer.family.decoder.Qwen2;
 import io.github.peft4j.transformer.family.decoder.Qwen3;
+import io.github.peft4j.transformer.family.decoder.Qwen3Moe;
 import io.github.peft4j.transformer.family.decoder.SmolLm3;
 import io.github.peft4j.transformer.family.decoder.Starcoder2;
 import io.github.peft4j.transformer.family.encoder.Albert;
@@ -44,10 +46,12 @@ final class Families {
           Gemma3.MULTIMODAL,
           Granite.FAMILY,
           Mistral.FAMILY,
+          Mixtral.FAMILY,
           Olmo2.FAMILY,
           Phi3.FAMILY,
           Qwen2.FAMILY,
           Qwen3.FAMILY,
+          Qwen3Moe.FAMILY,
           SmolLm3.FAMILY,
           Starcoder2.FAMILY,
           // encoders

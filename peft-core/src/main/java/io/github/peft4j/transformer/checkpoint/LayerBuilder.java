@@ -5,6 +5,7 @@ import io.github.peft4j.transformer.block.Attention;
 import io.github.peft4j.transformer.block.DisentangledScores;
 import io.github.peft4j.transformer.block.FeedForward;
 import io.github.peft4j.transformer.block.Linear;
+import io.github.peft4j.transformer.block.MixtureOfExperts;
 import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.block.QueryKeyValue;
@@ -173,8 +174,15 @@ final class LayerBuilder {
   }
 
   private void feedForward(FeedForwardSpec spec) {
+    String site = name + ".feed_forward";
+    if (spec.network() instanceof Network.Mixture mixture) {
+      MixtureOfExperts experts =
+          new MixtureBuilder(name, mixture, spec, sizes.hidden(), weights).build();
+      branch(site, Kind.FEED_FORWARD, spec.branch(), part(experts)::forward);
+      return;
+    }
     FeedForward network = network(spec);
-    branch(name + ".feed_forward", Kind.FEED_FORWARD, spec.branch(), network::forward);
+    branch(site, Kind.FEED_FORWARD, spec.branch(), network::forward);
     network.parts().forEach(this::part);
   }
 

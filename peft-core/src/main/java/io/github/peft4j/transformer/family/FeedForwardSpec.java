@@ -34,6 +34,38 @@ public record FeedForwardSpec(
 
     /** The same, with W_gate and W_up one above the other in one map. */
     record FusedGated(String gateUp, String down) implements Network {}
+
+    /**
+     * Experts, each of which is a gated network, and a router that chooses some for each token.
+     *
+     * @param module the name of both together
+     * @param router name of the router
+     * @param experts name of all experts together, whose tensors are {@code gate_up_proj} and
+     *     {@code down_proj}
+     * @param stored the names in checkpoints
+     * @param count E, the number of experts
+     * @param perToken k, the number of experts that a token is sent to
+     * @param normalised whether the probabilities of the k experts are divided by their sum
+     */
+    record Mixture(
+        String module,
+        String router,
+        String experts,
+        StoredExperts stored,
+        int count,
+        int perToken,
+        boolean normalised)
+        implements Network {}
+
+    /**
+     * The names of a mixture's weights in checkpoints, relative to the layer.
+     *
+     * @param router the router's weight
+     * @param gate W_gate of expert {@code %d}
+     * @param up W_up of expert {@code %d}
+     * @param down W_down of expert {@code %d}
+     */
+    record StoredExperts(String router, String gate, String up, String down) {}
   }
 
   /** A network with biases and without dropout. */

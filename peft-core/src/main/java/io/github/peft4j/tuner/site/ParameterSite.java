@@ -8,6 +8,7 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
+import java.util.List;
 import java.util.function.Supplier;
 
 /**
@@ -20,6 +21,17 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   private volatile NDArray frozen;
   private volatile boolean changed;
   private final boolean buffer;
+  private final List<Part> parts;
+
+  /**
+   * A linear map's weight that is a part of the tensor. A checkpoint stores it on its own.
+   *
+   * @param name the name in the checkpoint, such as {@code
+   *     model.layers.0.mlp.experts.3.up_proj.weight}
+   * @param offset the number of the tensor's elements before the part, row-major
+   * @param shape the part's shape; its elements lie one after the other in the tensor
+   */
+  public record Part(String name, long offset, Shape shape) {}
 
   /**
    * Creates a site for a tensor.
@@ -28,18 +40,19 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param frozen the tensor, which the site owns from now on
    */
   public ParameterSite(String name, NDArray frozen) {
-    this(name, frozen, false);
+    this(name, frozen, false, List.of());
   }
 
-  private ParameterSite(String name, NDArray frozen, boolean buffer) {
+  private ParameterSite(String name, NDArray frozen, boolean buffer, List<Part> parts) {
     super(name, (value, context) -> value);
     this.frozen = Scope.release(frozen);
     this.buffer = buffer;
+    this.parts = List.copyOf(parts);
   }
 
   /** Creates a site for a constant of the model: a buffer in PyTorch, which no method trains. */
   public static ParameterSite buffer(String name, NDArray constant) {
-    return new ParameterSite(name, constant, true);
+    return new ParameterSite(name, constant, true, List.of());
   }
 
   /** Whether the tensor is a constant, which no method trains. */
@@ -48,10 +61,32 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
+   * Creates a site for a tensor that holds the weights of linear maps that are no modules of their
+   * own, such as experts.
+   *
+   * @param name the name in transformers, such as {@code model.layers.0.mlp.experts.down_proj}
+   * @param frozen the tensor, which the site owns from now on
+   * @param parts the weights as a checkpoint stores them, in order; together they are the tensor
+   */
+  public ParameterSite(String name, NDArray frozen, List<Part> parts) {
+    this(name, frozen, false, parts);
+  }
+
+  /** The linear maps' weights that the tensor holds; empty if it is stored as it is. */
+  public List<Part> parts() {
+    return parts;
+  }
+
+  /**
    * The value to compute with: the frozen or merged tensor, changed by the adapters of the pass.
    */
   public NDArray value(ForwardContext context) {
     return forward(context.adapters().weight(this, frozen), context);
+  }
+
+  @Override
+  public String module() {
+    return name().substring(0, name().lastIndexOf('.'));
   }
 
   /** The frozen value, without any adapter. */

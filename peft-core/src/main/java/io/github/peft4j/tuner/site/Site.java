@@ -37,6 +37,11 @@ public abstract class Site<I, O> implements Computation<I, O> {
     return name;
   }
 
+  /** The name of the module that the site belongs to, whose adapters' tensors are called so. */
+  public String module() {
+    return name;
+  }
+
   /** The frozen model's computation, without adapters. */
   public final Computation<I, O> base() {
     return base;

@@ -48,8 +48,6 @@ public final class Ia3 extends TargetedMethod<Ia3Config> {
     Ia3Config named = super.complete(config, sites);
     boolean open = config.targetModules() == null && config.feedforwardModules() == null;
     Selection<LinearSite> down = sites.linear(null, Role.DOWN);
-    return open && sites.isFresh() && !down.isEmpty()
-        ? named.feedforwardModules(down.targets())
-        : named;
+    return open && sites.isFresh() ? named.feedforwardModules(down.targets()) : named;
   }
 }

@@ -28,6 +28,7 @@ public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<
     sites.rewrite(targets.embeddings(), layers::embedding);
     sites.rewrite(targets.tiedOutputs(), layers::tied);
     sites.rewrite(targets.tensors(), layers::tensor);
+    sites.rewrite(targets.experts(), site -> layers.experts(site, targets.experts()));
     if (config.trainableTokenIndices() != null) {
       targets.requireFreeOfTokens(config, sites);
       TrainableTokens.train(config.trainableTokenIndices(), config.ensureWeightTying(), sites);
@@ -37,7 +38,8 @@ public final class Lora extends BaseMethod<LoraConfig> implements LowRankMethod<
 
   /** Fills in the modules, and whether their weights are transposed, as PEFT does. */
   @Override
-  public LoraConfig complete(LoraConfig config, Sites sites) {
+  public LoraConfig complete(LoraConfig given, Sites sites) {
+    LoraConfig config = ExpertTargets.resolve(given, sites);
     Selection<LinearSite> linear = LoraTargets.modules(config).linear(sites);
     if (!sites.isFresh() || linear.isEmpty()) {
       return config;

@@ -19,8 +19,10 @@ import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -114,14 +116,42 @@ final class LoraLayers {
         config.targetParameters(),
         "tensors of two dimensions: " + site.name() + " is " + shape);
     int r = ranks.of(site.name());
-    long m = shape.get(0);
-    long n = shape.get(1);
-    NDArray a =
-        how.equals(LoraInitialization.GAUSSIAN)
-            ? initial.normal(1.0 / r, r, n)
-            : initial.kaimingUniform(r, n);
-    NDArray b = isRandom() ? initial.kaimingUniform(m, r) : initial.zeros(m, r);
+    NDArray a = startA(r, r, shape.get(1));
+    NDArray b = startB(shape.get(0), r);
     return new LoraParameter(a, b, ranks.scaleOf(site.name()));
+  }
+
+  /**
+   * The layer of a map of experts: PEFT's {@code target_parameters} on a tensor of three
+   * dimensions. PEFT wraps a module once for each of its tensors. The names of tensors of inner
+   * wrappers start with {@code base_layer}.
+   *
+   * @param all the maps that are adapted, in the model's order
+   */
+  TunerLayer<ExpertsSite.Input, NDArray> experts(ExpertsSite site, List<ExpertsSite> all) {
+    List<ExpertsSite> wrapped =
+        all.stream().filter(other -> other.module().equals(site.module())).toList();
+    int wrappers = wrapped.size() - 1 - wrapped.indexOf(site);
+    int r = ranks.of(site.name());
+    long experts = site.experts();
+    return new LoraExperts(
+        "base_layer.".repeat(wrappers),
+        startA(r, r * experts, site.inFeatures()),
+        startB(site.outFeatures(), r * experts),
+        experts,
+        ranks.scaleOf(site.name()));
+  }
+
+  /** The initial A of a tensor. */
+  private NDArray startA(int r, long rows, long columns) {
+    return how.equals(LoraInitialization.GAUSSIAN)
+        ? initial.normal(1.0 / r, rows, columns)
+        : initial.kaimingUniform(rows, columns);
+  }
+
+  /** The initial B of a tensor. */
+  private NDArray startB(long rows, long columns) {
+    return isRandom() ? initial.kaimingUniform(rows, columns) : initial.zeros(rows, columns);
   }
 
   private boolean isRandom() {

@@ -1,5 +1,8 @@
 package io.github.peft4j.methods.lora;
 
+import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.List;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 
 /** The file layout of LoRA. If single tokens are trained, the file contains no whole embedding. */
@@ -8,6 +11,11 @@ public final class LoraLayout extends TargetedLayout<LoraConfig> {
   /** The layout. */
   public LoraLayout() {
     super("LORA");
+  }
+
+  @Override
+  public TensorSource read(TensorSource file, List<ParameterSite> tensors) {
+    return SingleExperts.over(file, tensors);
   }
 
   @Override

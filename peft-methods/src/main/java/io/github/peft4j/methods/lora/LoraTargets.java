@@ -8,6 +8,7 @@ import io.github.peft4j.tuner.injection.Selection;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.injection.WeightTying;
 import io.github.peft4j.tuner.site.EmbeddingSite;
+import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
@@ -19,12 +20,14 @@ import java.util.List;
  * @param embeddings embeddings
  * @param tiedOutputs output layers that share the factors of an embedding
  * @param tensors single tensors of any module
+ * @param experts maps of experts, whose tensors the config names
  */
 record LoraTargets(
     List<LinearSite> linear,
     List<EmbeddingSite> embeddings,
     List<LinearSite> tiedOutputs,
-    List<ParameterSite> tensors) {
+    List<ParameterSite> tensors,
+    List<ExpertsSite> experts) {
 
   /**
    * The targets of a config.
@@ -37,9 +40,16 @@ record LoraTargets(
     Selection<LinearSite> linear =
         modules.linear(sites).where(name -> tied.stream().noneMatch(s -> s.name().equals(name)));
     List<EmbeddingSite> embeddings = modules.embeddings(sites).list();
-    List<ParameterSite> tensors = tensors(config, sites);
-    boolean others = !embeddings.isEmpty() || !tensors.isEmpty() || !tied.isEmpty();
-    return new LoraTargets(others ? linear.list() : linear.required(), embeddings, tied, tensors);
+    List<ParameterSite> named = tensors(config, sites);
+    List<ExpertsSite> experts =
+        sites.all(ExpertsSite.class).stream().filter(e -> named.contains(e.weight())).toList();
+    List<ParameterSite> tensors =
+        named.stream()
+            .filter(tensor -> experts.stream().noneMatch(e -> e.weight() == tensor))
+            .toList();
+    boolean others = !embeddings.isEmpty() || !named.isEmpty() || !tied.isEmpty();
+    return new LoraTargets(
+        others ? linear.list() : linear.required(), embeddings, tied, tensors, experts);
   }
 
   /** The modules to adapt; none if the config only names tensors. */
