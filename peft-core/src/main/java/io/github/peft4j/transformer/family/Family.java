@@ -21,7 +21,7 @@ public final class Family {
   private final Function<ModelConfig, Heads> heads;
   private final List<Layout> stacks;
   private final Set<String> ignored;
-      @Nullable Part part,
+  private final @Nullable Part part;
   private final Shift shift;
 
   private Family(
@@ -29,12 +29,13 @@ public final class Family {
       Function<ModelConfig, Heads> heads,
       List<Layout> stacks,
       Set<String> ignored,
-      @Nullable Part part) {
+      @Nullable Part part,
       Shift shift) {
     this.modelType = modelType;
     this.heads = heads;
     this.stacks = List.copyOf(stacks);
     this.ignored = ignored;
+    this.part = part;
     this.shift = shift;
   }
 
@@ -70,7 +71,8 @@ public final class Family {
   /** A family with an encoder and a decoder. */
   public static Family encoderDecoder(
       String modelType, Function<ModelConfig, Heads> heads, Layout encoder, Layout decoder) {
-    return new Family(modelType, heads, List.of(encoder, decoder), Set.of(), null);
+    return new Family(
+        modelType, heads, List.of(encoder, decoder), Set.of(), null, Shift.START_TOKEN);
   }
 
   /**
@@ -92,7 +94,12 @@ public final class Family {
   /** The same family under another {@code model_type} and class name. */
   public Family named(String modelType, String className) {
     return new Family(
-        modelType, config -> heads.apply(config).className(className), stacks, ignored, part, shift);
+        modelType,
+        config -> heads.apply(config).className(className),
+        stacks,
+        ignored,
+        part,
+        shift);
   }
 
   /** A copy that ignores more fields of a config. */
@@ -109,7 +116,7 @@ public final class Family {
 
   /** The part of a larger model that is computed, if this family is one. */
   public Optional<Part> part() {
-    return Optional.ofNullable(part, shift);
+    return Optional.ofNullable(part);
   }
 
   /** {@code model_type} of the family's configs. */

@@ -29,7 +29,8 @@ public final class Falcon {
   /** The family. */
   public static final Family FAMILY =
       Family.of("falcon", DecoderHeads::falcon, Falcon::stack)
-          .ignores("apply_residual_connection_post_layernorm");
+          .ignores(
+              "apply_residual_connection_post_layernorm", KEY_VALUES, "max_position_embeddings");
 
   private Falcon() {}
 
