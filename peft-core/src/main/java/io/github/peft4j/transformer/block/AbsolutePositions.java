@@ -73,11 +73,7 @@ public final class AbsolutePositions extends NamedBlock {
   private final Counting counting;
 
   private AbsolutePositions(
-      String name,
-      @Nullable Embedding table,
-      long limit,
-      long offset,
-      Counting counting) {
+      String name, @Nullable Embedding table, long limit, long offset, Counting counting) {
     super(name);
     this.table = table == null ? null : part(table);
     this.limit = limit;
@@ -91,8 +87,7 @@ public final class AbsolutePositions extends NamedBlock {
    * @param offset index of the first position's vector
    */
   public static AbsolutePositions learned(Embedding table, long offset, Counting counting) {
-    return new AbsolutePositions(
-        table.name(), table, table.entries() - offset, offset, counting);
+    return new AbsolutePositions(table.name(), table, table.entries() - offset, offset, counting);
   }
 
   /**

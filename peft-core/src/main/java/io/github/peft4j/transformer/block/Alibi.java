@@ -10,8 +10,8 @@ import java.util.List;
 
 /**
  * ALiBi (Press et al. 2021, arXiv:2108.12409): the position of a key, times a slope of the head, is
- * added to the scores. Softmax takes away what is common to all keys of a query, so this is the same
- * as a bias by distance. Positions count tokens that are not masked.
+ * added to the scores. Softmax takes away what is common to all keys of a query, so this is the
+ * same as a bias by distance. Positions count tokens that are not masked.
  */
 public final class Alibi extends ScoreBias {
 

@@ -82,8 +82,7 @@ public final class InputEmbedding extends NamedBlock {
     if (tokens.owned()) {
       part(tokens.table());
     }
-    Stream.of(
-            sum.tokenProjection(), sum.positions(), sum.types(), sum.norm(), sum.projection())
+    Stream.of(sum.tokenProjection(), sum.positions(), sum.types(), sum.norm(), sum.projection())
         .filter(Objects::nonNull)
         .forEach(this::part);
     EmbeddingSite table = tokens.table().site();

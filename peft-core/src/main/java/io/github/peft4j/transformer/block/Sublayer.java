@@ -29,10 +29,7 @@ public final class Sublayer {
    * @param residualAfterNorm whether before(x) is added instead of x
    */
   public record Norms(
-      @Nullable Norm before,
-      @Nullable Norm after,
-      @Nullable Norm out,
-      boolean residualAfterNorm) {}
+      @Nullable Norm before, @Nullable Norm after, @Nullable Norm out, boolean residualAfterNorm) {}
 
   private final SublayerSite site;
   private final BiFunction<NDArray, Pass, NDArray> function;

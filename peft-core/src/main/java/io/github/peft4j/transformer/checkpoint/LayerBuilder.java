@@ -155,7 +155,8 @@ final class LayerBuilder {
             module + "." + map,
             Role.EMBEDDING,
             sizes.hidden(),
-            (long) sizes.heads() * sizes.head(), true);
+            (long) sizes.heads() * sizes.head(),
+            true);
   }
 
   private QueryKeyValue.@Nullable Norms norms(

@@ -142,7 +142,6 @@ public final class Models {
       return first;
     }
     StackBuilder second = new StackBuilder(specs.get(1), weights);
-    return new EncoderDecoder(
-        first, second.build(first.tokens(), vocabulary), family.shift());
+    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary), family.shift());
   }
 }

@@ -59,9 +59,7 @@ final class StackBuilder {
         scoreBias,
         relative,
         layers,
-        norm == null
-            ? null
-            : weights.norm(spec.prefix() + norm, hidden, spec.norm()),
+        norm == null ? null : weights.norm(spec.prefix() + norm, hidden, spec.norm()),
         projection == null
             ? null
             : weights.linear(

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param dimension size of the tables' vectors
  * @param tableScale factor of a token's vector
  * @param scale factor of all vectors, virtual tokens included
- * @param textScale factor of all vectors of a text without virtual tokens. With virtual tokens Hugging
- *     Face PEFT passes embeddings instead of ids, which Marian's encoder does not scale
+ * @param textScale factor of all vectors of a text without virtual tokens. With virtual tokens
+ *     Hugging Face PEFT passes embeddings instead of ids, which Marian's encoder does not scale
  * @param tokenProjection the map without a bias from {@code dimension} to the hidden size, before
  *     positions are added (OPT), or null
  * @param types the table of segments, or null

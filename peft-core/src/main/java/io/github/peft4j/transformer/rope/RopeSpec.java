@@ -6,8 +6,8 @@ import io.github.peft4j.transformer.config.ModelConfig;
  * Rotary positions (Su et al. 2021, arXiv:2104.09864) of an attention.
  *
  * @param theta the base of the frequencies
- * @param dimensions r, how many of a head's dimensions are rotated, the first ones. If it is odd, as
- *     it may be in GPT-NeoX, one more is rotated, by a frequency of r dimensions
+ * @param dimensions r, how many of a head's dimensions are rotated, the first ones. If it is odd,
+ *     as it may be in GPT-NeoX, one more is rotated, by a frequency of r dimensions
  * @param head d, the size of a head
  * @param scaling of the frequencies for long texts
  */

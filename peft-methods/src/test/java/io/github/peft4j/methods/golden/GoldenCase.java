@@ -74,7 +74,8 @@ final class GoldenCase {
       GoldenBatch batch = new GoldenBatch(inputs);
       if (adapter.equals(base)) {
         if (rules.reason(Kind.UNSAVED, "").isPresent()) {
-          System.out.println("golden: no logits of " + base + ", some of whose tensors are unsaved");
+          System.out.println(
+              "golden: no logits of " + base + ", some of whose tensors are unsaved");
           return;
         }
         try (PeftModel model = load(Precision.FLOAT32)) {
@@ -111,7 +112,9 @@ final class GoldenCase {
   private void checkWithoutDropout(PeftModel model, GoldenBatch batch, TensorSource expected) {
     boolean merged = expected.names().contains("merged_logits");
     System.out.println(
-        "golden: " + adapter + " was computed with dropout; compared: files"
+        "golden: "
+            + adapter
+            + " was computed with dropout; compared: files"
             + (merged ? " and merged logits" : " only"));
     if (merged) {
       checkLogits(model, batch, expected, "merged_logits");

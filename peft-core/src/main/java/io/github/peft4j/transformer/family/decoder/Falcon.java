@@ -4,9 +4,9 @@ import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.block.QueryKeyValue.Fused;
 import io.github.peft4j.transformer.block.TransformerLayer.Residual;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
@@ -19,7 +19,10 @@ import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.rope.RopeSpec;
 import java.util.List;
 
-/** Falcon: one or few keys for all queries, parallel branches (Almazrouei et al. 2023, arXiv:2311.16867). */
+/**
+ * Falcon: one or few keys for all queries, parallel branches (Almazrouei et al. 2023,
+ * arXiv:2311.16867).
+ */
 public final class Falcon {
 
   private static final String PARALLEL = "parallel_attn";
@@ -99,7 +102,9 @@ public final class Falcon {
     return sizes;
   }
 
-  /** Whether each of two parallel branches has a norm of its own. Other combinations have no code. */
+  /**
+   * Whether each of two parallel branches has a norm of its own. Other combinations have no code.
+   */
   private static boolean hasTwoNorms(ModelConfig config, boolean recent, boolean parallel) {
     if (!recent) {
       config.require(NORMS, parallel ? config.integer(NORMS, 1) : 1, 1);

@@ -5,9 +5,9 @@ import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.block.QueryKeyValue.Fused;
 import io.github.peft4j.transformer.block.TransformerLayer.Residual;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
@@ -36,7 +36,8 @@ public final class GptNeoX {
     Sizes sizes =
         Sizes.of(
             config,
-            new Sizes.Fields("hidden_size", "num_hidden_layers", "num_attention_heads", null, null));
+            new Sizes.Fields(
+                "hidden_size", "num_hidden_layers", "num_attention_heads", null, null));
     double dropout = config.dropout("hidden_dropout");
     AttentionSpec attention =
         AttentionSpec.of(

@@ -3,9 +3,9 @@ package io.github.peft4j.transformer.family.decoder;
 import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.DecoderHeads;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
@@ -38,7 +38,8 @@ public final class Opt {
     Sizes sizes =
         Sizes.of(
             config,
-            new Sizes.Fields("hidden_size", "num_hidden_layers", "num_attention_heads", null, null));
+            new Sizes.Fields(
+                "hidden_size", "num_hidden_layers", "num_attention_heads", null, null));
     boolean before = config.flag("do_layer_norm_before", true);
     Function<String, BranchSpec> norm = before ? BranchSpec::before : BranchSpec::out;
     boolean bias = config.flag("enable_bias", true);

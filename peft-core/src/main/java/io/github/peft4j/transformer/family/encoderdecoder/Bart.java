@@ -3,10 +3,10 @@ package io.github.peft4j.transformer.family.encoderdecoder;
 import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
@@ -53,8 +53,7 @@ public final class Bart {
    *
    * @param norm where the norm of a branch is
    */
-  static StackSpec encoder(
-      ModelConfig config, String body, Function<String, BranchSpec> norm) {
+  static StackSpec encoder(ModelConfig config, String body, Function<String, BranchSpec> norm) {
     return stack(config, body, "encoder", norm).causal(false);
   }
 
@@ -63,8 +62,7 @@ public final class Bart {
    *
    * @param norm where the norm of a branch is
    */
-  static StackSpec decoder(
-      ModelConfig config, String body, Function<String, BranchSpec> norm) {
+  static StackSpec decoder(ModelConfig config, String body, Function<String, BranchSpec> norm) {
     config.require("is_decoder", config.flag("is_decoder", false), false);
     AttentionSpec cross = attention(config, "encoder_attn", norm);
     return stack(config, body, "decoder", norm)
@@ -78,8 +76,7 @@ public final class Bart {
     Sizes sizes =
         Sizes.of(
             config,
-            new Sizes.Fields(
-                "d_model", stack + "_layers", stack + "_attention_heads", null, null));
+            new Sizes.Fields("d_model", stack + "_layers", stack + "_attention_heads", null, null));
     double dropout = config.dropout("dropout");
     AttentionSpec attention = attention(config, "self_attn", norm);
     FeedForwardSpec feedForward =

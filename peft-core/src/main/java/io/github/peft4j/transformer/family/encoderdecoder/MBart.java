@@ -1,8 +1,7 @@
 package io.github.peft4j.transformer.family.encoderdecoder;
 
-import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 
 /** mBART, with norms before branches and after the stacks (Liu et al. 2020, arXiv:2001.08210). */

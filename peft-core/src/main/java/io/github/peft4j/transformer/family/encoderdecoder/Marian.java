@@ -1,14 +1,16 @@
 package io.github.peft4j.transformer.family.encoderdecoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.BranchSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
+import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.PositionSpec;
 import io.github.peft4j.transformer.family.StackSpec;
 
-/** Marian and OPUS-MT (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), with sinusoidal positions. */
+/**
+ * Marian and OPUS-MT (Junczys-Dowmunt et al. 2018, arXiv:1804.00344), with sinusoidal positions.
+ */
 public final class Marian {
 
   /** The family. */

@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer.family.encoderdecoder;
 
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.BranchSpec;
+import io.github.peft4j.transformer.family.EncoderDecoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.StackSpec;
 
@@ -13,7 +13,8 @@ public final class Pegasus {
 
   /** The family. */
   public static final Family FAMILY =
-      Family.encoderDecoder("pegasus", EncoderDecoderHeads::pegasus, Pegasus::encoder, Pegasus::decoder)
+      Family.encoderDecoder(
+              "pegasus", EncoderDecoderHeads::pegasus, Pegasus::encoder, Pegasus::decoder)
           .ignores(Bart.IGNORED);
 
   private Pegasus() {}
