@@ -1,7 +1,7 @@
 package io.github.peft4j.embed;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.transformer.block.Pooled;
+import io.github.peft4j.transformer.head.Pooled;
 import org.jspecify.annotations.Nullable;
 
 /** How the states of a text's tokens become one vector. Padding never counts. */

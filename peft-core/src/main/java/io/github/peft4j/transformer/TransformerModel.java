@@ -14,7 +14,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.block.Body;
-import io.github.peft4j.transformer.block.Head;
+import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;

@@ -9,7 +9,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.EncoderDecoder;
-import io.github.peft4j.transformer.block.Head;
+import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Quantization;

@@ -1,12 +1,11 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.block.LanguageModelHead.Logits;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.HeadSpec.Output;
 import io.github.peft4j.transformer.family.HeadSpec.Pooling;
 import io.github.peft4j.transformer.family.HeadSpec.Step;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
@@ -20,15 +19,20 @@ public final class DecoderHeads {
   private static final Output SCORE = Output.classifier("score", false);
   private static final Output QA_OUTPUTS = Output.classifier("qa_outputs", true);
 
+  /** All tasks of decoders besides causal language modelling. */
+  private static final List<Task.Type> ALL =
+      List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS);
+
   private DecoderHeads() {}
 
   /**
    * Llama and its relatives.
    *
-   * @param tasks those that have a head besides causal language modelling
+   * @param tasks those that have a head besides causal language modelling; all if none is given
    */
   public static Function<ModelConfig, Heads> llama(String className, Task.Type... tasks) {
-    return config -> llama(config, className, LM_HEAD, "model", tasks);
+    List<Task.Type> present = tasks.length == 0 ? ALL : List.of(tasks);
+    return config -> llama(config, className, LM_HEAD, "model", present);
   }
 
   /**
@@ -39,21 +43,16 @@ public final class DecoderHeads {
     return config -> llama(config, className, LM_HEAD, "transformer", ALL);
   }
 
-  /** All tasks of decoders besides causal language modelling. */
-  public static final Task.Type[] ALL = {
-    Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS
-  };
-
   /** Granite, whose logits are divided by {@code logits_scaling}. */
   public static Heads granite(ModelConfig config) {
     double scaling = config.positive("logits_scaling", 1);
-    return llama(config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model");
+    return llama(config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model", List.of());
   }
 
   /** Gemma 2, whose logits are capped. */
   public static Heads gemma2(ModelConfig config) {
     Output output = LM_HEAD.with(new Logits(1, 1, cap(config, 30)));
-    return llama(config, "Gemma2", output, "model", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
+    return llama(config, "Gemma2", output, "model", List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS));
   }
 
   /** The text models of Gemma 3. */
@@ -89,12 +88,15 @@ public final class DecoderHeads {
   /** Phi 1 and 2, whose output map has a bias. */
   public static Heads phi(ModelConfig config) {
     Output output = Output.classifier("lm_head", true);
-    return llama(config, "Phi", output, "model", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS);
+    return llama(config, "Phi", output, "model", List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS));
   }
 
   private static Heads llama(
-      ModelConfig config, String className, Output output, String answering, Task.Type... tasks) {
-    List<Task.Type> present = Arrays.asList(tasks);
+      ModelConfig config,
+      String className,
+      Output output,
+      String answering,
+      List<Task.Type> present) {
     boolean bias = config.flag("token_classification_bias", true);
     return Heads.of(
             className,

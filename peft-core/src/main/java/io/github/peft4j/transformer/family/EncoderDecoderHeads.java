@@ -1,6 +1,6 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.block.LanguageModelHead.Logits;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.HeadSpec.Output;
 

@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.family;
 
 import io.github.peft4j.transformer.block.Activation;
-import io.github.peft4j.transformer.block.LanguageModelHead.Logits;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.Task;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -14,7 +14,7 @@ public final class Mistral {
   public static final Family FAMILY =
       Llama.FAMILY.like(
           "mistral",
-          DecoderHeads.llama("Mistral", DecoderHeads.ALL),
+          DecoderHeads.llama("Mistral"),
           (stack, config) -> windowed(stack, config, 4096));
 
   private Mistral() {}

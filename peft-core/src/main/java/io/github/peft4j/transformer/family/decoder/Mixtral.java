@@ -16,7 +16,7 @@ public final class Mixtral {
   /** The family. */
   public static final Family FAMILY =
       Llama.FAMILY
-          .like("mixtral", DecoderHeads.llama("Mixtral", DecoderHeads.ALL), Mixtral::change)
+          .like("mixtral", DecoderHeads.llama("Mixtral"), Mixtral::change)
           .ignores("router_aux_loss_coef");
 
   private static final StoredExperts STORED =

@@ -1,5 +1,6 @@
-package io.github.peft4j.transformer.block;
+package io.github.peft4j.transformer.head;
 
+import io.github.peft4j.transformer.block.NamedBlock;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.block;
+package io.github.peft4j.transformer.head;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;

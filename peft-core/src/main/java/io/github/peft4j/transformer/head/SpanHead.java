@@ -1,5 +1,6 @@
-package io.github.peft4j.transformer.block;
+package io.github.peft4j.transformer.head;
 
+import io.github.peft4j.transformer.block.Linear;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
