@@ -66,8 +66,8 @@ final class MixtureBuilder {
     long size = (long) spec.inner() * hidden;
     List<Part> parts = new ArrayList<>();
     for (int e = 0; e < mixture.count(); e++) {
-      parts.add(part(mixture.stored().gate().formatted(e), 2 * e * size, spec.inner(), hidden));
-      parts.add(part(mixture.stored().up().formatted(e), (2 * e + 1) * size, spec.inner(), hidden));
+      parts.add(part(mixture.stored().gate().formatted(e), 2L * e * size, spec.inner(), hidden));
+      parts.add(part(mixture.stored().up().formatted(e), (2L * e + 1) * size, spec.inner(), hidden));
     }
     return parts;
   }

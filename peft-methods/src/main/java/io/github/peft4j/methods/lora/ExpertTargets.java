@@ -71,7 +71,7 @@ final class ExpertTargets {
   private static Set<String> maps(ParameterSite tensor) {
     Set<String> maps = new LinkedHashSet<>();
     for (ParameterSite.Part part : tensor.parts()) {
-      String[] name = part.name().split("\\.");
+      String[] name = part.name().split("\\.", -1);
       maps.add(name[name.length - 2]); // the last is "weight"
     }
     return maps;
@@ -89,7 +89,7 @@ final class ExpertTargets {
   }
 
   private static String shortName(ParameterSite tensor) {
-    String[] name = tensor.name().split("\\.");
+    String[] name = tensor.name().split("\\.", -1);
     String last = name[name.length - 1];
     return isRouter(tensor) ? name[name.length - 2] + "." + last : last;
   }
