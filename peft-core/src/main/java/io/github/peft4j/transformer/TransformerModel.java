@@ -350,22 +350,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * The input ids of an encoder-decoder's decoder in training: the start token and all labels
-   * except the last.
+   * The input ids of an encoder-decoder's decoder in training: the start token, or for mBART the
+   * last token, and all labels except the last.
    *
    * @param labels [B][U], {@link LossTargets#IGNORED} for tokens without a label
    */
   public long[][] shiftRight(long[][] labels) {
-    long start = config.tokenId("decoder_start_token_id");
-    long pad = config.tokenId("pad_token_id");
-    long[][] shifted = new long[labels.length][labels[0].length];
-    for (int b = 0; b < labels.length; b++) {
-      shifted[b][0] = start;
-      for (int t = 1; t < labels[b].length; t++) {
-        shifted[b][t] = labels[b][t - 1] == LossTargets.IGNORED ? pad : labels[b][t - 1];
-      }
-    }
-    return shifted;
+    return body.shiftRight(labels, config);
   }
 
   /**

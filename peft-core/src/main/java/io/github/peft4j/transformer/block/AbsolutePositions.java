@@ -29,6 +29,19 @@ public final class AbsolutePositions extends NamedBlock {
               return torch.sub(torch.mul(counts, real), 1)       # of padding -1
           """);
 
+  /** A masked token has the position before the first. */
+  private static final Kernel UNMASKED =
+      Kernel.of(
+          """
+          def positions(x: Tensor, mask: Tensor, shift: Tensor) -> Tensor:    # mask (B, S) → (B, T)
+              real = mask.to(4)
+              counted = torch.sub(torch.add(torch.cumsum(real, 1), int(shift)), 1)
+              all = torch.where(torch.eq(real, 0), torch.full_like(real, -1), counted)
+              t = torch.size(x, 1)
+              return torch.narrow(all, 1, torch.size(all, 1) - t, t)
+          """);
+
+  /** transformers keeps the table in 32 bits, from values in 64. */
   private static final Kernel SINES =
       Kernel.of(
           """
@@ -38,7 +51,7 @@ public final class AbsolutePositions extends NamedBlock {
               index = torch.arange(d, dtype=7, layout=None, device=x.device)
               pair = torch.where(torch.lt(index, half), index, torch.sub(index, half))
               angle = torch.mul(torch.unsqueeze(positions.to(7), 2), torch.pow(10000, torch.div(torch.mul(pair, -2), d)))
-              return torch.where(torch.lt(index, half), torch.sin(angle), torch.cos(angle)).to(x.dtype)
+              return torch.where(torch.lt(index, half), torch.sin(angle), torch.cos(angle)).to(6).to(x.dtype)
           """);
 
   /** Which tokens count. */
@@ -117,12 +130,12 @@ public final class AbsolutePositions extends NamedBlock {
               + " positions that the model was trained with; truncate the input"
               + " (maxLength) or take a model with more positions");
     }
-    if (byRow != null) {
-      return byRow;
-    }
     NDArray mask = sequence.mask();
     if (counting == Counting.UNMASKED && mask != null) {
-      return pass.unmaskedPositions(x, mask, sequence.positions().shift());
+      return UNMASKED.call(x, mask, Tensors.scalar(sequence.positions().shift()));
+    }
+    if (byRow != null) {
+      return byRow;
     }
     if (counting == Counting.NOT_PADDING && sequence.prompt().count() == 0) {
       return BY_ID.call(pass.ids(), Tensors.scalar(offset - 1), Tensors.scalar(start));

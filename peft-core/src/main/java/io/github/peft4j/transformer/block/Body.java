@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.List;
@@ -13,6 +14,14 @@ public interface Body {
 
   /** Decides how prompts are consumed: a decoder continues them, an encoder reads them. */
   Opening open(List<long[]> prompts, ModelConfig config);
+
+  /**
+   * The input ids of an encoder-decoder's decoder in training.
+   *
+   * @param labels [B][U], {@link LossTargets#IGNORED} for tokens without a label
+   * @throws UnsupportedOperationException if there is no encoder
+   */
+  long[][] shiftRight(long[][] labels, ModelConfig config);
 
   /** The stacks, an encoder before a decoder. */
   List<Stack> stacks();

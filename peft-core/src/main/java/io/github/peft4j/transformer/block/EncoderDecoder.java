@@ -3,10 +3,12 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.pass.KeyValueCache;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +16,15 @@ import org.jspecify.annotations.Nullable;
  * An encoder and a decoder whose layers attend to the encoder's output: tokens (B, S) and (B, U) →
  * hidden states (B, n + U, D). With a cache, the encoder runs once.
  */
-public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
+public record EncoderDecoder(Stack encoder, Stack decoder, Shift shift) implements Body {
+
+  /** What a decoder's input begins with in training, before all labels except the last. */
+  public enum Shift {
+    /** {@code decoder_start_token_id}. */
+    START_TOKEN,
+    /** The last label that is not padding, which is the language's id in mBART. */
+    LAST_TOKEN
+  }
 
   private static final String MEMORY = "memory";
   private static final String MASK = "memory.mask";
@@ -67,6 +77,29 @@ public record EncoderDecoder(Stack encoder, Stack decoder) implements Body {
           "decoder_start_token_id", start, "an id below vocab_size, " + config.size("vocab_size"));
     }
     return new Opening(prompts, Collections.nCopies(prompts.size(), new long[] {start}));
+  }
+
+  @Override
+  public long[][] shiftRight(long[][] labels, ModelConfig config) {
+    long pad = config.tokenId("pad_token_id");
+    long start = shift == Shift.START_TOKEN ? config.tokenId("decoder_start_token_id") : pad;
+    return Stream.of(labels)
+        .map(row -> LongStream.of(row).map(id -> id == LossTargets.IGNORED ? pad : id).toArray())
+        .map(row -> after(shift == Shift.START_TOKEN ? start : last(row, pad), row))
+        .toArray(long[][]::new);
+  }
+
+  private static long[] after(long first, long[] row) {
+    long[] shifted = new long[row.length];
+    shifted[0] = first;
+    System.arraycopy(row, 0, shifted, 1, row.length - 1);
+    return shifted;
+  }
+
+  /** As transformers finds it: padding is behind all other tokens. */
+  private static long last(long[] row, long pad) {
+    long real = LongStream.of(row).filter(id -> id != pad).count();
+    return row[(int) Math.max(0, real - 1)];
   }
 
   @Override

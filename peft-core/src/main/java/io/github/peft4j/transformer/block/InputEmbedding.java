@@ -56,12 +56,16 @@ public final class InputEmbedding extends NamedBlock {
    * What is added to tokens, and done with the sum.
    *
    * @param scale factor of the tokens' vectors, virtual ones included
+   * @param textScale another factor, if there are no virtual tokens
+   * @param tokenProjection of the tokens' vectors to the hidden size, before all the rest, or null
    * @param projection of the normed sum to the hidden size, or null
    * @param zeroPadding whether the vectors of padding are 0
    * @param dropout probability in training
    */
   public record Sum(
       double scale,
+      double textScale,
+      @Nullable Linear tokenProjection,
       @Nullable AbsolutePositions positions,
       @Nullable Embedding types,
       @Nullable Norm norm,
@@ -87,14 +91,18 @@ public final class InputEmbedding extends NamedBlock {
     if (tokens.owned()) {
       part(tokens.table());
     }
-    Stream.of(sum.positions(), sum.types(), sum.norm(), sum.projection())
+    Stream.of(sum.tokenProjection(), sum.positions(), sum.types(), sum.norm(), sum.projection())
         .filter(Objects::nonNull)
         .forEach(this::part);
     EmbeddingSite table = tokens.table().site();
     this.site =
         publish(new InputSite(name(), stack, table, tokens.ownName(), relative, this::vectors));
     long dimension =
-        sum.projection() == null ? table.dimension() : sum.projection().site().outFeatures();
+        Stream.of(sum.projection(), sum.tokenProjection())
+            .filter(Objects::nonNull)
+            .map(map -> map.site().outFeatures())
+            .findFirst()
+            .orElse(table.dimension());
     this.first =
         publish(new HiddenSite(stack + ".embedded", HiddenSite.Kind.FIRST, stack, dimension));
   }
@@ -124,7 +132,10 @@ public final class InputEmbedding extends NamedBlock {
   /** Adds positions and segments to vectors, normalises and projects them. */
   private NDArray embed(NDArray ids, Sequence sequence, Pass pass, boolean causal) {
     pass.enter(ids, sequence, causal);
-    NDArray x = scaled(sequence.vectors(), sum.scale());
+    boolean text = sequence.prompt().count() == 0;
+    NDArray x = scaled(sequence.vectors(), text ? sum.scale() * sum.textScale() : sum.scale());
+    Linear projection = sum.tokenProjection();
+    x = projection == null ? x : projection.forward(x, pass);
     if (sum.types() != null) {
       NDArray types = sequence.types();
       x = Ops.add(x, sum.types().forward(types == null ? FIRST_SEGMENT.call(x) : types, pass));

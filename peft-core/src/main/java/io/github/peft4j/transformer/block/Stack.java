@@ -12,7 +12,7 @@ import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Embedding, layers and final norm: tokens (B, T) → hidden states (B, n + T, D). */
+/** Embedding, layers, final norm and projection: tokens (B, T) → hidden states (B, n + T, D). */
 public final class Stack extends NamedBlock implements Body, AutoCloseable {
 
   private final InputEmbedding embedding;
@@ -20,6 +20,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   private final @Nullable RelativeVectors relative;
   private final List<TransformerLayer> layers;
   private final @Nullable Norm finalNorm;
+  private final @Nullable Linear projection;
   private final Collection<RotaryEmbedding> rotaries;
   private final boolean causal;
   private final long maxPositions;
@@ -30,6 +31,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
    *
    * @param relative the vectors of relative positions that all layers share, or null
    * @param layers in the order in which they are applied; one of them may stand several times
+   * @param projection after the final norm, or null
    * @param rotaries the rotary positions of all layers
    * @param maxPositions number of positions that a text may have
    * @param dropout probability after the final norm, in training
@@ -41,6 +43,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       @Nullable RelativeVectors relative,
       List<TransformerLayer> layers,
       @Nullable Norm finalNorm,
+      @Nullable Linear projection,
       Collection<RotaryEmbedding> rotaries,
       boolean causal,
       long maxPositions,
@@ -52,6 +55,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     this.layers = layers;
     layers.stream().distinct().forEach(this::part);
     this.finalNorm = finalNorm == null ? null : part(finalNorm);
+    this.projection = projection == null ? null : part(projection);
     this.rotaries = rotaries;
     this.causal = causal;
     this.maxPositions = maxPositions;
@@ -82,11 +86,23 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     if (cache != null) {
       cache.advance(h.getShape().get(1));
     }
+    return projected(normed(h, pass), pass);
+  }
+
+  private NDArray normed(NDArray h, Pass pass) {
     Norm norm = finalNorm;
     return norm == null
         ? h
-        : tape.segment(
-            h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
+        : pass.tape()
+            .segment(
+                h, norm.trains(pass.adapters()), x -> pass.drop(norm.forward(x, pass), dropout));
+  }
+
+  private NDArray projected(NDArray h, Pass pass) {
+    Linear map = projection;
+    return map == null
+        ? h
+        : pass.tape().segment(h, map.trains(pass.adapters()), x -> map.forward(x, pass));
   }
 
   /** Frees cached tables; the weights belong to the model. */
@@ -108,6 +124,12 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   /** Whether cached keys of a text are wrong once it has grown to so many positions. */
   public boolean outdates(long before, long after) {
     return rotaries.stream().anyMatch(rotary -> rotary.outdates(before, after));
+  }
+
+  @Override
+  public long[][] shiftRight(long[][] labels, ModelConfig config) {
+    throw new UnsupportedOperationException(
+        name() + " has no encoder: its input ids are the labels themselves");
   }
 
   /** The number of positions that a text may have, virtual tokens included. */

@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One residual branch f with its norms: y = out(x + scale · after(f(before(x)))). Each norm is
- * optional: BERT has out, Llama before, OLMo 2 after, Gemma 2 before and after.
+ * optional: BERT has out, Llama before, OLMo 2 after, Gemma 2 before and after. BLOOM may add
+ * before(x) instead of x.
  */
 public final class Sublayer {
 
@@ -22,8 +23,13 @@ public final class Sublayer {
               return torch.mul(x, {factor})
           """);
 
-  /** The norms around a branch. */
-  public record Norms(@Nullable Norm before, @Nullable Norm after, @Nullable Norm out) {}
+  /**
+   * The norms around a branch.
+   *
+   * @param residualAfterNorm whether before(x) is added instead of x
+   */
+  public record Norms(
+      @Nullable Norm before, @Nullable Norm after, @Nullable Norm out, boolean residualAfterNorm) {}
 
   private final SublayerSite site;
   private final BiFunction<NDArray, Pass, NDArray> function;
@@ -61,7 +67,8 @@ public final class Sublayer {
   NDArray forward(NDArray x, Pass pass) {
     Norm before = norms.before();
     NDArray h = before == null ? x : before.forward(x, pass);
-    return normed(Ops.add(x, branch(x, h, pass)), norms.out(), pass);
+    NDArray residual = norms.residualAfterNorm() ? h : x;
+    return normed(Ops.add(residual, branch(residual, h, pass)), norms.out(), pass);
   }
 
   /**

@@ -3,15 +3,20 @@ package io.github.peft4j.transformer.checkpoint;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
+import io.github.peft4j.transformer.family.decoder.Bloom;
+import io.github.peft4j.transformer.family.decoder.Falcon;
 import io.github.peft4j.transformer.family.decoder.Gemma;
 import io.github.peft4j.transformer.family.decoder.Gemma2;
 import io.github.peft4j.transformer.family.decoder.Gemma3;
 import io.github.peft4j.transformer.family.decoder.Gpt2;
+import io.github.peft4j.transformer.family.decoder.GptNeoX;
 import io.github.peft4j.transformer.family.decoder.Granite;
 import io.github.peft4j.transformer.family.decoder.Llama;
 import io.github.peft4j.transformer.family.decoder.Mistral;
 import io.github.peft4j.transformer.family.decoder.Mixtral;
 import io.github.peft4j.transformer.family.decoder.Olmo2;
+import io.github.peft4j.transformer.family.decoder.Opt;
+import io.github.peft4j.transformer.family.decoder.Phi;
 import io.github.peft4j.transformer.family.decoder.Phi3;
 import io.github.peft4j.transformer.family.decoder.Qwen2;
 import io.github.peft4j.transformer.family.decoder.Qwen3;
@@ -26,6 +31,11 @@ import io.github.peft4j.transformer.family.encoder.Electra;
 import io.github.peft4j.transformer.family.encoder.ModernBert;
 import io.github.peft4j.transformer.family.encoder.MpNet;
 import io.github.peft4j.transformer.family.encoder.Roberta;
+import io.github.peft4j.transformer.family.encoderdecoder.Bart;
+import io.github.peft4j.transformer.family.encoderdecoder.MBart;
+import io.github.peft4j.transformer.family.encoderdecoder.MT5;
+import io.github.peft4j.transformer.family.encoderdecoder.Marian;
+import io.github.peft4j.transformer.family.encoderdecoder.Pegasus;
 import io.github.peft4j.transformer.family.encoderdecoder.T5;
 import io.github.peft4j.tuner.injection.NearNames;
 import java.util.List;
@@ -54,6 +64,11 @@ final class Families {
           Qwen3Moe.FAMILY,
           SmolLm3.FAMILY,
           Starcoder2.FAMILY,
+          GptNeoX.FAMILY,
+          Opt.FAMILY,
+          Bloom.FAMILY,
+          Falcon.FAMILY,
+          Phi.FAMILY,
           // encoders
           Bert.FAMILY,
           Roberta.FAMILY,
@@ -66,7 +81,12 @@ final class Families {
           DebertaV2.FAMILY,
           ModernBert.FAMILY,
           // encoder-decoders
-          T5.FAMILY);
+          T5.FAMILY,
+          MT5.FAMILY,
+          Bart.FAMILY,
+          MBart.FAMILY,
+          Marian.FAMILY,
+          Pegasus.FAMILY);
 
   private static final Map<String, Family> BY_TYPE = new TreeMap<>();
 

@@ -227,7 +227,10 @@ final class LayerBuilder {
             new SublayerSite(site, kind, stack.name(), index, name, sizes.hidden()),
             function,
             new Sublayer.Norms(
-                normOf(branch.before()), normOf(branch.after()), normOf(branch.out())),
+                normOf(branch.before()),
+                normOf(branch.after()),
+                normOf(branch.out()),
+                branch.residualAfterNorm()),
             spec.scale(),
             kind == Kind.FEED_FORWARD
                 ? spec.feedForwardOutputDropout()

@@ -98,8 +98,8 @@ public final class Models {
               seed);
       List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
       HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
-      Body body = body(config, stacks, weights);
-      int hidden = stacks.get(stacks.size() - 1).sizes().hidden();
+      Body body = body(config, family, stacks, weights);
+      int hidden = stacks.get(stacks.size() - 1).outputSize();
       Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
       weights.finish(task != null);
       warnOfUnread(config, family);
@@ -134,13 +134,14 @@ public final class Models {
     }
   }
 
-  private static Body body(ModelConfig config, List<StackSpec> specs, Checkpoint weights) {
+  private static Body body(
+      ModelConfig config, Family family, List<StackSpec> specs, Checkpoint weights) {
     int vocabulary = config.size("vocab_size");
     Stack first = new StackBuilder(specs.get(0), weights).build(null, vocabulary);
     if (specs.size() == 1) {
       return first;
     }
     StackBuilder second = new StackBuilder(specs.get(1), weights);
-    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary));
+    return new EncoderDecoder(first, second.build(first.tokens(), vocabulary), family.shift());
   }
 }

@@ -1,6 +1,8 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import io.github.peft4j.transformer.block.AbsolutePositions;
+import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
+import io.github.peft4j.transformer.block.Alibi;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.InputEmbedding;
 import io.github.peft4j.transformer.block.RelativePositions;
@@ -49,15 +51,24 @@ final class StackBuilder {
     RelativeVectors relative = relative(spec.layer().apply(0).attention().disentangled());
     List<TransformerLayer> layers = layers();
     String norm = spec.finalNorm();
+    String projection = spec.projection();
+    int hidden = spec.sizes().hidden();
     return new Stack(
         spec.name(),
         embedding,
         scoreBias,
         relative,
         layers,
-        norm == null
+        norm == null ? null : weights.norm(spec.prefix() + norm, hidden, spec.norm()),
+        projection == null
             ? null
-            : weights.norm(spec.prefix() + norm, spec.sizes().hidden(), spec.norm()),
+            : weights.linear(
+                spec.prefix() + projection,
+                Role.EMBEDDING,
+                hidden,
+                spec.outputSize(),
+                false,
+                false),
         rotaries.values(),
         spec.causal(),
         spec.limit(),
@@ -70,6 +81,8 @@ final class StackBuilder {
     Embedding table =
         tokens == null ? weights.embedding(parts.tokens(), vocabulary, dimension) : tokens;
     PositionSpec positions = parts.positions();
+    String tokenProjection = parts.tokenProjection();
+    int width = tokenProjection == null ? dimension : spec.sizes().hidden();
     String types = parts.types();
     String norm = parts.norm();
     String projection = parts.projection();
@@ -78,9 +91,13 @@ final class StackBuilder {
         new InputEmbedding.Tokens(table, tokens == null, parts.ownTokens(), parts.tableScale()),
         new InputEmbedding.Sum(
             parts.scale(),
-            positions == null ? null : positions(positions, dimension),
-            types == null ? null : weights.embedding(types, parts.typeCount(), dimension),
-            norm == null ? null : weights.norm(norm, dimension, spec.norm()),
+            parts.textScale(),
+            tokenProjection == null
+                ? null
+                : weights.linear(tokenProjection, Role.EMBEDDING, dimension, width, false, false),
+            positions == null ? null : positions(positions, width),
+            types == null ? null : weights.embedding(types, parts.typeCount(), width),
+            norm == null ? null : weights.norm(norm, width, spec.norm()),
             projection == null
                 ? null
                 : weights.linear(
@@ -97,10 +114,19 @@ final class StackBuilder {
           learned.offset(),
           learned.counting());
     }
-    return AbsolutePositions.sinusoidal(spec.prefix() + "embed_positions", positions.limit());
+    PositionSpec.Sinusoidal sinusoidal = (PositionSpec.Sinusoidal) positions;
+    String table = sinusoidal.table();
+    return weights.has(table + ".weight")
+        ? AbsolutePositions.learned(
+            weights.embedding(table, sinusoidal.entries(), dimension), 0, Counting.ALL)
+        : AbsolutePositions.sinusoidal(table, sinusoidal.entries());
   }
 
   private ScoreBias scoreBias(ScoreBiasSpec bias) {
+    if (bias instanceof ScoreBiasSpec.Alibi alibi) {
+      return new Alibi(
+          spec.name() + ".alibi", spec.sizes().heads(), alibi.scale(), alibi.isRounded());
+    }
     ScoreBiasSpec.Relative relative = (ScoreBiasSpec.Relative) bias;
     return new RelativePositions(
         weights.embedding(relative.table(), relative.buckets(), spec.sizes().heads()),

@@ -11,6 +11,10 @@ import org.jspecify.annotations.Nullable;
  * @param dimension size of the tables' vectors
  * @param tableScale factor of a token's vector
  * @param scale factor of all vectors, virtual tokens included
+ * @param textScale factor of all vectors of a text without virtual tokens. With virtual tokens
+ *     Hugging Face PEFT passes embeddings instead of ids, which Marian's encoder does not scale
+ * @param tokenProjection the map without a bias from {@code dimension} to the hidden size, before
+ *     positions are added (OPT), or null
  * @param types the table of segments, or null
  * @param typeCount number of segments
  * @param positions vectors added by position, or null
@@ -26,6 +30,8 @@ public record EmbeddingSpec(
     int dimension,
     double tableScale,
     double scale,
+    double textScale,
+    @Nullable String tokenProjection,
     @Nullable String types,
     int typeCount,
     @Nullable PositionSpec positions,
@@ -37,6 +43,7 @@ public record EmbeddingSpec(
 
   /** A table of tokens alone. */
   public static EmbeddingSpec of(String tokens, int dimension) {
-    return new EmbeddingSpec(tokens, null, dimension, 1, 1, null, 0, null, null, null, false, 0);
+    return new EmbeddingSpec(
+        tokens, null, dimension, 1, 1, 1, null, null, 0, null, null, null, false, 0);
   }
 }

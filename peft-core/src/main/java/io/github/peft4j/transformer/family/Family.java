@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.family;
 
 import com.google.gson.JsonObject;
+import io.github.peft4j.transformer.block.EncoderDecoder.Shift;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,18 +22,21 @@ public final class Family {
   private final List<Layout> stacks;
   private final Set<String> ignored;
   private final @Nullable Part part;
+  private final Shift shift;
 
   private Family(
       String modelType,
       Function<ModelConfig, Heads> heads,
       List<Layout> stacks,
       Set<String> ignored,
-      @Nullable Part part) {
+      @Nullable Part part,
+      Shift shift) {
     this.modelType = modelType;
     this.heads = heads;
     this.stacks = List.copyOf(stacks);
     this.ignored = ignored;
     this.part = part;
+    this.shift = shift;
   }
 
   /**
@@ -61,13 +65,14 @@ public final class Family {
 
   /** A family of one stack. */
   public static Family of(String modelType, Function<ModelConfig, Heads> heads, Layout stack) {
-    return new Family(modelType, heads, List.of(stack), Set.of(), null);
+    return new Family(modelType, heads, List.of(stack), Set.of(), null, Shift.START_TOKEN);
   }
 
   /** A family with an encoder and a decoder. */
   public static Family encoderDecoder(
       String modelType, Function<ModelConfig, Heads> heads, Layout encoder, Layout decoder) {
-    return new Family(modelType, heads, List.of(encoder, decoder), Set.of(), null);
+    return new Family(
+        modelType, heads, List.of(encoder, decoder), Set.of(), null, Shift.START_TOKEN);
   }
 
   /**
@@ -83,25 +88,30 @@ public final class Family {
     for (Layout layout : stacks) {
       changed.add((config, body) -> change.apply(layout.describe(config, body), config));
     }
-    return new Family(modelType, heads, changed, ignored, part);
+    return new Family(modelType, heads, changed, ignored, part, shift);
   }
 
   /** The same family under another {@code model_type} and class name. */
   public Family named(String modelType, String className) {
     return new Family(
-        modelType, config -> heads.apply(config).className(className), stacks, ignored, part);
+        modelType,
+        config -> heads.apply(config).className(className),
+        stacks,
+        ignored,
+        part,
+        shift);
   }
 
   /** A copy that ignores more fields of a config. */
   public Family ignores(String... fields) {
     Set<String> all = new TreeSet<>(ignored);
     all.addAll(Arrays.asList(fields));
-    return new Family(modelType, heads, stacks, all, part);
+    return new Family(modelType, heads, stacks, all, part, shift);
   }
 
   /** A copy for a part of a larger model. */
   public Family within(Part part) {
-    return new Family(modelType, heads, stacks, ignored, part);
+    return new Family(modelType, heads, stacks, ignored, part, shift);
   }
 
   /** The part of a larger model that is computed, if this family is one. */
@@ -131,5 +141,15 @@ public final class Family {
   /** Fields of a config that change nothing that is computed here. */
   public Set<String> ignored() {
     return ignored;
+  }
+
+  /** A copy whose decoder is trained on labels with their last token in front (mBART). */
+  public Family wrapsLabels() {
+    return new Family(modelType, heads, stacks, ignored, part, Shift.LAST_TOKEN);
+  }
+
+  /** What a decoder's input begins with in training. */
+  public Shift shift() {
+    return shift;
   }
 }

@@ -26,7 +26,13 @@ public sealed interface PositionSpec {
   /**
    * Sines in the first half of the dimensions, cosines in the second (Marian; Vaswani et al. 2017).
    *
-   * @param limit number of positions
+   * @param table full name of a table that counts instead, if the checkpoint has it
+   * @param entries number of positions
    */
-  record Sinusoidal(long limit) implements PositionSpec {}
+  record Sinusoidal(String table, int entries) implements PositionSpec {
+    @Override
+    public long limit() {
+      return entries;
+    }
+  }
 }

@@ -13,4 +13,12 @@ public sealed interface ScoreBiasSpec {
    */
   record Relative(String table, int buckets, int farthest, boolean bothWays)
       implements ScoreBiasSpec {}
+
+  /**
+   * ALiBi (Press et al. 2021, arXiv:2108.12409).
+   *
+   * @param scale factor of the biases
+   * @param isRounded whether they are rounded to bfloat16, as Falcon has them
+   */
+  record Alibi(double scale, boolean isRounded) implements ScoreBiasSpec {}
 }

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param norm the kind of all norms
  * @param finalNorm name of the norm after the layers, relative to the prefix; or null
  * @param dropout probability after the final norm, in training
+ * @param projection name of the map without a bias from the hidden size to the embedding's, after
+ *     the final norm, relative to the prefix; or null
  * @param transposed whether linear weights of the layers are stored as [in, out]
  * @param ignored full names of tensors in older checkpoints that the model does not need
  */
@@ -36,6 +38,7 @@ public record StackSpec(
     NormSpec norm,
     @Nullable String finalNorm,
     double dropout,
+    @Nullable String projection,
     boolean transposed,
     List<String> ignored)
     implements StackSpecWithers {
@@ -67,8 +70,14 @@ public record StackSpec(
         norm,
         finalNorm,
         0,
+        null,
         false,
         List.of());
+  }
+
+  /** The size of the stack's outputs. */
+  public int outputSize() {
+    return projection == null ? sizes.hidden() : embedding.dimension();
   }
 
   /** A copy whose layers are changed, by index. */

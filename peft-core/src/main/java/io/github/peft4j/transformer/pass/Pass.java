@@ -253,15 +253,6 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.positions;
   }
 
-  /**
-   * Positions (B, T) of the last T columns of a mask (B, S), counting real tokens only.
-   *
-   * @param shift is added to each
-   */
-  public NDArray unmaskedPositions(NDArray x, NDArray mask, long shift) {
-    return Masks.positions(x, mask, shift);
-  }
-
   /** The number of virtual tokens in front. */
   public long virtual() {
     return run.virtual;

@@ -16,7 +16,7 @@ public sealed interface RopeScaling {
    * @param theta θ, the base
    * @param dimensions number of rotated dimensions of a head, r
    * @param length number of positions of the text
-   * @return radians per position, r/2 of them
+   * @return radians per position, r/2 of them, rounded up
    */
   float[] frequencies(double theta, int dimensions, long length);
 
@@ -34,7 +34,7 @@ public sealed interface RopeScaling {
   record Default() implements RopeScaling {
     @Override
     public float[] frequencies(double theta, int dimensions, long length) {
-      float[] frequencies = new float[dimensions / 2];
+      float[] frequencies = new float[(dimensions + 1) / 2];
       for (int i = 0; i < frequencies.length; i++) {
         frequencies[i] = (float) (1.0 / Math.pow(theta, 2.0 * i / dimensions));
       }

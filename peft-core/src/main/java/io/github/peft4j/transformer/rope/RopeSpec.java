@@ -6,7 +6,8 @@ import io.github.peft4j.transformer.config.ModelConfig;
  * Rotary positions (Su et al. 2021, arXiv:2104.09864) of an attention.
  *
  * @param theta the base of the frequencies
- * @param dimensions r, how many of a head's dimensions are rotated, the first ones; even
+ * @param dimensions r, how many of a head's dimensions are rotated, the first ones. If it is odd,
+ *     as it may be in GPT-NeoX, one more is rotated, by a frequency of r dimensions
  * @param head d, the size of a head
  * @param scaling of the frequencies for long texts
  */
@@ -31,9 +32,8 @@ public record RopeSpec(double theta, int dimensions, int head, RopeScaling scali
     String field = "partial_rotary_factor";
     double rotated = rope.positive(field, config.positive(field, share));
     int dimensions = (int) (head * rotated);
-    if (rotated > 1 || dimensions < 2 || dimensions % 2 != 0) {
-      throw rope.error(
-          field, rotated, "a share of " + head + " dimensions that gives an even number of them");
+    if (rotated > 1 || dimensions < 2 || dimensions + dimensions % 2 > head) {
+      throw rope.error(field, rotated, "a share of " + head + " dimensions that has 2 or more");
     }
     double theta = rope.positive("rope_theta", config.positive("rope_theta", THETA));
     return new RopeSpec(theta, dimensions, head, RopeScaling.of(config, rope, dimensions));

@@ -10,7 +10,7 @@ public final class LinearSite extends WeightedSite {
 
   /** The role of the map in its model, by which methods choose their default targets. */
   public enum Role {
-    /** Projection of embeddings to the hidden size. */
+    /** Projection of embeddings to the hidden size, or from it to their size. */
     EMBEDDING,
     /** Query projection of attention. */
     QUERY,

@@ -73,6 +73,11 @@ final class GoldenCase {
         TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
       GoldenBatch batch = new GoldenBatch(inputs);
       if (adapter.equals(base)) {
+        if (rules.reason(Kind.UNSAVED, "").isPresent()) {
+          System.out.println(
+              "golden: no logits of " + base + ", some of whose tensors are unsaved");
+          return;
+        }
         try (PeftModel model = load(Precision.FLOAT32)) {
           checkLogits(model, batch, expected, "logits");
         }

@@ -36,6 +36,8 @@ record GoldenRules(List<Rule> rules) {
      * computed without it is compared.
      */
     DROPOUT,
+    /** Logits were computed with tensors that the folder lacks: they are not compared. */
+    UNSAVED,
     /** PEFT's model never computes with the tensor: here it is set to what changes nothing. */
     UNREACHED
   }

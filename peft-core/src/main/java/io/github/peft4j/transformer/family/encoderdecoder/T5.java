@@ -19,18 +19,20 @@ import java.util.List;
 /** T5, plain and gated (Raffel et al. 2019, arXiv:1910.10683; Shazeer 2020). */
 public final class T5 {
 
+  static final String[] IGNORED = {"n_positions", "is_gated_act"};
+
   /** The family. */
   public static final Family FAMILY =
       Family.encoderDecoder("t5", EncoderDecoderHeads::t5, T5::encoder, T5::decoder)
-          .ignores("n_positions", "is_gated_act");
+          .ignores(IGNORED);
 
   private T5() {}
 
-  private static StackSpec encoder(ModelConfig config, String body) {
+  static StackSpec encoder(ModelConfig config, String body) {
     return stack(config, "encoder", "num_layers").causal(false);
   }
 
-  private static StackSpec decoder(ModelConfig config, String body) {
+  static StackSpec decoder(ModelConfig config, String body) {
     String depth = config.has("num_decoder_layers") ? "num_decoder_layers" : "num_layers";
     return stack(config, "decoder", depth)
         .eachLayer(
