@@ -19,7 +19,7 @@ public sealed interface PositionSpec {
   record Learned(String table, int entries, int offset, Counting counting) implements PositionSpec {
     @Override
     public long limit() {
-      return entries - offset;
+      return (long) entries - offset;
     }
   }
 
