@@ -14,11 +14,11 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.block.Body;
-import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.head.Head;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -77,8 +77,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    *
    * @param architecture the class of the model with head, such as {@code LlamaForCausalLM}
    * @param bodyPrefix the prefix of names of the body's modules, such as {@code "model."}
-   * @param others prefixes of tensors of the checkpoint that are other parts of a larger model, which
-   *     is saved with them
+   * @param others prefixes of tensors of the checkpoint that are other parts of a larger model,
+   *     which is saved with them
    */
   public record Names(String architecture, String bodyPrefix, List<String> others) {}
 
@@ -243,8 +243,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   /**
-   * Prefixes of the names of tensors that belong to other parts of the model that this one is a part
-   * of, such as its images.
+   * Prefixes of the names of tensors that belong to other parts of the model that this one is a
+   * part of, such as its images.
    */
   public List<String> others() {
     return names.others();

@@ -24,7 +24,6 @@ import org.jspecify.annotations.Nullable;
  */
 public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
 
-
   /** Adds the files to the files of a copy. */
   void copyTo(FileGroup files) {
     if (folder != null) {

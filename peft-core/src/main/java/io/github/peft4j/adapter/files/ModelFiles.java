@@ -121,8 +121,7 @@ public final class ModelFiles {
   }
 
   /** Tensors of other parts of the model, as they are. */
-  private static void addOthers(
-      ShardedWriter writer, TensorSource source, List<String> prefixes) {
+  private static void addOthers(ShardedWriter writer, TensorSource source, List<String> prefixes) {
     for (String name : source.names()) {
       if (prefixes.stream().anyMatch(name::startsWith)) {
         writer.add(source.info(name), sink -> source.read(name, sink));

@@ -67,7 +67,8 @@ final class MixtureBuilder {
     List<Part> parts = new ArrayList<>();
     for (int e = 0; e < mixture.count(); e++) {
       parts.add(part(mixture.stored().gate().formatted(e), 2L * e * size, spec.inner(), hidden));
-      parts.add(part(mixture.stored().up().formatted(e), (2L * e + 1) * size, spec.inner(), hidden));
+      parts.add(
+          part(mixture.stored().up().formatted(e), (2L * e + 1) * size, spec.inner(), hidden));
     }
     return parts;
   }

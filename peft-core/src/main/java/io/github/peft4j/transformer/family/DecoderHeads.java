@@ -1,11 +1,11 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.family.HeadSpec.Output;
 import io.github.peft4j.transformer.family.HeadSpec.Pooling;
 import io.github.peft4j.transformer.family.HeadSpec.Step;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import java.util.List;
 import java.util.function.Function;
 
@@ -46,13 +46,15 @@ public final class DecoderHeads {
   /** Granite, whose logits are divided by {@code logits_scaling}. */
   public static Heads granite(ModelConfig config) {
     double scaling = config.positive("logits_scaling", 1);
-    return llama(config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model", List.of());
+    return llama(
+        config, "Granite", LM_HEAD.with(new Logits(1, 1 / scaling, 0)), "model", List.of());
   }
 
   /** Gemma 2, whose logits are capped. */
   public static Heads gemma2(ModelConfig config) {
     Output output = LM_HEAD.with(new Logits(1, 1, cap(config, 30)));
-    return llama(config, "Gemma2", output, "model", List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS));
+    return llama(
+        config, "Gemma2", output, "model", List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS));
   }
 
   /** The text models of Gemma 3. */

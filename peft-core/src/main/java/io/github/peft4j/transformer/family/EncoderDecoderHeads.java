@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.HeadSpec.Output;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 
 /** The heads of encoder-decoders. */
 public final class EncoderDecoderHeads {

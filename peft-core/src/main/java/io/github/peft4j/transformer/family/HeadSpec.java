@@ -1,8 +1,8 @@
 package io.github.peft4j.transformer.family;
 
 import io.github.peft4j.transformer.block.Activation;
-import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.head.LanguageModelHead.Logits;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

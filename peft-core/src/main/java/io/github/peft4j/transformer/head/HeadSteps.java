@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.head;
 
-import io.github.peft4j.transformer.block.NamedBlock;
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.tuner.ForwardContext;
 import java.util.List;
 import java.util.function.BiFunction;

@@ -1,9 +1,9 @@
 package io.github.peft4j.transformer.head;
 
-import io.github.peft4j.transformer.block.Linear;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;

@@ -1,9 +1,9 @@
 package io.github.peft4j.methods.lora;
 
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.methods.common.linear.TargetedLayout;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.List;
-import io.github.peft4j.methods.common.linear.TargetedLayout;
 
 /** The file layout of LoRA. If single tokens are trained, the file contains no whole embedding. */
 public final class LoraLayout extends TargetedLayout<LoraConfig> {
