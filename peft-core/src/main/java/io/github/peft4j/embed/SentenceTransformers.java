@@ -142,8 +142,8 @@ final class SentenceTransformers {
       throw unsupported(config, "pooling_mode_…", "true for " + chosen, "true for exactly one");
     }
     String field = chosen.get(0);
-    return MODES
-        .get(field.substring("pooling_mode_".length()))
+    return Optional.ofNullable(MODES.get(field.substring("pooling_mode_".length())))
+        .flatMap(mode -> mode)
         .orElseThrow(
             () ->
                 unsupported(

@@ -47,9 +47,9 @@ class TensorLoaderTest {
               value(i) == 0
                   ? 0
                   : (short)
-                      (bits >>> 16 & 0x8000
-                          | ((bits >>> 23 & 0xff) - 112) << 10
-                          | bits >>> 13 & 0x3ff));
+                      (((bits >>> 16) & 0x8000)
+                          | ((((bits >>> 23) & 0xff) - 112) << 10)
+                          | ((bits >>> 13) & 0x3ff)));
     }
   }
 

@@ -250,7 +250,9 @@ class ExpertsTest {
               .adapter(PeftModel.DEFAULT)
               .tensors()
               .get("base_model.model.model.layers.1.mlp.experts.base_layer.lora_A.weight");
-      assertThat(a.value().getShape().get(0)).as("4 experts of twice the rank").isEqualTo(16);
+      assertThat(Objects.requireNonNull(a).value().getShape().get(0))
+          .as("4 experts of twice the rank")
+          .isEqualTo(16);
     }
   }
 

@@ -46,7 +46,7 @@ class HubConfigsTest {
     Heads heads = family.heads(config);
     for (StackSpec stack : family.stacks(config, heads.body(heads.task(config).type()))) {
       for (int i = 0; i < stack.sizes().layers(); i++) {
-        stack.layer().apply(i);
+        assertThat(stack.layer().apply(i)).isNotNull();
       }
     }
     config.size("vocab_size");

@@ -41,7 +41,7 @@ class OlderFamiliesTest {
   private static List<StackSpec> stacks(JsonObject json) {
     ModelConfig config = ModelConfig.of(json, "config.json");
     List<StackSpec> stacks = Families.of(config).stacks(config, "body");
-    stacks.forEach(stack -> stack.layer().apply(0));
+    assertThat(stacks).allSatisfy(stack -> assertThat(stack.layer().apply(0)).isNotNull());
     return stacks;
   }
 

@@ -23,6 +23,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -76,7 +77,8 @@ class LargeModelTest {
     Map<String, Long> mib = new LinkedHashMap<>();
     for (String line : Files.readAllLines(output)) {
       if (line.matches("\\w+ = \\d+ MiB")) {
-        mib.put(line.split(" ")[0], Long.parseLong(line.split(" ")[2]));
+        List<String> words = List.of(line.split(" ", -1));
+        mib.put(words.get(0), Long.parseLong(words.get(2)));
       }
     }
     System.out.println(mib);
@@ -88,7 +90,8 @@ class LargeModelTest {
     // fit.
     long rest = HEAP_MIB + 150;
     assertThat(mib.get("loading")).isLessThan(weights + table + rest);
-    assertThat(mib.get("saving")).isLessThan(mib.get("loaded") + 4 * table + rest);
+    assertThat(mib.get("saving"))
+        .isLessThan(Objects.requireNonNull(mib.get("loaded")) + 4 * table + rest);
     assertThat(weights).isGreaterThan(2 * (4 * table + rest));
     try (TensorSource saved = ModelWeights.open(folder.resolve("merged"))) {
       assertThat(saved.names()).hasSizeGreaterThan(20);

@@ -59,7 +59,9 @@ public final class Albert {
             i ->
                 LayerSpec.of(
                         "encoder.albert_layer_groups.%d.albert_layers.%d"
-                            .formatted((int) (i / inGroup / share), i % inGroup),
+                            .formatted(
+                                (int) Math.floor((i - i % inGroup) / (inGroup * share)),
+                                i % inGroup),
                         attention,
                         feedForward)
                     .attentionOutputDropout(config.dropout("hidden_dropout_prob")));
