@@ -2,7 +2,6 @@ package io.github.peft4j.transformer.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
-import static org.assertj.core.api.Assumptions.assumeThatCode;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -22,6 +21,7 @@ import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.ParameterSite.Part;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
@@ -55,7 +56,6 @@ class HeadsTest {
 
   private static void check(String name, JsonObject head) {
     ModelConfig config = ModelConfig.of(head.getAsJsonObject("config"), name);
-    assumeThatCode(() -> Models.check(config)).doesNotThrowAnyException(); // a family to come
     MadeTensors tensors = MadeTensors.of(head.getAsJsonObject("tensors"));
     try (TransformerModel model =
             Models.build(config, tensors, null, Device.cpu(), Precision.FLOAT32, 1);
@@ -99,7 +99,11 @@ class HeadsTest {
     Set<String> names = new TreeSet<>();
     boolean bare = model.task().type() == Task.Type.FEATURE_EXTRACTION;
     int prefix = bare ? model.bodyPrefix().length() : 0;
-    model.parameters().forEach(p -> names.add(p.name().substring(prefix)));
+    model
+        .parameters()
+        .flatMap(
+            p -> p.parts().isEmpty() ? Stream.of(p.name()) : p.parts().stream().map(Part::name))
+        .forEach(name -> names.add(name.substring(prefix)));
     if (model.architecture().equals("GPTNeoXForCausalLM") && names.remove("lm_head.weight")) {
       names.add("embed_out.weight");
     }

@@ -49,21 +49,21 @@ record GoldenBatch(TensorSource tensors) {
   }
 
   /**
-   * Sets to 0 what (B, T, N) holds at positions before a row's first real token, which mean
-   * nothing: to a query that sees no key PyTorch's fused attention gives 0 on CUDA and the mean of
-   * all values on a CPU.
+   * Sets to 0 what (B, T, N) holds at positions of padding, which mean nothing: to a query that
+   * sees no key PyTorch's fused attention gives 0 on CUDA and the mean of all values on a CPU. In a
+   * causal model that are positions before a row's first token, in DeBERTa all of padding.
    */
-  void clearUnseeing(float[] logits) {
+  void clearPadding(float[] logits) {
     long[][] mask = rows("attention_mask");
     int width = mask[0].length;
     int classes = logits.length / (mask.length * width);
     for (int row = 0; row < mask.length; row++) {
-      int start = row * width * classes;
-      int blank = 0;
-      while (blank < width && mask[row][blank] == 0) {
-        blank++;
+      for (int t = 0; t < width; t++) {
+        if (mask[row][t] == 0) {
+          int start = (row * width + t) * classes;
+          Arrays.fill(logits, start, start + classes, 0);
+        }
       }
-      Arrays.fill(logits, start, start + blank * classes, 0);
     }
   }
 

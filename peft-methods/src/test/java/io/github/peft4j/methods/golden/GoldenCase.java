@@ -50,6 +50,7 @@ final class GoldenCase {
   private final GoldenRules rules;
   private final Path adapter;
   private final Device device;
+  private final Precision precision;
   private final double tolerance;
 
   /**
@@ -58,13 +59,16 @@ final class GoldenCase {
    * @param name by which {@link GoldenRules} know it
    * @param base folder of the model
    * @param adapter folder of the adapter; the model's own for the model alone
+   * @param precision to compute in; in half precision only logits are compared
    * @param tolerance relative, of logits; gradients have ten times as much
    */
-  GoldenCase(String name, Path base, Path adapter, Device device, double tolerance) {
+  GoldenCase(
+      String name, Path base, Path adapter, Device device, Precision precision, double tolerance) {
     this.rules = GoldenRules.of(name);
     this.base = base;
     this.adapter = adapter;
     this.device = device;
+    this.precision = precision;
     this.tolerance = tolerance;
   }
 
@@ -78,12 +82,24 @@ final class GoldenCase {
               "golden: no logits of " + base + ", some of whose tensors are unsaved");
           return;
         }
-        try (PeftModel model = load(Precision.FLOAT32)) {
+        try (PeftModel model = load(precision)) {
           checkLogits(model, batch, expected, "logits");
         }
         return;
       }
       boolean dropped = rules.reason(Kind.DROPOUT, "").isPresent();
+      if (precision != Precision.FLOAT32) {
+        try (PeftModel model = load(precision)) {
+          model.loadAdapter(adapter.toString());
+          silenceUnreached(model, new GoldenGradients(expected, rules));
+          if (dropped) {
+            checkWithoutDropout(model, batch, expected);
+            return;
+          }
+          checkLogits(model, batch, expected, "logits");
+        }
+        return;
+      }
       try (PeftModel model = load(Precision.FLOAT32)) {
         model.loadAdapter(adapter.toString());
         checkFiles(model);
@@ -201,8 +217,8 @@ final class GoldenCase {
       float[] actual = Tensors.floats(logits);
       float[] wanted = wanted(expected, name, shape);
       if (device.isGpu() && shape.length == 3) {
-        batch.clearUnseeing(actual);
-        batch.clearUnseeing(wanted);
+        batch.clearPadding(actual);
+        batch.clearPadding(wanted);
       }
       assertClose(name, actual, wanted, tolerance);
     }

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.golden;
 
 import ai.djl.Device;
 import ai.djl.engine.Engine;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -77,7 +78,10 @@ class GoldenParityTest {
       throw new IllegalStateException("peft4j.golden.cuda is set, but there is no CUDA GPU");
     }
     try {
-      new GoldenCase(name, base, adapter, device, gpu ? 1e-3 : 1e-4).run();
+      Precision precision =
+          Precision.valueOf(System.getProperty("peft4j.golden.precision", "FLOAT32"));
+      double tolerance = precision != Precision.FLOAT32 ? 3e-2 : gpu ? 1e-3 : 1e-4;
+      new GoldenCase(name, base, adapter, device, precision, tolerance).run();
       PASSED.incrementAndGet();
       System.out.println("golden: passed " + name);
     } catch (UnsupportedModelException | io.github.peft4j.config.UnsupportedMethodException e) {
