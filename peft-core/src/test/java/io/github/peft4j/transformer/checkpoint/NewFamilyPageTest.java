@@ -58,7 +58,7 @@ class NewFamilyPageTest {
   @Test
   void theClassesForWhatIsMissingAreThere() throws IOException {
     Set<String> named =
-        NAME.matcher(section("### When a part is missing").split("\n\n")[1])
+        NAME.matcher(section("### When a part is missing").split("\n\n", 3)[1])
             .results()
             .map(name -> name.group(1))
             .collect(Collectors.toSet());
