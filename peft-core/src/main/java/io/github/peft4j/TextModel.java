@@ -36,7 +36,8 @@ public interface TextModel extends AdaptedModel {
 
   /**
    * Logits in inference: (B, classes) for sequence classification, (B, T, classes) for token
-   * classification, (B, T, V) for a causal language model, (B, U, V) for an encoder-decoder.
+   * classification, (B, T, V) for causal and masked language models, (B, U, V) for an
+   * encoder-decoder, (B, T, 2) for question answering: starts and ends.
    *
    * @return the logits, which the caller closes
    */

@@ -38,8 +38,10 @@ import io.github.peft4j.transformer.family.encoderdecoder.Marian;
 import io.github.peft4j.transformer.family.encoderdecoder.Pegasus;
 import io.github.peft4j.transformer.family.encoderdecoder.T5;
 import io.github.peft4j.tuner.injection.NearNames;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** The supported model families, by {@code model_type}. */
@@ -97,6 +99,11 @@ final class Families {
   }
 
   private Families() {}
+
+  /** The {@code model_type} of each family, in alphabetical order. */
+  static Set<String> modelTypes() {
+    return Collections.unmodifiableSet(BY_TYPE.keySet());
+  }
 
   /**
    * The family of a config, by its {@code model_type}.
