@@ -35,8 +35,8 @@ record FolderOrHub(String name, Path folder) {
     if (existing.isPresent()) {
       if (noRepository.isEmpty()) {
         LOG.info(
-            "{} is a folder here, {}, and is taken; for a repository of that name on the Hugging"
-                + " Face hub pass HubModel.of(\"{}\")",
+            "{} is a folder here, {}. The folder is loaded. To load the repository of this name from"
+                + " the Hugging Face hub, pass HubModel.of(\"{}\")",
             name,
             existing.get().toAbsolutePath(),
             name);
@@ -47,7 +47,7 @@ record FolderOrHub(String name, Path folder) {
     if (noRepository.isPresent()) {
       throw new IllegalArgumentException(
           noFolder
-              + ". Nor can a repository on the Hugging Face hub have this name: "
+              + ". No repository on the Hugging Face hub can have this name either: "
               + noRepository.get());
     }
     try {
@@ -55,7 +55,7 @@ record FolderOrHub(String name, Path folder) {
     } catch (HubException e) {
       throw new HubException(
           noFolder
-              + ". It is not on the Hugging Face hub either, or cannot be had: "
+              + ". It could not be downloaded from the Hugging Face hub either: "
               + e.getMessage(),
           e);
     }

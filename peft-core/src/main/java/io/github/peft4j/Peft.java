@@ -45,7 +45,7 @@ public final class Peft {
    * @param folderOrName a folder with config.json, model.safetensors (or shards) and, to work with
    *     texts, tokenizer.json; or the name of a repository on the Hugging Face hub, {@code
    *     org/name}, whose files are downloaded into the cache that Python's libraries share. If
-   *     there is a folder of this name, it is taken
+   *     there is a folder of this name, the folder is loaded
    * @return the model, which the caller closes
    * @throws IllegalArgumentException if files are missing or do not fit together, or if there is no
    *     such folder and no repository can have this name

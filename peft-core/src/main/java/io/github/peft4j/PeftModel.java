@@ -108,9 +108,10 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Gives the token tables another number of rows, as transformers' {@code resize_token_embeddings}
-   * does: the input's table, the output's of a language model, and {@code vocab_size}. New rows are
-   * about the mean of the old ones: a normal distribution with their mean and a billionth of their
-   * covariance. The model's other weights do not change. It waits until running calls have ended.
+   * does: the input's table, the output's of a language model, and {@code vocab_size}. New rows
+   * start near the mean of the old ones: they are drawn from a normal distribution with their mean
+   * and a billionth of their covariance. The model's other weights do not change. It waits until
+   * running calls have ended.
    *
    * @param tokens number of rows, above 0; with fewer rows than before the last ones are dropped
    * @return this model
@@ -210,7 +211,7 @@ public final class PeftModel extends LoadedModel {
    * errors.
    *
    * @param folderOrName a folder, or the name of a repository on the Hugging Face hub, {@code
-   *     org/name}. If there is a folder of this name, it is taken
+   *     org/name}. If there is a folder of this name, the folder is loaded
    * @throws IllegalStateException if adapters are merged at present
    * @throws HubException if the hub has no such adapter, or cannot be reached and the cache lacks
    *     it

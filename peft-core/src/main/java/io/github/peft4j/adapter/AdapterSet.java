@@ -424,7 +424,7 @@ public final class AdapterSet {
   /**
    * Changes the frozen model while no call runs.
    *
-   * @param what says what for, as "resize …"
+   * @param what the purpose, as errors name it: "resize …"
    * @throws IllegalStateException if there are adapters, which were made for the model as it is
    */
   public void alone(String what, Runnable change) {

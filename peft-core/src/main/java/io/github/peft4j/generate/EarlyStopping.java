@@ -1,6 +1,6 @@
 package io.github.peft4j.generate;
 
-/** When a beam search ends that has as many finished texts as beams. */
+/** When a beam search ends, once it has as many finished texts as beams. */
 public enum EarlyStopping {
   /**
    * As soon as the best text in progress, at its present length, is worse than the worst finished

@@ -102,13 +102,13 @@ public final class GenerationConfig {
     return with(MAX_NEW_TOKENS, maxNewTokens);
   }
 
-  /** The number of new tokens before which an end-of-text token is banned; 0. */
+  /** The number of new tokens before which an end-of-text token is banned; 0 by default. */
   public GenerationConfig minNewTokens(int minNewTokens) {
     return with(MIN_NEW_TOKENS, minNewTokens);
   }
 
   /**
-   * The number of tokens before which an end-of-text token is banned; 0.
+   * The number of tokens before which an end-of-text token is banned; 0 by default.
    *
    * @param minLength counts a decoder's prompt or an encoder-decoder's start token, too
    */
@@ -166,7 +166,7 @@ public final class GenerationConfig {
     return with(TYPICAL_P, typicalP);
   }
 
-  /** The seed of the sampling; the same seed gives the same text; 42. */
+  /** The seed of the sampling, 42 by default. The same seed gives the same text. */
   public GenerationConfig seed(long seed) {
     return with(SEED, seed);
   }
@@ -178,27 +178,28 @@ public final class GenerationConfig {
 
   /**
    * The exponent of the length in a beam search: the sum of a text's log-probabilities is divided
-   * by (number of new tokens)^lengthPenalty. Above 0, it helps long texts; below 0, short ones; 1.
+   * by (number of new tokens)^lengthPenalty. Above 0, it helps long texts; below 0, short ones. It
+   * is 1 by default.
    */
   public GenerationConfig lengthPenalty(double lengthPenalty) {
     return with(LENGTH_PENALTY, lengthPenalty);
   }
 
-  /** When a beam search ends; {@link EarlyStopping#FALSE}. */
+  /** When a beam search ends; {@link EarlyStopping#FALSE} by default. */
   public GenerationConfig earlyStopping(EarlyStopping earlyStopping) {
     return with(EARLY_STOPPING, earlyStopping);
   }
 
   /**
-   * The number of texts for each prompt, 1. A beam search returns its best ones, at most as many as
-   * it has beams; sampling draws as many.
+   * The number of texts for each prompt; 1 by default. A beam search returns its best ones, at most
+   * as many as it has beams; sampling draws as many.
    */
   public GenerationConfig numReturnSequences(int numReturnSequences) {
     return with(NUM_RETURN_SEQUENCES, numReturnSequences);
   }
 
   /**
-   * Makes tokens less likely that the text has already (Keskar et al. 2019, arXiv:1909.05858).
+   * Makes tokens that the text already has less likely (Keskar et al. 2019, arXiv:1909.05858).
    *
    * @param repetitionPenalty above 0; positive logits are divided by it and others multiplied; 1
    *     for none
@@ -208,7 +209,7 @@ public final class GenerationConfig {
   }
 
   /**
-   * Makes tokens more likely that the prompt has.
+   * Makes the prompt's tokens more likely.
    *
    * @param encoderRepetitionPenalty above 0; positive logits are multiplied by it and others
    *     divided; 1 for none
@@ -255,7 +256,10 @@ public final class GenerationConfig {
     return with(FORCED_EOS_TOKEN_ID, list(ids));
   }
 
-  /** Whether scores of a beam search become log-probabilities again after all processors; false. */
+  /**
+   * Whether scores of a beam search become log-probabilities again after all processors; false by
+   * default.
+   */
   public GenerationConfig renormalizeLogits(boolean renormalizeLogits) {
     return with(RENORMALIZE_LOGITS, renormalizeLogits);
   }
@@ -288,8 +292,8 @@ public final class GenerationConfig {
   }
 
   /**
-   * Whether keys and values of earlier tokens are cached, true. Without the cache, each token costs
-   * as much as reading the whole text; the ids are the same, except for rounding.
+   * Whether keys and values of earlier tokens are cached; true by default. Without the cache, each
+   * token costs as much as reading the whole text; the ids are the same, except for rounding.
    */
   public GenerationConfig useCache(boolean useCache) {
     return with(USE_CACHE, useCache);

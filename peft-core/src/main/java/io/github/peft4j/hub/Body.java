@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Body implements AutoCloseable {
 
-  /** The network goes on while so many pieces, of 16 kB each, wait to be written. */
+  /** The network may be this many pieces, of 16 kB each, ahead of the writing. */
   private static final int AHEAD = 64;
 
   private final Duration timeout;
@@ -54,7 +54,7 @@ final class Body implements AutoCloseable {
     return event.piece();
   }
 
-  /** All of it as text, which has at most so many bytes. */
+  /** The whole body as text, of at most this many bytes. */
   String text(int most) throws IOException, InterruptedException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     for (List<ByteBuffer> piece = next(); piece != null; piece = next()) {
@@ -75,7 +75,7 @@ final class Body implements AutoCloseable {
     pieces.cancel();
   }
 
-  /** Either is null; both are at the end. */
+  /** A piece or a failure; the other is null. At the end both are null. */
   private record Event(@Nullable List<ByteBuffer> piece, @Nullable Throwable failure) {}
 
   private static final class Pieces implements Flow.Subscriber<List<ByteBuffer>> {

@@ -3,9 +3,9 @@ package io.github.peft4j.hub;
 import java.nio.file.Path;
 
 /**
- * Is told of a download. Its methods are called by one thread at a time, but not always by the
- * same; an exception of theirs does not end the download. None is called if the cache has all files
- * already.
+ * Hears of a download. One thread at a time calls its methods, but not always the same one. An
+ * exception in a method does not end the download. If the cache has all files already, no method is
+ * called.
  */
 public interface DownloadListener {
 
@@ -19,16 +19,16 @@ public interface DownloadListener {
   default void onStart(String id, int files, long bytes) {}
 
   /**
-   * More is there.
+   * More bytes have arrived.
    *
    * @param bytes of {@code total} so far, with those of an earlier download that goes on. It falls
    *     if a file has to be started again
    */
   default void onProgress(long bytes, long total) {}
 
-  /** All is there, in this folder of the cache. */
+  /** Every file is in this folder of the cache now. */
   default void onEnd(Path folder) {}
 
-  /** The download failed; what has come stays for the next one. */
+  /** The download failed. The bytes that have arrived stay for the next one. */
   default void onFailure(RuntimeException failure) {}
 }

@@ -25,7 +25,9 @@ final class FileNames {
 
   private FileNames() {}
 
-  /** Why no Git repository has a file of this name, or empty. Who sends it means harm. */
+  /**
+   * Why no Git repository has a file of this name, or empty. A server that sends one means harm.
+   */
   static Optional<String> forgery(String name) {
     if (name.isEmpty() || name.startsWith("/") || DRIVE.matcher(name).matches()) {
       return Optional.of("it is empty or absolute");
@@ -91,7 +93,7 @@ final class FileNames {
             name,
             "it differs from "
                 + shown(other)
-                + " in case only, and many systems hold them for one");
+                + " in case only, and many systems take them for the same file");
       }
     }
   }

@@ -56,7 +56,7 @@ final class Http {
    * One attempt of a GET. The caller reads or closes the body.
    *
    * @throws IOException if no response comes
-   * @throws HubException if it is redirected without end, or to an address that is not safe
+   * @throws HubException if it is redirected too often, or to an address that is not safe
    * @throws InterruptedException if the thread is interrupted
    */
   HttpResponse<Flow.Publisher<List<ByteBuffer>>> get(URI uri, Map<String, String> headers)

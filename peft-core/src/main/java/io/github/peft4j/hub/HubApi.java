@@ -121,8 +121,8 @@ final class HubApi {
   }
 
   /**
-   * A file with its size and hash. Mirrors whose listings lack them say them in the headers of the
-   * file.
+   * A file with its size and hash. If a mirror's listing lacks them, the headers of the file have
+   * them.
    */
   RemoteFile known(String commit, RemoteFile file, Retry retry) {
     if (file.isKnown()) {

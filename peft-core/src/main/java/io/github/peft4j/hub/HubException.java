@@ -2,7 +2,7 @@ package io.github.peft4j.hub;
 
 import org.jspecify.annotations.Nullable;
 
-/** A repository of the hub cannot be had. The message says why, and what to do. */
+/** A repository of the hub cannot be downloaded. The message says why, and what to do. */
 public class HubException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

@@ -82,12 +82,12 @@ public record HubModel(
     return new HubModel(id, revision, settings, listener, threads);
   }
 
-  /** A copy whose downloads are told to a listener. */
+  /** A copy that tells a listener of its downloads. */
   public HubModel listener(DownloadListener listener) {
     return new HubModel(id, revision, settings, listener, threads);
   }
 
-  /** A copy that downloads so many files at a time. */
+  /** A copy that downloads this many files at a time. */
   public HubModel threads(int threads) {
     return new HubModel(id, revision, settings, listener, threads);
   }
@@ -96,7 +96,7 @@ public record HubModel(
    * Downloads what is missing of a model.
    *
    * @return the folder in the cache, which holds config.json, weights and tokenizer
-   * @throws HubException if the model cannot be had; the message says why and what to do
+   * @throws HubException if the model cannot be downloaded; the message says why and what to do
    */
   public Path download() {
     return download(NeededFiles.MODEL, Retry.USUAL);
@@ -106,7 +106,7 @@ public record HubModel(
    * Downloads what is missing of an adapter.
    *
    * @return the folder in the cache, which holds adapter_config.json and its tensors
-   * @throws HubException if the adapter cannot be had; the message says why and what to do
+   * @throws HubException if the adapter cannot be downloaded; the message says why and what to do
    */
   public Path downloadAdapter() {
     return download(NeededFiles.ADAPTER, Retry.USUAL);

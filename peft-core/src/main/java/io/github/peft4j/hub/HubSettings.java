@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param endpoint the address of the hub or of a mirror, without a slash at its end
  * @param cache the folder that has a folder for each repository
- * @param token proves who asks; null to ask as nobody. It is sent to the endpoint's host alone
+ * @param token of an account; null for none. It is sent to the endpoint's host alone
  * @param offline whether the cache alone is used
  * @param timeout of connecting, and the longest time without a byte
  * @param symlinks whether snapshots link to blobs; otherwise, and where the system has no links,
@@ -98,7 +98,7 @@ public record HubSettings(
     }
   }
 
-  /** A copy with another token, or null to ask as nobody. */
+  /** A copy with another token, or null for none. */
   public HubSettings token(@Nullable String token) {
     return new HubSettings(endpoint, cache, token, offline, timeout, symlinks);
   }
@@ -113,7 +113,7 @@ public record HubSettings(
     return new HubSettings(endpoint, cache, token, offline, timeout, symlinks);
   }
 
-  /** All but the token. */
+  /** Everything except the token. */
   @Override
   public String toString() {
     return "HubSettings[endpoint=%s, cache=%s, token=%s, offline=%s, timeout=%s, symlinks=%s]"

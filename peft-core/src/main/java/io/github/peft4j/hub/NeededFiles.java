@@ -81,7 +81,7 @@ enum NeededFiles {
 
   abstract boolean isBeside(String name);
 
-  /** What a repository has in the place of what is looked for. */
+  /** What a repository has instead of what is looked for. */
   abstract String instead(Collection<String> names);
 
   /** The file of the weights: whole, or the index of its shards; empty if there is none. */
@@ -120,11 +120,11 @@ enum NeededFiles {
   }
 
   /**
-   * The needed ones of the files that there are.
+   * The files that are needed, of those that the repository has.
    *
    * @param what the repository in errors
    * @param shards that the index names; empty if there is no index
-   * @throws HubException if a file is missing without which nothing can be loaded
+   * @throws HubException if a file that loading needs is missing
    */
   Set<String> of(String what, Collection<String> names, Set<String> shards) {
     if (!names.contains(config)) {

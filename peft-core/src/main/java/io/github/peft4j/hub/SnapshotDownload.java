@@ -45,7 +45,7 @@ final class SnapshotDownload {
   /**
    * The snapshot's folder, with all needed files.
    *
-   * @throws HubException if it cannot be had
+   * @throws HubException if it cannot be downloaded
    */
   Path run() {
     if (settings.offline()) {
@@ -96,7 +96,7 @@ final class SnapshotDownload {
     }
   }
 
-  /** Python downloads files as they are asked for, and a tokenizer may not have been. */
+  /** Python downloads files on demand, so the tokenizer may be missing. */
   private Path unchecked(Path snapshot) {
     if (needed == NeededFiles.MODEL
         && cache.listing(snapshot.getFileName().toString()).isEmpty()

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Added tokens with their ids, which they get as the tokenizers library gives them. */
+/** Added tokens with their ids. They get the ids that the tokenizers library gives. */
 final class AddedTokens {
 
   private final Vocabulary vocabulary;

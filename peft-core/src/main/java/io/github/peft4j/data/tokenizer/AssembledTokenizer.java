@@ -33,7 +33,7 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
 
   /** What a vocabulary was read from. */
   enum Origin {
-    /** A tokenizer.json, whose post-processor counts. */
+    /** A tokenizer.json. Its post-processor is used. */
     TOKENIZER_JSON,
     /** A file of tokens only. */
     VOCABULARY
@@ -101,8 +101,8 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
       return type;
     }
     LOG.warn(
-        "{} has a model of type {}, of which {}, the class that transformers takes for this folder,"
-            + " would build one of type {}: tokenizer.json is used as it is. Set tokenizer_class to"
+        "{} has a model of type {}. {}, the class that transformers takes for this folder, would build"
+            + " one of type {} of it. tokenizer.json is used as it is. Set tokenizer_class to"
             + " PreTrainedTokenizerFast in tokenizer_config.json, so that transformers does the"
             + " same",
         file,
@@ -136,7 +136,7 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
     return parts;
   }
 
-  /** As transformers, which leaves BPE's texts as they are: they have their own spaces. */
+  /** transformers leaves BPE's texts as they are, because they have their own spaces. */
   private static boolean cleansUp(TokenizerSettings settings, TokenizerJson json) {
     return settings.flag("clean_up_tokenization_spaces", false)
         && (!json.modelType().equals("BPE")

@@ -1,11 +1,11 @@
 package io.github.peft4j.data.tokenizer;
 
-/** Spaces before punctuation and English contractions, which some tokenizers leave in a text. */
+/** Removes spaces that some tokenizers leave before punctuation and English contractions. */
 final class CleanUp {
 
   private CleanUp() {}
 
-  /** The text without them: {@code clean_up_tokenization} of transformers. */
+  /** The text without these spaces: {@code clean_up_tokenization} of transformers. */
   static String of(String text) {
     return text.replace(" .", ".")
         .replace(" ?", "?")

@@ -52,9 +52,9 @@ final class SpecialTokens {
   }
 
   /**
-   * Finds the token of each role: the one that the settings or their class name, else the one whose
-   * id the model's configs name, the padding of tokenizer.json, or an added token of a customary
-   * name.
+   * Finds the token of each role. It takes the first that there is: the one that the settings or
+   * their class name, the one whose id the model's configs name, the padding of tokenizer.json, or
+   * an added token of a customary name.
    */
   static SpecialTokens of(
       Map<String, AddedToken> named,

@@ -114,14 +114,14 @@ final class TokenizerSettings {
     return model.get("model_type") instanceof JsonPrimitive type ? type.getAsString() : "";
   }
 
-  /** Whether nothing lies beside the vocabulary that says what it is for. */
+  /** Whether no file beside the vocabulary says what the vocabulary is for. */
   boolean isEmpty() {
     return fields.isEmpty() && modelType().isEmpty();
   }
 
   /**
-   * The added tokens by id, which the settings declare. Without {@code added_tokens_decoder} these
-   * are the tokens of tokenizer.json.
+   * The added tokens by id, as the settings declare them. Without {@code added_tokens_decoder}
+   * these are the tokens of tokenizer.json.
    */
   Map<Long, AddedToken> added(TokenizerJson json) {
     if (hasDecoder) {

@@ -21,7 +21,7 @@ public final class Processors {
   private Processors() {}
 
   /**
-   * Makes tokens less likely that the text has already: those of a decoder's prompt, and new ones.
+   * Makes tokens that the text already has less likely: those of a decoder's prompt, and new ones.
    *
    * @param penalty above 0; logits above 0 are divided by it, others multiplied; 1 changes nothing
    */
@@ -67,7 +67,7 @@ public final class Processors {
   }
 
   /**
-   * Lets these sequences of tokens not occur: their last token is banned where the others stand.
+   * Bans sequences of tokens: the last token of one is banned behind the others.
    *
    * @param words at least one id each
    */

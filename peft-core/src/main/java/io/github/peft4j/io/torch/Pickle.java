@@ -186,7 +186,7 @@ final class Pickle {
     push(meaning.call(((Global) stack.pop()).name(), arguments));
   }
 
-  /** The state of a dictionary, the _metadata of a state_dict, is nobody's. */
+  /** The state of a dictionary is the _metadata of a state_dict, which nobody needs. */
   private void build() {
     stack.pop();
     if (!(stack.element() instanceof Map)) {

@@ -12,8 +12,8 @@ public abstract class ScoreBias extends NamedBlock {
   }
 
   /**
-   * Computes the bias of the pass's T queries for all P positions up to the last one, with what
-   * masks keys: (B or 1, H, T or 1, P).
+   * Computes the bias of the pass's T queries for all P positions up to the last one, and adds the
+   * mask of keys: (B or 1, H, T or 1, P).
    *
    * @param x the first hidden state (B, T, D)
    * @param mask the bias that masks the last S keys (B or 1, 1, T or 1, S)

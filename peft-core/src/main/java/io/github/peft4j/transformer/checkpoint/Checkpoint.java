@@ -56,8 +56,8 @@ final class Checkpoint {
    * @param what the name of the model in errors
    * @param root the prefix of the body's names in the model, such as {@code "bert."}; empty for
    *     none
-   * @param usualRoot the prefix in most of the family's classes. Tensors may have the one or the
-   *     other, lack it, or have it without need
+   * @param usualRoot the prefix in most of the family's classes. Tensors may have either of them or
+   *     none, whatever their own is
    * @param seed of the initial tensors of a new head
    */
   Checkpoint(
@@ -78,8 +78,8 @@ final class Checkpoint {
   }
 
   /**
-   * The name in the file: the tensor's own, or one that transformers accepts too, with another root
-   * in place of its own or with a root that it has not.
+   * The name in the file: the tensor's own, or one that transformers accepts too. That one has
+   * another root, or a root where the tensor has none.
    */
   private String stored(String name) {
     String known = older.getOrDefault(name, name);

@@ -9,7 +9,7 @@ import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Logs how far a model is loaded, every two seconds. A load that takes less is not spoken of. */
+/** Logs how far a model is loaded, every two seconds. A shorter load logs nothing. */
 final class LoadProgress implements TensorLoader.Listener {
 
   private static final Logger LOG = LoggerFactory.getLogger(LoadProgress.class);
@@ -55,7 +55,7 @@ final class LoadProgress implements TensorLoader.Listener {
     }
   }
 
-  /** Says how long it took, if it was spoken of before. */
+  /** Logs how long it took, if anything was logged before. */
   void finish() {
     if (told > start) {
       long seconds = Duration.ofNanos(clock.getAsLong() - start).toSeconds();

@@ -14,7 +14,7 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A model family as data: what its configs mean, as stacks and task heads. */
+/** A model family as data: it turns a config into specs of stacks and task heads. */
 public final class Family {
 
   private final String modelType;
@@ -109,7 +109,7 @@ public final class Family {
     return new Family(modelType, heads, stacks, all, part, shift);
   }
 
-  /** A copy for a part of a larger model. */
+  /** A copy that is a part of a larger model. */
   public Family within(Part part) {
     return new Family(modelType, heads, stacks, ignored, part, shift);
   }

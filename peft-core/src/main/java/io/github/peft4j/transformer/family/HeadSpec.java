@@ -87,7 +87,7 @@ public record HeadSpec(
       return classifier(name, false);
     }
 
-    /** This map, named otherwise in older checkpoints. */
+    /** This map with another name in older checkpoints. */
     public Output formerly(String older) {
       return new Output(name, older, biased, bias, isBuffer, logits);
     }

@@ -8,8 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which keys the T queries of a stack see: those that the mask leaves, in a causal stack those up
- * to the query itself, and in a layer with a window those near the query.
+ * Which keys the T queries of a stack see. The mask must leave a key. In a causal stack, the key
+ * must not come after the query. In a layer with a window, it must be near the query.
  *
  * <p>PyTorch's attention is fastest without a bias, so there is one only where it is needed.
  */
@@ -55,7 +55,7 @@ final class Visibility implements AutoCloseable {
     return free ? null : explicit(x, window);
   }
 
-  /** The same, all zeros where none is needed. */
+  /** The same, but all zeros where no bias is needed. */
   NDArray explicit(NDArray x, int window) {
     int key = isWithin(window) ? Integer.MAX_VALUE : window;
     NDArray present = biases.get(key);

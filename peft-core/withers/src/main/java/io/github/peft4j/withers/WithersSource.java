@@ -72,7 +72,7 @@ final class WithersSource {
     return record.getSimpleName().toString();
   }
 
-  /** The constructor's arguments: all as they are, but the parameter of this name. */
+  /** The constructor's arguments: all as they are, except the parameter of this name. */
   private String arguments(String changed) {
     return record.getRecordComponents().stream()
         .map(c -> c.getSimpleName().toString())

@@ -103,7 +103,8 @@ public final class Falcon {
   }
 
   /**
-   * Whether each of two parallel branches has a norm of its own. Other combinations have no code.
+   * Whether each of two parallel branches has a norm of its own. transformers has no code for other
+   * combinations.
    */
   private static boolean hasTwoNorms(ModelConfig config, boolean recent, boolean parallel) {
     if (!recent) {
@@ -124,7 +125,7 @@ public final class Falcon {
         .feedForward(layer.feedForward().branch(BranchSpec.before("ln_mlp")));
   }
 
-  /** One after the other, branches have dropouts of their own in transformers. */
+  /** In transformers, branches that follow each other have dropouts of their own. */
   private static double dropout(ModelConfig config, boolean parallel) {
     double dropout = config.dropout("hidden_dropout");
     if (!parallel) {

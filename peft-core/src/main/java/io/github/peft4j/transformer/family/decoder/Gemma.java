@@ -31,7 +31,7 @@ public final class Gemma {
   static StackSpec common(StackSpec stack, ModelConfig config) {
     String field = config.has("hidden_activation") ? "hidden_activation" : "hidden_act";
     String usual = "gelu_pytorch_tanh";
-    // Early configs say "gelu", and transformers computes the tanh approximation all the same.
+    // Early configs say "gelu", but transformers computes the tanh approximation.
     boolean early = field.equals("hidden_act") && config.text(field, usual).equals("gelu");
     Activation activation =
         early ? Activation.GELU_PYTORCH_TANH : Activation.of(config, field, usual);
