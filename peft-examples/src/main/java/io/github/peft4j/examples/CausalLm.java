@@ -30,7 +30,7 @@ public final class CausalLm {
           "CausalLm",
           "teaches a language model to answer the prompts of a file, with LoRA",
           """
-          --model DIR|NAME      a decoder or encoder-decoder: a Hugging Face folder, or org/name on the hub
+          --model DIR|NAME      a decoder or encoder-decoder: a folder, or org/name on the hub
           --data FILE           rows in .jsonl, .csv or .tsv
           --prompt TEMPLATE     a column's name, or a text with {columns}
           --answer TEMPLATE     a column's name, or a text with {columns}
