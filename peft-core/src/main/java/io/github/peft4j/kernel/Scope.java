@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * A stretch of code after which every array made in it is freed, but for those it keeps.
+ * A stretch of code after which every array made in it is freed, except those it keeps.
  *
  * <p>The garbage collector does not see native memory: an intermediate that Python would have freed
  * at once stays until it is closed. Scopes are nested, belong to one thread, and hand what they

@@ -148,7 +148,7 @@ class MethodPagesTest {
     }
   }
 
-  /** How many are trained, but for the classifier. */
+  /** How many are trained, without the classifier. */
   private static String parameters(Adapter adapter) {
     long all =
         adapter.tensors().entrySet().stream()

@@ -2,7 +2,7 @@ package io.github.peft4j.methods.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-/** Tensors that are the same but for rounding. */
+/** Tensors that are the same except for rounding. */
 public final class Closeness {
 
   private Closeness() {}

@@ -40,7 +40,7 @@ final class GoldenGradients {
     return gradients.keySet().stream().anyMatch(name -> tensor(adapter, name) == tensor);
   }
 
-  /** The elements of a tensor whose gradient is zero but for rounding, where a rule knows it. */
+  /** The elements of a tensor whose gradient is zero except for rounding, where a rule knows it. */
   List<Integer> noise(String name) {
     float[] gradient = gradients.get(name);
     if (gradient == null || rules.reason(Kind.NOISE, name).isEmpty()) {

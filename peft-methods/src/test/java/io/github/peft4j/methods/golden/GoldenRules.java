@@ -25,7 +25,7 @@ record GoldenRules(List<Rule> rules) {
   /** A way in which tensors are compared otherwise. */
   enum Kind {
     /**
-     * Gradients that are zero but for rounding: they have to be so here too, and what AdamW makes
+     * Gradients that are zero except for rounding: they have to be so here too, and what AdamW makes
      * of them is not compared.
      */
     NOISE,
