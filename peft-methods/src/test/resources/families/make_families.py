@@ -86,11 +86,14 @@ FAMILIES = [
 ]
 
 
+def settings_of(stem, settings):
+    if callable(settings):
+        return settings()
+    return getattr(T, stem + ("TextConfig" if stem == "Gemma3" else "Config"))(**settings)
+
+
 def family(stem, head, settings):
-    config = settings() if callable(settings) else settings
-    if isinstance(config, dict):
-        config = getattr(T, stem + ("TextConfig" if stem == "Gemma3" else "Config"))(**config)
-    model = getattr(T, stem + head)(config)
+    model = getattr(T, stem + head)(settings_of(stem, settings))
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         with safe_open(pathlib.Path(folder, "model.safetensors"), "pt") as file:
