@@ -17,25 +17,26 @@ from peft import AdaLoraConfig, FourierFTConfig, IA3Config, LNTuningConfig, Lora
 from peft import get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from make_families import FAMILIES, settings_of
+from make_families import CLASSIFIER, FAMILIES, settings_of
 
 HERE = pathlib.Path(__file__).parent
 # OFT, BOFT, HRA, LoHa, LoKr and MiSS share LoRA's table
 METHODS = {
-    "LORA": lambda: LoraConfig(r=2),
-    "ADALORA": lambda: AdaLoraConfig(init_r=2, target_r=1, total_step=10),
-    "IA3": lambda: IA3Config(),
-    "LN_TUNING": lambda: LNTuningConfig(),
-    "VERA": lambda: VeraConfig(r=2),
-    "FOURIERFT": lambda: FourierFTConfig(n_frequency=4),
-    "SHIRA": lambda: ShiraConfig(r=1),
+    "LORA": lambda **t: LoraConfig(r=2, **t),
+    "ADALORA": lambda **t: AdaLoraConfig(init_r=2, target_r=1, total_step=10, **t),
+    "IA3": lambda **t: IA3Config(**t),
+    "LN_TUNING": lambda **t: LNTuningConfig(**t),
+    "VERA": lambda **t: VeraConfig(r=2, **t),
+    "FOURIERFT": lambda **t: FourierFTConfig(n_frequency=4, **t),
+    "SHIRA": lambda **t: ShiraConfig(r=1, **t),
 }
 
 
 def targets(stem, head, config, method):
     model = getattr(T, stem + head)(config)
+    task = "SEQ_CLS" if head == CLASSIFIER else None
     try:
-        adapted = get_peft_model(model, METHODS[method]())
+        adapted = get_peft_model(model, METHODS[method](task_type=task))
     except (ValueError, TypeError) as error:
         print(config.model_type, method, error)
         if "Please specify `target_modules`" in str(error):
