@@ -20,11 +20,16 @@ from adapters import (AutoAdapterModel, BnConfig, CompacterConfig, CompacterPlus
                       DoubleSeqBnInvConfig, IA3Config, LoRAConfig, ParBnConfig, PrefixTuningConfig,
                       PromptTuningConfig, SeqBnConfig, SeqBnInvConfig)
 from safetensors.torch import save_file
-from transformers import (BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaForCausalLM,
-                          T5Config, T5ForConditionalGeneration)
+from transformers import (BartConfig, BartForConditionalGeneration, BertForSequenceClassification, GPT2Config,
+                          GPT2LMHeadModel, LlamaForCausalLM, MBartConfig, MBartForConditionalGeneration,
+                          MistralConfig, MistralForCausalLM, MT5Config, MT5ForConditionalGeneration, T5Config,
+                          T5ForConditionalGeneration)
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE.parent / "golden"
+BART = dict(vocab_size=40, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=4,
+            decoder_attention_heads=4, encoder_ffn_dim=24, decoder_ffn_dim=24, max_position_embeddings=16, dropout=0.0,
+            pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2)
 NEW = {
     "tiny-gpt2": lambda: GPT2LMHeadModel(GPT2Config(
         vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, resid_pdrop=0.0, embd_pdrop=0.0,
@@ -32,13 +37,26 @@ NEW = {
     "tiny-t5": lambda: T5ForConditionalGeneration(T5Config(
         vocab_size=40, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4, dropout_rate=0.0,
         relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0)),
+    "tiny-bart": lambda: BartForConditionalGeneration(BartConfig(**BART)),
+    "tiny-mbart": lambda: MBartForConditionalGeneration(MBartConfig(**BART)),
+    "tiny-mt5": lambda: MT5ForConditionalGeneration(MT5Config(
+        vocab_size=40, d_model=16, d_kv=4, d_ff=24, num_layers=1, num_heads=4, dropout_rate=0.0,
+        relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0)),
+    "tiny-mistral": lambda: MistralForCausalLM(MistralConfig(
+        vocab_size=40, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=16, sliding_window=4, pad_token_id=0)),
 }
 CLASSES = {
     "tiny-bert": BertForSequenceClassification,
     "tiny-llama": LlamaForCausalLM,
     "tiny-gpt2": GPT2LMHeadModel,
     "tiny-t5": T5ForConditionalGeneration,
+    "tiny-bart": BartForConditionalGeneration,
+    "tiny-mbart": MBartForConditionalGeneration,
+    "tiny-mt5": MT5ForConditionalGeneration,
+    "tiny-mistral": MistralForCausalLM,
 }
+ENCODER_DECODERS = ("tiny-t5", "tiny-bart", "tiny-mbart", "tiny-mt5")
 BOTTLENECKS = {
     "seq_bn": lambda: SeqBnConfig(reduction_factor=4),
     "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor={"0": 4, "default": 8}),
@@ -51,6 +69,13 @@ LORAS = {
     "lora": lambda: LoRAConfig(r=3, alpha=5, dropout=0.1, attn_matrices=["q", "k", "v"], intermediate_lora=True,
                                output_lora=True),
     "ia3": lambda: IA3Config(output_lora=True),
+}
+NAMES = {
+    "double_seq_bn": lambda: DoubleSeqBnConfig(reduction_factor=4, cross_adapter=True),
+    "inv": BOTTLENECKS["inv"],
+    "lora": LORAS["lora"],
+    "ia3": LORAS["ia3"],
+    "prefix": lambda: PrefixTuningConfig(prefix_length=3, flat=True),
 }
 CASES = {
     "tiny-bert": BOTTLENECKS | LORAS | {
@@ -91,6 +116,10 @@ CASES = {
         "prefix_gates": lambda: PrefixTuningConfig(prefix_length=3, flat=True, cross_prefix=False, use_gating=True,
                                                    shared_gating=False),
     },
+    "tiny-bart": NAMES,
+    "tiny-mbart": NAMES,
+    "tiny-mt5": {name: config for name, config in NAMES.items() if name != "inv"},
+    "tiny-mistral": NAMES,
 }
 ADDED = ("adapters.", "prefix_tuning", "prefix_gates", "shared_parameters", ".loras.", "heads.task.",
          "prompt_tunings.")
@@ -103,7 +132,7 @@ def batch(name):
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     inputs = dict(input_ids=ids, attention_mask=mask)
-    if name == "tiny-t5":
+    if name in ENCODER_DECODERS:
         inputs["decoder_input_ids"] = torch.randint(3, 40, (3, 4), generator=generator)
     return inputs
 
@@ -168,7 +197,7 @@ def main():
         for case, config in cases.items():
             if case in sys.argv[1:] or len(sys.argv) == 1:
                 make_case(folder, case, config())
-        if "stack" in sys.argv[1:] or len(sys.argv) == 1:
+        if "seq_bn" in cases and ("stack" in sys.argv[1:] or len(sys.argv) == 1):
             make_stack(folder)
 
 

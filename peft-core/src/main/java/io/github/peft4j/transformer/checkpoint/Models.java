@@ -21,6 +21,7 @@ import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.head.Head;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +32,11 @@ public final class Models {
   private static final Logger LOG = LoggerFactory.getLogger(Models.class);
 
   private Models() {}
+
+  /** The supported values of {@code model_type}. */
+  public static Set<String> modelTypes() {
+    return Families.modelTypes();
+  }
 
   /**
    * Checks a config before any weights are read.

@@ -14,6 +14,7 @@ final class UnreadFields {
       Set.of(
           // where it comes from and how it is stored
           "_name_or_path",
+          "_num_labels",
           "architectures",
           "dtype",
           "model_type",

@@ -90,7 +90,8 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
   }
 
   /**
-   * The task of the class that {@code architectures} names. Without a class it is the default task.
+   * The task of the class that {@code architectures} names. Without a class it is the default task;
+   * so it is for the class without a head, if the family has one head only: {@code BartModel}.
    *
    * @throws UnsupportedModelException if the class has an unsupported head, which would be dropped
    *     silently
@@ -108,6 +109,9 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
       if (named.equalsIgnoreCase(architecture(head))) { // formerly LLaMAForCausalLM
         return head.task();
       }
+    }
+    if (all.size() == 1 && named.equals(className + "Model")) {
+      return usual();
     }
     throw new UnsupportedModelException(
         config.error(

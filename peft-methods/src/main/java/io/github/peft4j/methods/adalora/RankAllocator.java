@@ -138,6 +138,7 @@ final class RankAllocator implements StepListener {
   public void afterStep(int step, int totalSteps) {
     Integer said = config.totalStep();
     int end = (said != null ? said : totalSteps) - config.tfinal();
+    requireSteps(end);
     layers.forEach(layer -> layer.plannedSteps(totalSteps));
     if (step < end) {
       track();
@@ -148,6 +149,24 @@ final class RankAllocator implements StepListener {
       reduce(config.targetR() * layers.size());
     } else if (layers.stream().allMatch(layer -> layer.kept() != null)) {
       mask();
+    }
+  }
+
+  /** Ranks are chosen by what earlier steps tell of their importance; without any, all would go. */
+  private void requireSteps(int end) {
+    int least = Math.max(2, config.tinit() + 1);
+    if (end < least) {
+      throw new IllegalArgumentException(
+          "AdaLoraConfig: ranks are chosen at step "
+              + end
+              + ", which is that of the last step less tfinal "
+              + config.tfinal()
+              + "; expected step "
+              + least
+              + " or later, after tinit "
+              + config.tinit()
+              + " and a step that measures importance: train longer, or set smaller tinit and"
+              + " tfinal");
     }
   }
 

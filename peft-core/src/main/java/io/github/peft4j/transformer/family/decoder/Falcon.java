@@ -33,7 +33,10 @@ public final class Falcon {
   public static final Family FAMILY =
       Family.of("falcon", DecoderHeads::falcon, Falcon::stack)
           .ignores(
-              "apply_residual_connection_post_layernorm", KEY_VALUES, "max_position_embeddings");
+              "apply_residual_connection_post_layernorm",
+              KEY_VALUES,
+              "max_position_embeddings",
+              "multi_query");
 
   private Falcon() {}
 

@@ -23,14 +23,14 @@ public final class Gemma3 {
 
   /** The text models. */
   public static final Family FAMILY =
-      Gemma.FAMILY.like("gemma3_text", DecoderHeads::gemma3Text, Gemma3::change);
+      Llama.FAMILY.like("gemma3_text", DecoderHeads::gemma3Text, Gemma3::change);
 
   /**
    * The text model within models for images and texts. Their config files leave out fields that
    * have transformers' default.
    */
   public static final Family MULTIMODAL =
-      Gemma.FAMILY
+      Llama.FAMILY
           .like("gemma3", DecoderHeads::gemma3, Gemma3::change)
           .ignores(
               "boi_token_index",
@@ -81,7 +81,7 @@ public final class Gemma3 {
     RopeSpec local =
         rope(config, "sliding_attention", "rope_local_base_freq", 10_000, sizes.head());
     RopeSpec global = rope(config, "full_attention", "rope_theta", 1_000_000, sizes.head());
-    return Gemma2.normedAround(stack, config)
+    return Gemma2.normedAround(Gemma.common(stack, config), config)
         .causal(!bothWays)
         .eachAttention(
             (i, a) ->

@@ -19,7 +19,7 @@ public final class Phi3 {
               "phi3",
               DecoderHeads.llama("Phi3", Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS),
               Phi3::change)
-          .ignores("original_max_position_embeddings");
+          .ignores("full_attn_mod", "interpolate_factor", "original_max_position_embeddings");
 
   private Phi3() {}
 

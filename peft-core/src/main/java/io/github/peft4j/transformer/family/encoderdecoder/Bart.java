@@ -31,6 +31,7 @@ public final class Bart {
     "add_bias_logits",
     "add_final_layer_norm",
     "extra_pos_embeddings",
+    "force_bos_token_to_be_generated",
     "normalize_before",
     "normalize_embedding",
     "num_hidden_layers",
