@@ -126,7 +126,7 @@ class HubLoadingTest {
     assertThatThrownBy(() -> Peft.load("org/missing"))
         .isInstanceOf(HubException.class)
         .hasMessageContaining("'org/missing' is not a folder")
-        .hasMessageContaining("on the Hugging Face hub")
+        .hasMessageContaining("from the Hugging Face hub")
         .hasMessageContaining("no such repository");
     assertThatThrownBy(() -> Peft.load("models/org/missing"))
         .isInstanceOf(IllegalArgumentException.class)

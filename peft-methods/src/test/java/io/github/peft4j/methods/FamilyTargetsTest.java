@@ -55,14 +55,16 @@ class FamilyTargetsTest {
   private static JsonObject theirs(String type) throws IOException {
     try (InputStreamReader text =
         new InputStreamReader(
-            requireNonNull(
-                FamilyTargetsTest.class.getResourceAsStream("/families/targets.json")),
+            requireNonNull(FamilyTargetsTest.class.getResourceAsStream("/families/targets.json")),
             StandardCharsets.UTF_8)) {
       return JsonParser.parseReader(text).getAsJsonObject().getAsJsonObject(type);
     }
   }
 
-  @SuppressWarnings({"unchecked", "rawtypes"}) // a layout and the config of its type belong together
+  @SuppressWarnings({
+    "unchecked",
+    "rawtypes"
+  }) // a layout and the config of its type belong together
   private static PeftConfig asRead(String method, String type) {
     PeftLayout layout =
         ServiceLoader.load(PeftLayout.class).stream()

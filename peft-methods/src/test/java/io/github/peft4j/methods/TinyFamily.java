@@ -39,8 +39,7 @@ record TinyFamily(String type, JsonObject config, JsonObject tensors) {
     Map<String, TinyFamily> families = new TreeMap<>();
     try (InputStreamReader text =
         new InputStreamReader(
-            Objects.requireNonNull(
-                TinyFamily.class.getResourceAsStream("/families/families.json")),
+            Objects.requireNonNull(TinyFamily.class.getResourceAsStream("/families/families.json")),
             StandardCharsets.UTF_8)) {
       JsonObject json = JsonParser.parseReader(text).getAsJsonObject();
       for (String type : json.keySet()) {

@@ -88,8 +88,7 @@ class HubConfigsTest {
   @Test
   void aBodyOfAFamilyWithOneHeadGetsThatHead() {
     ModelConfig config = config("bart-base");
-    assertThat(Families.of(config).heads(config).task(config))
-        .isEqualTo(Task.sequenceToSequence());
+    assertThat(Families.of(config).heads(config).task(config)).isEqualTo(Task.sequenceToSequence());
   }
 
   @Test

@@ -25,8 +25,8 @@ record GoldenRules(List<Rule> rules) {
   /** A way in which tensors are compared otherwise. */
   enum Kind {
     /**
-     * Gradients that are zero except for rounding: they have to be so here too, and what AdamW makes
-     * of them is not compared.
+     * Gradients that are zero except for rounding: they have to be so here too, and what AdamW
+     * makes of them is not compared.
      */
     NOISE,
     /** Five steps drift apart by rounding: where they do, they have to agree in FLOAT64. */

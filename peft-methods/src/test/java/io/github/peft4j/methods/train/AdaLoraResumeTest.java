@@ -115,6 +115,18 @@ class AdaLoraResumeTest {
     }
   }
 
+  /** Without a step that measures importance all ranks would be pruned. */
+  @ParameterizedTest
+  @ValueSource(ints = {4, 5})
+  void aTrainingTooShortToMeasureImportanceIsRefused(int steps) {
+    try (PeftModel model = model()) {
+      assertThatThrownBy(() -> tuner(model).steps(steps).run())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("tinit 2")
+          .hasMessageContaining("tfinal 3");
+    }
+  }
+
   @Test
   void nothingIsLeftInMemoryAfterATraining() {
     try (PeftModel model = model()) {

@@ -30,6 +30,7 @@ public final class Bart {
   static final String[] IGNORED = {
     "add_bias_logits",
     "add_final_layer_norm",
+    "classif_dropout",
     "extra_pos_embeddings",
     "force_bos_token_to_be_generated",
     "normalize_before",
