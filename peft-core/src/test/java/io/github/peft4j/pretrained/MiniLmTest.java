@@ -2,8 +2,10 @@ package io.github.peft4j.pretrained;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.peft4j.PeftModel;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class MiniLmTest {
@@ -33,5 +35,24 @@ class MiniLmTest {
     String[] coordinates = MiniLm.JAR.split(":", -1);
 
     assertThat(jar).contains(coordinates[1] + "-" + coordinates[2] + ".jar!");
+  }
+
+  @Test
+  void miniLmGivesSimilarTextsSimilarVectors() {
+    try (PeftModel model = MiniLm.embedder()) {
+      float[][] vectors =
+          model.embed(List.of("A cat sits on the mat.", "A kitten is on a rug.", "Stocks fell."));
+      assertThat(dot(vectors[0], vectors[0])).isCloseTo(1, within(1e-4));
+      assertThat(dot(vectors[0], vectors[1])).isGreaterThan(0.5);
+      assertThat(dot(vectors[0], vectors[2])).isLessThan(0.2);
+    }
+  }
+
+  private static double dot(float[] a, float[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
   }
 }

@@ -16,7 +16,6 @@ import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.io.IOException;
@@ -169,24 +168,5 @@ class EmbeddingsTest {
       peft.loadAdapter(saved.toString());
       assertThat(peft.embed("w3 w4")).containsExactly(trained, within(1e-6f));
     }
-  }
-
-  @Test
-  void miniLmGivesSimilarTextsSimilarVectors() {
-    try (PeftModel model = MiniLm.embedder()) {
-      float[][] vectors =
-          model.embed(List.of("A cat sits on the mat.", "A kitten is on a rug.", "Stocks fell."));
-      assertThat(dot(vectors[0], vectors[0])).isCloseTo(1, within(1e-4));
-      assertThat(dot(vectors[0], vectors[1])).isGreaterThan(0.5);
-      assertThat(dot(vectors[0], vectors[2])).isLessThan(0.2);
-    }
-  }
-
-  private static double dot(float[] a, float[] b) {
-    double sum = 0;
-    for (int i = 0; i < a.length; i++) {
-      sum += a[i] * b[i];
-    }
-    return sum;
   }
 }

@@ -159,9 +159,7 @@ class ModelSettingsTest {
     "tiny-gpt2-left, architectures, '[\"GPT2DoubleHeadsModel\"]'",
     "tiny-t5, architectures, '[\"T5EncoderModel\"]'",
     "tiny-t5, architectures, '[\"T5ForSequenceClassification\"]'",
-    "tiny-llama, rope_parameters, '{\"rope_type\": \"yarn\", \"factor\": 4.0}'",
-    "tiny-llama, rope_parameters, '{\"rope_type\": \"dynamic\", \"factor\": 2.0}'",
-    "tiny-llama, rope_parameters, '{\"type\": \"longrope\"}'",
+    "tiny-llama, rope_parameters, '{\"rope_type\": \"proportional\", \"factor\": 4.0}'",
   })
   void whatWouldBeComputedOtherwiseIsRefused(String name, String field, String value)
       throws IOException {
