@@ -59,23 +59,24 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
       throw settings.error(
           "split_special_tokens", true, "false: special tokens in a text are always recognised");
     }
-    TokenizerClass type = type(json, settings, file);
+    TokenizerClass named = TokenizerClasses.of(settings, json.mentions("ByteLevel"));
+    TokenizerClass type = type(named, json, file);
     Map<Long, AddedToken> declared = settings.added(json);
-    Map<String, AddedToken> named = settings.named(type, declared);
+    Map<String, AddedToken> specials = settings.named(type, declared);
     List<AddedToken> extras = settings.extras();
     if (extras == null) {
       extras = type.extras().apply(settings);
     }
     AddedTokens added =
         new AddedTokens(
-            vocabulary(json, List.of(declared.values(), named.values(), extras, more), file));
+            vocabulary(json, List.of(declared.values(), specials.values(), extras, more), file));
     if (type.model() == null) {
       TokenizerSettings.tokens(json.part("added_tokens")).values().forEach(added::add);
     }
     Set<String> special = new HashSet<>();
-    named.values().forEach(token -> special.add(token.content()));
+    specials.values().forEach(token -> special.add(token.content()));
     declared.values().forEach(t -> added.add(special.contains(t.content()) ? t.asSpecial() : t));
-    List<AddedToken> further = new ArrayList<>(named.values());
+    List<AddedToken> further = new ArrayList<>(specials.values());
     further.addAll(extras);
     for (AddedToken token : further) {
       if (!added.contains(token.content())) {
@@ -83,19 +84,18 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
       }
     }
     more.forEach(added::add);
-    Source source = new Source(settings, json, origin, named, added);
+    Source source = new Source(settings, json, origin, specials, added);
     TokenizerJson built = json.with(parts(type, source));
     return new AssembledTokenizer(
         built,
         new Traits(
-            SpecialTokens.of(named, added, built, settings),
+            SpecialTokens.of(specials, added, built, settings),
             cleansUp(settings, built),
-            settings.givesTypes(type.types() || settings.isEmpty())));
+            settings.givesTypes(named.types() || settings.isEmpty())));
   }
 
   /** The class that builds this tokenizer, unless the file has a model of another type. */
-  private static TokenizerClass type(TokenizerJson json, TokenizerSettings settings, String file) {
-    TokenizerClass type = TokenizerClasses.of(settings, json.mentions("ByteLevel"));
+  private static TokenizerClass type(TokenizerClass type, TokenizerJson json, String file) {
     String found = json.modelType();
     if (type.model() == null || found.isEmpty() || type.model().equals(found)) {
       return type;
