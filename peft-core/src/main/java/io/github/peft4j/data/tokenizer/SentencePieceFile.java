@@ -145,7 +145,9 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     return settings;
   }
 
-  /** Refuses a model that cuts texts in another way than a unigram model with the usual settings. */
+  /**
+   * Refuses a model that cuts texts in another way than a unigram model with the usual settings.
+   */
   void requirePlainUnigrams(Path file) {
     for (Setting setting : SETTINGS) {
       long value = settings.getOrDefault(setting.name(), setting.usual());
@@ -170,9 +172,7 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     return charsmap.length == 0
         ? null
         : Components.component(
-            "Precompiled",
-            "precompiled_charsmap",
-            Base64.getEncoder().encodeToString(charsmap));
+            "Precompiled", "precompiled_charsmap", Base64.getEncoder().encodeToString(charsmap));
   }
 
   /** A tokenizer.json with the model, its added tokens and the compiled rules. */
