@@ -1,7 +1,7 @@
 """Makes the golden texts beside this file: what Hugging Face transformers and PEFT write with tiny models.
 
     pip install torch transformers==5.17.0 peft==0.21.0 safetensors
-    python make_generated.py
+    python make_generated.py [MODEL...]
 
 Each <model>/ holds a checkpoint and generated.json, each <model>/<case>/ an adapter as PEFT saves it and
 its generated.json: prompts, the end-of-text id, and of each prompt the greedy ids, up to the first end of
@@ -10,6 +10,7 @@ text, with their logits.
 
 import json
 import pathlib
+import sys
 
 import torch
 from peft import (
@@ -20,7 +21,16 @@ from peft import (
     PromptTuningConfig,
     get_peft_model,
 )
-from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 HERE = pathlib.Path(__file__).parent
 T5 = dict(vocab_size=40, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4, dropout_rate=0.0,
@@ -36,6 +46,20 @@ MODELS = {
         LlamaForCausalLM,
         LlamaConfig(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24,
                     max_position_embeddings=32, num_key_value_heads=2, pad_token_id=0),
+        "CAUSAL_LM", ["q_proj", "v_proj"], 0.35,
+    ),
+    # Windows that texts and what is in front of them outgrow: in all layers, and in the first of two.
+    "tiny-mistral": (
+        MistralForCausalLM,
+        MistralConfig(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24,
+                      max_position_embeddings=32, num_key_value_heads=2, sliding_window=6, pad_token_id=0),
+        "CAUSAL_LM", ["q_proj", "v_proj"], 0.35,
+    ),
+    "tiny-gemma2": (
+        Gemma2ForCausalLM,
+        Gemma2Config(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24,
+                     max_position_embeddings=32, num_key_value_heads=2, head_dim=4, query_pre_attn_scalar=4,
+                     sliding_window=5, pad_token_id=0, tie_word_embeddings=False),
         "CAUSAL_LM", ["q_proj", "v_proj"], 0.35,
     ),
 }
@@ -93,16 +117,19 @@ def write(model, task, folder):
 
 
 def main():
-    for name, (model_class, config, task, targets, scale) in MODELS.items():
+    for name in sys.argv[1:] or MODELS:
+        model_class, config, task, targets, scale = MODELS[name]
         folder = HERE / name
         torch.manual_seed(2)
+        config._attn_implementation = "eager"  # others do not cap Gemma's scores
         model = model_class(config)
         randomize(model.parameters(), scale)
         model.save_pretrained(folder)
         write(model, task, folder)
         for case, adapter in cases(task, targets).items():
             torch.manual_seed(3)
-            adapted = get_peft_model(model_class.from_pretrained(folder), adapter)
+            adapted = get_peft_model(
+                model_class.from_pretrained(folder, attn_implementation="eager"), adapter)
             randomize([p for p in adapted.parameters() if p.requires_grad], 0.5)
             adapted.peft_config["default"].base_model_name_or_path = name
             adapted.save_pretrained(folder / case)

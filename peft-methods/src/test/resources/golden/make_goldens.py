@@ -1,6 +1,6 @@
 """Makes the golden cases beside this file: what Hugging Face computes on tiny models.
 
-    pip install torch transformers==5.17.0 peft==0.21.0 safetensors   (5.24.0 for the models with experts)
+    pip install torch transformers==5.17.0 peft==0.21.0 safetensors   (5.24.0 for the models with experts or windows)
     python make_goldens.py [MODEL...]
 
 Each <model>/ holds a checkpoint and io.safetensors (a batch, its logits and loss); each <model>/<case>/
@@ -47,6 +47,8 @@ from transformers import (
     DistilBertForSequenceClassification,
     ElectraConfig,
     ElectraForTokenClassification,
+    Gemma2Config,
+    Gemma2ForCausalLM,
     GPT2Config,
     GPT2ForSequenceClassification,
     GPT2LMHeadModel,
@@ -54,6 +56,8 @@ from transformers import (
     LlamaForCausalLM,
     LlamaForSequenceClassification,
     LlamaForTokenClassification,
+    MistralConfig,
+    MistralForCausalLM,
     MixtralConfig,
     MixtralForCausalLM,
     ModernBertConfig,
@@ -124,6 +128,19 @@ MODELS = {
                        norm_topk_prob=False),
         {"task_type": "CAUSAL_LM"},
     ),
+    # A prefix that slides out of a window: longer than it in the first of two layers, shorter than it in all.
+    "tiny-gemma2": (
+        Gemma2ForCausalLM,
+        Gemma2Config(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2, head_dim=4,
+                     query_pre_attn_scalar=4, sliding_window=3, pad_token_id=0, bos_token_id=1, eos_token_id=2),
+        {"task_type": "CAUSAL_LM"},
+    ),
+    "tiny-mistral": (
+        MistralForCausalLM,
+        MistralConfig(**SIZES, intermediate_size=24, max_position_embeddings=32, num_key_value_heads=2,
+                      sliding_window=6),
+        {"task_type": "CAUSAL_LM"},
+    ),
     # Padded on the left: what queries that see nothing send back.
     "tiny-gpt2-left": (
         GPT2LMHeadModel,
@@ -140,7 +157,6 @@ MODELS = {
     ),
     "tiny-gpt2-classifier": (
         GPT2ForSequenceClassification,
-    GPT2LMHeadModel,
         GPT2Config(vocab_size=40, n_embd=16, n_layer=2, n_head=4, n_positions=32, num_labels=3, pad_token_id=0,
                    bos_token_id=1, eos_token_id=2, attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0),
         {"task_type": "SEQ_CLS"},
@@ -240,6 +256,8 @@ CASES = {
         "lora-gate-saved": lambda task: LoraConfig(
             r=2, lora_alpha=4, target_modules=["k_proj"], modules_to_save=["mlp.gate"], **task),
     },
+    "tiny-gemma2": {"prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=4, **task)},
+    "tiny-mistral": {"prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task)},
     "tiny-gpt2-left": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
         "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),

@@ -86,7 +86,7 @@ public final class Attention extends NamedBlock {
     DisentangledScores terms = disentangled;
     if (terms != null) {
       NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);
-      return new AttentionSite.Input(x, q, k, v, bias, false);
+      return new AttentionSite.Input(x, q, k, v, bias, false, null);
     }
     boolean plain = scores.cap() == null && pass.isPlainlyCausal(scores.window());
     NDArray bias =
@@ -95,7 +95,7 @@ public final class Attention extends NamedBlock {
             : scores.cap() == null
                 ? pass.bias(x, scores.window())
                 : pass.explicitBias(x, scores.window());
-    return new AttentionSite.Input(x, q, k, v, bias, plain);
+    return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(scores.window()));
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
@@ -110,7 +110,7 @@ public final class Attention extends NamedBlock {
             ? projections.value(memory, pass)
             : cache.once(name() + ".value", () -> projections.value(memory, pass));
     NDArray q = projections.query(x, pass);
-    return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false);
+    return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null);
   }
 
   /** Rotates queries or keys by their positions. */

@@ -23,8 +23,8 @@ final class Masks {
           .with("lowest", Precision.lowest("x"));
 
   /**
-   * Query t is key s - t_all + t. It sees no key after it if causal, and none that is a window or
-   * more away; a stack that is not causal has its window on both sides.
+   * The last T of S places are the queries'. A query sees no key after it if causal, and none that
+   * is a window or more away; a stack that is not causal has its window on both sides.
    */
   private static final Kernel BY_DISTANCE =
       Kernel.of(
@@ -32,15 +32,28 @@ final class Masks {
           def bias(x: Tensor, mask: Tensor) -> Tensor:
               t = torch.size(x, 1)
               s = torch.size(mask, 1)
-              queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=x.device), 1)
-              distance = torch.sub(queries, torch.arange(s, dtype=4, layout=None, device=x.device))
+              places = torch.reshape({places}, [-1, 1, 1, s])
+              queries = torch.transpose(torch.narrow(places, 3, s - t, t), 2, 3)
+              distance = torch.sub(queries, places)
               far = torch.logical_or(torch.lt(distance, {nearest}), torch.gt(distance, {farthest}))
-              blocked = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
-              blocked = torch.logical_or(blocked, torch.reshape(far, [1, 1, t, s]))
+              padding = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
               zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
-              return torch.masked_fill(zeros, blocked, {lowest})
+              return torch.masked_fill(zeros, torch.logical_or(padding, far), {lowest})
           """)
           .with("lowest", Precision.lowest("x"));
+
+  private static final Kernel BY_COLUMNS =
+      BY_DISTANCE.with("places", "torch.arange(s, dtype=4, layout=None, device=x.device)");
+
+  /** Padding between virtual tokens and a text is no distance. */
+  private static final Kernel BY_TOKENS = BY_DISTANCE.with("places", "torch.cumsum(mask.to(4), 1)");
+
+  private static final Kernel COUNT_PADDING =
+      Kernel.of(
+          """
+          def count_padding(mask: Tensor) -> Tensor:             # (B, S) → (B)
+              return torch.sum(torch.eq(mask, 0).to(4), [1])
+          """);
 
   private static final Kernel REAL_POSITIONS =
       Kernel.of(
@@ -78,16 +91,22 @@ final class Masks {
    * @param causal whether query t of T sees keys up to S - T + t only
    * @param window a causal query sees this many keys, itself included; another sees keys up to this
    *     distance on both sides. {@code Integer.MAX_VALUE} for no window
+   * @param leftPadded whether padding is no distance
    * @return (B, 1, 1, S), or (B, 1, T, S) if queries see different keys
    */
-  static NDArray bias(NDArray x, NDArray mask, boolean causal, int window) {
+  static NDArray bias(NDArray x, NDArray mask, boolean causal, int window, boolean leftPadded) {
     if (!causal && window == Integer.MAX_VALUE) {
       return PADDING.call(x, mask);
     }
-    return BY_DISTANCE
+    return (leftPadded ? BY_TOKENS : BY_COLUMNS)
         .with("nearest", causal ? 0 : -window)
         .with("farthest", causal ? window - 1 : window)
         .call(x, mask);
+  }
+
+  /** The number of keys of each row that are padding (B). */
+  static NDArray padding(NDArray mask) {
+    return COUNT_PADDING.call(mask);
   }
 
   /**

@@ -10,6 +10,7 @@ import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.Sequence;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -203,7 +204,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
     run.mask = held;
     run.blind = run.training && causal && held != null && Masks.blinds(held);
     closeVisibility();
-    run.visibility = new Visibility(held, causal, run.length, sequence.positions().past());
+    run.visibility =
+        new Visibility(held, causal, run.length, sequence.positions().past(), run.leftPadded);
     run.bias = null;
   }
 
@@ -273,6 +275,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.bias == null && visibility().isPlainlyCausal(window);
   }
 
+  /** How far back queries look in a layer with this window; null for no limit. */
+  public AttentionSite.@Nullable Window window(int window) {
+    return visibility().window(window);
+  }
+
   private Visibility visibility() {
     Visibility present = run.visibility;
     if (present == null) {
@@ -334,7 +341,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Sets the input of cross-attention: an encoder's output (B, S, D) and its mask (B, S). */
   public void remember(NDArray memory, @Nullable NDArray mask) {
     run.memory = memory;
-    run.memoryBias = mask == null ? null : hold(Masks.bias(memory, mask, false, Integer.MAX_VALUE));
+    run.memoryBias =
+        mask == null ? null : hold(Masks.bias(memory, mask, false, Integer.MAX_VALUE, false));
   }
 
   /** Whether a tensor that layers read in addition to their input needs a gradient. */

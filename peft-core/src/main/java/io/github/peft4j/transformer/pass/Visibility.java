@@ -3,6 +3,8 @@ package io.github.peft4j.transformer.pass;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,8 @@ final class Visibility implements AutoCloseable {
   private final boolean causal;
   private final long queries;
   private final long past;
+  private final boolean leftPadded;
+  private @Nullable NDArray padding;
   private final Map<Integer, NDArray> biases = new HashMap<>();
 
   /**
@@ -27,16 +31,31 @@ final class Visibility implements AutoCloseable {
    * @param mask (B, past + T), 1 for keys that are seen, or null; the caller keeps it alive
    * @param queries T
    * @param past number of keys before the queries
+   * @param leftPadded whether padding is no distance, so that a row sees what it sees alone
    */
-  Visibility(@Nullable NDArray mask, boolean causal, long queries, long past) {
+  Visibility(@Nullable NDArray mask, boolean causal, long queries, long past, boolean leftPadded) {
     this.mask = mask;
     this.causal = causal;
     this.queries = queries;
     this.past = past;
+    this.leftPadded = leftPadded;
   }
 
   private boolean isWithin(int window) {
     return past + queries <= window;
+  }
+
+  /** See {@link Pass#window}; a stack that is not causal looks to both sides. */
+  AttentionSite.@Nullable Window window(int window) {
+    if (!causal || window == Integer.MAX_VALUE) {
+      return null;
+    }
+    NDArray present = padding;
+    if (present == null) {
+      present = Scope.release(mask != null && leftPadded ? Masks.padding(mask) : Tensors.scalar(0));
+      padding = present;
+    }
+    return new AttentionSite.Window(window, present);
   }
 
   /** Whether plain causal attention, without a bias, is right for a layer. */
@@ -68,10 +87,10 @@ final class Visibility implements AutoCloseable {
 
   private NDArray make(NDArray x, int window) {
     if (mask != null) {
-      return Scope.release(Masks.bias(x, mask, causal, window));
+      return Scope.release(Masks.bias(x, mask, causal, window, leftPadded));
     }
     try (NDArray ones = x.getManager().ones(new Shape(1, past + queries))) {
-      return Scope.release(Masks.bias(x, ones, causal, window));
+      return Scope.release(Masks.bias(x, ones, causal, window, false));
     }
   }
 
@@ -79,5 +98,9 @@ final class Visibility implements AutoCloseable {
   public void close() {
     biases.values().forEach(NDArray::close);
     biases.clear();
+    if (padding != null) {
+      padding.close();
+      padding = null;
+    }
   }
 }

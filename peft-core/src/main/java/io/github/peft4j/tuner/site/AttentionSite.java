@@ -85,6 +85,21 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   }
 
   /**
+   * How far the queries of a layer look back.
+   *
+   * @param size number of keys that a query sees, itself included
+   * @param padding (B) or one number for all rows: how many keys at the row's beginning are padding
+   *     that counts for nothing
+   */
+  public record Window(int size, NDArray padding) {
+
+    private Window select(Rows rows) {
+      boolean common = padding.getShape().dimension() == 0;
+      return common ? this : new Window(size, ArrayRows.INSTANCE.select(padding, rows));
+    }
+  }
+
+  /**
    * The input of attention. Rotary positions have been applied to queries and keys.
    *
    * @param hidden the hidden states that queries are projected from (B, T, D)
@@ -94,6 +109,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * @param bias added to the scores, (B or 1, H or 1, T, P + S), or null for none; its first P
    *     columns are for keys before the sequence, such as those of a prefix
    * @param causal whether query t sees keys up to t only; false if there is a bias
+   * @param window how far queries look back, or null for no limit; the bias already hides the keys
+   *     that are farther away
    */
   public record Input(
       NDArray hidden,
@@ -101,7 +118,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       NDArray key,
       NDArray value,
       @Nullable NDArray bias,
-      boolean causal) {
+      boolean causal,
+      @Nullable Window window) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -121,7 +139,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
                 arrays.select(input.key, rows),
                 arrays.select(input.value, rows),
                 common ? bias : arrays.selectIfAny(bias, rows),
-                input.causal);
+                input.causal,
+                input.window == null ? null : input.window.select(rows));
           }
         };
     private static final Kernel PREPEND =
@@ -155,6 +174,31 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
                 return bias
             """);
 
+    private static final Kernel NO_BIAS =
+        Kernel.of(
+            """
+            def no_bias(query: Tensor, key: Tensor) -> Tensor:    # (1, 1, T, S)
+                shape = [1, 1, torch.size(query, 2), torch.size(key, 2)]
+                return torch.zeros(shape, dtype=query.dtype, layout=None, device=query.device)
+            """);
+
+    /**
+     * Query t is key s - t_all + t, less its row's padding. Keys after the first n are left alone.
+     */
+    private static final Kernel SLIDE =
+        Kernel.of(
+                """
+            def slide(bias: Tensor, query: Tensor, key: Tensor, first: Tensor, padding: Tensor) -> Tensor:
+                t = torch.size(query, 2)
+                s = torch.size(key, 2)
+                queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=query.device), 1)
+                keys = torch.arange(s, dtype=4, layout=None, device=query.device)
+                distance = torch.sub(torch.sub(queries, keys), torch.reshape(padding, [-1, 1, 1, 1]))
+                gone = torch.logical_and(torch.ge(distance, {size}), torch.lt(keys, torch.size(first, 2)))
+                return torch.masked_fill(bias, gone, {lowest})
+            """)
+            .with("lowest", Precision.lowest("query"));
+
     /**
      * A copy with n more keys and values in front, which every query sees.
      *
@@ -167,7 +211,31 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
               ? WIDEN_BIAS.call(bias, key, keys)
               : causal ? CAUSAL_BIAS.call(query, keys) : null;
       return new Input(
-          hidden, query, PREPEND.call(key, keys), PREPEND.call(value, values), widened, false);
+          hidden,
+          query,
+          PREPEND.call(key, keys),
+          PREPEND.call(value, values),
+          widened,
+          false,
+          window);
+    }
+
+    /**
+     * A copy that continues a sequence of n keys and values. They are in front, as those of {@link
+     * #prepend}, but a query sees them only as long as they are within its window.
+     *
+     * @param keys (1 or B, K, n, d)
+     * @param values (1 or B, K, n, d)
+     */
+    public Input after(NDArray keys, NDArray values) {
+      Input all = prepend(keys, values);
+      if (window == null || all.key.getShape().get(2) <= window.size) {
+        return all;
+      }
+      NDArray seen = all.bias == null ? NO_BIAS.call(query, all.key) : all.bias;
+      NDArray slid =
+          SLIDE.with("size", window.size).call(seen, query, all.key, keys, window.padding);
+      return new Input(hidden, query, all.key, all.value, slid, false, window);
     }
 
     /** The shape (B, H, T, d) of the queries. */

@@ -24,6 +24,6 @@ final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
 
   @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
-    return base.forward(in.prepend(prefix.keys(base.context()), prefix.values(base.context())));
+    return base.forward(in.after(prefix.keys(base.context()), prefix.values(base.context())));
   }
 }
