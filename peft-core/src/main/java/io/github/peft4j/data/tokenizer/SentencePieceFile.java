@@ -247,6 +247,17 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
                   Stream.of(new Piece("<unk>NOTUSED", -100, 1)),
                   pieces.stream().skip(1),
                   roles(named, Role.MASK)));
+      case "PegasusTokenizer" -> {
+        List<Piece> extras =
+            type.extras().apply(settings).stream().map(token -> zero(token.content())).toList();
+        yield join(
+            List.of(
+                roles(named, Role.PAD, Role.EOS),
+                extras.stream().limit(1),
+                roles(named, Role.MASK),
+                extras.stream().skip(1),
+                pieces.stream().skip(2)));
+      }
       case "AlbertTokenizer", "DebertaV2Tokenizer" -> pieces;
       default ->
           throw new DataException(
