@@ -43,6 +43,13 @@ final class TokenTables {
               drawn = torch.sub(drawn, torch.mul(torch.sum(noise, [1], True), mean))
               return torch.add(mean, torch.mul(drawn, scale)).to(table.dtype)
           """);
+  /** A constant bias has zeros for new tokens. */
+  private static final Kernel PAD =
+      Kernel.of(
+          """
+          def pad(bias: Tensor, rows: Tensor) -> Tensor:   # (1, V)
+              return torch.constant_pad_nd(bias, [0, int(rows) - torch.size(bias, 1)], 0)
+          """);
   private static final Kernel CUT =
       Kernel.of(
           """
@@ -102,6 +109,9 @@ final class TokenTables {
 
   private static NDArray resize(NDArray table, int rows, Random random) {
     int present = (int) table.getShape().get(0);
+    if (table.getShape().dimension() == 1) { // a bias: a table with one column
+      return resize(table.reshape(present, 1), rows, random).reshape(rows);
+    }
     if (rows <= present) {
       return CUT.call(table, Tensors.scalar(rows));
     }
@@ -116,15 +126,9 @@ final class TokenTables {
   /** A bias, (V); BART's final_logits_bias, (1, V), is a constant that grows by zeros. */
   private static NDArray resizeBias(ParameterSite bias, int rows, Random random) {
     NDArray values = bias.frozen();
-    NDArray column = values.reshape(-1, 1); // (V, 1)
-    int present = (int) column.getShape().get(0);
-    NDArray grown =
-        bias.isBuffer() && rows > present
-            ? JOIN.call(
-                column,
-                column.getManager().zeros(new Shape(rows - present, 1), column.getDataType()))
-            : resize(column, rows, random);
-    return values.getShape().dimension() == 1 ? grown.reshape(rows) : grown.reshape(1, rows);
+    return bias.isBuffer()
+        ? PAD.call(values, Tensors.scalar(rows))
+        : resize(values, rows, random);
   }
 
   private static NDArray draw(NDArray table, int rows, Random random) {

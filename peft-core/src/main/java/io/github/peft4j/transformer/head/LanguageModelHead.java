@@ -77,6 +77,11 @@ public final class LanguageModelHead extends Head {
     this.ahead = ahead;
   }
 
+  /** The bias that is a tensor of its own. */
+  public Optional<ParameterSite> bias() {
+    return Optional.ofNullable(bias);
+  }
+
   @Override
   protected NDArray features(NDArray hidden, Pass pass) {
     return scaled(hidden, logits.states());
@@ -92,11 +97,6 @@ public final class LanguageModelHead extends Head {
 
   private static NDArray scaled(NDArray x, double factor) {
     return factor == 1 ? x : SCALE.with("scale", factor).call(x);
-  }
-
-  /** The bias that the output map lacks, (V) or (1, V), if there is one. */
-  public Optional<ParameterSite> bias() {
-    return Optional.ofNullable(bias);
   }
 
   @Override
