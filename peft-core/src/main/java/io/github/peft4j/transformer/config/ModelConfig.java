@@ -297,6 +297,11 @@ public final class ModelConfig {
     return value;
   }
 
+  /** A whole number above 0, or a default. */
+  public int size(String field, int otherwise) {
+    return has(field) ? size(field) : otherwise;
+  }
+
   /** A required finite number. */
   public double number(String field) {
     JsonElement value = required(field);

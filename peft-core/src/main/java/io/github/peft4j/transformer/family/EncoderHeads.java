@@ -250,6 +250,6 @@ public final class EncoderHeads {
   }
 
   private static int embeddingSize(ModelConfig config) {
-    return config.integer("embedding_size", 128);
+    return config.size("embedding_size", 128);
   }
 }

@@ -226,6 +226,9 @@ public sealed interface RopeScaling {
   private static LongRope longRope(ModelConfig config, ModelConfig rope, int dimensions) {
     double original = original(config, rope);
     double factor = factor(config, rope, original);
+    if (original <= 1) {
+      throw rope.error("original_max_position_embeddings", original, "a number above 1");
+    }
     double usual = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
     return new LongRope(
         factors(rope, "short_factor", dimensions),

@@ -18,23 +18,38 @@ public record RopeSpec(double theta, int dimensions, int head, RopeScaling scali
 
   /** What {@code rope_parameters} of a config describes, for heads of this size. */
   public static RopeSpec of(ModelConfig config, int head) {
-    return of(config, config.ropeParameters(), head, 1);
+    return of(config, config.ropeParameters(), head);
   }
 
   /**
-   * What a config describes.
+   * What a config describes for heads that are rotated as a whole. As in transformers, {@code
+   * partial_rotary_factor} is not read.
    *
    * @param rope the parameters: {@code rope_parameters}, or those of a kind of layer in it
+   */
+  public static RopeSpec of(ModelConfig config, ModelConfig rope, int head) {
+    return rotating(config, rope, head, head);
+  }
+
+  /**
+   * What a config describes for heads of which a part is rotated.
+   *
+   * @param rope the parameters: {@code rope_parameters}
    * @param share the default of {@code partial_rotary_factor}: the share of dimensions that are
    *     rotated
    */
-  public static RopeSpec of(ModelConfig config, ModelConfig rope, int head, double share) {
+  public static RopeSpec partial(ModelConfig config, ModelConfig rope, int head, double share) {
     String field = "partial_rotary_factor";
     double rotated = rope.positive(field, config.positive(field, share));
     int dimensions = (int) (head * rotated);
     if (rotated > 1 || dimensions < 2 || dimensions + dimensions % 2 > head) {
       throw rope.error(field, rotated, "a share of " + head + " dimensions that has 2 or more");
     }
+    return rotating(config, rope, dimensions, head);
+  }
+
+  private static RopeSpec rotating(
+      ModelConfig config, ModelConfig rope, int dimensions, int head) {
     double theta = rope.positive("rope_theta", config.positive("rope_theta", THETA));
     return new RopeSpec(theta, dimensions, head, RopeScaling.of(config, rope, dimensions));
   }

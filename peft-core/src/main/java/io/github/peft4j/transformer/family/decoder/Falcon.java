@@ -56,7 +56,7 @@ public final class Falcon {
     FeedForwardSpec feedForward =
         FeedForwardSpec.of(
                 new Network.Plain("mlp.dense_h_to_4h", "mlp.dense_4h_to_h"),
-                config.integer("ffn_hidden_size", 4 * sizes.hidden()),
+                config.size("ffn_hidden_size", 4 * sizes.hidden()),
                 Activation.of(config, "activation", "gelu"),
                 BranchSpec.before(parallel ? "input_layernorm" : "post_attention_layernorm"))
             .bias(bias);
@@ -73,7 +73,7 @@ public final class Falcon {
             NormSpec.layer(config.positive("layer_norm_epsilon", 1e-5)),
             "ln_f")
         .scoreBias(alibi ? new ScoreBiasSpec.Alibi(1 / Math.sqrt(sizes.head()), true) : null)
-        .limit(alibi ? StackSpec.UNLIMITED : config.integer("max_position_embeddings", 2048));
+        .limit(alibi ? StackSpec.UNLIMITED : config.size("max_position_embeddings", 2048));
   }
 
   /** transformers rotates all dimensions of a head. */

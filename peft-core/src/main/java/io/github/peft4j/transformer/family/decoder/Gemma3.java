@@ -73,7 +73,7 @@ public final class Gemma3 {
     config.require("attn_logit_softcapping", config.has("attn_logit_softcapping"), false);
     boolean bothWays = config.flag("use_bidirectional_attention", false);
     int pattern =
-        config.integer("sliding_window_pattern", config.integer("_sliding_window_pattern", 6));
+        config.size("sliding_window_pattern", config.size("_sliding_window_pattern", 6));
     IntPredicate sliding = Windows.sliding(config, sizes.layers(), i -> (i + 1) % pattern != 0);
     Integer size = Windows.size(config, 4096);
     IntFunction<@Nullable Integer> window =
@@ -98,6 +98,6 @@ public final class Gemma3 {
             ? config.within("rope_parameters").within(kind)
             : kind.equals("full_attention") ? config.within("rope_scaling") : config.within(kind);
     double base = given.positive("rope_theta", config.positive(theta, usual));
-    return RopeSpec.of(config, given, head, 1).theta(base);
+    return RopeSpec.of(config, given, head).theta(base);
   }
 }

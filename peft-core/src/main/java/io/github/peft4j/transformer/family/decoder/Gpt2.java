@@ -50,7 +50,7 @@ public final class Gpt2 {
     FeedForwardSpec feedForward =
         FeedForwardSpec.of(
             new Network.Plain("mlp.c_fc", "mlp.c_proj"),
-            config.has("n_inner") ? config.size("n_inner") : 4 * sizes.hidden(),
+            config.size("n_inner", 4 * sizes.hidden()),
             Activation.of(config, "activation_function", "gelu_new"),
             BranchSpec.before("ln_2"));
     String entries = config.has("n_positions") ? "n_positions" : "max_position_embeddings";

@@ -76,7 +76,7 @@ public final class GptNeoX {
   private static RopeSpec rope(ModelConfig config, int head) {
     ModelConfig rope = config.ropeParameters();
     double theta = config.positive("rotary_emb_base", 10_000);
-    return RopeSpec.of(
+    return RopeSpec.partial(
         config,
         rope.has(THETA) ? rope : rope.with(THETA, new JsonPrimitive(theta)),
         head,

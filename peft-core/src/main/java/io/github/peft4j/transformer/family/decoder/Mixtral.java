@@ -46,7 +46,7 @@ public final class Mixtral {
     requireNoAuxiliaryLoss(config);
     int experts = count(config, count);
     String field = "num_experts_per_tok";
-    int chosen = config.has(field) ? config.size(field) : perToken;
+    int chosen = config.size(field, perToken);
     if (chosen > experts) {
       throw config.error(field, chosen, "at most the number of experts, " + experts);
     }
@@ -56,7 +56,7 @@ public final class Mixtral {
   /** Releases of transformers name the number differently. */
   private static int count(ModelConfig config, int usual) {
     String field = config.has("num_local_experts") ? "num_local_experts" : "num_experts";
-    int count = config.has(field) ? config.size(field) : usual;
+    int count = config.size(field, usual);
     if (config.has("num_experts") && config.size("num_experts") != count) {
       throw config.error(
           "num_experts", config.size("num_experts"), "the same as num_local_experts, " + count);

@@ -61,7 +61,7 @@ public final class Opt {
             .bias(bias);
     boolean last = before && !config.flag("_remove_final_layer_norm", false);
     String name = body + ".decoder";
-    int dimension = config.integer("word_embed_proj_dim", sizes.hidden());
+    int dimension = config.size("word_embed_proj_dim", sizes.hidden());
     boolean projected = dimension != sizes.hidden();
     EmbeddingSpec embedding =
         EmbeddingSpec.of(name + ".embed_tokens", dimension)

@@ -36,7 +36,7 @@ public final class Phi {
         AttentionSpec.of(
                 "self_attn", List.of("q_proj", "k_proj", "v_proj"), "self_attn.dense", norm)
             .norms(config.flag("qk_layernorm", false) ? norms : null)
-            .rope(RopeSpec.of(config, config.ropeParameters(), sizes.head(), 0.5))
+            .rope(RopeSpec.partial(config, config.ropeParameters(), sizes.head(), 0.5))
             .dropout(config.dropout("attention_dropout"));
     FeedForwardSpec feedForward =
         FeedForwardSpec.of(

@@ -32,9 +32,9 @@ public final class Qwen3Moe {
     Integer size = Windows.size(config, 4096);
     Integer window = config.flag("use_sliding_window", false) ? size : null;
     Mixture mixture = Mixtral.mixture(config, STORED, 128, 8, config.flag("norm_topk_prob", false));
-    int inner = config.has("moe_intermediate_size") ? config.size("moe_intermediate_size") : 768;
+    int inner = config.size("moe_intermediate_size", 768);
     List<Long> dense = config.integers("mlp_only_layers");
-    int step = config.has("decoder_sparse_step") ? config.size("decoder_sparse_step") : 1;
+    int step = config.size("decoder_sparse_step", 1);
     return stack
         .eachAttention((i, a) -> a.window(window).norms(new Norms("q_norm", "k_norm", false)))
         .eachLayer(

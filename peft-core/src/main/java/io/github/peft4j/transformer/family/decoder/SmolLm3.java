@@ -26,7 +26,7 @@ public final class SmolLm3 {
 
   private static StackSpec change(StackSpec stack, ModelConfig config) {
     int layers = stack.sizes().layers();
-    int interval = config.integer("no_rope_layer_interval", 4);
+    int interval = config.size("no_rope_layer_interval", 4);
     List<Long> given = config.integers("no_rope_layers"); // 0 for a layer without positions
     if (!given.isEmpty() && given.size() != layers) {
       throw config.error("no_rope_layers", given, "0 or 1 for each of " + layers + " layers");

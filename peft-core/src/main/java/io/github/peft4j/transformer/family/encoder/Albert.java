@@ -34,8 +34,8 @@ public final class Albert {
   private static StackSpec stack(ModelConfig config, String body) {
     StackSpec bert = Bert.stack(config, body);
     Sizes sizes = bert.sizes();
-    int groups = config.has("num_hidden_groups") ? config.size("num_hidden_groups") : 1;
-    int inGroup = config.has("inner_group_num") ? config.size("inner_group_num") : 1;
+    int groups = config.size("num_hidden_groups", 1);
+    int inGroup = config.size("inner_group_num", 1);
     double share = (double) sizes.layers() / groups; // of all applications, for one group
     AttentionSpec attention =
         AttentionSpec.of(
@@ -53,7 +53,7 @@ public final class Albert {
     return bert.sizes(sizes.layers(sizes.layers() * inGroup))
         .embedding(
             bert.embedding()
-                .dimension(config.has("embedding_size") ? config.size("embedding_size") : 128)
+                .dimension(config.size("embedding_size", 128))
                 .projection(body + ".encoder.embedding_hidden_mapping_in"))
         .layer(
             i ->

@@ -18,7 +18,7 @@ public final class Electra {
 
   private static StackSpec stack(ModelConfig config, String body) {
     StackSpec bert = Bert.stack(config, body);
-    int size = config.has("embedding_size") ? config.size("embedding_size") : 128;
+    int size = config.size("embedding_size", 128);
     return bert.embedding(
         bert.embedding()
             .dimension(size)

@@ -46,12 +46,9 @@ public final class ModernBert {
   private static StackSpec stack(ModelConfig config, String body) {
     Sizes sizes = Sizes.of(config, FIELDS);
     double attentionDropout = config.dropout("attention_dropout");
-    int interval = config.integer("global_attn_every_n_layers", 3);
-    if (interval < 1) {
-      throw config.error("global_attn_every_n_layers", interval, "a number above 0");
-    }
+    int interval = config.size("global_attn_every_n_layers", 3);
     IntPredicate local = Windows.sliding(config, sizes.layers(), i -> i % interval != 0);
-    int farthest = config.integer("local_attention", 128) / 2;
+    int farthest = config.size("local_attention", 128) / 2;
     RopeSpec near = rope(config, "sliding_attention", "local_rope_theta", 10_000, sizes.head());
     RopeSpec far = rope(config, "full_attention", "global_rope_theta", 160_000, sizes.head());
     AttentionSpec attention =
@@ -97,6 +94,6 @@ public final class ModernBert {
             ? config.within("rope_parameters").within(kind)
             : config.within("rope_scaling");
     double base = given.positive("rope_theta", config.positive(theta, usual));
-    return RopeSpec.of(config, given, head, 1).theta(base);
+    return RopeSpec.of(config, given, head).theta(base);
   }
 }
