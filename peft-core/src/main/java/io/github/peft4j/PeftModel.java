@@ -57,6 +57,9 @@ public final class PeftModel extends LoadedModel {
   /** The default name of an adapter, as in Hugging Face PEFT. */
   public static final String DEFAULT = "default";
 
+  /** The most rows of a token table. No model exceeds it; a larger number is an error. */
+  private static final int MOST_TOKENS = 1 << 24;
+
   private final TransformerModel base;
   private final BaseModelOrigin origin;
   private final CompanionFiles companions;
@@ -112,7 +115,7 @@ public final class PeftModel extends LoadedModel {
    * about the mean of the old ones: a normal distribution with their mean and a billionth of their
    * covariance. The model's other weights do not change. It waits until running calls have ended.
    *
-   * @param tokens number of rows, above 0; with fewer rows than before the last ones are dropped
+   * @param tokens number of rows, from 1 to 2^24; with fewer rows than before the last ones are dropped
    * @return this model
    * @throws IllegalStateException if there are adapters; resize the tables before them
    */
@@ -127,13 +130,20 @@ public final class PeftModel extends LoadedModel {
    *     GPUs faster; 1 for none
    */
   public PeftModel resizeTokens(int tokens, int multiple) {
-    if (tokens < 1 || multiple < 1) {
+    int rows = tokens < 1 || multiple < 1 ? 0 : raised(tokens, multiple);
+    if (rows < 1 || rows > MOST_TOKENS) {
       throw new IllegalArgumentException(
-          "resizeTokens(" + tokens + ", " + multiple + "); expected numbers above 0");
+          "resizeTokens(%d, %d); expected numbers above 0, for at most %d rows"
+              .formatted(tokens, multiple, MOST_TOKENS));
     }
-    int rows = Math.multiplyExact(-Math.floorDiv(-tokens, multiple), multiple);
     adapters.alone("resize the token tables", () -> resize(rows));
     return this;
+  }
+
+  /** The number of tokens raised to a multiple, or the largest int if it is larger. */
+  private static int raised(int tokens, int multiple) {
+    long rows = (tokens + multiple - 1L) / multiple * multiple;
+    return (int) Math.min(rows, Integer.MAX_VALUE);
   }
 
   private void resize(int rows) {

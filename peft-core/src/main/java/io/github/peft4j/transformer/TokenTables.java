@@ -1,6 +1,8 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
@@ -39,12 +41,6 @@ final class TokenTables {
               drawn = torch.matmul(noise.to(table.dtype), table).to(mean.dtype)
               drawn = torch.sub(drawn, torch.mul(torch.sum(noise, [1], True), mean))
               return torch.add(mean, torch.mul(drawn, scale)).to(table.dtype)
-          """);
-  private static final Kernel JOIN =
-      Kernel.of(
-          """
-          def join(table: Tensor, rows: Tensor) -> Tensor:
-              return torch.cat([table, rows], 0)
           """);
   private static final Kernel CUT =
       Kernel.of(
@@ -102,11 +98,12 @@ final class TokenTables {
     if (rows <= present) {
       return CUT.call(table, Tensors.scalar(rows));
     }
-    NDArray grown = table;
+    NDList blocks = new NDList(table);
     for (int from = present; from < rows; from += ROWS_AT_ONCE) {
-      grown = JOIN.call(grown, draw(table, Math.min(ROWS_AT_ONCE, rows - from), random));
+      int count = Math.min(ROWS_AT_ONCE, rows - from);
+      blocks.add(Scope.keeping(table, () -> draw(table, count, random)));
     }
-    return grown;
+    return NDArrays.concat(blocks);
   }
 
   private static NDArray draw(NDArray table, int rows, Random random) {

@@ -127,4 +127,26 @@ class AddedTokensTest {
       assertThat(model.tokenizer().encode("w4 <3>")).containsExactly(4, 40);
     }
   }
+
+  @Test
+  void numbersThatNoTableHasAreRefused() {
+    try (PeftModel model = load()) {
+      for (int[] sizes : new int[][] {{0, 1}, {2_000_000_000, 1}, {Integer.MAX_VALUE, 64}}) {
+        assertThatThrownBy(() -> model.resizeTokens(sizes[0], sizes[1]))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("resizeTokens(" + sizes[0])
+            .hasMessageContaining("expected");
+      }
+      assertThat(model.base().config().size("vocab_size")).isEqualTo(40);
+    }
+  }
+
+  /** Rows were once joined to the table block by block: this took 20 GB and many minutes. */
+  @Test
+  void manyRowsTakeTheSpaceOfTheResult() {
+    try (PeftModel model = load()) {
+      model.resizeTokens(100_000);
+      assertThat(model.base().config().size("vocab_size")).isEqualTo(100_000);
+    }
+  }
 }
