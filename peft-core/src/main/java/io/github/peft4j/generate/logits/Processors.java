@@ -69,16 +69,26 @@ public final class Processors {
   /**
    * Lets these sequences of tokens not occur: their last token is banned where the others stand.
    *
-   * @param words at least one id each
+   * @param words at least one id each; one that the model lacks is an error, as in transformers
    */
   public static LogitsProcessor badWords(List<List<Long>> words) {
-    return LogitsProcessor.banning(
-        draft -> {
-          long[] ids = draft.ids();
-          return words.stream()
-              .filter(word -> endsWith(ids, word.subList(0, word.size() - 1)))
-              .mapToLong(word -> word.get(word.size() - 1));
-        });
+    LogitsProcessor banning =
+        LogitsProcessor.banning(
+            draft -> {
+              long[] ids = draft.ids();
+              return words.stream()
+                  .filter(word -> endsWith(ids, word.subList(0, word.size() - 1)))
+                  .mapToLong(word -> word.get(word.size() - 1));
+            });
+    return (drafts, logits) -> {
+      long vocabulary = logits.getShape().get(1);
+      if (words.stream().flatMap(List::stream).anyMatch(id -> id >= vocabulary)) {
+        throw new IllegalArgumentException(
+            "badWordsIds is %s; expected ids from 0 to %d, which the model has"
+                .formatted(words, vocabulary - 1));
+      }
+      return banning.process(drafts, logits);
+    };
   }
 
   private static boolean endsWith(long[] ids, List<Long> end) {

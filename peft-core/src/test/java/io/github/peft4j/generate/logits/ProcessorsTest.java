@@ -148,6 +148,15 @@ class ProcessorsTest {
   }
 
   @Test
+  void aBadWordThatTheModelLacksIsAnError() {
+    LogitsProcessor processor = Processors.badWords(List.of(List.of(1L), List.of(0L, 9L)));
+
+    assertThatThrownBy(() -> process(processor, List.of(draft(new long[] {1}, 1)), 1, 2))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("badWordsIds is [[1], [0, 9]]; expected ids from 0 to 1");
+  }
+
+  @Test
   void aChainSeesFloat32InOrder() {
     LogitsProcessor typed =
         (drafts, logits) -> {
