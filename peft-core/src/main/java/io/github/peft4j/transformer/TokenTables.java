@@ -8,6 +8,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.head.LanguageModelHead;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -42,6 +43,13 @@ final class TokenTables {
               drawn = torch.sub(drawn, torch.mul(torch.sum(noise, [1], True), mean))
               return torch.add(mean, torch.mul(drawn, scale)).to(table.dtype)
           """);
+  /** A constant bias has zeros for new tokens. */
+  private static final Kernel PAD =
+      Kernel.of(
+          """
+          def pad(bias: Tensor, rows: Tensor) -> Tensor:   # (1, V)
+              return torch.constant_pad_nd(bias, [0, int(rows) - torch.size(bias, 1)], 0)
+          """);
   private static final Kernel CUT =
       Kernel.of(
           """
@@ -62,6 +70,16 @@ final class TokenTables {
           try (Scope scope = new Scope()) {
             for (ParameterSite table : tables().toList()) {
               resized.put(table, scope.keep(resize(table.frozen(), rows, random)));
+            }
+            if (model.head() instanceof LanguageModelHead head && head.bias().isPresent()) {
+              ParameterSite bias = head.bias().orElseThrow();
+              NDArray present = bias.frozen();
+              resized.put(
+                  bias,
+                  scope.keep(
+                      bias.isBuffer()
+                          ? PAD.call(present, Tensors.scalar(rows))
+                          : resize(present, rows, random)));
             }
             return resized;
           }
@@ -95,6 +113,9 @@ final class TokenTables {
 
   private static NDArray resize(NDArray table, int rows, Random random) {
     int present = (int) table.getShape().get(0);
+    if (table.getShape().dimension() == 1) { // a bias: a table with one column
+      return resize(table.reshape(present, 1), rows, random).reshape(rows);
+    }
     if (rows <= present) {
       return CUT.call(table, Tensors.scalar(rows));
     }

@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.HiddenSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,6 +75,11 @@ public final class LanguageModelHead extends Head {
     this.last = publish(new HiddenSite(name, HiddenSite.Kind.LAST, "", output.site().inFeatures()));
     this.logits = logits;
     this.ahead = ahead;
+  }
+
+  /** The bias that is a tensor of its own. */
+  public Optional<ParameterSite> bias() {
+    return Optional.ofNullable(bias);
   }
 
   @Override

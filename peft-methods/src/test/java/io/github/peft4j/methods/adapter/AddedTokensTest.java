@@ -7,7 +7,9 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -147,6 +149,18 @@ class AddedTokensTest {
     try (PeftModel model = load()) {
       model.resizeTokens(100_000);
       assertThat(model.base().config().size("vocab_size")).isEqualTo(100_000);
+    }
+  }
+
+  /** The bias of a masked language model is a tensor of its own. */
+  @Test
+  void aBiasOfItsOwnGrowsWithTheTable() {
+    try (PeftModel model = Peft.from(TinyModels.golden("tiny-bert-mlm")).load();
+        Scope scope = new Scope()) {
+      int words = model.base().config().size("vocab_size");
+      model.resizeTokens(words + 7);
+      ModelInput input = ModelInput.of(model.base().manager(), new long[][] {{3, 4}}, null);
+      assertThat(model.base().logits(input).getShape().get(2)).isEqualTo(words + 7);
     }
   }
 }
