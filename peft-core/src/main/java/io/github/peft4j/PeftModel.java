@@ -115,7 +115,8 @@ public final class PeftModel extends LoadedModel {
    * about the mean of the old ones: a normal distribution with their mean and a billionth of their
    * covariance. The model's other weights do not change. It waits until running calls have ended.
    *
-   * @param tokens number of rows, from 1 to 2^24; with fewer rows than before the last ones are dropped
+   * @param tokens number of rows, from 1 to 2^24; with fewer rows than before the last ones are
+   *     dropped
    * @return this model
    * @throws IllegalStateException if there are adapters; resize the tables before them
    */

@@ -43,6 +43,7 @@ final class TokenTables {
               drawn = torch.sub(drawn, torch.mul(torch.sum(noise, [1], True), mean))
               return torch.add(mean, torch.mul(drawn, scale)).to(table.dtype)
           """);
+
   /** A constant bias has zeros for new tokens. */
   private static final Kernel PAD =
       Kernel.of(
@@ -50,6 +51,7 @@ final class TokenTables {
           def pad(bias: Tensor, rows: Tensor) -> Tensor:   # (1, V)
               return torch.constant_pad_nd(bias, [0, int(rows) - torch.size(bias, 1)], 0)
           """);
+
   private static final Kernel CUT =
       Kernel.of(
           """

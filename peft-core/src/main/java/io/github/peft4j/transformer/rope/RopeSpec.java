@@ -48,8 +48,7 @@ public record RopeSpec(double theta, int dimensions, int head, RopeScaling scali
     return rotating(config, rope, dimensions, head);
   }
 
-  private static RopeSpec rotating(
-      ModelConfig config, ModelConfig rope, int dimensions, int head) {
+  private static RopeSpec rotating(ModelConfig config, ModelConfig rope, int dimensions, int head) {
     double theta = rope.positive("rope_theta", config.positive("rope_theta", THETA));
     return new RopeSpec(theta, dimensions, head, RopeScaling.of(config, rope, dimensions));
   }

@@ -72,8 +72,7 @@ public final class Gemma3 {
     Sizes sizes = stack.sizes();
     config.require("attn_logit_softcapping", config.has("attn_logit_softcapping"), false);
     boolean bothWays = config.flag("use_bidirectional_attention", false);
-    int pattern =
-        config.size("sliding_window_pattern", config.size("_sliding_window_pattern", 6));
+    int pattern = config.size("sliding_window_pattern", config.size("_sliding_window_pattern", 6));
     IntPredicate sliding = Windows.sliding(config, sizes.layers(), i -> (i + 1) % pattern != 0);
     Integer size = Windows.size(config, 4096);
     IntFunction<@Nullable Integer> window =

@@ -26,8 +26,7 @@ public final class Phi3 {
 
   private static StackSpec change(StackSpec stack, ModelConfig config) {
     double dropout = config.dropout("resid_pdrop");
-    RopeSpec rope =
-        RopeSpec.partial(config, config.ropeParameters(), stack.sizes().head(), 1);
+    RopeSpec rope = RopeSpec.partial(config, config.ropeParameters(), stack.sizes().head(), 1);
     return Mistral.windowed(stack, config, null)
         .embedding(stack.embedding().dropout(config.dropout("embd_pdrop")))
         .norm(NormSpec.rms(config.positive("rms_norm_eps", 1e-5)))
