@@ -14,6 +14,12 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+GERMAN = [
+    "Die Katze saß auf der Matte, und der Hund mochte sie nicht.",
+    "Ein Modell lernt, was es liest; es liest, was wir schrieben.",
+    "Es war einmal ein kleines Mädchen, das nicht schlief.",
+    "Déjà vu: das naïve Café kostet 12,50 Euro.",
+] * 6
 CORPUS = [
     "The cat sat on the mat, and the dog didn't like it.",
     "A model learns what it reads; it reads what we wrote.",
@@ -109,14 +115,14 @@ def sentencepiece_bpe(name, specials, old):
     save(name, t)
 
 
-def spm(name, model_type, size, **options):
+def spm(name, model_type, size, sentences=None, **options):
     """A SentencePiece model; its small charsmap has three rules."""
     with tempfile.TemporaryDirectory() as d:
         with open(f"{d}/rules.tsv", "w") as f:
             f.write("FB01\t66 69\nFF21\t41\nA0\t20\n")
         corpus = f"{d}/corpus.txt"
         with open(corpus, "w", encoding="utf-8") as f:
-            f.writelines(line.replace("\n", " ") + "\n" for line in CORPUS)
+            f.writelines(line.replace("\n", " ") + "\n" for line in sentences or CORPUS)
         options = {"normalization_rule_tsv": f"{d}/rules.tsv"} | options
         sentencepiece.SentencePieceTrainer.train(
             input=corpus, model_prefix=f"{d}/m", vocab_size=size, model_type=model_type, minloglevel=2,
@@ -181,6 +187,33 @@ def files():
     spm("llama.model", "bpe", 420, byte_fallback=True, normalization_rule_tsv="", normalization_rule_name="identity",
         remove_extra_whitespaces=False)
     unigrams()
+    marian()
+
+
+def marian():
+    """Two SentencePiece models, and vocabularies that lack some of their pieces."""
+    spm("marian-source.spm", "unigram", 120, bos_id=-1, pad_id=-1, unk_id=1, eos_id=0)
+    spm("marian-target.spm", "unigram", 110, GERMAN, bos_id=-1, pad_id=-1, unk_id=1, eos_id=0)
+
+    def pieces(name):
+        model = sentencepiece.SentencePieceProcessor(model_file=os.path.join(HERE, "files", name))
+        return [model.id_to_piece(i) for i in range(model.get_piece_size())][2:]
+
+    source, target = pieces("marian-source.spm"), pieces("marian-target.spm")
+    both = sorted((set(source) | set(target)) - set(source[5::17]) - {target[9], "猫"})
+    shared = ["</s>", "<unk>", ">>deu<<", ">>gos<<"] + both + ["猫", "<pad>"]
+    write("marian-vocab.json", json.dumps({t: i for i, t in enumerate(shared)}, ensure_ascii=False))
+    for side, tokens in ("source", source), ("target", target):
+        words = ["</s>", "<unk>"] + sorted(tokens) + [f"▁w{i}" for i in range(150 - len(tokens))] + ["<pad>"]
+        write(f"marian-{side}-vocab.json", json.dumps({t: i for i, t in enumerate(words)}, ensure_ascii=False))
+
+
+MARIAN = [
+    ">>deu<< The cat sat on the mat.", ">>deu<<The dog", " >>deu<< The dog", ">>xyz<< The dog", ">>deu<<", "a >>deu<< b",
+    ">>deu<< >>gos<< the cat", ">>unclosed the dog", ">>\n<<x", "a</s>b", "a</s> >>deu<< b", "a</s>>>deu<< b", "<pad><unk> cat",
+    "<s> the", "x<pad>", "the\u3000cat \u00a0 dog", "猫 cat猫", "Katze ßaß", "e\u0301 \u0301 ﬁ Ａ", "\U0001f469\u200d\U0001f467 cat", "the" * 40,
+    "\ufeffthe", "the \ufffd cat", "Die Katze saß auf der Matte.", "кот", "▁", "▁▁the", "<0x41>", "new  newest\r\nlow\u2028er", ">>deu<<  ",
+]
 
 
 def convert(model, cls, name, **options):
@@ -342,6 +375,18 @@ def cases():
          llama | {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False}, ["<s> a</s>b"])
 
 
+    marian_files = {"source.spm": "marian-source.spm", "target.spm": "marian-target.spm", "vocab.json": "marian-vocab.json"}
+    case("marian", "marian", marian_files, {"source_lang": "en", "target_lang": "de"}, MARIAN)
+    case("marian-class", "marian", marian_files | {"tokenizer.json": "t5.json"},
+         {"tokenizer_class": "MarianTokenizer", "clean_up_tokenization_spaces": True, "separate_vocabs": False,
+          "added_tokens_decoder": decoder_of(_0="</s>", _1="<unk>", _138="<sep>", _139={"content": "dog", "special": False})},
+         MARIAN + ["the cat<sep> the"])
+    case("marian-separate", "marian",
+         marian_files | {"vocab.json": "marian-source-vocab.json", "target_vocab.json": "marian-target-vocab.json"},
+         {"separate_vocabs": True}, MARIAN)
+    case("pegasus-spm", "pegasus", {"spiece.model": "t5.model"}, {"offset": 8}, ["a <mask_1> b <unk_2>"])
+
+
 def case(name, model_type, files, config, texts, others=None):
     with tempfile.TemporaryDirectory() as d:
         for file, source in files.items():
@@ -372,7 +417,11 @@ def case(name, model_type, files, config, texts, others=None):
 def text_case(t, text):
     ids = t(text)["input_ids"]
     plain = t(text, add_special_tokens=False)["input_ids"]
-    return {"text": text, "ids": ids, "plain": plain, "decoded": t.decode(ids), "skipped": t.decode(ids, skip_special_tokens=True)}
+    expected = {"text": text, "ids": ids, "plain": plain, "decoded": t.decode(ids),
+                "skipped": t.decode(ids, skip_special_tokens=True)}
+    if type(t).__name__ in ("MarianTokenizer", "MBartTokenizer"):
+        expected["target"] = t(text_target=text)["input_ids"]
+    return expected
 
 
 def pair_case(t, a, b):

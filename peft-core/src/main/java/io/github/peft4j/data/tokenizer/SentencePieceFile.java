@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -25,15 +26,20 @@ import org.jspecify.annotations.Nullable;
  *
  * @param pieces in the order of their ids
  * @param charsmap the compiled rules; empty if there are none
+ * @param settings numbers of the trainer and the normalizer, as far as they are in the file
  */
 @SuppressWarnings("ArrayRecordComponent") // The bytes are read once; nobody compares them.
-record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
+record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> settings) {
 
   private static final List<String> NAMES =
       List.of("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "spm.model");
 
-  private static final int CONTROL = 3;
+  static final int NORMAL = 1;
+  static final int UNKNOWN = 2;
+  static final int CONTROL = 3;
   private static final int USER_DEFINED = 4;
+
+  private static final int UNIGRAM = 1;
 
   /**
    * A piece.
@@ -41,6 +47,22 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
    * @param type its number in {@code SentencePiece.Type}
    */
   record Piece(String text, float score, int type) {}
+
+  /** A number in one of the file's messages. */
+  private record Setting(int message, int field, String name, long usual) {}
+
+  private static final int TRAINER = 2;
+  private static final int NORMALIZER = 3;
+
+  /** What a model must be set to, if a text is cut as a whole. */
+  private static final List<Setting> SETTINGS =
+      List.of(
+          new Setting(TRAINER, 3, "model_type", UNIGRAM),
+          new Setting(TRAINER, 24, "treat_whitespace_as_suffix", 0),
+          new Setting(TRAINER, 35, "byte_fallback", 0),
+          new Setting(NORMALIZER, 3, "add_dummy_prefix", 1),
+          new Setting(NORMALIZER, 4, "remove_extra_whitespaces", 1),
+          new Setting(NORMALIZER, 5, "escape_whitespaces", 1));
 
   /** The file in a folder, or null. */
   static @Nullable Path find(Path folder) {
@@ -56,14 +78,20 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
       CodedInputStream in = CodedInputStream.newInstance(Files.readAllBytes(file));
       List<Piece> pieces = new ArrayList<>();
       byte[] charsmap = {};
+      Map<String, Long> settings = new LinkedHashMap<>();
       for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
         switch (WireFormat.getTagFieldNumber(tag)) {
-          case 1 -> pieces.add(piece(in.readByteBuffer().array()));
-          case 3 -> charsmap = charsmap(in.readByteBuffer().array());
+          case 1 -> pieces.add(piece(in.readByteArray()));
+          case TRAINER -> settings.putAll(settings(TRAINER, in.readByteArray()));
+          case NORMALIZER -> {
+            byte[] normalizer = in.readByteArray();
+            charsmap = charsmap(normalizer);
+            settings.putAll(settings(NORMALIZER, normalizer));
+          }
           default -> in.skipField(tag);
         }
       }
-      return new SentencePieceFile(pieces, charsmap);
+      return new SentencePieceFile(pieces, charsmap, settings);
     } catch (IOException e) {
       throw new DataException(
           file + " is not a SentencePiece model that can be read: " + e + ". Fetch it again", e);
@@ -99,6 +127,54 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
     return charsmap;
   }
 
+  private static Map<String, Long> settings(int number, byte... message) throws IOException {
+    CodedInputStream in = CodedInputStream.newInstance(message);
+    Map<String, Long> settings = new LinkedHashMap<>();
+    for (int tag = in.readTag(); tag != 0; tag = in.readTag()) {
+      int field = WireFormat.getTagFieldNumber(tag);
+      Optional<Setting> wanted =
+          SETTINGS.stream()
+              .filter(setting -> setting.message() == number && setting.field() == field)
+              .findFirst();
+      if (wanted.isPresent()) {
+        settings.put(wanted.get().name(), in.readUInt64());
+      } else {
+        in.skipField(tag);
+      }
+    }
+    return settings;
+  }
+
+  /** Refuses a model that cuts texts in another way than a unigram model with the usual settings. */
+  void requirePlainUnigrams(Path file) {
+    for (Setting setting : SETTINGS) {
+      long value = settings.getOrDefault(setting.name(), setting.usual());
+      if (value != setting.usual()) {
+        throw new DataException(
+            "%s: %s is %d, and peft4j reads such models only if it is %d. Take another model"
+                .formatted(file, setting.name(), value, setting.usual()));
+      }
+    }
+    for (Piece piece : pieces) {
+      if (piece.type() == USER_DEFINED) {
+        throw new DataException(
+            "%s: '%s' is a piece that the user defined, which peft4j does not read in such models."
+                    .formatted(file, piece.text())
+                + " Take another model");
+      }
+    }
+  }
+
+  /** The compiled rules as a normalizer, or null. */
+  @Nullable JsonObject precompiled() {
+    return charsmap.length == 0
+        ? null
+        : Components.component(
+            "Precompiled",
+            "precompiled_charsmap",
+            Base64.getEncoder().encodeToString(charsmap));
+  }
+
   /** A tokenizer.json with the model, its added tokens and the compiled rules. */
   JsonObject json(TokenizerClass type, TokenizerSettings settings) {
     JsonObject json = new JsonObject();
@@ -111,9 +187,9 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap) {
       }
     }
     json.add("added_tokens", added);
-    if (charsmap.length > 0) {
-      String rules = Base64.getEncoder().encodeToString(charsmap);
-      json.add("normalizer", Components.component("Precompiled", "precompiled_charsmap", rules));
+    JsonObject rules = precompiled();
+    if (rules != null) {
+      json.add("normalizer", rules);
     }
     json.add(TokenizerJson.MODEL, model(type, settings));
     return json;

@@ -1,7 +1,5 @@
 package io.github.peft4j.data.tokenizer;
 
-import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
-import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.Encoder;
@@ -10,11 +8,11 @@ import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,8 +25,8 @@ import java.util.OptionalLong;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
-import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * fields of {@code tokenizer_config.json}, by their class: {@code tokenizer_class}, or that of the
  * model's type. So does this class; other classes use {@code tokenizer.json} as it is. Without that
  * file, {@code vocab.txt}, {@code vocab.json} with {@code merges.txt} and SentencePiece models are
- * read.
+ * read. A folder of Marian has two SentencePiece models and a vocabulary.
  *
  * <p>It never truncates or pads, even if the {@code tokenizer.json} asks for it: the {@link
  * Encoder} truncates, and the {@link Collator} pads.
@@ -68,16 +66,13 @@ public final class Tokenizer implements AutoCloseable {
 
   private static final String TOKENIZER = "tokenizer.json";
 
-  private static final Map<String, String> OPTIONS =
-      Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
-
   private final TokenizerSettings settings;
   private final Origin origin;
   private final String source;
   private final @Nullable Path folder;
   private final @Nullable Path file;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
-  private HuggingFaceTokenizer delegate;
+  private Codec codec;
   private volatile AssembledTokenizer.Traits traits;
   private volatile byte @Nullable [] json;
   private volatile boolean changed;
@@ -89,7 +84,8 @@ public final class Tokenizer implements AutoCloseable {
       TokenizerSettings settings,
       Origin origin,
       @Nullable Path folder,
-      @Nullable Path file) {
+      @Nullable Path file,
+      boolean marian) {
     this.source = String.valueOf(file != null ? file : folder != null ? folder : TOKENIZER);
     AssembledTokenizer assembled = AssembledTokenizer.of(json, settings, origin, source);
     this.settings = settings;
@@ -97,20 +93,12 @@ public final class Tokenizer implements AutoCloseable {
     this.folder = folder;
     this.file = file;
     this.traits = assembled.traits();
-    this.delegate = create(assembled, source);
+    this.codec =
+        marian
+            ? new MarianCodec(Objects.requireNonNull(folder), settings, assembled)
+            : new BackendCodec(assembled.json(), source);
     byte[] kept = origin == Origin.VOCABULARY ? assembled.json().bytes() : json.bytes();
     this.json = file == null ? kept : null; // a file is read again for json()
-  }
-
-  private static HuggingFaceTokenizer create(AssembledTokenizer assembled, String source) {
-    try {
-      return HuggingFaceTokenizer.newInstance(
-          new ByteArrayInputStream(assembled.json().bytes()), OPTIONS);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (RuntimeException e) {
-      throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
-    }
   }
 
   /**
@@ -132,6 +120,13 @@ public final class Tokenizer implements AutoCloseable {
   public static Tokenizer load(Path path) {
     Path file = Files.isDirectory(path) ? path.resolve(TOKENIZER) : path;
     Path folder = file.toAbsolutePath().getParent();
+    if (Files.isDirectory(path) && MarianFiles.areIn(path)) {
+      TokenizerSettings settings = TokenizerSettings.read(folder);
+      if (TokenizerClasses.of(settings, false).name().equals(MarianCodec.CLASS)) {
+        return new Tokenizer(
+            MarianFiles.vocabulary(path), settings, Origin.VOCABULARY, folder, null, true);
+      }
+    }
     if (!Files.isRegularFile(file)) {
       return ofVocabulary(file, folder);
     }
@@ -143,7 +138,8 @@ public final class Tokenizer implements AutoCloseable {
           TokenizerSettings.read(folder),
           Origin.TOKENIZER_JSON,
           folder,
-          file);
+          file,
+          false);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file + ": " + e, e);
     }
@@ -159,7 +155,7 @@ public final class Tokenizer implements AutoCloseable {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     TokenizerClass type = TokenizerClasses.of(settings, false);
     TokenizerJson json = VocabularyFiles.read(folder, type, settings);
-    return new Tokenizer(json, settings, Origin.VOCABULARY, folder, null);
+    return new Tokenizer(json, settings, Origin.VOCABULARY, folder, null, false);
   }
 
   /**
@@ -195,7 +191,8 @@ public final class Tokenizer implements AutoCloseable {
           TokenizerSettings.read(null),
           Origin.TOKENIZER_JSON,
           null,
-          null);
+          null,
+          false);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read tokenizer.json: " + e, e);
     }
@@ -250,9 +247,13 @@ public final class Tokenizer implements AutoCloseable {
     writing.lock();
     try {
       requireOpen();
+      if (!codec.files().isEmpty()) {
+        throw new UnsupportedOperationException(
+            "the tokenizer in " + source + " is a MarianTokenizer, which takes no more tokens");
+      }
       AssembledTokenizer next =
           AssembledTokenizer.of(TokenizerJson.read(json(), source), settings, origin, source, more);
-      HuggingFaceTokenizer created = create(next, source);
+      Codec created = new BackendCodec(next.json(), source);
       try {
         use.accept(next.traits().special().vocabularySize());
       } catch (RuntimeException | OutOfMemoryError e) {
@@ -267,12 +268,12 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private void replace(
-      HuggingFaceTokenizer created, AssembledTokenizer next, List<AddedToken> more) {
+      Codec created, AssembledTokenizer next, List<AddedToken> more) {
     Map<Long, AddedToken> byId = new LinkedHashMap<>();
     more.forEach(token -> byId.put(next.traits().special().id(token), token));
     settings.add(byId);
-    delegate.close();
-    delegate = created;
+    codec.close();
+    codec = created;
     traits = next.traits();
     json = next.json().bytes();
     changed = true;
@@ -293,8 +294,14 @@ public final class Tokenizer implements AutoCloseable {
 
   /** Adds tokenizer.json, and tokenizer_config.json if it has content, to a group of files. */
   public void writeTo(FileGroup files) {
-    byte[] content = json();
-    files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(content)));
+    for (Path each : codec.files()) {
+      files.write(
+          each.getFileName().toString(), out -> Files.copy(each, Channels.newOutputStream(out)));
+    }
+    if (codec.files().isEmpty()) {
+      byte[] content = json();
+      files.write(TOKENIZER, out -> out.write(ByteBuffer.wrap(content)));
+    }
     if (!settings.file().isEmpty()) {
       files.writeText(TokenizerSettings.CONFIG, JsonFile.text(settings.file()) + "\n");
     }
@@ -341,15 +348,7 @@ public final class Tokenizer implements AutoCloseable {
    */
   public long[] encode(String text, boolean specialTokens) {
     requireText(text);
-    return guarded(
-        handle -> {
-          long encoding = TokenizersLibrary.LIB.encode(handle, text, specialTokens);
-          try {
-            return requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding));
-          } finally {
-            TokenizersLibrary.LIB.deleteEncoding(encoding);
-          }
-        });
+    return guarded(codec -> requireKnown(codec, codec.ids(text, specialTokens)));
   }
 
   /**
@@ -377,29 +376,31 @@ public final class Tokenizer implements AutoCloseable {
 
   public Encoding encoding(String text, @Nullable String pair) {
     requireText(text);
-    return guarded(
-        handle -> {
-          long encoding =
-              pair == null
-                  ? TokenizersLibrary.LIB.encode(handle, text, true)
-                  : TokenizersLibrary.LIB.encodeDual(handle, text, pair, true);
-          try {
-            return new Encoding(
-                requireKnown(handle, TokenizersLibrary.LIB.getTokenIds(encoding)),
-                typeIds(TokenizersLibrary.LIB.getTypeIds(encoding)),
-                TokenizersLibrary.LIB.getSequenceIds(encoding),
-                TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
-          } finally {
-            TokenizersLibrary.LIB.deleteEncoding(encoding);
-          }
-        });
+    return guarded(codec -> checked(codec, codec.encoding(text, pair)));
+  }
+
+  /**
+   * The ids of a text that an encoder-decoder is to write, such as a translation: some tokenizers
+   * cut it in another way than the text to read.
+   */
+  public Encoding targetEncoding(String text) {
+    requireText(text);
+    return guarded(codec -> checked(codec, codec.targetEncoding(text)));
+  }
+
+  private Encoding checked(Codec codec, Encoding encoding) {
+    return new Encoding(
+        requireKnown(codec, encoding.ids()),
+        typeIds(encoding.typeIds()),
+        encoding.sequenceIds(),
+        encoding.specialTokenMask());
   }
 
   private long[] typeIds(long... ids) {
     return traits.givesTypes() ? ids : new long[ids.length];
   }
 
-  private long[] requireKnown(long handle, long... ids) {
+  private long[] requireKnown(Codec codec, long... ids) {
     for (long id : ids) {
       if (id >= known) {
         throw new DataException(
@@ -408,7 +409,7 @@ public final class Tokenizer implements AutoCloseable {
                     + " tokenizer that belongs to the model, or give the token a vector to train:"
                     + " model.resizeTokens(%d)")
                 .formatted(
-                    TokenizersLibrary.LIB.decode(handle, new long[] {id}, false),
+                    codec.decode(new long[] {id}, false),
                     id,
                     known - 1,
                     vocabularySize()));
@@ -436,7 +437,7 @@ public final class Tokenizer implements AutoCloseable {
    */
   public String decode(long[] ids, boolean skipSpecialTokens) {
     requireIds(ids);
-    String text = guarded(handle -> TokenizersLibrary.LIB.decode(handle, ids, skipSpecialTokens));
+    String text = guarded(codec -> codec.decode(ids, skipSpecialTokens));
     return traits.cleansUp() ? CleanUp.of(text) : text;
   }
 
@@ -468,12 +469,12 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  private <T> T guarded(LongFunction<T> call) {
+  private <T> T guarded(Function<Codec, T> call) {
     Lock reading = lock.readLock();
     reading.lock();
     try {
       requireOpen();
-      return call.apply(delegate.getHandle());
+      return call.apply(codec);
     } finally {
       reading.unlock();
     }
@@ -573,7 +574,7 @@ public final class Tokenizer implements AutoCloseable {
     writing.lock();
     try {
       closed = true;
-      delegate.close();
+      codec.close();
     } finally {
       writing.unlock();
     }

@@ -90,6 +90,7 @@ final class TokenizerClasses {
     debertaV2();
     mbart();
     pegasus();
+    marian();
     alias("BertTokenizer", "Electra", "MobileBert", "SqueezeBert", "LayoutLM", "Lxmert");
     alias("RobertaTokenizer", "Bart", "Longformer", "LED", "Mvp");
     for (String name : List.of("TokenizersBackend", "PreTrainedTokenizer", "BloomTokenizer")) {
@@ -512,6 +513,28 @@ final class TokenizerClasses {
               metaspace("always", true),
               metaspace("always", true));
         },
+        source -> {
+          String eos = source.token(EOS);
+          return source.template(List.of("$A", eos), List.of("$A", "$B", eos));
+        });
+  }
+
+  // Words
+
+  /** The vocabulary only: {@link MarianCodec} cuts the texts. */
+  private static void marian() {
+    add(
+        MarianCodec.CLASS,
+        "WordLevel",
+        false,
+        roles(Map.of(UNK, "<unk>", EOS, "</s>", PAD, "<pad>")),
+        TokenizerClasses::none,
+        source ->
+            new Pipeline(
+                component("WordLevel", "unk_token", source.token(UNK)),
+                null,
+                null,
+                metaspace("always", false)),
         source -> {
           String eos = source.token(EOS);
           return source.template(List.of("$A", eos), List.of("$A", "$B", eos));

@@ -38,6 +38,10 @@ final class TokenizerJson {
     this.parts = parts;
   }
 
+  static TokenizerJson of(JsonObject json, String source) {
+    return read(json.toString().getBytes(StandardCharsets.UTF_8), source);
+  }
+
   static TokenizerJson read(byte[] bytes, String source) {
     try (JsonReader reader = reader(bytes)) {
       JsonObject parts = new JsonObject();

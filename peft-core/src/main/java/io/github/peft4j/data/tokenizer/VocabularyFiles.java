@@ -5,7 +5,6 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.io.JsonFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -24,7 +23,8 @@ final class VocabularyFiles {
     return Files.isRegularFile(folder.resolve(WORDS))
         || (Files.isRegularFile(folder.resolve(VOCAB))
             && Files.isRegularFile(folder.resolve(MERGES)))
-        || SentencePieceFile.find(folder) != null;
+        || SentencePieceFile.find(folder) != null
+        || MarianFiles.areIn(folder);
   }
 
   /**
@@ -42,9 +42,7 @@ final class VocabularyFiles {
               + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
     }
     try {
-      return TokenizerJson.read(
-          json(folder, type, settings).toString().getBytes(StandardCharsets.UTF_8),
-          folder.toString());
+      return TokenizerJson.of(json(folder, type, settings), folder.toString());
     } catch (IOException e) {
       throw new DataException("cannot read the vocabulary in " + folder + ": " + e, e);
     }

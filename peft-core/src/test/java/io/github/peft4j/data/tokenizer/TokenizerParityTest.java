@@ -110,6 +110,12 @@ class TokenizerParityTest {
         .assertThat(tokenizer.decode(ids))
         .as("decoded '%s' without special tokens", text)
         .isEqualTo(golden.get("skipped").getAsString());
+    if (golden.has("target")) {
+      softly
+          .assertThat(tokenizer.targetEncoding(text).ids())
+          .as("'%s' as a text to write", text)
+          .containsExactly(longs(golden.getAsJsonArray("target")));
+    }
   }
 
   private static void pair(JsonObject golden, Tokenizer tokenizer, SoftAssertions softly) {

@@ -1,0 +1,87 @@
+package io.github.peft4j.data.tokenizer;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/** The tokenizers library, with a tokenizer.json. */
+final class BackendCodec implements Codec {
+
+  private static final Map<String, String> OPTIONS =
+      Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+
+  private final HuggingFaceTokenizer delegate;
+
+  /**
+   * Creates it.
+   *
+   * @param source what the tokenizer was read from, for messages
+   */
+  BackendCodec(TokenizerJson json, String source) {
+    try {
+      delegate = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json.bytes()), OPTIONS);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (RuntimeException e) {
+      throw new DataException(source + " is not a tokenizer that can be read: " + e, e);
+    }
+  }
+
+  @Override
+  public long[] ids(String text, boolean specialTokens) {
+    return with(
+        TokenizersLibrary.LIB.encode(delegate.getHandle(), text, specialTokens),
+        TokenizersLibrary.LIB::getTokenIds);
+  }
+
+  /** The tokens of a text, without special tokens. Those that the vocabulary lacks are as they are. */
+  String[] tokens(String text) {
+    return with(
+        TokenizersLibrary.LIB.encode(delegate.getHandle(), text, false),
+        TokenizersLibrary.LIB::getTokens);
+  }
+
+  @Override
+  public Encoding encoding(String text, @Nullable String pair) {
+    return with(
+        pair == null
+            ? TokenizersLibrary.LIB.encode(delegate.getHandle(), text, true)
+            : TokenizersLibrary.LIB.encodeDual(delegate.getHandle(), text, pair, true),
+        encoding ->
+            new Encoding(
+                TokenizersLibrary.LIB.getTokenIds(encoding),
+                TokenizersLibrary.LIB.getTypeIds(encoding),
+                TokenizersLibrary.LIB.getSequenceIds(encoding),
+                TokenizersLibrary.LIB.getSpecialTokenMask(encoding)));
+  }
+
+  @Override
+  public Encoding targetEncoding(String text) {
+    return encoding(text, null);
+  }
+
+  private static <T> T with(long encoding, LongFunction<T> read) {
+    try {
+      return read.apply(encoding);
+    } finally {
+      TokenizersLibrary.LIB.deleteEncoding(encoding);
+    }
+  }
+
+  @Override
+  public String decode(long[] ids, boolean skipSpecialTokens) {
+    return TokenizersLibrary.LIB.decode(delegate.getHandle(), ids, skipSpecialTokens);
+  }
+
+  @Override
+  public void close() {
+    delegate.close();
+  }
+}
