@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,6 +92,19 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
             SpecialTokens.of(named, added, built, settings),
             cleansUp(settings, built),
             settings.givesTypes(type.types() || settings.isEmpty())));
+  }
+
+  /** The token that ends mBART's texts to write, which may be in another language. */
+  OptionalLong targetLanguage(TokenizerSettings settings) {
+    String language = settings.text("tgt_lang", null);
+    if (language == null || !TokenizerClasses.of(settings, false).name().equals("MBartTokenizer")) {
+      return OptionalLong.empty();
+    }
+    OptionalLong id = traits.special().id(language);
+    if (id.isEmpty()) {
+      throw settings.error("tgt_lang", language, "a language of the vocabulary, such as ro_RO");
+    }
+    return id;
   }
 
   /** The class that builds this tokenizer, unless the file has a model of another type. */

@@ -8,6 +8,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -18,13 +19,16 @@ final class BackendCodec implements Codec {
       Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
 
   private final HuggingFaceTokenizer delegate;
+  private final OptionalLong language;
 
   /**
    * Creates it.
    *
    * @param source what the tokenizer was read from, for messages
+   * @param language the token that ends texts to write, in place of the one that ends texts to read
    */
-  BackendCodec(TokenizerJson json, String source) {
+  BackendCodec(TokenizerJson json, String source, OptionalLong language) {
+    this.language = language;
     try {
       delegate = HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json.bytes()), OPTIONS);
     } catch (IOException e) {
@@ -64,7 +68,9 @@ final class BackendCodec implements Codec {
 
   @Override
   public Encoding targetEncoding(String text) {
-    return encoding(text, null);
+    Encoding encoding = encoding(text, null);
+    language.ifPresent(id -> encoding.ids()[encoding.ids().length - 1] = id);
+    return encoding;
   }
 
   private static <T> T with(long encoding, LongFunction<T> read) {

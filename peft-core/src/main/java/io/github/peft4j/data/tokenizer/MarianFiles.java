@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /** The files of a {@link MarianCodec}. */
 final class MarianFiles {
@@ -85,7 +86,8 @@ final class MarianFiles {
     JsonObject json = new JsonObject();
     json.add("normalizer", Components.normalizers(steps));
     json.add(TokenizerJson.MODEL, unigrams);
-    return new BackendCodec(TokenizerJson.of(json, file.toString()), file.toString());
+    return new BackendCodec(
+        TokenizerJson.of(json, file.toString()), file.toString(), OptionalLong.empty());
   }
 
   private static JsonArray entry(String text, float score) {

@@ -103,6 +103,12 @@ final class SpecialTokens {
     return Objects.requireNonNull(tokens.id(token.content()));
   }
 
+  /** The id of an added token, if there is one of this text. */
+  OptionalLong id(String token) {
+    Long id = tokens.id(token);
+    return id == null ? OptionalLong.empty() : OptionalLong.of(id);
+  }
+
   int modelVocabularySize() {
     return tokens.vocabulary().size();
   }

@@ -96,9 +96,14 @@ public final class Tokenizer implements AutoCloseable {
     this.codec =
         marian
             ? new MarianCodec(Objects.requireNonNull(folder), settings, assembled)
-            : new BackendCodec(assembled.json(), source);
+            : backend(assembled, settings, source);
     byte[] kept = origin == Origin.VOCABULARY ? assembled.json().bytes() : json.bytes();
     this.json = file == null ? kept : null; // a file is read again for json()
+  }
+
+  private static Codec backend(
+      AssembledTokenizer assembled, TokenizerSettings settings, String source) {
+    return new BackendCodec(assembled.json(), source, assembled.targetLanguage(settings));
   }
 
   /**
@@ -253,7 +258,7 @@ public final class Tokenizer implements AutoCloseable {
       }
       AssembledTokenizer next =
           AssembledTokenizer.of(TokenizerJson.read(json(), source), settings, origin, source, more);
-      Codec created = new BackendCodec(next.json(), source);
+      Codec created = backend(next, settings, source);
       try {
         use.accept(next.traits().special().vocabularySize());
       } catch (RuntimeException | OutOfMemoryError e) {
