@@ -6,6 +6,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.head.LanguageModelHead;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -67,6 +68,9 @@ final class TokenTables {
             for (ParameterSite table : tables().toList()) {
               resized.put(table, scope.keep(resize(table.frozen(), rows, random)));
             }
+            for (ParameterSite bias : biases().toList()) {
+              resized.put(bias, scope.keep(resizeBias(bias, rows, random)));
+            }
             return resized;
           }
         });
@@ -76,11 +80,14 @@ final class TokenTables {
   private Stream<ParameterSite> tables() {
     return Stream.concat(
             inputs().map(EmbeddingSite::weight),
-            outputs()
-                .filter(output -> output.table().isEmpty())
-                .flatMap(
-                    output -> Stream.concat(Stream.of(output.weight()), output.bias().stream())))
+            outputs().filter(output -> output.table().isEmpty()).map(LinearSite::weight))
         .distinct();
+  }
+
+  private Stream<ParameterSite> biases() {
+    Stream<ParameterSite> own =
+        model.head() instanceof LanguageModelHead head ? head.bias().stream() : Stream.empty();
+    return Stream.concat(outputs().flatMap(output -> output.bias().stream()), own).distinct();
   }
 
   private Stream<EmbeddingSite> inputs() {
@@ -107,6 +114,20 @@ final class TokenTables {
       grown = JOIN.call(grown, draw(table, Math.min(ROWS_AT_ONCE, rows - from), random));
     }
     return grown;
+  }
+
+  /** A bias, (V); BART's final_logits_bias, (1, V), is a constant that grows by zeros. */
+  private static NDArray resizeBias(ParameterSite bias, int rows, Random random) {
+    NDArray values = bias.frozen();
+    NDArray column = values.reshape(-1, 1); // (V, 1)
+    int present = (int) column.getShape().get(0);
+    NDArray grown =
+        bias.isBuffer() && rows > present
+            ? JOIN.call(
+                column,
+                column.getManager().zeros(new Shape(rows - present, 1), column.getDataType()))
+            : resize(column, rows, random);
+    return values.getShape().dimension() == 1 ? grown.reshape(rows) : grown.reshape(1, rows);
   }
 
   private static NDArray draw(NDArray table, int rows, Random random) {

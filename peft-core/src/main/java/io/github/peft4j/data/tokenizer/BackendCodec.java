@@ -45,7 +45,9 @@ final class BackendCodec implements Codec {
         TokenizersLibrary.LIB::getTokenIds);
   }
 
-  /** The tokens of a text, without special tokens. Those that the vocabulary lacks are as they are. */
+  /**
+   * The tokens of a text, without special tokens. Those that the vocabulary lacks are as they are.
+   */
   String[] tokens(String text) {
     return with(
         TokenizersLibrary.LIB.encode(delegate.getHandle(), text, false),

@@ -69,7 +69,8 @@ final class MarianCodec implements Codec {
     addedTokens = anyOf(added.keySet());
     boolean separate = settings.flag("separate_vocabs", false);
     Map<String, Long> vocabulary = MarianFiles.ids(folder.resolve(MarianFiles.VOCAB));
-    Map<String, Long> written = separate ? MarianFiles.ids(folder.resolve(MarianFiles.TARGET_VOCAB)) : vocabulary;
+    Map<String, Long> written =
+        separate ? MarianFiles.ids(folder.resolve(MarianFiles.TARGET_VOCAB)) : vocabulary;
     written.forEach((token, id) -> tokens.put(id, token));
     added.forEach((token, id) -> tokens.put(id, token));
     SentencePieceFile sourceModel = MarianFiles.model(folder.resolve(MarianFiles.SOURCE));
@@ -77,7 +78,8 @@ final class MarianCodec implements Codec {
     SentencePieceFile writing = separate ? targetModel : sourceModel;
     known = texts(writing, piece -> piece.type() != SentencePieceFile.UNKNOWN);
     control = texts(writing, piece -> piece.type() == SentencePieceFile.CONTROL);
-    source = new Side(MarianFiles.cutter(sourceModel, folder.resolve(MarianFiles.SOURCE)), vocabulary);
+    source =
+        new Side(MarianFiles.cutter(sourceModel, folder.resolve(MarianFiles.SOURCE)), vocabulary);
     target = new Side(MarianFiles.cutter(targetModel, folder.resolve(MarianFiles.TARGET)), written);
   }
 
@@ -123,8 +125,7 @@ final class MarianCodec implements Codec {
                 .collect(Collectors.joining("|")));
   }
 
-  private static Set<String> texts(
-      SentencePieceFile model, Predicate<Piece> which) {
+  private static Set<String> texts(SentencePieceFile model, Predicate<Piece> which) {
     return model.pieces().stream().filter(which).map(Piece::text).collect(Collectors.toSet());
   }
 

@@ -145,7 +145,9 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     return settings;
   }
 
-  /** Refuses a model that cuts texts in another way than a unigram model with the usual settings. */
+  /**
+   * Refuses a model that cuts texts in another way than a unigram model with the usual settings.
+   */
   void requirePlainUnigrams(Path file) {
     for (Setting setting : SETTINGS) {
       long value = settings.getOrDefault(setting.name(), setting.usual());
@@ -170,9 +172,7 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
     return charsmap.length == 0
         ? null
         : Components.component(
-            "Precompiled",
-            "precompiled_charsmap",
-            Base64.getEncoder().encodeToString(charsmap));
+            "Precompiled", "precompiled_charsmap", Base64.getEncoder().encodeToString(charsmap));
   }
 
   /** A tokenizer.json with the model, its added tokens and the compiled rules. */
@@ -247,6 +247,17 @@ record SentencePieceFile(List<Piece> pieces, byte[] charsmap, Map<String, Long> 
                   Stream.of(new Piece("<unk>NOTUSED", -100, 1)),
                   pieces.stream().skip(1),
                   roles(named, Role.MASK)));
+      case "PegasusTokenizer" -> {
+        List<Piece> extras =
+            type.extras().apply(settings).stream().map(token -> zero(token.content())).toList();
+        yield join(
+            List.of(
+                roles(named, Role.PAD, Role.EOS),
+                extras.stream().limit(1),
+                roles(named, Role.MASK),
+                extras.stream().skip(1),
+                pieces.stream().skip(2)));
+      }
       case "AlbertTokenizer", "DebertaV2Tokenizer" -> pieces;
       default ->
           throw new DataException(

@@ -272,8 +272,7 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  private void replace(
-      Codec created, AssembledTokenizer next, List<AddedToken> more) {
+  private void replace(Codec created, AssembledTokenizer next, List<AddedToken> more) {
     Map<Long, AddedToken> byId = new LinkedHashMap<>();
     more.forEach(token -> byId.put(next.traits().special().id(token), token));
     settings.add(byId);
@@ -413,11 +412,7 @@ public final class Tokenizer implements AutoCloseable {
                     + " vectors for the ids 0 to %d. Take the token out of the text, take the"
                     + " tokenizer that belongs to the model, or give the token a vector to train:"
                     + " model.resizeTokens(%d)")
-                .formatted(
-                    codec.decode(new long[] {id}, false),
-                    id,
-                    known - 1,
-                    vocabularySize()));
+                .formatted(codec.decode(new long[] {id}, false), id, known - 1, vocabularySize()));
       }
     }
     return ids;

@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.HiddenSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,6 +92,11 @@ public final class LanguageModelHead extends Head {
 
   private static NDArray scaled(NDArray x, double factor) {
     return factor == 1 ? x : SCALE.with("scale", factor).call(x);
+  }
+
+  /** The bias that the output map lacks, (V) or (1, V), if there is one. */
+  public Optional<ParameterSite> bias() {
+    return Optional.ofNullable(bias);
   }
 
   @Override
