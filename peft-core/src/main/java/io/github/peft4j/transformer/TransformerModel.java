@@ -261,6 +261,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   public void resizeTokens(int rows, long seed) {
     TokenTables tables = new TokenTables(this, rows, seed);
     ModelConfig changed = config.with("vocab_size", new JsonPrimitive(rows));
+    if (config.has("decoder_vocab_size")) { // Marian: both sides share the table
+      changed = changed.with("decoder_vocab_size", new JsonPrimitive(rows));
+    }
     tables.use();
     config = changed;
     resized = true;
