@@ -261,11 +261,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   public void resizeTokens(int rows, long seed) {
     TokenTables tables = new TokenTables(this, rows, seed);
     ModelConfig changed = config.with("vocab_size", new JsonPrimitive(rows));
-<<<<<<< HEAD
     if (config.has("decoder_vocab_size")) { // Marian: both sides share the table
-=======
-    if (changed.has("decoder_vocab_size")) { // Marian's, which is the same
->>>>>>> w/breaker
       changed = changed.with("decoder_vocab_size", new JsonPrimitive(rows));
     }
     tables.use();

@@ -50,7 +50,7 @@ final class MarianCodec implements Codec {
   /**
    * Reads the files of a folder.
    *
-   * @param assembled the vocabulary with its special tokens: see {@link #vocabulary}
+   * @param assembled the vocabulary with its special tokens: see {@link MarianFiles#vocabulary}
    */
   MarianCodec(Path folder, TokenizerSettings settings, AssembledTokenizer assembled) {
     files = MarianFiles.in(folder);
