@@ -131,20 +131,6 @@ final class TokenTables {
         : resize(values, rows, random);
   }
 
-  /** A bias, (V); BART's final_logits_bias, (1, V), is a constant that grows by zeros. */
-  private static NDArray resizeBias(ParameterSite bias, int rows, Random random) {
-    NDArray values = bias.frozen();
-    NDArray column = values.reshape(-1, 1); // (V, 1)
-    int present = (int) column.getShape().get(0);
-    NDArray grown =
-        bias.isBuffer() && rows > present
-            ? JOIN.call(
-                column,
-                column.getManager().zeros(new Shape(rows - present, 1), column.getDataType()))
-            : resize(column, rows, random);
-    return values.getShape().dimension() == 1 ? grown.reshape(rows) : grown.reshape(1, rows);
-  }
-
   private static NDArray draw(NDArray table, int rows, Random random) {
     int present = (int) table.getShape().get(0);
     float[] noise = new float[rows * present];

@@ -108,19 +108,6 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
     return id;
   }
 
-  /** The token that ends mBART's texts to write, which may be in another language. */
-  OptionalLong targetLanguage(TokenizerSettings settings) {
-    String language = settings.text("tgt_lang", null);
-    if (language == null || !TokenizerClasses.of(settings, false).name().equals("MBartTokenizer")) {
-      return OptionalLong.empty();
-    }
-    OptionalLong id = traits.special().id(language);
-    if (id.isEmpty()) {
-      throw settings.error("tgt_lang", language, "a language of the vocabulary, such as ro_RO");
-    }
-    return id;
-  }
-
   /** The class that builds this tokenizer, unless the file has a model of another type. */
   private static TokenizerClass type(TokenizerClass type, TokenizerJson json, String file) {
     String found = json.modelType();

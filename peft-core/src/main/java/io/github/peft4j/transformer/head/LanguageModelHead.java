@@ -99,11 +99,6 @@ public final class LanguageModelHead extends Head {
     return factor == 1 ? x : SCALE.with("scale", factor).call(x);
   }
 
-  /** The bias that the output map lacks, (V) or (1, V), if there is one. */
-  public Optional<ParameterSite> bias() {
-    return Optional.ofNullable(bias);
-  }
-
   @Override
   public long classes() {
     return output.site().outFeatures();
