@@ -43,6 +43,7 @@ final class TokenTables {
               drawn = torch.sub(drawn, torch.mul(torch.sum(noise, [1], True), mean))
               return torch.add(mean, torch.mul(drawn, scale)).to(table.dtype)
           """);
+
   /** A constant bias has zeros for new tokens. */
   private static final Kernel PAD =
       Kernel.of(
@@ -50,6 +51,7 @@ final class TokenTables {
           def pad(bias: Tensor, rows: Tensor) -> Tensor:   # (1, V)
               return torch.constant_pad_nd(bias, [0, int(rows) - torch.size(bias, 1)], 0)
           """);
+
   private static final Kernel CUT =
       Kernel.of(
           """
@@ -126,9 +128,7 @@ final class TokenTables {
   /** A bias, (V); BART's final_logits_bias, (1, V), is a constant that grows by zeros. */
   private static NDArray resizeBias(ParameterSite bias, int rows, Random random) {
     NDArray values = bias.frozen();
-    return bias.isBuffer()
-        ? PAD.call(values, Tensors.scalar(rows))
-        : resize(values, rows, random);
+    return bias.isBuffer() ? PAD.call(values, Tensors.scalar(rows)) : resize(values, rows, random);
   }
 
   private static NDArray draw(NDArray table, int rows, Random random) {

@@ -19,16 +19,19 @@ import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.head.Head;
+import io.github.peft4j.transformer.head.LanguageModelHead;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
+import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -405,6 +408,27 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
                     .filter(table -> changes.test(map.weight()) || changes.test(table.weight()))
                     .isPresent())
         .map(LinearSite::weight);
+  }
+
+  /**
+   * Tensors that transformers has under a second name if {@code tie_word_embeddings} is false: the
+   * token tables of BART's encoder and decoder, and the output bias of masked language models.
+   */
+  public Map<String, ParameterSite> secondNames() {
+    Map<String, ParameterSite> names = new LinkedHashMap<>();
+    sites()
+        .filter(InputSite.class::isInstance)
+        .map(InputSite.class::cast)
+        .filter(input -> input.alias() != null)
+        .forEach(input -> names.put(input.alias() + ".weight", input.embedding().weight()));
+    if (head instanceof LanguageModelHead language) {
+      language
+          .bias()
+          .filter(bias -> !bias.isBuffer())
+          .ifPresent(bias -> names.put(language.outputName() + ".bias", bias));
+    }
+    parameters().map(ParameterSite::name).forEach(names::remove);
+    return names;
   }
 
   /** The class of the model with head in transformers, such as {@code LlamaForCausalLM}. */

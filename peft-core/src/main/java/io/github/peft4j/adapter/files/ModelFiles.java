@@ -54,6 +54,11 @@ public final class ModelFiles {
     List<PartsOfTensor> open = new ArrayList<>();
     Stream.concat(model.parameters(), model.untied(merger::changes))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
+    if (model.untied(merger::changes).findAny().isPresent()) {
+      model
+          .secondNames()
+          .forEach((name, parameter) -> add(writer, name, parameter, model.precision(), merger));
+    }
     Path origin = model.others().isEmpty() ? null : companions.folder();
     try (TensorSource others = origin == null ? null : ModelWeights.open(origin);
         FileGroup files = new FileGroup(folder)) {
@@ -141,15 +146,7 @@ public final class ModelFiles {
       Merger merger,
       List<PartsOfTensor> open) {
     if (parameter.parts().isEmpty()) {
-      writer.add(
-          info(parameter.name(), parameter.shape(), precision),
-          sink ->
-              merger.read(
-                  parameter,
-                  weight -> {
-                    TensorBytes.read(weight, precision, sink);
-                    return parameter;
-                  }));
+      add(writer, parameter.name(), parameter, precision, merger);
       return;
     }
     PartsOfTensor tensor = new PartsOfTensor(parameter, merger);
@@ -159,6 +156,24 @@ public final class ModelFiles {
           info(part.name(), part.shape(), precision),
           sink -> tensor.read(part, values -> TensorBytes.read(values, precision, sink)));
     }
+  }
+
+  /** Adds a whole tensor under a name. */
+  private static void add(
+      ShardedWriter writer,
+      String name,
+      ParameterSite parameter,
+      Precision precision,
+      Merger merger) {
+    writer.add(
+        info(name, parameter.shape(), precision),
+        sink ->
+            merger.read(
+                parameter,
+                weight -> {
+                  TensorBytes.read(weight, precision, sink);
+                  return parameter;
+                }));
   }
 
   private static TensorInfo info(String name, Shape shape, Precision precision) {

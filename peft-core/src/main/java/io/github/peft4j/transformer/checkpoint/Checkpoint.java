@@ -184,9 +184,21 @@ final class Checkpoint {
    * 0.
    */
   Linear head(String name, Role role, long in, long out, boolean withBias) {
-    if (has(name + ".weight")) {
-      return linear(name, role, in, out, has(name + ".bias"), false);
-    }
+    return has(name + ".weight")
+        ? linear(name, role, in, out, has(name + ".bias"), false)
+        : newHead(name, role, in, out, withBias);
+  }
+
+  /** The number of outputs of a linear map in the checkpoint, which has it. */
+  long outputs(String name) {
+    long[] shape = source.info(stored(name + ".weight")).shape();
+    return shape.length == 0 ? 0 : shape[0];
+  }
+
+  /** A new linear map of a task head, whatever the checkpoint has. */
+  Linear newHead(String name, Role role, long in, long out, boolean withBias) {
+    ignore(name + ".weight");
+    ignore(name + ".bias");
     initialised.add(name);
     float[] weight = new float[(int) (in * out)];
     for (int i = 0; i < weight.length; i++) {

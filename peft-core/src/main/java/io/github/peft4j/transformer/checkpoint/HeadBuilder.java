@@ -66,12 +66,10 @@ final class HeadBuilder {
       case CAUSAL_LM -> languageModel(steps, body, true);
       case SEQ_2_SEQ_LM, MASKED_LM -> languageModel(steps, body, false);
       case SEQ_CLS ->
-          new ClassificationHead(
-              pooling(spec.pooling()), steps, classifier(task.labels().size()), false);
+          new ClassificationHead(pooling(spec.pooling()), steps, classifier(task), false);
       case TOKEN_CLS ->
-          new ClassificationHead(
-              pooling(spec.pooling()), steps, classifier(task.labels().size()), true);
-      case QUESTION_ANS -> new SpanHead(steps, classifier(2));
+          new ClassificationHead(pooling(spec.pooling()), steps, classifier(task), true);
+      case QUESTION_ANS -> new SpanHead(steps, classifier(task));
       case FEATURE_EXTRACTION -> new FeatureHead(steps, hidden);
     };
   }
@@ -134,14 +132,44 @@ final class HeadBuilder {
     if (bias == null) {
       return null;
     }
-    return output.isBuffer()
-        ? ParameterSite.buffer(bias, weights.headTensor(bias, 0, 1, vocabulary()))
-        : new ParameterSite(bias, weights.headTensor(bias, 0, vocabulary()));
+    if (output.isBuffer()) {
+      return ParameterSite.buffer(bias, weights.headTensor(bias, 0, 1, vocabulary()));
+    }
+    String ofMap = output.name() + ".bias"; // the same tensor, or the one that counts if not tied
+    boolean own = !ofMap.equals(bias) && weights.has(ofMap);
+    if (own) {
+      weights.ignore(bias);
+    }
+    return new ParameterSite(bias, weights.headTensor(own ? ofMap : bias, 0, vocabulary()));
   }
 
-  private Linear classifier(int classes) {
+  private Linear classifier(Task task) {
     Output output = output();
-    return weights.head(output.name(), Role.HEAD, size, classes, output.biased());
+    int classes = task.labels().isEmpty() ? 2 : task.labels().size(); // starts and ends of answers
+    return isOfOtherClasses(output, task)
+        ? weights.newHead(output.name(), Role.HEAD, size, classes, output.biased())
+        : weights.head(output.name(), Role.HEAD, size, classes, output.biased());
+  }
+
+  /**
+   * Whether the checkpoint's classifier is for other classes than the task: their number differs,
+   * or their names if config.json names them.
+   */
+  private boolean isOfOtherClasses(Output output, Task task) {
+    List<String> labels = task.labels();
+    if (labels.isEmpty()
+        || labels.equals(config.labels())
+        || !weights.has(output.name() + ".weight")
+        || (weights.outputs(output.name()) == labels.size() && !config.namesLabels())) {
+      return false;
+    }
+    LOG.warn(
+        "{}: the classifier {} is for the classes {}; the task has {}, so it gets a new classifier",
+        config.source(),
+        output.name(),
+        config.labels(),
+        labels);
+    return true;
   }
 
   private HeadSteps steps() {

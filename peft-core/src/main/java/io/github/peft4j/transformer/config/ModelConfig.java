@@ -149,6 +149,11 @@ public final class ModelConfig {
     return texts;
   }
 
+  /** Whether the config names its classes, other than LABEL_0, LABEL_1, …. */
+  public boolean namesLabels() {
+    return has("id2label") && labels().stream().noneMatch(label -> label.startsWith("LABEL_"));
+  }
+
   /** A list of numbers; empty if the field is missing. */
   public List<Double> numbers(String field) {
     if (!has(field)) {
@@ -397,9 +402,12 @@ public final class ModelConfig {
     return labels;
   }
 
-  /** {@code rope_parameters}, or the older {@code rope_scaling}; empty if both are missing. */
+  /**
+   * {@code rope_scaling}, which counts if both are there, as in transformers, or else {@code
+   * rope_parameters}; empty if both are missing.
+   */
   public ModelConfig ropeParameters() {
-    return within(has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+    return within(has("rope_scaling") ? "rope_scaling" : "rope_parameters");
   }
 
   /** The name of this config in errors: the file that it was read from. */

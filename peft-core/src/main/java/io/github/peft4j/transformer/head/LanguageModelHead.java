@@ -77,6 +77,11 @@ public final class LanguageModelHead extends Head {
     this.ahead = ahead;
   }
 
+  /** The name of the output map. */
+  public String outputName() {
+    return output.name();
+  }
+
   /** The bias that is a tensor of its own. */
   public Optional<ParameterSite> bias() {
     return Optional.ofNullable(bias);

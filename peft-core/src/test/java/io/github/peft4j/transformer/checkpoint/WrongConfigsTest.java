@@ -27,7 +27,7 @@ class WrongConfigsTest {
             .getAsJsonObject();
     ModelConfig config = ModelConfig.of(json, "config.json");
     List<StackSpec> stacks = Families.of(config).stacks(config, "body");
-    stacks.forEach(stack -> stack.layer().apply(0));
+    stacks.forEach(stack -> Objects.requireNonNull(stack.layer().apply(0)));
     return stacks;
   }
 
