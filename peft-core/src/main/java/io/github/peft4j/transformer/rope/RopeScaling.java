@@ -25,6 +25,15 @@ public sealed interface RopeScaling {
     return 1;
   }
 
+  /**
+   * The number of positions that a text may have.
+   *
+   * @param positions {@code max_position_embeddings}
+   */
+  default long limit(long positions) {
+    return positions;
+  }
+
   /** A number that is equal for texts of equal frequencies. */
   default long regime(long length) {
     return 0;
@@ -63,6 +72,12 @@ public sealed interface RopeScaling {
     public float[] frequencies(double theta, int dimensions, long length) {
       double stretch = factor * regime(length) / maxPositions - (factor - 1);
       return plain(theta * Math.pow(stretch, dimensions / (dimensions - 2.0)), dimensions);
+    }
+
+    /** Only longer texts than those of {@code max_position_embeddings} are scaled. */
+    @Override
+    public long limit(long positions) {
+      return (long) Math.max(positions, factor * positions);
     }
 
     @Override

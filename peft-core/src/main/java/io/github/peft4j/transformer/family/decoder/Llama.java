@@ -28,6 +28,7 @@ public final class Llama {
 
   static StackSpec stack(ModelConfig config, String body) {
     Sizes sizes = Sizes.of(config);
+    RopeSpec rope = RopeSpec.of(config, sizes.head());
     AttentionSpec attention =
         AttentionSpec.of(
                 "self_attn",
@@ -35,7 +36,7 @@ public final class Llama {
                 "self_attn.o_proj",
                 BranchSpec.before("input_layernorm"))
             .biases(config.flag("attention_bias", false))
-            .rope(RopeSpec.of(config, sizes.head()))
+            .rope(rope)
             .dropout(config.dropout("attention_dropout"));
     FeedForwardSpec feedForward =
         FeedForwardSpec.of(
@@ -51,6 +52,6 @@ public final class Llama {
             i -> LayerSpec.of("layers." + i, attention, feedForward),
             NormSpec.rms(config.positive("rms_norm_eps", 1e-6)),
             "norm")
-        .limit(config.size("max_position_embeddings"));
+        .limit(rope.scaling().limit(config.size("max_position_embeddings")));
   }
 }
