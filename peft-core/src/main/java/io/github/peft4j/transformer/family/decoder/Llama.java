@@ -27,8 +27,12 @@ public final class Llama {
   private Llama() {}
 
   static StackSpec stack(ModelConfig config, String body) {
+    return stack(config, body, RopeSpec.of(config, Sizes.of(config).head()));
+  }
+
+  /** A stack with other rotary positions than those of whole heads. */
+  static StackSpec stack(ModelConfig config, String body, RopeSpec rope) {
     Sizes sizes = Sizes.of(config);
-    RopeSpec rope = RopeSpec.of(config, sizes.head());
     AttentionSpec attention =
         AttentionSpec.of(
                 "self_attn",
