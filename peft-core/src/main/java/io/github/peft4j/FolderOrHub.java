@@ -37,11 +37,11 @@ record FolderOrHub(String name, Path folder) {
       if (noRepository.isEmpty()) {
         LOG.atLevel(name.contains("/") && HubModel.isInCache(name) ? Level.INFO : Level.DEBUG)
             .log(
-            "{} is a folder here, {}. The folder is loaded. To load the repository of this name from"
-                + " the Hugging Face hub, pass HubModel.of(\"{}\")",
-            name,
-            existing.get().toAbsolutePath(),
-            name);
+                "{} is a folder here, {}. The folder is loaded. To load the repository of this name from"
+                    + " the Hugging Face hub, pass HubModel.of(\"{}\")",
+                name,
+                existing.get().toAbsolutePath(),
+                name);
       }
       return new FolderOrHub(name, existing.get());
     }
