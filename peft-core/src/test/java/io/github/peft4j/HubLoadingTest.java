@@ -143,6 +143,15 @@ class HubLoadingTest {
   }
 
   @Test
+  void aGatedModelIsSaidToBeGatedFirst() {
+    hub.misbehave("listing", FakeHub.status(403, "X-Error-Code", "GatedRepo"));
+    assertThatThrownBy(() -> Peft.load(FakeHub.ID))
+        .isInstanceOf(HubException.class)
+        .hasMessageStartingWith("org/name on 127.0.0.1: it is gated. Accept its licence at ")
+        .hasMessageContaining("No folder has the name 'org/name' either in ");
+  }
+
+  @Test
   void offlineNamesTheModel() {
     set("HF_HUB_OFFLINE", "1");
     assertThatThrownBy(() -> Peft.load(FakeHub.ID))
