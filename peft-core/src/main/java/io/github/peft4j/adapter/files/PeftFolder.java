@@ -136,7 +136,7 @@ public final class PeftFolder implements AdapterFormat {
         type.equals(Task.Type.SEQ_CLS.name())
             ? "Task.classification(" + classes + ")"
             : type.equals(Task.Type.TOKEN_CLS.name())
-                ? "Task.tokenClassification(" + classes + ")"
+                ? "Task.tokenClassification(List.of(" + classes + "))"
                 : "Task.questionAnswering()";
     return new IllegalArgumentException(
         "%s: field 'task_type' is %s, but the base model is loaded for %s. Load it with Peft.load(model, %s). %s"
