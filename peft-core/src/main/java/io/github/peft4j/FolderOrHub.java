@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * What a text names that may be a folder or a repository of the hub.
@@ -34,19 +35,22 @@ record FolderOrHub(String name, Path folder) {
     Optional<Path> existing = existing(name);
     if (existing.isPresent()) {
       if (noRepository.isEmpty()) {
-        LOG.info(
-            "{} is a folder here, {}. The folder is loaded. To load the repository of this name from"
-                + " the Hugging Face hub, pass HubModel.of(\"{}\")",
-            name,
-            existing.get().toAbsolutePath(),
-            name);
+        LOG.atLevel(name.contains("/") && HubModel.isInCache(name) ? Level.INFO : Level.DEBUG)
+            .log(
+                "{} is a folder here, {}. The folder is loaded. To load the repository of this name from"
+                    + " the Hugging Face hub, pass HubModel.of(\"{}\")",
+                name,
+                existing.get().toAbsolutePath(),
+                name);
       }
       return new FolderOrHub(name, existing.get());
     }
-    String noFolder = "'" + name + "' is not a folder: it does not exist" + seenFrom(name);
     if (noRepository.isPresent()) {
       throw new IllegalArgumentException(
-          noFolder
+          "'"
+              + name
+              + "' is not a folder: it does not exist"
+              + seenFrom(name)
               + ". No repository on the Hugging Face hub can have this name either: "
               + noRepository.get());
     }
@@ -54,10 +58,7 @@ record FolderOrHub(String name, Path folder) {
       return new FolderOrHub(name, download.apply(HubModel.of(name)));
     } catch (HubException e) {
       throw new HubException(
-          noFolder
-              + ". It could not be downloaded from the Hugging Face hub either: "
-              + e.getMessage(),
-          e);
+          e.getMessage() + ". No folder has the name '" + name + "' either" + seenFrom(name), e);
     }
   }
 

@@ -118,6 +118,7 @@ public interface TextModel extends AdaptedModel {
    */
   default TextEmbedder embedder() {
     base().requireOpen();
+    TextEmbedder.requireOneStack(base()); // before a warning about its settings
     return new TextEmbedder(this, tokenizer(), embeddingSettings());
   }
 

@@ -105,6 +105,8 @@ class HubLoadingTest {
       assertThat(home.resolve("merged/tokenizer.json")).exists();
     }
     assertThat(home.resolve("hub/models--org--name/snapshots").resolve(FakeHub.COMMIT)).exists();
+    assertThat(HubModel.isInCache(FakeHub.ID)).isTrue();
+    assertThat(HubModel.isInCache("org/missing")).isFalse();
   }
 
   @Test
@@ -125,9 +127,8 @@ class HubLoadingTest {
   void whatIsNeitherSaysBoth() {
     assertThatThrownBy(() -> Peft.load("org/missing"))
         .isInstanceOf(HubException.class)
-        .hasMessageContaining("'org/missing' is not a folder")
-        .hasMessageContaining("from the Hugging Face hub")
-        .hasMessageContaining("no such repository");
+        .hasMessageStartingWith("org/missing on 127.0.0.1: there is no such repository")
+        .hasMessageContaining("No folder has the name 'org/missing' either in ");
     assertThatThrownBy(() -> Peft.load("models/org/missing"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'models/org/missing' is not a folder")
@@ -135,10 +136,19 @@ class HubLoadingTest {
     try (PeftModel model = Peft.load(folder.toString())) {
       assertThatThrownBy(() -> model.loadAdapter("org/missing"))
           .isInstanceOf(HubException.class)
-          .hasMessageContaining("'org/missing' is not a folder")
-          .hasMessageContaining("no such repository");
+          .hasMessageStartingWith("org/missing on 127.0.0.1: there is no such repository")
+          .hasMessageContaining("No folder has the name 'org/missing' either");
       assertThat(model.adapters()).isEmpty();
     }
+  }
+
+  @Test
+  void aGatedModelIsSaidToBeGatedFirst() {
+    hub.misbehave("listing", FakeHub.status(403, "X-Error-Code", "GatedRepo"));
+    assertThatThrownBy(() -> Peft.load(FakeHub.ID))
+        .isInstanceOf(HubException.class)
+        .hasMessageStartingWith("org/name on 127.0.0.1: it is gated. Accept its licence at ")
+        .hasMessageContaining("No folder has the name 'org/name' either in ");
   }
 
   @Test

@@ -83,6 +83,15 @@ public final class TextEmbedder {
     this.model = adapted.base();
     this.tokenizer = tokenizer;
     this.settings = settings;
+    requireOneStack(model);
+  }
+
+  /**
+   * Refuses a model that gives no embeddings.
+   *
+   * @throws IllegalArgumentException if the model is an encoder-decoder
+   */
+  public static void requireOneStack(TransformerModel model) {
     if (model.task().type() == Task.Type.SEQ_2_SEQ_LM) {
       throw new IllegalArgumentException(
           "an encoder-decoder gives no embeddings of texts; take a model of one stack, such as BERT"

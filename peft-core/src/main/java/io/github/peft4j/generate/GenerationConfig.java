@@ -266,6 +266,10 @@ public final class GenerationConfig {
 
   /** Also ends the generation at any of these strings, which are not part of the text. */
   public GenerationConfig stopAt(String... texts) {
+    if (List.of(texts).contains("")) {
+      throw new IllegalArgumentException(
+          "stopAt: a text is empty; expected texts of at least one character");
+    }
     return with(
         STOP_STRINGS, Stream.concat(get(STOP_STRINGS).stream(), Arrays.stream(texts)).toList());
   }

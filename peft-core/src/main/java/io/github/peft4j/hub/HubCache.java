@@ -57,6 +57,10 @@ final class HubCache {
     return root;
   }
 
+  boolean exists() {
+    return Files.isDirectory(folder);
+  }
+
   Path snapshot(String commit) {
     return folder.resolve("snapshots").resolve(commit);
   }

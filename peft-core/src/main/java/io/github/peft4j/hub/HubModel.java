@@ -72,6 +72,11 @@ public record HubModel(
     return RepositoryId.problem(id);
   }
 
+  /** Whether this process's cache of the hub has files of a repository. The hub is not asked. */
+  public static boolean isInCache(String id) {
+    return new HubCache(Environment.ofProcess().hubCache(), id, false).exists();
+  }
+
   /** A copy with another revision: a branch, a tag or a commit. */
   public HubModel revision(String revision) {
     return new HubModel(id, revision, settings, listener, threads);

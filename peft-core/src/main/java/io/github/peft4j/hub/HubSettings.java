@@ -69,9 +69,14 @@ public record HubSettings(
         Endpoints.parse(environment.text("HF_ENDPOINT").orElse(Endpoints.HUB)),
         environment.hubCache(),
         environment.flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") ? null : token(environment),
-        environment.flag("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"),
+        isOffline(environment),
         environment.seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10),
         !environment.flag("HF_HUB_DISABLE_SYMLINKS"));
+  }
+
+  /** Whether a variable says that the cache alone is used. */
+  static boolean isOffline(Environment environment) {
+    return environment.flag("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE");
   }
 
   private static @Nullable String token(Environment environment) {

@@ -90,8 +90,11 @@ final class SnapshotDownload {
     } catch (HubException e) {
       throw new HubException(
           e.getMessage()
-              + ". HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so that nothing is downloaded:"
-              + " run once without it, or copy the cache from a machine that has the files",
+              + ". "
+              + (HubSettings.isOffline(Environment.ofProcess())
+                  ? "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE"
+                  : "HubSettings.offline(true)")
+              + " is set, so that nothing is downloaded: run once without it, or copy the cache from a machine that has the files",
           e);
     }
   }

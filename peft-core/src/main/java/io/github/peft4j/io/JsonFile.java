@@ -17,9 +17,15 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** JSON files as Hugging Face's libraries write them: one object, two spaces, nulls kept. */
 public final class JsonFile {
+
+  /** The place in Gson's messages: what, line and column. */
+  private static final Pattern PLACE =
+      Pattern.compile("(?:[\\w.]+Exception: )?(.*?) at line (\\d+) column (\\d+)");
 
   private static final Gson GSON =
       new GsonBuilder()
@@ -63,12 +69,31 @@ public final class JsonFile {
       ForeignFiles.requireJsonText(file, text);
       return JsonParser.parseString(text);
     } catch (JsonParseException e) {
-      throw new IllegalArgumentException(file + " is not valid JSON: " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          file
+              + " is not valid JSON"
+              + place(e)
+              + ". Correct it there if you have edited it, or fetch the file again",
+          e);
     } catch (NoSuchFileException e) {
       throw new IllegalArgumentException("the file " + file + " is missing", e);
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + file, e);
     }
+  }
+
+  /** What the parser found where, without its advice about the parser. */
+  private static String place(JsonParseException e) {
+    Matcher found = PLACE.matcher(String.valueOf(e.getMessage()));
+    if (!found.find()) {
+      return "";
+    }
+    String what = found.group(1);
+    return ": line %s, column %s%s"
+        .formatted(
+            found.group(2),
+            found.group(3),
+            what.startsWith("Use JsonReader") ? "" : " (" + what + ")");
   }
 
   /**

@@ -64,7 +64,11 @@ public final class TextClassifier {
       throw new IllegalArgumentException(
           "a model for "
               + model.task().type()
-              + " classifies no texts; load it with Task.classification(labels)");
+              + " classifies no texts; "
+              + (model.task().type() == Task.Type.SEQ_2_SEQ_LM
+                  ? "encoder-decoders have no classifier here. Take an encoder or a decoder, such as"
+                      + " BERT or Llama, or let this model generate the name of the class"
+                  : "load it with Task.classification(labels)"));
     }
     this.model = model;
     this.labels = model.task().labels();

@@ -112,7 +112,7 @@ class SamplerTest {
     assertThatThrownBy(() -> GenerationConfig.greedy().maxNewTokens(0))
         .hasMessageContaining("maxNewTokens");
     assertThatThrownBy(() -> GenerationConfig.greedy().stopAt(""))
-        .hasMessageContaining("stopStrings");
+        .hasMessageContaining("stopAt: a text is empty");
     assertThat(GenerationConfig.greedy().stopAt("a").stopAt("b").get(Setting.STOP_STRINGS))
         .containsExactly("a", "b");
   }

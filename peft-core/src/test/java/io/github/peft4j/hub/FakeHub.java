@@ -129,12 +129,13 @@ public final class FakeHub implements AutoCloseable {
   }
 
   /** The next requests for a file's content, or for {@code "listing"}, get these answers. */
-  FakeHub misbehave(String name, Misbehaviour... answers) {
+  public FakeHub misbehave(String name, Misbehaviour... answers) {
     misbehaviours.computeIfAbsent(name, key -> new ArrayDeque<>()).addAll(Arrays.asList(answers));
     return this;
   }
 
-  static Misbehaviour status(int status, String... headers) {
+  /** An answer without content. */
+  public static Misbehaviour status(int status, String... headers) {
     return (exchange, content) -> {
       for (int i = 0; i < headers.length; i += 2) {
         exchange.getResponseHeaders().set(headers[i], headers[i + 1]);

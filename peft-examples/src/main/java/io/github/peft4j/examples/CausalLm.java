@@ -70,7 +70,9 @@ public final class CausalLm {
     int batch = arguments.count("batch", 32);
     int rank = arguments.count("rank", 8);
     LoraConfig lora = LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear");
-    try (PeftModel model = Peft.from(arguments.text("model")).seed(seed).load().adapt(lora)) {
+    try (PeftModel model = Peft.from(arguments.text("model")).seed(seed).load()) {
+      Program.requireTokenizer(model);
+      model.adapt(lora);
       System.out.println(model.trainableParameters());
       int longest = (int) Math.min(512, model.base().maxPositions());
       int maxLength = arguments.count("max-length", longest);

@@ -42,7 +42,7 @@ public final class Classify {
           [--epochs N]              passes over the data, 3 by default
           [--lr X]                  learning rate, the method's recipe's by default
           [--batch N]               rows a step, 32 by default
-          [--max-length N]          tokens of a row, 128 by default
+          [--max-length N]          tokens of a row, at most 128 by default
           [--seed N]                42 by default
           [--bucket-by-length]      makes batches of rows of similar length
           [--out DIR]               for the adapter and a chart, target/classify by default
@@ -50,6 +50,9 @@ public final class Classify {
 
   private static final String MINILM = "minilm";
   private static final String TASK = "classify";
+
+  /** The most tokens of a row by default. */
+  private static final int LENGTH = 128;
 
   private Classify() {}
 
@@ -68,6 +71,7 @@ public final class Classify {
     Peft.Loader loader = loader(arguments.text("model"));
     Path out = Path.of(arguments.text("out", "target/classify"));
     try (PeftModel model = loader.task(Task.classification(labels.names())).seed(seed).load()) {
+      Program.requireTokenizer(model);
       Comparison comparison =
           new Comparison(
               model,
@@ -75,7 +79,7 @@ public final class Classify {
               test,
               arguments.count("epochs", 3),
               arguments.count("batch", 32),
-              arguments.count("max-length", 128),
+              arguments.has("max-length") ? arguments.count("max-length", LENGTH) : longest(model),
               seed,
               arguments.has("bucket-by-length"),
               arguments.has("lr")
@@ -89,6 +93,15 @@ public final class Classify {
       result.report().chart(out.resolve("training.png").toString());
       System.out.println(result.json(TASK));
     }
+  }
+
+  /** The usual length, or what the model can read if that is less. */
+  private static int longest(PeftModel model) {
+    long positions = model.base().maxPositions();
+    if (positions < LENGTH) {
+      System.out.printf("--max-length is %d: the model reads no more tokens%n", positions);
+    }
+    return (int) Math.min(LENGTH, positions);
   }
 
   /** A folder has precedence over the built-in model of the same name. */

@@ -1,5 +1,7 @@
 package io.github.peft4j.examples;
 
+import io.github.peft4j.TextModel;
+import io.github.peft4j.hub.HubException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -30,6 +32,19 @@ record Program(String name, String purpose, String options) {
     }
   }
 
+  /**
+   * Refuses a model without a tokenizer, before anything is trained.
+   *
+   * @throws IllegalArgumentException if there is none, which is a mistake of the user
+   */
+  static void requireTokenizer(TextModel model) {
+    try {
+      model.tokenizer();
+    } catch (IllegalStateException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
   /** Runs the program and returns its exit code. */
   int run(String[] args, Consumer<Arguments> body, PrintStream out, PrintStream err) {
     if (List.of(args).contains("--help")) {
@@ -39,7 +54,7 @@ record Program(String name, String purpose, String options) {
     try {
       body.accept(Arguments.parse(usage(), args));
       return 0;
-    } catch (IllegalArgumentException | UncheckedIOException e) {
+    } catch (IllegalArgumentException | HubException | UncheckedIOException e) {
       LOG.debug("{} failed", name, e);
       err.println(name + ": " + String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " "));
       return MISTAKE;

@@ -2,7 +2,6 @@ package io.github.peft4j.examples;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
-import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
@@ -61,9 +60,9 @@ record Recipe(PeftConfig config, double learningRate) {
     add("full", 5e-5, m -> FullConfig.defaults());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
-    add("lora", 1e-3, m -> lora(m).targetModules(attention(m)));
+    add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));
     add("lora-all", 1e-3, m -> lora(m).targetModules("all-linear").excludeModules(head(m)));
-    add("dora", 1e-3, m -> lora(m).targetModules(attention(m)).useDora(true));
+    add("dora", 1e-3, m -> lora(m).targetModules(m.attention()).useDora(true));
     RECIPES.put("adalora", (m, steps) -> new Recipe(adaLora(m, steps), 2e-3));
     add("ia3", 5e-3, Recipe::ia3);
     add("prefix", 5e-3, m -> PrefixTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
@@ -79,7 +78,7 @@ record Recipe(PeftConfig config, double learningRate) {
     add(
         "vera",
         5e-3,
-        m -> VeraConfig.ofRank(256).targetModules(attention(m)).modulesToSave(saved(m)));
+        m -> VeraConfig.ofRank(256).targetModules(m.attention()).modulesToSave(saved(m)));
     add("loha", 1e-3, m -> on(m, LohaConfig.ofRank(8)));
     add("lokr", 1e-3, m -> on(m, LokrConfig.ofRank(8)));
     add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
@@ -90,7 +89,7 @@ record Recipe(PeftConfig config, double learningRate) {
     add(
         "shira",
         1e-3,
-        m -> ShiraConfig.ofRank(8).targetModules(attention(m)).modulesToSave(saved(m)));
+        m -> ShiraConfig.ofRank(8).targetModules(m.attention()).modulesToSave(saved(m)));
     add("tokens", 1e-3, m -> TrainableTokensConfig.of(MARKS));
     add("adaption-prompt", 5e-3, m -> AdaptionPromptConfig.of(10, 4));
   }
@@ -106,8 +105,8 @@ record Recipe(PeftConfig config, double learningRate) {
 
   private static Ia3Config ia3(ModelModules modules) {
     return Ia3Config.defaults()
-        .targetModules(modules.scaled().toArray(String[]::new))
-        .feedforwardModules(modules.feedForward().toArray(String[]::new))
+        .targetModules(modules.scaled())
+        .feedforwardModules(modules.feedForward())
         .modulesToSave(saved(modules));
   }
 
@@ -119,12 +118,8 @@ record Recipe(PeftConfig config, double learningRate) {
 
   /** Adapts queries and values, and trains the model's head. */
   private static <C extends LinearConfig<C>> C on(ModelModules modules, C config) {
-    TargetModules attention = TargetModules.of(attention(modules));
-    return config.targets(config.targets().targetModules(attention).modulesToSave(saved(modules)));
-  }
-
-  private static String[] attention(ModelModules modules) {
-    return modules.attention().toArray(String[]::new);
+    return config.targets(
+        config.targets().targetModules(modules.attention()).modulesToSave(saved(modules)));
   }
 
   private static String[] head(ModelModules modules) {

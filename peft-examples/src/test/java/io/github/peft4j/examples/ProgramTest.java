@@ -3,6 +3,8 @@ package io.github.peft4j.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -51,6 +53,23 @@ class ProgramTest {
         .isEqualTo(2);
 
     assertThat(text(err)).startsWith("Example: ").contains("none.csv").hasLineCount(1);
+  }
+
+  @Test
+  void aModelWithoutATokenizerIsOneLineToo() {
+    String llama = "../peft-methods/src/test/resources/golden/tiny-llama";
+    assertThat(
+            run(
+                arguments -> {
+                  try (PeftModel model = Peft.load(llama)) {
+                    Program.requireTokenizer(model);
+                  }
+                },
+                "--data",
+                "a.csv"))
+        .isEqualTo(2);
+
+    assertThat(text(err)).startsWith("Example: ").contains("no tokenizer.json").hasLineCount(1);
   }
 
   @Test

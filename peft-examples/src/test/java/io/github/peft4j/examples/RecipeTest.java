@@ -50,6 +50,20 @@ class RecipeTest {
     }
   }
 
+  /** DistilBERT calls its queries q_lin, which no recipe names. */
+  @Test
+  void takeTheMethodsModulesOfAModelWithOtherNames() {
+    Path model = Path.of("..", "peft-methods", "src", "test", "resources", "golden");
+    Task task = Task.classification("no", "maybe", "yes");
+    try (PeftModel distilBert = Peft.from(model.resolve("tiny-distilbert")).task(task).load()) {
+      for (String method : List.of("lora", "dora", "adalora", "loha", "oft", "vera", "shira")) {
+        assertThat(trained(distilBert, method)).as(method).isPositive();
+      }
+      distilBert.adapt("lora", Recipe.of("lora", distilBert.base(), 400).config());
+      assertThat(distilBert.trainableParameters().toString()).contains("q_lin").contains("v_lin");
+    }
+  }
+
   private static long trained(PeftModel model, String method) {
     model.adapt(method, Recipe.of(method, model.base(), 400).config());
     long count = model.trainables().stream().mapToLong(Trainable::size).sum();

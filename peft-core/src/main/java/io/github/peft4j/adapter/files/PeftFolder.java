@@ -100,19 +100,48 @@ public final class PeftFolder implements AdapterFormat {
     UnaryOperator<TensorSource> today =
         file -> PeftLayouts.of(method).read(names.over(file), parameters);
     Map<String, long[]> shapes = shapes(folder, today);
-    BroughtTables.requireSizes(
-        folder.resolve(weights(folder)).toString(), shapes, PeftLayouts.of(method), model);
-    return factory.load(
-        injection(method, json, source, shapes, factory),
-        name,
-        source,
-        adapter -> {
-          adapter.names(names);
-          HeadLabels labels = HeadLabels.of(folder, model);
-          labels.require(adapter, shapes);
-          readTensors(folder, adapter, today, model.manager());
-          labels.align(adapter);
-        });
+    BroughtTables.requireSizes(weights(folder).toString(), shapes, PeftLayouts.of(method), model);
+    try {
+      return factory.load(
+          injection(method, json, source, shapes, factory),
+          name,
+          source,
+          adapter -> {
+            adapter.names(names);
+            HeadLabels labels = HeadLabels.of(folder, model);
+            labels.require(adapter, shapes);
+            readTensors(folder, adapter, today, model.manager());
+            labels.align(adapter);
+          });
+    } catch (IllegalArgumentException e) {
+      throw classifies(json.get("task_type"))
+          ? ofAnotherTask(folder, json.get("task_type").getAsString(), model, e)
+          : e;
+    }
+  }
+
+  /** The error of an adapter with a classifier on a model without one, or the given error. */
+  private static IllegalArgumentException ofAnotherTask(
+      Path folder, String type, TransformerModel model, IllegalArgumentException e) {
+    Task.Type loaded = model.task().type();
+    if (type.equals(loaded.name())) {
+      return e;
+    }
+    List<String> labels = Provenance.read(folder).map(Provenance::labels).orElse(List.of());
+    String classes =
+        labels.isEmpty()
+            ? "the names of its classes in order"
+            : labels.stream().map(l -> '"' + l + '"').collect(Collectors.joining(", "));
+    String task =
+        type.equals(Task.Type.SEQ_CLS.name())
+            ? "Task.classification(" + classes + ")"
+            : type.equals(Task.Type.TOKEN_CLS.name())
+                ? "Task.tokenClassification(List.of(" + classes + "))"
+                : "Task.questionAnswering()";
+    return new IllegalArgumentException(
+        "%s: field 'task_type' is %s, but the base model is loaded for %s. Load it with Peft.load(model, %s). %s"
+            .formatted(folder.resolve(CONFIG), type, loaded, task, e.getMessage()),
+        e);
   }
 
   private static String type(JsonObject json, String source) {

@@ -5,6 +5,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** The activation functions that config files name in {@code hidden_act}. */
@@ -70,18 +71,20 @@ public enum Activation {
    * @throws IllegalArgumentException if there is none; the message lists the supported names
    */
   public static Activation named(String id) {
-    return Arrays.stream(values())
-        .filter(a -> a.id.equals(id))
-        .findFirst()
+    return find(id)
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "unknown activation '"
-                        + id
-                        + "'; supported: "
-                        + Arrays.stream(values())
-                            .map(a -> a.id)
-                            .collect(Collectors.joining(", "))));
+                    "unknown activation '" + id + "'; supported: " + names()));
+  }
+
+  private static Optional<Activation> find(String id) {
+    return Arrays.stream(values()).filter(a -> a.id.equals(id)).findFirst();
+  }
+
+  /** The names of all, with commas between them. */
+  public static String names() {
+    return Arrays.stream(values()).map(a -> a.id).collect(Collectors.joining(", "));
   }
 
   /**
@@ -92,11 +95,11 @@ public enum Activation {
    */
   public static Activation of(ModelConfig config, String field, String usual) {
     String id = config.text(field, usual);
-    try {
-      return named(id);
-    } catch (IllegalArgumentException e) {
-      throw new UnsupportedModelException(config.error(field, id, String.valueOf(e.getMessage())));
-    }
+    return find(id)
+        .orElseThrow(
+            () ->
+                new UnsupportedModelException(
+                    config.error(field, "'" + id + "'", "one of " + names())));
   }
 
   /** Computes f(x). */

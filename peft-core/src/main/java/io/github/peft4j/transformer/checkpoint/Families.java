@@ -108,10 +108,17 @@ final class Families {
   /**
    * The family of a config, by its {@code model_type}.
    *
+   * @throws IllegalArgumentException if the field is missing
    * @throws UnsupportedModelException if the type is not supported; the message lists those that
    *     are
    */
   static Family of(ModelConfig config) {
+    if (!config.has("model_type")) {
+      throw new IllegalArgumentException(
+          config.source()
+              + ": field 'model_type' is missing; it names the model's family, one of "
+              + BY_TYPE.keySet());
+    }
     String type = config.text("model_type", "");
     Family family = BY_TYPE.get(type);
     if (family == null) {
@@ -121,9 +128,9 @@ final class Families {
               "'" + type + "'",
               "one of "
                   + BY_TYPE.keySet()
-                  + "; nearest is '"
-                  + NearNames.nearest(type, BY_TYPE.keySet(), 1).get(0)
-                  + "'"
+                  + NearNames.similar(type, BY_TYPE.keySet())
+                      .map(near -> "; nearest is '" + near + "'")
+                      .orElse("")
                   + (config.has("auto_map")
                       ? "; the model has code of its own (auto_map), which is not run"
                       : "")));

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner.injection;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 
 /** Finds similar names, for error messages. */
 public final class NearNames {
@@ -44,6 +45,13 @@ public final class NearNames {
         .sorted(Comparator.comparingInt(name -> distance(wishes, name)))
         .limit(most)
         .toList();
+  }
+
+  /** The name nearest to a wanted one, if at most a third of the wanted one's letters differ. */
+  public static Optional<String> similar(String wanted, Collection<String> names) {
+    return names.stream()
+        .min(Comparator.comparingInt(name -> edits(wanted, name)))
+        .filter(name -> edits(wanted, name) <= wanted.length() / 3);
   }
 
   private static int distance(String[] wishes, String name) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
@@ -110,6 +111,33 @@ class HubConfigsTest {
     ModelConfig config = config("gpt2").with("model_type", new JsonPrimitive("gemma4"));
     assertThatThrownBy(() -> Families.of(config))
         .isInstanceOf(UnsupportedModelException.class)
-        .hasMessageContaining("nearest is 'gemma");
+        .hasMessageContaining("nearest is 'gemma'");
+  }
+
+  @Test
+  void anUnknownTypeThatIsNearToNoneNamesNoNearest() {
+    ModelConfig config = config("gpt2").with("model_type", new JsonPrimitive("mamba"));
+    assertThatThrownBy(() -> Families.of(config))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("'model_type' is 'mamba'; expected one of [albert, ")
+        .hasMessageNotContaining("nearest");
+  }
+
+  @Test
+  void aMissingTypeIsNamed() {
+    assertThatThrownBy(() -> Families.of(ModelConfig.of(new JsonObject(), "config.json")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("config.json: field 'model_type' is missing; ");
+  }
+
+  @Test
+  void anUnknownActivationNamesTheKnownOnes() {
+    ModelConfig config = config("gpt2").with("hidden_act", new JsonPrimitive("swoosh"));
+    assertThatThrownBy(() -> Activation.of(config, "hidden_act", "gelu"))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessage(
+            config.source()
+                + ": field 'hidden_act' is 'swoosh'; expected one of "
+                + Activation.names());
   }
 }

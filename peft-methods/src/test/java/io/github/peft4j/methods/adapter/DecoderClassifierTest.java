@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.modality.Classifications;
@@ -63,6 +64,20 @@ class DecoderClassifierTest {
       assertSecondRowIsAlone(model, logits(model, IDS, MASK));
       long[][] hidden = {{7, 8, 9, 10, 11}, {12, 13, 30, 31, 32}};
       assertThat(logits(model, hidden, MASK)).isNotEqualTo(logits(model, IDS, MASK));
+    }
+  }
+
+  @Test
+  void aClassifiersAdapterOnALanguageModelNamesTheTask() {
+    Path adapter = TinyModels.golden("tiny-llama-classifier").resolve("lora");
+    try (PeftModel model = Peft.load(TinyModels.golden("tiny-llama").toString())) {
+      assertThatThrownBy(() -> model.loadAdapter(adapter.toString()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith(
+              adapter.resolve("adapter_config.json")
+                  + ": field 'task_type' is SEQ_CLS, but the base model is loaded for CAUSAL_LM."
+                  + " Load it with Peft.load(model, Task.classification(");
+      assertThat(model.adapters()).isEmpty();
     }
   }
 

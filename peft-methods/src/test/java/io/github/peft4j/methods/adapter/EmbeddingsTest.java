@@ -101,6 +101,10 @@ class EmbeddingsTest {
     Path t5 = TinyModels.copy("tiny-t5", folder.resolve("t5"));
     try (PeftModel peft = Peft.load(t5.toString())) {
       assertThatThrownBy(() -> peft.embed("w3")).hasMessageContaining("encoder-decoder");
+      assertThatThrownBy(() -> peft.classify("w3"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("a model for SEQ_2_SEQ_LM classifies no texts; encoder-decoders")
+          .hasMessageNotContaining("Task.classification");
     }
   }
 
