@@ -77,7 +77,7 @@ public sealed interface RopeScaling {
     /** Only longer texts than those of {@code max_position_embeddings} are scaled. */
     @Override
     public long limit(long positions) {
-      return (long) Math.max(positions, factor * positions);
+      return Math.max(positions, (long) (factor * (double) positions));
     }
 
     @Override
