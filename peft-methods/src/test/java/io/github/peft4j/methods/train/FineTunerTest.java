@@ -228,9 +228,9 @@ class FineTunerTest {
   @Test
   void classifiesWithANewHeadAndStopsEarly() {
     Path bert = TinyModels.copy("tiny-bert", folder.resolve("bert"));
-    Task task = Task.classification("no", "yes");
-    assertThatThrownBy(() -> Peft.load(bert.toString(), task))
-        .hasMessageContaining("misshapen classifier.weight: [3, 16], expected [2, 16]");
+    try (PeftModel model = Peft.load(bert.toString(), Task.classification("no", "yes"))) {
+      assertThat(model.base().head().classes()).as("of three in the checkpoint").isEqualTo(2);
+    }
     Task three = Task.classification("no", "yes", "perhaps");
     try (PeftModel model =
         Peft.load(bert.toString(), three)
