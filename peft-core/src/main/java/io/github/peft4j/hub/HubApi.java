@@ -19,7 +19,7 @@ import java.util.concurrent.Flow;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** What the hub says of a repository. */
+/** Asks the hub about a repository. */
 final class HubApi {
 
   private static final int LONGEST_LISTING = 1 << 26;

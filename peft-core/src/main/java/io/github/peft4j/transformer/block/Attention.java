@@ -7,6 +7,7 @@ import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,29 +89,28 @@ public final class Attention extends NamedBlock {
       NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);
       return new AttentionSite.Input(x, q, k, v, bias, false, null);
     }
-    boolean plain = scores.cap() == null && pass.isPlainlyCausal(scores.window());
-    NDArray bias =
-        plain
-            ? null
-            : scores.cap() == null
-                ? pass.bias(x, scores.window())
-                : pass.explicitBias(x, scores.window());
-    return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(scores.window()));
+    int window = scores.window();
+    if (scores.cap() != null) { // the kernel of capped scores always has a bias
+      NDArray bias = pass.explicitBias(x, window);
+      return new AttentionSite.Input(x, q, k, v, bias, false, pass.window(window));
+    }
+    boolean plain = pass.isPlainlyCausal(window);
+    NDArray bias = plain ? null : pass.bias(x, window);
+    return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(window));
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
     NDArray memory = pass.memory();
-    KeyValueCache cache = pass.cache();
-    NDArray k =
-        cache == null
-            ? projections.key(memory, pass)
-            : cache.once(name() + ".key", () -> projections.key(memory, pass));
-    NDArray v =
-        cache == null
-            ? projections.value(memory, pass)
-            : cache.once(name() + ".value", () -> projections.value(memory, pass));
+    NDArray k = once(".key", pass, () -> projections.key(memory, pass));
+    NDArray v = once(".value", pass, () -> projections.value(memory, pass));
     NDArray q = projections.query(x, pass);
     return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null);
+  }
+
+  /** With a cache, computes an array of the encoder's output once. */
+  private NDArray once(String array, Pass pass, Supplier<NDArray> make) {
+    KeyValueCache cache = pass.cache();
+    return cache == null ? make.get() : cache.once(name() + array, make);
   }
 
   /** Rotates queries or keys by their positions. */

@@ -7,11 +7,10 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
-import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */
-public final class Linear extends NamedBlock {
+public final class Linear extends WeightedBlock {
 
   private static final Kernel LINEAR =
       Kernel.of(
@@ -38,16 +37,10 @@ public final class Linear extends NamedBlock {
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
           """);
 
-  private final ParameterSite weight;
-  private final @Nullable ParameterSite bias;
-  private final Kernel kernel;
   private final LinearSite site;
 
-  private Linear(String name, Role role, ParameterSite weight, EmbeddingSite table) {
-    super(name);
-    this.weight = weight;
-    this.bias = null;
-    this.kernel = LINEAR;
+  private Linear(String name, Role role, NDArray shared, EmbeddingSite table) {
+    super(name, shared, null, LINEAR);
     this.site = publish(new LinearSite(name, role, weight, table, this::frozenForward));
   }
 
@@ -57,8 +50,7 @@ public final class Linear extends NamedBlock {
    * into one of the two does not change the other.
    */
   public static Linear tied(String name, Role role, EmbeddingSite table) {
-    NDArray shared = Autograd.detach(table.weight().frozen());
-    return new Linear(name, role, new ParameterSite(name + ".weight", shared), table);
+    return new Linear(name, role, Autograd.detach(table.weight().frozen()), table);
   }
 
   /**
@@ -71,31 +63,21 @@ public final class Linear extends NamedBlock {
    */
   public Linear(
       String name, Role role, NDArray weight, @Nullable NDArray bias, boolean transposed) {
-    super(name);
-    this.weight = new ParameterSite(name + ".weight", weight);
-    this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
-    this.kernel =
-        bias == null
-            ? (transposed ? TRANSPOSED : LINEAR)
-            : (transposed ? TRANSPOSED_BIAS : LINEAR_BIAS);
+    super(name, weight, bias, kernel(bias != null, transposed));
     this.site =
-        publish(
+        publishWithTensors(
             new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
-    publish(this.weight);
-    if (this.bias != null) {
-      publish(this.bias);
-    }
+  }
+
+  private static Kernel kernel(boolean hasBias, boolean transposed) {
+    return hasBias
+        ? (transposed ? TRANSPOSED_BIAS : LINEAR_BIAS)
+        : (transposed ? TRANSPOSED : LINEAR);
   }
 
   /** Computes the map with the adapters of the pass. */
   public NDArray forward(NDArray x, ForwardContext context) {
     return site.forward(x, context);
-  }
-
-  private NDArray frozenForward(NDArray x, ForwardContext context) {
-    return bias == null
-        ? kernel.call(x, weight.value(context))
-        : kernel.call(x, weight.value(context), bias.value(context));
   }
 
   /** The map's site. */

@@ -4,11 +4,10 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.NormSite;
-import io.github.peft4j.tuner.site.ParameterSite;
 import org.jspecify.annotations.Nullable;
 
 /** Layer norm (Ba et al. 2016) or RMS norm (Zhang and Sennrich 2019) over the last dimension. */
-public final class Norm extends NamedBlock {
+public final class Norm extends WeightedBlock {
 
   /** The kinds of norms. */
   public enum Kind {
@@ -49,9 +48,6 @@ public final class Norm extends NamedBlock {
           return y
       """;
 
-  private final ParameterSite weight;
-  private final @Nullable ParameterSite bias;
-  private final Kernel kernel;
   private final NormSite site;
 
   /**
@@ -62,25 +58,12 @@ public final class Norm extends NamedBlock {
    * @param epsilon added to the variance or mean square
    */
   public Norm(String name, Kind kind, NDArray weight, @Nullable NDArray bias, double epsilon) {
-    super(name);
-    this.weight = new ParameterSite(name + ".weight", weight);
-    this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
-    this.kernel = kind.kernel(bias != null, epsilon);
-    this.site = publish(new NormSite(name, this.weight, this.bias, this::frozenForward));
-    publish(this.weight);
-    if (this.bias != null) {
-      publish(this.bias);
-    }
+    super(name, weight, bias, kind.kernel(bias != null, epsilon));
+    this.site = publishWithTensors(new NormSite(name, this.weight, this.bias, this::frozenForward));
   }
 
   /** Normalises x (…, D). */
   public NDArray forward(NDArray x, ForwardContext context) {
     return site.forward(x, context);
-  }
-
-  private NDArray frozenForward(NDArray x, ForwardContext context) {
-    return bias == null
-        ? kernel.call(x, weight.value(context))
-        : kernel.call(x, weight.value(context), bias.value(context));
   }
 }

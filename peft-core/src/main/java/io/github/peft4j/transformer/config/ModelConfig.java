@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.config;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
@@ -13,6 +14,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -133,43 +136,38 @@ public final class ModelConfig {
 
   /** A list of strings; empty if the field is missing. */
   public List<String> texts(String field) {
+    return list(field, JsonPrimitive::isString, JsonPrimitive::getAsString, "a list of strings");
+  }
+
+  /** A list of numbers; empty if the field is missing. */
+  public List<Double> numbers(String field) {
+    return list(field, JsonPrimitive::isNumber, JsonPrimitive::getAsDouble, "a list of numbers");
+  }
+
+  private <T> List<T> list(
+      String field,
+      Predicate<JsonPrimitive> isItem,
+      Function<JsonPrimitive, T> item,
+      String expected) {
     if (!has(field)) {
       return List.of();
     }
-    JsonElement value = json.get(field);
-    List<String> texts = new ArrayList<>();
-    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
-      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isString()) {
-        texts.add(item.getAsString());
+    if (!(json.get(field) instanceof JsonArray values)) {
+      throw error(field, json.get(field), expected);
+    }
+    List<T> items = new ArrayList<>();
+    for (JsonElement value : values) {
+      if (!(value instanceof JsonPrimitive primitive) || !isItem.test(primitive)) {
+        throw error(field, values, expected);
       }
+      items.add(item.apply(primitive));
     }
-    if (!value.isJsonArray() || texts.size() < value.getAsJsonArray().size()) {
-      throw error(field, value, "a list of strings");
-    }
-    return texts;
+    return items;
   }
 
   /** Whether the config names its classes, other than LABEL_0, LABEL_1, …. */
   public boolean namesLabels() {
     return has("id2label") && labels().stream().noneMatch(label -> label.startsWith("LABEL_"));
-  }
-
-  /** A list of numbers; empty if the field is missing. */
-  public List<Double> numbers(String field) {
-    if (!has(field)) {
-      return List.of();
-    }
-    JsonElement value = json.get(field);
-    List<Double> numbers = new ArrayList<>();
-    for (JsonElement item : value.isJsonArray() ? value.getAsJsonArray() : new JsonArray()) {
-      if (item.isJsonPrimitive() && item.getAsJsonPrimitive().isNumber()) {
-        numbers.add(item.getAsDouble());
-      }
-    }
-    if (!value.isJsonArray() || numbers.size() < value.getAsJsonArray().size()) {
-      throw error(field, value, "a list of numbers");
-    }
-    return numbers;
   }
 
   /** A copy of the JSON object in the file. */

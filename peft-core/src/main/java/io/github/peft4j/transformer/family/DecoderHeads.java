@@ -19,7 +19,7 @@ public final class DecoderHeads {
   private static final Output SCORE = Output.classifier("score", false);
   private static final Output QA_OUTPUTS = Output.classifier("qa_outputs", true);
 
-  /** All tasks of decoders besides causal language modelling. */
+  /** The tasks that decoders have in addition to causal language modelling. */
   private static final List<Task.Type> ALL =
       List.of(Task.Type.SEQ_CLS, Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS);
 
@@ -28,7 +28,7 @@ public final class DecoderHeads {
   /**
    * Llama and its relatives.
    *
-   * @param tasks those that have a head besides causal language modelling; all if none is given
+   * @param tasks that have a head, in addition to causal language modelling; none means all
    */
   public static Function<ModelConfig, Heads> llama(String className, Task.Type... tasks) {
     List<Task.Type> present = tasks.length == 0 ? ALL : List.of(tasks);
@@ -117,43 +117,38 @@ public final class DecoderHeads {
 
   /** GPT-2. */
   public static Heads gpt2(ModelConfig config) {
-    return transformer(config, "GPT2", HeadSpec.causalLm(LM_HEAD).named("LMHeadModel"));
+    HeadSpec causalLm = HeadSpec.causalLm(LM_HEAD).named("LMHeadModel");
+    return classifiers("GPT2", "transformer", causalLm, tokenDropout(config));
   }
 
   /** BLOOM. */
   public static Heads bloom(ModelConfig config) {
-    return transformer(config, "Bloom", HeadSpec.causalLm(LM_HEAD));
+    return classifiers("Bloom", "transformer", HeadSpec.causalLm(LM_HEAD), tokenDropout(config));
   }
 
   /** Falcon. */
   public static Heads falcon(ModelConfig config) {
-    return transformer(config, "Falcon", HeadSpec.causalLm(LM_HEAD));
+    return classifiers("Falcon", "transformer", HeadSpec.causalLm(LM_HEAD), tokenDropout(config));
   }
 
-  /** Families whose body is {@code transformer} and whose tokens have a {@code classifier}. */
-  private static Heads transformer(ModelConfig config, String className, HeadSpec causalLm) {
+  /** Families whose texts have a {@code score} and whose tokens have a {@code classifier}. */
+  private static Heads classifiers(
+      String className, String body, HeadSpec causalLm, Step.Dropout tokenDropout) {
     return Heads.of(
         className,
-        "transformer",
+        body,
         causalLm,
         HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
-        HeadSpec.tokenClassifier(Output.classifier("classifier", true), tokenDropout(config)),
+        HeadSpec.tokenClassifier(Output.classifier("classifier", true), tokenDropout),
         HeadSpec.questionAnswering(QA_OUTPUTS),
         HeadSpec.features());
   }
 
   /** GPT-NeoX and Pythia, whose checkpoints call the output map {@code embed_out}. */
   public static Heads gptNeoX(ModelConfig config) {
-    return Heads.of(
-        "GPTNeoX",
-        "gpt_neox",
-        HeadSpec.causalLm(LM_HEAD.formerly("embed_out")),
-        HeadSpec.sequenceClassifier(Pooling.LAST, SCORE),
-        HeadSpec.tokenClassifier(
-            Output.classifier("classifier", true),
-            new Step.Dropout(Heads.dropout(config, 0.1, "classifier_dropout"))),
-        HeadSpec.questionAnswering(QA_OUTPUTS),
-        HeadSpec.features());
+    HeadSpec causalLm = HeadSpec.causalLm(LM_HEAD.formerly("embed_out"));
+    double dropout = Heads.dropout(config, 0.1, "classifier_dropout");
+    return classifiers("GPTNeoX", "gpt_neox", causalLm, new Step.Dropout(dropout));
   }
 
   /** OPT. */

@@ -55,28 +55,26 @@ public final class EncoderHeads {
   public static Function<ModelConfig, Heads> roberta(String className) {
     return config -> {
       double dropout = Heads.dropout(config, 0.1, CLASSIFIER_DROPOUT, HIDDEN_DROPOUT);
-      return Heads.of(
-          className,
-          "roberta",
-          denseClassifier(dropout, Activation.TANH),
-          tokenClassifier(dropout),
-          robertaPredictions(config, 1e-5),
-          HeadSpec.questionAnswering(QA_OUTPUTS),
-          HeadSpec.features(new Step.Dense("roberta.pooler.dense")));
+      return roberta(className, "roberta", dropout, robertaPredictions(config, 1e-5));
     };
+  }
+
+  private static Heads roberta(
+      String className, String body, double dropout, HeadSpec predictions) {
+    return Heads.of(
+        className,
+        body,
+        denseClassifier(dropout, Activation.TANH),
+        tokenClassifier(dropout),
+        predictions,
+        HeadSpec.questionAnswering(QA_OUTPUTS),
+        HeadSpec.features(new Step.Dense(body + ".pooler.dense")));
   }
 
   /** MPNet: as RoBERTa, with its own dropout. */
   public static Heads mpnet(ModelConfig config) {
     double dropout = Heads.dropout(config, 0.1, HIDDEN_DROPOUT);
-    return Heads.of(
-        "MPNet",
-        "mpnet",
-        denseClassifier(dropout, Activation.TANH),
-        tokenClassifier(dropout),
-        robertaPredictions(config, 1e-12),
-        HeadSpec.questionAnswering(QA_OUTPUTS),
-        HeadSpec.features(new Step.Dense("mpnet.pooler.dense")));
+    return roberta("MPNet", "mpnet", dropout, robertaPredictions(config, 1e-12));
   }
 
   /** The head {@code lm_head}, whose activation is GELU whatever the config says. */

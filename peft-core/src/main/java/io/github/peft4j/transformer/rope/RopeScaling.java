@@ -39,6 +39,14 @@ public sealed interface RopeScaling {
     return 0;
   }
 
+  /**
+   * Whether keys that were rotated in a text of {@code before} positions are wrong in one of {@code
+   * after} positions, as Hugging Face transformers sees it: a cache is then computed anew.
+   */
+  default boolean outdates(long before, long after) {
+    return false;
+  }
+
   /** No scaling: θ^(-2i/r). */
   record Default() implements RopeScaling {
     @Override
@@ -144,14 +152,6 @@ public sealed interface RopeScaling {
     private double dimensionOf(double turns, double theta, int dimensions) {
       return dimensions * Math.log(original / (turns * 2 * Math.PI)) / (2 * Math.log(theta));
     }
-  }
-
-  /**
-   * Whether keys that were rotated in a text of {@code before} positions are wrong in one of {@code
-   * after} positions, as Hugging Face transformers sees it: a cache is then computed anew.
-   */
-  default boolean outdates(long before, long after) {
-    return false;
   }
 
   /**

@@ -23,7 +23,7 @@ class NewFamilyPageTest {
   /** A fenced block: its language and its text. */
   private static final Pattern BLOCK = Pattern.compile("(?ms)^```(\\w+)\n(.*?)^```$");
 
-  /** What a row of the example's table says of: code in backticks. */
+  /** The code that a row of the example's table explains, in backticks. */
   private static final Pattern SHOWN = Pattern.compile("(?m)^\\| `([^`]+)` \\|");
 
   private static final Pattern NAME = Pattern.compile("`(\\w+)`");

@@ -152,7 +152,7 @@ final class RankAllocator implements StepListener {
     }
   }
 
-  /** Ranks are chosen by what earlier steps tell of their importance; without any, all would go. */
+  /** Ranks are chosen by the importance that earlier steps measured. Without it, all would be 0. */
   private void requireSteps(int end) {
     int least = Math.max(2, config.tinit() + 1);
     if (end < least) {

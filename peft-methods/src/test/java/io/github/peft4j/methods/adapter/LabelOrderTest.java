@@ -12,6 +12,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
@@ -168,11 +169,11 @@ class LabelOrderTest {
     save("tiny-bert", "lora", NAMES);
     Files.delete(saved.resolve(Provenance.FILE)); // as Hugging Face PEFT saves it
     try (PeftModel model = load("tiny-bert", TURNED)) {
-      assertThat(ProvenanceTest.logged(() -> model.loadAdapter(saved.toString())))
+      assertThat(Logged.by(() -> model.loadAdapter(saved.toString())))
           .contains("WARN", "its files name no labels", "[technical, billing, shipping]");
     }
     try (PeftModel model = load("tiny-bert")) { // LABEL_0, LABEL_1, LABEL_2 by config.json
-      assertThat(ProvenanceTest.logged(() -> model.loadAdapter(saved.toString()))).isEmpty();
+      assertThat(Logged.by(() -> model.loadAdapter(saved.toString()))).isEmpty();
     }
   }
 
@@ -185,7 +186,7 @@ class LabelOrderTest {
     }
     before = save("tiny-bert", "lora", NAMES);
     try (PeftModel model = load("tiny-bert")) {
-      assertThat(ProvenanceTest.logged(() -> model.loadAdapter(saved.toString())))
+      assertThat(Logged.by(() -> model.loadAdapter(saved.toString())))
           .contains("its classes are [billing, shipping, technical], which the model calls");
       assertThat(model.classify(TEXT).get("LABEL_0").getProbability())
           .isCloseTo(before.get("billing"), within(1e-6));

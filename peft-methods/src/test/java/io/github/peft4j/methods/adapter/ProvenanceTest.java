@@ -13,13 +13,11 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.safetensors.Safetensors;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -72,18 +70,6 @@ class ProvenanceTest {
     byte[] bytes = Files.readAllBytes(file);
     bytes[bytes.length - 2] ^= 1;
     Files.write(file, bytes);
-  }
-
-  static String logged(Runnable code) {
-    PrintStream before = System.err;
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
-    try {
-      code.run();
-    } finally {
-      System.setErr(before);
-    }
-    return bytes.toString(StandardCharsets.UTF_8);
   }
 
   @Test
@@ -165,11 +151,11 @@ class ProvenanceTest {
       trainedOn = model.baseSha256();
     }
     try (PeftModel model = load()) {
-      assertThat(logged(() -> model.loadAdapter(saved.toString()))).isEmpty();
+      assertThat(Logged.by(() -> model.loadAdapter(saved.toString()))).isEmpty();
     }
     changeTheBase();
     try (PeftModel model = load()) {
-      assertThat(logged(() -> model.loadAdapter(saved.toString())))
+      assertThat(Logged.by(() -> model.loadAdapter(saved.toString())))
           .contains("WARN", saved.toString(), trainedOn, model.baseSha256(), base.toString());
       assertThat(model.baseSha256()).isNotEqualTo(trainedOn);
       assertThat(model.adapters()).containsKey("default");

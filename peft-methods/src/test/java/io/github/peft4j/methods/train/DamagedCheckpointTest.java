@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import java.io.IOException;
@@ -108,7 +109,7 @@ class DamagedCheckpointTest {
           List<Long> steps = new ArrayList<>();
           TrainingReport[] report = new TrainingReport[1];
           String log =
-              Trainings.logged(
+              Logged.by(
                   () ->
                       report[0] =
                           tuner(model, run)
@@ -140,7 +141,7 @@ class DamagedCheckpointTest {
       Files.createDirectories(run.resolve("checkpoint-8"));
       Files.writeString(run.resolve("checkpoint-9"), "");
       copy(run.resolve("checkpoint-4"), run.resolve("checkpoint-7")); // renamed by hand
-      String log = Trainings.logged(() -> tuner(model, run).steps(7).run());
+      String log = Logged.by(() -> tuner(model, run).steps(7).run());
       assertThat(log)
           .contains("checkpoint-9 is damaged", "checkpoint-8 is damaged")
           .contains("checkpoint-7 is damaged", "is of step 4")
@@ -184,7 +185,7 @@ class DamagedCheckpointTest {
       assertThat(first.bestStep()).isEqualTo(2);
       Files.delete(run.resolve("checkpoint-2/trainer.safetensors"));
       TrainingReport[] report = new TrainingReport[1];
-      String log = Trainings.logged(() -> report[0] = tuner.steps(8).run());
+      String log = Logged.by(() -> report[0] = tuner.steps(8).run());
       assertThat(log).contains("best evaluation, at step 2, is damaged", "is missing");
       assertThat(report[0].bestStep()).isEqualTo(8);
       assertThat(report[0].keptStep()).isEqualTo(8);

@@ -8,6 +8,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
@@ -147,7 +148,7 @@ class DivergenceTest {
     try (PeftModel model = llama()) {
       TrainingReport[] report = new TrainingReport[1];
       String log =
-          Trainings.logged(
+          Logged.by(
               () ->
                   report[0] =
                       tuner(model)

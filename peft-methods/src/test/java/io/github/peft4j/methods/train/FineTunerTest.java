@@ -13,6 +13,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
@@ -26,11 +27,8 @@ import io.github.peft4j.train.report.EndEvent;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.config.Task;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -296,16 +294,14 @@ class FineTunerTest {
             told.add(-1L);
           }
         };
-    PrintStream before = System.err;
-    ByteArrayOutputStream log = new ByteArrayOutputStream();
-    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    String log;
     try (PeftModel model = llama()) {
-      assertThat(tuner(model).steps(3).listener(broken).run().steps()).isEqualTo(3);
-    } finally {
-      System.setErr(before);
+      log =
+          Logged.by(
+              () -> assertThat(tuner(model).steps(3).listener(broken).run().steps()).isEqualTo(3));
     }
     assertThat(told).containsExactly(1L, 2L, 3L, -1L);
-    assertThat(log.toString(StandardCharsets.UTF_8))
+    assertThat(log)
         .containsOnlyOnce("WARN")
         .contains("training listener", "No space left on device", "goes on");
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
@@ -212,7 +213,7 @@ class StopTest {
     try (PeftModel model = llama()) {
       tuner(model).checkpointTo(run).run();
       String printed =
-          Trainings.logged(
+          Logged.by(
               () ->
                   assertThatThrownBy(
                           () ->

@@ -11,6 +11,7 @@ import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
@@ -57,7 +58,7 @@ class TooLongTest {
                   new TextExample(words(7)))
               .validateOn(Examples.of(new TextExample(words(31)), new TextExample(words(40))))
               .maxLength(10);
-      String log = Trainings.logged(() -> report[0] = tuner.run());
+      String log = Logged.by(() -> report[0] = tuner.run());
       // An end of text is a token too.
       assertThat(report[0].truncated()).isEqualTo(new Truncated(4, 2, 0, 25, 10));
       assertThat(report[0].validationTruncated()).isEqualTo(new Truncated(2, 2, 0, 41, 10));
@@ -70,7 +71,7 @@ class TooLongTest {
                   + " 10. The model reads 32 at most: to keep all, split the texts");
       assertThat(report[0]).asString().contains("2 of 4 examples were cut");
 
-      String silent = Trainings.logged(() -> report[0] = tuner.maxLength(25).run());
+      String silent = Logged.by(() -> report[0] = tuner.maxLength(25).run());
       assertThat(silent).doesNotContain("training data");
       assertThat(report[0].truncated().isNone()).isTrue();
     }
@@ -134,8 +135,7 @@ class TooLongTest {
     Path base = TinyModels.copy("tiny-llama", folder.resolve("base"));
     try (PeftModel model =
         Peft.load(base.toString()).adapt(PromptTuningConfig.ofVirtualTokens(20))) {
-      String log =
-          Trainings.logged(() -> tuner(model, new TextExample(words(20))).maxLength(32).run());
+      String log = Logged.by(() -> tuner(model, new TextExample(words(20))).maxLength(32).run());
       assertThat(log).contains("maxLength is 12. The model reads 12 at most");
     }
   }
@@ -144,7 +144,7 @@ class TooLongTest {
   void anEvaluatorSaysWhatItCuts() {
     try (PeftModel model = llama()) {
       assertThat(
-              Trainings.logged(
+              Logged.by(
                   () ->
                       new Evaluator(model, 2, 10)
                           .evaluate(Examples.of(new TextExample(words(24))))))
@@ -201,7 +201,7 @@ class TooLongTest {
     ClassificationExample yes = new ClassificationExample("w3 w4", "yes");
     Task three = Task.classification("no", "yes", "perhaps");
     try (PeftModel model = Peft.load(bert.toString(), three).adapt(LoraConfig.ofRank(2))) {
-      assertThat(Trainings.logged(() -> tuner(model, yes, yes).run()))
+      assertThat(Logged.by(() -> tuner(model, yes, yes).run()))
           .contains("all 2 examples of the training data have the label 'yes'");
     }
   }

@@ -40,6 +40,15 @@ public final class Bert {
     return embedding.types(body + ".embeddings.token_type_embeddings").typeCount(types);
   }
 
+  /** An embedding with positions and a norm. */
+  static EmbeddingSpec embedding(ModelConfig config, String body, Sizes sizes) {
+    return EmbeddingSpec.of(body + ".embeddings.word_embeddings", sizes.hidden())
+        .positions(
+            new PositionSpec.Learned(
+                POSITIONS.formatted(body), config.size("max_position_embeddings"), 0, Counting.ALL))
+        .norm(body + ".embeddings.LayerNorm");
+  }
+
   static StackSpec withoutSegments(ModelConfig config, String body) {
     config.require("add_cross_attention", config.flag("add_cross_attention", false), false);
     config.require(
@@ -59,21 +68,10 @@ public final class Bert {
             config.size("intermediate_size"),
             Activation.of(config, "hidden_act", "gelu"),
             BranchSpec.out("output.LayerNorm"));
-    String embeddings = body + ".embeddings.";
-    EmbeddingSpec embedding =
-        EmbeddingSpec.of(embeddings + "word_embeddings", sizes.hidden())
-            .positions(
-                new PositionSpec.Learned(
-                    POSITIONS.formatted(body),
-                    config.size("max_position_embeddings"),
-                    0,
-                    Counting.ALL))
-            .norm(embeddings + "LayerNorm")
-            .dropout(dropout);
     return StackSpec.of(
             body,
             sizes,
-            embedding,
+            embedding(config, body, sizes).dropout(dropout),
             i -> LayerSpec.of("encoder.layer." + i, attention, feedForward).dropout(dropout),
             NormSpec.layer(config.positive("layer_norm_eps", 1e-12)),
             null)

@@ -1,18 +1,15 @@
 package io.github.peft4j.transformer.family.encoder;
 
-import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
 import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;
-import io.github.peft4j.transformer.family.EmbeddingSpec;
 import io.github.peft4j.transformer.family.EncoderHeads;
 import io.github.peft4j.transformer.family.Family;
 import io.github.peft4j.transformer.family.FeedForwardSpec;
 import io.github.peft4j.transformer.family.FeedForwardSpec.Network;
 import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.NormSpec;
-import io.github.peft4j.transformer.family.PositionSpec;
 import io.github.peft4j.transformer.family.Sizes;
 import io.github.peft4j.transformer.family.StackSpec;
 import java.util.List;
@@ -49,21 +46,10 @@ public final class DistilBert {
             config.size("hidden_dim"),
             Activation.of(config, "activation", "gelu"),
             BranchSpec.out("output_layer_norm"));
-    String embeddings = body + ".embeddings.";
-    EmbeddingSpec embedding =
-        EmbeddingSpec.of(embeddings + "word_embeddings", sizes.hidden())
-            .positions(
-                new PositionSpec.Learned(
-                    embeddings + "position_embeddings",
-                    config.size("max_position_embeddings"),
-                    0,
-                    Counting.ALL))
-            .norm(embeddings + "LayerNorm")
-            .dropout(dropout);
     return StackSpec.of(
             body,
             sizes,
-            embedding,
+            Bert.embedding(config, body, sizes).dropout(dropout),
             i ->
                 LayerSpec.of("transformer.layer." + i, attention, feedForward)
                     .feedForwardOutputDropout(dropout),
