@@ -7,6 +7,8 @@ import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.objective.ModelRun;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
@@ -16,6 +18,7 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -65,48 +68,75 @@ public final class Backpropagation {
   }
 
   /**
-   * Runs the forward and the backward pass of a batch. Each of several parallel adapters gets the
-   * gradient that it would get alone.
+   * The result of a batch.
+   *
+   * @param loss the sum over the batch's units
+   * @param reported what the objective reported: sums over the units, by name
+   */
+  public record Result(double loss, Map<String, Double> reported) {}
+
+  /**
+   * Runs the forward and the backward pass of a batch, with the loss of the model's task.
    *
    * @param scale factor of each label's loss in the gradient: 1 / number of labels
    * @param seed seed of the dropout
    * @return the sum of the labels' losses
    */
   public double run(ModelInput input, LossTargets targets, double scale, long seed) {
+    Objective ofTask = Objective.of(adapted.base().head().loss());
+    return run(ofTask, input, targets, scale, seed).loss();
+  }
+
+  /**
+   * Runs the forward and the backward pass of a batch. Each of several parallel adapters gets the
+   * gradient that it would get alone.
+   *
+   * @param scale factor of the loss in the gradient: 1 / units of the step
+   * @param seed seed of the dropout
+   * @throws IllegalArgumentException if adapters are parallel and the objective is not the sum of
+   *     the losses of labels
+   */
+  public Result run(
+      Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
     Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
     try (ModelCall call = adapted.newCall()) {
       List<TunerLayer<?, ?>> trained =
           call.adapters().all().stream().filter(TunerLayer::trains).toList();
       trained.forEach(layer -> layer.onTraining(true));
       try (Pass pass = new Pass(tape, null, call.adapters()).training()) {
-        return run(call.model(), input, targets, scale, seed, tape, pass);
+        return run(call.model(), objective, input, targets, scale, seed, tape, pass);
       } finally {
         trained.forEach(layer -> layer.onTraining(false));
       }
     }
   }
 
-  private static double run(
+  private static Result run(
       TransformerModel model,
+      Objective objective,
       ModelInput input,
       LossTargets targets,
       double scale,
       long seed,
       Tape.Recording tape,
       Pass pass) {
+    int copies = objective.copies();
+    int replicas = ModelRun.replicas(objective, pass.adapters());
     try (Scope scope = new Scope()) {
-      NDArray hidden = model.hidden(input, pass);
+      NDArray hidden = model.hidden(input.repeat(copies), pass);
       NDArray leaf = Autograd.leaf(hidden);
-      int replicas = pass.adapters().composition().replicas();
-      NDArray loss;
-      try (RandomState random = RandomState.seeded(~seed)) {
-        loss = model.head().loss(leaf, targets.repeat(replicas), pass, scale, true);
+      try (ModelRun run =
+          new ModelRun(model, input, targets, pass, leaf, true, ~seed, copies * replicas)) {
+        NDArray loss;
+        try (RandomState random = RandomState.seeded(~seed)) {
+          loss = run.loss(objective, scale);
+        }
+        NDArray gradient = Autograd.gradient(leaf);
+        if (gradient != null) {
+          tape.backward(hidden, Scope.release(gradient));
+        }
+        return new Result(Tensors.floats(loss)[0], run.reported());
       }
-      NDArray gradient = Autograd.gradient(leaf);
-      if (gradient != null) {
-        tape.backward(hidden, Scope.release(gradient));
-      }
-      return Tensors.floats(loss)[0];
     }
   }
 }

@@ -2,8 +2,11 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.train.evaluation.Measure;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -63,6 +66,8 @@ public final class FineTuner {
   boolean skipTooLong;
   Duration shutdownWait = Duration.ofSeconds(20);
   @Nullable String metric;
+  private @Nullable Objective objective;
+  final List<Measure> measures = new ArrayList<>();
   boolean quiet;
   final List<TrainingListener> listeners = new ArrayList<>();
   private final Set<StopSignal> running = ConcurrentHashMap.newKeySet();
@@ -316,9 +321,39 @@ public final class FineTuner {
   }
 
   /**
-   * Sets the metric of {@link #validateOn} that decides which evaluation is best. Classifiers have
-   * {@code loss}, {@code accuracy} and {@code macro_f1}, language models {@code loss} and {@code
-   * perplexity}. The default is accuracy for classifiers and loss for language models.
+   * Sets what is minimised. By default it is the loss of the model's task, as in transformers:
+   * cross entropy, the squared error of {@link io.github.peft4j.transformer.config.Task#regression
+   * numbers}, or the binary cross entropy of several labels at once.
+   */
+  public FineTuner objective(Objective objective) {
+    this.objective = objective;
+    return this;
+  }
+
+  /** Sets the loss of each label, such as {@code CrossEntropy.PLAIN.smoothing(0.1)}. */
+  public FineTuner objective(LabelLoss loss) {
+    return objective(Objective.of(loss));
+  }
+
+  Objective objective() {
+    return objective == null ? Objective.of(model.base().head().loss()) : objective;
+  }
+
+  /**
+   * Adds a measure of your own to those that {@link #validateOn} gives for the model's task.
+   *
+   * @see Measure#of
+   */
+  public FineTuner measure(Measure measure) {
+    measures.add(measure);
+    return this;
+  }
+
+  /**
+   * Sets the metric of {@link #validateOn} that decides which evaluation is best: {@code loss}, or
+   * a name of one of the measures. Classifiers have {@code accuracy} and {@code macro_f1}, language
+   * models {@code perplexity}. The default is accuracy for classifiers and loss for language
+   * models.
    */
   public FineTuner metric(String name) {
     this.metric = name;

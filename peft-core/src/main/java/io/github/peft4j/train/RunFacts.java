@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import com.google.gson.JsonParser;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.security.MessageDigest;
@@ -41,6 +42,7 @@ final class RunFacts {
       Examples<?> examples,
       int maxLength,
       long totalSteps,
+      Objective objective,
       Map<Trainable, ParameterGroup> groups) {
     Map<String, String> facts = new TreeMap<>();
     adapterFacts(adapter, facts);
@@ -49,6 +51,7 @@ final class RunFacts {
       facts.put(BASE, sha256 != null ? sha256 : settings.model.origin());
       facts.put(TOKENIZER, sha256(settings.model.tokenizer().json()));
     }
+    facts.put("objective", objective.toString());
     facts.put("labels", settings.model.base().task().labels().toString());
     facts.put("precision", settings.model.base().precision().toString());
     facts.put(DATA, examples.dataset().sha256());

@@ -76,10 +76,10 @@ final class RunState {
    * with values that are not finite is never the best.
    *
    * @param metric the metric to compare by
+   * @param lower whether a smaller value is better
    */
-  void evaluated(Metrics metrics, String metric) {
+  void evaluated(Metrics metrics, String metric, boolean lower) {
     double now = metrics.get(metric);
-    boolean lower = metric.equals(Metrics.LOSS) || metric.equals(Metrics.PERPLEXITY);
     double best =
         evaluations.stream()
             .filter(evaluation -> evaluation.step == bestStep)

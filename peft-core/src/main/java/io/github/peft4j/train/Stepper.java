@@ -9,7 +9,9 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Runs the steps of a training: forward and backward passes of the batches, then the update. */
 final class Stepper {
@@ -30,8 +32,9 @@ final class Stepper {
    * @param norm norm of the gradient before clipping
    * @param rate the learning rate
    * @param tokens number of tokens in its batches, without padding
+   * @param reported what the objective reported: means over the units, by name
    */
-  record Result(double loss, double norm, double rate, long tokens) {
+  record Result(double loss, double norm, double rate, long tokens, Map<String, Double> reported) {
 
     /** Whether loss and gradient are finite. If not, the tensors are as before the step. */
     boolean isFinite() {
@@ -62,20 +65,25 @@ final class Stepper {
    */
   Result step(long step) {
     List<Batch> batches = setup.plan().batches(setup.plan().examples(step));
-    long[] counts = batches.stream().mapToLong(this::labels).toArray();
-    long labels = Arrays.stream(counts).sum();
+    double[] units = batches.stream().mapToDouble(this::units).toArray();
+    double total = Arrays.stream(units).sum();
+    double all = total == 0 ? 1 : total;
     long tokens = batches.stream().mapToLong(Batch::tokens).sum();
     double rate = setup.rate(step);
     try (Calls.Call alone = training.step();
         Scope scope = new Scope()) {
       double sum = 0;
+      Map<String, Double> reported = new LinkedHashMap<>();
       for (int i = 0; i < batches.size(); i++) {
-        if (counts[i] > 0) {
-          sum += backpropagate(batches.get(i), labels, (seed * 1_000_003 + step) * 1_000_003 + i);
+        if (units[i] > 0) {
+          Backpropagation.Result batch =
+              backpropagate(batches.get(i), all, (seed * 1_000_003 + step) * 1_000_003 + i);
+          sum += batch.loss();
+          batch.reported().forEach((name, value) -> reported.merge(name, value / all, Double::sum));
         }
       }
-      double loss = sum / Math.max(1, labels) + backpropagation.penalty();
-      Result result = new Result(loss, optimizer.clip(clipNorm), rate, tokens);
+      double loss = sum / all + backpropagation.penalty();
+      Result result = new Result(loss, optimizer.clip(clipNorm), rate, tokens, reported);
       if (result.isFinite()) {
         correction.correct();
         optimizer.update(rate);
@@ -100,12 +108,14 @@ final class Stepper {
     training.afterStep((int) step + 1, (int) setup.totalSteps());
   }
 
-  private long labels(Batch batch) {
-    return model.count(BatchFeed.targets(model, batch), training.active());
+  private double units(Batch batch) {
+    LossTargets targets = BatchFeed.targets(model, batch);
+    return setup.objective().units(batch.examples(), model.labels(targets, training.active()));
   }
 
-  private double backpropagate(Batch batch, long labels, long seed) {
+  private Backpropagation.Result backpropagate(Batch batch, double units, long seed) {
     LossTargets targets = BatchFeed.targets(model, batch);
-    return backpropagation.run(BatchFeed.input(model, batch), targets, 1.0 / labels, seed);
+    return backpropagation.run(
+        setup.objective(), BatchFeed.input(model, batch), targets, 1 / units, seed);
   }
 }

@@ -184,7 +184,8 @@ final class TrainingLoop {
             result.rate(),
             result.norm(),
             tokens,
-            result.tokens() / seconds));
+            result.tokens() / seconds,
+            result.reported()));
   }
 
   /** Skips a step whose gradient is not finite, if that is allowed. */
@@ -272,7 +273,7 @@ final class TrainingLoop {
       return;
     }
     Metrics metrics = measured.get();
-    state.evaluated(metrics, setup.metric());
+    state.evaluated(metrics, setup.metric(), setup.measures().isLowerBetter(setup.metric()));
     unsaved = true;
     if (checkpoints == null && keepsBest() && state.bestStep == state.step) {
       best = tensors.copy();

@@ -10,8 +10,9 @@ import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Evaluator;
-import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.evaluation.Truncated;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.transformer.config.Task;
@@ -44,6 +45,8 @@ record TrainingSetup(
     int maxLength,
     long totalSteps,
     LearningRateSchedule schedule,
+    Objective objective,
+    Measures measures,
     String metric,
     Map<Trainable, ParameterGroup> groups,
     Map<String, String> facts) {
@@ -62,6 +65,8 @@ record TrainingSetup(
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
+    Objective objective = settings.objective();
+    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
     BatchPlan plan = plan(settings, encoded);
@@ -83,9 +88,11 @@ record TrainingSetup(
         maxLength,
         steps,
         schedule(settings, steps),
-        metric(settings),
+        objective,
+        measures,
+        measures.metric(settings.metric),
         groups,
-        RunFacts.of(settings, adapter, examples, maxLength, steps, groups));
+        RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
   }
 
   /** The adapter that is trained. */
@@ -97,8 +104,9 @@ record TrainingSetup(
   Evaluator evaluator(FineTuner settings) {
     int rows = settings.evaluationBatchSize;
     return rows > 0
-        ? new Evaluator(training, rows, maxLength)
-        : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength);
+        ? new Evaluator(training, rows, maxLength).measuring(objective, measures)
+        : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength)
+            .measuring(objective, measures);
   }
 
   /** The number of epochs in the run, a partial last one included. */
@@ -126,6 +134,7 @@ record TrainingSetup(
         "evaluationBatchSize",
         "validateOn(examples)");
     require(measured || settings.metric == null, "metric", "validateOn(examples)");
+    require(measured || settings.measures.isEmpty(), "measure", "validateOn(examples)");
     require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
     boolean saved = settings.folder != null;
     require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
@@ -192,6 +201,7 @@ record TrainingSetup(
 
   private static void warnOfOneClass(Task task, EncodedDataset data, String what) {
     if (task.type() == Task.Type.SEQ_CLS
+        && task.problem() == Task.Problem.SINGLE_LABEL
         && data.examples().stream().mapToLong(e -> e.labels()[0]).distinct().count() == 1) {
       LOG.warn(
           "all {} examples of the {} data have the label '{}', of the model's {}: a classifier"
@@ -227,13 +237,5 @@ record TrainingSetup(
       case "constant" -> LearningRateSchedule.constant(settings.learningRate, warmup);
       default -> LearningRateSchedule.linear(settings.learningRate, warmup, total);
     };
-  }
-
-  private static String metric(FineTuner settings) {
-    boolean classifies = settings.model.base().task().type() == Task.Type.SEQ_CLS;
-    if (settings.metric != null) {
-      return Metrics.requireName(settings.metric, classifies);
-    }
-    return classifies ? Metrics.ACCURACY : Metrics.LOSS;
   }
 }

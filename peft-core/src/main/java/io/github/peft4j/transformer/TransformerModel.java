@@ -370,8 +370,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * before it, so the first label of a row counts only if adapters prepend virtual tokens.
    */
   public long count(LossTargets targets, ActiveAdapters adapters) {
+    return labels(targets, adapters).count();
+  }
+
+  /** The labels that count in the loss, see {@link #count}. */
+  public LossTargets.Rows labels(LossTargets targets, ActiveAdapters adapters) {
     List<Stack> stacks = body.stacks();
-    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters)).count();
+    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters));
   }
 
   /**

@@ -13,14 +13,18 @@ class RunStateTest {
     RunState state = new RunState();
     state.step = 1;
     state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 0.9)), Metrics.ACCURACY);
+        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 0.9)),
+        Metrics.ACCURACY,
+        false);
     assertThat(state.bestStep).isEqualTo(-1);
     state.step = 2;
     state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, 1.0, Metrics.ACCURACY, 0.5)), Metrics.ACCURACY);
+        new Metrics(Map.of(Metrics.LOSS, 1.0, Metrics.ACCURACY, 0.5)), Metrics.ACCURACY, false);
     state.step = 3;
     state.evaluated(
-        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 1.0)), Metrics.ACCURACY);
+        new Metrics(Map.of(Metrics.LOSS, Double.NaN, Metrics.ACCURACY, 1.0)),
+        Metrics.ACCURACY,
+        false);
     assertThat(state.bestStep).isEqualTo(2);
   }
 }

@@ -115,8 +115,8 @@ public final class ModelFiles {
           config.addProperty(count, task.labels().size());
         }
       }
-      if (config.has("problem_type")) {
-        config.addProperty("problem_type", Task.SINGLE_LABEL);
+      if (config.has("problem_type") || task.problem() != Task.Problem.SINGLE_LABEL) {
+        config.addProperty("problem_type", task.problem().problemType());
       }
     }
     JsonArray architectures = new JsonArray();

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /**
  * Makes a batch of examples, each padded to the length of the longest.
@@ -70,30 +71,50 @@ public record Collator(long padId, Side side, int multiple) {
    * Makes a batch.
    *
    * @param examples the examples, all for the same task
-   * @return the batch, a row for each
+   * @return the batch, a row for each text of each example
    */
   public Batch collate(List<EncodedExample> examples) {
     if (examples.isEmpty()) {
       throw new IllegalArgumentException("no examples to make a batch of");
     }
-    Alignment alignment = examples.get(0).alignment();
-    boolean typed = examples.get(0).tokenTypeIds() != null;
-    for (EncodedExample example : examples) {
-      if (example.alignment() != alignment || (example.tokenTypeIds() != null) != typed) {
+    List<EncodedExample> texts = texts(examples);
+    Alignment alignment = texts.get(0).alignment();
+    boolean typed = texts.get(0).tokenTypeIds() != null;
+    int values = texts.get(0).values().length;
+    for (EncodedExample text : texts) {
+      if (text.alignment() != alignment
+          || (text.tokenTypeIds() != null) != typed
+          || text.values().length != values) {
         throw new IllegalArgumentException("the examples of a batch are for different tasks");
       }
     }
-    int length = roundUp(longest(examples, EncodedExample::inputIds));
+    int length = roundUp(longest(texts, EncodedExample::inputIds));
     // A target is always padded on the right: a decoder starts at its first id.
     int labelLength =
-        alignment == Alignment.TOKEN ? length : longest(examples, EncodedExample::labels);
+        alignment == Alignment.TOKEN ? length : longest(texts, EncodedExample::labels);
     Side labelSide = alignment == Alignment.TOKEN ? side : Side.RIGHT;
     return new Batch(
-        rows(examples, e -> pad(e.inputIds(), length, padId, side)),
-        rows(examples, e -> pad(ones(e.length()), length, 0, side)),
-        typed ? rows(examples, e -> pad(types(e), length, 0, side)) : null,
-        rows(examples, e -> pad(e.labels(), labelLength, EncodedExample.IGNORED, labelSide)),
-        alignment);
+        rows(texts, e -> pad(e.inputIds(), length, padId, side)),
+        rows(texts, e -> pad(ones(e.length()), length, 0, side)),
+        typed ? rows(texts, e -> pad(types(e), length, 0, side)) : null,
+        rows(texts, e -> pad(e.labels(), labelLength, EncodedExample.IGNORED, labelSide)),
+        texts.stream().map(EncodedExample::values).toArray(double[][]::new),
+        alignment,
+        examples.size());
+  }
+
+  /** The first texts of all examples, then the second texts, …. */
+  private static List<EncodedExample> texts(List<EncodedExample> examples) {
+    int each = examples.get(0).texts().size();
+    if (examples.stream().anyMatch(example -> example.texts().size() != each)) {
+      throw new IllegalArgumentException(
+          "the examples of a batch have %s texts; expected equally many in each"
+              .formatted(examples.stream().map(example -> example.texts().size()).toList()));
+    }
+    return IntStream.range(0, each)
+        .boxed()
+        .flatMap(i -> examples.stream().map(example -> example.texts().get(i)))
+        .toList();
   }
 
   private int roundUp(int length) {

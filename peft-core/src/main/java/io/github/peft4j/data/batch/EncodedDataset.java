@@ -18,14 +18,16 @@ import org.jspecify.annotations.Nullable;
  *
  * @param examples the encoded examples, in the order of the data set
  * @param leftOut the examples of the data set that were left out
+ * @param source the data set; empty if the examples were given as ids
  */
-public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
+public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dataset<?> source) {
 
   /**
    * Encoded examples.
    *
    * @param examples the encoded examples; copied
    * @param leftOut the examples of the data set that were left out
+   * @param source the data set
    */
   public EncodedDataset {
     examples = List.copyOf(examples);
@@ -33,7 +35,17 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
 
   /** Encoded examples of a data set without omissions. */
   public EncodedDataset(List<EncodedExample> examples) {
-    this(examples, LeftOut.NOTHING);
+    this(examples, LeftOut.NOTHING, new Dataset<>(List.of()));
+  }
+
+  /**
+   * The example that an encoded one was made of.
+   *
+   * @param index its position among the encoded examples, from 0
+   * @return the example, or null if the examples were given as ids
+   */
+  public @Nullable Example sourceOf(int index) {
+    return source.size() == 0 ? null : source.get(position(index));
   }
 
   /**
@@ -96,7 +108,7 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut) {
     List<Integer> skipped =
         IntStream.range(0, all.size()).filter(i -> all.get(i).example() == null).boxed().toList();
     int longest = all.stream().mapToInt(Encoded::needed).max().orElse(0);
-    return new EncodedDataset(kept, new LeftOut(skipped, longest));
+    return new EncodedDataset(kept, new LeftOut(skipped, longest), dataset);
   }
 
   /** One encoded example, or the number of tokens that an omitted one would need. */

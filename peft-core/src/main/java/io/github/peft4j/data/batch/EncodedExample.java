@@ -1,6 +1,8 @@
 package io.github.peft4j.data.batch;
 
 import io.github.peft4j.data.DataException;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,13 +10,24 @@ import org.jspecify.annotations.Nullable;
  *
  * @param inputIds the ids that the model reads
  * @param tokenTypeIds the segment of each id, 0 or 1, or null if the model has no segments
- * @param labels the values to learn; {@code alignment} defines their meaning
+ * @param labels the labels to learn; {@code alignment} defines their meaning
+ * @param values the numbers to learn, if alignment is {@link Alignment#VALUES}; otherwise empty
  * @param alignment how the labels correspond to the ids
  * @param cut the number of tokens that the example lost because it was too long
+ * @param others further texts that belong to this one, such as the rejected answer beside the
+ *     chosen one. All examples of a batch have equally many, and each becomes a row
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record EncodedExample(
-    long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment, Cut cut) {
+    long[] inputIds,
+    long @Nullable [] tokenTypeIds,
+    long[] labels,
+    double[] values,
+    Alignment alignment,
+    Cut cut,
+    List<EncodedExample> others) {
+
+  private static final double[] NO_VALUES = {};
 
   /** The label that is ignored in the loss, as in PyTorch's cross entropy. */
   public static final long IGNORED = -100;
@@ -40,6 +53,12 @@ public record EncodedExample(
   public enum Alignment {
     /** One label for the whole text: a class. */
     TEXT,
+    /** Numbers for the whole text, or whether each of several labels applies to it: 1 or 0. */
+    VALUES,
+    /** Two labels for the whole text: the places of an answer's first and last token. */
+    SPAN,
+    /** No labels: what is learnt is which texts belong together. */
+    NONE,
     /** One label for each id. Those of a language model are the ids themselves, not shifted. */
     TOKEN,
     /** The labels are a separate text that the decoder of an encoder-decoder has to write. */
@@ -51,9 +70,11 @@ public record EncodedExample(
    *
    * @param inputIds the ids that the model reads
    * @param tokenTypeIds the segment of each id, 0 or 1, or null
-   * @param labels the values to learn
+   * @param labels the labels to learn
+   * @param values the numbers to learn
    * @param alignment how the labels correspond to the ids
    * @param cut the number of tokens that the example lost
+   * @param others further texts that belong to this one
    */
   public EncodedExample {
     if (inputIds.length == 0) {
@@ -70,18 +91,40 @@ public record EncodedExample(
     if (alignment == Alignment.TEXT && labels.length != 1) {
       throw new IllegalArgumentException("one text, but " + labels.length + " labels");
     }
+    if (alignment == Alignment.SPAN && labels.length != 2) {
+      throw new IllegalArgumentException("one span, but " + labels.length + " labels");
+    }
+    if ((alignment == Alignment.VALUES) != (values.length > 0)) {
+      throw new IllegalArgumentException(
+          values.length + " values for labels of kind " + alignment + "; only VALUES has any");
+    }
+    others = List.copyOf(others);
   }
 
   /** An example that lost no tokens. */
   public EncodedExample(
       long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment) {
-    this(inputIds, tokenTypeIds, labels, alignment, Cut.NONE);
+    this(inputIds, tokenTypeIds, labels, NO_VALUES, alignment, Cut.NONE, List.of());
   }
 
   /** The same example, with the number of tokens that it lost. */
   EncodedExample cutBy(int input, int answer) {
     Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
-    return new EncodedExample(inputIds, tokenTypeIds, labels, alignment, lost);
+    return new EncodedExample(inputIds, tokenTypeIds, labels, values, alignment, lost, others);
+  }
+
+  /** The same example with further texts that belong to it. */
+  public EncodedExample with(EncodedExample... others) {
+    return new EncodedExample(
+        inputIds, tokenTypeIds, labels, values, alignment, cut, List.of(others));
+  }
+
+  /** This example's texts: this one and the others. */
+  List<EncodedExample> texts() {
+    List<EncodedExample> texts = new ArrayList<>();
+    texts.add(this);
+    texts.addAll(others);
+    return texts;
   }
 
   /**
@@ -93,6 +136,45 @@ public record EncodedExample(
    */
   public static EncodedExample ofText(long[] inputIds, long label) {
     return new EncodedExample(inputIds, null, new long[] {label}, Alignment.TEXT);
+  }
+
+  /**
+   * A text with numbers, or with whether each of several labels applies to it.
+   *
+   * @param inputIds the ids
+   * @param tokenTypeIds the segment of each id, or null
+   * @param values the numbers, one at least; 1 and 0 for labels
+   * @return the example
+   */
+  public static EncodedExample ofValues(
+      long[] inputIds, long @Nullable [] tokenTypeIds, double[] values) {
+    return new EncodedExample(
+        inputIds, tokenTypeIds, new long[0], values, Alignment.VALUES, Cut.NONE, List.of());
+  }
+
+  /**
+   * A text with an answer in it.
+   *
+   * @param inputIds the ids
+   * @param tokenTypeIds the segment of each id, or null
+   * @param first the place of the answer's first token
+   * @param last the place of the answer's last token
+   * @return the example
+   */
+  public static EncodedExample ofSpan(
+      long[] inputIds, long @Nullable [] tokenTypeIds, long first, long last) {
+    return new EncodedExample(inputIds, tokenTypeIds, new long[] {first, last}, Alignment.SPAN);
+  }
+
+  /**
+   * A text without labels.
+   *
+   * @param inputIds the ids
+   * @param tokenTypeIds the segment of each id, or null
+   * @return the example
+   */
+  public static EncodedExample unlabelled(long[] inputIds, long @Nullable [] tokenTypeIds) {
+    return new EncodedExample(inputIds, tokenTypeIds, new long[0], Alignment.NONE);
   }
 
   /**

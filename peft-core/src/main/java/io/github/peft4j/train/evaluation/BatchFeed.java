@@ -125,15 +125,18 @@ public final class BatchFeed {
 
   /** The labels that the model's outputs are compared with. */
   public static LossTargets targets(TransformerModel model, Batch batch) {
-    return switch (model.task().type()) {
-      case SEQ_CLS -> new LossTargets.Classes(column(batch.labels(), 0));
-      case TOKEN_CLS, SEQ_2_SEQ_LM, MASKED_LM -> new LossTargets.Tokens(batch.labels());
-      case CAUSAL_LM -> new LossTargets.NextTokens(batch.labels());
-      case QUESTION_ANS ->
+    return switch (batch.alignment()) {
+      case VALUES -> new LossTargets.Values(batch.values());
+      case NONE -> new LossTargets.None(batch.size());
+      case TARGET -> new LossTargets.Tokens(batch.labels());
+      case TOKEN ->
+          model.task().type() == Task.Type.CAUSAL_LM
+              ? new LossTargets.NextTokens(batch.labels())
+              : new LossTargets.Tokens(batch.labels());
+      case SPAN ->
           new LossTargets.Spans(
               column(batch.labels(), 0), column(batch.labels(), 1), batch.inputIds()[0].length);
-      case FEATURE_EXTRACTION ->
-          throw new IllegalArgumentException("a model without a head has no labels");
+      case TEXT -> new LossTargets.Classes(column(batch.labels(), 0));
     };
   }
 

@@ -11,20 +11,25 @@ import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.objective.ModelRun;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures a model on data: loss, accuracy and macro F1 of a classifier, loss and perplexity of a
- * language model. Losses are means over all labels.
+ * Measures a model on data: its loss, what the {@link Measures} of its task say, and the perplexity
+ * of a language model. Losses are means over all labels.
  */
 public final class Evaluator {
 
@@ -35,6 +40,8 @@ public final class Evaluator {
   private final int rows;
   private final long tokens;
   private final int maxLength;
+  private final Objective objective;
+  private final Measures measures;
 
   /**
    * Creates an evaluator.
@@ -55,11 +62,34 @@ public final class Evaluator {
    *     own
    */
   public Evaluator(TextModel model, int rows, long tokens, int maxLength) {
+    this(
+        model,
+        rows,
+        tokens,
+        maxLength,
+        Objective.of(model.base().head().loss()),
+        Measures.of(model.base().task()));
+  }
+
+  private Evaluator(
+      TextModel model,
+      int rows,
+      long tokens,
+      int maxLength,
+      Objective objective,
+      Measures measures) {
     this.model = model;
     this.rows = rows;
     this.tokens = tokens;
     this.maxLength = maxLength;
+    this.objective = objective;
+    this.measures = measures;
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
+  }
+
+  /** This evaluator with another loss and other measures than those of the model's task. */
+  public Evaluator measuring(Objective objective, Measures measures) {
+    return new Evaluator(model, rows, tokens, maxLength, objective, measures);
   }
 
   /** Measures the model, with its active adapters, on examples. */
@@ -86,66 +116,104 @@ public final class Evaluator {
   }
 
   private Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
-    TransformerModel base = model.base();
-    boolean classifies = base.task().type() == Task.Type.SEQ_CLS;
-    ConfusionMatrix confusion =
-        new ConfusionMatrix(Math.max(1, classifies ? base.task().labels().size() : 1));
-    double loss = 0;
-    long count = 0;
+    double units = 0;
+    Map<String, Double> sums = new LinkedHashMap<>();
+    sums.put(Metrics.LOSS, 0.0);
+    int replicas = call.adapters().composition().replicas();
+    Prediction[] predictions =
+        new Prediction[measures.needPredictions() ? replicas * data.size() : 0];
     for (int[] chosen : batches(data)) {
       if (givesUp.getAsBoolean()) {
         return Optional.empty();
       }
       Batch batch = collator.collate(data.select(chosen));
-      LossTargets targets = targets(batch, call);
-      long labels = base.count(targets, call.adapters());
-      if (labels == 0) {
+      double counted = replicas * units(batch, call);
+      if (counted == 0 && predictions.length == 0) {
         continue;
       }
       try (Scope scope = new Scope();
-          Pass pass = call.pass()) {
-        NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
-        loss += loss(hidden, targets, pass);
-        count += labels;
-        if (classifies) {
-          NDArray logits = Autograd.without(() -> base.head().logits(hidden, pass));
-          count(confusion, Tensors.floats(logits), ((LossTargets.Classes) targets).classes());
+          Pass pass = call.pass();
+          ModelRun run = run(batch, pass)) {
+        if (counted > 0) {
+          sums.merge(Metrics.LOSS, loss(run), Double::sum);
+          run.reported().forEach((name, value) -> sums.merge(name, value, Double::sum));
+          units += counted;
+        }
+        if (predictions.length > 0) {
+          predict(data, chosen, run, pass, predictions);
         }
       }
     }
-    double mean = loss / Math.max(1, count);
-    return Optional.of(
-        classifies ? Metrics.ofClassifier(mean, confusion) : Metrics.ofLanguageModel(mean));
+    return Optional.of(metrics(sums, units, data, List.of(predictions)));
+  }
+
+  private Metrics metrics(
+      Map<String, Double> sums, double units, EncodedDataset data, List<Prediction> predictions) {
+    Map<String, Double> values = new LinkedHashMap<>();
+    double all = units == 0 ? 1 : units;
+    sums.forEach((name, sum) -> values.put(name, sum / all));
+    if (measures.hasPerplexity()) {
+      values.put(Metrics.PERPLEXITY, Math.exp(sums.getOrDefault(Metrics.LOSS, 0.0) / all));
+    }
+    Measure.Evaluation evaluation = new Measure.Evaluation(model, data.source(), predictions);
+    measures.all().forEach(measure -> values.putAll(measure.of(evaluation)));
+    return new Metrics(values);
+  }
+
+  private double units(Batch batch, ModelCall call) {
+    TransformerModel base = call.model();
+    LossTargets.Rows labels = base.labels(BatchFeed.targets(base, batch), call.adapters());
+    return objective.units(batch.examples(), labels);
+  }
+
+  /** Parallel adapters are measured together: each label counts once for each adapter. */
+  private ModelRun run(Batch batch, Pass pass) {
+    TransformerModel base = model.base();
+    int copies = objective.copies() * ModelRun.replicas(objective, pass.adapters());
+    ModelInput input = BatchFeed.input(base, batch);
+    NDArray hidden = base.hidden(input.repeat(objective.copies()), pass);
+    return new ModelRun(
+        base, input, BatchFeed.targets(base, batch), pass, hidden, false, 0, copies);
+  }
+
+  private double loss(ModelRun run) {
+    return Autograd.without(() -> (double) Tensors.floats(run.loss(objective, 1))[0]);
+  }
+
+  /** Predictions of parallel adapters follow each other: all of the first, all of the second, …. */
+  private void predict(
+      EncodedDataset data, int[] chosen, ModelRun run, Pass pass, Prediction[] predictions) {
+    NDArray logits = Autograd.without(() -> model.base().head().logits(run.hidden(), pass));
+    float[] values = Tensors.floats(logits);
+    int replicas = predictions.length / data.size();
+    int width = values.length / (replicas * chosen.length);
+    int classes = (int) model.base().head().classes();
+    for (int row = 0; row < replicas * chosen.length; row++) {
+      int index = chosen[row % chosen.length];
+      EncodedExample encoded = data.examples().get(index);
+      boolean perToken = logits.getShape().dimension() == 3;
+      int states = perToken ? encoded.length() : 1;
+      int first = row * width + (perToken ? (int) pass.virtual() * classes : 0);
+      float[][] of = new float[states][];
+      Arrays.setAll(
+          of, i -> Arrays.copyOfRange(values, first + i * classes, first + (i + 1) * classes));
+      predictions[row / chosen.length * data.size() + index] =
+          new Prediction(data.sourceOf(index), encoded, of);
+    }
   }
 
   /** Whether the loss of a batch is finite. A batch without labels counts as finite. */
   public boolean isFinite(Batch batch) {
-    TransformerModel base = model.base();
     try (ModelCall call = model.newCall();
         Scope scope = new Scope();
         Pass pass = call.pass()) {
-      LossTargets targets = targets(batch, call);
-      if (call.count(targets) == 0) {
+      if (units(batch, call) == 0) {
         return true;
       }
-      NDArray hidden = base.hidden(BatchFeed.input(base, batch), pass);
-      return Double.isFinite(loss(hidden, targets, pass));
+      try (ModelRun run = run(batch, pass)) {
+        return Double.isFinite(loss(run));
+      }
     }
-  }
-
-  /** The sum of the labels' losses. */
-  private double loss(NDArray hidden, LossTargets targets, Pass pass) {
-    return Autograd.without(
-        () -> {
-          NDArray loss = model.base().head().loss(hidden, targets, pass, 1, false);
-          return (double) Tensors.floats(loss)[0];
-        });
-  }
-
-  /** Parallel adapters are measured together: each label counts once for each adapter. */
-  private static LossTargets targets(Batch batch, ModelCall call) {
-    int replicas = call.adapters().composition().replicas();
-    return BatchFeed.targets(call.model(), batch).repeat(replicas);
   }
 
   /** Batches of examples of similar length, for less padding. Their order does not matter here. */
@@ -160,16 +228,5 @@ public final class Evaluator {
    */
   public static int size(EncodedExample example) {
     return Math.max(example.length(), example.labels().length);
-  }
-
-  private static void count(ConfusionMatrix confusion, float[] logits, long[] classes) {
-    int width = logits.length / classes.length;
-    for (int row = 0; row < classes.length; row++) {
-      int best = 0;
-      for (int k = 1; k < width; k++) {
-        best = logits[row * width + k] > logits[row * width + best] ? k : best;
-      }
-      confusion.add((int) classes[row], best);
-    }
   }
 }

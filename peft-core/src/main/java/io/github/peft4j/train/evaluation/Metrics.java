@@ -3,7 +3,6 @@ package io.github.peft4j.train.evaluation;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -27,21 +26,7 @@ public record Metrics(Map<String, Double> values) {
   /** The exponential of the loss. */
   public static final String PERPLEXITY = "perplexity";
 
-  /**
-   * Checks the name of a metric before there are values.
-   *
-   * @param classifies whether the model is a classifier
-   * @return the name
-   */
-  public static String requireName(String name, boolean classifies) {
-    List<String> names = classifies ? List.of(LOSS, ACCURACY, MACRO_F1) : List.of(LOSS, PERPLEXITY);
-    if (!names.contains(name)) {
-      throw noMetric(name, names);
-    }
-    return name;
-  }
-
-  private static IllegalArgumentException noMetric(String name, Collection<String> names) {
+  static IllegalArgumentException noMetric(String name, Collection<String> names) {
     return new IllegalArgumentException(
         "no metric '" + name + "': there are " + String.join(", ", names));
   }
@@ -53,34 +38,6 @@ public record Metrics(Map<String, Double> values) {
    */
   public Metrics {
     values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
-  }
-
-  /**
-   * The metrics of a classifier.
-   *
-   * @param loss the mean cross entropy of an example
-   * @param confusion the counts of predictions
-   * @return loss, accuracy and macro F1
-   */
-  public static Metrics ofClassifier(double loss, ConfusionMatrix confusion) {
-    Map<String, Double> values = new LinkedHashMap<>();
-    values.put(LOSS, loss);
-    values.put(ACCURACY, confusion.accuracy());
-    values.put(MACRO_F1, confusion.macroF1());
-    return new Metrics(values);
-  }
-
-  /**
-   * The metrics of a language model.
-   *
-   * @param loss the mean cross entropy of a token
-   * @return loss and perplexity
-   */
-  public static Metrics ofLanguageModel(double loss) {
-    Map<String, Double> values = new LinkedHashMap<>();
-    values.put(LOSS, loss);
-    values.put(PERPLEXITY, Math.exp(loss));
-    return new Metrics(values);
   }
 
   /**

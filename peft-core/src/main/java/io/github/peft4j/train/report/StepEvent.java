@@ -1,5 +1,7 @@
 package io.github.peft4j.train.report;
 
+import java.util.Map;
+
 /**
  * A step of the optimizer is done.
  *
@@ -12,6 +14,7 @@ package io.github.peft4j.train.report;
  * @param tokens the number of tokens read since the training was started or resumed, without
  *     padding
  * @param tokensPerSecond the speed of this step
+ * @param reported what the objective reports besides the loss, by name
  */
 public record StepEvent(
     long step,
@@ -21,4 +24,19 @@ public record StepEvent(
     double learningRate,
     double gradNorm,
     long tokens,
-    double tokensPerSecond) {}
+    double tokensPerSecond,
+    Map<String, Double> reported) {
+
+  /** A step whose objective reports nothing but the loss. */
+  public StepEvent(
+      long step,
+      long totalSteps,
+      double epoch,
+      double loss,
+      double learningRate,
+      double gradNorm,
+      long tokens,
+      double tokensPerSecond) {
+    this(step, totalSteps, epoch, loss, learningRate, gradNorm, tokens, tokensPerSecond, Map.of());
+  }
+}

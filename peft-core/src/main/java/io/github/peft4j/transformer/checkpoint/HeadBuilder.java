@@ -18,6 +18,10 @@ import io.github.peft4j.transformer.head.HeadSteps;
 import io.github.peft4j.transformer.head.LanguageModelHead;
 import io.github.peft4j.transformer.head.Pooled;
 import io.github.peft4j.transformer.head.SpanHead;
+import io.github.peft4j.transformer.loss.BinaryCrossEntropy;
+import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.transformer.loss.SquaredError;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
@@ -66,11 +70,21 @@ final class HeadBuilder {
       case CAUSAL_LM -> languageModel(steps, body, true);
       case SEQ_2_SEQ_LM, MASKED_LM -> languageModel(steps, body, false);
       case SEQ_CLS ->
-          new ClassificationHead(pooling(spec.pooling()), steps, classifier(task), false);
+          new ClassificationHead(
+              pooling(spec.pooling()), steps, classifier(task), false, loss(task.problem()));
       case TOKEN_CLS ->
-          new ClassificationHead(pooling(spec.pooling()), steps, classifier(task), true);
+          new ClassificationHead(
+              pooling(spec.pooling()), steps, classifier(task), true, CrossEntropy.PLAIN);
       case QUESTION_ANS -> new SpanHead(steps, classifier(task));
       case FEATURE_EXTRACTION -> new FeatureHead(steps, hidden);
+    };
+  }
+
+  private static LabelLoss loss(Task.Problem problem) {
+    return switch (problem) {
+      case SINGLE_LABEL -> CrossEntropy.PLAIN;
+      case MULTI_LABEL -> new BinaryCrossEntropy();
+      case REGRESSION -> new SquaredError();
     };
   }
 
@@ -153,14 +167,15 @@ final class HeadBuilder {
 
   /**
    * Whether the checkpoint's classifier is for other classes than the task: their number differs,
-   * or their names if config.json names them.
+   * or their names if config.json names them. Names of numbers do not matter.
    */
   private boolean isOfOtherClasses(Output output, Task task) {
     List<String> labels = task.labels();
     if (labels.isEmpty()
         || labels.equals(config.labels())
         || !weights.has(output.name() + ".weight")
-        || (weights.outputs(output.name()) == labels.size() && !config.namesLabels())) {
+        || (weights.outputs(output.name()) == labels.size()
+            && (task.problem() == Task.Problem.REGRESSION || !config.namesLabels()))) {
       return false;
     }
     LOG.warn(

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.config;
 
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -9,12 +10,49 @@ import java.util.Optional;
  * types, except for {@link Type#MASKED_LM}, which PEFT does not have.
  *
  * @param type the kind of task
- * @param labels names of the classes by id; empty for language models
+ * @param labels names of the classes or values by id; empty for language models
+ * @param problem what labels of texts are; {@link Problem#SINGLE_LABEL} for other tasks
  */
-public record Task(Type type, List<String> labels) {
+public record Task(Type type, List<String> labels, Problem problem) {
 
-  /** The {@code problem_type} of texts that have exactly one of several classes. */
-  public static final String SINGLE_LABEL = "single_label_classification";
+  private static final String PROBLEM_TYPE = "problem_type";
+
+  /** What the labels of a text are, by the names of Hugging Face's {@code problem_type}. */
+  public enum Problem {
+    /** Exactly one of several classes. */
+    SINGLE_LABEL("single_label_classification"),
+    /** Any number of several labels, each of which applies to the text or not. */
+    MULTI_LABEL("multi_label_classification"),
+    /** One number or several. */
+    REGRESSION("regression");
+
+    private final String problemType;
+
+    Problem(String problemType) {
+      this.problemType = problemType;
+    }
+
+    /** The value of {@code problem_type} in config.json. */
+    public String problemType() {
+      return problemType;
+    }
+
+    private static Problem of(ModelConfig config, Problem usual) {
+      String name = config.text(PROBLEM_TYPE, usual.problemType);
+      for (Problem problem : values()) {
+        if (problem.problemType.equals(name)) {
+          return problem;
+        }
+      }
+      throw new UnsupportedModelException(
+          config.error(
+              PROBLEM_TYPE,
+              name,
+              "one of "
+                  + List.of(
+                      SINGLE_LABEL.problemType, MULTI_LABEL.problemType, REGRESSION.problemType)));
+    }
+  }
 
   /** The kinds of task. */
   public enum Type {
@@ -60,13 +98,21 @@ public record Task(Type type, List<String> labels) {
     if (type.hasLabels() && labels.isEmpty()) {
       throw new IllegalArgumentException(type + " needs at least one label");
     }
-    if (type == Type.SEQ_CLS && labels.size() == 1) {
+    if (type == Type.SEQ_CLS && problem == Problem.SINGLE_LABEL && labels.size() == 1) {
       throw new IllegalArgumentException(
           "classification of texts needs two labels or more, and there is "
               + labels
-              + ": every text would be of that class. A single number for each text (num_labels 1)"
-              + " is not supported");
+              + ": every text would be of that class. For a number for each text, take"
+              + " Task.regression(); for a label that applies or not, Task.multiLabel(label)");
     }
+    if (type != Type.SEQ_CLS && problem != Problem.SINGLE_LABEL) {
+      throw new IllegalArgumentException(
+          type + " cannot be " + problem.problemType + ": only the labels of texts can");
+    }
+  }
+
+  private Task(Type type, List<String> labels) {
+    this(type, labels, Problem.SINGLE_LABEL);
   }
 
   /** Causal language modelling. */
@@ -108,6 +154,30 @@ public record Task(Type type, List<String> labels) {
     return classification(List.of(labels));
   }
 
+  /**
+   * Sequence classification with several labels at once: each applies to a text or not.
+   *
+   * @throws IllegalArgumentException if there is no label, or if one is blank or given twice
+   */
+  public static Task multiLabel(List<String> labels) {
+    return new Task(Type.SEQ_CLS, distinct(labels), Problem.MULTI_LABEL);
+  }
+
+  /** Sequence classification with several labels at once: each applies to a text or not. */
+  public static Task multiLabel(String... labels) {
+    return multiLabel(List.of(labels));
+  }
+
+  /** Regression: one number for each text or pair of texts, such as a reranker's score. */
+  public static Task regression() {
+    return regression("LABEL_0");
+  }
+
+  /** Regression: a number for each name and text. At least one name. */
+  public static Task regression(String... names) {
+    return new Task(Type.SEQ_CLS, distinct(List.of(names)), Problem.REGRESSION);
+  }
+
   /** Token classification: one class for each token. At least one label. */
   public static Task tokenClassification(List<String> labels) {
     return new Task(Type.TOKEN_CLS, distinct(labels));
@@ -127,28 +197,36 @@ public record Task(Type type, List<String> labels) {
   }
 
   /**
-   * A task of a type, with the labels of a config.
+   * A task of a type, with the labels and the {@code problem_type} of a config. As in transformers,
+   * a config of one label without a {@code problem_type} is for regression.
    *
-   * @throws UnsupportedModelException if the config is for regression or multi-label
-   *     classification, which softmax cross-entropy does not fit
+   * @throws UnsupportedModelException if the {@code problem_type} is unknown, or is for one of
+   *     several classes while there is one label
    */
   public static Task of(ModelConfig config, Type type) {
     List<String> labels = type.hasLabels() ? config.labels() : Collections.emptyList();
-    if (type == Type.SEQ_CLS) {
-      requireClasses(config, labels);
+    if (type != Type.SEQ_CLS) {
+      return new Task(type, labels);
     }
-    return new Task(type, labels);
-  }
-
-  private static void requireClasses(ModelConfig config, List<String> labels) {
-    String usual = labels.size() == 1 ? "regression" : SINGLE_LABEL;
-    String problem = config.text("problem_type", usual);
-    if (labels.size() == 1 || !problem.equals(SINGLE_LABEL)) {
+    boolean one = labels.size() == 1;
+    Problem problem = Problem.of(config, one ? Problem.REGRESSION : Problem.SINGLE_LABEL);
+    if (one && problem == Problem.SINGLE_LABEL) {
       throw new UnsupportedModelException(
           config.error(
-              "problem_type",
-              problem + " of " + labels.size() + " labels",
-              SINGLE_LABEL + " of two or more; name labels of your own for a new classifier"));
+              PROBLEM_TYPE,
+              problem.problemType + " of 1 label",
+              "two labels or more; name labels of your own for a new classifier"));
     }
+    return new Task(type, labels, problem);
+  }
+
+  /** The task in words, such as "SEQ_CLS (regression) of [LABEL_0]". */
+  @Override
+  public String toString() {
+    String kind =
+        problem == Problem.SINGLE_LABEL
+            ? ""
+            : " (" + problem.name().toLowerCase(Locale.ROOT).replace('_', ' ') + ")";
+    return type + kind + (labels.isEmpty() ? "" : " of " + labels);
   }
 }

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.head;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.transformer.block.Linear;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
@@ -18,24 +19,33 @@ public final class ClassificationHead extends Head {
   private final HeadSteps steps;
   private final Linear classifier;
   private final boolean perToken;
+  private final LabelLoss loss;
 
   /**
    * Creates a head.
    *
    * @param pooling (B, T, D) → (B, D), or the identity for token classification
    * @param steps between the pooled states and the classifier
+   * @param loss of the labels, which are classes for cross entropy, and otherwise values
    */
   public ClassificationHead(
       BiFunction<NDArray, Pass, NDArray> pooling,
       HeadSteps steps,
       Linear classifier,
-      boolean perToken) {
+      boolean perToken,
+      LabelLoss loss) {
     super("");
     this.pooling = pooling;
     this.steps = steps;
     steps.parts().forEach(this::part);
     this.classifier = part(classifier);
     this.perToken = perToken;
+    this.loss = loss;
+  }
+
+  @Override
+  public LabelLoss loss() {
+    return loss;
   }
 
   @Override
@@ -60,7 +70,11 @@ public final class ClassificationHead extends Head {
     }
     if (!perToken && labels instanceof LossTargets.Classes classes) {
       long[] rows = LongStream.range(0, classes.classes().length).toArray();
-      return new LossTargets.Rows(rows, classes.classes());
+      return LossTargets.Rows.ofClasses(rows, classes.classes());
+    }
+    if (!perToken && labels instanceof LossTargets.Values values) {
+      long[] rows = LongStream.range(0, values.rows()).toArray();
+      return LossTargets.Rows.ofValues(rows, values.values());
     }
     throw new IllegalArgumentException(
         (perToken ? "token" : "sequence")

@@ -41,6 +41,9 @@ public final class FeatureHead extends Head {
 
   @Override
   public LossTargets.Rows targets(LossTargets labels, long virtual) {
+    if (labels instanceof LossTargets.None) {
+      return LossTargets.Rows.NONE;
+    }
     throw new IllegalArgumentException(
         "a model without a head has no loss: load it for a task, such as Task.classification");
   }

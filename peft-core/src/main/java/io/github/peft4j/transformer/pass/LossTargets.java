@@ -113,6 +113,38 @@ public sealed interface LossTargets {
     }
   }
 
+  /**
+   * Values for each row of the batch: numbers to predict, or for each class whether the text has
+   * it.
+   *
+   * @param values [B][V]
+   */
+  record Values(double[][] values) implements LossTargets {
+    @Override
+    public int rows() {
+      return values.length;
+    }
+
+    @Override
+    public LossTargets repeat(int n) {
+      double[][] all = new double[n * values.length][];
+      Arrays.setAll(all, i -> values[i % values.length]);
+      return new Values(all);
+    }
+  }
+
+  /**
+   * No labels: what is learnt is in the batch itself, such as which texts belong together.
+   *
+   * @param rows B
+   */
+  record None(int rows) implements LossTargets {
+    @Override
+    public LossTargets repeat(int n) {
+      return new None(n * rows);
+    }
+  }
+
   private static long[] repeated(long[] rows, int n) {
     long[] all = new long[n * rows.length];
     Arrays.setAll(all, i -> rows[i % rows.length]);
@@ -129,17 +161,38 @@ public sealed interface LossTargets {
    * The rows of the flattened outputs that have a label, with their labels.
    *
    * @param rows indices from 0 to B · (n + T) - 1
-   * @param classes the label of each row
+   * @param classes the label of each row; empty if labels are values
+   * @param values the values of each row; empty if labels are classes
    */
-  record Rows(long[] rows, long[] classes) {
+  record Rows(long[] rows, long[] classes, double[][] values) {
+
+    /** No output has a label. */
+    public static final Rows NONE = new Rows(new long[0], new long[0], new double[0][]);
+
+    /** Rows with a class each. */
+    public static Rows ofClasses(long[] rows, long[] classes) {
+      return new Rows(rows, classes, new double[0][]);
+    }
+
+    /** Rows with values each. */
+    public static Rows ofValues(long[] rows, double[][] values) {
+      return new Rows(rows, new long[0], values);
+    }
+
     private static Rows of(List<long[]> rowsAndClasses) {
-      return new Rows(
+      return ofClasses(
           rowsAndClasses.stream().mapToLong(f -> f[0]).toArray(),
           rowsAndClasses.stream().mapToLong(f -> f[1]).toArray());
     }
 
-    public long count() {
+    /** The number of outputs with a label. */
+    public int outputs() {
       return rows.length;
+    }
+
+    /** The number of labels that count: one for each class, V for V values. */
+    public long count() {
+      return values.length == 0 ? rows.length : (long) values.length * values[0].length;
     }
 
     /**

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.github.peft4j.train.evaluation.ConfusionMatrix;
 import io.github.peft4j.train.evaluation.Metrics;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -16,7 +15,9 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,11 +38,11 @@ class ListenersTest {
   }
 
   private static EvaluationEvent evaluation(long step, double loss, double accuracy) {
-    ConfusionMatrix confusion = new ConfusionMatrix(2);
-    for (int i = 0; i < 1000; i++) {
-      confusion.add(i % 2, i < 1000 * accuracy ? i % 2 : 1 - i % 2);
-    }
-    return new EvaluationEvent(step, Metrics.ofClassifier(loss, confusion));
+    Map<String, Double> values = new LinkedHashMap<>();
+    values.put(Metrics.LOSS, loss);
+    values.put(Metrics.ACCURACY, accuracy);
+    values.put(Metrics.MACRO_F1, accuracy);
+    return new EvaluationEvent(step, new Metrics(values));
   }
 
   private ProgressBar progressBar(boolean terminal) {

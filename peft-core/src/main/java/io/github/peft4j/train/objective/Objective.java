@@ -1,0 +1,69 @@
+package io.github.peft4j.train.objective;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.transformer.pass.LossTargets;
+import java.util.Optional;
+
+/**
+ * What a training minimises: a loss of a batch, computed from the model's {@link Outputs}.
+ *
+ * <p>An objective says three things: how many {@link #copies} of a batch run, so that it can
+ * compare two passes with different dropout; the {@link #loss} of the batch as a sum over its
+ * units; and how many {@link #units} a batch has. The step's loss is the sum divided by the units
+ * of all its batches, so that it does not depend on how a step is split into batches.
+ *
+ * <p>{@link Object#toString} must say what the objective is, with its settings: a run is only
+ * resumed with an objective of the same text.
+ *
+ * <p>Distillation from a teacher, as an example (Hinton et al. 2015, arXiv:1503.02531):
+ *
+ * <pre>{@code
+ * record Distillation(PeftModel teacher, float t) implements Objective {
+ *   public NDArray loss(Outputs student) {
+ *     return student.sum(student.by(teacher), (logits, taught, labels) -> {
+ *       NDArray p = taught.div(t).softmax(-1);                     // (N, V)
+ *       NDArray logQ = logits.div(t).logSoftmax(-1);
+ *       return p.mul(logQ).sum(new int[] {-1}).mul(-t * t);        // (N)
+ *     });
+ *   }
+ * }
+ * }</pre>
+ */
+public interface Objective {
+
+  /**
+   * The loss of a batch: the sum over its units. While training, operations are recorded.
+   *
+   * @return a scalar in 32 or 64 bits
+   */
+  NDArray loss(Outputs outputs);
+
+  /** The number of copies of each batch that run together, 1 or more. */
+  default int copies() {
+    return 1;
+  }
+
+  /**
+   * What the sum of a batch is divided by. By default the number of its labels.
+   *
+   * @param examples the number of examples in the batch
+   * @param labels those of one copy that count; none if the data has no labels
+   */
+  default double units(int examples, LossTargets.Rows labels) {
+    return labels.count();
+  }
+
+  /**
+   * The loss of each label, if the objective is the sum of these and nothing else. Forward and
+   * backward pass then run together, slice by slice.
+   */
+  default Optional<LabelLoss> perLabel() {
+    return Optional.empty();
+  }
+
+  /** The sum of the losses of all labels. */
+  static Objective of(LabelLoss loss) {
+    return new SumOfLabels(loss);
+  }
+}

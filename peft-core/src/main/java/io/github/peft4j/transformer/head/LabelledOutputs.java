@@ -1,0 +1,164 @@
+package io.github.peft4j.transformer.head;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.transformer.loss.Losses;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.ForwardContext;
+import java.util.Arrays;
+
+/**
+ * The outputs of a head that have a label, N of a batch's. Their logits are computed in slices, so
+ * that those of all (tokens × vocabulary, in 32 bits) are never in memory. Outputs without a label
+ * are not computed.
+ *
+ * <p>In training, the gradients of slices add up in one array of states; {@link #backward} passes
+ * them on to the hidden states.
+ */
+public final class LabelledOutputs {
+
+  /** The size of one slice's 32-bit logits: small compared to a model, large enough for a GPU. */
+  private static final long SLICE_BYTES = 256L << 20;
+
+  private static final Kernel SELECT =
+      Kernel.of(
+          """
+          def select(x: Tensor, rows: Tensor) -> Tensor:                  # (…, D), (N) → (N, D)
+              return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, rows)
+          """);
+  private static final Kernel SLICE =
+      Kernel.of(
+          """
+          def slice(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
+              return torch.narrow(x, 0, int(start), int(count))
+          """);
+
+  private final Head head;
+  private final Pass pass;
+  private final long batch;
+  private final long choices;
+  private final long[] rowOf;
+  private final NDArray targets;
+  private final NDArray selected;
+  private final NDArray leaf;
+
+  /**
+   * Some consecutive outputs.
+   *
+   * @param start the first of them, from 0
+   * @param count their number
+   */
+  public record Slice(long start, long count) {}
+
+  /** Work on a slice. */
+  @FunctionalInterface
+  public interface Work {
+    /** Does the work. */
+    void on(Slice slice);
+  }
+
+  LabelledOutputs(
+      Head head, NDArray hidden, LossTargets.Rows labels, Pass pass, long batch, boolean train) {
+    NDManager manager = hidden.getManager();
+    this.head = head;
+    this.pass = pass;
+    this.batch = batch;
+    NDArray features = Autograd.record(train, () -> head.features(hidden, pass));
+    this.choices = head.choices(features);
+    checkRange(labels);
+    this.rowOf = labels.batchRows(outputs(features) / batch);
+    NDArray rows = manager.create(labels.rows());
+    this.targets =
+        labels.values().length > 0
+            ? manager.create(
+                Arrays.stream(labels.values()).flatMapToDouble(Arrays::stream).toArray(),
+                new Shape(rowOf.length, choices))
+            : manager.create(labels.classes());
+    this.selected = Autograd.record(train, () -> SELECT.call(features, rows));
+    this.leaf = train ? Autograd.leaf(selected) : selected;
+  }
+
+  /** The number of states: the product of all dimensions except the last. */
+  private static long outputs(NDArray features) {
+    return features.getShape().size()
+        / features.getShape().get(features.getShape().dimension() - 1);
+  }
+
+  /** N, the number of outputs with a label. */
+  public long count() {
+    return rowOf.length;
+  }
+
+  /** The row of the batch of each output: [N], in ascending order. */
+  public long[] rowOf() {
+    return rowOf.clone();
+  }
+
+  /**
+   * Does work on slices of the outputs, one after the other.
+   *
+   * @param start the first output
+   * @param count the number of outputs
+   */
+  public void slices(long start, long count, Work work) {
+    long size = Math.max(1, SLICE_BYTES / (4 * choices));
+    for (long from = start; from < start + count; from += size) {
+      work.on(new Slice(from, Math.min(size, start + count - from)));
+    }
+  }
+
+  /** The logits of a slice (n, V), in the model's precision. */
+  public NDArray logits(Slice slice) {
+    long[] part =
+        Arrays.copyOfRange(rowOf, (int) slice.start(), (int) (slice.start() + slice.count()));
+    ForwardContext those = pass.of(pass.rows().standingFor(part, batch));
+    return head.project(cut(leaf, slice), those);
+  }
+
+  /** The targets of a slice: classes (n) as 64-bit integers, or values (n, V) in 64 bits. */
+  public NDArray targets(Slice slice) {
+    return cut(targets, slice);
+  }
+
+  /** The losses of a slice (n). */
+  public NDArray losses(LabelLoss loss, Slice slice) {
+    return Losses.of(loss, logits(slice), targets(slice));
+  }
+
+  private static NDArray cut(NDArray x, Slice slice) {
+    return SLICE.call(x, Tensors.scalar(slice.start()), Tensors.scalar(slice.count()));
+  }
+
+  /** Passes the gradient of all slices on to the hidden states. */
+  public void backward() {
+    if (Autograd.requiresGradient(selected)) {
+      NDArray gradient = Autograd.gradient(leaf);
+      if (gradient != null) {
+        Autograd.backward(selected, gradient);
+      }
+    }
+  }
+
+  private void checkRange(LossTargets.Rows labels) {
+    for (long label : labels.classes()) {
+      if (label < 0 || label >= choices) {
+        throw new IllegalArgumentException(
+            "label %d is out of range: the model has %d classes, 0 to %d; load the model with as many labels as the data has"
+                .formatted(label, choices, choices - 1));
+      }
+    }
+    for (double[] values : labels.values()) {
+      if (values.length != choices) {
+        throw new IllegalArgumentException(
+            "a text has %d values, but the model gives %d; load the model with as many labels as the data has"
+                .formatted(values.length, choices));
+      }
+    }
+  }
+}
