@@ -24,6 +24,7 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.InputSite;
@@ -34,6 +35,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.LongStream;
@@ -121,6 +123,9 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
 
   private NDArray hiddenOfReplicas(ModelInput input, Pass pass) {
     requireOpen();
+    if (input.texts() != null) {
+      requirePackable(pass.adapters());
+    }
     pass.compute();
     return body.forward(input, pass);
   }
@@ -232,6 +237,26 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
       rows.addAll(prompts);
     }
     return new Decoding(this, body.open(rows, config), padId, adapters);
+  }
+
+  /**
+   * Checks that rows may hold several texts.
+   *
+   * @throws IllegalArgumentException if a layer of an adapter needs each row to be one text; the
+   *     message says why
+   */
+  public void requirePackable(ActiveAdapters adapters) {
+    adapters.all().stream()
+        .map(TunerLayer::whyOneTextPerRow)
+        .filter(Objects::nonNull)
+        .findFirst()
+        .ifPresent(
+            reason -> {
+              throw new IllegalArgumentException(
+                  "rows may not hold several texts: "
+                      + reason
+                      + "; give each text a row (train without packing)");
+            });
   }
 
   /**

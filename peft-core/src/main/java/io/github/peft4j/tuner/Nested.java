@@ -51,6 +51,12 @@ public final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
   }
 
   @Override
+  public @Nullable String whyOneTextPerRow() {
+    String reason = inner.whyOneTextPerRow();
+    return reason == null ? outer.whyOneTextPerRow() : reason;
+  }
+
+  @Override
   public void onTraining(boolean training) {
     inner.onTraining(training);
     outer.onTraining(training);

@@ -47,6 +47,14 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
+   * Why this layer needs each row to be one text, for example because it takes a mean over a row's
+   * tokens; null if rows may hold several texts, which is the default.
+   */
+  public @Nullable String whyOneTextPerRow() {
+    return null;
+  }
+
+  /**
    * A tensor in the form that the adapter file holds; by default the tensor itself.
    *
    * @param tensor one of {@link #trainables()}

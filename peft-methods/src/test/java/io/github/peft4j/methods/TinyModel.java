@@ -5,6 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;
@@ -76,6 +77,10 @@ enum TinyModel {
 
   PeftModel load(Precision precision) {
     return Peft.from(folder()).precision(precision).load();
+  }
+
+  PeftModel load(Precision precision, Task task) {
+    return Peft.from(folder()).precision(precision).task(task).load();
   }
 
   ModelInput input(PeftModel model) {

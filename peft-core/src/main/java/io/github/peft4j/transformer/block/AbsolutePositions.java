@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.pass.PackedTexts;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.Sequence;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,18 @@ public final class AbsolutePositions extends NamedBlock {
           def positions(ids: Tensor, padding: Tensor, start: Tensor) -> Tensor:
               real = torch.ne(ids, int(padding)).to(4)           # (B, T)
               counts = torch.add(torch.cumsum(real, 1), start)
+              return torch.sub(torch.mul(counts, real), 1)       # of padding -1
+          """);
+
+  /** The same in each text of a row. */
+  private static final Kernel BY_ID_IN_TEXTS =
+      Kernel.of(
+          """
+          def positions(ids: Tensor, padding: Tensor, start: Tensor, first: Tensor) -> Tensor:
+              real = torch.ne(ids, int(padding)).to(4)           # (B, T)
+              counts = torch.cumsum(real, 1)
+              before = torch.gather(torch.sub(counts, real), 1, first)
+              counts = torch.add(torch.sub(counts, before), start)
               return torch.sub(torch.mul(counts, real), 1)       # of padding -1
           """);
 
@@ -118,7 +131,7 @@ public final class AbsolutePositions extends NamedBlock {
   private NDArray positions(NDArray x, Sequence sequence, Pass pass) {
     NDArray byRow = pass.positions();
     long start = sequence.positions().start();
-    long end = start + x.getShape().get(1);
+    long end = pass.end();
     boolean padded =
         byRow != null && sequence.positions().past() > 0; // the end is no position then
     if (end > limit && !padded) {
@@ -130,8 +143,13 @@ public final class AbsolutePositions extends NamedBlock {
               + " positions that the model was trained with; truncate the input"
               + " (maxLength) or take a model with more positions");
     }
+    PackedTexts texts = pass.texts();
+    if (texts != null && counting == Counting.NOT_PADDING) {
+      return BY_ID_IN_TEXTS.call(
+          pass.ids(), Tensors.scalar(offset - 1), Tensors.scalar(start), texts.before());
+    }
     NDArray mask = sequence.mask();
-    if (counting == Counting.UNMASKED && mask != null) {
+    if (counting == Counting.UNMASKED && mask != null && texts == null) {
       return UNMASKED.call(x, mask, Tensors.scalar(sequence.positions().shift()));
     }
     if (byRow != null) {

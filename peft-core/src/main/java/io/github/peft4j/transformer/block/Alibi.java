@@ -18,20 +18,34 @@ public final class Alibi extends ScoreBias {
   private static final Kernel BIAS =
       Kernel.of(
           """
+          {positions}
           def bias(x: Tensor, tokens: Tensor, mask: Tensor, ahead: Tensor) -> Tensor:
               n = int(ahead)                                     # tokens (1 or B, S), mask (…, S)
-              real = torch.constant_pad_nd(tokens.to(4), [n, 0], 1)
-              positions = torch.mul(torch.sub(torch.cumsum(real, 1), 1), real)
-              keys = torch.reshape(positions, [torch.size(real, 0), 1, 1, torch.size(real, 1)])
+              keys = torch.unsqueeze(torch.unsqueeze(positions(tokens, n), 1), 1)
               slopes = torch.tensor({slopes}, dtype=6, device=x.device).to({type})
               alibi = torch.mul(torch.reshape(slopes, [1, -1, 1, 1]), keys).to(x.dtype)
               return torch.add(torch.mul(alibi, {scale}), torch.constant_pad_nd(mask, [n, 0], 0))
           """);
 
+  /** Tokens are 1, and padding is 0. */
+  private static final String COUNTED =
+      """
+      def positions(tokens: Tensor, n: int) -> Tensor:
+          real = torch.constant_pad_nd(tokens.to(4), [n, 0], 1)
+          return torch.mul(torch.sub(torch.cumsum(real, 1), 1), real)""";
+
+  /** Tokens are positions. */
+  private static final String GIVEN =
+      """
+      def positions(tokens: Tensor, n: int) -> Tensor:
+          first = torch.arange(n, dtype=4, layout=None, device=tokens.device)
+          return torch.cat([torch.expand(first, [torch.size(tokens, 0), n]), tokens], 1)""";
+
   private static final int FLOAT32 = 6;
   private static final int BFLOAT16 = 15;
 
   private final Kernel bias;
+  private final Kernel packedBias;
 
   /**
    * Creates the bias.
@@ -41,10 +55,12 @@ public final class Alibi extends ScoreBias {
    */
   public Alibi(String name, int heads, double scale, boolean isRounded) {
     super(name);
-    this.bias =
+    Kernel any =
         BIAS.with("slopes", slopes(heads))
             .with("type", isRounded ? BFLOAT16 : FLOAT32)
             .with("scale", scale);
+    this.bias = any.with("positions", COUNTED);
+    this.packedBias = any.with("positions", GIVEN);
   }
 
   /**
@@ -67,9 +83,14 @@ public final class Alibi extends ScoreBias {
 
   @Override
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
+    NDArray ahead = Tensors.scalar(pass.start() - pass.past());
+    NDArray positions = pass.positions();
+    if (pass.texts() != null && positions != null) {
+      return packedBias.call(x, positions, mask, ahead);
+    }
     NDArray known = pass.mask();
     long keys = mask.getShape().get(3);
     NDArray tokens = known == null ? x.getManager().ones(new Shape(1, keys)) : known;
-    return bias.call(x, tokens, mask, Tensors.scalar(pass.start() - pass.past()));
+    return bias.call(x, tokens, mask, ahead);
   }
 }

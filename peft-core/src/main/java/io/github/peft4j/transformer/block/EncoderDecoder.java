@@ -36,6 +36,11 @@ public record EncoderDecoder(Stack encoder, Stack decoder, Shift shift) implemen
       throw new IllegalArgumentException(
           "an encoder-decoder also needs the decoder's input ids: call input.decoding(ids)");
     }
+    if (input.texts() != null) {
+      throw new IllegalArgumentException(
+          "rows of this input hold several texts, which an encoder-decoder cannot keep apart;"
+              + " give each text a row (train without packing)");
+    }
     KeyValueCache cache = pass.cache();
     NDArray known = cache == null ? null : cache.get(MEMORY);
     if (cache != null && known != null) {

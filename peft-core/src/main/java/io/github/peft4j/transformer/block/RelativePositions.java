@@ -1,8 +1,11 @@
 package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.pass.PackedTexts;
 import io.github.peft4j.transformer.pass.Pass;
 
 /**
@@ -16,7 +19,7 @@ public final class RelativePositions extends ScoreBias {
   /**
    * The bias of queries at positions start … start + T - 1 for keys at positions 0 … P - 1, P =
    * ahead + start + T, plus the bias (B, 1, T, S) that masks the last S of these keys: (B, H, T,
-   * P).
+   * P). The distance to keys before the sequence does not count the texts between, {@code before}.
    */
   private static final Kernel BIAS =
       Kernel.of(
@@ -26,15 +29,16 @@ public final class RelativePositions extends ScoreBias {
               share = torch.div(torch.log(torch.div(torch.to(far, 6), exact)), {logarithm})
               wide = torch.add(torch.to(torch.mul(share, {buckets} - exact), 4), exact)
               return torch.where(torch.lt(far, exact), far, torch.clamp(wide, None, {buckets} - 1))
-          def bias(x: Tensor, table: Tensor, mask: Tensor, start: Tensor, ahead: Tensor) -> Tensor:
+          def bias(x: Tensor, table: Tensor, mask: Tensor, start: Tensor, ahead: Tensor, before: Tensor) -> Tensor:
               first = int(start)
               t = torch.size(x, 1)
               end = int(ahead) + first + t
               keys = torch.arange(end, dtype=4, layout=None, device=x.device)
               queries = torch.unsqueeze(torch.narrow(keys, 0, first, t), 1)
-              distance = torch.sub(keys, queries)
-              values = torch.embedding(table, {bucket})          # (T, P, H)
-              values = torch.unsqueeze(torch.permute(values, [2, 0, 1]), 0)
+              skipped = torch.mul(torch.unsqueeze(before, 2), torch.lt(keys, end - t))
+              distance = torch.add(torch.sub(keys, queries), skipped)
+              values = torch.embedding(table, {bucket})          # (B or 1, T, P, H)
+              values = torch.permute(values, [0, 3, 1, 2])
               missing = end - torch.size(mask, 3)
               return torch.add(values.to(x.dtype), torch.constant_pad_nd(mask, [missing, 0], 0))
           """);
@@ -66,7 +70,11 @@ public final class RelativePositions extends ScoreBias {
 
   @Override
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
+    PackedTexts texts = pass.texts();
     NDArray start = Tensors.scalar(pass.start());
-    return bias.call(x, table.weight(pass), mask, start, Tensors.scalar(pass.keyOffset()));
+    NDArray ahead = Tensors.scalar(pass.keyOffset());
+    NDArray before =
+        texts == null ? x.getManager().zeros(new Shape(1, 1), DataType.INT64) : texts.before();
+    return bias.call(x, table.weight(pass), mask, start, ahead, before);
   }
 }

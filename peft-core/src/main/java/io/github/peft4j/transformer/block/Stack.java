@@ -76,7 +76,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       relative.enter(first, pass);
     }
     for (RotaryEmbedding rotary : rotaries) {
-      pass.rotate(rotary, rotary.at(h, pass.start(), pass.positions()));
+      pass.rotate(rotary, rotary.at(h, pass.start(), pass.end(), pass.positions()));
     }
     boolean trains = pass.trains();
     for (TransformerLayer layer : layers) {

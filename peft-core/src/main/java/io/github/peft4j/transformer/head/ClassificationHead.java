@@ -50,6 +50,9 @@ public final class ClassificationHead extends Head {
 
   @Override
   protected NDArray features(NDArray hidden, Pass pass) {
+    if (!perToken) {
+      pass.requireOneTextPerRow("classification of texts");
+    }
     return steps.apply(pooling.apply(hidden, pass), pass);
   }
 

@@ -40,6 +40,7 @@ public final class SpanHead extends Head {
 
   @Override
   public NDArray logits(NDArray hidden, Pass pass) {
+    pass.requireOneTextPerRow("question answering");
     return output.forward(steps.apply(hidden, pass), pass);
   }
 

@@ -48,11 +48,20 @@ final class Masks {
   /** Padding between virtual tokens and a text is no distance. */
   private static final Kernel BY_TOKENS = BY_DISTANCE.with("places", "torch.cumsum(mask.to(4), 1)");
 
+  private static final Kernel APART =
+      Kernel.of(
+              """
+          def apart(bias: Tensor, texts: Tensor) -> Tensor:      # (B or 1, 1, T or 1, T), (B, T)
+              other = torch.ne(torch.unsqueeze(texts, 2), torch.unsqueeze(texts, 1))
+              return torch.masked_fill(bias, torch.unsqueeze(other, 1), {lowest})
+          """)
+          .with("lowest", Precision.lowest("bias"));
+
   private static final Kernel COUNT_PADDING =
       Kernel.of(
           """
-          def count_padding(mask: Tensor) -> Tensor:             # (B, S) → (B)
-              return torch.sum(torch.eq(mask, 0).to(4), [1])
+          def count_padding(mask: Tensor) -> Tensor:             # (B, S) → (B, 1)
+              return torch.sum(torch.eq(mask, 0).to(4), [1], True)
           """);
 
   private static final Kernel REAL_POSITIONS =
@@ -104,7 +113,18 @@ final class Masks {
         .call(x, mask);
   }
 
-  /** The number of keys of each row that are padding (B). */
+  /**
+   * A bias that also hides the other texts of a row.
+   *
+   * @param bias (B or 1, 1, T or 1, T)
+   * @param texts (B, T), the number of each token's text
+   * @return (B, 1, T, T)
+   */
+  static NDArray apart(NDArray bias, NDArray texts) {
+    return APART.call(bias, texts);
+  }
+
+  /** The number of keys of each row that are padding (B, 1). */
   static NDArray padding(NDArray mask) {
     return COUNT_PADDING.call(mask);
   }

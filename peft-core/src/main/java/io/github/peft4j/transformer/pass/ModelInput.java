@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.config.ModelConfig;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -19,9 +20,14 @@ import org.jspecify.annotations.Nullable;
  *     tokens and 0 for padding; null without padding
  * @param types segment ids (B, T), or null
  * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
+ * @param texts the texts of each row, if a row holds several; null if each row is one text
  */
 public record ModelInput(
-    NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
+    NDArray ids,
+    @Nullable NDArray mask,
+    @Nullable NDArray types,
+    @Nullable NDArray decoderIds,
+    @Nullable PackedTexts texts) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -54,11 +60,7 @@ public record ModelInput(
           "an element for each of the ids " + shape);
     }
     if (types != null) {
-      require(
-          types.getShape().equals(shape),
-          "types",
-          types,
-          "an element for each of the ids " + shape);
+      requireLike("types", types, shape);
     }
     if (decoderIds != null) {
       requireIds("decoderIds", decoderIds, "(B, U)");
@@ -68,6 +70,19 @@ public record ModelInput(
           decoderIds,
           "a row for each of the ids " + shape);
     }
+    if (texts != null) {
+      texts.arrays().forEach(array -> requireLike("texts", array, shape));
+    }
+  }
+
+  /** An input whose rows are one text each. */
+  public ModelInput(
+      NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
+    this(ids, mask, types, decoderIds, null);
+  }
+
+  private static void requireLike(String name, NDArray array, Shape shape) {
+    require(array.getShape().equals(shape), name, array, "an element for each of the ids " + shape);
   }
 
   private static void requireIds(String name, NDArray ids, String shape) {
@@ -145,14 +160,40 @@ public record ModelInput(
         array(manager, ids), mask == null || full(mask) ? null : array(manager, mask), null, null);
   }
 
+  /**
+   * Creates an input of rows that hold several texts, one after the other.
+   *
+   * @param manager the manager of the new arrays, which determines their device
+   * @param ids [B][T], with padding behind the texts
+   * @param lengths by row, the number of tokens of each text, see {@link PackedTexts#of}
+   */
+  public static ModelInput packed(NDManager manager, long[][] ids, int[][] lengths) {
+    if (ids.length != lengths.length) {
+      throw new IllegalArgumentException(
+          ids.length + " rows of ids and " + lengths.length + " of lengths; expected as many");
+    }
+    long[][] mask = new long[ids.length][];
+    for (int b = 0; b < ids.length; b++) {
+      mask[b] = new long[ids[b].length];
+      Arrays.fill(mask[b], 0, Math.min(mask[b].length, Arrays.stream(lengths[b]).sum()), 1);
+    }
+    ModelInput rows = of(manager, ids, mask);
+    return rows.withTexts(PackedTexts.of(manager, lengths, ids[0].length));
+  }
+
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids);
+    return new ModelInput(this.ids, mask, types, ids, texts);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds);
+    return new ModelInput(ids, mask, types, decoderIds, texts);
+  }
+
+  /** A copy whose rows hold these texts; null for one text in each row. */
+  public ModelInput withTexts(@Nullable PackedTexts texts) {
+    return new ModelInput(ids, mask, types, decoderIds, texts);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -163,7 +204,8 @@ public record ModelInput(
             repeat(ids, n),
             mask == null ? null : repeat(mask, n),
             types == null ? null : repeat(types, n),
-            decoderIds == null ? null : repeat(decoderIds, n));
+            decoderIds == null ? null : repeat(decoderIds, n),
+            texts == null ? null : texts.repeat(n));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */
@@ -178,10 +220,12 @@ public record ModelInput(
   }
 
   private Stream<NDArray> arrays() {
-    return Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull);
+    return Stream.concat(
+        Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull),
+        texts == null ? Stream.empty() : texts.arrays());
   }
 
-  private static NDArray repeat(NDArray rows, long n) {
+  static NDArray repeat(NDArray rows, long n) {
     return REPEAT.call(rows, Tensors.scalar(n));
   }
 

@@ -2,8 +2,10 @@ package io.github.peft4j.transformer.pass;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
@@ -49,6 +51,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     long virtual;
     long keyOffset;
     @Nullable NDArray positions;
+    @Nullable PackedTexts texts;
     final IdentityHashMap<RotaryEmbedding, Rotation> rotations = new IdentityHashMap<>();
     @Nullable NDArray memory;
     @Nullable NDArray memoryBias;
@@ -188,25 +191,41 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * Records the sequence that enters the stack.
    *
    * @param ids the token ids (B, T) of the sequence
+   * @param texts the texts of rows that hold several, or null
+   * @throws IllegalArgumentException if rows hold several texts, but the pass has a cache
    */
-  public void enter(NDArray ids, Sequence sequence, boolean causal) {
+  public void enter(NDArray ids, @Nullable PackedTexts texts, Sequence sequence, boolean causal) {
+    if (texts != null && (run.cache != null || run.leftPadded)) {
+      throw new IllegalArgumentException(
+          "texts are written one in each row, but rows of this input hold several: take them apart");
+    }
     run.ids = ids;
+    run.texts = texts;
     run.start = sequence.positions().start();
     run.virtual = sequence.prompt().count();
     run.keyOffset = sequence.positions().keyOffset();
     run.length = sequence.vectors().getShape().get(1);
     NDArray mask = sequence.mask();
-    run.positions =
-        run.leftPadded && mask != null
-            ? hold(Masks.positions(sequence.vectors(), mask, sequence.positions().shift()))
-            : null;
+    run.positions = positions(texts, sequence);
     NDArray held = mask == null ? null : hold(mask.duplicate());
     run.mask = held;
     run.blind = run.training && causal && held != null && Masks.blinds(held);
     closeVisibility();
     run.visibility =
-        new Visibility(held, causal, run.length, sequence.positions().past(), run.leftPadded);
+        new Visibility(
+            held, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
     run.bias = null;
+  }
+
+  private @Nullable NDArray positions(@Nullable PackedTexts texts, Sequence sequence) {
+    long shift = sequence.positions().shift();
+    NDArray mask = sequence.mask();
+    if (texts != null) {
+      return hold(Ops.add(texts.positions(), Tensors.scalar(shift)));
+    }
+    return run.leftPadded && mask != null
+        ? hold(Masks.positions(sequence.vectors(), mask, shift))
+        : null;
   }
 
   private void closeVisibility() {
@@ -240,11 +259,30 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   /**
-   * The position after the last vector. In a padded row the true position is smaller by the row's
-   * padding.
+   * The position after the last vector of the longest text. In a padded row the true position is
+   * smaller by the row's padding.
    */
   public long end() {
-    return run.start + run.length;
+    return run.start + (run.texts == null ? run.length : run.texts.longest());
+  }
+
+  /** The texts of rows that hold several; null if each row is one text. */
+  public @Nullable PackedTexts texts() {
+    return run.texts;
+  }
+
+  /**
+   * Checks that each row is one text.
+   *
+   * @param reader what reads rows as a whole, for the message
+   * @throws IllegalArgumentException if rows hold several texts
+   */
+  public void requireOneTextPerRow(String reader) {
+    if (run.texts != null) {
+      throw new IllegalArgumentException(
+          reader
+              + " reads a row as one text, but rows of this input hold several: do not pack them");
+    }
   }
 
   /**

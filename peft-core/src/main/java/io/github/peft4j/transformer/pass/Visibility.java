@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which keys the T queries of a stack see. The mask must leave a key. In a causal stack, the key
- * must not come after the query. In a layer with a window, it must be near the query.
+ * must not come after the query. In a layer with a window, it must be near the query. In a row of
+ * several texts, it must be of the query's text.
  *
  * <p>PyTorch's attention is fastest without a bias, so there is one only where it is needed.
  */
@@ -22,7 +23,8 @@ final class Visibility implements AutoCloseable {
   private final long queries;
   private final long past;
   private final boolean leftPadded;
-  private @Nullable NDArray padding;
+  private final @Nullable PackedTexts texts;
+  private @Nullable NDArray before;
   private final Map<Integer, NDArray> biases = new HashMap<>();
 
   /**
@@ -32,13 +34,21 @@ final class Visibility implements AutoCloseable {
    * @param queries T
    * @param past number of keys before the queries
    * @param leftPadded whether padding is no distance, so that a row sees what it sees alone
+   * @param texts the texts of rows that hold several, or null
    */
-  Visibility(@Nullable NDArray mask, boolean causal, long queries, long past, boolean leftPadded) {
+  Visibility(
+      @Nullable NDArray mask,
+      boolean causal,
+      long queries,
+      long past,
+      boolean leftPadded,
+      @Nullable PackedTexts texts) {
     this.mask = mask;
     this.causal = causal;
     this.queries = queries;
     this.past = past;
     this.leftPadded = leftPadded;
+    this.texts = texts;
   }
 
   private boolean isWithin(int window) {
@@ -50,17 +60,25 @@ final class Visibility implements AutoCloseable {
     if (!causal || window == Integer.MAX_VALUE) {
       return null;
     }
-    NDArray present = padding;
+    NDArray present = before;
     if (present == null) {
-      present = Scope.release(mask != null && leftPadded ? Masks.padding(mask) : Tensors.scalar(0));
-      padding = present;
+      present = Scope.release(before());
+      before = present;
     }
     return new AttentionSite.Window(window, present);
   }
 
+  /** See {@link AttentionSite.Window#before}. */
+  private NDArray before() {
+    if (texts != null) {
+      return texts.before();
+    }
+    return mask != null && leftPadded ? Masks.padding(mask) : Tensors.scalar(0);
+  }
+
   /** Whether plain causal attention, without a bias, is right for a layer. */
   boolean isPlainlyCausal(int window) {
-    return causal && mask == null && past == 0 && queries > 1 && isWithin(window);
+    return causal && mask == null && texts == null && past == 0 && queries > 1 && isWithin(window);
   }
 
   /**
@@ -70,8 +88,8 @@ final class Visibility implements AutoCloseable {
    * @param window see {@link Masks#bias}
    */
   @Nullable NDArray bias(NDArray x, int window) {
-    boolean free = mask == null && isWithin(window) && (!causal || past == 0 || queries == 1);
-    return free ? null : explicit(x, window);
+    boolean unmasked = mask == null && texts == null && isWithin(window);
+    return unmasked && (!causal || past == 0 || queries == 1) ? null : explicit(x, window);
   }
 
   /** The same, but all zeros where no bias is needed. */
@@ -86,6 +104,17 @@ final class Visibility implements AutoCloseable {
   }
 
   private NDArray make(NDArray x, int window) {
+    NDArray ofRows = ofRows(x, window);
+    if (texts == null) {
+      return ofRows;
+    }
+    try (ofRows) {
+      return Scope.release(Masks.apart(ofRows, texts.numbers()));
+    }
+  }
+
+  /** The bias if each row is one text. */
+  private NDArray ofRows(NDArray x, int window) {
     if (mask != null) {
       return Scope.release(Masks.bias(x, mask, causal, window, leftPadded));
     }
@@ -98,9 +127,9 @@ final class Visibility implements AutoCloseable {
   public void close() {
     biases.values().forEach(NDArray::close);
     biases.clear();
-    if (padding != null) {
-      padding.close();
-      padding = null;
+    if (before != null) {
+      before.close();
+      before = null;
     }
   }
 }

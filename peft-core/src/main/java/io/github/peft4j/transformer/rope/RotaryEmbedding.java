@@ -75,18 +75,18 @@ public final class RotaryEmbedding implements AutoCloseable {
    *
    * @param like the hidden states (B, T, D), for their type and device
    * @param start the first position
+   * @param end the position after the last one of the longest text
    * @param positions (B, T) if they differ between rows, or null
    */
-  public synchronized Rotation at(NDArray like, long start, @Nullable NDArray positions) {
-    long length = like.getShape().get(1);
-    Tables all = upTo(start + length, like.getManager());
+  public synchronized Rotation at(NDArray like, long start, long end, @Nullable NDArray positions) {
+    Tables all = upTo(end, like.getManager());
     if (positions != null) {
       return new Rotation(
           TAKE_BY_ROW.call(like, all.cosines(), positions),
           TAKE_BY_ROW.call(like, all.sines(), positions));
     }
     NDArray first = Tensors.scalar(start);
-    NDArray count = Tensors.scalar(length);
+    NDArray count = Tensors.scalar(end - start);
     return new Rotation(
         TAKE.call(like, all.cosines(), first, count), TAKE.call(like, all.sines(), first, count));
   }

@@ -88,14 +88,14 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * How far the queries of a layer look back.
    *
    * @param size number of keys that a query sees, itself included
-   * @param padding (B) or one number for all rows: how many keys at the row's beginning are padding
-   *     that counts for nothing
+   * @param before (B, T or 1), or one number for all rows: how many keys of the row come before the
+   *     query's text and count for nothing, such as padding
    */
-  public record Window(int size, NDArray padding) {
+  public record Window(int size, NDArray before) {
 
     private Window select(Rows rows) {
-      boolean common = padding.getShape().dimension() == 0;
-      return common ? this : new Window(size, ArrayRows.INSTANCE.select(padding, rows));
+      boolean common = before.getShape().dimension() == 0;
+      return common ? this : new Window(size, ArrayRows.INSTANCE.select(before, rows));
     }
   }
 
@@ -183,17 +183,20 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
             """);
 
     /**
-     * Query t is key s - t_all + t, less its row's padding. Keys after the first n are left alone.
+     * Query t is key s - t_all + t, less the keys before its text. Keys after the first n are left
+     * alone.
      */
     private static final Kernel SLIDE =
         Kernel.of(
                 """
-            def slide(bias: Tensor, query: Tensor, key: Tensor, first: Tensor, padding: Tensor) -> Tensor:
+            def slide(bias: Tensor, query: Tensor, key: Tensor, first: Tensor, before: Tensor) -> Tensor:
                 t = torch.size(query, 2)
                 s = torch.size(key, 2)
                 queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=query.device), 1)
                 keys = torch.arange(s, dtype=4, layout=None, device=query.device)
-                distance = torch.sub(torch.sub(queries, keys), torch.reshape(padding, [-1, 1, 1, 1]))
+                if before.dim() > 0:
+                    before = torch.unsqueeze(torch.unsqueeze(before, 1), 3)    # (B, 1, T or 1, 1)
+                distance = torch.sub(torch.sub(queries, keys), before)
                 gone = torch.logical_and(torch.ge(distance, {size}), torch.lt(keys, torch.size(first, 2)))
                 return torch.masked_fill(bias, gone, {lowest})
             """)
@@ -234,7 +237,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       }
       NDArray seen = all.bias == null ? NO_BIAS.call(query, all.key) : all.bias;
       NDArray slid =
-          SLIDE.with("size", window.size).call(seen, query, all.key, keys, window.padding);
+          SLIDE.with("size", window.size).call(seen, query, all.key, keys, window.before);
       return new Input(hidden, query, all.key, all.value, slid, false, window);
     }
 

@@ -171,6 +171,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   }
 
   @Override
+  public @Nullable String whyOneTextPerRow() {
+    return gate == null ? null : "the gate of a bottleneck is a mean over a row's tokens";
+  }
+
+  @Override
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {

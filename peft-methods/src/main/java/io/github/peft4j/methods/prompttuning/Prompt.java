@@ -39,6 +39,11 @@ final class Prompt extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
   }
 
   @Override
+  public String whyOneTextPerRow() {
+    return "prompt tuning puts virtual tokens in front of a row";
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).prepend(first.call(prompt.value()));
   }

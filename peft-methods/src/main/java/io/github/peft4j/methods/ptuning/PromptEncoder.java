@@ -52,6 +52,11 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
   }
 
   @Override
+  public String whyOneTextPerRow() {
+    return "P-tuning puts virtual tokens in front of a row";
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     NDArray vectors = prompt.value(isTraining(base.context()));
     return base.forward(tokens).prepend(first.call(vectors));

@@ -65,6 +65,11 @@ final class AdapterHubPrefixAttention extends TunerLayer<AttentionSite.Input, ND
   }
 
   @Override
+  public @Nullable String whyOneTextPerRow() {
+    return gates == null ? null : "the gate of a prefix is a mean over a row's tokens";
+  }
+
+  @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
     NDArray keys = drop(prefix.keys(base.context()), in.hidden(), base.context());
     NDArray values = drop(prefix.values(base.context()), in.hidden(), base.context());

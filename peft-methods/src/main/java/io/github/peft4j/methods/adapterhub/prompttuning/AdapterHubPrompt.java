@@ -24,6 +24,11 @@ final class AdapterHubPrompt extends TunerLayer<InputSite.Tokens, Sequence>
   }
 
   @Override
+  public String whyOneTextPerRow() {
+    return "prompt tuning puts virtual tokens in front of a row";
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).prependEmbedded(prompt.value());
   }
