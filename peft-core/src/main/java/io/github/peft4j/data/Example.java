@@ -3,7 +3,7 @@ package io.github.peft4j.data;
 import java.util.List;
 
 /** One training example, as text. Immutable. */
-public sealed interface Example permits ClassificationExample, PromptExample, TextExample {
+public interface Example {
 
   /**
    * The strings of this example, in a fixed order. They are hashed as its content.
