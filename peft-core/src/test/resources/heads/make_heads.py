@@ -31,10 +31,12 @@ LLAMA = dict(BASE, num_key_value_heads=1)
 NEOX = dict(BASE, rotary_pct=0.5)
 GEMMA = dict(LLAMA, head_dim=4)
 ALL = ["MaskedLM", "SequenceClassification", "TokenClassification", "QuestionAnswering", "Model"]
+# what the labels of texts are, see PROBLEMS
+NUMBERS = ["SequenceClassification one", "SequenceClassification two", "SequenceClassification several"]
 DECODERS = ["CausalLM"] + ALL[1:]
 BART_HEADS = ["ConditionalGeneration"]
 FAMILIES = [
-    ("Bert", "BertConfig", BASE, ALL),
+    ("Bert", "BertConfig", BASE, ALL + NUMBERS),
     ("Roberta", "RobertaConfig", ROBERTA, ALL),
     ("XLMRoberta", "XLMRobertaConfig", ROBERTA, ALL),
     ("Camembert", "CamembertConfig", ROBERTA, ALL),
@@ -56,7 +58,7 @@ FAMILIES = [
           classifier_pooling="mean", classifier_bias=True, norm_bias=True, decoder_bias=False),
      ["MaskedLM", "SequenceClassification"]),
     ("GPT2", "GPT2Config", GPT2, DECODERS),
-    ("Llama", "LlamaConfig", LLAMA, DECODERS),
+    ("Llama", "LlamaConfig", LLAMA, DECODERS + NUMBERS),
     ("Mistral", "MistralConfig", LLAMA, DECODERS),
     ("Mixtral", "MixtralConfig", dict(LLAMA, num_local_experts=2), DECODERS),
     ("Qwen2", "Qwen2Config", LLAMA, DECODERS),
@@ -93,6 +95,12 @@ FAMILIES = [
     ("Pegasus", "PegasusConfig", BART, BART_HEADS),
 ]
 
+PROBLEMS = {
+    "one": (dict(num_labels=1), [2.5, -0.75]),
+    "two": (dict(num_labels=2, problem_type="regression"), [[2.5, -0.75], [0.0, 1.25]]),
+    "several": (dict(num_labels=3, problem_type="multi_label_classification"), [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]),
+}
+
 
 def value(name, i):
     """A number in [-0.5, 0.5) for element i of a tensor."""
@@ -125,8 +133,11 @@ def rounded(array):
 
 
 def case(stem, config, settings, head):
+    head, _, problem = head.partition(" ")
     name = class_name(stem, head)
     labels = dict(num_labels=3) if head.endswith(("SequenceClassification", "TokenClassification")) else {}
+    if problem:
+        labels = PROBLEMS[problem][0]
     model = getattr(T, name)(getattr(T, config)(**settings, **labels))
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
@@ -152,6 +163,8 @@ def case(stem, config, settings, head):
         "ConditionalGeneration": dict(labels=torch.tensor([[7, 3, 9, 4], [11, 8, -100, -100]])),
         "Model": {},
     }[task]
+    if problem:
+        targets = dict(labels=torch.tensor(PROBLEMS[problem][1]))
     with torch.no_grad():
         out = model(**batch, **targets)
     if task == "QuestionAnswering":

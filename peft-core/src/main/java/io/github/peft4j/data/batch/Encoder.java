@@ -4,7 +4,9 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.RegressionExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 
@@ -82,5 +84,32 @@ public interface Encoder<E extends Example> {
    */
   static Encoder<TextExample> text(Tokenizer tokenizer, int maxLength) {
     return new TextEncoder(tokenizer, maxLength);
+  }
+
+  /**
+   * An encoder for regression: texts or pairs, with special tokens, and a number for each. Examples
+   * that are too long lose tokens as in {@link #classification}.
+   *
+   * @param tokenizer the tokenizer
+   * @param values the number of values that the model gives; it must be 1
+   * @param maxLength the most ids of an example
+   * @return the encoder
+   * @throws DataException if the model gives several values
+   */
+  static Encoder<RegressionExample> regression(Tokenizer tokenizer, int values, int maxLength) {
+    return ValuesEncoder.regression(tokenizer, values, maxLength);
+  }
+
+  /**
+   * An encoder for several labels at once: texts or pairs, with special tokens, and 1 or 0 for each
+   * label. Examples that are too long lose tokens as in {@link #classification}.
+   *
+   * @param tokenizer the tokenizer
+   * @param labels the labels
+   * @param maxLength the most ids of an example
+   * @return the encoder, which throws {@link DataException} for an unknown label
+   */
+  static Encoder<MultiLabelExample> multiLabel(Tokenizer tokenizer, Labels labels, int maxLength) {
+    return ValuesEncoder.multiLabel(tokenizer, labels, maxLength);
   }
 }

@@ -7,7 +7,9 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.RegressionExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedDataset;
@@ -20,6 +22,7 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /** Encodes examples for a model's task, and turns batches into the arrays that the model takes. */
 public final class BatchFeed {
@@ -63,10 +66,7 @@ public final class BatchFeed {
       Task task, Tokenizer tokenizer, int maxLength, Example example, Dataset<?> all) {
     Encoder<?> encoder =
         switch (task.type()) {
-          case SEQ_CLS ->
-              example instanceof ClassificationExample
-                  ? Encoder.classification(tokenizer, labels(task, all), maxLength)
-                  : null;
+          case SEQ_CLS -> ofText(task, tokenizer, maxLength, example, all);
           case CAUSAL_LM ->
               example instanceof PromptExample
                   ? Encoder.prompt(tokenizer, maxLength)
@@ -85,7 +85,13 @@ public final class BatchFeed {
               + example.getClass().getSimpleName()
               + "; it takes "
               + switch (task.type()) {
-                case SEQ_CLS -> "texts with labels: .text(column).label(column)";
+                case SEQ_CLS ->
+                    switch (task.problem()) {
+                      case SINGLE_LABEL -> "texts with labels: .text(column).label(column)";
+                      case MULTI_LABEL ->
+                          "texts with lists of labels: .text(column).labels(column)";
+                      case REGRESSION -> "texts with numbers: .text(column).score(column)";
+                    };
                 case CAUSAL_LM ->
                     "prompts with answers, .prompt(column).answer(column), or plain texts";
                 case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
@@ -98,6 +104,24 @@ public final class BatchFeed {
               });
     }
     return (Encoder<Example>) encoder;
+  }
+
+  private static @Nullable Encoder<?> ofText(
+      Task task, Tokenizer tokenizer, int maxLength, Example example, Dataset<?> all) {
+    return switch (task.problem()) {
+      case SINGLE_LABEL ->
+          example instanceof ClassificationExample
+              ? Encoder.classification(tokenizer, labels(task, all), maxLength)
+              : null;
+      case MULTI_LABEL ->
+          example instanceof MultiLabelExample
+              ? Encoder.multiLabel(tokenizer, Labels.of(task.labels()), maxLength)
+              : null;
+      case REGRESSION ->
+          example instanceof RegressionExample
+              ? Encoder.regression(tokenizer, task.labels().size(), maxLength)
+              : null;
+    };
   }
 
   private static Labels labels(Task task, Dataset<?> examples) {

@@ -76,7 +76,7 @@ class HeadsTest {
       }
       assertThat(actual).containsExactly(wanted, within(1e-4f));
       if (!head.get("loss").isJsonNull()) {
-        LossTargets targets = targets(model.task().type(), given);
+        LossTargets targets = targets(model.task(), given);
         NDArray hidden = model.hidden(input, pass);
         NDArray sum = Autograd.without(() -> model.head().loss(hidden, targets, pass, 1, false));
         assertThat(Tensors.floats(sum)[0] / call.count(targets))
@@ -119,8 +119,15 @@ class HeadsTest {
         : input;
   }
 
-  private static LossTargets targets(Task.Type type, JsonObject given) {
-    return switch (type) {
+  private static LossTargets targets(Task task, JsonObject given) {
+    if (task.problem() != Task.Problem.SINGLE_LABEL) {
+      return new LossTargets.Values(
+          given.getAsJsonArray("labels").asList().stream()
+              .map(row -> row.isJsonArray() ? row.getAsJsonArray().asList() : List.of(row))
+              .map(row -> row.stream().mapToDouble(JsonElement::getAsDouble).toArray())
+              .toArray(double[][]::new));
+    }
+    return switch (task.type()) {
       case SEQ_CLS -> new LossTargets.Classes(longs(given.getAsJsonArray("labels")));
       case CAUSAL_LM -> new LossTargets.NextTokens(rows(given, "labels"));
       case TOKEN_CLS, SEQ_2_SEQ_LM, MASKED_LM -> new LossTargets.Tokens(rows(given, "labels"));
