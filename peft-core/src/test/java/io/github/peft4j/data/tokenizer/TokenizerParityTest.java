@@ -28,7 +28,7 @@ class TokenizerParityTest {
 
   @TempDir Path folder;
 
-  private static Path goldens() {
+  static Path goldens() {
     URL url = TokenizerParityTest.class.getResource("/golden-tokenizers/make_goldens.py");
     try {
       return Path.of(Objects.requireNonNull(url).toURI()).resolveSibling("");
@@ -48,17 +48,7 @@ class TokenizerParityTest {
   @ParameterizedTest
   @MethodSource("cases")
   void idsAndTextsAreThoseOfTransformers(String name) throws IOException {
-    JsonObject golden =
-        JsonParser.parseString(Files.readString(goldens().resolve("cases").resolve(name)))
-            .getAsJsonObject();
-    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("files").entrySet()) {
-      Files.copy(
-          goldens().resolve("files").resolve(file.getValue().getAsString()),
-          folder.resolve(file.getKey()));
-    }
-    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("beside").entrySet()) {
-      Files.writeString(folder.resolve(file.getKey()), file.getValue().toString());
-    }
+    JsonObject golden = write(name, folder);
     SoftAssertions softly = new SoftAssertions();
     try (Tokenizer tokenizer = Tokenizer.load(folder)) {
       softly.assertThat(tokenizer.vocabularySize()).isEqualTo(golden.get("size").getAsInt());
@@ -71,6 +61,22 @@ class TokenizerParityTest {
       }
     }
     softly.assertAll();
+  }
+
+  /** Writes the files of a case into a folder. */
+  static JsonObject write(String name, Path folder) throws IOException {
+    JsonObject golden =
+        JsonParser.parseString(Files.readString(goldens().resolve("cases").resolve(name)))
+            .getAsJsonObject();
+    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("files").entrySet()) {
+      Files.copy(
+          goldens().resolve("files").resolve(file.getValue().getAsString()),
+          folder.resolve(file.getKey()));
+    }
+    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("beside").entrySet()) {
+      Files.writeString(folder.resolve(file.getKey()), file.getValue().toString());
+    }
+    return golden;
   }
 
   /** Roles that transformers leaves empty may be filled by config.json or a customary name. */
