@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.peft4j.data.GoldenTokenizers;
 import io.github.peft4j.data.Tokenizers;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -38,7 +39,7 @@ class AlignedEncodingTest {
   }
 
   private static JsonObject goldens() throws IOException {
-    Path file = TokenizerParityTest.goldens().resolve("aligned.json");
+    Path file = GoldenTokenizers.folder().resolve("aligned.json");
     return JsonParser.parseString(Files.readString(file)).getAsJsonObject();
   }
 
@@ -46,7 +47,7 @@ class AlignedEncodingTest {
   @MethodSource("cases")
   void placesAndWordsAreThoseOfTransformers(String name) throws IOException {
     JsonObject golden = goldens().getAsJsonObject(name);
-    TokenizerParityTest.write(name, folder);
+    GoldenTokenizers.write(name, folder);
     SoftAssertions softly = new SoftAssertions();
     try (Tokenizer tokenizer = Tokenizer.load(folder)) {
       assertThat(tokenizer.padsOnLeft())
@@ -99,7 +100,7 @@ class AlignedEncodingTest {
   @MethodSource("cases")
   void windowsAreThoseOfTransformers(String name) throws IOException {
     JsonObject golden = goldens().getAsJsonObject(name);
-    TokenizerParityTest.write(name, folder);
+    GoldenTokenizers.write(name, folder);
     try (Tokenizer tokenizer = Tokenizer.load(folder)) {
       JsonObject pair = golden.getAsJsonObject("pair");
       String first = pair.get("text").getAsString();
