@@ -92,7 +92,7 @@ public record QuestionWindow(long[] inputIds, long[] tokenTypeIds, int[] starts,
         || starts[from] > answers.get(0).start()
         || ends[to] < answers.get(0).end()) {
       int none = standing(tokenizer);
-      return EncodedExample.ofSpan(inputIds, tokenTypeIds, none, none);
+      return EncodedExample.ofSpan(inputIds, tokenTypeIds, none, none).at(starts, ends);
     }
     QuestionExample.Answer answer = answers.get(0);
     int first = from;
@@ -103,7 +103,25 @@ public record QuestionWindow(long[] inputIds, long[] tokenTypeIds, int[] starts,
     while (last > from && ends[last - 1] >= answer.end()) {
       last--;
     }
-    return EncodedExample.ofSpan(inputIds, tokenTypeIds, first, last);
+    return EncodedExample.ofSpan(inputIds, tokenTypeIds, first, last).at(starts, ends);
+  }
+
+  /**
+   * The window that an example was made of.
+   *
+   * @throws IllegalArgumentException if it was made of something else
+   */
+  public static QuestionWindow of(EncodedExample example) {
+    int[][] places = example.places();
+    if (places == null) {
+      throw new IllegalArgumentException("the example is not a window of a text with a question");
+    }
+    long[] types = example.tokenTypeIds();
+    return new QuestionWindow(
+        example.inputIds(),
+        types == null ? new long[example.length()] : types,
+        places[0],
+        places[1]);
   }
 
   private int first() {
