@@ -13,13 +13,21 @@ import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.translate.Answer;
+import io.github.peft4j.translate.Entity;
+import io.github.peft4j.translate.Filling;
+import io.github.peft4j.translate.MaskFiller;
+import io.github.peft4j.translate.QuestionAnswerer;
 import io.github.peft4j.translate.TextClassifier;
+import io.github.peft4j.translate.TokenClassifier;
 import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * Text in; text, classes or vectors out: generation, classification and embedding with a model and
- * its tokenizer.
+ * Text in; text, classes, tags, answers or vectors out: what a model and its tokenizer do.
+ *
+ * <p>For each task there is a verb with the usual settings, such as {@link #classify(String)}, and
+ * a noun with settings to choose, such as {@link #classifier}.
  */
 public interface TextModel extends AdaptedModel {
 
@@ -166,5 +174,72 @@ public interface TextModel extends AdaptedModel {
   default TextClassifier classifier() {
     base().requireOpen();
     return new TextClassifier(this, tokenizer());
+  }
+
+  /** The entities of a text, such as names, in their order. */
+  default List<Entity> entities(String text) {
+    return tagger().entities(text);
+  }
+
+  /**
+   * The tag of each word of a text.
+   *
+   * @param words the words, as in training
+   * @return a tag for each word
+   */
+  default List<String> tagWords(List<String> words) {
+    return tagger().tag(words);
+  }
+
+  /**
+   * A tagger of words, which also finds entities in texts. Each call uses the adapters that are
+   * active at that time.
+   *
+   * @throws IllegalArgumentException if the model is not for token classification
+   * @throws IllegalStateException if the model is closed
+   */
+  default TokenClassifier tagger() {
+    base().requireOpen();
+    return new TokenClassifier(this, tokenizer());
+  }
+
+  /**
+   * The best answer to a question in a text.
+   *
+   * @param context the text to read
+   */
+  default Answer answer(String question, String context) {
+    return questionAnswerer().answer(question, context);
+  }
+
+  /**
+   * A reader that finds answers in texts. Each call uses the adapters that are active at that time.
+   *
+   * @throws IllegalArgumentException if the model is not for question answering
+   * @throws IllegalStateException if the model is closed
+   */
+  default QuestionAnswerer questionAnswerer() {
+    base().requireOpen();
+    return new QuestionAnswerer(this, tokenizer());
+  }
+
+  /**
+   * The five likeliest tokens in place of the mask of a text, the likeliest first.
+   *
+   * @param text with one mask, such as {@code [MASK]}
+   */
+  default List<Filling> fillMask(String text) {
+    return maskFiller().fill(text);
+  }
+
+  /**
+   * A filler of masks. Each call uses the adapters that are active at that time.
+   *
+   * @throws IllegalArgumentException if the model is not a masked language model
+   * @throws IllegalStateException if the model is closed
+   */
+  default MaskFiller maskFiller() {
+    base().requireOpen();
+    return new MaskFiller(this, tokenizer());
   }
 }

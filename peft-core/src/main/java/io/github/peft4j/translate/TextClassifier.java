@@ -3,18 +3,13 @@ package io.github.peft4j.translate;
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.TextPair;
-import io.github.peft4j.data.batch.Batch;
-import io.github.peft4j.data.batch.ByLength;
-import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
@@ -22,7 +17,6 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -34,8 +28,6 @@ import java.util.List;
  */
 public final class TextClassifier {
 
-  private static final int BATCH_SIZE = 32;
-
   private static final Kernel SOFTMAX =
       Kernel.of(
           """
@@ -44,11 +36,10 @@ public final class TextClassifier {
           """);
 
   private final AdaptedModel adapted;
-  private final TransformerModel model;
+  private final TextRunner runner;
   private final List<String> labels;
   private final Tokenizer tokenizer;
   private final Labels classes;
-  private final Collator collator;
 
   /**
    * Creates a classifier.
@@ -70,11 +61,10 @@ public final class TextClassifier {
                       + " BERT or Llama, or let this model generate the name of the class"
                   : "load it with Task.classification(labels)"));
     }
-    this.model = model;
+    this.runner = new TextRunner(adapted, tokenizer);
     this.labels = model.task().labels();
     this.tokenizer = tokenizer;
     this.classes = Labels.of(labels);
-    this.collator = new Collator(model.padId(tokenizer.padId()));
   }
 
   /** The names of the classes, by id. */
@@ -142,41 +132,23 @@ public final class TextClassifier {
   }
 
   private static void requireOneAnswer(ModelCall call) {
-    Composition composition = call.adapters().composition();
-    if (composition.replicas() > 1) {
-      throw new IllegalStateException(
-          composition
-              + " gives several answers for a text; take them from classify(List.of(text))");
-    }
+    TextRunner.requireOneAnswer(call, "classify(List.of(text))");
   }
 
   private List<Classifications> all(List<EncodedExample> encoded, ModelCall call) {
-    if (call.adapters().composition().isByRow() && !encoded.isEmpty()) {
-      return classifyTogether(encoded, call);
-    }
-    return classifyByLength(encoded, call);
-  }
-
-  private List<Classifications> classifyByLength(List<EncodedExample> encoded, ModelCall call) {
-    int[] lengths = encoded.stream().mapToInt(EncodedExample::length).toArray();
-    Classifications[] results = new Classifications[encoded.size()];
-    for (int[] places : ByLength.batches(lengths, BATCH_SIZE, Long.MAX_VALUE)) {
-      try (Scope scope = new Scope()) {
-        ModelInput input =
-            collate(model.manager(), Arrays.stream(places).mapToObj(encoded::get).toList());
-        List<Classifications> batch = classifications(call.logits(input));
-        for (int i = 0; i < places.length; i++) {
-          results[places[i]] = batch.get(i);
-        }
-      }
-    }
+    int replicas = call.adapters().composition().replicas();
+    Classifications[] results = new Classifications[encoded.size() * replicas];
+    runner.run(
+        encoded,
+        call,
+        (places, input, logits) -> {
+          List<Classifications> rows = classifications(logits);
+          for (int i = 0; i < rows.size(); i++) {
+            int replica = i / places.length;
+            results[replica * encoded.size() + places[i % places.length]] = rows.get(i);
+          }
+        });
     return List.of(results);
-  }
-
-  private List<Classifications> classifyTogether(List<EncodedExample> texts, ModelCall call) {
-    try (Scope scope = new Scope()) {
-      return classifications(call.logits(collate(model.manager(), texts)));
-    }
   }
 
   EncodedExample encode(String text) {
@@ -204,12 +176,8 @@ public final class TextClassifier {
     return Encoder.classification(tokenizer, classes, room).encode(example);
   }
 
-  /** The ids, the mask if texts differ in length, and the segments, as in training. */
   ModelInput collate(NDManager manager, List<EncodedExample> examples) {
-    Batch batch = collator.collate(examples);
-    ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
-    long[][] types = batch.tokenTypeIds();
-    return types == null ? input : input.withTypes(ModelInput.array(manager, types));
+    return runner.collate(manager, examples);
   }
 
   /** The classes of each row of logits (B, C). */

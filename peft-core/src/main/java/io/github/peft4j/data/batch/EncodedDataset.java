@@ -8,7 +8,6 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Quote;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -17,17 +16,31 @@ import org.jspecify.annotations.Nullable;
  * epoch.
  *
  * @param examples the encoded examples, in the order of the data set
+ * @param positions the position of each in the data set, from 0, in ascending order. An example
+ *     that is read in windows has several encoded ones
  * @param leftOut the examples of the data set that were left out
- * @param source the data set; empty if the examples were given as ids
+ * @param source the data set; empty if the examples were given as ids, or joined
+ * @param masker draws masks each time that examples are selected; null if there are none
  */
-public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dataset<?> source) {
+@SuppressWarnings("ArrayRecordComponent") // nobody compares data sets
+public record EncodedDataset(
+    List<EncodedExample> examples,
+    int[] positions,
+    LeftOut leftOut,
+    Dataset<?> source,
+    @Nullable Masker masker) {
+
+  /** The epoch of evaluations, whose masks are the same each time. */
+  private static final long EVALUATION = -1;
 
   /**
    * Encoded examples.
    *
    * @param examples the encoded examples; copied
+   * @param positions the position of each in the data set
    * @param leftOut the examples of the data set that were left out
    * @param source the data set
+   * @param masker draws masks, or null
    */
   public EncodedDataset {
     examples = List.copyOf(examples);
@@ -35,7 +48,17 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dat
 
   /** Encoded examples of a data set without omissions. */
   public EncodedDataset(List<EncodedExample> examples) {
-    this(examples, LeftOut.NOTHING, new Dataset<>(List.of()));
+    this(
+        examples,
+        IntStream.range(0, examples.size()).toArray(),
+        LeftOut.NOTHING,
+        new Dataset<>(List.of()),
+        null);
+  }
+
+  /** The same examples, whose masks are drawn when they are selected. */
+  public EncodedDataset maskedBy(Masker masker) {
+    return new EncodedDataset(examples, positions, leftOut, source, masker);
   }
 
   /**
@@ -103,16 +126,19 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dat
     } catch (RuntimeException e) {
       throw asThrown(e);
     }
-    List<EncodedExample> kept =
-        all.stream().map(Encoded::example).filter(Objects::nonNull).toList();
+    List<EncodedExample> kept = all.stream().flatMap(each -> each.rows().stream()).toList();
+    int[] positions =
+        IntStream.range(0, all.size())
+            .flatMap(i -> all.get(i).rows().stream().mapToInt(row -> i))
+            .toArray();
     List<Integer> skipped =
-        IntStream.range(0, all.size()).filter(i -> all.get(i).example() == null).boxed().toList();
+        IntStream.range(0, all.size()).filter(i -> all.get(i).rows().isEmpty()).boxed().toList();
     int longest = all.stream().mapToInt(Encoded::needed).max().orElse(0);
-    return new EncodedDataset(kept, new LeftOut(skipped, longest), dataset);
+    return new EncodedDataset(kept, positions, new LeftOut(skipped, longest), dataset, null);
   }
 
-  /** One encoded example, or the number of tokens that an omitted one would need. */
-  private record Encoded(@Nullable EncodedExample example, int needed) {}
+  /** The rows of an example; none if it is left out, and the number of tokens it would need. */
+  private record Encoded(List<EncodedExample> rows, int needed) {}
 
   /**
    * Unwraps an exception of another thread: Java's pool throws a copy that has the original as its
@@ -127,14 +153,15 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dat
   private static <E extends Example> Encoded encode(
       E example, int index, Encoder<? super E> encoder, boolean skipTooLong) {
     try {
-      EncodedExample encoded = encoder.encode(example);
-      int lost = encoded.cut().answer();
+      List<EncodedExample> rows = encoder.rows(example);
+      EncodedExample first = rows.get(0);
+      int lost = first.cut().answer();
       return skipTooLong && lost > 0
-          ? new Encoded(null, encoded.labels().length + lost)
-          : new Encoded(encoded, 0);
+          ? new Encoded(List.of(), first.labels().length + lost)
+          : new Encoded(rows, 0);
     } catch (AnswerTooLongException e) {
       if (skipTooLong) {
-        return new Encoded(null, e.needed());
+        return new Encoded(List.of(), e.needed());
       }
       throw at(index, example, e, "; FineTuner's skipTooLong() leaves them out");
     } catch (DataException e) {
@@ -155,11 +182,7 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dat
    * @param index its position among the encoded examples, from 0
    */
   public int position(int index) {
-    int position = index;
-    for (int skipped : leftOut.positions()) {
-      position += skipped <= position ? 1 : 0;
-    }
-    return position;
+    return positions[index];
   }
 
   /** The number of examples that lost tokens because they were too long. */
@@ -194,13 +217,28 @@ public record EncodedDataset(List<EncodedExample> examples, LeftOut leftOut, Dat
   }
 
   /**
-   * The examples at some positions, as a {@link BatchSampler} gives them.
+   * The examples at some positions, for an evaluation: masks are the same each time.
    *
    * @param indices the positions, from 0
    * @return the examples in the order of the positions
    */
   public List<EncodedExample> select(int... indices) {
-    return Arrays.stream(indices).mapToObj(examples::get).toList();
+    return select(EVALUATION, indices);
+  }
+
+  /**
+   * The examples at some positions, as a {@link BatchSampler} gives them for an epoch. Masks are
+   * drawn anew in each epoch, and are the same if they are asked for again.
+   *
+   * @param epoch the epoch, from 0
+   * @param indices the positions, from 0
+   * @return the examples in the order of the positions
+   */
+  public List<EncodedExample> select(long epoch, int... indices) {
+    Masker drawing = masker;
+    return Arrays.stream(indices)
+        .mapToObj(i -> drawing == null ? examples.get(i) : drawing.draw(examples.get(i), epoch, i))
+        .toList();
   }
 
   /**

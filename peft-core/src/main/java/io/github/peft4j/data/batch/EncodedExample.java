@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param values the numbers to learn, if alignment is {@link Alignment#VALUES}; otherwise empty
  * @param alignment how the labels correspond to the ids
  * @param cut the number of tokens that the example lost because it was too long
+ * @param places where each id stands in the text that may have an answer: {starts, ends} as {@code
+ *     char} indices, -1 for ids that are not of that text; null if nobody asks
  * @param others further texts that belong to this one, such as the rejected answer beside the
  *     chosen one. All examples of a batch have equally many, and each becomes a row
  */
@@ -25,6 +27,7 @@ public record EncodedExample(
     double[] values,
     Alignment alignment,
     Cut cut,
+    int @Nullable [][] places,
     List<EncodedExample> others) {
 
   private static final double[] NO_VALUES = {};
@@ -74,6 +77,7 @@ public record EncodedExample(
    * @param values the numbers to learn
    * @param alignment how the labels correspond to the ids
    * @param cut the number of tokens that the example lost
+   * @param places where each id stands in a text, or null
    * @param others further texts that belong to this one
    */
   public EncodedExample {
@@ -104,19 +108,31 @@ public record EncodedExample(
   /** An example that lost no tokens. */
   public EncodedExample(
       long[] inputIds, long @Nullable [] tokenTypeIds, long[] labels, Alignment alignment) {
-    this(inputIds, tokenTypeIds, labels, NO_VALUES, alignment, Cut.NONE, List.of());
+    this(inputIds, tokenTypeIds, labels, NO_VALUES, alignment, Cut.NONE, null, List.of());
   }
 
   /** The same example, with the number of tokens that it lost. */
   EncodedExample cutBy(int input, int answer) {
     Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
-    return new EncodedExample(inputIds, tokenTypeIds, labels, values, alignment, lost, others);
+    return new EncodedExample(
+        inputIds, tokenTypeIds, labels, values, alignment, lost, places, others);
   }
 
   /** The same example with further texts that belong to it. */
   public EncodedExample with(EncodedExample... others) {
     return new EncodedExample(
-        inputIds, tokenTypeIds, labels, values, alignment, cut, List.of(others));
+        inputIds, tokenTypeIds, labels, values, alignment, cut, places, List.of(others));
+  }
+
+  /** The same example with the places of its ids. */
+  EncodedExample at(int[] starts, int[] ends) {
+    int[][] at = {starts, ends};
+    return new EncodedExample(inputIds, tokenTypeIds, labels, values, alignment, cut, at, others);
+  }
+
+  /** The same example with other ids and labels, which are as many. */
+  EncodedExample drawn(long[] ids, long[] drawn) {
+    return new EncodedExample(ids, tokenTypeIds, drawn, values, alignment, cut, places, others);
   }
 
   /** This example's texts: this one and the others. */
@@ -149,7 +165,7 @@ public record EncodedExample(
   public static EncodedExample ofValues(
       long[] inputIds, long @Nullable [] tokenTypeIds, double[] values) {
     return new EncodedExample(
-        inputIds, tokenTypeIds, new long[0], values, Alignment.VALUES, Cut.NONE, List.of());
+        inputIds, tokenTypeIds, new long[0], values, Alignment.VALUES, Cut.NONE, null, List.of());
   }
 
   /**

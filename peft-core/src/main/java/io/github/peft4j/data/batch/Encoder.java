@@ -6,9 +6,12 @@ import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
 import io.github.peft4j.data.TextExample;
+import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import java.util.List;
 
 /**
  * Turns an example into token ids. Safe for use by many threads.
@@ -26,6 +29,76 @@ public interface Encoder<E extends Example> {
    * @throws DataException if the example cannot be encoded
    */
   EncodedExample encode(E example);
+
+  /**
+   * The rows that an example becomes: one, unless it is read in windows.
+   *
+   * @param example the example
+   * @return one row at least
+   * @throws DataException if the example cannot be encoded
+   */
+  default List<EncodedExample> rows(E example) {
+    return List.of(encode(example));
+  }
+
+  /**
+   * An encoder for words with tags, with the labels of transformers' run_ner.py: the first token of
+   * a word has the word's tag, and its other tokens and special tokens are {@link
+   * EncodedExample#IGNORED}. Tokens beyond {@code maxLength} are cut.
+   *
+   * @param tokenizer the tokenizer
+   * @param labels the tags
+   * @param maxLength the most ids of an example
+   * @return the encoder
+   */
+  static Encoder<TokensExample> tokens(Tokenizer tokenizer, Labels labels, int maxLength) {
+    return new TokensEncoder(tokenizer, labels, maxLength, TokensEncoder.CUTS, false);
+  }
+
+  /**
+   * An encoder for words with tags that can do more than {@link #tokens(Tokenizer, Labels, int)}.
+   *
+   * @param tokenizer the tokenizer
+   * @param labels the tags
+   * @param maxLength the most ids of a row
+   * @param stride the number of tokens that windows of a long list of words share, 0 or more;
+   *     negative: the list is cut
+   * @param allTokens whether all tokens of a word have labels: those after the first one have the
+   *     word's tag with {@code I-} in place of {@code B-}, if there is such a tag
+   * @return the encoder
+   */
+  static Encoder<TokensExample> tokens(
+      Tokenizer tokenizer, Labels labels, int maxLength, int stride, boolean allTokens) {
+    return new TokensEncoder(tokenizer, labels, maxLength, stride, allTokens);
+  }
+
+  /**
+   * An encoder for questions, with the windows and labels of transformers' run_qa.py: see {@link
+   * QuestionWindow}. An example becomes a row for each window.
+   *
+   * @param tokenizer the tokenizer
+   * @param maxLength the most ids of a window
+   * @param stride the number of the text's tokens that windows share; {@link QuestionWindow#STRIDE}
+   *     is lowered where windows are short
+   * @return the encoder
+   */
+  static Encoder<QuestionExample> question(Tokenizer tokenizer, int maxLength, int stride) {
+    return new QuestionEncoder(tokenizer, maxLength, stride);
+  }
+
+  /**
+   * An encoder for masked language modelling. The labels are no ids yet, but the words that are
+   * masked together: {@link Masker} draws the masks. Texts that are too long lose tokens at their
+   * end.
+   *
+   * @param tokenizer the tokenizer
+   * @param maxLength the most ids of an example
+   * @param wholeWords whether all tokens of a word are masked together
+   * @return the encoder
+   */
+  static Encoder<TextExample> masked(Tokenizer tokenizer, int maxLength, boolean wholeWords) {
+    return new MaskedTextEncoder(tokenizer, maxLength, wholeWords);
+  }
 
   /**
    * An encoder for classification. The ids are those of the text or the pair, with special tokens.

@@ -1,6 +1,7 @@
 package io.github.peft4j.data.tokenizer;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.github.peft4j.data.tokenizer.TokenizerClass.Source;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -29,8 +30,17 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
    * @param special the special tokens
    * @param cleansUp whether decoding takes out spaces before punctuation
    * @param givesTypes whether pairs have segment ids
+   * @param leftPadding whether transformers pads on the left
+   * @param prefixesWords whether words of a list need a space in front that texts do not get
+   * @param marksContinuations whether tokens within a word have a mark, as {@code ##ing}
    */
-  record Traits(SpecialTokens special, boolean cleansUp, boolean givesTypes) {}
+  record Traits(
+      SpecialTokens special,
+      boolean cleansUp,
+      boolean givesTypes,
+      boolean leftPadding,
+      boolean prefixesWords,
+      boolean marksContinuations) {}
 
   /** What a vocabulary was read from. */
   enum Origin {
@@ -92,7 +102,11 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
         new Traits(
             SpecialTokens.of(specials, added, built, settings),
             cleansUp(settings, built),
-            settings.givesTypes(named.types() || settings.isEmpty())));
+            settings.givesTypes(named.types() || settings.isEmpty()),
+            "left".equals(settings.text("padding_side", type.paddingSide())),
+            type.prefixesWords() && !settings.flag("add_prefix_space", false),
+            built.model().get("continuing_subword_prefix") instanceof JsonPrimitive mark
+                && !mark.getAsString().isEmpty()));
   }
 
   /** The token that ends mBART's texts to write, which may be in another language. */

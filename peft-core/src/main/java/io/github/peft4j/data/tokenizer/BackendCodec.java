@@ -1,14 +1,18 @@
 package io.github.peft4j.data.tokenizer;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.function.IntFunction;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -56,16 +60,69 @@ final class BackendCodec implements Codec {
 
   @Override
   public Encoding encoding(String text, @Nullable String pair) {
+    return with(encode(text, pair), BackendCodec::read);
+  }
+
+  private long encode(String text, @Nullable String pair) {
+    return pair == null
+        ? TokenizersLibrary.LIB.encode(delegate.getHandle(), text, true)
+        : TokenizersLibrary.LIB.encodeDual(delegate.getHandle(), text, pair, true);
+  }
+
+  private static Encoding read(long encoding) {
+    return new Encoding(
+        TokenizersLibrary.LIB.getTokenIds(encoding),
+        TokenizersLibrary.LIB.getTypeIds(encoding),
+        TokenizersLibrary.LIB.getSequenceIds(encoding),
+        TokenizersLibrary.LIB.getSpecialTokenMask(encoding));
+  }
+
+  @Override
+  public AlignedEncoding aligned(String text, @Nullable String pair) {
+    CharIndex first = new CharIndex(text);
+    CharIndex second = pair == null ? first : new CharIndex(pair);
     return with(
-        pair == null
-            ? TokenizersLibrary.LIB.encode(delegate.getHandle(), text, true)
-            : TokenizersLibrary.LIB.encodeDual(delegate.getHandle(), text, pair, true),
-        encoding ->
-            new Encoding(
-                TokenizersLibrary.LIB.getTokenIds(encoding),
-                TokenizersLibrary.LIB.getTypeIds(encoding),
-                TokenizersLibrary.LIB.getSequenceIds(encoding),
-                TokenizersLibrary.LIB.getSpecialTokenMask(encoding)));
+        encode(text, pair),
+        encoding -> {
+          long[] sequences = TokenizersLibrary.LIB.getSequenceIds(encoding);
+          return aligned(encoding, token -> sequences[token] == 1 ? second : first);
+        });
+  }
+
+  @Override
+  public AlignedEncoding aligned(List<String> words) {
+    List<CharIndex> indices = words.stream().map(CharIndex::new).toList();
+    String[] array = words.toArray(String[]::new);
+    return with(
+        TokenizersLibrary.LIB.encodeList(delegate.getHandle(), array, true),
+        encoding -> {
+          long[] wordIds = TokenizersLibrary.LIB.getWordIds(encoding);
+          return aligned(encoding, token -> indices.get((int) wordIds[token]));
+        });
+  }
+
+  /**
+   * The places of tokens. The library counts code points.
+   *
+   * @param index of the text that a token belongs to
+   */
+  private static AlignedEncoding aligned(long encoding, IntFunction<CharIndex> index) {
+    CharSpan[] spans = TokenizersLibrary.LIB.getTokenCharSpans(encoding);
+    int[] starts = new int[spans.length];
+    int[] ends = new int[spans.length];
+    for (int i = 0; i < spans.length; i++) {
+      if (spans[i] != null) { // null: a special token
+        CharIndex chars = index.apply(i);
+        starts[i] = chars.of(spans[i].getStart());
+        ends[i] = chars.of(spans[i].getEnd());
+      }
+    }
+    return new AlignedEncoding(
+        read(encoding),
+        TokenizersLibrary.LIB.getTokens(encoding),
+        Arrays.stream(TokenizersLibrary.LIB.getWordIds(encoding)).mapToInt(i -> (int) i).toArray(),
+        starts,
+        ends);
   }
 
   @Override

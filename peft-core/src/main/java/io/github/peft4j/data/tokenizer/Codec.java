@@ -14,6 +14,12 @@ interface Codec extends AutoCloseable {
   /** One text or a pair, with the special tokens that the model expects. */
   Encoding encoding(String text, @Nullable String pair);
 
+  /** As {@link #encoding}, with the places of the tokens. */
+  AlignedEncoding aligned(String text, @Nullable String pair);
+
+  /** A list of words as one text, each of them cut on its own. */
+  AlignedEncoding aligned(List<String> words);
+
   /** A text that the model is to write, with the special tokens that the model expects. */
   Encoding targetEncoding(String text);
 

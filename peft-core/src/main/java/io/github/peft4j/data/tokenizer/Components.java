@@ -157,7 +157,8 @@ final class Components {
 
   // Post-processors
 
-  static JsonObject robertaProcessing(String sep, long sepId, String cls, long clsId) {
+  static JsonObject robertaProcessing(
+      String sep, long sepId, String cls, long clsId, boolean trimOffsets, boolean prefixSpace) {
     return component(
         "RobertaProcessing",
         "sep",
@@ -165,9 +166,9 @@ final class Components {
         "cls",
         array(List.of(new JsonPrimitive(cls), new JsonPrimitive(clsId))),
         "trim_offsets",
-        true,
+        trimOffsets,
         "add_prefix_space",
-        false);
+        prefixSpace);
   }
 
   /** A place in a template: a special token, or the text {@code $A} or {@code $B}. */

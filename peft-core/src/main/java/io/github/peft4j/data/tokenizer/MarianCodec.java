@@ -178,6 +178,22 @@ final class MarianCodec implements Codec {
   }
 
   @Override
+  public AlignedEncoding aligned(String text, @Nullable String pair) {
+    throw noPlaces();
+  }
+
+  @Override
+  public AlignedEncoding aligned(List<String> words) {
+    throw noPlaces();
+  }
+
+  /** As in transformers, where this is a "slow" tokenizer. */
+  private static UnsupportedOperationException noPlaces() {
+    return new UnsupportedOperationException(
+        "a " + CLASS + " does not say where its tokens stand in a text; words and spans need that");
+  }
+
+  @Override
   public Encoding targetEncoding(String text) {
     List<Long> ids = ids(text, target);
     return ended(ids, ids.size());

@@ -73,6 +73,8 @@ public final class Tokenizer implements AutoCloseable {
   private final @Nullable Path file;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
   private Codec codec;
+  private final Object forWordsLock = new Object();
+  private @Nullable Codec forWords;
   private volatile AssembledTokenizer.Traits traits;
   private volatile byte @Nullable [] json;
   private volatile boolean changed;
@@ -277,6 +279,7 @@ public final class Tokenizer implements AutoCloseable {
     more.forEach(token -> byId.put(next.traits().special().id(token), token));
     settings.add(byId);
     codec.close();
+    closeForWords();
     codec = created;
     traits = next.traits();
     json = next.json().bytes();
@@ -390,6 +393,66 @@ public final class Tokenizer implements AutoCloseable {
   public Encoding targetEncoding(String text) {
     requireText(text);
     return guarded(codec -> checked(codec, codec.targetEncoding(text)));
+  }
+
+  /**
+   * The ids of a text or a pair, and the place of each token in its text.
+   *
+   * @param pair the second text, or null
+   * @throws UnsupportedOperationException if the tokenizer knows no places, as a MarianTokenizer
+   */
+  public AlignedEncoding aligned(String text, @Nullable String pair) {
+    requireText(text);
+    return guarded(codec -> checked(codec, codec.aligned(text, pair)));
+  }
+
+  /**
+   * The ids of a text that is given as a list of words, and the word of each token: transformers'
+   * {@code tokenizer(words, is_split_into_words=True)}. Tokenizers of GPT-2's and RoBERTa's kind
+   * put a space in front of each word, as transformers' run_ner.py has them do with {@code
+   * add_prefix_space}. A word of nothing that the tokenizer keeps has no token.
+   *
+   * @throws UnsupportedOperationException if the tokenizer knows no places, as a MarianTokenizer
+   */
+  public AlignedEncoding aligned(List<String> words) {
+    if (words.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException(
+          "word " + words.indexOf(null) + " is null; expected texts, which may be empty");
+    }
+    return guarded(codec -> checked(codec, forWords(codec).aligned(words)));
+  }
+
+  private Codec forWords(Codec forTexts) {
+    if (!traits.prefixesWords()) {
+      return forTexts;
+    }
+    synchronized (forWordsLock) {
+      if (forWords == null) {
+        TokenizerSettings spaced = settings.setting("add_prefix_space");
+        TokenizerJson vocabulary = TokenizerJson.read(json(), source);
+        forWords =
+            backend(AssembledTokenizer.of(vocabulary, spaced, origin, source), spaced, source);
+      }
+      return forWords;
+    }
+  }
+
+  private void closeForWords() {
+    synchronized (forWordsLock) {
+      if (forWords != null) {
+        forWords.close();
+        forWords = null;
+      }
+    }
+  }
+
+  private AlignedEncoding checked(Codec codec, AlignedEncoding aligned) {
+    return new AlignedEncoding(
+        checked(codec, aligned.encoding()),
+        aligned.tokens(),
+        aligned.words(),
+        aligned.starts(),
+        aligned.ends());
   }
 
   private Encoding checked(Codec codec, Encoding encoding) {
@@ -563,6 +626,16 @@ public final class Tokenizer implements AutoCloseable {
     return id(Role.UNK);
   }
 
+  /** Whether transformers pads on the left, as {@code padding_side} or the class says. */
+  public boolean padsOnLeft() {
+    return traits.leftPadding();
+  }
+
+  /** Whether tokens within a word have a mark, as {@code ##ing}, so that words are known. */
+  public boolean marksContinuations() {
+    return traits.marksContinuations();
+  }
+
   private OptionalLong id(Role role) {
     OptionalLong id = traits.special().id(role);
     return id.isPresent() && id.getAsLong() < known ? id : OptionalLong.empty();
@@ -575,6 +648,7 @@ public final class Tokenizer implements AutoCloseable {
     try {
       closed = true;
       codec.close();
+      closeForWords();
     } finally {
       writing.unlock();
     }

@@ -10,6 +10,7 @@ import io.github.peft4j.data.tokenizer.SpecialTokens.Role;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -35,9 +36,25 @@ record TokenizerClass(
     @Nullable Function<Source, Pipeline> pipeline,
     @Nullable Function<Source, JsonObject> ends) {
 
+  private static final Set<String> LEFT_PADDING = Set.of("GemmaTokenizer", "LlamaTokenizer");
+  private static final Set<String> SPACED_WORDS = Set.of("GPT2Tokenizer", "RobertaTokenizer");
+
   /** A class that uses tokenizer.json as it is. */
   static TokenizerClass asStored(String name) {
     return new TokenizerClass(name, null, false, Map.of(), settings -> List.of(), null, null);
+  }
+
+  /** The side on which transformers pads, unless the settings name another. */
+  String paddingSide() {
+    return LEFT_PADDING.contains(name) ? "left" : "right";
+  }
+
+  /**
+   * Whether words of a list need {@code add_prefix_space}: transformers 4 refuses such words
+   * without it, and run_ner.py sets it.
+   */
+  boolean prefixesWords() {
+    return SPACED_WORDS.contains(name);
   }
 
   /**

@@ -235,13 +235,22 @@ final class TokenizerClasses {
         tokens,
         TokenizerClasses::none,
         TokenizerClasses::wordPieces,
-        TokenizerClasses::robertaEnds);
+        TokenizerClasses::mpnetEnds);
   }
 
   private static JsonObject robertaEnds(Source source) {
+    boolean trimOffsets = source.flag("trim_offsets", true);
+    return robertaEnds(source, trimOffsets, source.flag("add_prefix_space", false));
+  }
+
+  private static JsonObject mpnetEnds(Source source) {
+    return robertaEnds(source, true, false);
+  }
+
+  private static JsonObject robertaEnds(Source source, boolean trimOffsets, boolean prefixSpace) {
     String sep = source.token(SEP);
     String cls = source.token(CLS);
-    return robertaProcessing(sep, source.id(sep), cls, source.id(cls));
+    return robertaProcessing(sep, source.id(sep), cls, source.id(cls), trimOffsets, prefixSpace);
   }
 
   // Byte-level BPE

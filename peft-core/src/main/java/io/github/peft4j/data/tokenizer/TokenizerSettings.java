@@ -56,6 +56,21 @@ final class TokenizerSettings {
     }
   }
 
+  private TokenizerSettings(TokenizerSettings other, String field) {
+    this.folder = other.folder;
+    this.file = other.file;
+    this.fields = other.fields.deepCopy();
+    this.fields.addProperty(field, true);
+    this.model = other.model;
+    this.hasDecoder = other.hasDecoder;
+    this.decoder.putAll(other.decoder);
+  }
+
+  /** These settings with a flag that is set. */
+  TokenizerSettings setting(String flag) {
+    return new TokenizerSettings(this, flag);
+  }
+
   /** Reads the files in a folder; without a folder, nothing is set. */
   static TokenizerSettings read(@Nullable Path folder) {
     try {

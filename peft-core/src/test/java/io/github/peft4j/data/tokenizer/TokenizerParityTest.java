@@ -5,16 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
+import io.github.peft4j.data.GoldenTokenizers;
 import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
 import java.io.IOException;
-import java.net.URISyntaxException;
-import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
@@ -28,17 +25,8 @@ class TokenizerParityTest {
 
   @TempDir Path folder;
 
-  private static Path goldens() {
-    URL url = TokenizerParityTest.class.getResource("/golden-tokenizers/make_goldens.py");
-    try {
-      return Path.of(Objects.requireNonNull(url).toURI()).resolveSibling("");
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
   static List<String> cases() throws IOException {
-    try (Stream<Path> files = Files.list(goldens().resolve("cases"))) {
+    try (Stream<Path> files = Files.list(GoldenTokenizers.folder().resolve("cases"))) {
       List<String> names = files.map(file -> file.getFileName().toString()).sorted().toList();
       assertThat(names).hasSizeGreaterThan(50);
       return names;
@@ -48,17 +36,7 @@ class TokenizerParityTest {
   @ParameterizedTest
   @MethodSource("cases")
   void idsAndTextsAreThoseOfTransformers(String name) throws IOException {
-    JsonObject golden =
-        JsonParser.parseString(Files.readString(goldens().resolve("cases").resolve(name)))
-            .getAsJsonObject();
-    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("files").entrySet()) {
-      Files.copy(
-          goldens().resolve("files").resolve(file.getValue().getAsString()),
-          folder.resolve(file.getKey()));
-    }
-    for (Map.Entry<String, JsonElement> file : golden.getAsJsonObject("beside").entrySet()) {
-      Files.writeString(folder.resolve(file.getKey()), file.getValue().toString());
-    }
+    JsonObject golden = GoldenTokenizers.write(name, folder);
     SoftAssertions softly = new SoftAssertions();
     try (Tokenizer tokenizer = Tokenizer.load(folder)) {
       softly.assertThat(tokenizer.vocabularySize()).isEqualTo(golden.get("size").getAsInt());
