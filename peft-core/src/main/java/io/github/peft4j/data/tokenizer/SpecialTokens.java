@@ -4,7 +4,9 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import java.util.Collections;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -46,6 +48,7 @@ final class SpecialTokens {
 
   private final AddedTokens tokens;
   private final Map<Role, Long> ids = new EnumMap<>(Role.class);
+  private final Map<String, String> declared = new LinkedHashMap<>();
 
   private SpecialTokens(AddedTokens tokens) {
     this.tokens = tokens;
@@ -67,6 +70,9 @@ final class SpecialTokens {
     Long padding = json.part("padding") instanceof JsonObject p ? id(p.get("pad_id")) : null;
     for (Role role : Role.values()) {
       AddedToken name = named.get(role.key());
+      if (name != null) {
+        special.declared.put(role.key(), name.content());
+      }
       Stream<@Nullable Long> candidates =
           Stream.of(
                   Stream.of(name == null ? null : tokens.id(name.content())),
@@ -96,6 +102,11 @@ final class SpecialTokens {
   OptionalLong id(Role role) {
     Long id = ids.get(role);
     return id == null ? OptionalLong.empty() : OptionalLong.of(id);
+  }
+
+  /** The texts of the tokens that the settings or their class name, by their fields. */
+  Map<String, String> declared() {
+    return Collections.unmodifiableMap(declared);
   }
 
   /** The id of an added token. */

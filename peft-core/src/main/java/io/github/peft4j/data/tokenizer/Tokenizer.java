@@ -563,6 +563,16 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * The texts of the special tokens that the tokenizer's files or its class name, as transformers
+   * gives them to chat templates.
+   *
+   * @return texts by the names of transformers, such as {@code bos_token}
+   */
+  public Map<String, String> specialTokens() {
+    return traits.special().declared();
+  }
+
+  /**
    * The padding id: that of the padding token, else that of the end-of-text token, else 0. Padding
    * is masked, so any id is valid.
    *

@@ -1,0 +1,280 @@
+package io.github.peft4j.chat.jinja;
+
+import io.github.peft4j.chat.jinja.Statement.Signature;
+import io.github.peft4j.chat.jinja.Statement.Target;
+import io.github.peft4j.chat.jinja.Token.Type;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/** Tokens to statements. */
+final class Parser {
+
+  private static final Set<String> CONSTANTS =
+      Set.of("true", "false", "none", "True", "False", "None");
+  private static final Set<String> SPECIAL = Set.of("varargs", "kwargs", "caller");
+
+  private final TokenStream tokens;
+  private final ExpressionParser expressions;
+  private boolean inLoop;
+
+  private Parser(List<Token> tokens) {
+    this.tokens = new TokenStream(tokens);
+    this.expressions = new ExpressionParser(this.tokens);
+  }
+
+  /** The statements of a template. */
+  static List<Statement> parse(String template) {
+    Parser parser = new Parser(Lexer.tokens(template));
+    List<Statement> statements = parser.statements(Set.of());
+    if (!parser.tokens.is(Type.END)) {
+      throw parser.tokens.unexpected("a statement");
+    }
+    return statements;
+  }
+
+  /** Statements up to a tag of one of the names, of which the name is the current token. */
+  private List<Statement> statements(Set<String> ends) {
+    List<Statement> body = new ArrayList<>();
+    int line = tokens.line();
+    while (!tokens.is(Type.END)) {
+      Token token = tokens.next();
+      if (token.type() == Type.DATA) {
+        body.add(new Statement.Text((String) token.value()));
+      } else if (token.type() == Type.VARIABLE_BEGIN) {
+        body.add(new Statement.Print(token.line(), expressions.tuple(true, false, false)));
+        tokens.expect(Type.VARIABLE_END);
+      } else {
+        if (tokens.is(Type.NAME) && ends.contains(tokens.current().text())) {
+          return body;
+        }
+        body.add(tokens.nested(this::statement));
+        tokens.expect(Type.BLOCK_END);
+      }
+    }
+    if (!ends.isEmpty()) {
+      throw new JinjaException(
+          line, "the block has no end: expected " + String.join(" or ", sorted(ends)));
+    }
+    return body;
+  }
+
+  private static List<String> sorted(Set<String> names) {
+    return names.stream().sorted().map(name -> "{% " + name + " %}").toList();
+  }
+
+  /** The statements of a block: from the end of its tag on. */
+  private List<Statement> body(String... ends) {
+    tokens.skipOperator(":");
+    tokens.expect(Type.BLOCK_END);
+    return statements(Set.of(ends));
+  }
+
+  private List<Statement> wholeBody(String end) {
+    List<Statement> body = expressions.conditional(false, () -> body(end));
+    tokens.next();
+    return body;
+  }
+
+  private Statement statement() {
+    Token tag = tokens.expect(Type.NAME);
+    int line = tag.line();
+    return switch (tag.text()) {
+      case "if" -> ifStatement();
+      case "for" -> forStatement(line);
+      case "set" -> set(line);
+      case "macro" -> macro(line);
+      case "call" -> call(line);
+      case "filter" ->
+          new Statement.FilterBlock(line, expressions.filterChain(true), wholeBody("endfilter"));
+      case "with" -> with(line);
+      case "generation" ->
+          new Statement.Generation(line, function(() -> wholeBody("endgeneration")));
+      case "break", "continue" -> {
+        if (!inLoop) {
+          throw new JinjaException(line, "{% " + tag.text() + " %} outside of a loop");
+        }
+        yield tag.text().equals("break") ? new Statement.Break() : new Statement.Continue();
+      }
+      case "print" -> new Statement.Print(line, new Expression.Concat(printed()));
+      default -> throw new JinjaException(line, "the tag '" + tag.text() + "' is not supported");
+    };
+  }
+
+  private List<Expression> printed() {
+    List<Expression> values = new ArrayList<>(List.of(expressions.expression()));
+    while (tokens.skipOperator(",")) {
+      values.add(expressions.expression());
+    }
+    return values;
+  }
+
+  /** Parses the body of a function, which ends the loops around it. */
+  private <T> T function(Supplier<T> parser) {
+    boolean outer = inLoop;
+    inLoop = false;
+    T parsed = parser.get();
+    inLoop = outer;
+    return parsed;
+  }
+
+  private Statement ifStatement() {
+    return expressions.conditional(
+        true,
+        () -> {
+          List<Statement.Branch> branches = new ArrayList<>();
+          String tag = "if";
+          while (!tag.equals("endif")) {
+            int line = tokens.line();
+            boolean last = tag.equals("else");
+            Expression condition = last ? null : expressions.tuple(false, false, false);
+            List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
+            branches.add(new Statement.Branch(line, condition, body));
+            tag = tokens.next().text();
+          }
+          return new Statement.If(branches);
+        });
+  }
+
+  private Statement forStatement(int line) {
+    Target target = target(true, false);
+    tokens.expectName("in");
+    Expression items = expressions.tuple(false, false, true);
+    Expression condition = tokens.skipName("if") ? expressions.expression() : null;
+    if (tokens.current().isName("recursive")) {
+      throw new JinjaException(line, "recursive loops are not supported");
+    }
+    boolean outer = inLoop;
+    inLoop = true;
+    List<Statement> body = expressions.conditional(false, () -> body("endfor", "else"));
+    inLoop = outer;
+    List<Statement> otherwise =
+        tokens.next().text().equals("else") ? wholeBody("endfor") : List.of();
+    return new Statement.For(line, target, items, condition, body, otherwise);
+  }
+
+  private Statement set(int line) {
+    Target target = target(false, true);
+    if (tokens.skipOperator("=")) {
+      return new Statement.Assign(line, target, expressions.tuple(true, false, false));
+    }
+    return new Statement.SetBlock(line, target, expressions.filterChain(false), wholeBody("endset"));
+  }
+
+  private Statement with(int line) {
+    List<Statement.Assignment> assignments = new ArrayList<>();
+    while (!tokens.is(Type.BLOCK_END)) {
+      if (!assignments.isEmpty()) {
+        tokens.expectOperator(",");
+      }
+      Target target = target(false, false);
+      tokens.expectOperator("=");
+      assignments.add(new Statement.Assignment(target, expressions.expression()));
+    }
+    return new Statement.With(line, assignments, wholeBody("endwith"));
+  }
+
+  private Statement macro(int line) {
+    String name = variable();
+    Set<String> names = new HashSet<>();
+    return expressions.collecting(
+        names,
+        () -> {
+          List<Statement.Parameter> parameters = parameters();
+          List<Statement> body = function(() -> wholeBody("endmacro"));
+          return new Statement.MacroDefinition(line, signature(name, parameters, names), body);
+        });
+  }
+
+  private Statement call(int line) {
+    Set<String> names = new HashSet<>();
+    return expressions.collecting(
+        names,
+        () -> {
+          List<Statement.Parameter> parameters =
+              tokens.current().isOperator("(") ? parameters() : List.of();
+          Expression expression = expressions.expression();
+          if (!(expression instanceof Expression.Postfix postfix)
+              || !(postfix.steps().get(postfix.steps().size() - 1) instanceof Expression.Call)) {
+            throw new JinjaException(line, "expected a call in {% call %}");
+          }
+          List<Statement> body = function(() -> wholeBody("endcall"));
+          return new Statement.CallBlock(line, signature("caller", parameters, names), postfix, body);
+        });
+  }
+
+  private static Signature signature(
+      String name, List<Statement.Parameter> parameters, Set<String> names) {
+    Set<String> special = new HashSet<>(SPECIAL);
+    special.retainAll(names);
+    parameters.forEach(parameter -> special.remove(parameter.name()));
+    return new Signature(name, parameters, special);
+  }
+
+  private List<Statement.Parameter> parameters() {
+    List<Statement.Parameter> parameters = new ArrayList<>();
+    boolean defaults = false;
+    tokens.expectOperator("(");
+    while (!tokens.skipOperator(")")) {
+      if (!parameters.isEmpty()) {
+        tokens.expectOperator(",");
+      }
+      String name = variable();
+      boolean hasDefault = tokens.skipOperator("=");
+      if (defaults && !hasDefault) {
+        throw new JinjaException(
+            tokens.line(), "the parameter '" + name + "' without a default follows one with");
+      }
+      defaults = hasDefault;
+      parameters.add(
+          new Statement.Parameter(name, hasDefault ? expressions.expression() : null));
+    }
+    return parameters;
+  }
+
+  private String variable() {
+    Token token = tokens.expect(Type.NAME);
+    if (CONSTANTS.contains(token.text())) {
+      throw new JinjaException(token.line(), "cannot assign to '" + token.text() + "'");
+    }
+    return token.text();
+  }
+
+  /** One target, or several with commas. */
+  private Target target(boolean beforeIn, boolean withNamespaces) {
+    List<Target> targets = new ArrayList<>();
+    boolean commas = false;
+    while (!(beforeIn && tokens.current().isName("in")) && !isTargetEnd()) {
+      targets.add(oneTarget(withNamespaces));
+      if (!tokens.skipOperator(",")) {
+        break;
+      }
+      commas = true;
+    }
+    if (targets.isEmpty()) {
+      throw tokens.unexpected("a name");
+    }
+    return commas ? new Statement.TupleTarget(targets) : targets.get(0);
+  }
+
+  private boolean isTargetEnd() {
+    return tokens.is(Type.BLOCK_END)
+        || tokens.current().isOperator(")")
+        || tokens.current().isOperator("=");
+  }
+
+  private Target oneTarget(boolean withNamespaces) {
+    if (tokens.skipOperator("(")) {
+      Target inner = tokens.nested(() -> target(false, false));
+      tokens.expectOperator(")");
+      return inner;
+    }
+    String name = variable();
+    if (withNamespaces && tokens.skipOperator(".")) {
+      return new Statement.NamespaceTarget(name, tokens.expect(Type.NAME).text());
+    }
+    return new Statement.NameTarget(name);
+  }
+}
