@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -120,15 +121,19 @@ public record Provenance(
       @Nullable String baseSha256,
       List<Training> trainings,
       List<String> labels) {
+    Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
+    return new Provenance(baseModel, baseSha256, trainings, labels, runningVersions(), saved);
+  }
+
+  /** The versions of peft4j, DJL, PyTorch and Java that run now, by name. */
+  public static SortedMap<String, String> runningVersions() {
     String own = Provenance.class.getPackage().getImplementationVersion();
-    Map<String, String> versions =
+    return new TreeMap<>(
         Map.of(
             "peft4j", own == null ? "unpackaged" : own,
             "djl", Engine.getDjlVersion(),
             "pytorch", Engine.getEngine("PyTorch").getVersion(),
-            "java", Runtime.version().toString());
-    Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-    return new Provenance(baseModel, baseSha256, trainings, labels, versions, saved);
+            "java", Runtime.version().toString()));
   }
 
   /**

@@ -9,6 +9,7 @@ import io.github.peft4j.tuner.Trainable;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -21,7 +22,7 @@ final class RunFacts {
   static final String DATA = "data_sha256";
   static final String TOTAL_STEPS = "total_steps";
 
-  private static final String BASE = "base_sha256";
+  static final String BASE = "base_sha256";
   private static final String TOKENIZER = "tokenizer_sha256";
   private static final String SEED = "seed";
   private static final String ADAPTER = "adapter.";
@@ -94,6 +95,24 @@ final class RunFacts {
   /** Whether a fact is also stored in a field of its own in the adapter's files. */
   static boolean isSaidElsewhere(String fact) {
     return fact.startsWith(ADAPTER) || Set.of(BASE, TOKENIZER, DATA, SEED).contains(fact);
+  }
+
+  /** The facts to show as settings: those of the run first, then those of the adapter. */
+  static Map<String, String> settings(Map<String, String> facts) {
+    Map<String, String> shown = new LinkedHashMap<>();
+    facts.forEach(
+        (name, value) -> {
+          if (!isSaidElsewhere(name)) {
+            shown.put(name, value);
+          }
+        });
+    facts.forEach(
+        (name, value) -> {
+          if (name.startsWith(ADAPTER) && !value.equals("null")) {
+            shown.put(name, value);
+          }
+        });
+    return shown;
   }
 
   /** The number of tensors in each group. */

@@ -28,6 +28,15 @@ final class RunState {
   /** The mean loss of each step. */
   List<Double> losses = new ArrayList<>();
 
+  /** The learning rate of each step. Checkpoints of older versions have none. */
+  List<Float> rates = new ArrayList<>();
+
+  /** The norm of each step's gradient before it was clipped. */
+  List<Float> norms = new ArrayList<>();
+
+  /** The tokens a second of each step. */
+  List<Float> speeds = new ArrayList<>();
+
   /** The steps, from 1, whose update was skipped because the gradient was not finite. */
   List<Long> skipped = new ArrayList<>();
 
@@ -49,7 +58,28 @@ final class RunState {
         && evaluations != null
         && losses.size() == step
         && losses.stream().allMatch(Objects::nonNull)
+        && isTrace(rates)
+        && isTrace(norms)
+        && isTrace(speeds)
         && evaluations.stream().allMatch(e -> e != null && e.metrics != null);
+  }
+
+  private boolean isTrace(List<Float> values) {
+    return values != null && values.size() <= step && values.stream().allMatch(Objects::nonNull);
+  }
+
+  /** Notes how the last step was made. */
+  void trace(double rate, double norm, double tokensPerSecond) {
+    add(rates, rate);
+    add(norms, norm);
+    add(speeds, tokensPerSecond);
+  }
+
+  private void add(List<Float> values, double value) {
+    while (values.size() < step - 1) { // a checkpoint of an older version lacks the earlier ones
+      values.add(Float.NaN);
+    }
+    values.add((float) value);
   }
 
   boolean isEvaluated() {

@@ -175,6 +175,7 @@ final class TrainingLoop {
     tokens += result.tokens();
     double seconds = (System.nanoTime() - start) / 1e9;
     clock.trained(seconds);
+    state.trace(result.rate(), result.norm(), result.tokens() / seconds);
     listeners.onStep(
         new StepEvent(
             state.step,

@@ -1,12 +1,21 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.chart.Curve;
+import io.github.peft4j.chart.Numbers;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.report.EvaluationEvent;
-import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.HtmlReport;
+import io.github.peft4j.train.report.RunCurves;
+import io.github.peft4j.train.report.RunSheet;
+import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.train.report.TrainingChart;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -29,6 +38,7 @@ import java.util.Optional;
  *     answers of an encoder-decoder
  * @param seconds duration of this process's training, evaluations and checkpoints included
  * @param tokensPerSecond speed of this process's steps, without evaluations and checkpoints
+ * @param details learning rates, gradient norms and speeds of the steps, settings and provenance
  */
 public record TrainingReport(
     long steps,
@@ -42,18 +52,25 @@ public record TrainingReport(
     Truncated validationTruncated,
     long tokens,
     double seconds,
-    double tokensPerSecond) {
+    double tokensPerSecond,
+    TrainingDetails details) {
 
   /** Why a run ended. */
   public enum Ending {
     /** All steps were made. */
-    COMPLETED,
+    COMPLETED("complete"),
     /** Evaluations no longer improved: see {@link FineTuner#stopEarly}. */
-    EARLY,
+    EARLY("ended early"),
     /**
      * {@link FineTuner#stop} was called, the thread was interrupted, or the JVM is shutting down.
      */
-    STOPPED
+    STOPPED("stopped");
+
+    private final String said;
+
+    Ending(String said) {
+      this.said = said;
+    }
   }
 
   /** Copies the lists. */
@@ -100,15 +117,114 @@ public record TrainingReport(
         .map(EvaluationEvent::metrics);
   }
 
-  /** Draws losses and metrics over the steps as a PNG file. */
+  /**
+   * Draws loss, metrics, learning rate, gradient norm and speed over the steps as a PNG file.
+   *
+   * @throws IllegalStateException if the run has no step
+   */
   public TrainingReport chart(String path) {
-    TrainingChart chart = new TrainingChart();
-    for (int i = 0; i < losses.size(); i++) {
-      chart.onStep(new StepEvent(i + 1, steps, 0, losses.get(i), 0, 0, 0, 0));
-    }
-    evaluations.forEach(chart::onEvaluation);
-    chart.save(path);
+    TrainingChart.save(curves(), keptStep, Path.of(path));
     return this;
+  }
+
+  /** Writes an HTML page with charts, metrics, settings and provenance: see {@link HtmlReport}. */
+  public TrainingReport html(String path) {
+    return html(path, List.of());
+  }
+
+  /**
+   * Writes an HTML page with charts, metrics, samples, settings and provenance.
+   *
+   * @param samples predictions to show, such as those of {@link Samples#of}
+   */
+  public TrainingReport html(String path, List<Sample> samples) {
+    HtmlReport.write(sheet(samples), Path.of(path));
+    return this;
+  }
+
+  /**
+   * What {@link #html} shows. To show more, such as counts of your own, make a copy with other
+   * values, and write it with {@link HtmlReport#write}.
+   */
+  public RunSheet sheet(List<Sample> samples) {
+    return new RunSheet(
+        details.provenance().getOrDefault("adapter", "adapter")
+            + " on "
+            + details.provenance().getOrDefault("base model", "a model"),
+        results(),
+        warnings(),
+        curves(),
+        keptStep,
+        data(),
+        samples,
+        details.settings(),
+        details.provenance());
+  }
+
+  private RunCurves curves() {
+    RunCurves curves =
+        new RunCurves(
+            Curve.of(losses),
+            Curve.of(details.learningRates()),
+            Curve.of(details.gradNorms()),
+            Curve.of(details.tokensPerSecond()));
+    evaluations.forEach(e -> curves.add(RunCurves.VALIDATION, e.step(), e.metrics()));
+    return curves;
+  }
+
+  private Map<String, String> results() {
+    Map<String, String> results = new LinkedHashMap<>();
+    keptMetrics()
+        .ifPresent(
+            metrics ->
+                metrics
+                    .values()
+                    .forEach((n, v) -> results.put("validation " + n, Numbers.significant(v))));
+    results.put("final training loss", String.format(Locale.ROOT, "%.4f", finalLoss()));
+    results.put("steps", "%,d, %s".formatted(steps, ending.said));
+    results.put("kept step", "%,d".formatted(keptStep));
+    results.put("tokens of this process", "%,d".formatted(tokens));
+    results.put("tokens a second", String.format(Locale.ROOT, "%,.0f", tokensPerSecond));
+    results.put("seconds of this process", String.format(Locale.ROOT, "%,.1f", seconds));
+    return results;
+  }
+
+  private List<String> warnings() {
+    List<String> warnings = new ArrayList<>();
+    if (ending == Ending.STOPPED) {
+      warnings.add("The run was stopped after step %,d, before its end.".formatted(steps));
+    }
+    if (!skippedSteps.isEmpty()) {
+      warnings.add(
+          "%,d steps were skipped, because their loss or gradient was not finite: %s."
+              .formatted(skippedSteps.size(), skippedSteps));
+    }
+    if (!truncated.isNone()) {
+      warnings.add("Training data: " + truncated + ".");
+    }
+    if (!validationTruncated.isNone()) {
+      warnings.add("Validation data: " + validationTruncated + ".");
+    }
+    return warnings;
+  }
+
+  private Map<String, Map<String, Long>> data() {
+    Map<String, Map<String, Long>> data = new LinkedHashMap<>();
+    data.put("training", counts(truncated));
+    if (validationTruncated.examples() > 0) {
+      data.put(RunCurves.VALIDATION, counts(validationTruncated));
+    }
+    return data;
+  }
+
+  private static Map<String, Long> counts(Truncated counted) {
+    Map<String, Long> counts = new LinkedHashMap<>();
+    counts.put("examples", (long) counted.examples());
+    counts.put("cut", (long) counted.cut());
+    counts.put("left out", (long) counted.leftOut());
+    counts.put("longest, tokens", (long) counted.longest());
+    counts.put("most tokens allowed", (long) counted.maxLength());
+    return counts;
   }
 
   @Override

@@ -113,6 +113,7 @@ final class TrainingRun {
         setup.validationTruncated(),
         loop.tokens(),
         clock.seconds(),
-        loop.tokens() / Math.max(1e-9, clock.trainingSeconds()));
+        loop.tokens() / Math.max(1e-9, clock.trainingSeconds()),
+        TrainingDetails.of(settings, setup, state));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.peft4j.examples;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,7 @@ final class Arguments {
 
   private final String usage;
   private final Map<String, String> values = new LinkedHashMap<>();
+  private final Map<String, Boolean> takesValue = new LinkedHashMap<>();
 
   private Arguments(String usage) {
     this.usage = usage;
@@ -31,15 +33,14 @@ final class Arguments {
    *     given twice or is missing
    */
   static Arguments parse(String usage, String... args) {
-    Map<String, Boolean> takesValue = new LinkedHashMap<>();
+    Arguments arguments = new Arguments(usage);
     Map<String, Boolean> required = new LinkedHashMap<>();
     Matcher option = OPTION.matcher(usage);
     while (option.find()) {
-      takesValue.put(option.group(2), option.group(3) != null);
+      arguments.takesValue.put(option.group(2), option.group(3) != null);
       required.put(option.group(2), option.group(1).isEmpty());
     }
-    Arguments arguments = new Arguments(usage);
-    arguments.read(takesValue, args);
+    arguments.read(args);
     required.forEach(
         (name, must) -> {
           if (must && !arguments.has(name)) {
@@ -49,7 +50,7 @@ final class Arguments {
     return arguments;
   }
 
-  private void read(Map<String, Boolean> takesValue, String... args) {
+  private void read(String... args) {
     for (int i = 0; i < args.length; i++) {
       String name = args[i].startsWith("--") ? args[i].substring(2) : "";
       Boolean takes = takesValue.get(name);
@@ -67,6 +68,21 @@ final class Arguments {
 
   private static boolean isOption(Set<String> names, String argument) {
     return argument.startsWith("--") && names.contains(argument.substring(2));
+  }
+
+  /** The command line without some options. */
+  List<String> without(String... names) {
+    List<String> rest = new ArrayList<>();
+    values.forEach(
+        (name, value) -> {
+          if (!List.of(names).contains(name)) {
+            rest.add("--" + name);
+            if (Boolean.TRUE.equals(takesValue.get(name))) {
+              rest.add(value);
+            }
+          }
+        });
+    return rest;
   }
 
   /** Whether an option was given. */

@@ -6,6 +6,7 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
@@ -42,7 +43,7 @@ public final class CausalLm {
           [--max-length N]      tokens of a row, at most 512 by default
           [--seed N]            42 by default
           [--bucket-by-length]  makes batches of rows of similar length
-          [--out DIR]           saves the adapter and a chart there
+          [--out DIR]           saves the adapter, a chart and a report there
           """);
 
   private CausalLm() {}
@@ -97,6 +98,7 @@ public final class CausalLm {
         Path out = Path.of(arguments.text("out"));
         model.save(out.toString());
         report.chart(out.resolve("training.png").toString());
+        report.html(out.resolve("report.html").toString(), Samples.of(model, test, 5));
       }
       System.out.printf(
           Locale.ROOT,

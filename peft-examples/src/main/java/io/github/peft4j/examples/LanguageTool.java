@@ -8,8 +8,10 @@ import ai.djl.modality.Classifications.Classification;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Examples;
 import io.github.peft4j.examples.Comparison.Result;
 import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.train.Samples;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
 import java.util.List;
@@ -30,8 +32,9 @@ import java.util.stream.IntStream;
  *
  * <p>The short run uses batches of similar length, which halves its time on a CPU.
  *
- * <p>The adapter and a chart of its training are saved in {@code target/languagetool}. A comparison
- * saves those of each method in a subfolder; {@code --compare all} compares every method.
+ * <p>The adapter, a chart and a report of its training are saved in {@code target/languagetool}. A
+ * comparison saves the adapter of each method in a subfolder; {@code --compare all} compares every
+ * method.
  */
 public final class LanguageTool {
 
@@ -49,6 +52,7 @@ public final class LanguageTool {
           [--seed N]                42 by default
           [--bucket-by-length]      makes batches of sentences of similar length
           [--out DIR]               target/languagetool by default
+          [--result FILE]           trains the method alone, and writes its numbers there
           """);
   private static final String TASK = "languagetool";
   private static final int MAX_LENGTH = 96;
@@ -65,6 +69,10 @@ public final class LanguageTool {
     String method = arguments.text("method", "lora");
     int seed = arguments.integer("seed", 42);
     Path out = Path.of(arguments.text("out", "target/languagetool"));
+    if (arguments.has("compare")) {
+      Comparison.run(LanguageTool.class, arguments, out);
+      return;
+    }
     LanguageToolExamples sentences = LanguageToolExamples.load();
     System.out.println(sentences);
     int examples = arguments.count("examples", full ? Integer.MAX_VALUE : 6400);
@@ -86,17 +94,21 @@ public final class LanguageTool {
               seed,
               !full || arguments.has("bucket-by-length"),
               OptionalDouble.empty());
-      if (arguments.has("compare")) {
-        Comparison.run(TASK, comparison, arguments, out);
+      if (arguments.has("result")) {
+        comparison.trainForResult(TASK, arguments, out);
         return;
       }
-      Result baseline = comparison.train("head", out.resolve("head"));
-      Result result = comparison.train(method, out);
+      Result baseline = comparison.train("head", out.resolve("head")).result();
+      Comparison.Trained trained = comparison.train(method, out);
+      Result result = trained.result();
       List<ClassificationExample> shown = test.shuffle(seed).take(8).examples();
       List<String> predictions = predictions(model, shown);
       System.out.println();
       predictions.forEach(System.out::println);
-      result.report().chart(out.resolve("training.png").toString());
+      trained.report().chart(out.resolve("training.png").toString());
+      trained
+          .report()
+          .html(out.resolve("report.html").toString(), Samples.of(model, Examples.of(shown), 8));
       requireSame(predictions, load(seed), shown, out);
       System.out.printf("%nsaved, loaded again, same predictions: %s%n", out);
 
@@ -109,8 +121,8 @@ public final class LanguageTool {
           result.accuracy(),
           baseline.accuracy(),
           result.trainable(),
-          result.report().seconds(),
-          result.report().tokensPerSecond());
+          result.seconds(),
+          result.tokensPerSecond());
     }
   }
 

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
 /**
  * The peak of the memory in use since its start: on a GPU that of the whole device, otherwise that
  * of the process in main memory. It samples ten times a second, or once a second on a GPU, so a
- * short peak can be missed. Memory that PyTorch keeps from an earlier, larger peak counts.
+ * short peak can be missed. Memory that PyTorch and Java keep from an earlier, larger peak counts:
+ * {@link MethodProcesses} gives each training a process of its own.
  */
 final class PeakMemory implements AutoCloseable {
 
@@ -30,8 +31,9 @@ final class PeakMemory implements AutoCloseable {
             return thread;
           });
 
-  /** Starts sampling. */
+  /** Starts sampling, without the garbage that reading the data has left. */
   PeakMemory(PeftModel model) {
+    System.gc();
     gpu = model.base().device().isGpu();
     var unused =
         watch.scheduleWithFixedDelay(this::look, 0, gpu ? 1000 : 100, TimeUnit.MILLISECONDS);

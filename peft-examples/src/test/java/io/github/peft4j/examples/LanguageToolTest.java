@@ -1,14 +1,20 @@
 package io.github.peft4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.peft4j.examples.Comparison.Result;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,20 +37,47 @@ class LanguageToolTest {
     assertThat(folder)
         .isDirectoryContaining("glob:**adapter_config.json")
         .isDirectoryContaining("glob:**adapter_model.safetensors")
-        .isDirectoryContaining("glob:**training.png");
+        .isDirectoryContaining("glob:**training.png")
+        .isDirectoryContaining("glob:**report.html");
   }
 
+  /** In one process, a small method that comes after a large one would seem to be as large. */
   @Test
-  void comparesMethodsInOneRun() {
-    String methods = "head,bitfit";
-    String out =
-        run("--compare", methods, "--examples", "64", "--tests", "32", "--out", folder.toString());
+  void comparesMethodsWhateverTheirOrder() throws IOException {
+    Map<String, Result> largeFirst = compare("full", "head");
+    Map<String, Result> smallFirst = compare("head", "full");
 
-    assertThat(out)
+    for (String method : List.of("full", "head")) {
+      Result one = largeFirst.get(method);
+      Result other = smallFirst.get(method);
+      assertThat(one.accuracy()).isEqualTo(other.accuracy());
+      assertThat(memory(one) / memory(other)).as("%s, %s", one, other).isBetween(0.85, 1.18);
+    }
+    assertThat(memory(largeFirst.get("head"))).isLessThan(0.8 * memory(largeFirst.get("full")));
+  }
+
+  private static double memory(Result result) {
+    Long mebibytes = result.peakMemoryMib();
+    assumeThat(mebibytes).as("this system reports no memory").isNotNull();
+    return (double) mebibytes;
+  }
+
+  private Map<String, Result> compare(String... methods) throws IOException {
+    Path out = folder.resolve(String.join("-", methods));
+    String names = String.join(",", methods);
+    String printed =
+        run("--compare", names, "--examples", "64", "--tests", "32", "--out", out.toString());
+    assertThat(printed)
         .containsPattern("(?m)^head +[\\d.]+ % +148,610 ")
-        .containsPattern("(?m)^bitfit +[\\d.]+ % +174,338 ");
-    assertThat(folder.resolve("comparison.png")).exists();
-    assertThat(folder.resolve("bitfit/adapter_config.json")).exists();
+        .containsPattern("(?m)^full +[\\d.]+ % +22,713,986 ");
+    assertThat(out.resolve("comparison.png")).exists();
+    Map<String, Result> results = new TreeMap<>();
+    for (String method : methods) {
+      assertThat(out.resolve(method).resolve("adapter_config.json")).exists();
+      String json = Files.readString(out.resolve(method).resolve("result.json"));
+      results.put(method, Result.of(json));
+    }
+    return results;
   }
 
   private static String run(String... args) {

@@ -87,12 +87,13 @@ public final class ProgressBar implements TrainingListener {
     double secondsPerStep = (now - startNanos) / 1e9 / Math.max(1, event.step() - startStep);
     return String.format(
         Locale.ROOT,
-        "step %,d/%,d, epoch %.2f, loss %.4f, lr %.2e, %,.0f tokens/s, %s left",
+        "step %,d/%,d, epoch %.2f, loss %.4f, lr %.2e, grad norm %.2f, %,.0f tokens/s, %s left",
         event.step(),
         event.totalSteps(),
         event.epoch(),
         event.loss(),
         event.learningRate(),
+        event.gradNorm(),
         event.tokensPerSecond(),
         time(secondsPerStep * (event.totalSteps() - event.step())));
   }

@@ -2,7 +2,6 @@ package io.github.peft4j.train.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -66,10 +65,10 @@ class ListenersTest {
 
     assertThat(printed.toString(StandardCharsets.UTF_8).lines())
         .containsExactly(
-            "step 1/13, epoch 0.50, loss 1.0000, lr 2.00e-04, 1,235 tokens/s, 0:12 left",
-            "step 6/13, epoch 0.50, loss 0.1667, lr 2.00e-04, 1,235 tokens/s, 0:07 left",
-            "step 11/13, epoch 0.50, loss 0.0909, lr 2.00e-04, 1,235 tokens/s, 0:02 left",
-            "step 13/13, epoch 0.50, loss 0.0769, lr 2.00e-04, 1,235 tokens/s, 0:00 left",
+            "step 1/13, epoch 0.50, loss 1.0000, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:12 left",
+            "step 6/13, epoch 0.50, loss 0.1667, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:07 left",
+            "step 11/13, epoch 0.50, loss 0.0909, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:02 left",
+            "step 13/13, epoch 0.50, loss 0.0769, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:00 left",
             "step 13, validation: loss 0.2500, accuracy 0.5000, macro_f1 0.5000",
             "13 steps, 1,300 tokens in 0:13");
     assertThat(printed.toString(StandardCharsets.UTF_8)).doesNotContain("\r", "\u001b");
@@ -109,6 +108,8 @@ class ListenersTest {
         .containsExactly("start", "step", "step", "evaluation", "end");
     assertThat(lines.get(2).get("loss").getAsDouble()).isEqualTo(0.5);
     assertThat(lines.get(2).get("learning_rate").getAsDouble()).isEqualTo(2e-4);
+    assertThat(lines.get(2).get("grad_norm").getAsDouble()).isEqualTo(1.25);
+    assertThat(lines.get(2).get("tokens_per_second").getAsDouble()).isEqualTo(1234.5);
     assertThat(lines.get(3).getAsJsonObject("metrics").get("accuracy").getAsDouble())
         .isEqualTo(0.5);
   }
@@ -151,7 +152,7 @@ class ListenersTest {
     chart.onEnd(new EndEvent(3000, 1, 1));
 
     BufferedImage image = ImageIO.read(file.toFile());
-    assertThat(image.getWidth()).isEqualTo(1000);
+    assertThat(image.getWidth()).isEqualTo(2000);
     try (Stream<Path> files = Files.list(folder.resolve("runs"))) {
       assertThat(files).containsExactly(file);
     }
@@ -175,22 +176,5 @@ class ListenersTest {
     TrainingChart chart = TrainingChart.savedTo(folder);
     chart.onStep(step(1, 1, 1));
     chart.onEnd(new EndEvent(1, 1, 1));
-  }
-
-  @Test
-  void curvesAreThinnedAndSmoothed() {
-    Curve curve = new Curve();
-    for (int i = 0; i < 10; i++) {
-      curve.add(i, i == 3 ? Double.NaN : i);
-    }
-    assertThat(curve.thinned(5).ys()).containsExactly(0.5, 2.0, 4.5, 6.5, 8.5);
-    assertThat(curve.thinned(5).xs()).containsExactly(1L, 3L, 5L, 7L, 9L);
-    assertThat(curve.thinned(99)).isEqualTo(curve);
-
-    Curve flat = new Curve();
-    flat.add(0, 3);
-    flat.add(1, Double.NaN);
-    flat.add(2, 3);
-    assertThat(flat.smoothed(0.9).ys()).allSatisfy(y -> assertThat(y).isCloseTo(3, within(1e-9)));
   }
 }

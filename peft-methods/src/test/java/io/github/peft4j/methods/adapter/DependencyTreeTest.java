@@ -37,7 +37,6 @@ class DependencyTreeTest {
             "commons-io:commons-io:compile",
             "commons-codec:commons-codec:compile",
             "org.slf4j:slf4j-api:compile",
-            "org.knowm.xchart:xchart:compile",
             "com.google.code.gson:gson:compile",
             "com.google.errorprone:error_prone_annotations:compile",
             "com.google.protobuf:protobuf-java:compile",

@@ -1,0 +1,86 @@
+package io.github.peft4j.train;
+
+import io.github.peft4j.adapter.Provenance;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * What a {@link TrainingReport} knows beside losses and evaluations. The lists have a value for
+ * each step, in order; NaN where it was not recorded.
+ *
+ * @param learningRates the learning rate of each step
+ * @param gradNorms the norm of each step's gradient before it was clipped
+ * @param tokensPerSecond the speed of each step
+ * @param settings the settings of the run by name, in the order in which they are shown
+ * @param provenance where model and data come from, and what computed, by name
+ */
+public record TrainingDetails(
+    List<Float> learningRates,
+    List<Float> gradNorms,
+    List<Float> tokensPerSecond,
+    Map<String, String> settings,
+    Map<String, String> provenance) {
+
+  /** Copies lists and maps. */
+  public TrainingDetails {
+    learningRates = List.copyOf(learningRates);
+    gradNorms = List.copyOf(gradNorms);
+    tokensPerSecond = List.copyOf(tokensPerSecond);
+    settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
+    provenance = Collections.unmodifiableMap(new LinkedHashMap<>(provenance));
+  }
+
+  static TrainingDetails of(FineTuner tuner, TrainingSetup setup, RunState state) {
+    int steps = state.losses.size();
+    return new TrainingDetails(
+        padded(state.rates, steps),
+        padded(state.norms, steps),
+        padded(state.speeds, steps),
+        RunFacts.settings(setup.facts()),
+        provenance(tuner, setup, state));
+  }
+
+  private static Map<String, String> provenance(
+      FineTuner tuner, TrainingSetup setup, RunState state) {
+    Map<String, String> facts = setup.facts();
+    Map<String, String> known = new LinkedHashMap<>();
+    known.put("base model", tuner.model.origin());
+    known.put(
+        "SHA-256 of its weights",
+        facts.getOrDefault(RunFacts.BASE, "not computed: a run with checkpointTo(folder) does"));
+    known.put("adapter", setup.adapter().name());
+    known.put("SHA-256 of the training data", facts.getOrDefault(RunFacts.DATA, "unknown"));
+    known.put("seed", "" + tuner.seed);
+    known.put("started", state.started);
+    Provenance.runningVersions()
+        .forEach((name, version) -> known.put("version of " + name, version));
+    known.put("device", tuner.model.base().device().toString());
+    known.put("machine", machine());
+    return known;
+  }
+
+  private static String machine() {
+    Runtime runtime = Runtime.getRuntime();
+    return String.format(
+        Locale.ROOT,
+        "%s %s on %s, %d processors, at most %.1f GiB of Java heap",
+        System.getProperty("os.name"),
+        System.getProperty("os.version"),
+        System.getProperty("os.arch"),
+        runtime.availableProcessors(),
+        runtime.maxMemory() / (double) (1L << 30));
+  }
+
+  /** A checkpoint of an older version has fewer values than steps. */
+  private static List<Float> padded(List<Float> values, int size) {
+    List<Float> padded = new ArrayList<>(values.subList(0, Math.min(size, values.size())));
+    while (padded.size() < size) {
+      padded.add(0, Float.NaN);
+    }
+    return padded;
+  }
+}

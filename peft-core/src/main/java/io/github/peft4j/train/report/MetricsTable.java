@@ -1,0 +1,150 @@
+package io.github.peft4j.train.report;
+
+import io.github.peft4j.chart.Markup;
+import io.github.peft4j.chart.Numbers;
+import io.github.peft4j.train.evaluation.Metrics;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+
+/** The evaluations of a run as a table. The best value of each column is marked. */
+final class MetricsTable {
+
+  private static final int MOST_ROWS = 40;
+
+  /** Metrics of which a smaller value is better end like this. */
+  private static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "mae", "rmse");
+
+  private final Map<String, SortedMap<Long, Metrics>> evaluations;
+  private final long kept;
+  private final List<Column> columns = new ArrayList<>();
+
+  /** A column: a metric on a data set. */
+  private record Column(String data, String metric, double best) {}
+
+  MetricsTable(RunCurves curves, long kept) {
+    this.evaluations = curves.evaluations();
+    this.kept = kept;
+    evaluations.forEach(
+        (data, byStep) -> {
+          Set<String> names =
+              byStep.values().stream()
+                  .flatMap(metrics -> metrics.values().keySet().stream())
+                  .collect(Collectors.toCollection(LinkedHashSet::new));
+          names.forEach(name -> columns.add(new Column(data, name, best(byStep, name))));
+        });
+  }
+
+  private static double best(SortedMap<Long, Metrics> byStep, String name) {
+    double[] values =
+        byStep.values().stream()
+            .map(metrics -> metrics.values().get(name))
+            .filter(Objects::nonNull)
+            .mapToDouble(value -> value)
+            .filter(Double::isFinite)
+            .sorted()
+            .toArray();
+    if (values.length == 0) {
+      return Double.NaN;
+    }
+    return isError(name) ? values[0] : values[values.length - 1];
+  }
+
+  private static boolean isError(String name) {
+    return ERRORS.stream().anyMatch(name::endsWith);
+  }
+
+  void write(Markup page) {
+    if (columns.isEmpty()) {
+      return;
+    }
+    SortedMap<Long, Boolean> steps = steps();
+    page.open("section").element("h2", "Evaluations");
+    page.element(
+        "p",
+        "Bold and ★: the best value of a column. Shaded: the step that was kept.",
+        "class",
+        "note");
+    HtmlReport.openTable(page, "Evaluations");
+    page.open("thead").open("tr").element("th", "step", "class", "n", "scope", "col");
+    for (Column column : columns) {
+      String name =
+          evaluations.size() == 1 ? column.metric() : column.data() + " " + column.metric();
+      page.element("th", HtmlReport.cut(name), "class", "n", "scope", "col", "dir", "auto");
+    }
+    page.close().close().open("tbody");
+    steps.forEach(
+        (step, isKept) -> {
+          page.open("tr", "class", isKept ? "kept" : "");
+          page.element("th", Numbers.grouped(step), "class", "n", "scope", "row");
+          columns.forEach(column -> cell(page, step, column));
+          page.close();
+        });
+    page.close().close().close();
+    long all = allSteps().size();
+    if (steps.size() < all) {
+      page.element(
+          "p",
+          "%,d of %,d evaluations: the first, the last, the kept and the best ones, and some between."
+              .formatted(steps.size(), all),
+          "class",
+          "note");
+    }
+    page.close();
+  }
+
+  private void cell(Markup page, long step, Column column) {
+    Metrics metrics = evaluations.get(column.data()).get(step);
+    Double value = metrics == null ? null : metrics.values().get(column.metric());
+    boolean best = value != null && value == column.best();
+    page.element(
+        "td",
+        value == null ? "–" : Numbers.significant(value) + (best ? " ★" : ""),
+        "class",
+        best ? "n best" : "n");
+  }
+
+  private TreeSet<Long> allSteps() {
+    return evaluations.values().stream()
+        .flatMap(byStep -> byStep.keySet().stream())
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** The steps to show, and whether each is the kept one. */
+  private SortedMap<Long, Boolean> steps() {
+    List<Long> all = List.copyOf(allSteps());
+    SortedMap<Long, Boolean> shown = new TreeMap<>();
+    int stride = (all.size() + MOST_ROWS - 1) / MOST_ROWS;
+    for (int i = 0; i < all.size(); i++) {
+      long step = all.get(i);
+      if (i % stride == 0 || i == all.size() - 1 || step == kept || isBest(step)) {
+        shown.put(step, step == kept);
+      }
+    }
+    return shown;
+  }
+
+  /** Whether a column has its best value here for the first time. */
+  private boolean isBest(long step) {
+    return columns.stream()
+        .anyMatch(
+            column ->
+                evaluations.get(column.data()).entrySet().stream()
+                    .filter(e -> is(e.getValue(), column))
+                    .findFirst()
+                    .filter(e -> e.getKey() == step)
+                    .isPresent());
+  }
+
+  private static boolean is(Metrics metrics, Column column) {
+    Double value = metrics.values().get(column.metric());
+    return value != null && value == column.best();
+  }
+}
