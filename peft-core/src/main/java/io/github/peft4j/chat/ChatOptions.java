@@ -64,8 +64,7 @@ public record ChatOptions(
    * @return the options
    */
   public static ChatOptions prompt() {
-    return new ChatOptions(
-        true, null, null, null, Map.of(), null, Clock.systemDefaultZone());
+    return new ChatOptions(true, null, null, null, Map.of(), null, Clock.systemDefaultZone());
   }
 
   /**
@@ -74,8 +73,7 @@ public record ChatOptions(
    * @return the options
    */
   public static ChatOptions continuation() {
-    return new ChatOptions(
-        false, "content", null, null, Map.of(), null, Clock.systemDefaultZone());
+    return new ChatOptions(false, "content", null, null, Map.of(), null, Clock.systemDefaultZone());
   }
 
   /**

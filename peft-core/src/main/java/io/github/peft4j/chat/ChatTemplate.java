@@ -198,7 +198,8 @@ public final class ChatTemplate {
       String name = "message " + (i + 1);
       messages
           .get(i)
-          .forEach((key, value) -> message.put(key, values.convert(value, name + ", '" + key + "'")));
+          .forEach(
+              (key, value) -> message.put(key, values.convert(value, name + ", '" + key + "'")));
       given.add(withReasoning(message));
     }
     return given;

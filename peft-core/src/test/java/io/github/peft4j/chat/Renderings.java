@@ -67,7 +67,10 @@ record Renderings(
       return "no error; transformers has " + expected.error();
     }
     if (!text.equals(ours.text())) {
-      return "another text:\n  ours  " + around(ours.text(), text) + "\n  their " + around(text, ours.text());
+      return "another text:\n  ours  "
+          + around(ours.text(), text)
+          + "\n  their "
+          + around(text, ours.text());
     }
     List<List<Integer>> spans = expected.generation();
     if (spans != null && !spans.equals(spans(ours))) {

@@ -88,9 +88,7 @@ final class ExpressionParser {
   }
 
   private Expression not() {
-    return tokens.skipName("not")
-        ? new Expression.Not(tokens.nested(this::not))
-        : comparison();
+    return tokens.skipName("not") ? new Expression.Not(tokens.nested(this::not)) : comparison();
   }
 
   private Expression comparison() {
@@ -278,8 +276,7 @@ final class ExpressionParser {
       return new Expression.Item(start);
     }
     Expression stop = bound();
-    Expression step =
-        tokens.skipOperator(":") ? bound() : new Expression.Constant(None.NONE);
+    Expression step = tokens.skipOperator(":") ? bound() : new Expression.Constant(None.NONE);
     tokens.expectOperator("]");
     return new Expression.Slice(start, stop, step);
   }

@@ -82,8 +82,7 @@ final class Interpreter {
     } else if (statement instanceof Statement.Generation generation) {
       generation(generation, scope, out);
     } else if (statement instanceof Statement.MacroDefinition macro) {
-      scope.set(
-          macro.signature().name(), new Macro(macro.signature(), macro.body(), scope, this));
+      scope.set(macro.signature().name(), new Macro(macro.signature(), macro.body(), scope, this));
     } else if (statement instanceof Statement.CallBlock call) {
       evaluator.at(call.line());
       Macro caller = new Macro(call.signature(), call.body(), scope, this);

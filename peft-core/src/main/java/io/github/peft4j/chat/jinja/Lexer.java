@@ -22,12 +22,13 @@ final class Lexer {
       Pattern.compile(
           "(?<!\\.)(?:\\d+_)*+\\d+(?:(?:\\.(?:\\d+_)*+\\d+)?[eE][+-]?(?:\\d+_)*+\\d+|\\.(?:\\d+_)*+\\d+)");
   private static final Pattern INTEGER =
-      Pattern.compile("0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0[xX](?:_?[0-9a-fA-F])++|[1-9](?:_?\\d)*+|0(?:_?0)*+");
+      Pattern.compile(
+          "0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0[xX](?:_?[0-9a-fA-F])++|[1-9](?:_?\\d)*+|0(?:_?0)*+");
   private static final Pattern OPERATOR =
       Pattern.compile("\\*\\*|//|==|!=|>=|<=|[-+/*%~\\[\\](){}><=.:|,;]");
-  private static final Pattern RAW_BEGIN = Pattern.compile("\\{%[-+]?\\s*+raw\\s*+(?:(-)%\\}|%\\})");
-  private static final Pattern RAW_END =
-      Pattern.compile("\\{%([-+]?)\\s*+endraw\\s*+([-+]?)%\\}");
+  private static final Pattern RAW_BEGIN =
+      Pattern.compile("\\{%[-+]?\\s*+raw\\s*+(?:(-)%\\}|%\\})");
+  private static final Pattern RAW_END = Pattern.compile("\\{%([-+]?)\\s*+endraw\\s*+([-+]?)%\\}");
 
   private final String source;
   private final List<Token> tokens = new ArrayList<>();
@@ -156,8 +157,7 @@ final class Lexer {
         return; // the parser says what is missing
       }
       char sign = sign(at);
-      boolean signed =
-          (sign == '-' || sign == '+' && block) && source.startsWith(end, at + 1);
+      boolean signed = (sign == '-' || sign == '+' && block) && source.startsWith(end, at + 1);
       if (open.isEmpty() && (signed || source.startsWith(end, at))) {
         add(block ? Type.BLOCK_END : Type.VARIABLE_END, "", "");
         moveTo(at + (signed ? 3 : 2));

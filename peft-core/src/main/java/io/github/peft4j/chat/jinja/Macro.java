@@ -19,8 +19,7 @@ import org.jspecify.annotations.Nullable;
  * A macro, or the body of a {@code call} block. It sees the variables of the place where it is
  * defined.
  */
-record Macro(
-    Signature signature, List<Statement> body, Scope definedIn, Interpreter interpreter)
+record Macro(Signature signature, List<Statement> body, Scope definedIn, Interpreter interpreter)
     implements Function, Attributes.HasFields {
 
   @Override
@@ -53,7 +52,9 @@ record Macro(
         throw new PythonException(
             "macro '" + name() + "' got two values for '" + parameter.name() + "'");
       }
-      scope.set(parameter.name(), i < arguments.size() ? arguments.get(i) : orDefault(given, parameter, scope));
+      scope.set(
+          parameter.name(),
+          i < arguments.size() ? arguments.get(i) : orDefault(given, parameter, scope));
     }
     special(arguments, named, scope);
     return interpreter.text(body, scope);
@@ -86,7 +87,11 @@ record Macro(
       scope.set("kwargs", new LinkedHashMap<Object, Object>(named));
     } else if (!named.isEmpty()) {
       throw new PythonException(
-          "macro '" + name() + "' takes no keyword argument '" + named.keySet().iterator().next() + "'");
+          "macro '"
+              + name()
+              + "' takes no keyword argument '"
+              + named.keySet().iterator().next()
+              + "'");
     }
   }
 }

@@ -84,8 +84,7 @@ final class NumberFilters {
     }
     Object power = Arithmetic.apply("**", 10L, (long) precision, budget);
     double scaled = Numbers.floating(Arithmetic.apply("*", value, power, budget));
-    Object whole =
-        Numbers.truncate(method.equals("ceil") ? Math.ceil(scaled) : Math.floor(scaled));
+    Object whole = Numbers.truncate(method.equals("ceil") ? Math.ceil(scaled) : Math.floor(scaled));
     return Arithmetic.apply("/", whole, power, budget);
   }
 }

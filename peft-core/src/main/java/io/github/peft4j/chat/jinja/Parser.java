@@ -160,7 +160,8 @@ final class Parser {
     if (tokens.skipOperator("=")) {
       return new Statement.Assign(line, target, expressions.tuple(true, false, false));
     }
-    return new Statement.SetBlock(line, target, expressions.filterChain(false), wholeBody("endset"));
+    return new Statement.SetBlock(
+        line, target, expressions.filterChain(false), wholeBody("endset"));
   }
 
   private Statement with(int line) {
@@ -201,7 +202,8 @@ final class Parser {
             throw new JinjaException(line, "expected a call in {% call %}");
           }
           List<Statement> body = function(() -> wholeBody("endcall"));
-          return new Statement.CallBlock(line, signature("caller", parameters, names), postfix, body);
+          return new Statement.CallBlock(
+              line, signature("caller", parameters, names), postfix, body);
         });
   }
 
@@ -228,8 +230,7 @@ final class Parser {
             tokens.line(), "the parameter '" + name + "' without a default follows one with");
       }
       defaults = hasDefault;
-      parameters.add(
-          new Statement.Parameter(name, hasDefault ? expressions.expression() : null));
+      parameters.add(new Statement.Parameter(name, hasDefault ? expressions.expression() : null));
     }
     return parameters;
   }

@@ -214,13 +214,13 @@ final class SequenceFilters {
     UnaryOperator<Object> key = key(bound, budget);
     Set<Object> seen = new HashSet<>();
     return new Lazy(
-        stream(value).filter(item -> seen.add(Keys.key(key.apply(item)))).iterator(), value, budget);
+        stream(value).filter(item -> seen.add(Keys.key(key.apply(item)))).iterator(),
+        value,
+        budget);
   }
 
-  private static Object extreme(
-      String operator, Object value, Arguments arguments, Budget budget) {
-    UnaryOperator<Object> key =
-        key(arguments.bind("min", "case_sensitive", "attribute"), budget);
+  private static Object extreme(String operator, Object value, Arguments arguments, Budget budget) {
+    UnaryOperator<Object> key = key(arguments.bind("min", "case_sensitive", "attribute"), budget);
     Iterator<Object> each = Sequences.iterate(value);
     if (!each.hasNext()) {
       return new Undefined("No aggregated item, sequence was empty.");

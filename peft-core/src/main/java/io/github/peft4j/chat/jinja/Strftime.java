@@ -1,7 +1,6 @@
 package io.github.peft4j.chat.jinja;
 
 import io.github.peft4j.chat.python.PythonException;
-
 import java.time.LocalDateTime;
 import java.time.format.TextStyle;
 import java.time.temporal.IsoFields;
@@ -18,7 +17,12 @@ final class Strftime {
 
   /** A time in a format such as {@code %d %b %Y}. */
   static String format(String format, LocalDateTime time) {
-    return DIRECTIVE.matcher(format).replaceAll(found -> Matcher.quoteReplacement(one(found.group(), found.group(1), found.group(2), found.group(3), time)));
+    return DIRECTIVE
+        .matcher(format)
+        .replaceAll(
+            found ->
+                Matcher.quoteReplacement(
+                    one(found.group(), found.group(1), found.group(2), found.group(3), time)));
   }
 
   private static String one(

@@ -27,7 +27,8 @@ final class StringLiteral {
         i += digits;
       } else if (escape >= '0' && escape <= '7') {
         int end = i;
-        while (end < Math.min(i + 2, literal.length()) && "01234567".indexOf(literal.charAt(end)) >= 0) {
+        while (end < Math.min(i + 2, literal.length())
+            && "01234567".indexOf(literal.charAt(end)) >= 0) {
           end++;
         }
         value.append((char) Integer.parseInt(literal.substring(i - 1, end), 8));

@@ -50,7 +50,8 @@ public final class Template {
   public Template(String source) {
     if (source.length() > LONGEST) {
       throw new JinjaException(
-          1, "the template has %,d characters; at most %,d are allowed"
+          1,
+          "the template has %,d characters; at most %,d are allowed"
               .formatted(source.length(), LONGEST));
     }
     statements = Parser.parse(source);

@@ -23,8 +23,7 @@ import java.util.regex.Pattern;
 /** Filters of texts. */
 final class TextFilters {
 
-  private static final Pattern WORD =
-      Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
+  private static final Pattern WORD = Pattern.compile("\\w+", Pattern.UNICODE_CHARACTER_CLASS);
   private static final Pattern WORD_BEGIN =
       Pattern.compile("([-\\s({\\[<]+)", Pattern.UNICODE_CHARACTER_CLASS);
 
@@ -93,8 +92,7 @@ final class TextFilters {
     Arguments.Bound bound = arguments.bind("indent", "width", "first", "blank");
     Object width = bound.get("width", 4L);
     String given = Sequences.text(width);
-    String space =
-        given == null ? Texts.repeat(" ", Numbers.index(width, "width"), budget) : given;
+    String space = given == null ? Texts.repeat(" ", Numbers.index(width, "width"), budget) : given;
     boolean blank = Sequences.truth(bound.get("blank", false));
     String text = Sequences.requireText(Arithmetic.apply("+", value, "\n", budget), "the text");
     StringBuilder out = new StringBuilder(Sequences.truth(bound.get("first", false)) ? space : "");

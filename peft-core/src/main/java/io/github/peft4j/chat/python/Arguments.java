@@ -61,7 +61,8 @@ public record Arguments(List<Object> positional, Map<String, Object> named) {
     for (String name : named.keySet()) {
       int index = List.of(names).indexOf(name);
       if (index < 0) {
-        throw new PythonException(function + "() got an unexpected keyword argument '" + name + "'");
+        throw new PythonException(
+            function + "() got an unexpected keyword argument '" + name + "'");
       }
       if (index < size()) {
         throw new PythonException(function + "() got two values for the argument '" + name + "'");

@@ -159,7 +159,8 @@ public final class Arithmetic {
       String repeated = Texts.repeat(text, count, budget);
       return value instanceof Markup ? new Markup(repeated) : repeated;
     }
-    List<Object> items = value instanceof List || value instanceof Tuple ? Sequences.items(value) : null;
+    List<Object> items =
+        value instanceof List || value instanceof Tuple ? Sequences.items(value) : null;
     if (items == null) {
       return null;
     }

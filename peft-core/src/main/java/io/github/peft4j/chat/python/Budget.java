@@ -76,8 +76,7 @@ public final class Budget {
   public void enter() {
     if (++depth > DEPTH) {
       depth = 0;
-      throw new PythonException(
-          "calls or values are nested more than %d deep".formatted(DEPTH));
+      throw new PythonException("calls or values are nested more than %d deep".formatted(DEPTH));
     }
   }
 

@@ -127,8 +127,7 @@ public final class Comparison {
         || left instanceof Tuple && right instanceof Tuple) {
       return compareItems(Sequences.list(left), Sequences.list(right), operator, budget);
     }
-    Undefined undefined =
-        left instanceof Undefined u ? u : right instanceof Undefined u ? u : null;
+    Undefined undefined = left instanceof Undefined u ? u : right instanceof Undefined u ? u : null;
     throw new PythonException(
         undefined != null
             ? undefined.message()

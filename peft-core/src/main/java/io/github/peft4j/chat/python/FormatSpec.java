@@ -178,8 +178,7 @@ record FormatSpec(
 
   private String general(BigDecimal value, int digits) {
     BigDecimal rounded = value.round(new MathContext(digits, RoundingMode.HALF_EVEN));
-    int exponent =
-        rounded.signum() == 0 ? 0 : rounded.precision() - 1 - rounded.scale();
+    int exponent = rounded.signum() == 0 ? 0 : rounded.precision() - 1 - rounded.scale();
     if (exponent < -4 || exponent >= digits - (type.isEmpty() ? 1 : 0)) {
       return scientific(value, digits - 1).replaceFirst("\\.?0*e", "e");
     }

@@ -126,14 +126,11 @@ public final class Formatting {
                 : Attributes.item(value, index(part.group(2)), budget);
       }
       if (field.group(3) != null) {
-        value =
-            field.group(3).equals("s") ? Repr.str(value, budget) : Repr.repr(value, budget);
+        value = field.group(3).equals("s") ? Repr.str(value, budget) : Repr.repr(value, budget);
       }
       String spec = field.group(4) == null ? "" : field.group(4);
       out.append(
-          spec.isEmpty()
-              ? Repr.str(value, budget)
-              : FormatSpec.parse(spec).format(value, budget));
+          spec.isEmpty() ? Repr.str(value, budget) : FormatSpec.parse(spec).format(value, budget));
       budget.check(out);
     }
     return budget.text(out.append(text.substring(from)));

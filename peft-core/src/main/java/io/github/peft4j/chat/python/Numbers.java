@@ -179,7 +179,8 @@ public final class Numbers {
       if (digits < -400) {
         return 0.0 * number;
       }
-      double rounded = new BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
+      double rounded =
+          new BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
       return rounded == 0 ? Math.copySign(0.0, number) : rounded;
     }
     BigInteger whole = big(value);

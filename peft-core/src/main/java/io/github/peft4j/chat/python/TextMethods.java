@@ -31,7 +31,11 @@ final class TextMethods {
     add("rstrip", 0, 1, (t, a, b) -> Texts.stripEnd(t, characters(a)));
     add("removeprefix", 1, 1, (t, a, b) -> without(t, text(a, 0), true));
     add("removesuffix", 1, 1, (t, a, b) -> without(t, text(a, 0), false));
-    add("replace", 2, 3, (t, a, b) -> Texts.replace(t, text(a, 0), text(a, 1), number(a, 2, -1), b));
+    add(
+        "replace",
+        2,
+        3,
+        (t, a, b) -> Texts.replace(t, text(a, 0), text(a, 1), number(a, 2, -1), b));
     add("startswith", 1, 3, (t, a, b) -> anyEnd(t, a, true));
     add("endswith", 1, 3, (t, a, b) -> anyEnd(t, a, false));
     add("find", 1, 3, (t, a, b) -> find(t, a, false));
@@ -43,7 +47,11 @@ final class TextMethods {
     METHODS.put("rsplit", (t, a, b) -> split(t, a, true));
     METHODS.put("splitlines", TextMethods::lines);
     add("partition", 1, 1, (t, a, b) -> partition(t, text(a, 0), t.indexOf(text(a, 0)), true));
-    add("rpartition", 1, 1, (t, a, b) -> partition(t, text(a, 0), t.lastIndexOf(text(a, 0)), false));
+    add(
+        "rpartition",
+        1,
+        1,
+        (t, a, b) -> partition(t, text(a, 0), t.lastIndexOf(text(a, 0)), false));
     add("join", 1, 1, (t, a, b) -> join(t, a.get(0), b));
     add("center", 1, 2, (t, a, b) -> Texts.center(t, number(a, 0, 0), fill(a), b));
     add("ljust", 1, 2, (t, a, b) -> t + Texts.repeat(fill(a), padding(t, a), b));
@@ -161,7 +169,8 @@ final class TextMethods {
       return text;
     }
     Object stop = arguments.size() > 2 ? arguments.get(2) : None.NONE;
-    return (String) Slices.slice(text, arguments.get(1), stop, None.NONE, new Budget(text.length()));
+    return (String)
+        Slices.slice(text, arguments.get(1), stop, None.NONE, new Budget(text.length()));
   }
 
   private static boolean isBeyond(String text, Arguments arguments) {
@@ -187,8 +196,7 @@ final class TextMethods {
     if (at < 0 || isBeyond(text, arguments)) {
       return -1;
     }
-    int start =
-        arguments.size() < 2 || arguments.get(1) == None.NONE ? 0 : number(arguments, 1, 0);
+    int start = arguments.size() < 2 || arguments.get(1) == None.NONE ? 0 : number(arguments, 1, 0);
     int length = Texts.length(text);
     return window.codePointCount(0, at) + (start < 0 ? Math.max(0, start + length) : start);
   }
@@ -298,6 +306,7 @@ final class TextMethods {
     return !text.isEmpty()
         && (Character.isUnicodeIdentifierStart(text.codePointAt(0)) || text.startsWith("_"))
         && text.codePoints()
-            .allMatch(c -> Character.isUnicodeIdentifierPart(c) && !Character.isIdentifierIgnorable(c));
+            .allMatch(
+                c -> Character.isUnicodeIdentifierPart(c) && !Character.isIdentifierIgnorable(c));
   }
 }

@@ -125,7 +125,8 @@ public final class Texts {
     List<Object> parts = new ArrayList<>();
     int end = text.length();
     while (most < 0 || parts.size() < most) {
-      int at = end < separator.length() ? -1 : text.lastIndexOf(separator, end - separator.length());
+      int at =
+          end < separator.length() ? -1 : text.lastIndexOf(separator, end - separator.length());
       if (at < 0) {
         break;
       }

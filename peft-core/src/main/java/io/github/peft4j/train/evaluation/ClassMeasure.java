@@ -1,5 +1,6 @@
 package io.github.peft4j.train.evaluation;
 
+import io.github.peft4j.metrics.Classification;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,13 +19,15 @@ record ClassMeasure(int classes) implements Measure {
 
   @Override
   public Map<String, Double> of(Evaluation evaluation) {
-    ConfusionMatrix confusion = new ConfusionMatrix(classes);
-    for (Prediction prediction : evaluation.predictions()) {
-      confusion.add((int) prediction.encoded().labels()[0], prediction.best(0));
-    }
+    List<Prediction> all = evaluation.predictions();
+    Classification scores =
+        Classification.of(
+            all.stream().mapToInt(prediction -> (int) prediction.encoded().labels()[0]).toArray(),
+            all.stream().mapToInt(prediction -> prediction.best(0)).toArray(),
+            classes);
     Map<String, Double> values = new LinkedHashMap<>();
-    values.put(Metrics.ACCURACY, confusion.accuracy());
-    values.put(Metrics.MACRO_F1, confusion.macroF1());
+    values.put(Metrics.ACCURACY, scores.accuracy());
+    values.put(Metrics.MACRO_F1, scores.macro().f1());
     return values;
   }
 }

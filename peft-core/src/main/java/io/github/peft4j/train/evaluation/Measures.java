@@ -48,9 +48,15 @@ public record Measures(Task task, List<Measure> all) {
   }
 
   private static List<Measure> ofTask(Task task) {
-    boolean classes =
-        task.type() == Task.Type.SEQ_CLS && task.problem() == Task.Problem.SINGLE_LABEL;
-    return classes ? List.of(new ClassMeasure(task.labels().size())) : List.of();
+    if (task.type() != Task.Type.SEQ_CLS) {
+      return List.of();
+    }
+    return List.of(
+        switch (task.problem()) {
+          case SINGLE_LABEL -> new ClassMeasure(task.labels().size());
+          case MULTI_LABEL -> new MultiLabelMeasure();
+          case REGRESSION -> new RegressionMeasure();
+        });
   }
 
   private static boolean isOverVocabulary(Task task) {
