@@ -5,9 +5,20 @@ interface Canvas {
 
   /** Where the given point of a text is. */
   enum Anchor {
-    START,
-    MIDDLE,
-    END
+    START(0),
+    MIDDLE(0.5),
+    END(1);
+
+    private final double share;
+
+    Anchor(double share) {
+      this.share = share;
+    }
+
+    /** The part of the text that is left of the point. */
+    double share() {
+      return share;
+    }
   }
 
   /** A line through points. */

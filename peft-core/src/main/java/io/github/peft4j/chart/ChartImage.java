@@ -45,8 +45,9 @@ public final class ChartImage {
       graphics.setRenderingHint(
           RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
       for (int i = 0; i < charts.size(); i++) {
-        double left = (double) (i % columns) * width;
-        double top = (double) (i / columns) * height;
+        int row = i / columns;
+        double left = (double) (i - row * columns) * width;
+        double top = (double) row * height;
         Canvas canvas = new ImageCanvas(graphics);
         Painter.paint(charts.get(i), canvas, left, top, width, height);
         Painter.note(charts.get(i), canvas, left, top);
@@ -85,9 +86,9 @@ public final class ChartImage {
         double x, double y, String text, Anchor anchor, Tone tone, double size, boolean bold) {
       graphics.setFont(new Font(Font.SANS_SERIF, bold ? Font.BOLD : Font.PLAIN, (int) size));
       FontMetrics metrics = graphics.getFontMetrics();
-      double share = anchor.ordinal() / 2.0; // START 0, MIDDLE a half, END 1
       graphics.setColor(tone.color());
-      graphics.drawString(text, (float) (x - share * metrics.stringWidth(text)), (float) y);
+      graphics.drawString(
+          text, (float) (x - anchor.share() * metrics.stringWidth(text)), (float) y);
     }
   }
 }

@@ -137,8 +137,11 @@ final class Painter {
 
   private String hint(Chart.Line line, int i) {
     double value = line.curve().ys().get(i);
-    return "%s %d: %s"
-        .formatted(chart.x().label(), line.curve().xs().get(i), Numbers.significant(value));
+    return "%s %s: %s"
+        .formatted(
+            chart.x().label(),
+            Numbers.grouped(line.curve().xs().get(i)),
+            Numbers.significant(value));
   }
 
   /** Writes the names of the lines at their ends, pushed apart where they are too close. */

@@ -108,7 +108,7 @@ final class RunFacts {
         });
     facts.forEach(
         (name, value) -> {
-          if (name.startsWith(ADAPTER) && !value.equals("null")) {
+          if (name.startsWith(ADAPTER) && !Set.of("null", "{}", "[]").contains(value)) {
             shown.put(name, value);
           }
         });

@@ -37,6 +37,9 @@ final class RunState {
   /** The tokens a second of each step. */
   List<Float> speeds = new ArrayList<>();
 
+  /** What the objective reported at each step besides the loss, by name; NaN where it did not. */
+  Map<String, List<Float>> reported = new TreeMap<>();
+
   /** The steps, from 1, whose update was skipped because the gradient was not finite. */
   List<Long> skipped = new ArrayList<>();
 
@@ -61,6 +64,8 @@ final class RunState {
         && isTrace(rates)
         && isTrace(norms)
         && isTrace(speeds)
+        && reported != null
+        && reported.values().stream().allMatch(this::isTrace)
         && evaluations.stream().allMatch(e -> e != null && e.metrics != null);
   }
 
@@ -69,14 +74,16 @@ final class RunState {
   }
 
   /** Notes how the last step was made. */
-  void trace(double rate, double norm, double tokensPerSecond) {
+  void trace(double rate, double norm, double tokensPerSecond, Map<String, Double> reports) {
     add(rates, rate);
     add(norms, norm);
     add(speeds, tokensPerSecond);
+    reports.forEach(
+        (name, value) -> add(reported.computeIfAbsent(name, n -> new ArrayList<>()), value));
   }
 
   private void add(List<Float> values, double value) {
-    while (values.size() < step - 1) { // a checkpoint of an older version lacks the earlier ones
+    while (values.size() < step - 1) { // earlier ones were not recorded
       values.add(Float.NaN);
     }
     values.add((float) value);

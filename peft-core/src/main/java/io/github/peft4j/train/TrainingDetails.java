@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What a {@link TrainingReport} knows beside losses and evaluations. The lists have a value for
@@ -15,6 +17,8 @@ import java.util.Map;
  * @param learningRates the learning rate of each step
  * @param gradNorms the norm of each step's gradient before it was clipped
  * @param tokensPerSecond the speed of each step
+ * @param reported what the objective reported besides the loss, by name
+ * @param lowerIsBetter the names of the metrics of which a smaller value is better
  * @param settings the settings of the run by name, in the order in which they are shown
  * @param provenance where model and data come from, and what computed, by name
  */
@@ -22,6 +26,8 @@ public record TrainingDetails(
     List<Float> learningRates,
     List<Float> gradNorms,
     List<Float> tokensPerSecond,
+    Map<String, List<Float>> reported,
+    Set<String> lowerIsBetter,
     Map<String, String> settings,
     Map<String, String> provenance) {
 
@@ -30,16 +36,24 @@ public record TrainingDetails(
     learningRates = List.copyOf(learningRates);
     gradNorms = List.copyOf(gradNorms);
     tokensPerSecond = List.copyOf(tokensPerSecond);
+    reported = Collections.unmodifiableMap(new LinkedHashMap<>(reported));
+    lowerIsBetter = Set.copyOf(lowerIsBetter);
     settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
     provenance = Collections.unmodifiableMap(new LinkedHashMap<>(provenance));
   }
 
   static TrainingDetails of(FineTuner tuner, TrainingSetup setup, RunState state) {
     int steps = state.losses.size();
+    Map<String, List<Float>> reported = new LinkedHashMap<>();
+    state.reported.forEach((name, values) -> reported.put(name, padded(values, steps)));
     return new TrainingDetails(
         padded(state.rates, steps),
         padded(state.norms, steps),
         padded(state.speeds, steps),
+        reported,
+        setup.measures().names().stream()
+            .filter(setup.measures()::isLowerBetter)
+            .collect(Collectors.toSet()),
         RunFacts.settings(setup.facts()),
         provenance(tuner, setup, state));
   }
@@ -75,12 +89,13 @@ public record TrainingDetails(
         runtime.maxMemory() / (double) (1L << 30));
   }
 
-  /** A checkpoint of an older version has fewer values than steps. */
+  /**
+   * Values of the first steps, and NaN for the rest: a step of an older version has none, nor has
+   * one that reported nothing.
+   */
   private static List<Float> padded(List<Float> values, int size) {
     List<Float> padded = new ArrayList<>(values.subList(0, Math.min(size, values.size())));
-    while (padded.size() < size) {
-      padded.add(0, Float.NaN);
-    }
+    padded.addAll(Collections.nCopies(size - padded.size(), Float.NaN));
     return padded;
   }
 }

@@ -175,7 +175,7 @@ final class TrainingLoop {
     tokens += result.tokens();
     double seconds = (System.nanoTime() - start) / 1e9;
     clock.trained(seconds);
-    state.trace(result.rate(), result.norm(), result.tokens() / seconds);
+    state.trace(result.rate(), result.norm(), result.tokens() / seconds, result.reported());
     listeners.onStep(
         new StepEvent(
             state.step,

@@ -1,6 +1,5 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.chart.Curve;
 import io.github.peft4j.chart.Numbers;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.evaluation.Truncated;
@@ -154,6 +153,7 @@ public record TrainingReport(
         results(),
         warnings(),
         curves(),
+        details.lowerIsBetter(),
         keptStep,
         data(),
         samples,
@@ -162,12 +162,20 @@ public record TrainingReport(
   }
 
   private RunCurves curves() {
-    RunCurves curves =
-        new RunCurves(
-            Curve.of(losses),
-            Curve.of(details.learningRates()),
-            Curve.of(details.gradNorms()),
-            Curve.of(details.tokensPerSecond()));
+    RunCurves curves = new RunCurves();
+    for (int i = 0; i < losses.size(); i++) {
+      Map<String, Float> reported = new LinkedHashMap<>();
+      for (Map.Entry<String, List<Float>> one : details.reported().entrySet()) {
+        reported.put(one.getKey(), one.getValue().get(i));
+      }
+      curves.add(
+          i + 1L,
+          losses.get(i),
+          details.learningRates().get(i),
+          details.gradNorms().get(i),
+          details.tokensPerSecond().get(i),
+          reported);
+    }
     evaluations.forEach(e -> curves.add(RunCurves.VALIDATION, e.step(), e.metrics()));
     return curves;
   }
@@ -181,9 +189,9 @@ public record TrainingReport(
                     .values()
                     .forEach((n, v) -> results.put("validation " + n, Numbers.significant(v))));
     results.put("final training loss", String.format(Locale.ROOT, "%.4f", finalLoss()));
-    results.put("steps", "%,d, %s".formatted(steps, ending.said));
-    results.put("kept step", "%,d".formatted(keptStep));
-    results.put("tokens of this process", "%,d".formatted(tokens));
+    results.put("steps", Numbers.grouped(steps) + ", " + ending.said);
+    results.put("kept step", Numbers.grouped(keptStep));
+    results.put("tokens of this process", Numbers.grouped(tokens));
     results.put("tokens a second", String.format(Locale.ROOT, "%,.0f", tokensPerSecond));
     results.put("seconds of this process", String.format(Locale.ROOT, "%,.1f", seconds));
     return results;
@@ -192,12 +200,13 @@ public record TrainingReport(
   private List<String> warnings() {
     List<String> warnings = new ArrayList<>();
     if (ending == Ending.STOPPED) {
-      warnings.add("The run was stopped after step %,d, before its end.".formatted(steps));
+      warnings.add(
+          "The run was stopped after step " + Numbers.grouped(steps) + ", before its end.");
     }
     if (!skippedSteps.isEmpty()) {
       warnings.add(
-          "%,d steps were skipped, because their loss or gradient was not finite: %s."
-              .formatted(skippedSteps.size(), skippedSteps));
+          "%s steps were skipped, because their loss or gradient was not finite: %s."
+              .formatted(Numbers.grouped(skippedSteps.size()), skippedSteps));
     }
     if (!truncated.isNone()) {
       warnings.add("Training data: " + truncated + ".");

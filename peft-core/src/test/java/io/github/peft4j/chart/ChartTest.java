@@ -42,8 +42,7 @@ class ChartTest {
         double x, double y, String text, Anchor anchor, Tone tone, double size, boolean bold) {
       double width = Canvas.width(text, size);
       texts.add(text);
-      boxes.add(
-          new Rectangle2D.Double(x - width * anchor.ordinal() / 2, y - size + 2, width, size));
+      boxes.add(new Rectangle2D.Double(x - width * anchor.share(), y - size + 2, width, size));
     }
 
     /** The boxes of these texts. */

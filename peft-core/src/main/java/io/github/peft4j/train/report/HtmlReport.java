@@ -54,6 +54,7 @@ public final class HtmlReport {
       .scroll th:first-child{position:sticky;left:0;background:var(--page)}
       td.n,th.n{text-align:right;white-space:nowrap}
       tr.kept{background:color-mix(in srgb,var(--third) 14%,transparent)}
+      .scroll tr.kept th:first-child{background:color-mix(in srgb,var(--third) 14%,var(--page))}
       td.best{font-weight:700;color:var(--third)}
       .facts th{font-weight:400;color:var(--muted);min-width:7rem}
       .facts td,.samples td{white-space:pre-wrap;overflow-wrap:anywhere}
@@ -99,7 +100,7 @@ public final class HtmlReport {
     results();
     warnings();
     charts();
-    new MetricsTable(sheet.curves(), sheet.kept()).write(page);
+    new MetricsTable(sheet).write(page);
     samples();
     data();
     page.open("div", "class", "two");
@@ -174,7 +175,7 @@ public final class HtmlReport {
     Curve rows = loss.thinned(MOST_ROWS);
     page.open("details").element("summary", "Training loss as a table");
     openTable(page, "Training loss");
-    page.element("caption", stride == 1 ? "Each step" : "Means of %,d steps".formatted(stride));
+    page.element("caption", stride == 1 ? "Each step" : "Means of " + stride + " steps");
     page.open("thead").open("tr");
     page.element("th", stride == 1 ? "step" : "up to step", "class", "n", "scope", "col");
     page.element("th", "loss", "class", "n", "scope", "col").close().close().open("tbody");
@@ -261,7 +262,11 @@ public final class HtmlReport {
 
   private void leftOut(int all, int shown, String what) {
     if (all > shown) {
-      page.element("p", "The first %,d of %,d %s.".formatted(shown, all, what), "class", "note");
+      page.element(
+          "p",
+          "The first " + Numbers.grouped(shown) + " of " + Numbers.grouped(all) + " " + what + ".",
+          "class",
+          "note");
     }
   }
 
@@ -272,6 +277,8 @@ public final class HtmlReport {
       return text;
     }
     return text.substring(0, text.offsetByCodePoints(0, MOST_CHARACTERS))
-        + " … (%,d more characters)".formatted(characters - MOST_CHARACTERS);
+        + " … ("
+        + Numbers.grouped(characters - MOST_CHARACTERS)
+        + " more characters)";
   }
 }

@@ -75,6 +75,11 @@ public final class JsonLog implements TrainingListener {
     add(line, "grad_norm", event.gradNorm());
     line.addProperty("tokens", event.tokens());
     add(line, "tokens_per_second", event.tokensPerSecond());
+    if (!event.reported().isEmpty()) {
+      JsonObject reported = new JsonObject();
+      event.reported().forEach((name, value) -> add(reported, name, value));
+      line.add("reported", reported);
+    }
     write(line);
   }
 

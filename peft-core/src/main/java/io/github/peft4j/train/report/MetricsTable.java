@@ -19,9 +19,6 @@ final class MetricsTable {
 
   private static final int MOST_ROWS = 40;
 
-  /** Metrics of which a smaller value is better end like this. */
-  private static final Set<String> ERRORS = Set.of("loss", "perplexity", "mse", "mae", "rmse");
-
   private final Map<String, SortedMap<Long, Metrics>> evaluations;
   private final long kept;
   private final List<Column> columns = new ArrayList<>();
@@ -29,20 +26,24 @@ final class MetricsTable {
   /** A column: a metric on a data set. */
   private record Column(String data, String metric, double best) {}
 
-  MetricsTable(RunCurves curves, long kept) {
-    this.evaluations = curves.evaluations();
-    this.kept = kept;
+  MetricsTable(RunSheet sheet) {
+    this.evaluations = sheet.curves().evaluations();
+    this.kept = sheet.kept();
     evaluations.forEach(
         (data, byStep) -> {
           Set<String> names =
               byStep.values().stream()
                   .flatMap(metrics -> metrics.values().keySet().stream())
                   .collect(Collectors.toCollection(LinkedHashSet::new));
-          names.forEach(name -> columns.add(new Column(data, name, best(byStep, name))));
+          names.forEach(
+              name ->
+                  columns.add(
+                      new Column(
+                          data, name, best(byStep, name, sheet.lowerIsBetter().contains(name)))));
         });
   }
 
-  private static double best(SortedMap<Long, Metrics> byStep, String name) {
+  private static double best(SortedMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
     double[] values =
         byStep.values().stream()
             .map(metrics -> metrics.values().get(name))
@@ -54,11 +55,7 @@ final class MetricsTable {
     if (values.length == 0) {
       return Double.NaN;
     }
-    return isError(name) ? values[0] : values[values.length - 1];
-  }
-
-  private static boolean isError(String name) {
-    return ERRORS.stream().anyMatch(name::endsWith);
+    return lowerIsBetter ? values[0] : values[values.length - 1];
   }
 
   void write(Markup page) {
@@ -92,8 +89,8 @@ final class MetricsTable {
     if (steps.size() < all) {
       page.element(
           "p",
-          "%,d of %,d evaluations: the first, the last, the kept and the best ones, and some between."
-              .formatted(steps.size(), all),
+          "%s of %s evaluations: the first, the last, the kept and the best ones, and some between."
+              .formatted(Numbers.grouped(steps.size()), Numbers.grouped(all)),
           "class",
           "note");
     }

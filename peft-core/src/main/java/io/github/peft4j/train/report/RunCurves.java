@@ -10,6 +10,7 @@ import io.github.peft4j.train.evaluation.Metrics;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -27,43 +28,56 @@ public final class RunCurves {
   private static final int MOST_POINTS = 400;
   private static final int MOST_METRICS = 8;
   private static final int MOST_RULES = 60;
-  private static final double SMOOTHING = 0.8;
+
+  /** The points of a line for each that a moving average reaches over. */
+  private static final double SMOOTHING = 40;
 
   /** A gradient norm this many times the middle one would press all others to the ground. */
   private static final double SPREAD = 20;
 
-  private final Curve loss;
-  private final Curve rate;
-  private final Curve norm;
-  private final Curve speed;
+  private final Curve loss = new Curve();
+  private final Curve rate = new Curve();
+  private final Curve norm = new Curve();
+  private final Curve speed = new Curve();
+  private final Map<String, Curve> reported = new LinkedHashMap<>();
   private final Map<String, SortedMap<Long, Metrics>> evaluations = new LinkedHashMap<>();
 
-  /** The curves of a run that has not begun. */
-  public RunCurves() {
-    this(new Curve(), new Curve(), new Curve(), new Curve());
+  /** Adds a step. */
+  public void add(StepEvent event) {
+    add(
+        event.step(),
+        event.loss(),
+        event.learningRate(),
+        event.gradNorm(),
+        event.tokensPerSecond(),
+        event.reported());
   }
 
   /**
-   * The curves of a run, with a value for each step from the first.
+   * Adds a step. A value that is not finite leaves a gap.
    *
    * @param loss mean loss of a label
    * @param rate the learning rate
    * @param norm the norm of the gradient before it was clipped
    * @param speed tokens a second
+   * @param reported what the objective reports besides the loss, by name
    */
-  public RunCurves(Curve loss, Curve rate, Curve norm, Curve speed) {
-    this.loss = loss;
-    this.rate = rate;
-    this.norm = norm;
-    this.speed = speed;
-  }
-
-  /** Adds a step. */
-  public void add(StepEvent event) {
-    loss.add(event.step(), event.loss());
-    rate.add(event.step(), event.learningRate());
-    norm.add(event.step(), event.gradNorm());
-    speed.add(event.step(), event.tokensPerSecond());
+  public void add(
+      long step,
+      double loss,
+      double rate,
+      double norm,
+      double speed,
+      Map<String, ? extends Number> reported) {
+    this.loss.add(step, loss);
+    this.rate.add(step, rate);
+    this.norm.add(step, norm);
+    this.speed.add(step, speed);
+    reported.forEach(
+        (name, value) ->
+            this.reported
+                .computeIfAbsent(name, unknown -> new Curve())
+                .add(step, value.doubleValue()));
   }
 
   /**
@@ -99,8 +113,8 @@ public final class RunCurves {
   }
 
   /**
-   * The charts: the loss, each metric, the learning rate, the norm of the gradient and the speed.
-   * What was not measured has no chart.
+   * The charts: the loss, each metric, what the objective reports, the learning rate, the norm of
+   * the gradient and the speed. What was not measured has no chart.
    *
    * @param kept the step whose tensors the adapter has; 0 if that is the last one
    */
@@ -115,6 +129,9 @@ public final class RunCurves {
         .forEach(
             name ->
                 charts.add(chart(title(name), "", Axis.linear(""), measured(name)).rules(rule)));
+    reported.entrySet().stream()
+        .limit(MOST_METRICS)
+        .forEach(one -> add(charts, title(one.getKey()), Axis.linear(""), one.getValue()));
     add(charts, "Learning rate", Axis.linear("").reaching(0, 0), rate);
     boolean spread = isSpread(norm);
     add(
@@ -128,15 +145,19 @@ public final class RunCurves {
 
   private Chart lossChart() {
     Curve thinned = loss.thinned(MOST_POINTS);
-    Curve smoothed = thinned.smoothed(SMOOTHING);
+    double memory = 1 - 1 / Math.max(1, thinned.size() / SMOOTHING);
     List<Line> lines = new ArrayList<>();
-    lines.add(new Line("", thinned, Tone.FAINT, false));
-    lines.add(new Line("training", smoothed, Tone.MAIN, false));
+    if (memory > 0) {
+      lines.add(new Line("", thinned, Tone.FAINT, false));
+    }
+    lines.add(new Line("training", thinned.smoothed(memory), Tone.MAIN, false));
     lines.addAll(measured(Metrics.LOSS));
-    String note =
-        "Training: moving average, memory %s; pale: unsmoothed."
-            .formatted(SMOOTHING)
-            .concat(thinning(loss));
+    String smoothing =
+        memory > 0
+            ? String.format(
+                Locale.ROOT, "Training: moving average, memory %.2f; pale: unsmoothed.", memory)
+            : "";
+    String note = (smoothing + thinning(loss)).strip();
     return chart("Loss", note, Axis.linear(""), lines);
   }
 
@@ -198,7 +219,7 @@ public final class RunCurves {
 
   private static String thinning(Curve curve) {
     int stride = curve.stride(MOST_POINTS);
-    return stride == 1 ? "" : " A point is the mean of %,d steps.".formatted(stride);
+    return stride == 1 ? "" : " A point is the mean of " + stride + " steps.";
   }
 
   /** {@code macro_f1} as {@code Macro f1}. */

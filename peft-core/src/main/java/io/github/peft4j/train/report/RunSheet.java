@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What an {@link HtmlReport} tells of a run. All texts may come from data: they are shown as they
@@ -13,6 +14,7 @@ import java.util.Map;
  * @param results what came out, at a glance
  * @param warnings what the reader should not miss, one sentence each
  * @param curves values over the steps
+ * @param lowerIsBetter the names of the metrics of which a smaller value is better
  * @param kept the step whose tensors the adapter has
  * @param data counts by name, such as examples and tokens, for each data set by its name
  * @param samples predictions to look at
@@ -24,6 +26,7 @@ public record RunSheet(
     Map<String, String> results,
     List<String> warnings,
     RunCurves curves,
+    Set<String> lowerIsBetter,
     long kept,
     Map<String, Map<String, Long>> data,
     List<Sample> samples,
@@ -34,6 +37,7 @@ public record RunSheet(
   public RunSheet {
     results = copy(results);
     warnings = List.copyOf(warnings);
+    lowerIsBetter = Set.copyOf(lowerIsBetter);
     data = copy(data);
     samples = List.copyOf(samples);
     settings = copy(settings);

@@ -2,18 +2,18 @@ package io.github.peft4j.train.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.peft4j.chart.Curve;
+import io.github.peft4j.chart.Chart;
 import io.github.peft4j.train.evaluation.Metrics;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
@@ -36,6 +36,7 @@ class HtmlReportTest {
         Map.of("validation accuracy", "0.9"),
         List.of(),
         curves,
+        Set.of("loss"),
         0,
         Map.of("training", Map.of("examples", 1234L)),
         samples,
@@ -45,17 +46,14 @@ class HtmlReportTest {
 
   private static RunCurves curves(int steps) {
     Random random = new Random(1);
-    List<Double> loss = new ArrayList<>();
-    List<Double> rate = new ArrayList<>();
-    List<Double> norm = new ArrayList<>();
-    List<Double> speed = new ArrayList<>();
+    RunCurves curves = new RunCurves();
     for (int i = 1; i <= steps; i++) {
-      loss.add(0.3 + 2 * Math.exp(-4.0 * i / steps) + 0.2 * random.nextGaussian());
-      rate.add(2e-4 * (1 - (double) i / steps));
-      norm.add(Math.exp(random.nextGaussian()));
-      speed.add(9000 + 500 * random.nextGaussian());
+      double loss = 0.3 + 2 * Math.exp(-4.0 * i / steps) + 0.2 * random.nextGaussian();
+      double rate = 2e-4 * (1 - (double) i / steps);
+      double norm = Math.exp(0.5 * random.nextGaussian());
+      curves.add(i, loss, rate, norm, 9000 + 500 * random.nextGaussian(), Map.of("margin", i));
     }
-    return new RunCurves(Curve.of(loss), Curve.of(rate), Curve.of(norm), Curve.of(speed));
+    return curves;
   }
 
   private static Metrics metrics(double loss, double accuracy) {
@@ -94,11 +92,12 @@ class HtmlReportTest {
         .containsExactly(
             "Loss",
             "Accuracy",
+            "Margin",
             "Learning rate",
             "Gradient norm before clipping",
             "Tokens a second");
     assertThat(texts(page, "figcaption").get(0))
-        .contains("training: from ", "dev: from 0.8000 to 0.6000", "memory 0.8");
+        .contains("training: from ", "dev: from 0.8000 to 0.6000", "memory 0.87");
     assertThat(texts(page, "text")).contains("training", "dev", "other language");
     assertThat(texts(page, "th"))
         .contains("dev loss", "dev accuracy", "other language loss", "other language accuracy");
@@ -135,6 +134,7 @@ class HtmlReportTest {
                 evil,
                 List.of(EVIL),
                 curves,
+                Set.of(),
                 0,
                 Map.of(EVIL, Map.of(EVIL, 1L)),
                 List.of(new Sample(EVIL, EVIL, EVIL)),
@@ -168,6 +168,7 @@ class HtmlReportTest {
             plain.results(),
             Collections.nCopies(3000, word.substring(0, 1000)),
             curves,
+            plain.lowerIsBetter(),
             94_250,
             plain.data(),
             samples,
@@ -191,15 +192,13 @@ class HtmlReportTest {
   @Test
   void runsOfEveryKindHaveAPage() throws Exception {
     double nan = Double.NaN;
-    Curve none = Curve.of(List.of(nan, nan));
-    RunCurves resumed = // its first step was made by a version that recorded losses alone
-        new RunCurves(
-            Curve.of(List.of(1.0, nan, 0.8)),
-            Curve.of(List.of(nan, 1e-4, 1e-4)),
-            Curve.of(List.of(nan, nan, 2.0)),
-            Curve.of(List.of(nan, 10.0, 11.0)));
-    for (RunCurves curves :
-        List.of(new RunCurves(), curves(1), new RunCurves(none, none, none, none), resumed)) {
+    RunCurves none = new RunCurves();
+    none.add(1, nan, nan, nan, nan, Map.of());
+    RunCurves resumed = new RunCurves(); // its first step is of a version that kept losses alone
+    resumed.add(1, 1.0, nan, nan, nan, Map.of());
+    resumed.add(2, nan, 1e-4, nan, 10, Map.of());
+    resumed.add(3, 0.8, 1e-4, 2, 11, Map.of("margin", 1));
+    for (RunCurves curves : List.of(new RunCurves(), curves(1), none, resumed)) {
       Document page = parse(HtmlReport.html(sheet(curves, List.of())));
       assertThat(texts(page, "h2")).doesNotContain("Evaluations", "Sample predictions", "Warnings");
     }
@@ -209,11 +208,12 @@ class HtmlReportTest {
 
   @Test
   void aNormThatExplodesIsOnALogarithmicAxisThatSaysSo() {
-    List<Double> norms = new ArrayList<>(Collections.nCopies(50, 1.0));
-    norms.add(5e6);
-    Curve ones = Curve.of(Collections.nCopies(51, 1.0));
-    assertThat(new RunCurves(ones, ones, Curve.of(norms), ones).charts(0))
-        .extracting(chart -> chart.title())
+    RunCurves curves = new RunCurves();
+    for (int i = 1; i < 50; i++) {
+      curves.add(i, 1, 1, i < 49 ? 1 : 5e6, 1, Map.of());
+    }
+    assertThat(curves.charts(0))
+        .extracting(Chart::title)
         .contains("Gradient norm before clipping, log scale");
   }
 }
