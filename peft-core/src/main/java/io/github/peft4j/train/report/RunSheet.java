@@ -1,5 +1,6 @@
 package io.github.peft4j.train.report;
 
+import io.github.peft4j.withers.Withers;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +22,7 @@ import java.util.Set;
  * @param settings the settings of the run
  * @param provenance where model and data come from, and what computed
  */
+@Withers
 public record RunSheet(
     String title,
     Map<String, String> results,
@@ -31,7 +33,8 @@ public record RunSheet(
     Map<String, Map<String, Long>> data,
     List<Sample> samples,
     Map<String, String> settings,
-    Map<String, String> provenance) {
+    Map<String, String> provenance)
+    implements RunSheetWithers {
 
   /** Copies lists and maps. */
   public RunSheet {

@@ -161,19 +161,10 @@ class HtmlReportTest {
     }
     String word = "&".repeat(10_000);
     List<Sample> samples = Collections.nCopies(500, new Sample(word, word, word));
-    RunSheet plain = sheet(curves, samples);
     RunSheet sheet =
-        new RunSheet(
-            plain.title(),
-            plain.results(),
-            Collections.nCopies(3000, word.substring(0, 1000)),
-            curves,
-            plain.lowerIsBetter(),
-            94_250,
-            plain.data(),
-            samples,
-            plain.settings(),
-            plain.provenance());
+        sheet(curves, samples)
+            .warnings(Collections.nCopies(3000, word.substring(0, 1000)))
+            .kept(94_250);
     Path file = folder.resolve("runs/report.html");
     HtmlReport.write(sheet, file);
 
