@@ -19,6 +19,9 @@ public final class ChartImage {
   /** Pixels of the image for one of the layout, for sharp texts. */
   private static final double SCALE = 2;
 
+  /** The height of the line with a chart's note. */
+  private static final double NOTE = 14;
+
   private ChartImage() {}
 
   /**
@@ -49,8 +52,8 @@ public final class ChartImage {
         double left = (double) (i - row * columns) * width;
         double top = (double) row * height;
         Canvas canvas = new ImageCanvas(graphics);
-        Painter.paint(charts.get(i), canvas, left, top, width, height);
-        Painter.note(charts.get(i), canvas, left, top);
+        Painter.paint(charts.get(i), canvas, left, top, width, (double) height - NOTE);
+        Painter.note(charts.get(i), canvas, left, top + height);
       }
     } finally {
       graphics.dispose();

@@ -61,10 +61,9 @@ final class Painter {
     new Painter(chart, canvas, left, top, width, height).paint();
   }
 
-  /** Draws the note behind the title. On a page it stands in the caption. */
-  static void note(Chart chart, Canvas canvas, double left, double top) {
-    double at = left + EDGE + Canvas.width(chart.title(), TITLE) + 16;
-    canvas.text(at, top + 16, chart.note(), Anchor.START, Tone.MUTED, TEXT - 2, false);
+  /** Draws the note below the chart. On a page it stands in the caption. */
+  static void note(Chart chart, Canvas canvas, double left, double bottom) {
+    canvas.text(left + EDGE, bottom - 4, chart.note(), Anchor.START, Tone.MUTED, TEXT - 2, false);
   }
 
   private void paint() {
