@@ -56,7 +56,10 @@ final class NamedPoints {
       }
       String hint =
           "%s: %s, %s"
-              .formatted(mark.name(), Numbers.grouped(mark.x()), Numbers.significant(mark.y()));
+              .formatted(
+                  mark.name(),
+                  Numbers.grouped(Math.round(mark.x())),
+                  Numbers.significant(mark.y()));
       canvas.dot(atX, atY, RADIUS, mark.tone(), hint);
       double middle = place.box().getCenterX();
       double base = place.box().getMaxY() - 3;
@@ -65,13 +68,13 @@ final class NamedPoints {
   }
 
   private Place place(Chart.Mark mark) {
-    Place best = null;
-    double least = Double.POSITIVE_INFINITY;
+    Place best = place(mark, DIRECTIONS[0], DISTANCES[0]);
+    double least = covered(best.box());
     for (double distance : DISTANCES) {
       for (int[] direction : DIRECTIONS) {
         Place place = place(mark, direction, distance);
         double covered = covered(place.box()) + crossed(mark, place);
-        if (best == null || covered < least) {
+        if (covered < least) {
           best = place;
           least = covered;
         }

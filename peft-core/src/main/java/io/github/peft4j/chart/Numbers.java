@@ -25,7 +25,7 @@ public final class Numbers {
   }
 
   /** A whole number with commas between thousands. */
-  public static String grouped(double value) {
-    return String.format(Locale.ROOT, "%,.0f", value);
+  public static String grouped(long value) {
+    return String.format(Locale.ROOT, "%,d", value);
   }
 }

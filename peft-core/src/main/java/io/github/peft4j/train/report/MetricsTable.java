@@ -7,11 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /** The evaluations of a run as a table. The best value of each column is marked. */
@@ -19,12 +18,12 @@ final class MetricsTable {
 
   private static final int MOST_ROWS = 40;
 
-  private final Map<String, SortedMap<Long, Metrics>> evaluations;
+  private final Map<String, NavigableMap<Long, Metrics>> evaluations;
   private final long kept;
   private final List<Column> columns = new ArrayList<>();
 
   /** A column: a metric on a data set. */
-  private record Column(String data, String metric, double best) {}
+  private record Column(String data, String metric, double best, Map<Long, Metrics> byStep) {}
 
   MetricsTable(RunSheet sheet) {
     this.evaluations = sheet.curves().evaluations();
@@ -39,11 +38,15 @@ final class MetricsTable {
               name ->
                   columns.add(
                       new Column(
-                          data, name, best(byStep, name, sheet.lowerIsBetter().contains(name)))));
+                          data,
+                          name,
+                          best(byStep, name, sheet.lowerIsBetter().contains(name)),
+                          byStep)));
         });
   }
 
-  private static double best(SortedMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
+  private static double best(
+      NavigableMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
     double[] values =
         byStep.values().stream()
             .map(metrics -> metrics.values().get(name))
@@ -62,7 +65,7 @@ final class MetricsTable {
     if (columns.isEmpty()) {
       return;
     }
-    SortedMap<Long, Boolean> steps = steps();
+    NavigableMap<Long, Boolean> steps = steps();
     page.open("section").element("h2", "Evaluations");
     page.element(
         "p",
@@ -85,7 +88,7 @@ final class MetricsTable {
           page.close();
         });
     page.close().close().close();
-    long all = allSteps().size();
+    int all = allSteps().size();
     if (steps.size() < all) {
       page.element(
           "p",
@@ -98,7 +101,7 @@ final class MetricsTable {
   }
 
   private void cell(Markup page, long step, Column column) {
-    Metrics metrics = evaluations.get(column.data()).get(step);
+    Metrics metrics = column.byStep().get(step);
     Double value = metrics == null ? null : metrics.values().get(column.metric());
     boolean best = value != null && value == column.best();
     page.element(
@@ -108,16 +111,18 @@ final class MetricsTable {
         best ? "n best" : "n");
   }
 
-  private TreeSet<Long> allSteps() {
+  private List<Long> allSteps() {
     return evaluations.values().stream()
         .flatMap(byStep -> byStep.keySet().stream())
-        .collect(Collectors.toCollection(TreeSet::new));
+        .distinct()
+        .sorted()
+        .toList();
   }
 
   /** The steps to show, and whether each is the kept one. */
-  private SortedMap<Long, Boolean> steps() {
-    List<Long> all = List.copyOf(allSteps());
-    SortedMap<Long, Boolean> shown = new TreeMap<>();
+  private NavigableMap<Long, Boolean> steps() {
+    List<Long> all = allSteps();
+    NavigableMap<Long, Boolean> shown = new TreeMap<>();
     int stride = (all.size() + MOST_ROWS - 1) / MOST_ROWS;
     for (int i = 0; i < all.size(); i++) {
       long step = all.get(i);
@@ -133,7 +138,7 @@ final class MetricsTable {
     return columns.stream()
         .anyMatch(
             column ->
-                evaluations.get(column.data()).entrySet().stream()
+                column.byStep().entrySet().stream()
                     .filter(e -> is(e.getValue(), column))
                     .findFirst()
                     .filter(e -> e.getKey() == step)

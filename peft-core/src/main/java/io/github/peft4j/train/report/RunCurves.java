@@ -12,7 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SortedMap;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -40,7 +40,7 @@ public final class RunCurves {
   private final Curve norm = new Curve();
   private final Curve speed = new Curve();
   private final Map<String, Curve> reported = new LinkedHashMap<>();
-  private final Map<String, SortedMap<Long, Metrics>> evaluations = new LinkedHashMap<>();
+  private final Map<String, NavigableMap<Long, Metrics>> evaluations = new LinkedHashMap<>();
 
   /** Adds a step. */
   public void add(StepEvent event) {
@@ -90,7 +90,7 @@ public final class RunCurves {
   }
 
   /** The evaluations by step, for each data set by its name. */
-  Map<String, SortedMap<Long, Metrics>> evaluations() {
+  Map<String, NavigableMap<Long, Metrics>> evaluations() {
     return evaluations;
   }
 
@@ -121,7 +121,9 @@ public final class RunCurves {
   public List<Chart> charts(long kept) {
     List<Chart> charts = new ArrayList<>();
     List<Rule> rule =
-        kept > 0 && kept < last() ? List.of(new Rule(kept, "kept", Tone.MUTED)) : List.of();
+        kept > 0 && kept < last()
+            ? List.of(new Rule((double) kept, "kept", Tone.MUTED))
+            : List.of();
     charts.add(lossChart().rules(Stream.concat(skipped().stream(), rule.stream()).toList()));
     metrics().stream()
         .filter(name -> !name.equals(Metrics.LOSS))
@@ -170,7 +172,7 @@ public final class RunCurves {
   }
 
   private Chart chart(String title, String note, Axis y, List<Line> lines) {
-    Axis steps = Axis.whole("step").reaching(1, last());
+    Axis steps = Axis.whole("step").reaching(1, (double) last());
     return Chart.ofLines(title, note, steps, y, lines);
   }
 
@@ -198,7 +200,8 @@ public final class RunCurves {
     for (int i = 0; i < loss.size() && rules.size() < MOST_RULES; i++) {
       // An earlier process may not have recorded norms: a missing one says nothing of its step.
       if (loss.ys().get(i).isNaN()) {
-        rules.add(new Rule(loss.xs().get(i), rules.isEmpty() ? "not finite" : "", Tone.WARNING));
+        rules.add(
+            new Rule((double) loss.xs().get(i), rules.isEmpty() ? "not finite" : "", Tone.WARNING));
       }
     }
     return rules;
@@ -208,7 +211,7 @@ public final class RunCurves {
     long last = loss.size() == 0 ? 1 : loss.xs().get(loss.size() - 1);
     return evaluations.values().stream()
         .filter(byStep -> !byStep.isEmpty())
-        .mapToLong(SortedMap::lastKey)
+        .mapToLong(NavigableMap::lastKey)
         .reduce(last, Math::max);
   }
 
