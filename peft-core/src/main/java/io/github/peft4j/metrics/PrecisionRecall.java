@@ -26,8 +26,8 @@ public record PrecisionRecall(double precision, double recall, double f1, long s
   public static PrecisionRecall of(
       long right, long predicted, long occurred, ZeroDivision zeroDivision) {
     return new PrecisionRecall(
-        zeroDivision.divide(right, predicted),
-        zeroDivision.divide(right, occurred),
+        zeroDivision.divide((double) right, predicted),
+        zeroDivision.divide((double) right, occurred),
         zeroDivision.divide(2.0 * right, predicted + occurred),
         occurred);
   }

@@ -22,7 +22,7 @@ public enum ZeroDivision {
    * @param denominator the denominator
    * @return the fraction, or this rule's value if the denominator is 0
    */
-  double divide(double numerator, double denominator) {
-    return denominator == 0 ? value : numerator / denominator;
+  double divide(double numerator, long denominator) {
+    return denominator == 0 ? value : numerator / (double) denominator;
   }
 }

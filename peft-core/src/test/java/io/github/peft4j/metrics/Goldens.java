@@ -139,7 +139,7 @@ public final class Goldens {
       assertNumbers(
           classes.get(i),
           name + " of " + golden,
-          DoubleStream.of(c.precision(), c.recall(), c.f1(), c.support()).toArray());
+          DoubleStream.of(c.precision(), c.recall(), c.f1(), (double) c.support()).toArray());
     }
   }
 

@@ -3,15 +3,17 @@ package io.github.peft4j.metrics.text;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.ToDoubleFunction;
 import java.util.regex.Pattern;
 
 /** Compares answers as SQuAD's scripts do. */
 public final class Answers {
 
-  /** Python's word boundary: letters and numbers of any script, and the underscore. */
-  private static final Pattern ARTICLES =
-      Pattern.compile("(?<![\\p{L}\\p{N}_])(a|an|the)(?![\\p{L}\\p{N}_])");
+  /** Python's {@code \w+}: letters and numbers of any script, and the underscore. */
+  private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{N}_]+");
+
+  private static final Set<String> ARTICLES = Set.of("a", "an", "the");
 
   private static final Pattern PUNCTUATION = Pattern.compile("\\p{Punct}");
 
@@ -30,7 +32,9 @@ public final class Answers {
 
   private static List<String> words(String text) {
     String plain = PUNCTUATION.matcher(PythonText.lower(text)).replaceAll("");
-    return PythonText.split(ARTICLES.matcher(plain).replaceAll(" "));
+    return PythonText.split(
+        WORD.matcher(plain)
+            .replaceAll(word -> ARTICLES.contains(word.group()) ? " " : word.group()));
   }
 
   /**

@@ -154,11 +154,11 @@ public record Bleu(
         signature);
   }
 
-  private static double brevityPenalty(double predictionLength, double referenceLength) {
+  private static double brevityPenalty(long predictionLength, long referenceLength) {
     if (predictionLength >= referenceLength) {
       return 1;
     }
-    return predictionLength == 0 ? 0 : Math.exp(1 - referenceLength / predictionLength);
+    return predictionLength == 0 ? 0 : Math.exp(1 - (double) referenceLength / predictionLength);
   }
 
   /** Fills in the precisions in percent, and returns how many of them count. */

@@ -9,7 +9,10 @@ import java.util.regex.Pattern;
 public enum BleuTokenizer {
   /** Western punctuation apart, as WMT's mteval-v13a does: sacrebleu's default. */
   V13A("13a", BleuTokenizer::western),
-  /** All punctuation and symbols apart, as mteval-v14 with {@code --international-tokenization}. */
+  /**
+   * All punctuation and symbols apart, as mteval-v14 with {@code --international-tokenization}:
+   * those that the Unicode of the JDK knows, and pictographs of later versions.
+   */
   INTL("intl", BleuTokenizer::international),
   /** Each character is a token. */
   CHAR("char", BleuTokenizer::characters),

@@ -131,7 +131,7 @@ public record Rouge(List<String> types, boolean useStemmer) implements RougeWith
 
   private List<String> tokens(String text) {
     List<String> tokens = new ArrayList<>();
-    for (String token : NO_TOKEN.split(PythonText.lower(text))) {
+    for (String token : NO_TOKEN.split(PythonText.lower(text), -1)) {
       if (!token.isEmpty()) {
         tokens.add(useStemmer && token.length() > 3 ? PorterStemmer.stem(token) : token);
       }
@@ -141,7 +141,7 @@ public record Rouge(List<String> types, boolean useStemmer) implements RougeWith
 
   private List<List<String>> lines(String text) {
     List<List<String>> lines = new ArrayList<>();
-    for (String line : text.split("\n")) {
+    for (String line : text.split("\n", -1)) {
       lines.add(tokens(line));
     }
     return lines;

@@ -37,7 +37,10 @@ class BleuTest {
     assertThat(bleu.tokenizer().tokenize(first)).isEqualTo(strings(golden.get("tokens")));
     BleuScore score = bleu.corpus(references, predictions);
     assertNumbers(
-        golden.get("lengths"), "lengths", score.predictionLength(), score.referenceLength());
+        golden.get("lengths"),
+        "lengths",
+        (double) score.predictionLength(),
+        (double) score.referenceLength());
     assertNumbers(
         golden.get("precisions"),
         "precisions of " + golden,
