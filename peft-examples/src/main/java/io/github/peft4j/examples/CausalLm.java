@@ -4,6 +4,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
@@ -55,7 +56,7 @@ public final class CausalLm {
 
   private static void run(Arguments arguments) {
     Dataset<PromptExample> all =
-        Tables.read(arguments.text("data"))
+        Data.read(arguments.text("data"))
             .prompt(arguments.text("prompt"))
             .answer(arguments.text("answer"));
     int heldOut = arguments.integer("held-out", Math.max(1, all.size() / 10));
