@@ -19,7 +19,7 @@ import java.util.zip.ZipException;
  */
 abstract class Content {
 
-  /** Contents of up to 64 MiB are held in memory, and of less where Java's heap is small. */
+  /** Up to 64 MiB of a table are held in memory, and less where Java's heap is small. */
   static final int MOST_HELD = (int) Math.min(64 << 20, Runtime.getRuntime().maxMemory() / 16);
 
   private static final int GZIP = 0x8b1f;
@@ -42,10 +42,6 @@ abstract class Content {
   }
 
   /** Opens a file, plain or gzipped, which its first bytes tell. */
-  static Content of(Path path) {
-    return of(path, MOST_HELD);
-  }
-
   static Content of(Path path, int mostHeld) {
     if (Files.isDirectory(path)) {
       throw new DataException(path + " is a folder, expected a file");
@@ -68,30 +64,12 @@ abstract class Content {
 
   private static Content unpacked(Path path, InputStream packed, int mostHeld) throws IOException {
     try (ContentWriter writer = new ContentWriter(mostHeld)) {
-      byte[] buffer = new byte[1 << 16];
-      InputStream in = gunzip(path, packed, writer);
-      for (int n = in.read(buffer); n >= 0; n = damaged(path, in, buffer, writer)) {
-        writer.write(buffer, 0, n);
+      try (InputStream in = new GZIPInputStream(packed, 1 << 16)) {
+        in.transferTo(writer);
+      } catch (EOFException | ZipException e) {
+        throw damage(path, writer, e);
       }
       return writer.finish();
-    }
-  }
-
-  private static InputStream gunzip(Path path, InputStream packed, ContentWriter writer)
-      throws IOException {
-    try {
-      return new GZIPInputStream(packed, 1 << 16);
-    } catch (EOFException | ZipException e) {
-      throw damage(path, writer, e);
-    }
-  }
-
-  private static int damaged(Path path, InputStream in, byte[] buffer, ContentWriter writer)
-      throws IOException {
-    try {
-      return in.read(buffer);
-    } catch (EOFException | ZipException e) {
-      throw damage(path, writer, e);
     }
   }
 

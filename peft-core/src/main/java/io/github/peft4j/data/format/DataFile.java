@@ -17,10 +17,11 @@ import org.jspecify.annotations.Nullable;
  * @param path the file
  * @param columns the columns, in the order in which they first appear
  * @param size the number of rows
- * @param held whether the rows' bytes are in memory
+ * @param content the rows' bytes
  * @param parser a row by its number, from 0
  */
-record DataFile(Path path, List<String> columns, int size, boolean held, IntFunction<Row> parser) {
+record DataFile(
+    Path path, List<String> columns, int size, Content content, IntFunction<Row> parser) {
 
   /**
    * Opens a file and parses all its rows once, so that malformed ones are found.
@@ -28,9 +29,10 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
    * @param kind the kind of file; null takes what its content or name says
    * @param columns the names of a delimited file's columns; if there are none, the first line has
    *     them
+   * @param mostHeld the most bytes to hold in memory
    */
-  static DataFile open(Path path, @Nullable Kind kind, List<String> columns) {
-    Content content = Content.of(path);
+  static DataFile open(Path path, @Nullable Kind kind, List<String> columns, int mostHeld) {
+    Content content = Content.of(path, mostHeld);
     Kind found = Kind.of(path, content, kind);
     if (!columns.isEmpty() && found != Kind.CSV && found != Kind.TSV) {
       throw new DataException(
@@ -41,7 +43,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
       case CSV -> delimited(path, content, Delimited.COMMAS, columns);
       case TSV -> delimited(path, content, Delimited.TABS, columns);
       case TEXT -> text(path, content);
-      case PARQUET -> parquet(path);
+      case PARQUET -> parquet(path, mostHeld);
     };
   }
 
@@ -95,7 +97,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
     for (int i = 0; i < index.size(); i++) {
       columns.addAll(parser.apply(i).values().keySet());
     }
-    return new DataFile(path, List.copyOf(columns), index.size(), content.held(), parser);
+    return new DataFile(path, List.copyOf(columns), index.size(), content, parser);
   }
 
   private static DataFile delimited(
@@ -104,7 +106,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
     int header = columns.isEmpty() ? 1 : 0;
     if (index.size() <= header) {
       return new DataFile(
-          path, columns, 0, content.held(), i -> new Row(path.toString(), 0, "", Map.of()));
+          path, columns, 0, content, i -> new Row(path.toString(), 0, "", Map.of()));
     }
     String first = Row.place(path.toString(), line(index.line(0)));
     List<String> names =
@@ -121,7 +123,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
                 line(index.line(i + header)),
                 index.read(content, i + header),
                 (place, record) -> format.row(place, names, record));
-    DataFile file = new DataFile(path, names, index.size() - header, content.held(), parser);
+    DataFile file = new DataFile(path, names, index.size() - header, content, parser);
     for (int i = 0; i < file.size(); i++) {
       Objects.requireNonNull(file.parser().apply(i));
     }
@@ -134,7 +136,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
         path,
         List.of("text"),
         index.size(),
-        content.held(),
+        content,
         i ->
             row(
                 path,
@@ -144,10 +146,10 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
                 (place, text) -> Map.of("text", text)));
   }
 
-  private static DataFile parquet(Path path) {
+  private static DataFile parquet(Path path, int mostHeld) {
     ParquetRows.Unpacked unpacked;
     try {
-      unpacked = ParquetRows.of(path, Content.MOST_HELD);
+      unpacked = ParquetRows.of(path, mostHeld);
     } catch (NoClassDefFoundError e) {
       throw new IllegalStateException(
           path
@@ -161,7 +163,7 @@ record DataFile(Path path, List<String> columns, int size, boolean held, IntFunc
         path,
         unpacked.columns(),
         index.size(),
-        lines.held(),
+        lines,
         i -> row(path, 0, "row " + (i + 1), index.read(lines, i), Json::object));
   }
 }

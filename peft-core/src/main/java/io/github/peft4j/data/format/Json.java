@@ -141,11 +141,6 @@ public final class Json {
     String path = reader.getPath();
     String text = reader.nextString();
     if (text.chars().allMatch(c -> c == '-' || Character.isDigit(c))) {
-      if (text.length() > 1000) {
-        throw new DataException(
-            "%s: the number at %s has %,d digits, expected 1000 at most"
-                .formatted(place, path, text.length()));
-      }
       return Values.integer(new BigInteger(text));
     }
     double number = Double.parseDouble(text);

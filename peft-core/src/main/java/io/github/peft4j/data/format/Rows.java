@@ -2,11 +2,11 @@ package io.github.peft4j.data.format;
 
 import io.github.peft4j.data.DataException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.IntFunction;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,15 +34,19 @@ public record Rows(
    */
   public static Rows open(
       String source, List<Path> paths, @Nullable Kind kind, List<String> columns) {
-    List<DataFile> files = paths.stream().map(path -> DataFile.open(path, kind, columns)).toList();
-    for (DataFile file : files) {
+    List<DataFile> files = new ArrayList<>();
+    int mostHeld = Content.MOST_HELD;
+    for (Path path : paths) {
+      DataFile file = DataFile.open(path, kind, columns, mostHeld);
       if (file.size() == 0) {
-        throw new DataException(file.path() + ": there are no rows, expected one at least");
+        throw new DataException(path + ": there are no rows, expected one at least");
       }
+      mostHeld -= file.content().held() ? (int) file.content().size() : 0;
+      files.add(file);
     }
     if (files.size() == 1) {
       DataFile file = files.get(0);
-      return new Rows(source, file.columns(), file.size(), file.held(), file.parser());
+      return new Rows(source, file.columns(), file.size(), file.content().held(), file.parser());
     }
     return together(source, files);
   }
@@ -65,7 +69,7 @@ public record Rows(
         source,
         List.copyOf(columns),
         (int) rows,
-        files.stream().allMatch(DataFile::held),
+        files.stream().allMatch(file -> file.content().held()),
         row -> {
           int file = 0;
           while (row >= ends[file]) {
@@ -83,10 +87,5 @@ public record Rows(
   /** The rows with some numbers, in their order. */
   public Rows select(int... numbers) {
     return new Rows(source, columns, numbers.length, held, i -> reader.apply(numbers[i]));
-  }
-
-  @Override
-  public String toString() {
-    return source + ": " + columns.stream().collect(Collectors.joining(", "));
   }
 }

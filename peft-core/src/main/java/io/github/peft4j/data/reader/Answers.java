@@ -22,8 +22,8 @@ final class Answers {
     boolean texts = isText(row, "prompt");
     if (texts != isText(row, "completion")) {
       throw new DataException(
-          "one of 'prompt' and 'completion' is text and the other is none, expected two texts or two"
-              + " lists of messages");
+          "one of 'prompt' and 'completion' is text and the other is none, expected two texts or"
+              + " two lists of messages");
     }
     return texts
         ? new PromptExample(row.text("prompt"), row.text("completion"))

@@ -393,12 +393,12 @@ public final class Table implements Examples<Example> {
           }
           throw new DataException(
               value == null
-                  ? ("column '%s' is missing or null, expected text or a number. Fill it in, or leave"
-                          + " the row out: .filter(column, value -> !value.isEmpty())")
+                  ? ("column '%s' is missing or null, expected text or a number. Fill it in, or"
+                         + " leave the row out: .filter(column, value -> !value.isEmpty())")
                       .formatted(column)
                   : ("column '%s' holds %s, expected text or a number: a model would learn its"
-                          + " brackets and quotation marks. If these are the messages of a chat, read"
-                          + " them by .conversations()")
+                         + " brackets and quotation marks. If these are the messages of a chat,"
+                         + " read them by .conversations()")
                       .formatted(column, Values.kind(value)));
         },
         column -> isFilled(row, column));
@@ -424,8 +424,8 @@ public final class Table implements Examples<Example> {
     if (problem != null) {
       throw new DataException(
           ("label '%s' is %s; expected the name or number of a class. Leave out the rows without a"
-                  + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
-                  + " file or by a template such as \"class {%s}\"")
+               + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
+               + " file or by a template such as \"class {%s}\"")
               .formatted(template, problem, template, template));
     }
     String contradiction = values.contradiction(label, row.position());

@@ -85,8 +85,8 @@ class ChatsTest {
     String row =
         "{\"id\":7,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"}]},"
             + "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"function\":{\"name\":\"f\","
-            + "\"arguments\":{\"n\":1,\"x\":1.0}}}]},{\"role\":\"tool\",\"content\":\"ok\",\"name\":\"f\"}],"
-            + "\"tools\":\"[{\\\"type\\\": \\\"function\\\"}]\",\"system\":\"Be brief.\","
+            + "\"arguments\":{\"n\":1,\"x\":1.0}}}]},{\"role\":\"tool\",\"content\":\"ok\",\"name\":\"f\"}],\"tools\":\"[{\\\"type\\\":"
+            + " \\\"function\\\"}]\",\"system\":\"Be brief.\","
             + "\"chat_template_kwargs\":{\"enable_thinking\":false}}";
     Conversation chat = rows(row).conversations().get(0).conversation();
     assertThat(chat.json())
@@ -99,10 +99,10 @@ class ChatsTest {
   @Test
   void shareGptAsLlamaFactoryHasIt() throws IOException {
     Conversation chat =
-        rows("{\"conversations\":[{\"from\":\"human\",\"value\":\"Weather?\"},"
-                + "{\"from\":\"function_call\",\"value\":\"{\\\"name\\\": \\\"w\\\", \\\"arguments\\\": {\\\"city\\\": \\\"Paris\\\"}}\"},"
-                + "{\"from\":\"observation\",\"value\":\"18\"},{\"from\":\"gpt\",\"value\":\"It is 18.\"}],"
-                + "\"system\":\"Be brief.\",\"tools\":\"\"}")
+        rows("{\"conversations\":[{\"from\":\"human\",\"value\":\"Weather?\"},{\"from\":\"function_call\",\"value\":\"{\\\"name\\\":"
+                 + " \\\"w\\\", \\\"arguments\\\": {\\\"city\\\":"
+                 + " \\\"Paris\\\"}}\"},{\"from\":\"observation\",\"value\":\"18\"},{\"from\":\"gpt\",\"value\":\"It"
+                 + " is 18.\"}],\"system\":\"Be brief.\",\"tools\":\"\"}")
             .shareGpt()
             .get(0)
             .conversation();
@@ -122,8 +122,8 @@ class ChatsTest {
         Files.writeString(
             folder.resolve("alpaca.json"),
             "[{\"instruction\":\"Say hi\",\"input\":\"\",\"output\":\"hi\"},\n"
-                + "{\"instruction\":\"Add\",\"input\":\"1 2\",\"output\":\"3\",\"system\":\"Be brief.\","
-                + "\"history\":[[\"a\",\"b\"]]}]");
+                + "{\"instruction\":\"Add\",\"input\":\"1 2\",\"output\":\"3\",\"system\":\"Be"
+                + " brief.\",\"history\":[[\"a\",\"b\"]]}]");
     assertThat(Data.read(file).conversations())
         .containsExactly(
             ConversationExample.of(Message.user("Say hi"), Message.assistant("hi")),
@@ -135,7 +135,8 @@ class ChatsTest {
                 Message.assistant("3")));
 
     String template =
-        "{#input}With input. {/input}{^input}Without. {/input}{instruction}{#input}: {input}{/input} ->";
+        "{#input}With input. {/input}{^input}Without. {/input}{instruction}{#input}:"
+            + " {input}{/input} ->";
     assertThat(Data.read(file).prompt(template).answer("output"))
         .containsExactly(
             new PromptExample("Without. Say hi ->", "hi"),
@@ -159,7 +160,7 @@ class ChatsTest {
     assertThat(rows("{\"prompt\":\"a\",\"completion\":\"b\",\"text\":1}").columns()).hasSize(3);
     Dataset<Example> preferences =
         rows("{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"}],"
-                + "\"chosen\":{\"from\":\"gpt\",\"value\":\"b\"},\"rejected\":{\"from\":\"gpt\",\"value\":\"c\"}}")
+                 + "\"chosen\":{\"from\":\"gpt\",\"value\":\"b\"},\"rejected\":{\"from\":\"gpt\",\"value\":\"c\"}}")
             .dataset();
     assertThat(preferences)
         .containsExactly(
