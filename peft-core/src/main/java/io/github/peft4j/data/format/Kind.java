@@ -79,7 +79,7 @@ public enum Kind {
   private static @Nullable String foreign(byte[] start) {
     if (starts(start, 0xFF, 0xFE) || starts(start, 0xFE, 0xFF)) {
       return "the text is UTF-16, expected UTF-8. Convert it, for example by iconv -f UTF-16 -t"
-                 + " UTF-8";
+          + " UTF-8";
     }
     if (starts(start, 'P', 'K', 3, 4)) {
       return "this is a ZIP archive or a spreadsheet. Unpack it, or save the sheet as CSV";

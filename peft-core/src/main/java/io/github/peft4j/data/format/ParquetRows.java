@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.apache.parquet.ParquetReadOptions;
 import org.apache.parquet.column.page.PageReadStore;
 import org.apache.parquet.conf.PlainParquetConfiguration;
@@ -19,6 +20,7 @@ import org.apache.parquet.io.MessageColumnIO;
 import org.apache.parquet.io.RecordReader;
 import org.apache.parquet.schema.MessageType;
 import org.apache.parquet.schema.Type;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The rows of a Parquet file as JSON Lines. Parquet has its values by column, so that a single row
@@ -52,6 +54,7 @@ final class ParquetRows {
     try (ParquetFileReader file = ParquetFileReader.open(new LocalInputFile(path), options);
         ContentWriter writer = new ContentWriter(mostHeld)) {
       MessageType schema = file.getFooter().getFileMetaData().getSchema();
+      long number = 0;
       MessageColumnIO columns = new ColumnIOFactory().getColumnIO(schema);
       for (PageReadStore rows = file.readNextRowGroup();
           rows != null;
@@ -59,11 +62,21 @@ final class ParquetRows {
         RecordReader<Group> reader =
             columns.getRecordReader(rows, new GroupRecordConverter(schema));
         for (long i = 0; i < rows.getRowCount(); i++) {
-          String json = Values.json(ParquetValues.row(schema, reader.read()));
+          number++;
+          String json = Values.json(row(path, number, schema, reader.read()));
           writer.write((json + "\n").getBytes(StandardCharsets.UTF_8));
         }
       }
       return new Unpacked(schema.getFields().stream().map(Type::getName).toList(), writer.finish());
+    }
+  }
+
+  private static Map<String, @Nullable Object> row(
+      Path path, long number, MessageType schema, Group row) {
+    try {
+      return ParquetValues.row(schema, row);
+    } catch (DataException e) {
+      throw new DataException("%s, row %d: %s".formatted(path, number, e.getMessage()), e);
     }
   }
 }

@@ -57,7 +57,7 @@ enum Form {
       throw new DataException(
           (found.isEmpty()
                   ? "%s: no form is recognised by the columns %s. Recognised are: %s. For others,"
-                        + " name the columns: .text(column), .prompt(column).answer(column)"
+                      + " name the columns: .text(column), .prompt(column).answer(column)"
                   : "%s: the columns %s fit several forms. Say which: %s")
               .formatted(
                   source,

@@ -394,11 +394,11 @@ public final class Table implements Examples<Example> {
           throw new DataException(
               value == null
                   ? ("column '%s' is missing or null, expected text or a number. Fill it in, or"
-                         + " leave the row out: .filter(column, value -> !value.isEmpty())")
+                          + " leave the row out: .filter(column, value -> !value.isEmpty())")
                       .formatted(column)
                   : ("column '%s' holds %s, expected text or a number: a model would learn its"
-                         + " brackets and quotation marks. If these are the messages of a chat,"
-                         + " read them by .conversations()")
+                          + " brackets and quotation marks. If these are the messages of a chat,"
+                          + " read them by .conversations()")
                       .formatted(column, Values.kind(value)));
         },
         column -> isFilled(row, column));

@@ -129,10 +129,7 @@ class ReadersTest {
     Table table =
         JsonLines.read(
             file(
-                "{\"t\":\"a\",\"l\":0}\n"
-                    + "{\"t\":\"b\",\"l\":-1.0}\n"
-                    + "{\"t\":\"c\",\"l\":null}\n"
-                    + "{\"t\":\"d\"}"));
+                "{\"t\":\"a\",\"l\":0}\n{\"t\":\"b\",\"l\":-1.0}\n{\"t\":\"c\",\"l\":null}\n{\"t\":\"d\"}"));
     assertNoLabel(table, "line 2: label 'l' is -1, which data sets write");
     assertThat(table.labelled("l").leftOut()).isEqualTo(3);
     assertThatThrownBy(() -> table.labelled("k")).hasMessageContaining("no column 'k'");

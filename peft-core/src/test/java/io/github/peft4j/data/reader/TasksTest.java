@@ -98,11 +98,16 @@ class TasksTest {
     Path file =
         file(
             "eng.conll",
-            "-DOCSTART- -X- -X- O\n\n"
-                + "EU NNP B-NP B-ORG\r\n"
-                + "# # O O\n\n\n"
-                + "# a comment\n"
-                + "Peter NNP B-NP B-PER\n");
+            """
+            -DOCSTART- -X- -X- O
+
+            EU NNP B-NP B-ORG\r
+            # # O O
+
+
+            # a comment
+            Peter NNP B-NP B-PER
+            """);
     assertThat(Conll.read(file.toString()))
         .containsExactly(
             new TokensExample(List.of("EU", "#"), List.of("B-ORG", "O")),
