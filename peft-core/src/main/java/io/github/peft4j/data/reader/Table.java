@@ -1,5 +1,6 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
@@ -11,6 +12,7 @@ import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.Values;
@@ -27,6 +29,7 @@ import java.util.function.IntFunction;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -172,6 +175,16 @@ public final class Table implements Examples<Example> {
    */
   public Prompts prompt(String column) {
     return new Prompts(template(column));
+  }
+
+  /**
+   * Takes texts from a column, for embeddings that are near those of other texts.
+   *
+   * @param column a column or a template
+   * @return the texts; {@link Anchors#positive} adds what belongs to them
+   */
+  public Anchors anchor(String column) {
+    return new Anchors(template(column));
   }
 
   /**
@@ -424,8 +437,8 @@ public final class Table implements Examples<Example> {
     if (problem != null) {
       throw new DataException(
           ("label '%s' is %s; expected the name or number of a class. Leave out the rows without a"
-               + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
-               + " file or by a template such as \"class {%s}\"")
+                  + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
+                  + " file or by a template such as \"class {%s}\"")
               .formatted(template, problem, template, template));
     }
     String contradiction = values.contradiction(label, row.position());
@@ -588,6 +601,21 @@ public final class Table implements Examples<Example> {
     }
 
     /**
+     * Takes how alike the texts of each pair are from a column, for embeddings.
+     *
+     * @param column a column or a template: a cosine from -1 to 1, or 1 for alike and 0 for not
+     *     alike
+     * @return the pairs with their numbers
+     * @throws DataException naming the line, if a value is no finite number
+     */
+    public Dataset<ScoredPair> similarity(String column) {
+      Template score = template(column);
+      Template other = Objects.requireNonNull(pair);
+      return examples(
+          row -> new ScoredPair(value(text, row), value(other, row), number(score, row)));
+    }
+
+    /**
      * Takes the labels of several classes at once, as {@link Texts#labels(String)}.
      *
      * @param column the column: lists of names or numbers
@@ -673,6 +701,74 @@ public final class Table implements Examples<Example> {
               "column '%s' is '%s', expected 1 or 0, or true or false"
                   .formatted(column, Quote.shorten(text)));
     };
+  }
+
+  /** Texts of a table, for embeddings. */
+  public final class Anchors {
+
+    private final Template anchor;
+
+    private Anchors(Template anchor) {
+      this.anchor = anchor;
+    }
+
+    /**
+     * Takes the texts that belong to the anchors from a column.
+     *
+     * @param column a column or a template
+     * @return the pairs, to which {@link Positives#negative} may add texts that do not belong to
+     *     them
+     */
+    public Positives positive(String column) {
+      return new Positives(anchor, template(column), List.of());
+    }
+
+    @Override
+    public String toString() {
+      return "anchors '" + anchor + "' of " + Table.this;
+    }
+  }
+
+  /** Texts of a table with texts that belong to them, for embeddings. */
+  public final class Positives implements Examples<AnchorExample> {
+
+    private final Template anchor;
+    private final Template positive;
+    private final List<Template> negatives;
+
+    private Positives(Template anchor, Template positive, List<Template> negatives) {
+      this.anchor = anchor;
+      this.positive = positive;
+      this.negatives = negatives;
+    }
+
+    /**
+     * Takes texts that do not belong to the anchors from a column.
+     *
+     * @param column a column or a template
+     * @return the same with one more negative text for each anchor
+     */
+    public Positives negative(String column) {
+      return new Positives(
+          anchor,
+          positive,
+          Stream.concat(negatives.stream(), Stream.of(template(column))).toList());
+    }
+
+    @Override
+    public Dataset<AnchorExample> dataset() {
+      return examples(
+          row ->
+              new AnchorExample(
+                  value(anchor, row),
+                  value(positive, row),
+                  negatives.stream().map(negative -> value(negative, row)).toList()));
+    }
+
+    @Override
+    public String toString() {
+      return "anchors '" + anchor + "' with '" + positive + "' of " + Table.this;
+    }
   }
 
   /** Words of a table, for token classification. */

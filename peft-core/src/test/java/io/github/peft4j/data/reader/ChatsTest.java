@@ -100,9 +100,9 @@ class ChatsTest {
   void shareGptAsLlamaFactoryHasIt() throws IOException {
     Conversation chat =
         rows("{\"conversations\":[{\"from\":\"human\",\"value\":\"Weather?\"},{\"from\":\"function_call\",\"value\":\"{\\\"name\\\":"
-                 + " \\\"w\\\", \\\"arguments\\\": {\\\"city\\\":"
-                 + " \\\"Paris\\\"}}\"},{\"from\":\"observation\",\"value\":\"18\"},{\"from\":\"gpt\",\"value\":\"It"
-                 + " is 18.\"}],\"system\":\"Be brief.\",\"tools\":\"\"}")
+                + " \\\"w\\\", \\\"arguments\\\": {\\\"city\\\":"
+                + " \\\"Paris\\\"}}\"},{\"from\":\"observation\",\"value\":\"18\"},{\"from\":\"gpt\",\"value\":\"It"
+                + " is 18.\"}],\"system\":\"Be brief.\",\"tools\":\"\"}")
             .shareGpt()
             .get(0)
             .conversation();
@@ -160,7 +160,7 @@ class ChatsTest {
     assertThat(rows("{\"prompt\":\"a\",\"completion\":\"b\",\"text\":1}").columns()).hasSize(3);
     Dataset<Example> preferences =
         rows("{\"conversations\":[{\"from\":\"human\",\"value\":\"a\"}],"
-                 + "\"chosen\":{\"from\":\"gpt\",\"value\":\"b\"},\"rejected\":{\"from\":\"gpt\",\"value\":\"c\"}}")
+                + "\"chosen\":{\"from\":\"gpt\",\"value\":\"b\"},\"rejected\":{\"from\":\"gpt\",\"value\":\"c\"}}")
             .dataset();
     assertThat(preferences)
         .containsExactly(

@@ -3,11 +3,13 @@ package io.github.peft4j.data.reader;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.QuestionExample.Answer;
 import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TokensExample;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -47,6 +49,17 @@ class TasksTest {
         .isInstanceOf(DataException.class)
         .hasMessageContainingAll(
             "d.csv, line 3: column 's' is '" + value + "'", "expected a finite number");
+  }
+
+  @Test
+  void textsForEmbeddings() throws IOException {
+    Table csv = Data.read(file("d.csv", "q,a,n,m,s\nx,y,z,w,0.5\n"));
+    assertThat(csv.anchor("q").positive("a").dataset())
+        .containsExactly(new AnchorExample("x", "y", List.of()));
+    assertThat(csv.anchor("Q: {q}").positive("a").negative("n").negative("m").dataset())
+        .containsExactly(new AnchorExample("Q: x", "y", List.of("z", "w")));
+    assertThat(csv.text("q").pair("a").similarity("s"))
+        .containsExactly(new ScoredPair("x", "y", 0.5));
   }
 
   @Test
