@@ -33,7 +33,7 @@ public final class CausalLm {
           "teaches a language model to answer the prompts of a file, with LoRA",
           """
           --model DIR|NAME      a decoder or encoder-decoder: a folder, or org/name on the hub
-          --data FILE           rows in a file: JSON, CSV, TSV or Parquet
+          --data FILE           rows in a file: JSON, CSV or TSV
           --prompt TEMPLATE     a column's name, or a text with {columns}
           --answer TEMPLATE     a column's name, or a text with {columns}
           [--held-out N]        rows to measure with, a tenth by default

@@ -37,7 +37,7 @@ public final class Classify {
           """
           --model DIR|minilm|NAME   a Hugging Face folder, the model out of a jar, or org/name on
                                     the Hugging Face hub
-          --data FILE               rows to learn from, in a file: JSON, CSV, TSV or Parquet
+          --data FILE               rows to learn from, in a file: JSON, CSV or TSV
           --test FILE               rows to measure with
           [--text COLUMN]           text by default
           [--label COLUMN]          label by default
