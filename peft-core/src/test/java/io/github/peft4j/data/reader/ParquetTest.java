@@ -10,6 +10,7 @@ import com.google.gson.JsonParser;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.Values;
+import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -19,6 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -106,5 +108,37 @@ class ParquetTest {
           .isInstanceOf(DataException.class)
           .hasMessageContainingAll("cut.parquet", "truncated, damaged");
     }
+  }
+
+  /** A process that reads a file. */
+  static final class Reading {
+
+    private Reading() {}
+
+    public static void main(String[] files) {
+      Data.read(files[0]);
+    }
+  }
+
+  @Test
+  void withoutTheLibraryItsArtifactIsNamed() throws Exception {
+    String classPath =
+        Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+            .filter(entry -> !Path.of(entry).getFileName().toString().startsWith("parquet-"))
+            .collect(Collectors.joining(File.pathSeparator));
+    Path output = folder.resolve("output");
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                classPath,
+                Reading.class.getName(),
+                file("chats-zstd.parquet").toString())
+            .redirectErrorStream(true)
+            .redirectOutput(output.toFile())
+            .start();
+    assertThat(process.waitFor()).isEqualTo(1);
+    assertThat(Files.readString(output))
+        .contains("IllegalStateException", "add blue.strategic.parquet:parquet-floor:2.3");
   }
 }
