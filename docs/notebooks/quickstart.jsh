@@ -2,6 +2,7 @@
 //   jshell --class-path "peft-examples/target/classes:$(cat peft-examples/target/classpath.txt)" docs/notebooks/quickstart.jsh
 import io.github.peft4j.*;
 import io.github.peft4j.data.*;
+import io.github.peft4j.data.reader.*;
 import io.github.peft4j.methods.lora.*;
 import io.github.peft4j.pretrained.*;
 import io.github.peft4j.train.*;

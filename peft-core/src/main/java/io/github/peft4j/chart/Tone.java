@@ -67,11 +67,11 @@ public enum Tone {
       rules.append(".s-%1$s{stroke:var(--%1$s)}.f-%1$s{fill:var(--%1$s)}%n".formatted(tone.css()));
     }
     return """
-        :root{color-scheme:light dark;%s}
-        @media (prefers-color-scheme:dark){:root{%s}}
-        svg path,svg line{fill:none;stroke-linejoin:round;stroke-linecap:round}
-        svg text{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
-        """
+    :root{color-scheme:light dark;%s}
+    @media (prefers-color-scheme:dark){:root{%s}}
+    svg path,svg line{fill:none;stroke-linejoin:round;stroke-linecap:round}
+    svg text{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
+    """
             .formatted(light, dark)
         + rules;
   }

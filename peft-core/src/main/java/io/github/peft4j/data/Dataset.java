@@ -4,27 +4,88 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.Arrays;
+import java.util.AbstractList;
 import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
+import java.util.RandomAccess;
+import java.util.function.IntFunction;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
 /**
- * An immutable list of examples.
+ * An immutable list of examples. They are in memory, or made anew whenever they are asked for.
  *
- * @param examples the examples, in order
  * @param <E> the type of the examples
  */
-public record Dataset<E extends Example>(List<E> examples) implements Examples<E>, Iterable<E> {
+public final class Dataset<E extends Example> implements Examples<E>, Iterable<E> {
+
+  private final List<E> examples;
 
   /**
    * A data set of the examples given.
    *
    * @param examples the examples, in order; copied
    */
-  public Dataset {
-    examples = List.copyOf(examples);
+  public Dataset(List<? extends E> examples) {
+    this.examples = List.copyOf(examples);
+  }
+
+  private Dataset(View<E> examples) {
+    this.examples = examples;
+  }
+
+  /**
+   * A data set whose examples are not kept, for data that is larger than memory. Shuffling,
+   * splitting and filtering it keep numbers of examples, not examples.
+   *
+   * @param size the number of examples
+   * @param example the example with a number, from 0; equal examples for equal numbers, from any
+   *     thread
+   * @param <E> the type of the examples
+   * @return the data set
+   */
+  public static <E extends Example> Dataset<E> of(int size, IntFunction<? extends E> example) {
+    return new Dataset<>(new View<E>(size, example));
+  }
+
+  private static final class View<E> extends AbstractList<E> implements RandomAccess {
+
+    private final int size;
+    private final IntFunction<? extends E> element;
+
+    View(int size, IntFunction<? extends E> element) {
+      this.size = size;
+      this.element = element;
+    }
+
+    @Override
+    public E get(int index) {
+      return element.apply(Objects.checkIndex(index, size));
+    }
+
+    @Override
+    public int size() {
+      return size;
+    }
+  }
+
+  private Dataset<E> part(int from, int to) {
+    return of(to - from, i -> examples.get(from + i));
+  }
+
+  private Dataset<E> select(int[] numbers) {
+    return of(numbers.length, i -> examples.get(numbers[i]));
+  }
+
+  /**
+   * The examples.
+   *
+   * @return the examples, in order; unmodifiable
+   */
+  public List<E> examples() {
+    return examples;
   }
 
   @Override
@@ -63,7 +124,7 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
    * @return the shortened data set
    */
   public Dataset<E> take(int count) {
-    return new Dataset<>(examples.subList(0, Math.min(count, size())));
+    return part(0, Math.min(count, size()));
   }
 
   /**
@@ -73,7 +134,8 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
    * @return the examples kept, in order
    */
   public Dataset<E> filter(Predicate<? super E> condition) {
-    return new Dataset<>(examples.stream().filter(condition).toList());
+    return select(
+        IntStream.range(0, size()).filter(i -> condition.test(examples.get(i))).toArray());
   }
 
   /**
@@ -83,8 +145,7 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
    * @return the shuffled data set
    */
   public Dataset<E> shuffle(long seed) {
-    return new Dataset<>(
-        Arrays.stream(Permutation.of(size(), seed)).mapToObj(examples::get).toList());
+    return select(Permutation.of(size(), seed));
   }
 
   /**
@@ -103,10 +164,8 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
       throw new IllegalArgumentException("cannot split " + this + ": it takes two at least");
     }
     int heldOut = (int) Math.max(1, Math.min(size() - 1, Math.round(size() * fraction)));
-    List<E> shuffled = shuffle(seed).examples;
-    return new Split<>(
-        new Dataset<>(shuffled.subList(heldOut, size())),
-        new Dataset<>(shuffled.subList(0, heldOut)));
+    Dataset<E> shuffled = shuffle(seed);
+    return new Split<>(shuffled.part(heldOut, size()), shuffled.part(0, heldOut));
   }
 
   /**
@@ -136,6 +195,16 @@ public record Dataset<E extends Example>(List<E> examples) implements Examples<E
     byte[] bytes = field.getBytes(StandardCharsets.UTF_8);
     digest.update(ByteBuffer.allocate(Integer.BYTES).putInt(bytes.length).array());
     digest.update(bytes);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Dataset<?> dataset && examples.equals(dataset.examples);
+  }
+
+  @Override
+  public int hashCode() {
+    return examples.hashCode();
   }
 
   @Override

@@ -4,7 +4,7 @@ import java.util.Collection;
 import java.util.List;
 
 /**
- * A source of examples: a {@link Dataset}, or the text column of a {@link Table}.
+ * A source of examples: a {@link Dataset}, or a table of a data file.
  *
  * @param <E> the type of the examples
  */

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * Recognises values that are not labels: absent ones, numbers that mark examples without a label,
  * and words that tools write for missing values.
  */
-final class LabelValues {
+public final class LabelValues {
 
   /** The words that pandas reads as missing values. */
   private static final Set<String> MISSING =
@@ -42,11 +42,11 @@ final class LabelValues {
 
   private final Map<String, Seen> byMeaning = new HashMap<>();
 
-  /** The first spelling of a label, and its line. */
-  private record Seen(String label, long line) {}
+  /** The first spelling of a label, and its place. */
+  private record Seen(String label, String place) {}
 
   /** Why a value is not a label, or null if it may be one. */
-  static @Nullable String problem(@Nullable String value) {
+  public static @Nullable String problem(@Nullable String value) {
     String label = value == null ? "" : value.strip();
     if (label.isEmpty()) {
       return value == null ? "missing or null" : "blank";
@@ -59,13 +59,13 @@ final class LabelValues {
         : null;
   }
 
-  /** Adds a label. Returns the problem if an earlier line spells it differently, else null. */
-  @Nullable String contradiction(String label, long line) {
-    Seen first = byMeaning.computeIfAbsent(meaning(label), m -> new Seen(label, line));
+  /** Adds a label. Returns the problem if an earlier row spells it differently, else null. */
+  public @Nullable String contradiction(String label, String place) {
+    Seen first = byMeaning.computeIfAbsent(meaning(label), m -> new Seen(label, place));
     return first.label().equals(label)
         ? null
-        : "'%s', but line %d writes it '%s': these would be two classes. Write all labels of a"
-                .formatted(label, first.line(), first.label())
+        : "'%s', but %s writes it '%s': these would be two classes. Write all labels of a"
+                .formatted(label, first.place(), first.label())
             + " class in one way";
   }
 

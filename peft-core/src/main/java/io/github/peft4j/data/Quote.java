@@ -16,7 +16,7 @@ public final class Quote {
     return line.length() <= LENGTH ? line : line.substring(0, LENGTH - 1) + "…";
   }
 
-  static String list(Collection<String> names) {
+  public static String list(Collection<String> names) {
     String shown =
         names.stream().limit(ITEMS).map(Quote::shorten).collect(Collectors.joining(", "));
     int more = names.size() - ITEMS;

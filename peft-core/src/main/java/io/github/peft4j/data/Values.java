@@ -141,6 +141,21 @@ public final class Values {
   }
 
   /**
+   * A single value as text: a string itself, a boolean as {@code true}, a whole number without a
+   * fraction, so that 1.0 is {@code 1}.
+   *
+   * @param value a value
+   * @return the text, or null for null, lists and maps
+   */
+  public static @Nullable String text(@Nullable Object value) {
+    if (value instanceof Double number) {
+      boolean whole = number == Math.rint(number) && Math.abs(number) < 1e15;
+      return whole ? Long.toString(number.longValue()) : number.toString();
+    }
+    return value == null || value instanceof List || value instanceof Map ? null : value.toString();
+  }
+
+  /**
    * The JSON text of a value, on one line.
    *
    * @param value a value

@@ -1,4 +1,4 @@
-/** Training data: readers, examples and their labels. */
+/** Training data: examples, data sets and labels. */
 @NullMarked
 package io.github.peft4j.data;
 

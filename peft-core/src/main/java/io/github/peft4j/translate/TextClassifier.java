@@ -57,8 +57,8 @@ public final class TextClassifier {
               + model.task().type()
               + " classifies no texts; "
               + (model.task().type() == Task.Type.SEQ_2_SEQ_LM
-                  ? "encoder-decoders have no classifier here. Take an encoder or a decoder, such as"
-                      + " BERT or Llama, or let this model generate the name of the class"
+                  ? "encoder-decoders have no classifier here. Take an encoder or a decoder, such"
+                      + " as BERT or Llama, or let this model generate the name of the class"
                   : "load it with Task.classification(labels)"));
     }
     this.runner = new TextRunner(adapted, tokenizer);

@@ -4,6 +4,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
@@ -32,7 +33,7 @@ public final class CausalLm {
           "teaches a language model to answer the prompts of a file, with LoRA",
           """
           --model DIR|NAME      a decoder or encoder-decoder: a folder, or org/name on the hub
-          --data FILE           rows in .jsonl, .csv or .tsv
+          --data FILE           rows in a file: JSON, CSV or TSV
           --prompt TEMPLATE     a column's name, or a text with {columns}
           --answer TEMPLATE     a column's name, or a text with {columns}
           [--held-out N]        rows to measure with, a tenth by default
@@ -55,7 +56,7 @@ public final class CausalLm {
 
   private static void run(Arguments arguments) {
     Dataset<PromptExample> all =
-        Tables.read(arguments.text("data"))
+        Data.read(arguments.text("data"))
             .prompt(arguments.text("prompt"))
             .answer(arguments.text("answer"));
     int heldOut = arguments.integer("held-out", Math.max(1, all.size() / 10));

@@ -5,6 +5,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.pretrained.MiniLm;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.report.Sample;
@@ -36,7 +37,7 @@ public final class Classify {
           """
           --model DIR|minilm|NAME   a Hugging Face folder, the model out of a jar, or org/name on
                                     the Hugging Face hub
-          --data FILE               rows to learn from, in .jsonl, .csv or .tsv
+          --data FILE               rows to learn from, in a file: JSON, CSV or TSV
           --test FILE               rows to measure with
           [--text COLUMN]           text by default
           [--label COLUMN]          label by default
@@ -128,7 +129,7 @@ public final class Classify {
   }
 
   private static Dataset<ClassificationExample> read(Arguments arguments, String file) {
-    return Tables.read(arguments.text(file))
+    return Data.read(arguments.text(file))
         .text(arguments.text("text", "text"))
         .label(arguments.text("label", "label"));
   }

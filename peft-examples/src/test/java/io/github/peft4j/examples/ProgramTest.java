@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.reader.Data;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -49,7 +50,7 @@ class ProgramTest {
 
   @Test
   void aMistakeInWhatArgumentsNameIsOneLineToo() {
-    assertThat(run(arguments -> Tables.read(arguments.text("data")), "--data", "none.csv"))
+    assertThat(run(arguments -> Data.read(arguments.text("data")), "--data", "none.csv"))
         .isEqualTo(2);
 
     assertThat(text(err)).startsWith("Example: ").contains("none.csv").hasLineCount(1);

@@ -129,8 +129,8 @@ record AssembledTokenizer(TokenizerJson json, Traits traits) {
       return type;
     }
     LOG.warn(
-        "{} has a model of type {}. {}, the class that transformers takes for this folder, would build"
-            + " one of type {} of it. tokenizer.json is used as it is. Set tokenizer_class to"
+        "{} has a model of type {}. {}, the class that transformers takes for this folder, would"
+            + " build one of type {} of it. tokenizer.json is used as it is. Set tokenizer_class to"
             + " PreTrainedTokenizerFast in tokenizer_config.json, so that transformers does the"
             + " same",
         file,

@@ -33,9 +33,9 @@ public final class Windows {
     int room = maxLength - (length - cut.length);
     if (room <= stride) {
       throw new IllegalArgumentException(
-          ("maxLength is %d, of which %d tokens are special or of the text that is not cut. A window"
-                  + " shares %d tokens with the one before it and needs room for one more. Raise"
-                  + " maxLength to %d at least, or lower the stride")
+          ("maxLength is %d, of which %d tokens are special or of the text that is not cut. A"
+                  + " window shares %d tokens with the one before it and needs room for one more."
+                  + " Raise maxLength to %d at least, or lower the stride")
               .formatted(maxLength, maxLength - room, stride, maxLength - room + stride + 1));
     }
     List<int[]> windows = new ArrayList<>();

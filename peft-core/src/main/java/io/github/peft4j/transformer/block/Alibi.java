@@ -32,14 +32,16 @@ public final class Alibi extends ScoreBias {
       """
       def positions(tokens: Tensor, n: int) -> Tensor:
           real = torch.constant_pad_nd(tokens.to(4), [n, 0], 1)
-          return torch.mul(torch.sub(torch.cumsum(real, 1), 1), real)""";
+          return torch.mul(torch.sub(torch.cumsum(real, 1), 1), real)\
+      """;
 
   /** Tokens are positions. */
   private static final String GIVEN =
       """
       def positions(tokens: Tensor, n: int) -> Tensor:
           first = torch.arange(n, dtype=4, layout=None, device=tokens.device)
-          return torch.cat([torch.expand(first, [torch.size(tokens, 0), n]), tokens], 1)""";
+          return torch.cat([torch.expand(first, [torch.size(tokens, 0), n]), tokens], 1)\
+      """;
 
   private static final int FLOAT32 = 6;
   private static final int BFLOAT16 = 15;

@@ -14,12 +14,12 @@ final class Masks {
   private static final Kernel PADDING =
       Kernel.of(
               """
-          def padding_bias(x: Tensor, mask: Tensor) -> Tensor:
-              blocked = torch.eq(mask, 0)
-              shape = [torch.size(mask, 0), 1, 1, torch.size(mask, 1)]
-              zeros = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
-              return torch.masked_fill(zeros, torch.reshape(blocked, shape), {lowest})
-          """)
+              def padding_bias(x: Tensor, mask: Tensor) -> Tensor:
+                  blocked = torch.eq(mask, 0)
+                  shape = [torch.size(mask, 0), 1, 1, torch.size(mask, 1)]
+                  zeros = torch.zeros(shape, dtype=x.dtype, layout=None, device=x.device)
+                  return torch.masked_fill(zeros, torch.reshape(blocked, shape), {lowest})
+              """)
           .with("lowest", Precision.lowest("x"));
 
   /**
@@ -29,17 +29,17 @@ final class Masks {
   private static final Kernel BY_DISTANCE =
       Kernel.of(
               """
-          def bias(x: Tensor, mask: Tensor) -> Tensor:
-              t = torch.size(x, 1)
-              s = torch.size(mask, 1)
-              places = torch.reshape({places}, [-1, 1, 1, s])
-              queries = torch.transpose(torch.narrow(places, 3, s - t, t), 2, 3)
-              distance = torch.sub(queries, places)
-              far = torch.logical_or(torch.lt(distance, {nearest}), torch.gt(distance, {farthest}))
-              padding = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
-              zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
-              return torch.masked_fill(zeros, torch.logical_or(padding, far), {lowest})
-          """)
+              def bias(x: Tensor, mask: Tensor) -> Tensor:
+                  t = torch.size(x, 1)
+                  s = torch.size(mask, 1)
+                  places = torch.reshape({places}, [-1, 1, 1, s])
+                  queries = torch.transpose(torch.narrow(places, 3, s - t, t), 2, 3)
+                  distance = torch.sub(queries, places)
+                  far = torch.logical_or(torch.lt(distance, {nearest}), torch.gt(distance, {farthest}))
+                  padding = torch.eq(torch.reshape(mask, [torch.size(mask, 0), 1, 1, s]), 0)
+                  zeros = torch.zeros([torch.size(mask, 0), 1, t, s], dtype=x.dtype, layout=None, device=x.device)
+                  return torch.masked_fill(zeros, torch.logical_or(padding, far), {lowest})
+              """)
           .with("lowest", Precision.lowest("x"));
 
   private static final Kernel BY_COLUMNS =
@@ -51,10 +51,10 @@ final class Masks {
   private static final Kernel APART =
       Kernel.of(
               """
-          def apart(bias: Tensor, texts: Tensor) -> Tensor:      # (B or 1, 1, T or 1, T), (B, T)
-              other = torch.ne(torch.unsqueeze(texts, 2), torch.unsqueeze(texts, 1))
-              return torch.masked_fill(bias, torch.unsqueeze(other, 1), {lowest})
-          """)
+              def apart(bias: Tensor, texts: Tensor) -> Tensor:      # (B or 1, 1, T or 1, T), (B, T)
+                  other = torch.ne(torch.unsqueeze(texts, 2), torch.unsqueeze(texts, 1))
+                  return torch.masked_fill(bias, torch.unsqueeze(other, 1), {lowest})
+              """)
           .with("lowest", Precision.lowest("bias"));
 
   private static final Kernel COUNT_PADDING =

@@ -197,7 +197,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public void enter(NDArray ids, @Nullable PackedTexts texts, Sequence sequence, boolean causal) {
     if (texts != null && (run.cache != null || run.leftPadded)) {
       throw new IllegalArgumentException(
-          "texts are written one in each row, but rows of this input hold several: take them apart");
+          "texts are written one in each row, but rows of this input hold several: take them"
+              + " apart");
     }
     run.ids = ids;
     run.texts = texts;

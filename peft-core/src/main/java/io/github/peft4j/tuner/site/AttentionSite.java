@@ -155,14 +155,14 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     private static final Kernel CAUSAL_BIAS =
         Kernel.of(
                 """
-            def causal_bias(query: Tensor, first: Tensor) -> Tensor:
-                t = torch.size(query, 2)
-                n = torch.size(first, 2)
-                zeros = torch.zeros([t, n + t], dtype=query.dtype, layout=None, device=query.device)
-                future = torch.triu(torch.ones_like(zeros), n + 1)
-                bias = torch.masked_fill(zeros, torch.to(future, 11), {lowest})
-                return torch.reshape(bias, [1, 1, t, n + t])
-            """)
+                def causal_bias(query: Tensor, first: Tensor) -> Tensor:
+                    t = torch.size(query, 2)
+                    n = torch.size(first, 2)
+                    zeros = torch.zeros([t, n + t], dtype=query.dtype, layout=None, device=query.device)
+                    future = torch.triu(torch.ones_like(zeros), n + 1)
+                    bias = torch.masked_fill(zeros, torch.to(future, 11), {lowest})
+                    return torch.reshape(bias, [1, 1, t, n + t])
+                """)
             .with("lowest", Precision.lowest("query"));
     private static final Kernel WIDEN_BIAS =
         Kernel.of(
@@ -189,17 +189,17 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
     private static final Kernel SLIDE =
         Kernel.of(
                 """
-            def slide(bias: Tensor, query: Tensor, key: Tensor, first: Tensor, before: Tensor) -> Tensor:
-                t = torch.size(query, 2)
-                s = torch.size(key, 2)
-                queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=query.device), 1)
-                keys = torch.arange(s, dtype=4, layout=None, device=query.device)
-                if before.dim() > 0:
-                    before = torch.unsqueeze(torch.unsqueeze(before, 1), 3)    # (B, 1, T or 1, 1)
-                distance = torch.sub(torch.sub(queries, keys), before)
-                gone = torch.logical_and(torch.ge(distance, {size}), torch.lt(keys, torch.size(first, 2)))
-                return torch.masked_fill(bias, gone, {lowest})
-            """)
+                def slide(bias: Tensor, query: Tensor, key: Tensor, first: Tensor, before: Tensor) -> Tensor:
+                    t = torch.size(query, 2)
+                    s = torch.size(key, 2)
+                    queries = torch.unsqueeze(torch.arange(s - t, s, dtype=4, layout=None, device=query.device), 1)
+                    keys = torch.arange(s, dtype=4, layout=None, device=query.device)
+                    if before.dim() > 0:
+                        before = torch.unsqueeze(torch.unsqueeze(before, 1), 3)    # (B, 1, T or 1, 1)
+                    distance = torch.sub(torch.sub(queries, keys), before)
+                    gone = torch.logical_and(torch.ge(distance, {size}), torch.lt(keys, torch.size(first, 2)))
+                    return torch.masked_fill(bias, gone, {lowest})
+                """)
             .with("lowest", Precision.lowest("query"));
 
     /**

@@ -37,8 +37,8 @@ class ConversationTest {
                 + "{\"role\":\"user\",\"content\":\"Weather?\"},"
                 + "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\","
                 + "\"function\":{\"name\":\"get_weather\",\"arguments\":{\"city\":\"Paris\",\"days\":2}}}]},"
-                + "{\"role\":\"tool\",\"name\":\"get_weather\",\"content\":\"18\"},"
-                + "{\"role\":\"assistant\",\"content\":\"18 degrees.\",\"reasoning_content\":\"The tool says so.\"}],"
+                + "{\"role\":\"tool\",\"name\":\"get_weather\",\"content\":\"18\"},{\"role\":\"assistant\",\"content\":\"18"
+                + " degrees.\",\"reasoning_content\":\"The tool says so.\"}],"
                 + "\"tools\":[{\"type\":\"function\"}],\"enable_thinking\":false}");
     assertThat(chat.tools()).hasSize(1);
     assertThat(chat.documents()).isNull();

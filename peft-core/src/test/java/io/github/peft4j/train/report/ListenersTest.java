@@ -65,10 +65,14 @@ class ListenersTest {
 
     assertThat(printed.toString(StandardCharsets.UTF_8).lines())
         .containsExactly(
-            "step 1/13, epoch 0.50, loss 1.0000, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:12 left",
-            "step 6/13, epoch 0.50, loss 0.1667, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:07 left",
-            "step 11/13, epoch 0.50, loss 0.0909, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:02 left",
-            "step 13/13, epoch 0.50, loss 0.0769, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:00 left",
+            "step 1/13, epoch 0.50, loss 1.0000, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:12"
+                + " left",
+            "step 6/13, epoch 0.50, loss 0.1667, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:07"
+                + " left",
+            "step 11/13, epoch 0.50, loss 0.0909, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:02"
+                + " left",
+            "step 13/13, epoch 0.50, loss 0.0769, lr 2.00e-04, grad norm 1.25, 1,235 tokens/s, 0:00"
+                + " left",
             "step 13, validation: loss 0.2500, accuracy 0.5000, macro_f1 0.5000",
             "13 steps, 1,300 tokens in 0:13");
     assertThat(printed.toString(StandardCharsets.UTF_8)).doesNotContain("\r", "\u001b");

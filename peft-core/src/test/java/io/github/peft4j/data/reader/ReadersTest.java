@@ -1,8 +1,14 @@
-package io.github.peft4j.data;
+package io.github.peft4j.data.reader;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.TextExample;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -189,22 +195,19 @@ class ReadersTest {
     for (String column : new String[] {"messages", "Chat: {messages}"}) {
       assertThatThrownBy(() -> table.text(column).dataset())
           .isInstanceOf(DataException.class)
-          .hasMessageContainingAll(
-              "line 1: column 'messages' holds a JSON array", ".prompt(column).answer(column)");
+          .hasMessageContainingAll("line 1: column 'messages' holds a list", ".conversations()");
     }
     assertThatThrownBy(() -> table.prompt("id").answer("meta"))
-        .hasMessageContaining("column 'meta' holds a JSON object");
+        .hasMessageContaining("column 'meta' holds an object");
     assertThatThrownBy(() -> table.text("id").label("messages"))
-        .hasMessageContaining("column 'messages' holds a JSON array");
+        .hasMessageContaining("column 'messages' holds a list");
   }
 
   @Test
-  void anArrayOfObjectsSaysThatItIsOne() throws IOException {
-    for (String text : new String[] {"[{\"t\":\"a\"}]", "\n [\n{\"t\":\"a\"}\n]"}) {
-      Path file = file(text);
-      assertThatThrownBy(() -> JsonLines.read(file))
-          .isInstanceOf(DataException.class)
-          .hasMessageContainingAll(file.toString(), "the file is a JSON array", "jq -c '.[]'");
+  void anArrayOfObjectsIsReadAsItsRows() throws IOException {
+    for (String text : new String[] {"[{\"t\":\"a\"}]", "\n [\n{\"t\":\n\"a\"}\n]\n"}) {
+      assertThat(JsonLines.read(file(text)).text("t").dataset())
+          .containsExactly(new TextExample("a"));
     }
   }
 
@@ -214,7 +217,7 @@ class ReadersTest {
       Path file = file("{\"t\": \"a\"}\n" + bad + "\n");
       assertThatThrownBy(() -> JsonLines.read(file))
           .isInstanceOf(DataException.class)
-          .hasMessage(file + ", line 2: expected one JSON object on the line, found '" + bad + "'");
+          .hasMessageStartingWith(file + ", line 2: expected one JSON object, found '" + bad + "'");
     }
   }
 
@@ -228,7 +231,7 @@ class ReadersTest {
     Path quote = file("a,b\n\"1\"x,2\n");
     assertThatThrownBy(() -> Csv.read(quote))
         .isInstanceOf(DataException.class)
-        .hasMessageContaining("line: 2");
+        .hasMessageContainingAll("line 2: Invalid character", "double the mark");
 
     assertThatThrownBy(() -> Csv.read(file("a,a\n1,2\n"))).hasMessageContaining("occurs twice");
   }

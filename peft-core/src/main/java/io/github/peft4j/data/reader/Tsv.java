@@ -1,7 +1,8 @@
-package io.github.peft4j.data;
+package io.github.peft4j.data.reader;
 
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.format.Kind;
 import java.nio.file.Path;
-import org.apache.commons.csv.CSVFormat;
 
 /**
  * Reads tab-separated files in UTF-8. Quotation marks are plain characters, as in GLUE and most
@@ -9,21 +10,18 @@ import org.apache.commons.csv.CSVFormat;
  */
 public final class Tsv {
 
-  private static final CSVFormat FORMAT =
-      CSVFormat.RFC4180.builder().setDelimiter('\t').setQuote(null).get();
-
   private Tsv() {}
 
   /**
-   * Reads a file.
+   * Reads one file or several, as {@link Data#read(String)}.
    *
-   * @param path the file
+   * @param path a file, a folder, or a pattern
    * @param columns the names of the columns; if none are given, the first line has them
    * @return its rows, to be mapped to examples
    * @throws DataException if a line has more or fewer values than there are columns
    */
   public static Table read(String path, String... columns) {
-    return read(Path.of(path), columns);
+    return Data.read(path, Kind.TSV, columns);
   }
 
   /**
@@ -35,6 +33,6 @@ public final class Tsv {
    * @throws DataException if a line has more or fewer values than there are columns
    */
   public static Table read(Path path, String... columns) {
-    return DelimitedFiles.read(FORMAT, path, columns);
+    return read(path.toString(), columns);
   }
 }

@@ -1,0 +1,109 @@
+package io.github.peft4j.data.reader;
+
+import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Quote;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The forms of data that are recognised by their columns. */
+enum Form {
+  MESSAGES(".messages()", "messages"),
+  SHARE_GPT(".shareGpt()", "conversations"),
+  PREFERENCES(".preferences()", "chosen", "rejected"),
+  PROMPT_COMPLETION(".promptCompletion()", "prompt", "completion"),
+  ALPACA(".alpaca()", "instruction", "output"),
+  QUESTIONS(".questions()", "question", "context", "answers"),
+  LABELLED(".text(\"text\").label(\"label\")", "text", "label"),
+  TEXTS(".texts()", "text");
+
+  private static final Logger LOG = LoggerFactory.getLogger(Form.class);
+
+  private final String call;
+  private final List<String> columns;
+
+  Form(String call, String... columns) {
+    this.call = call;
+    this.columns = List.of(columns);
+  }
+
+  /** Whether all of another form's columns are among this form's, and more. */
+  private boolean contains(Form other) {
+    return columns.size() > other.columns.size() && columns.containsAll(other.columns);
+  }
+
+  /**
+   * The form of a table. It is logged, with the columns that it does not use.
+   *
+   * @param allowed the forms in question
+   * @throws DataException if there is none, or more than one
+   */
+  static Form of(String source, List<String> columns, Predicate<Form> allowed) {
+    List<Form> candidates = Arrays.stream(values()).filter(allowed).toList();
+    List<Form> fitting =
+        candidates.stream().filter(form -> columns.containsAll(form.columns)).toList();
+    List<Form> found =
+        fitting.stream()
+            .filter(form -> fitting.stream().noneMatch(other -> other.contains(form)))
+            // LLaMA-Factory writes the prompt of a preference into conversations.
+            .filter(form -> !(fitting.contains(PREFERENCES) && form.isHistory()))
+            .toList();
+    if (found.size() != 1) {
+      throw new DataException(
+          (found.isEmpty()
+                  ? "%s: no form is recognised by the columns %s. Recognised are: %s. For others,"
+                      + " name the columns: .text(column), .prompt(column).answer(column)"
+                  : "%s: the columns %s fit several forms. Say which: %s")
+              .formatted(
+                  source,
+                  Quote.list(columns),
+                  (found.isEmpty() ? candidates : found)
+                      .stream().map(Form::toString).collect(Collectors.joining("; "))));
+    }
+    Form form = found.get(0);
+    Set<String> unused = form.unused(columns);
+    LOG.info(
+        "{}: recognised by its columns as {}{}",
+        source,
+        form,
+        unused.isEmpty() ? "" : "; not used: " + Quote.list(unused));
+    return form;
+  }
+
+  private boolean isHistory() {
+    return this == MESSAGES || this == SHARE_GPT;
+  }
+
+  private Set<String> unused(List<String> all) {
+    Set<String> optional =
+        switch (this) {
+          case MESSAGES, SHARE_GPT, PROMPT_COMPLETION ->
+              Set.of("system", "tools", "documents", "chat_template_kwargs");
+          case PREFERENCES ->
+              Set.of(
+                  "prompt",
+                  "messages",
+                  "conversations",
+                  "system",
+                  "tools",
+                  "documents",
+                  "chat_template_kwargs");
+          case ALPACA -> Set.of("input", "system", "history", "tools");
+          case QUESTIONS -> Set.of("is_impossible");
+          case LABELLED, TEXTS -> Set.of();
+        };
+    return all.stream()
+        .filter(column -> !columns.contains(column) && !optional.contains(column))
+        .collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+
+  @Override
+  public String toString() {
+    return "%s (%s)".formatted(call, String.join(", ", columns));
+  }
+}
