@@ -4,6 +4,7 @@ import io.github.peft4j.chart.Curve;
 import io.github.peft4j.chart.Numbers;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.evaluation.Truncated;
+import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.HtmlReport;
 import io.github.peft4j.train.report.RunCurves;
@@ -32,6 +33,7 @@ import java.util.Optional;
  * @param ending why the run ended
  * @param skippedSteps the steps, from 1, whose update was skipped: see {@link
  *     FineTuner#skipNonFinite}
+ * @param data counts of the training data
  * @param truncated counts of the training examples that were too long
  * @param validationTruncated counts of the validation examples that were too long
  * @param tokens number of tokens that this process trained on, without padding and without the
@@ -48,6 +50,7 @@ public record TrainingReport(
     long keptStep,
     Ending ending,
     List<Long> skippedSteps,
+    DataCounts data,
     Truncated truncated,
     Truncated validationTruncated,
     long tokens,
@@ -155,7 +158,7 @@ public record TrainingReport(
         warnings(),
         curves(),
         keptStep,
-        data(),
+        counts(),
         samples,
         details.settings(),
         details.provenance());
@@ -199,6 +202,10 @@ public record TrainingReport(
           "%,d steps were skipped, because their loss or gradient was not finite: %s."
               .formatted(skippedSteps.size(), skippedSteps));
     }
+    if (data.withoutLabels() > 0) {
+      warnings.add(
+          "%,d training examples have no label that counts.".formatted(data.withoutLabels()));
+    }
     if (!truncated.isNone()) {
       warnings.add("Training data: " + truncated + ".");
     }
@@ -208,13 +215,18 @@ public record TrainingReport(
     return warnings;
   }
 
-  private Map<String, Map<String, Long>> data() {
-    Map<String, Map<String, Long>> data = new LinkedHashMap<>();
-    data.put("training", counts(truncated));
+  private Map<String, Map<String, Long>> counts() {
+    Map<String, Long> training = counts(truncated);
+    training.put("without labels", (long) data.withoutLabels());
+    training.put("tokens", data.tokens());
+    training.put("rows", (long) data.rows());
+    training.put("positions filled, %", Math.round(100 * data.fill()));
+    Map<String, Map<String, Long>> counts = new LinkedHashMap<>();
+    counts.put("training", training);
     if (validationTruncated.examples() > 0) {
-      data.put(RunCurves.VALIDATION, counts(validationTruncated));
+      counts.put(RunCurves.VALIDATION, counts(validationTruncated));
     }
-    return data;
+    return counts;
   }
 
   private static Map<String, Long> counts(Truncated counted) {
