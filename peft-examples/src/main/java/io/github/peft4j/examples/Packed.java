@@ -11,6 +11,7 @@ import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -63,7 +64,8 @@ final class Packed {
    */
   String measure(String name) {
     if (!List.of("padded", "by-length", "packed").contains(name)) {
-      throw new IllegalArgumentException("no case '" + name + "'; there are padded, by-length, packed");
+      throw new IllegalArgumentException(
+          "no case '" + name + "'; there are padded, by-length, packed");
     }
     try (PeftModel loaded = Peft.load(model.toString()).adapt(config)) {
       FineTuner tuner = FineTuner.of(loaded).on(data).maxLength(length).quiet();
@@ -72,21 +74,21 @@ final class Packed {
           name.equals("packed")
               ? batch
               : Math.max(1, Math.round(batch * (float) packed.examples() / packed.rows()));
-      List<Double> rates = new ArrayList<>();
+      Measured measured = new Measured(warmUp);
       TrainingReport report =
           tuner
               .packing(name.equals("packed"))
               .bucketByLength(name.equals("by-length"))
               .batchSize(rows)
               .steps((long) warmUp + steps)
-              .listener(rates(rates))
+              .listener(measured)
               .run();
-      List<Double> counted = rates.subList(warmUp, rates.size()).stream().sorted().toList();
       return String.format(
           Locale.ROOT,
           "{\"case\":\"%s\",\"model\":\"%s\",\"device\":\"%s\",\"precision\":\"%s\",\"batch\":%d,"
               + "\"length\":%d,\"steps\":%d,\"examples\":%d,\"tokens\":%d,\"rows\":%d,"
-              + "\"fill\":%.3f,\"tokens_per_second\":%.0f}",
+              + "\"fill\":%.3f,\"tokens_per_second\":%.0f,"
+              + "\"tokens_per_cpu_second\":%.0f}",
           name,
           model.getFileName(),
           loaded.base().device(),
@@ -98,16 +100,46 @@ final class Packed {
           report.data().tokens(),
           report.data().rows(),
           report.data().fill(),
-          counted.get(counted.size() / 2));
+          measured.rate(),
+          measured.cpuRate());
     }
   }
 
-  private static TrainingListener rates(List<Double> rates) {
-    return new TrainingListener() {
-      @Override
-      public void onStep(StepEvent event) {
+  /** The speed of the steps after the first ones. */
+  private static final class Measured implements TrainingListener {
+
+    private final int warmUp;
+    private final List<Double> rates = new ArrayList<>();
+    private long firstTokens;
+    private Duration firstCpu = Duration.ZERO;
+    private long lastTokens;
+    private Duration lastCpu = Duration.ZERO;
+
+    Measured(int warmUp) {
+      this.warmUp = warmUp;
+    }
+
+    @Override
+    public void onStep(StepEvent event) {
+      lastTokens = event.tokens();
+      lastCpu = ProcessHandle.current().info().totalCpuDuration().orElse(Duration.ZERO);
+      if (event.step() <= warmUp) {
+        firstTokens = lastTokens;
+        firstCpu = lastCpu;
+      } else {
         rates.add(event.tokensPerSecond());
       }
-    };
+    }
+
+    /** The median of the steps. */
+    double rate() {
+      return rates.stream().sorted().toList().get(rates.size() / 2);
+    }
+
+    /** Tokens for each second of all threads together, which other programs hardly change. */
+    double cpuRate() {
+      double seconds = lastCpu.minus(firstCpu).toMillis() / 1e3;
+      return (lastTokens - firstTokens) / seconds;
+    }
   }
 }
