@@ -4,17 +4,21 @@ import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.Evaluator;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Assigns batches to the steps of a training. The assignment depends only on the step, so that a
- * killed run can continue.
+ * killed run can continue. A row of a batch is an example, or several that are packed.
  */
 final class BatchPlan {
 
   private final EncodedDataset data;
+  private final @Nullable Packing packing;
   private final BatchSampler sampler;
   private final Collator collator;
   private final int accumulation;
@@ -24,10 +28,18 @@ final class BatchPlan {
   /**
    * Creates a plan.
    *
+   * @param packing the examples of each row, or null if a row is an example
+   * @param sampler assigns rows to batches
    * @param accumulation number of batches in a step; the last step of an epoch may have fewer
    */
-  BatchPlan(EncodedDataset data, BatchSampler sampler, Collator collator, int accumulation) {
+  BatchPlan(
+      EncodedDataset data,
+      @Nullable Packing packing,
+      BatchSampler sampler,
+      Collator collator,
+      int accumulation) {
     this.data = data;
+    this.packing = packing;
     this.sampler = sampler;
     this.collator = collator;
     this.accumulation = accumulation;
@@ -38,8 +50,8 @@ final class BatchPlan {
     return (accumulation - 1L + sampler.batchesPerEpoch()) / accumulation;
   }
 
-  /** The examples of a step's batches. */
-  List<int[]> examples(long step) {
+  /** The rows of a step's batches. */
+  List<int[]> rows(long step) {
     int epoch = (int) (step / stepsPerEpoch());
     int first = (int) (step % stepsPerEpoch()) * accumulation;
     if (epoch != sampledEpoch) {
@@ -49,26 +61,63 @@ final class BatchPlan {
     return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
   }
 
-  /** The positions of those examples in the data set, from 0, as a list for each batch. */
-  List<List<Integer>> positions(List<int[]> examples) {
-    return examples.stream()
-        .map(rows -> Arrays.stream(rows).mapToObj(data::position).toList())
+  /** The positions in the data set, from 0, of a step's examples, as a list for each batch. */
+  List<List<Integer>> positions(long step) {
+    return rows(step).stream()
+        .map(
+            rows -> Arrays.stream(rows).flatMap(this::examplesOf).mapToObj(data::position).toList())
         .toList();
+  }
+
+  private IntStream examplesOf(int row) {
+    return packing == null ? IntStream.of(row) : Arrays.stream(packing.rows()[row]);
+  }
+
+  /** The length that each row has by itself. */
+  private int[] lengths() {
+    int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
+    return packing == null ? sizes : packing.lengths(sizes);
   }
 
   /** The most tokens that a batch can have, padding included. */
   long largestBatch() {
-    int longest = data.examples().stream().mapToInt(Evaluator::size).max().orElse(1);
-    return (long) sampler.batchSize() * longest;
+    return (long) sampler.batchSize() * Arrays.stream(lengths()).max().orElse(1);
+  }
+
+  /** The number of rows in an epoch. */
+  int rowCount() {
+    return packing == null ? data.size() : packing.rows().length;
+  }
+
+  /**
+   * The share of the positions of an epoch's rows that are tokens, from 0 to 1. The others are
+   * padding, to the longest row of a batch.
+   */
+  double fill() {
+    int[] lengths = lengths();
+    long positions = 0;
+    for (int[] batch : sampler.epoch(0)) {
+      positions +=
+          (long) batch.length * Arrays.stream(batch).map(row -> lengths[row]).max().orElse(0);
+    }
+    return Arrays.stream(lengths).asLongStream().sum() / (double) positions;
   }
 
   /** The first batch of a step. */
   Batch firstBatch(long step) {
-    return collator.collate(data.select(examples(step).get(0)));
+    return batch(rows(step).get(0));
   }
 
-  /** The batches of those examples. */
-  List<Batch> batches(List<int[]> examples) {
-    return examples.stream().map(rows -> collator.collate(data.select(rows))).toList();
+  /** The batches of a step. */
+  List<Batch> batches(long step) {
+    return rows(step).stream().map(this::batch).toList();
+  }
+
+  private Batch batch(int[] rows) {
+    Packing packed = packing;
+    return packed == null
+        ? collator.collate(data.select(rows))
+        : collator.pack(
+            Arrays.stream(rows).mapToObj(row -> data.select(packed.rows()[row])).toList());
   }
 }

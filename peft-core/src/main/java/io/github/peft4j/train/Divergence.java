@@ -97,8 +97,7 @@ final class Divergence {
 
   /** Names the examples of a step by their positions in the data. */
   String examples(long step) {
-    return "The batches are made of examples "
-        + setup.plan().positions(setup.plan().examples(step - 1));
+    return "The batches are made of examples " + setup.plan().positions(step - 1);
   }
 
   /** Names the last checkpoint, for messages. */

@@ -55,6 +55,7 @@ public final class FineTuner {
   double clipNorm = 1.0;
   long seed = 42;
   boolean bucketing;
+  boolean packing;
   boolean recompute;
   int evaluateEvery;
   int evaluationBatchSize;
@@ -117,7 +118,10 @@ public final class FineTuner {
     return this;
   }
 
-  /** Sets the number of examples in a forward pass, 1 or more; the default is 8. */
+  /**
+   * Sets the number of examples in a forward pass, 1 or more; the default is 8. With {@link
+   * #packing}, it is the number of rows.
+   */
   public FineTuner batchSize(int batchSize) {
     this.batchSize = positive("batchSize", batchSize);
     return this;
@@ -243,6 +247,24 @@ public final class FineTuner {
    */
   public FineTuner bucketByLength(boolean on) {
     this.bucketing = on;
+    return this;
+  }
+
+  /**
+   * Sets whether examples share rows; off by default. A row then holds as many examples as fit into
+   * {@link #maxLength}, so that hardly any position is padding. Examples do not see each other, and
+   * the loss is the same as without packing for the same examples in a step. But {@link #batchSize}
+   * counts rows: a step has more examples than without, so an epoch has fewer steps.
+   *
+   * <p>Rows are made once, by best-fit-decreasing over the shuffled examples, as TRL's {@code bfd}
+   * makes them. Each epoch has them in a new order. Evaluation is not packed.
+   *
+   * <p>It is for decoders and for encoders with a label for each token. What reads a row as one
+   * text is refused when the run starts: virtual tokens of prompt tuning and P-tuning, gates, an
+   * objective that is not a sum over labels.
+   */
+  public FineTuner packing(boolean on) {
+    this.packing = on;
     return this;
   }
 

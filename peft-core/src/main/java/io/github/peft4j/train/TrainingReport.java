@@ -3,6 +3,7 @@ package io.github.peft4j.train;
 import io.github.peft4j.chart.Numbers;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.evaluation.Truncated;
+import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.HtmlReport;
 import io.github.peft4j.train.report.RunCurves;
@@ -31,6 +32,7 @@ import java.util.Optional;
  * @param ending why the run ended
  * @param skippedSteps the steps, from 1, whose update was skipped: see {@link
  *     FineTuner#skipNonFinite}
+ * @param data counts of the training data
  * @param truncated counts of the training examples that were too long
  * @param validationTruncated counts of the validation examples that were too long
  * @param tokens number of tokens that this process trained on, without padding and without the
@@ -47,6 +49,7 @@ public record TrainingReport(
     long keptStep,
     Ending ending,
     List<Long> skippedSteps,
+    DataCounts data,
     Truncated truncated,
     Truncated validationTruncated,
     long tokens,
@@ -155,7 +158,7 @@ public record TrainingReport(
         curves(),
         details.lowerIsBetter(),
         keptStep,
-        data(),
+        counts(),
         samples,
         details.settings(),
         details.provenance());
@@ -208,6 +211,10 @@ public record TrainingReport(
           "%s steps were skipped, because their loss or gradient was not finite: %s."
               .formatted(Numbers.grouped(skippedSteps.size()), skippedSteps));
     }
+    if (data.withoutLabels() > 0) {
+      warnings.add(
+          "%,d training examples have no label that counts.".formatted(data.withoutLabels()));
+    }
     if (!truncated.isNone()) {
       warnings.add("Training data: " + truncated + ".");
     }
@@ -217,13 +224,18 @@ public record TrainingReport(
     return warnings;
   }
 
-  private Map<String, Map<String, Long>> data() {
-    Map<String, Map<String, Long>> data = new LinkedHashMap<>();
-    data.put("training", counts(truncated));
+  private Map<String, Map<String, Long>> counts() {
+    Map<String, Long> training = counts(truncated);
+    training.put("without labels", (long) data.withoutLabels());
+    training.put("tokens", data.tokens());
+    training.put("rows", (long) data.rows());
+    training.put("positions filled, %", Math.round(100 * data.fill()));
+    Map<String, Map<String, Long>> counts = new LinkedHashMap<>();
+    counts.put("training", training);
     if (validationTruncated.examples() > 0) {
-      data.put(RunCurves.VALIDATION, counts(validationTruncated));
+      counts.put(RunCurves.VALIDATION, counts(validationTruncated));
     }
-    return data;
+    return counts;
   }
 
   private static Map<String, Long> counts(Truncated counted) {

@@ -109,6 +109,7 @@ final class TrainingRun {
         kept,
         loop.ending(),
         state.skipped,
+        setup.data(),
         setup.truncated(),
         setup.validationTruncated(),
         loop.tokens(),

@@ -8,6 +8,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
@@ -15,6 +16,8 @@ import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.train.report.DataCounts;
+import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import java.util.List;
@@ -29,6 +32,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param training the training of the adapter
  * @param plan the examples of each step
+ * @param data counts of the training data
  * @param truncated counts of the training examples that were too long
  * @param validationTruncated counts of the validation examples that were too long
  * @param maxLength the most tokens of an example
@@ -40,6 +44,7 @@ record TrainingSetup(
     AdapterTraining training,
     BatchPlan plan,
     @Nullable EncodedDataset validation,
+    DataCounts data,
     Truncated truncated,
     Truncated validationTruncated,
     int maxLength,
@@ -52,6 +57,9 @@ record TrainingSetup(
     Map<String, String> facts) {
 
   private static final Logger LOG = LoggerFactory.getLogger(TrainingSetup.class);
+
+  /** The most tokens of an example by default, if the model has as many positions. */
+  private static final long DEFAULT_LENGTH = 512;
 
   /**
    * Combines the settings with model and data.
@@ -66,10 +74,14 @@ record TrainingSetup(
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     Objective objective = settings.objective();
+    if (settings.packing) {
+      PackingCheck.require(training, objective);
+    }
     Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
-    BatchPlan plan = plan(settings, encoded);
+    BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
+    DataCounts counts = counts(training, encoded, plan);
     Examples<?> held = settings.validation;
     EncodedDataset validation =
         held == null ? null : encode(settings, training, held, maxLength, "validation");
@@ -83,6 +95,7 @@ record TrainingSetup(
         training,
         plan,
         validation,
+        counts,
         Truncated.of(encoded, most),
         validation == null ? Truncated.none(most) : Truncated.of(validation, most),
         maxLength,
@@ -136,6 +149,11 @@ record TrainingSetup(
     require(measured || settings.metric == null, "metric", "validateOn(examples)");
     require(measured || settings.measures.isEmpty(), "measure", "validateOn(examples)");
     require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
+    if (settings.packing && settings.bucketing) {
+      throw new IllegalArgumentException(
+          "bucketByLength does nothing with packing, whose rows are of one length: take one of the"
+              + " two");
+    }
     boolean saved = settings.folder != null;
     require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
   }
@@ -173,7 +191,8 @@ record TrainingSetup(
 
   private static int maxLength(FineTuner settings) {
     long positions = settings.model.base().maxPositions();
-    int maxLength = settings.maxLength > 0 ? settings.maxLength : (int) Math.min(512, positions);
+    int maxLength =
+        settings.maxLength > 0 ? settings.maxLength : (int) Math.min(DEFAULT_LENGTH, positions);
     if (maxLength > positions) {
       throw new IllegalArgumentException(
           "maxLength is " + maxLength + ", but the model has " + positions + " positions");
@@ -193,7 +212,13 @@ record TrainingSetup(
       throw new IllegalArgumentException(truncated.warning(what, room));
     }
     if (!truncated.isNone()) {
-      LOG.warn(truncated.warning(what, room));
+      LOG.warn(
+          truncated.warning(what, room)
+              + (settings.maxLength > 0
+                  ? ""
+                  : ". By default it is the number of the model's positions, "
+                      + DEFAULT_LENGTH
+                      + " at most"));
     }
     warnOfOneClass(model.base().task(), data, what);
     return data;
@@ -213,14 +238,37 @@ record TrainingSetup(
     }
   }
 
-  private static BatchPlan plan(FineTuner settings, EncodedDataset training) {
+  private static BatchPlan plan(FineTuner settings, EncodedDataset training, int width) {
     PeftModel model = settings.model;
+    Packing packing =
+        settings.packing
+            ? Packing.bestFitDecreasing(training.lengths(), width, settings.seed)
+            : null;
+    int rows = packing == null ? training.size() : packing.rows().length;
     BatchSampler sampler =
         settings.bucketing
             ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
-            : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
+            : BatchSampler.shuffled(rows, settings.batchSize, settings.seed);
     Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
-    return new BatchPlan(training, sampler, collator, settings.accumulation);
+    return new BatchPlan(training, packing, sampler, collator, settings.accumulation);
+  }
+
+  private static DataCounts counts(AdapterTraining training, EncodedDataset data, BatchPlan plan) {
+    TransformerModel model = training.base();
+    boolean ahead =
+        model.task().type() == Task.Type.CAUSAL_LM && model.virtualTokens(training.active()) == 0;
+    int without = (int) data.examples().stream().filter(e -> !e.hasLabel(ahead)).count();
+    DataCounts counts =
+        new DataCounts(data.size(), without, data.tokens(), plan.rowCount(), plan.fill());
+    if (without > 0) {
+      LOG.warn(
+          "training data: {}. Nothing is learnt of these: leave them out, or raise maxLength if"
+              + " their answers were cut",
+          counts);
+    } else {
+      LOG.info("training data: {}", counts);
+    }
+    return counts;
   }
 
   private static LearningRateSchedule schedule(FineTuner settings, long total) {

@@ -400,8 +400,13 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
 
   /** The labels that count in the loss, see {@link #count}. */
   public LossTargets.Rows labels(LossTargets targets, ActiveAdapters adapters) {
+    return head.targets(targets, virtualTokens(adapters));
+  }
+
+  /** The number of virtual tokens that adapters put in front of each row that the head reads. */
+  public long virtualTokens(ActiveAdapters adapters) {
     List<Stack> stacks = body.stacks();
-    return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters));
+    return stacks.get(stacks.size() - 1).virtualTokens(adapters);
   }
 
   /**

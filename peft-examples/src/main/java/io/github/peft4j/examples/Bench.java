@@ -17,6 +17,7 @@ import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -38,6 +39,9 @@ import java.util.Set;
  * are {@code recompute}, {@code train} and {@code inference}, in this order, since PyTorch keeps
  * memory that it once had. {@code serve} compares four threads with four threads that share a lock,
  * each for as many seconds as there are steps.
+ *
+ * <p>With {@code --data} it measures trainings on the prompts and answers of a file instead, in the
+ * cases {@code padded}, {@code by-length} and {@code packed}: see {@link Packed}.
  */
 public final class Bench {
 
@@ -54,6 +58,10 @@ public final class Bench {
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16 or float64
           [--busy N]          threads that compute meanwhile, as other processes would
+          [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
+          [--model DIR]       the decoder that is trained on them, a folder
+          [--prompt TEMPLATE] their prompts: a column's name, or a text with {columns}
+          [--answer TEMPLATE] their answers
           """);
   private static final int WARM_UP = 10;
   private static final double RATE = 1e-4;
@@ -90,19 +98,45 @@ public final class Bench {
         arguments -> {
           Bench bench = new Bench(arguments);
           try (BusyThreads busy = new BusyThreads(arguments.integer("busy", 0))) {
-            for (String shape : arguments.list("shape", "tiny")) {
-              bench.run(shape);
+            if (arguments.has("data")) {
+              bench.pack();
+            } else {
+              for (String shape : arguments.list("shape", "tiny")) {
+                bench.run(shape);
+              }
             }
           }
         });
   }
 
+  private Method method(String name) {
+    Method method = METHODS.get(name);
+    if (method == null) {
+      throw arguments.error("no method '" + name + "'; there are " + METHODS.keySet());
+    }
+    return method;
+  }
+
+  private void pack() {
+    Packed packed =
+        new Packed(
+            Path.of(arguments.text("model")),
+            Tables.read(arguments.text("data"))
+                .prompt(arguments.text("prompt"))
+                .answer(arguments.text("answer")),
+            method(arguments.text("method", "lora")).config,
+            batch,
+            length,
+            steps,
+            WARM_UP);
+    for (String name : arguments.list("cases", "padded,by-length,packed")) {
+      System.out.println(packed.measure(name));
+    }
+  }
+
   private void run(String shape) {
     String method = arguments.text("method", "lora");
-    Method chosen = METHODS.get(method);
-    if (chosen == null) {
-      throw arguments.error("no method '" + method + "'; there are " + METHODS.keySet());
-    }
+    Method chosen = method(method);
     Peft.Loader loader = Shape.loader(shape);
     if (arguments.has("precision")) {
       loader.precision(precision(arguments.text("precision")));

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Examples of equal length, one a row. B is the number of rows, T their length. If k texts belong
  * together in each of n examples, there are k · n rows: the first texts of all examples, then the
- * second texts of all, ….
+ * second texts of all, …. If rows are packed, each holds several examples, one after the other.
  *
  * @param inputIds the ids, padded (B, T)
  * @param attentionMask 1 for an id, 0 for padding (B, T)
@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param values (B, V) if labels are values, otherwise (B, 0)
  * @param alignment what the labels are
  * @param examples n, the number of examples
+ * @param packed by row, the number of ids of each of its examples; null if rows are not packed
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record Batch(
@@ -27,7 +28,8 @@ public record Batch(
     long[][] labels,
     double[][] values,
     Alignment alignment,
-    int examples) {
+    int examples,
+    int @Nullable [][] packed) {
 
   /** A batch whose labels are ids, with one text in each example. */
   public Batch(
@@ -43,7 +45,15 @@ public record Batch(
         labels,
         new double[inputIds.length][0],
         alignment,
-        inputIds.length);
+        inputIds.length,
+        null);
+  }
+
+  /** The same rows, of which each holds several examples of these lengths. */
+  Batch packed(int[][] lengths) {
+    int examples = Arrays.stream(lengths).mapToInt(row -> row.length).sum();
+    return new Batch(
+        inputIds, attentionMask, tokenTypeIds, labels, values, alignment, examples, lengths);
   }
 
   /**
@@ -75,7 +85,7 @@ public record Batch(
 
   /**
    * The number of labels that count in the loss. A language model predicts each label from the ids
-   * before it, so the first label of a row never counts.
+   * before it, so the first label of a text never counts.
    *
    * @return the number of labels
    */
@@ -83,11 +93,30 @@ public record Batch(
     if (alignment == Alignment.VALUES) {
       return (long) values.length * values[0].length;
     }
-    int first = alignment == Alignment.TOKEN ? 1 : 0;
-    return Arrays.stream(labels)
-        .flatMapToLong(row -> Arrays.stream(row).skip(first))
+    return Arrays.stream(alignment == Alignment.TOKEN ? nextLabels() : labels)
+        .flatMapToLong(Arrays::stream)
         .filter(label -> label != EncodedExample.IGNORED)
         .count();
+  }
+
+  /**
+   * The labels of a language model: those of tokens that another token of the same text comes
+   * before. The others are {@link EncodedExample#IGNORED}, so that no text predicts the next one of
+   * its row.
+   *
+   * @return (B, T)
+   */
+  public long[][] nextLabels() {
+    long[][] next = new long[labels.length][];
+    for (int i = 0; i < labels.length; i++) {
+      next[i] = labels[i].clone();
+      int first = 0;
+      for (int length : packed == null ? new int[] {next[i].length} : packed[i]) {
+        next[i][first] = EncodedExample.IGNORED;
+        first += length;
+      }
+    }
+    return next;
   }
 
   @Override

@@ -100,7 +100,48 @@ public record Collator(long padId, Side side, int multiple) {
         rows(texts, e -> pad(e.labels(), labelLength, EncodedExample.IGNORED, labelSide)),
         texts.stream().map(EncodedExample::values).toArray(double[][]::new),
         alignment,
-        examples.size());
+        examples.size(),
+        null);
+  }
+
+  /**
+   * Makes a batch of rows that hold several examples each.
+   *
+   * @param rows the examples of each row, in the order in which they stand; all with a label for
+   *     each id, and for the same task
+   * @return the batch
+   * @throws IllegalArgumentException if an example is of another kind
+   */
+  public Batch pack(List<List<EncodedExample>> rows) {
+    if (side == Side.LEFT) {
+      throw new IllegalArgumentException("packed rows are padded on the right, not on the left");
+    }
+    int[][] lengths =
+        rows.stream()
+            .map(row -> row.stream().mapToInt(EncodedExample::length).toArray())
+            .toArray(int[][]::new);
+    return collate(rows.stream().map(Collator::joined).toList()).packed(lengths);
+  }
+
+  private static EncodedExample joined(List<EncodedExample> row) {
+    boolean typed = row.get(0).tokenTypeIds() != null;
+    for (EncodedExample example : row) {
+      if (example.alignment() != Alignment.TOKEN
+          || !example.others().isEmpty()
+          || (example.tokenTypeIds() != null) != typed) {
+        throw new IllegalArgumentException(
+            "examples that share a row need a label for each id, and to be for the same task");
+      }
+    }
+    return new EncodedExample(
+        joined(row, EncodedExample::inputIds),
+        typed ? joined(row, Collator::types) : null,
+        joined(row, EncodedExample::labels),
+        Alignment.TOKEN);
+  }
+
+  private static long[] joined(List<EncodedExample> row, Function<EncodedExample, long[]> part) {
+    return row.stream().map(part).flatMapToLong(Arrays::stream).toArray();
   }
 
   /** The first texts of all examples, then the second texts, …. */

@@ -2,6 +2,7 @@ package io.github.peft4j.data.batch;
 
 import io.github.peft4j.data.DataException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -213,6 +214,20 @@ public record EncodedExample(
    */
   public static EncodedExample ofTarget(long[] inputIds, long[] target) {
     return new EncodedExample(inputIds, null, target, Alignment.TARGET);
+  }
+
+  /**
+   * Whether a label counts in the loss.
+   *
+   * @param next whether each label of an id is predicted by the id before, so that the first never
+   *     counts
+   */
+  public boolean hasLabel(boolean next) {
+    boolean ids = alignment == Alignment.TOKEN || alignment == Alignment.TARGET;
+    int first = next && alignment == Alignment.TOKEN ? 1 : 0;
+    return !ids
+        || Arrays.stream(labels).skip(first).anyMatch(label -> label != IGNORED)
+        || others.stream().anyMatch(other -> other.hasLabel(next));
   }
 
   /**

@@ -19,6 +19,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.PackedTexts;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -142,6 +143,10 @@ public final class BatchFeed {
     if (types != null) {
       input = input.withTypes(ModelInput.array(manager, types));
     }
+    int[][] packed = batch.packed();
+    if (packed != null) {
+      input = input.withTexts(PackedTexts.of(manager, packed, batch.length()));
+    }
     return model.task().type() == Task.Type.SEQ_2_SEQ_LM
         ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
         : input;
@@ -155,7 +160,8 @@ public final class BatchFeed {
       case TARGET -> new LossTargets.Tokens(batch.labels());
       case TOKEN ->
           model.task().type() == Task.Type.CAUSAL_LM
-              ? new LossTargets.NextTokens(batch.labels())
+              ? new LossTargets.NextTokens(
+                  batch.packed() == null ? batch.labels() : batch.nextLabels())
               : new LossTargets.Tokens(batch.labels());
       case SPAN ->
           new LossTargets.Spans(
