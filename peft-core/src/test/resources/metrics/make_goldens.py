@@ -304,7 +304,8 @@ def squad_1(squad, answers, predictions):
 def answers(rng, n, folder):
     squad = squad_module(folder)
     cases = [([["the cat"]], ["Cat!"]), ([[]], [""]), ([[]], ["x"]), ([["the"]], ["a"]), ([["the."]], [""]), ([["x"]], [""]),
-             ([["The an-a a.n a_the theatre"]], ["ana an athe theatre"])]
+             ([["The an-a a.n a_the theatre"]], ["ana an athe theatre"]),
+             ([["a \U00020000 the"]], ["\U00020000a a\U00020000 a\U0001d7d8 the\U0001f600 a\u0301"])]
     for _ in range(n):
         right = [[text(rng, 5) for _ in range(rng.choice([0, 1, 1, 2, 3]))] for _ in range(rng.randint(1, 6))]
         cases.append((right, [like(rng, rng.choice(r)) if r and rng.random() < 0.8 else rng.choice(["", text(rng, 2)]) for r in right]))
