@@ -37,9 +37,13 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
       throw new DataException("no message has the role assistant: there is nothing to learn");
     }
     if (template.marksGeneration(options.of(conversation))) {
-      int from = example.promptMessages() == 0 ? 0 : prompt(conversation, example.promptMessages(), whole);
-      List<Span> marked = whole.generations().stream().filter(span -> span.start() >= from).toList();
-      return lastOnly && !marked.isEmpty() ? marked.subList(marked.size() - 1, marked.size()) : marked;
+      int from =
+          example.promptMessages() == 0 ? 0 : prompt(conversation, example.promptMessages(), whole);
+      List<Span> marked =
+          whole.generations().stream().filter(span -> span.start() >= from).toList();
+      return lastOnly && !marked.isEmpty()
+          ? marked.subList(marked.size() - 1, marked.size())
+          : marked;
     }
     List<Span> turns = new ArrayList<>();
     for (int i = lastOnly ? last : example.promptMessages(); i <= last; i++) {
@@ -69,8 +73,7 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
       Conversation conversation, int messages, boolean addGenerationPrompt, RenderedChat whole) {
     Conversation first =
         new Conversation(conversation.messages().subList(0, messages), conversation.variables());
-    String text =
-        template.render(first, options.addGenerationPrompt(addGenerationPrompt)).text();
+    String text = template.render(first, options.addGenerationPrompt(addGenerationPrompt)).text();
     if (!whole.text().startsWith(text)) {
       throw new TemplateException(
           ("the template renders the first %d messages%s otherwise when more messages follow, so the"

@@ -118,8 +118,7 @@ public record ChatOptions(
    * @return the options
    */
   public ChatOptions addGenerationPrompt(boolean add) {
-    return new ChatOptions(
-        add, continueFinalMessage, tools, documents, variables, template, clock);
+    return new ChatOptions(add, continueFinalMessage, tools, documents, variables, template, clock);
   }
 
   /**

@@ -51,7 +51,8 @@ class ChatEncoderTest {
   }
 
   private static List<Case> cases() throws IOException {
-    try (InputStreamReader in = new InputStreamReader(resource("/golden-chat/masks.json"), StandardCharsets.UTF_8)) {
+    try (InputStreamReader in =
+        new InputStreamReader(resource("/golden-chat/masks.json"), StandardCharsets.UTF_8)) {
       return new Gson().fromJson(in, new TypeToken<List<Case>>() {}.getType());
     }
   }
@@ -117,7 +118,10 @@ class ChatEncoderTest {
       String last = learned(tokenizer, encoder.trainOn(TrainOn.LAST_TURN).encode(example()));
       ConversationExample prompted = new ConversationExample(example().conversation(), 3);
       assertThat(all).contains("the cat").contains("the dog");
-      assertThat(assistant).contains("reads").contains("wrote").doesNotContain("cat", "dog", "user");
+      assertThat(assistant)
+          .contains("reads")
+          .contains("wrote")
+          .doesNotContain("cat", "dog", "user");
       assertThat(last).contains("wrote").doesNotContain("reads");
       assertThat(learned(tokenizer, encoder.encode(prompted))).isEqualTo(last);
     }

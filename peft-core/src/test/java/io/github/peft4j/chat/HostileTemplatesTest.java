@@ -26,11 +26,67 @@ class HostileTemplatesTest {
 
   private static final List<String> PIECES =
       List.of(
-          "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", "'", "\"", "\\", "(", ")", "[", "]", "{", "}",
-          "|", ".", ",", ":", "~", "*", "**", "//", "%", "==", "in", "is", "not", "if", "else", "for",
-          "endfor", "endif", "set", "macro", "endmacro", "loop", "l", "d", "t", "n", "missing", "nil",
-          "range(9)", "namespace(a=1)", "| list", "| map('upper')", "[::-1]", "\n", " ", "9999999999",
-          "1e308", "'a' * 9", "{% raw %}", "{% generation %}", "{% break %}", "\ud83d", "é", "\0");
+          "{{",
+          "}}",
+          "{%",
+          "%}",
+          "{#",
+          "#}",
+          "-",
+          "+",
+          "'",
+          "\"",
+          "\\",
+          "(",
+          ")",
+          "[",
+          "]",
+          "{",
+          "}",
+          "|",
+          ".",
+          ",",
+          ":",
+          "~",
+          "*",
+          "**",
+          "//",
+          "%",
+          "==",
+          "in",
+          "is",
+          "not",
+          "if",
+          "else",
+          "for",
+          "endfor",
+          "endif",
+          "set",
+          "macro",
+          "endmacro",
+          "loop",
+          "l",
+          "d",
+          "t",
+          "n",
+          "missing",
+          "nil",
+          "range(9)",
+          "namespace(a=1)",
+          "| list",
+          "| map('upper')",
+          "[::-1]",
+          "\n",
+          " ",
+          "9999999999",
+          "1e308",
+          "'a' * 9",
+          "{% raw %}",
+          "{% generation %}",
+          "{% break %}",
+          "\ud83d",
+          "é",
+          "\0");
 
   private static RenderedChat render(String template) {
     ChatOptions options =
@@ -106,7 +162,8 @@ class HostileTemplatesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"(", "[", "not ", "-", "{1:", "x[", "x(", "x if x else ", "(x,", "x is eq ("})
+  @ValueSource(
+      strings = {"(", "[", "not ", "-", "{1:", "x[", "x(", "x if x else ", "(x,", "x is eq ("})
   void deepExpressionsAreRefused(String part) {
     String template = "{{ " + part.repeat(20_000);
     assertThatThrownBy(() -> render(template)).isInstanceOf(TemplateException.class);
@@ -115,8 +172,14 @@ class HostileTemplatesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "{% if x %}", "{% for x in y %}", "{% macro x() %}", "{% set x %}", "{% filter upper %}",
-        "{% generation %}", "{% with %}", "{% call x() %}"
+        "{% if x %}",
+        "{% for x in y %}",
+        "{% macro x() %}",
+        "{% set x %}",
+        "{% filter upper %}",
+        "{% generation %}",
+        "{% with %}",
+        "{% call x() %}"
       })
   void deepBlocksAreRefused(String part) {
     String template = part.repeat(20_000);
@@ -126,7 +189,16 @@ class HostileTemplatesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        " + 1", " ~ 1", " * 1", " and 1", " or 1", " == 1", " | string", " | string | int", "[:]", " is string"
+        " + 1",
+        " ~ 1",
+        " * 1",
+        " and 1",
+        " or 1",
+        " == 1",
+        " | string",
+        " | string | int",
+        "[:]",
+        " is string"
       })
   void longChainsAreNoDepth(String part) {
     String template = "{{ 'a'" + part.repeat(3000) + " }}";

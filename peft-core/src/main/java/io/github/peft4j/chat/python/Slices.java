@@ -9,8 +9,7 @@ public final class Slices {
   private Slices() {}
 
   /** A part of a text, list, tuple or range. */
-  public static Object slice(
-      Object value, Object start, Object stop, Object step, Budget budget) {
+  public static Object slice(Object value, Object start, Object stop, Object step, Budget budget) {
     if (value instanceof Undefined undefined) {
       throw new PythonException(undefined.message());
     }

@@ -59,8 +59,7 @@ public final class BatchFeed {
                 .computeIfAbsent(
                     example.getClass(),
                     kind ->
-                        example instanceof ConversationExample
-                                && task.type() == Task.Type.CAUSAL_LM
+                        example instanceof ConversationExample && task.type() == Task.Type.CAUSAL_LM
                             ? conversations(model, maxLength)
                             : encoder(task, tokenizer, maxLength, example, examples.dataset()))
                 .encode(example),
