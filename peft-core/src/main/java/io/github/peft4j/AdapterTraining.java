@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.kernel.Autograd;
@@ -57,6 +58,11 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   @Override
   public Tokenizer tokenizer() {
     return model.tokenizer();
+  }
+
+  @Override
+  public ChatTemplate chatTemplate() {
+    return model.chatTemplate();
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import io.github.peft4j.adapter.AdapterSet;
+import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
@@ -44,6 +45,11 @@ public final class AdapterView extends ModelBlock {
   @Override
   public Tokenizer tokenizer() {
     return model.tokenizer();
+  }
+
+  @Override
+  public ChatTemplate chatTemplate() {
+    return model.chatTemplate();
   }
 
   @Override

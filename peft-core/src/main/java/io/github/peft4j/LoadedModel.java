@@ -1,6 +1,7 @@
 package io.github.peft4j;
 
 import io.github.peft4j.adapter.BaseModelOrigin;
+import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.embed.Pooling;
@@ -19,6 +20,7 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
   private final @Nullable Tokenizer tokenizer;
   private final BaseModelOrigin origin;
   private volatile @Nullable EmbeddingSettings embeddings;
+  private volatile @Nullable ChatTemplate chatTemplate;
 
   /**
    * Wraps a model.
@@ -49,6 +51,24 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
         known = EmbeddingSettings.of(Pooling.MEAN);
       }
       embeddings = known;
+    }
+    return known;
+  }
+
+  @Override
+  public ChatTemplate chatTemplate() {
+    ChatTemplate known = chatTemplate;
+    if (known == null) {
+      known =
+          ChatTemplate.find(tokenizer())
+              .orElseThrow(
+                  () ->
+                      new IllegalStateException(
+                          origin()
+                              + " has no chat template: neither chat_template.jinja nor the field"
+                              + " chat_template in tokenizer_config.json. Write one into"
+                              + " chat_template.jinja in the model's folder"));
+      chatTemplate = known;
     }
     return known;
   }

@@ -2,7 +2,12 @@ package io.github.peft4j;
 
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.chat.ChatOptions;
+import io.github.peft4j.chat.ChatTemplate;
+import io.github.peft4j.chat.EndOfTurn;
 import io.github.peft4j.data.TextPair;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.embed.TextEmbedder;
@@ -21,6 +26,7 @@ import io.github.peft4j.translate.QuestionAnswerer;
 import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.translate.TokenClassifier;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -85,6 +91,62 @@ public interface TextModel extends AdaptedModel {
    */
   default List<Generation> generate(List<String> prompts, GenerationConfig config) {
     return generator().generate(prompts, config);
+  }
+
+  /**
+   * The chat template in the model's folder.
+   *
+   * @throws IllegalStateException if there is none
+   * @throws io.github.peft4j.chat.TemplateException if it has something that peft4j does not know
+   */
+  ChatTemplate chatTemplate();
+
+  /**
+   * Answers a conversation. Decoding is greedy; see {@link #chat(Conversation, GenerationConfig)}.
+   *
+   * @param messages the conversation so far
+   * @return the text of the answer
+   */
+  default String chat(Message... messages) {
+    return chat(Conversation.of(messages), GenerationConfig.greedy()).text();
+  }
+
+  /**
+   * Answers a conversation. The chat template makes of it the prompt, with the start of an answer.
+   * The answer ends at the model's end-of-text tokens and at the token that the template writes
+   * after a turn of the assistant.
+   *
+   * @param conversation the conversation so far, with tools and further variables of the template
+   * @throws io.github.peft4j.chat.TemplateException if the template refuses the conversation
+   * @throws IllegalArgumentException if the model does not continue prompts
+   */
+  default Generation chat(Conversation conversation, GenerationConfig config) {
+    return chatGenerator().generate(chatPrompt(conversation), config);
+  }
+
+  /**
+   * Answers a conversation and streams the text.
+   *
+   * @param listener receives pieces of text that hold whole characters, on the calling thread
+   */
+  default Generation chat(
+      Conversation conversation, GenerationConfig config, Consumer<String> listener) {
+    return chatGenerator().generate(chatPrompt(conversation), config, listener);
+  }
+
+  private Generator chatGenerator() {
+    if (!base().task().type().continuesPrompts()) {
+      throw new IllegalArgumentException(
+          "a model for " + base().task().type() + " does not chat; load a causal language model");
+    }
+    Generator generator = generator();
+    OptionalLong end = EndOfTurn.of(chatTemplate(), tokenizer());
+    return end.isPresent() ? generator.endingAt(end.getAsLong()) : generator;
+  }
+
+  private long[] chatPrompt(Conversation conversation) {
+    String prompt = chatTemplate().render(conversation, ChatOptions.prompt()).text();
+    return tokenizer().encode(prompt, false);
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.peft4j.chat;
 
+import io.github.peft4j.data.conversation.Conversation;
 import java.time.Clock;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -86,6 +87,38 @@ public record ChatOptions(
       @Nullable List<? extends Map<String, ? extends @Nullable Object>> tools) {
     return new ChatOptions(
         addGenerationPrompt, continueFinalMessage, tools, documents, variables, template, clock);
+  }
+
+  /**
+   * These options with what a conversation says: its tools, documents and other variables.
+   *
+   * @param conversation whose variables replace those of the same name
+   * @return the options
+   */
+  @SuppressWarnings("unchecked") // rendering checks what the lists hold
+  public ChatOptions of(Conversation conversation) {
+    Map<String, @Nullable Object> more = new LinkedHashMap<>(variables);
+    more.putAll(conversation.variables());
+    Object given = more.remove("tools");
+    Object read = more.remove("documents");
+    return new ChatOptions(
+        addGenerationPrompt,
+        continueFinalMessage,
+        given == null ? tools : (List<Map<String, @Nullable Object>>) given,
+        read == null ? documents : (List<Map<String, @Nullable Object>>) read,
+        more,
+        template,
+        clock);
+  }
+
+  /**
+   * These options with a generation prompt or without.
+   *
+   * @param add whether the text ends with the start of an answer
+   * @return the options
+   */
+  public ChatOptions addGenerationPrompt(boolean add) {
+    return new ChatOptions(add, continueFinalMessage, tools, documents, variables, template, clock);
   }
 
   /**

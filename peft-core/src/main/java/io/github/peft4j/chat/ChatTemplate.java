@@ -3,6 +3,7 @@ package io.github.peft4j.chat;
 import io.github.peft4j.chat.jinja.JinjaException;
 import io.github.peft4j.chat.jinja.Template;
 import io.github.peft4j.chat.python.None;
+import io.github.peft4j.data.conversation.Conversation;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -145,6 +146,18 @@ public final class ChatTemplate {
       present.add(fields);
     }
     return renderAsGiven(present, options);
+  }
+
+  /**
+   * The text of a conversation.
+   *
+   * @param conversation its variables are added to those of the options
+   * @param options how the text is made
+   * @return the text, and where the assistant wrote it
+   * @throws TemplateException if the template refuses the conversation
+   */
+  public RenderedChat render(Conversation conversation, ChatOptions options) {
+    return render(conversation.fields(), options.of(conversation));
   }
 
   /** The text of a conversation: transformers' {@code render_jinja_template}. Nulls stay. */

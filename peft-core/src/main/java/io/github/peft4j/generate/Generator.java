@@ -12,6 +12,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -57,6 +58,26 @@ public final class Generator {
     this.endOfText = EndOfText.of(model.config(), tokenizer);
     this.recommended = ModelSettings.of(model.config());
     ModelSettings.warn(model.config());
+  }
+
+  private Generator(Generator other, Set<Long> endOfText) {
+    this.adapted = other.adapted;
+    this.model = other.model;
+    this.tokenizer = other.tokenizer;
+    this.endOfText = Set.copyOf(endOfText);
+    this.recommended = other.recommended;
+  }
+
+  /**
+   * This generator with one more token that ends texts, unless a config names the tokens itself.
+   *
+   * @param id the token's id
+   * @return the generator
+   */
+  public Generator endingAt(long id) {
+    Set<Long> more = new HashSet<>(endOfText);
+    more.add(id);
+    return new Generator(this, more);
   }
 
   /**
@@ -105,6 +126,16 @@ public final class Generator {
    */
   public Generation generate(long[] prompt, GenerationConfig config) {
     return one(prompt, config, null);
+  }
+
+  /**
+   * Continues or answers a prompt given as ids, and streams the text. No special tokens are added.
+   *
+   * @param prompt the ids, at least one
+   * @param listener receives pieces of the text, as for a prompt given as text
+   */
+  public Generation generate(long[] prompt, GenerationConfig config, Consumer<String> listener) {
+    return one(prompt, config, listener);
   }
 
   private Generation one(

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -31,9 +32,10 @@ class ChatTemplateParityTest {
     List<String> failures = new ArrayList<>();
     for (Map.Entry<String, Map<String, Renderings.Expected>> template :
         renderings.rendered().entrySet()) {
-      String text = Files.readString(templates.resolve(template.getKey() + ".jinja"));
+      Supplier<ChatTemplate> read =
+          renderings.template(Files.readString(templates.resolve(template.getKey() + ".jinja")));
       for (Map.Entry<String, Renderings.Expected> each : template.getValue().entrySet()) {
-        String difference = renderings.difference(text, each.getKey(), each.getValue());
+        String difference = renderings.difference(read, each.getKey(), each.getValue());
         if (difference == null) {
           passed++;
         } else {

@@ -14,6 +14,8 @@ import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,8 +56,22 @@ record Renderings(
     }
   }
 
+  /** A template, which is read when it is first asked for, and again if that fails. */
+  Supplier<ChatTemplate> template(String text) {
+    AtomicReference<@Nullable ChatTemplate> read = new AtomicReference<>();
+    return () -> {
+      ChatTemplate template = read.get();
+      if (template == null) {
+        template = ChatTemplate.of(text, special);
+        read.set(template);
+      }
+      return template;
+    };
+  }
+
   /** What is wrong with our rendering; null if it is the expected one. */
-  @Nullable String difference(String template, String conversation, Expected expected) {
+  @Nullable String difference(
+      Supplier<ChatTemplate> template, String conversation, Expected expected) {
     RenderedChat ours;
     try {
       ours = render(template, conversation);
@@ -100,7 +116,7 @@ record Renderings(
   }
 
   @SuppressWarnings("unchecked") // the file's form
-  private RenderedChat render(String template, String conversation) {
+  private RenderedChat render(Supplier<ChatTemplate> template, String conversation) {
     Map<String, @Nullable Object> given = new LinkedHashMap<>(conversations.get(conversation));
     List<Map<String, @Nullable Object>> messages =
         (List<Map<String, @Nullable Object>>) given.remove("messages");
@@ -119,6 +135,6 @@ record Renderings(
     for (Map.Entry<String, @Nullable Object> each : given.entrySet()) {
       options = options.with(each.getKey(), each.getValue());
     }
-    return ChatTemplate.of(template, special).renderAsGiven(messages, options);
+    return template.get().renderAsGiven(messages, options);
   }
 }

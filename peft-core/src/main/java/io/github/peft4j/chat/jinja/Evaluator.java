@@ -162,6 +162,9 @@ final class Evaluator {
     if (step instanceof Expression.Attribute attribute) {
       return Attributes.attribute(value, attribute.name(), budget);
     } else if (step instanceof Expression.Item item) {
+      if (value instanceof String) {
+        budget.spendOn(value); // its characters are counted
+      }
       return Attributes.item(value, evaluate(item.key(), scope), budget);
     } else if (step instanceof Expression.Slice slice) {
       budget.spendOn(value);

@@ -22,6 +22,7 @@ final class ExpressionParser {
 
   private final TokenStream tokens;
   private Set<String> names = new HashSet<>();
+  private final List<JinjaException> unknown = new ArrayList<>();
   private boolean conditional;
 
   ExpressionParser(TokenStream tokens) {
@@ -47,14 +48,23 @@ final class ExpressionParser {
     return parsed;
   }
 
+  /** Fails if a filter or test that is always reached does not exist. */
+  void requireNoUnknown() {
+    if (!unknown.isEmpty()) {
+      throw unknown.get(0);
+    }
+  }
+
   /** An expression. */
   Expression expression() {
     return tokens.nested(this::conditionalExpression);
   }
 
   private Expression conditionalExpression() {
+    int known = unknown.size();
     Expression result = or();
     while (tokens.skipName("if")) {
+      unknown.subList(known, unknown.size()).clear();
       Expression then = result;
       result =
           conditional(
@@ -171,7 +181,7 @@ final class ExpressionParser {
 
   private Expression bracketed(Token token) {
     if (token.isOperator("(")) {
-      Expression inner = tuple(true, true, false);
+      Expression inner = tuple(true, true);
       tokens.expectOperator(")");
       return inner;
     } else if (token.isOperator("[")) {
@@ -218,10 +228,10 @@ final class ExpressionParser {
   }
 
   /** An expression, or several with commas: a tuple. */
-  Expression tuple(boolean withConditional, boolean maybeEmpty, boolean endsAtRecursive) {
+  Expression tuple(boolean withConditional, boolean maybeEmpty) {
     List<Expression> items = new ArrayList<>();
     boolean commas = false;
-    while (!isTupleEnd(endsAtRecursive)) {
+    while (!isTupleEnd()) {
       items.add(withConditional ? expression() : unconditional());
       if (!tokens.skipOperator(",")) {
         break;
@@ -237,11 +247,10 @@ final class ExpressionParser {
     return new Expression.TupleOf(items);
   }
 
-  private boolean isTupleEnd(boolean endsAtRecursive) {
+  private boolean isTupleEnd() {
     return tokens.is(Type.VARIABLE_END)
         || tokens.is(Type.BLOCK_END)
-        || tokens.current().isOperator(")")
-        || endsAtRecursive && tokens.current().isName("recursive");
+        || tokens.current().isOperator(")");
   }
 
   private void postfix(List<Step> steps) {
@@ -372,7 +381,7 @@ final class ExpressionParser {
       throw new JinjaException(line, "the " + kind + " '" + name + "' is not supported");
     }
     if (!known && !conditional) {
-      throw new JinjaException(line, "there is no " + kind + " named '" + name + "'");
+      unknown.add(new JinjaException(line, "there is no " + kind + " named '" + name + "'"));
     }
   }
 

@@ -105,6 +105,9 @@ final class Lexer {
     }
     lineBegins = source.charAt(at - 1) == '\n';
     Matcher end = RAW_END.matcher(source);
+    if (at == source.length()) {
+      return; // as Jinja does
+    }
     if (!end.find(at)) {
       throw new JinjaException(line, "{% raw %} without {% endraw %}");
     }
@@ -120,6 +123,10 @@ final class Lexer {
   private void comment() {
     int begin = at + 2 + (sign(at + 2) == ' ' ? 0 : 1);
     int end = source.indexOf("#}", begin);
+    if (begin >= source.length()) {
+      moveTo(source.length()); // as Jinja does
+      return;
+    }
     if (end < 0) {
       throw new JinjaException(line, "{# without #}");
     }

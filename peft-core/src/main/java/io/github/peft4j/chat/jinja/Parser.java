@@ -32,6 +32,7 @@ final class Parser {
     if (!parser.tokens.is(Type.END)) {
       throw parser.tokens.unexpected("a statement");
     }
+    parser.expressions.requireNoUnknown();
     return statements;
   }
 
@@ -44,7 +45,7 @@ final class Parser {
       if (token.type() == Type.DATA) {
         body.add(new Statement.Text((String) token.value()));
       } else if (token.type() == Type.VARIABLE_BEGIN) {
-        body.add(new Statement.Print(token.line(), expressions.tuple(true, false, false)));
+        body.add(new Statement.Print(token.line(), expressions.tuple(true, false)));
         tokens.expect(Type.VARIABLE_END);
       } else {
         if (tokens.is(Type.NAME) && ends.contains(tokens.current().text())) {
@@ -129,7 +130,7 @@ final class Parser {
           while (!tag.equals("endif")) {
             int line = tokens.line();
             boolean last = tag.equals("else");
-            Expression condition = last ? null : expressions.tuple(false, false, false);
+            Expression condition = last ? null : expressions.tuple(false, false);
             List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
             branches.add(new Statement.Branch(line, condition, body));
             tag = tokens.next().text();
@@ -139,9 +140,9 @@ final class Parser {
   }
 
   private Statement forStatement(int line) {
-    Target target = target(true, false);
+    Target target = target(false);
     tokens.expectName("in");
-    Expression items = expressions.tuple(false, false, true);
+    Expression items = expressions.tuple(false, false);
     Expression condition = tokens.skipName("if") ? expressions.expression() : null;
     if (tokens.current().isName("recursive")) {
       throw new JinjaException(line, "recursive loops are not supported");
@@ -156,9 +157,9 @@ final class Parser {
   }
 
   private Statement set(int line) {
-    Target target = target(false, true);
+    Target target = target(true);
     if (tokens.skipOperator("=")) {
-      return new Statement.Assign(line, target, expressions.tuple(true, false, false));
+      return new Statement.Assign(line, target, expressions.tuple(true, false));
     }
     return new Statement.SetBlock(
         line, target, expressions.filterChain(false), wholeBody("endset"));
@@ -170,7 +171,7 @@ final class Parser {
       if (!assignments.isEmpty()) {
         tokens.expectOperator(",");
       }
-      Target target = target(false, false);
+      Target target = target(false);
       tokens.expectOperator("=");
       assignments.add(new Statement.Assignment(target, expressions.expression()));
     }
@@ -244,10 +245,10 @@ final class Parser {
   }
 
   /** One target, or several with commas. */
-  private Target target(boolean beforeIn, boolean withNamespaces) {
+  private Target target(boolean withNamespaces) {
     List<Target> targets = new ArrayList<>();
     boolean commas = false;
-    while (!(beforeIn && tokens.current().isName("in")) && !isTargetEnd()) {
+    while (!isTargetEnd()) {
       targets.add(oneTarget(withNamespaces));
       if (!tokens.skipOperator(",")) {
         break;
@@ -268,7 +269,7 @@ final class Parser {
 
   private Target oneTarget(boolean withNamespaces) {
     if (tokens.skipOperator("(")) {
-      Target inner = tokens.nested(() -> target(false, false));
+      Target inner = tokens.nested(() -> target(false));
       tokens.expectOperator(")");
       return inner;
     }

@@ -124,6 +124,10 @@ final class SequenceFilters {
 
   /** What an attribute such as {@code a.b.0} finds in an item; none: the item. */
   private static UnaryOperator<Object> key(Object attribute, Budget budget) {
+    return key(attribute, None.NONE, budget);
+  }
+
+  private static UnaryOperator<Object> key(Object attribute, Object otherwise, Budget budget) {
     if (attribute == None.NONE) {
       return item -> item;
     }
@@ -141,6 +145,7 @@ final class SequenceFilters {
       for (Object part : parts) {
         budget.spend(1);
         found = Attributes.item(found, part, budget);
+        found = found instanceof Undefined && otherwise != None.NONE ? otherwise : found;
       }
       return found;
     };
@@ -286,13 +291,7 @@ final class SequenceFilters {
     UnaryOperator<Object> change;
     if (arguments.size() == 0 && arguments.named().containsKey("attribute")) {
       Arguments.Bound bound = arguments.bind("map", "attribute", "default");
-      UnaryOperator<Object> key = key(bound.required("attribute"), budget);
-      Object otherwise = bound.get("default", None.NONE);
-      change =
-          item -> {
-            Object found = key.apply(item);
-            return found instanceof Undefined && otherwise != None.NONE ? otherwise : found;
-          };
+      change = key(bound.required("attribute"), bound.get("default", None.NONE), budget);
     } else if (arguments.size() == 0) {
       throw new PythonException("map requires a filter argument");
     } else {

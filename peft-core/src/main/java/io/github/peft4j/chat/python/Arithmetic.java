@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /** Python's operators of arithmetic. */
 public final class Arithmetic {
 
-  private static final int MOST_ITEMS = 1 << 20;
+  private static final int MOST_ITEMS = 1 << 18;
 
   private Arithmetic() {}
 

@@ -9,8 +9,8 @@ public final class Budget {
   /** The nesting of evaluations, and of values in values, that does not overflow a small stack. */
   public static final int DEPTH = 400;
 
-  private static final long STEPS = 20_000_000;
-  private static final int TEXT = 1 << 24;
+  private static final long STEPS = 5_000_000;
+  private static final int TEXT = 1 << 22;
   private static final int CHARACTERS_A_STEP = 16;
 
   private final long most;

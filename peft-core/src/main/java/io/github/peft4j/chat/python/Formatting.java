@@ -106,6 +106,7 @@ public final class Formatting {
     Matcher field = FIELD.matcher(text);
     int from = 0;
     int next = 0;
+    boolean numbered = false;
     while (field.find()) {
       out.append(text, from, field.start());
       from = field.end();
@@ -117,7 +118,11 @@ public final class Formatting {
         throw new PythonException("'" + found + "' in a format does not begin or end a field");
       }
       String name = field.group(1);
+      numbered |= !name.isEmpty() && name.chars().allMatch(Character::isDigit);
       Object value = argument(name.isEmpty() ? String.valueOf(next++) : name, arguments);
+      if (numbered && next > 0) {
+        throw new PythonException("a format has fields with numbers and fields without");
+      }
       Matcher part = PART.matcher(field.group(2));
       while (part.find()) {
         value =

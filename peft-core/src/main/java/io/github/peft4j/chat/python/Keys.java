@@ -6,6 +6,8 @@ import java.util.Map;
 /** Keys of dicts. */
 public final class Keys {
 
+  private static final int LONGEST = 100;
+
   private Keys() {}
 
   /**
@@ -28,9 +30,20 @@ public final class Keys {
       return number.longValue();
     }
     if (value instanceof Tuple tuple) {
-      return new Tuple(tuple.items().stream().map(Keys::key).toList());
+      if (tuple.items().size() > LONGEST) {
+        throw new PythonException("a key of " + tuple.items().size() + " values");
+      }
+      return new Tuple(tuple.items().stream().map(Keys::part).toList());
     }
     return value;
+  }
+
+  /** A value of a tuple. Tuples in tuples could be of exponential size. */
+  private static Object part(Object value) {
+    if (value instanceof Tuple) {
+      throw new PythonException("tuples of tuples are not supported as keys");
+    }
+    return key(value);
   }
 
   /** A value as the key of a new entry: a bool or float, which would be shown as an int, is not. */

@@ -8,7 +8,7 @@ public final class Slices {
 
   private Slices() {}
 
-  /** A part of a text, list, tuple or range; an undefined value for others. */
+  /** A part of a text, list, tuple or range. */
   public static Object slice(Object value, Object start, Object stop, Object step, Budget budget) {
     if (value instanceof Undefined undefined) {
       throw new PythonException(undefined.message());
@@ -16,7 +16,7 @@ public final class Slices {
     String text = Sequences.text(value);
     List<Object> items = value instanceof View ? null : Sequences.items(value);
     if (text == null && items == null) {
-      return new Undefined("'" + Sequences.type(value) + "' object has no slices");
+      throw new PythonException("'" + Sequences.type(value) + "' object has no slices");
     }
     int by = step == None.NONE ? 1 : Numbers.index(step, "a slice's step");
     if (by == 0) {

@@ -145,7 +145,7 @@ public final class Texts {
     int from = 0;
     while (from < rest.length()) {
       if (most >= 0 && words.size() == most) {
-        words.add(stripEnd(rest.substring(from), null));
+        words.add(rest.substring(from));
         break;
       }
       int end = from;
@@ -167,7 +167,7 @@ public final class Texts {
     String rest = stripEnd(text, null);
     while (!rest.isEmpty()) {
       if (most >= 0 && words.size() == most) {
-        words.add(stripStart(rest, null));
+        words.add(rest);
         break;
       }
       int start = rest.length();

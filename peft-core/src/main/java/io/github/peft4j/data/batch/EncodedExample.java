@@ -112,8 +112,14 @@ public record EncodedExample(
     this(inputIds, tokenTypeIds, labels, NO_VALUES, alignment, Cut.NONE, null, List.of());
   }
 
-  /** The same example, with the number of tokens that it lost. */
-  EncodedExample cutBy(int input, int answer) {
+  /**
+   * The same example, with the number of tokens that it lost.
+   *
+   * @param input tokens of the text to read, 0 or more
+   * @param answer tokens of the text to write, 0 or more
+   * @return the example
+   */
+  public EncodedExample cutBy(int input, int answer) {
     Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
     return new EncodedExample(
         inputIds, tokenTypeIds, labels, values, alignment, lost, places, others);

@@ -90,6 +90,14 @@ final class BackendCodec implements Codec {
   }
 
   @Override
+  public AlignedEncoding bareAligned(String text) {
+    CharIndex chars = new CharIndex(text);
+    return with(
+        TokenizersLibrary.LIB.encode(delegate.getHandle(), text, false),
+        encoding -> aligned(encoding, token -> chars));
+  }
+
+  @Override
   public AlignedEncoding aligned(List<String> words) {
     List<CharIndex> indices = words.stream().map(CharIndex::new).toList();
     String[] array = words.toArray(String[]::new);

@@ -17,6 +17,9 @@ interface Codec extends AutoCloseable {
   /** As {@link #encoding}, with the places of the tokens. */
   AlignedEncoding aligned(String text, @Nullable String pair);
 
+  /** A text without special tokens around it, with the places of the tokens. */
+  AlignedEncoding bareAligned(String text);
+
   /** A list of words as one text, each of them cut on its own. */
   AlignedEncoding aligned(List<String> words);
 

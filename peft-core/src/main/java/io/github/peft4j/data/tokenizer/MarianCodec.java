@@ -183,6 +183,11 @@ final class MarianCodec implements Codec {
   }
 
   @Override
+  public AlignedEncoding bareAligned(String text) {
+    throw noPlaces();
+  }
+
+  @Override
   public AlignedEncoding aligned(List<String> words) {
     throw noPlaces();
   }

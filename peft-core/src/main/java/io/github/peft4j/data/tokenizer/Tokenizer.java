@@ -407,6 +407,17 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
+   * The ids of a text that has its special tokens as text, such as a rendered conversation, and the
+   * place of each token. No special tokens are added.
+   *
+   * @throws UnsupportedOperationException if the tokenizer knows no places, as a MarianTokenizer
+   */
+  public AlignedEncoding bareAligned(String text) {
+    requireText(text);
+    return guarded(codec -> checked(codec, codec.bareAligned(text)));
+  }
+
+  /**
    * The ids of a text that is given as a list of words, and the word of each token: transformers'
    * {@code tokenizer(words, is_split_into_words=True)}. Tokenizers of GPT-2's and RoBERTa's kind
    * put a space in front of each word, as transformers' run_ner.py has them do with {@code

@@ -2,6 +2,7 @@ package io.github.peft4j.train.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
+import io.github.peft4j.chat.ChatEncoder;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -14,6 +15,7 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
@@ -57,9 +59,18 @@ public final class BatchFeed {
             encoders
                 .computeIfAbsent(
                     example.getClass(),
-                    kind -> encoder(task, tokenizer, maxLength, example, examples.dataset()))
+                    kind ->
+                        example instanceof ConversationExample && task.type() == Task.Type.CAUSAL_LM
+                            ? conversations(model, maxLength)
+                            : encoder(task, tokenizer, maxLength, example, examples.dataset()))
                 .encode(example),
         skipTooLong);
+  }
+
+  @SuppressWarnings("unchecked") // for conversations only
+  private static Encoder<Example> conversations(TextModel model, int maxLength) {
+    Encoder<?> encoder = new ChatEncoder(model.tokenizer(), model.chatTemplate(), maxLength);
+    return (Encoder<Example>) encoder;
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
@@ -94,7 +105,8 @@ public final class BatchFeed {
                       case REGRESSION -> "texts with numbers: .text(column).score(column)";
                     };
                 case CAUSAL_LM ->
-                    "prompts with answers, .prompt(column).answer(column), or plain texts";
+                    "conversations, prompts with answers, .prompt(column).answer(column), or plain"
+                        + " texts";
                 case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
                 case TOKEN_CLS, QUESTION_ANS, MASKED_LM ->
                     "a loop of your own over Backpropagation: FineTuner reads no labels of tokens"
