@@ -40,13 +40,17 @@ final class BatchPlan {
 
   /** The examples of a step's batches. */
   List<int[]> examples(long step) {
-    int epoch = (int) (step / stepsPerEpoch());
+    int epoch = epoch(step);
     int first = (int) (step % stepsPerEpoch()) * accumulation;
     if (epoch != sampledEpoch) {
       sampled = sampler.epoch(epoch);
       sampledEpoch = epoch;
     }
     return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
+  }
+
+  private int epoch(long step) {
+    return (int) (step / stepsPerEpoch());
   }
 
   /** The positions of those examples in the data set, from 0, as a list for each batch. */
@@ -64,11 +68,15 @@ final class BatchPlan {
 
   /** The first batch of a step. */
   Batch firstBatch(long step) {
-    return collator.collate(data.select(examples(step).get(0)));
+    return batch(step, examples(step).get(0));
   }
 
-  /** The batches of those examples. */
-  List<Batch> batches(List<int[]> examples) {
-    return examples.stream().map(rows -> collator.collate(data.select(rows))).toList();
+  /** The batches of a step. */
+  List<Batch> batches(long step) {
+    return examples(step).stream().map(rows -> batch(step, rows)).toList();
+  }
+
+  private Batch batch(long step, int[] rows) {
+    return collator.collate(data.select(epoch(step), rows));
   }
 }

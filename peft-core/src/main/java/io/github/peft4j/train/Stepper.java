@@ -64,7 +64,7 @@ final class Stepper {
    * @param step the step, from 0
    */
   Result step(long step) {
-    List<Batch> batches = setup.plan().batches(setup.plan().examples(step));
+    List<Batch> batches = setup.plan().batches(step);
     double[] units = batches.stream().mapToDouble(this::units).toArray();
     double total = Arrays.stream(units).sum();
     double all = total == 0 ? 1 : total;

@@ -9,6 +9,7 @@ import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.evaluation.Truncated;
@@ -51,6 +52,7 @@ record TrainingSetup(
     Map<Trainable, ParameterGroup> groups,
     Map<String, String> facts) {
 
+  private static final String TRAINING = "training";
   private static final Logger LOG = LoggerFactory.getLogger(TrainingSetup.class);
 
   /**
@@ -68,7 +70,7 @@ record TrainingSetup(
     Objective objective = settings.objective();
     Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
-    EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
+    EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     BatchPlan plan = plan(settings, encoded);
     Examples<?> held = settings.validation;
     EncodedDataset validation =
@@ -186,7 +188,15 @@ record TrainingSetup(
     if (examples.dataset().size() == 0) {
       throw new IllegalArgumentException("the " + what + " data is empty");
     }
-    EncodedDataset data = BatchFeed.encode(model, examples, maxLength, settings.skipTooLong);
+    EncodingSettings reading =
+        new EncodingSettings(
+            maxLength,
+            settings.skipTooLong,
+            settings.stride,
+            settings.labelAllTokens,
+            settings.masking,
+            what.equals(TRAINING) ? settings.seed : 0);
+    EncodedDataset data = BatchFeed.encode(model, examples, reading);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {
