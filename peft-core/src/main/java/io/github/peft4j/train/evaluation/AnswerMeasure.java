@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.OptionalDouble;
 
 /**
- * SQuAD's exact match and F1, in percent. If a question of the data has no answer, they are those of
- * SQuAD 2, and the model may answer that there is none.
+ * SQuAD's exact match and F1, in percent. If a question of the data has no answer, they are those
+ * of SQuAD 2, and the model may answer that there is none.
  */
 record AnswerMeasure() implements Measure {
 
@@ -36,9 +36,7 @@ record AnswerMeasure() implements Measure {
     boolean all = asked.stream().noneMatch(each -> each.question().answers().isEmpty());
     AnswerSearch usual = AnswerSearch.DEFAULT;
     AnswerSearch search =
-        all
-            ? usual
-            : new AnswerSearch(usual.nBest(), usual.maxTokens(), OptionalDouble.of(0));
+        all ? usual : new AnswerSearch(usual.nBest(), usual.maxTokens(), OptionalDouble.of(0));
     List<List<String>> right = new ArrayList<>();
     List<String> predicted = new ArrayList<>();
     for (Asked each : asked) {

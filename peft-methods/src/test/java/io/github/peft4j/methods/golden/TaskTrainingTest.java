@@ -129,7 +129,8 @@ class TaskTrainingTest {
 
       Metrics metrics = check(tuner(model, golden, words), golden);
 
-      assertThat(metrics.values().get(Metrics.LOSS)).isLessThan(1);
+      assertThat(metrics.values()).containsKeys("f1", "precision", "recall", Metrics.ACCURACY);
+      assertThat(metrics.values().get(Metrics.ACCURACY)).isGreaterThan(0.5);
     }
   }
 
@@ -143,7 +144,7 @@ class TaskTrainingTest {
       Metrics metrics =
           check(tuner(model, golden, questions).stride(golden.get("stride").getAsInt()), golden);
 
-      assertThat(metrics.values().get(Metrics.LOSS)).isLessThan(2.8);
+      assertThat(metrics.values()).containsKeys("f1", "exact_match");
     }
   }
 
