@@ -29,7 +29,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Labels of words against those of run_ner.py: golden-tasks/make_tasks.py makes them. And masks. */
+/**
+ * Labels of words against those of run_ner.py: golden-tasks/make_tasks.py makes them. And masks.
+ */
 class TaskEncodersTest {
 
   private static final Labels TAGS = Labels.of("O", "B-PER", "I-PER", "B-LOC", "I-LOC");
@@ -111,7 +113,7 @@ class TaskEncodersTest {
 
       long[] labels = Encoder.tokens(tokenizer, numbers, 64, -1, true).encode(example).labels();
 
-      assertThat(Arrays.stream(labels).filter(l -> l >= 0).distinct()).containsExactly(3, 4);
+      assertThat(Arrays.stream(labels).filter(l -> l >= 0).distinct()).containsExactly(3L, 4L);
     }
   }
 
