@@ -24,6 +24,7 @@ import io.github.peft4j.translate.Filling;
 import io.github.peft4j.translate.MaskFiller;
 import io.github.peft4j.translate.QuestionAnswerer;
 import io.github.peft4j.translate.TextClassifier;
+import io.github.peft4j.translate.TextScorer;
 import io.github.peft4j.translate.TokenClassifier;
 import java.util.List;
 import java.util.OptionalLong;
@@ -303,5 +304,36 @@ public interface TextModel extends AdaptedModel {
   default MaskFiller maskFiller() {
     base().requireOpen();
     return new MaskFiller(this, tokenizer());
+  }
+
+  /**
+   * The number that a model for regression gives a text.
+   *
+   * @throws IllegalArgumentException if the model gives several numbers
+   */
+  default double score(String text) {
+    return scorer().score(text);
+  }
+
+  /**
+   * The number that a model for regression gives a pair of texts, such as the relevance of a
+   * passage for a query.
+   *
+   * @throws IllegalArgumentException if the model gives several numbers
+   */
+  default double score(TextPair pair) {
+    return scorer().score(pair);
+  }
+
+  /**
+   * A scorer of texts and pairs, which also gives the labels of a model for several. Each call uses
+   * the adapters that are active at that time.
+   *
+   * @throws IllegalArgumentException if the model is for neither regression nor several labels
+   * @throws IllegalStateException if the model is closed
+   */
+  default TextScorer scorer() {
+    base().requireOpen();
+    return new TextScorer(this, tokenizer());
   }
 }

@@ -17,10 +17,16 @@ public final class Labels {
   private static final Pattern INTEGER = Pattern.compile("-?\\d{1,18}");
 
   private final List<String> names;
+  private final List<String> meanings;
   private final Map<String, Integer> ids = new HashMap<>();
 
   private Labels(List<String> names) {
+    this(names, names);
+  }
+
+  private Labels(List<String> names, List<String> meanings) {
     this.names = List.copyOf(names);
+    this.meanings = List.copyOf(meanings);
     for (String name : names) {
       if (ids.putIfAbsent(name, ids.size()) != null) {
         throw new IllegalArgumentException("label '" + name + "' is given twice");
@@ -64,6 +70,16 @@ public final class Labels {
   }
 
   /**
+   * The distinct tags of the words of some examples, sorted as {@link #in} sorts labels.
+   *
+   * @param examples the examples
+   * @return the tags
+   */
+  public static Labels inTags(Examples<TokensExample> examples) {
+    return sorted(examples.dataset().examples().stream().flatMap(e -> e.tags().stream()).toList());
+  }
+
+  /**
    * These labels in the spelling of some examples. The examples may use names. They may also use
    * ids, if every label is an id from 0 to {@link #size} - 1 and none is a name; this is logged.
    *
@@ -71,11 +87,20 @@ public final class Labels {
    * @return labels whose {@link #id} accepts the examples' spelling
    */
   public Labels asWrittenIn(Examples<ClassificationExample> examples) {
-    List<String> written =
+    return asWritten(
         examples.dataset().examples().stream()
             .map(ClassificationExample::label)
             .distinct()
-            .toList();
+            .toList());
+  }
+
+  /**
+   * These labels in the spelling of some data, see {@link #asWrittenIn}.
+   *
+   * @param written the distinct labels of the data
+   * @return labels whose {@link #id} accepts the data's spelling
+   */
+  public Labels asWritten(Collection<String> written) {
     if (written.isEmpty() || written.stream().anyMatch(ids::containsKey)) {
       return this;
     }
@@ -83,8 +108,9 @@ public final class Labels {
     if (!numbers.containsAll(written)) {
       return this;
     }
-    LOG.info("labels {} of the data are taken as ids of {}", Quote.list(written), this);
-    return new Labels(numbers);
+    LOG.info(
+        "labels {} of the data are taken as ids of {}", Quote.list(List.copyOf(written)), this);
+    return new Labels(numbers, names);
   }
 
   private static Labels sorted(Collection<String> names) {
@@ -111,6 +137,16 @@ public final class Labels {
    */
   public List<String> names() {
     return names;
+  }
+
+  /**
+   * What the names mean: the names themselves, or those that numbers in the data stand for, see
+   * {@link #asWritten}.
+   *
+   * @return a name for each id
+   */
+  public List<String> meanings() {
+    return meanings;
   }
 
   /**

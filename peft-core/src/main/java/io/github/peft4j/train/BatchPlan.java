@@ -52,13 +52,17 @@ final class BatchPlan {
 
   /** The rows of a step's batches. */
   List<int[]> rows(long step) {
-    int epoch = (int) (step / stepsPerEpoch());
+    int epoch = epoch(step);
     int first = (int) (step % stepsPerEpoch()) * accumulation;
     if (epoch != sampledEpoch) {
       sampled = sampler.epoch(epoch);
       sampledEpoch = epoch;
     }
     return sampled.subList(first, first + Math.min(accumulation, sampled.size() - first));
+  }
+
+  private int epoch(long step) {
+    return (int) (step / stepsPerEpoch());
   }
 
   /** The positions in the data set, from 0, of a step's examples, as a list for each batch. */
@@ -105,19 +109,21 @@ final class BatchPlan {
 
   /** The first batch of a step. */
   Batch firstBatch(long step) {
-    return batch(rows(step).get(0));
+    return batch(step, rows(step).get(0));
   }
 
   /** The batches of a step. */
   List<Batch> batches(long step) {
-    return rows(step).stream().map(this::batch).toList();
+    return rows(step).stream().map(rows -> batch(step, rows)).toList();
   }
 
-  private Batch batch(int[] rows) {
+  private Batch batch(long step, int[] rows) {
     Packing packed = packing;
     return packed == null
-        ? collator.collate(data.select(rows))
+        ? collator.collate(data.select(epoch(step), rows))
         : collator.pack(
-            Arrays.stream(rows).mapToObj(row -> data.select(packed.rows()[row])).toList());
+            Arrays.stream(rows)
+                .mapToObj(row -> data.select(epoch(step), packed.rows()[row]))
+                .toList());
   }
 }

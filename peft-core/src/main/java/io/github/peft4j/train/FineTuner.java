@@ -2,6 +2,7 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.evaluation.Measure;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongFunction;
@@ -65,6 +67,9 @@ public final class FineTuner {
   boolean keepBest;
   int skipNonFinite;
   boolean skipTooLong;
+  OptionalInt stride = OptionalInt.empty();
+  boolean labelAllTokens;
+  Masking masking = Masking.DEFAULT;
   Duration shutdownWait = Duration.ofSeconds(20);
   @Nullable String metric;
   private @Nullable Objective objective;
@@ -94,6 +99,40 @@ public final class FineTuner {
    */
   public FineTuner validateOn(Examples<?> examples) {
     this.validation = examples;
+    return this;
+  }
+
+  /**
+   * Sets that long lists of words are read in windows, and how many tokens windows share. Without
+   * it, lists of words are cut at {@link #maxLength}. Windows of questions share 128 tokens of the
+   * text by default, as in transformers' run_qa.py, or half of a window if that is less.
+   *
+   * @param stride the number of tokens that a window shares with the one before it, 0 or more
+   */
+  public FineTuner stride(int stride) {
+    if (stride < 0) {
+      throw new IllegalArgumentException("stride is " + stride + ", expected 0 or more");
+    }
+    this.stride = OptionalInt.of(stride);
+    return this;
+  }
+
+  /**
+   * Sets whether all tokens of a tagged word have labels. By default only the first has one. The
+   * others have {@code I-} in place of {@code B-}, as with {@code label_all_tokens} of
+   * transformers' run_ner.py.
+   */
+  public FineTuner labelAllTokens(boolean on) {
+    this.labelAllTokens = on;
+    return this;
+  }
+
+  /**
+   * Sets what a masked language model has to find. By default it is 15 % of the tokens of each
+   * text, as for BERT. Masks are drawn anew in each epoch; those of the validation data stay.
+   */
+  public FineTuner masking(Masking masking) {
+    this.masking = masking;
     return this;
   }
 

@@ -3,14 +3,18 @@ package io.github.peft4j.train;
 import com.google.gson.JsonParser;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -68,8 +72,22 @@ final class RunFacts {
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("packing", "" + settings.packing);
     facts.put("skip_too_long", "" + settings.skipTooLong);
+    reading(settings).ifPresent(reading -> facts.put("reading", reading));
     facts.put(SEED, "" + settings.seed);
     return facts;
+  }
+
+  /** What differs from the usual way of reading texts; nothing if nothing does. */
+  private static Optional<String> reading(FineTuner settings) {
+    List<String> differences = new ArrayList<>();
+    settings.stride.ifPresent(stride -> differences.add("stride " + stride));
+    if (settings.labelAllTokens) {
+      differences.add("labels of all tokens");
+    }
+    if (!settings.masking.equals(Masking.DEFAULT)) {
+      differences.add(settings.masking.toString());
+    }
+    return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
   }
 
   private static String sha256(byte[] bytes) {

@@ -10,6 +10,7 @@ import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.evaluation.Truncated;
@@ -56,6 +57,7 @@ record TrainingSetup(
     Map<Trainable, ParameterGroup> groups,
     Map<String, String> facts) {
 
+  private static final String TRAINING = "training";
   private static final Logger LOG = LoggerFactory.getLogger(TrainingSetup.class);
 
   /** The most tokens of an example by default, if the model has as many positions. */
@@ -79,7 +81,7 @@ record TrainingSetup(
     }
     Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
-    EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
+    EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
     DataCounts counts = counts(training, encoded, plan);
     Examples<?> held = settings.validation;
@@ -205,7 +207,15 @@ record TrainingSetup(
     if (examples.dataset().size() == 0) {
       throw new IllegalArgumentException("the " + what + " data is empty");
     }
-    EncodedDataset data = BatchFeed.encode(model, examples, maxLength, settings.skipTooLong);
+    EncodingSettings reading =
+        new EncodingSettings(
+            maxLength,
+            settings.skipTooLong,
+            settings.stride,
+            settings.labelAllTokens,
+            settings.masking,
+            what.equals(TRAINING) ? settings.seed : 0);
+    EncodedDataset data = BatchFeed.encode(model, examples, reading);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {

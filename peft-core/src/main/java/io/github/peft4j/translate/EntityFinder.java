@@ -137,6 +137,6 @@ record EntityFinder(
 
   private static boolean isBetter(Entity entity, Entity other) {
     int longer = entity.text().length() - other.text().length();
-    return longer > 0 || longer == 0 && entity.score() > other.score();
+    return longer > 0 || (longer == 0 && entity.score() > other.score());
   }
 }

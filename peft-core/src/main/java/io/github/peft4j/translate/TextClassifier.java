@@ -62,6 +62,12 @@ public final class TextClassifier {
                   : "load it with Task.classification(labels)"));
     }
     this.runner = new TextRunner(adapted, tokenizer);
+    if (model.task().problem() != Task.Problem.SINGLE_LABEL) {
+      throw new IllegalArgumentException(
+          model.task()
+              + " has no classes of which a text has exactly one; take model.scorer(), which gives"
+              + " its numbers or the probability of each label");
+    }
     this.labels = model.task().labels();
     this.tokenizer = tokenizer;
     this.classes = Labels.of(labels);

@@ -68,15 +68,17 @@ record TokensEncoder(
       if (word >= 0 && word != before) {
         of[i] = tags[word];
       } else if (word >= 0 && allTokens) {
-        of[i] = inside(example.tags().get(word));
+        of[i] = inside((int) tags[word]);
       }
       before = word;
     }
     return of;
   }
 
-  private long inside(String tag) {
-    String inside = tag.startsWith("B-") ? "I-" + tag.substring(2) : tag;
-    return labels.id(labels.names().contains(inside) ? inside : tag);
+  /** The tag of a word's further tokens. */
+  private long inside(int tag) {
+    String name = labels.meanings().get(tag);
+    int inside = name.startsWith("B-") ? labels.meanings().indexOf("I-" + name.substring(2)) : tag;
+    return inside < 0 ? tag : inside;
   }
 }

@@ -10,11 +10,17 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
 import io.github.peft4j.data.TextExample;
+import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.batch.Masker;
+import io.github.peft4j.data.batch.QuestionWindow;
+import io.github.peft4j.data.batch.TextBlocks;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.TransformerModel;
@@ -23,12 +29,17 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PackedTexts;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Encodes examples for a model's task, and turns batches into the arrays that the model takes. */
 public final class BatchFeed {
+
+  private static final Logger LOG = LoggerFactory.getLogger(BatchFeed.class);
 
   private BatchFeed() {}
 
@@ -38,33 +49,87 @@ public final class BatchFeed {
    * @param maxTokens the most tokens of an example; fewer if adapters leave fewer positions
    */
   public static EncodedDataset encode(TextModel model, Examples<?> examples, int maxTokens) {
-    return encode(model, examples, maxTokens, false);
+    return encode(model, examples, EncodingSettings.of(maxTokens));
   }
 
   /**
    * Encodes examples for the model's task.
    *
-   * @param maxTokens the most tokens of an example; fewer if adapters leave fewer positions
-   * @param skipTooLong whether examples whose answers do not fit are left out
+   * @param settings whose {@code maxLength} is lowered if adapters leave fewer positions
    */
   public static EncodedDataset encode(
-      TextModel model, Examples<?> examples, int maxTokens, boolean skipTooLong) {
-    int maxLength = (int) Math.min(maxTokens, model.room());
-    Tokenizer tokenizer = model.tokenizer();
+      TextModel model, Examples<?> examples, EncodingSettings settings) {
+    int maxLength = (int) Math.min(settings.maxLength(), model.room());
     Task task = model.base().task();
-    Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
-    return EncodedDataset.of(
-        examples,
-        example ->
-            encoders
-                .computeIfAbsent(
-                    example.getClass(),
-                    kind ->
-                        example instanceof ConversationExample && task.type() == Task.Type.CAUSAL_LM
-                            ? conversations(model, maxLength)
-                            : encoder(task, tokenizer, maxLength, example, examples.dataset()))
-                .encode(example),
-        skipTooLong);
+    EncodedDataset data =
+        EncodedDataset.of(
+            examples,
+            new ByClass(model, maxLength, settings, examples.dataset()),
+            settings.skipTooLong());
+    return task.type() == Task.Type.MASKED_LM ? masked(model, data, maxLength, settings) : data;
+  }
+
+  private static EncodedDataset masked(
+      TextModel model, EncodedDataset texts, int maxLength, EncodingSettings settings) {
+    Tokenizer tokenizer = model.tokenizer();
+    EncodedDataset rows = texts;
+    if (settings.masking().blocks()) {
+      TextBlocks.Blocks blocks = TextBlocks.of(texts, maxLength);
+      LOG.info(
+          "{} texts were joined into {} blocks of {} tokens; {} tokens after the last block were dropped",
+          texts.size(),
+          blocks.rows().size(),
+          maxLength,
+          blocks.dropped());
+      rows = blocks.rows();
+    }
+    long mask =
+        tokenizer
+            .maskId()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "the tokenizer has no mask_token, so nothing can be masked"));
+    int vocabulary = (int) Math.min(tokenizer.vocabularySize(), model.base().head().classes());
+    return rows.maskedBy(new Masker(settings.masking(), mask, vocabulary, settings.seed()));
+  }
+
+  /** Encodes each example by its class. */
+  private static final class ByClass implements Encoder<Example> {
+
+    private final TextModel model;
+    private final int maxLength;
+    private final EncodingSettings settings;
+    private final Dataset<?> all;
+    private final Map<Class<?>, Encoder<Example>> encoders = new ConcurrentHashMap<>();
+
+    ByClass(TextModel model, int maxLength, EncodingSettings settings, Dataset<?> all) {
+      this.model = model;
+      this.maxLength = maxLength;
+      this.settings = settings;
+      this.all = all;
+    }
+
+    @Override
+    public EncodedExample encode(Example example) {
+      return of(example).encode(example);
+    }
+
+    @Override
+    public List<EncodedExample> rows(Example example) {
+      return of(example).rows(example);
+    }
+
+    private Encoder<Example> of(Example example) {
+      return encoders.computeIfAbsent(example.getClass(), kind -> newEncoder(example));
+    }
+
+    private Encoder<Example> newEncoder(Example example) {
+      Task task = model.base().task();
+      return example instanceof ConversationExample && task.type() == Task.Type.CAUSAL_LM
+          ? conversations(model, maxLength)
+          : encoder(task, model.tokenizer(), maxLength, settings, example, all);
+    }
   }
 
   @SuppressWarnings("unchecked") // for conversations only
@@ -75,7 +140,12 @@ public final class BatchFeed {
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
   private static Encoder<Example> encoder(
-      Task task, Tokenizer tokenizer, int maxLength, Example example, Dataset<?> all) {
+      Task task,
+      Tokenizer tokenizer,
+      int maxLength,
+      EncodingSettings settings,
+      Example example,
+      Dataset<?> all) {
     Encoder<?> encoder =
         switch (task.type()) {
           case SEQ_CLS -> ofText(task, tokenizer, maxLength, example, all);
@@ -87,7 +157,28 @@ public final class BatchFeed {
               example instanceof PromptExample
                   ? Encoder.sequenceToSequence(tokenizer, maxLength, maxLength)
                   : null;
-          case TOKEN_CLS, QUESTION_ANS, MASKED_LM, FEATURE_EXTRACTION -> null;
+          case TOKEN_CLS ->
+              example instanceof TokensExample
+                  ? Encoder.tokens(
+                      tokenizer,
+                      tags(task, all),
+                      maxLength,
+                      settings.stride().orElse(-1),
+                      settings.labelAllTokens())
+                  : null;
+          case QUESTION_ANS ->
+              example instanceof QuestionExample
+                  ? Encoder.question(
+                      tokenizer, maxLength, settings.stride().orElse(QuestionWindow.STRIDE))
+                  : null;
+          case MASKED_LM ->
+              example instanceof TextExample
+                  ? Encoder.masked(
+                      tokenizer,
+                      settings.masking().blocks() ? Integer.MAX_VALUE : maxLength,
+                      settings.masking().wholeWords())
+                  : null;
+          case FEATURE_EXTRACTION -> null;
         };
     if (encoder == null) {
       throw new IllegalArgumentException(
@@ -108,9 +199,9 @@ public final class BatchFeed {
                     "conversations, prompts with answers, .prompt(column).answer(column), or plain"
                         + " texts";
                 case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
-                case TOKEN_CLS, QUESTION_ANS, MASKED_LM ->
-                    "a loop of your own over Backpropagation: FineTuner reads no labels of tokens"
-                        + " and no spans yet";
+                case TOKEN_CLS -> "words with tags: TokensExample";
+                case QUESTION_ANS -> "questions with a text and its answers: QuestionExample";
+                case MASKED_LM -> "plain texts: .text(column)";
                 case FEATURE_EXTRACTION ->
                     "nothing, because a model without a head has no loss; load it for a task, such"
                         + " as Task.classification";
@@ -135,6 +226,16 @@ public final class BatchFeed {
               ? Encoder.regression(tokenizer, task.labels().size(), maxLength)
               : null;
     };
+  }
+
+  private static Labels tags(Task task, Dataset<?> examples) {
+    return Labels.of(task.labels())
+        .asWritten(
+            examples.examples().stream()
+                .filter(TokensExample.class::isInstance)
+                .flatMap(example -> ((TokensExample) example).tags().stream())
+                .distinct()
+                .toList());
   }
 
   private static Labels labels(Task task, Dataset<?> examples) {

@@ -48,15 +48,20 @@ public record Measures(Task task, List<Measure> all) {
   }
 
   private static List<Measure> ofTask(Task task) {
-    if (task.type() != Task.Type.SEQ_CLS) {
-      return List.of();
-    }
-    return List.of(
-        switch (task.problem()) {
-          case SINGLE_LABEL -> new ClassMeasure(task.labels().size());
-          case MULTI_LABEL -> new MultiLabelMeasure();
-          case REGRESSION -> new RegressionMeasure();
-        });
+    return switch (task.type()) {
+      case SEQ_CLS -> List.of(ofTexts(task));
+      case TOKEN_CLS -> List.of(new EntityMeasure(task.labels()));
+      case QUESTION_ANS -> List.of(new AnswerMeasure());
+      case CAUSAL_LM, SEQ_2_SEQ_LM, MASKED_LM, FEATURE_EXTRACTION -> List.of();
+    };
+  }
+
+  private static Measure ofTexts(Task task) {
+    return switch (task.problem()) {
+      case SINGLE_LABEL -> new ClassMeasure(task.labels().size());
+      case MULTI_LABEL -> new MultiLabelMeasure();
+      case REGRESSION -> new RegressionMeasure();
+    };
   }
 
   private static boolean isOverVocabulary(Task task) {
