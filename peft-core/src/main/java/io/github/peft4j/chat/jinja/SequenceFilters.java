@@ -334,7 +334,7 @@ final class SequenceFilters {
   }
 
   /** {@code dict(...)}: a dict of named values, or of pairs. */
-  static Object dict(Arguments arguments) {
+  static Map<Object, Object> dict(Arguments arguments) {
     Map<Object, Object> result = new LinkedHashMap<>();
     if (arguments.size() > 1) {
       throw new PythonException("dict expected at most 1 argument, got " + arguments.size());

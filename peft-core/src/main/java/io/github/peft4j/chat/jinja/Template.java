@@ -106,7 +106,7 @@ public final class Template {
 
   private static Object namespace(Arguments arguments) {
     Namespace namespace = new Namespace();
-    Sequences.dict(SequenceFilters.dict(arguments)).forEach(namespace::set);
+    SequenceFilters.dict(arguments).forEach(namespace::set);
     return namespace;
   }
 
