@@ -31,8 +31,7 @@ PAIRS = [
     {"prompt": "w10 w11 w12 w13 ", "chosen": "w25", "rejected": "w33 w34 w35 w36 w37 w38 w39"},  # the longest is cut
     {"prompt": "w14 w15 ", "chosen": "w9 w9 w10", "rejected": "w9 w9 w11"},
 ]
-LOSSES = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "exo_pair", "nca_pair", "sppo_hard", "apo_zero",
-          "apo_down"]
+LOSSES = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "nca_pair", "sppo_hard", "apo_zero", "apo_down"]
 STEPS = 5
 
 
@@ -95,13 +94,14 @@ def main():
         for tensor in made.parameters():
             if tensor.requires_grad:
                 tensor.copy_(torch.randn_like(tensor) * 0.3)
+    made.peft_config["default"].base_model_name_or_path = "tiny-llama"
     shutil.rmtree(HERE / "lora", ignore_errors=True)
     made.save_pretrained(HERE / "lora")
     (HERE / "lora" / "README.md").unlink(missing_ok=True)
 
     tensors, cases = {}, {}
     for name in LOSSES:
-        smoothing = 0.1 if name in ("robust", "exo_pair") else 0.0
+        smoothing = 0.1 if name == "robust" else 0.0
         trainer = dpo(name, smoothing)
         batch = trainer.data_collator([trainer.train_dataset[i] for i in range(len(PAIRS))])
         trainer.model.train()

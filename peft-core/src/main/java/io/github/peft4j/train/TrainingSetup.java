@@ -66,7 +66,7 @@ record TrainingSetup(
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     Objective objective = settings.objective();
-    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
+    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures).of(objective);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
     BatchPlan plan = plan(settings, encoded);
@@ -187,6 +187,7 @@ record TrainingSetup(
       throw new IllegalArgumentException("the " + what + " data is empty");
     }
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength, settings.skipTooLong);
+    BatchFeed.requireTaken(data, settings.objective());
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {
