@@ -66,7 +66,8 @@ record TrainingSetup(
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     Objective objective = settings.objective();
-    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures).of(objective);
+    Measures measures =
+        Measures.of(settings.model.base().task()).and(settings.measures).of(objective);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
     BatchPlan plan = plan(settings, encoded);

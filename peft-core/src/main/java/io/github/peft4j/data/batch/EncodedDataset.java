@@ -207,8 +207,7 @@ public record EncodedDataset(
         .mapToInt(
             e ->
                 e.alignment() == EncodedExample.Alignment.TARGET
-                    ? Math.max(
-                        e.length() + e.cut().input(), e.labels().length + e.cut().answer())
+                    ? Math.max(e.length() + e.cut().input(), e.labels().length + e.cut().answer())
                     : e.length() + e.cut().tokens())
         .max()
         .orElse(0);

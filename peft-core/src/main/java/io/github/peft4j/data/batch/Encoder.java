@@ -152,8 +152,8 @@ public interface Encoder<E extends Example> {
    * An encoder for a decoder that learns which of two answers is better: two texts that belong
    * together, the prompt with the chosen answer and the prompt with the rejected one. As in TRL,
    * prompt and answer are tokenized as one text, and the answers begin where the ids of the prompt
-   * alone end, or where those of either text differ from them. The end-of-text id follows. Labels of
-   * the prompt are {@link EncodedExample#IGNORED}.
+   * alone end, or where those of either text differ from them. The end-of-text id follows. Labels
+   * of the prompt are {@link EncodedExample#IGNORED}.
    *
    * <p>As in TRL, texts that are too long lose tokens of the answer, at their end.
    *

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param hasPerplexity whether the loss is the mean cross entropy of tokens, so that it has a
  *     perplexity
  */
-public record Measures(
-    Task task, List<Measure> all, List<String> reported, boolean hasPerplexity) {
+public record Measures(Task task, List<Measure> all, List<String> reported, boolean hasPerplexity) {
 
   /** Checks that names differ and that predictions can be kept. */
   public Measures {

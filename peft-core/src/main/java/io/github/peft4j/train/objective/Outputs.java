@@ -208,8 +208,8 @@ public final class Outputs {
   }
 
   /**
-   * The input's ids of one copy [R][T], {@link LossTargets#IGNORED} for padding: labels of a language
-   * model that learns all tokens.
+   * The input's ids of one copy [R][T], {@link LossTargets#IGNORED} for padding: labels of a
+   * language model that learns all tokens.
    */
   public long[][] ids() {
     ModelInput input = run.input();

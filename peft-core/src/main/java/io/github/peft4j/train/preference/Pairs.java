@@ -1,6 +1,7 @@
 package io.github.peft4j.train.preference;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
@@ -58,7 +59,7 @@ final class Pairs {
    */
   static void report(Outputs outputs, NDArray logs, NDArray ratios, double beta) {
     Kernel rewards = REWARDS.with("beta", beta);
-    var sums = Autograd.without(() -> rewards.callForAll(logs, ratios));
+    NDList sums = Autograd.without(() -> rewards.callForAll(logs, ratios));
     for (int i = 0; i < NAMES.size(); i++) {
       outputs.report(NAMES.get(i), sums.get(i));
     }
