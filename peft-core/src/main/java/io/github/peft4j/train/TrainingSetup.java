@@ -79,7 +79,8 @@ record TrainingSetup(
     if (settings.packing) {
       PackingCheck.require(training, objective);
     }
-    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
+    Measures measures =
+        Measures.of(settings.model.base().task()).and(settings.measures).of(objective);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
@@ -216,6 +217,7 @@ record TrainingSetup(
             settings.masking,
             what.equals(TRAINING) ? settings.seed : 0);
     EncodedDataset data = BatchFeed.encode(model, examples, reading);
+    BatchFeed.requireTaken(data, settings.objective());
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {

@@ -154,10 +154,14 @@ public record EncodedDataset(
       E example, int index, Encoder<? super E> encoder, boolean skipTooLong) {
     try {
       List<EncodedExample> rows = encoder.rows(example);
-      EncodedExample first = rows.get(0);
-      int lost = first.cut().answer();
-      return skipTooLong && lost > 0
-          ? new Encoded(List.of(), first.labels().length + lost)
+      int needed =
+          rows.get(0).texts().stream()
+              .filter(text -> text.cut().answer() > 0)
+              .mapToInt(text -> text.labels().length + text.cut().answer())
+              .max()
+              .orElse(0);
+      return skipTooLong && needed > 0
+          ? new Encoded(List.of(), needed)
           : new Encoded(rows, 0);
     } catch (AnswerTooLongException e) {
       if (skipTooLong) {
@@ -187,22 +191,24 @@ public record EncodedDataset(
 
   /** The number of examples that lost tokens because they were too long. */
   public int cutExamples() {
-    return (int) examples.stream().filter(example -> example.cut().tokens() > 0).count();
+    return (int)
+        examples.stream()
+            .filter(example -> example.texts().stream().anyMatch(text -> text.cut().tokens() > 0))
+            .count();
   }
 
   /**
-   * The number of tokens of the longest example, before it was cut. A separate target does not
-   * count.
+   * The number of tokens of the longest text, before it was cut. A separate target is a text of its
+   * own.
    */
   public int longest() {
     return examples.stream()
+        .flatMap(example -> example.texts().stream())
         .mapToInt(
             e ->
-                Math.max(
-                    e.length() + e.cut().input(),
-                    e.alignment() == EncodedExample.Alignment.TARGET
-                        ? e.labels().length + e.cut().answer()
-                        : 0))
+                e.alignment() == EncodedExample.Alignment.TARGET
+                    ? Math.max(e.length() + e.cut().input(), e.labels().length + e.cut().answer())
+                    : e.length() + e.cut().tokens())
         .max()
         .orElse(0);
   }
@@ -242,12 +248,14 @@ public record EncodedDataset(
   }
 
   /**
-   * The number of ids of each example.
+   * The number of ids of each example's longest text.
    *
    * @return the lengths, in order
    */
   public int[] lengths() {
-    return examples.stream().mapToInt(EncodedExample::length).toArray();
+    return examples.stream()
+        .mapToInt(e -> e.texts().stream().mapToInt(EncodedExample::length).max().orElseThrow())
+        .toArray();
   }
 
   /**
@@ -256,7 +264,10 @@ public record EncodedDataset(
    * @return the sum of the lengths
    */
   public long tokens() {
-    return examples.stream().mapToLong(EncodedExample::length).sum();
+    return examples.stream()
+        .flatMap(example -> example.texts().stream())
+        .mapToLong(EncodedExample::length)
+        .sum();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.MultiLabelExample;
+import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
@@ -145,6 +146,41 @@ public interface Encoder<E extends Example> {
   static Encoder<PromptExample> sequenceToSequence(
       Tokenizer tokenizer, int maxLength, int maxAnswerLength) {
     return new SequenceToSequenceEncoder(tokenizer, maxLength, maxAnswerLength);
+  }
+
+  /**
+   * An encoder for a decoder that learns which of two answers is better: two texts that belong
+   * together, the prompt with the chosen answer and the prompt with the rejected one. As in TRL,
+   * prompt and answer are tokenized as one text, and the answers begin where the ids of the prompt
+   * alone end, or where those of either text differ from them. The end-of-text id follows. Labels
+   * of the prompt are {@link EncodedExample#IGNORED}.
+   *
+   * <p>As in TRL, texts that are too long lose tokens of the answer, at their end.
+   *
+   * @param tokenizer the tokenizer
+   * @param maxLength the most ids of a text
+   * @return the encoder, which throws {@link DataException} if the prompt alone is too long
+   */
+  static Encoder<PreferenceExample> preference(Tokenizer tokenizer, int maxLength) {
+    return new PreferenceEncoder(tokenizer, maxLength);
+  }
+
+  /**
+   * An encoder for an encoder-decoder that learns which of two answers is better: the prompt with
+   * each of them, see {@link #sequenceToSequence}.
+   *
+   * @param tokenizer the tokenizer
+   * @param maxLength the most ids of a prompt
+   * @param maxAnswerLength the most ids of an answer
+   * @return the encoder
+   */
+  static Encoder<PreferenceExample> preferredTarget(
+      Tokenizer tokenizer, int maxLength, int maxAnswerLength) {
+    Encoder<PromptExample> answers = sequenceToSequence(tokenizer, maxLength, maxAnswerLength);
+    return pair ->
+        answers
+            .encode(new PromptExample(pair.prompt(), pair.chosen()))
+            .with(answers.encode(new PromptExample(pair.prompt(), pair.rejected())));
   }
 
   /**

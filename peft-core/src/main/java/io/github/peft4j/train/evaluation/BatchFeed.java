@@ -9,6 +9,7 @@ import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.MultiLabelExample;
+import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
@@ -23,6 +24,7 @@ import io.github.peft4j.data.batch.QuestionWindow;
 import io.github.peft4j.data.batch.TextBlocks;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -152,11 +154,15 @@ public final class BatchFeed {
           case CAUSAL_LM ->
               example instanceof PromptExample
                   ? Encoder.prompt(tokenizer, maxLength)
-                  : example instanceof TextExample ? Encoder.text(tokenizer, maxLength) : null;
+                  : example instanceof PreferenceExample
+                      ? Encoder.preference(tokenizer, maxLength)
+                      : example instanceof TextExample ? Encoder.text(tokenizer, maxLength) : null;
           case SEQ_2_SEQ_LM ->
               example instanceof PromptExample
                   ? Encoder.sequenceToSequence(tokenizer, maxLength, maxLength)
-                  : null;
+                  : example instanceof PreferenceExample
+                      ? Encoder.preferredTarget(tokenizer, maxLength, maxLength)
+                      : null;
           case TOKEN_CLS ->
               example instanceof TokensExample
                   ? Encoder.tokens(
@@ -196,9 +202,10 @@ public final class BatchFeed {
                       case REGRESSION -> "texts with numbers: .text(column).score(column)";
                     };
                 case CAUSAL_LM ->
-                    "conversations, prompts with answers, .prompt(column).answer(column), or plain"
-                        + " texts";
-                case SEQ_2_SEQ_LM -> "prompts with answers: .prompt(column).answer(column)";
+                    "conversations, prompts with answers, .prompt(column).answer(column),"
+                        + " preferences, or plain texts";
+                case SEQ_2_SEQ_LM ->
+                    "prompts with answers, .prompt(column).answer(column), or preferences";
                 case TOKEN_CLS -> "words with tags: TokensExample";
                 case QUESTION_ANS -> "questions with a text and its answers: QuestionExample";
                 case MASKED_LM -> "plain texts: .text(column)";
@@ -246,6 +253,27 @@ public final class BatchFeed {
                     .filter(ClassificationExample.class::isInstance)
                     .map(ClassificationExample.class::cast)
                     .toList()));
+  }
+
+  /**
+   * Checks that an objective can compare as many texts as belong together in the examples.
+   *
+   * @throws IllegalArgumentException if it cannot
+   */
+  public static void requireTaken(EncodedDataset data, Objective objective) {
+    for (int i = 0; i < data.size(); i++) {
+      int texts = 1 + data.examples().get(i).others().size();
+      if (!objective.takes(texts)) {
+        Example source = data.sourceOf(i);
+        String what = source == null ? "an example" : "a " + source.getClass().getSimpleName();
+        throw new IllegalArgumentException(
+            texts == 1
+                ? "%s compares texts that belong together, but %s is one text: train on examples of several, such as preferences, or set no objective"
+                    .formatted(objective, what)
+                : "%s is %d texts that belong together, and %s cannot compare them: set an objective that does, such as objective(new Dpo(0.1)) for preferences"
+                    .formatted(what, texts, objective));
+      }
+    }
   }
 
   /** The model's input for a batch. */

@@ -95,6 +95,7 @@ public final class Evaluator {
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    BatchFeed.requireTaken(data, objective);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (!truncated.isNone()) {
@@ -223,10 +224,14 @@ public final class Evaluator {
   }
 
   /**
-   * The length of the row that an example needs: that of its input, or of its target if that is
-   * longer.
+   * The tokens that an example takes in a batch: the length of its row, which is that of its input,
+   * or of its target if that is longer. If several texts belong together, each has a row.
    */
   public static int size(EncodedExample example) {
-    return Math.max(example.length(), example.labels().length);
+    int longest = Math.max(example.length(), example.labels().length);
+    for (EncodedExample other : example.others()) {
+      longest = Math.max(longest, size(other));
+    }
+    return longest * (1 + example.others().size());
   }
 }

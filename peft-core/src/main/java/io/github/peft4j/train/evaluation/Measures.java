@@ -1,6 +1,8 @@
 package io.github.peft4j.train.evaluation;
 
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.loss.CrossEntropy;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -12,12 +14,16 @@ import org.jspecify.annotations.Nullable;
  *
  * @param task the model's task
  * @param all the measures, in the order in which they are shown
+ * @param reported the names of what the objective reports of which more is better
+ * @param hasPerplexity whether the loss is the mean cross entropy of tokens, so that it has a
+ *     perplexity
  */
-public record Measures(Task task, List<Measure> all) {
+public record Measures(Task task, List<Measure> all, List<String> reported, boolean hasPerplexity) {
 
   /** Checks that names differ and that predictions can be kept. */
   public Measures {
     all = List.copyOf(all);
+    reported = List.copyOf(reported);
     Set<String> names = new LinkedHashSet<>(List.of(Metrics.LOSS, Metrics.PERPLEXITY));
     for (Measure measure : all) {
       for (String name : measure.names()) {
@@ -37,14 +43,20 @@ public record Measures(Task task, List<Measure> all) {
 
   /** The measures of a task. */
   public static Measures of(Task task) {
-    return new Measures(task, ofTask(task));
+    return new Measures(task, ofTask(task), List.of(), isOverVocabulary(task));
+  }
+
+  /** These measures where this objective is minimised. */
+  public Measures of(Objective objective) {
+    boolean plain = objective.perLabel().filter(CrossEntropy.PLAIN::equals).isPresent();
+    return new Measures(task, all, objective.measures(), plain && isOverVocabulary(task));
   }
 
   /** These measures and others. */
   public Measures and(List<Measure> others) {
     List<Measure> both = new ArrayList<>(all);
     both.addAll(others);
-    return new Measures(task, both);
+    return new Measures(task, both, reported, hasPerplexity);
   }
 
   private static List<Measure> ofTask(Task task) {
@@ -68,11 +80,6 @@ public record Measures(Task task, List<Measure> all) {
     return task.type().writes() || task.type() == Task.Type.MASKED_LM;
   }
 
-  /** Whether the loss is the mean cross entropy of tokens, so that it has a perplexity. */
-  boolean hasPerplexity() {
-    return isOverVocabulary(task);
-  }
-
   boolean needPredictions() {
     return all.stream().anyMatch(Measure::needsPredictions);
   }
@@ -80,10 +87,11 @@ public record Measures(Task task, List<Measure> all) {
   /** The names of all numbers of an evaluation. */
   public List<String> names() {
     List<String> names = new ArrayList<>(List.of(Metrics.LOSS));
-    if (hasPerplexity()) {
+    if (hasPerplexity) {
       names.add(Metrics.PERPLEXITY);
     }
     all.forEach(measure -> names.addAll(measure.names()));
+    names.addAll(reported);
     return names;
   }
 

@@ -22,7 +22,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A run of a model over the copies of a batch: its hidden states, the outputs with a label, and
@@ -57,10 +56,11 @@ public final class ModelRun implements AutoCloseable {
   private final List<Losses> losses = new ArrayList<>();
   private final IdentityHashMap<AdaptedModel, Other> others = new IdentityHashMap<>();
   private final Map<String, NDArray> reported = new LinkedHashMap<>();
-  private @Nullable LabelledOutputs labelled;
+  private final IdentityHashMap<LossTargets, LabelledOutputs> labelled = new IdentityHashMap<>();
 
   /** The losses of some outputs, as a leaf, and how they are computed. */
-  private record Losses(NDArray leaf, long first, Function<Slice, NDArray> function) {}
+  private record Losses(
+      LabelledOutputs outputs, NDArray leaf, long first, Function<Slice, NDArray> function) {}
 
   /** The run of another model over the same batch, and what holds its adapters. */
   private record Other(ModelRun run, ModelCall call) {}
@@ -137,11 +137,19 @@ public final class ModelRun implements AutoCloseable {
     return input;
   }
 
-  LabelledOutputs labelled() {
-    if (labelled == null) {
-      labelled = model.head().labelled(hidden, targets.repeat(copies), pass, train);
-    }
-    return labelled;
+  /** The labels of one copy, as the data has them. */
+  LossTargets targets() {
+    return targets;
+  }
+
+  /**
+   * The outputs that have a label.
+   *
+   * @param targets of one copy
+   */
+  LabelledOutputs labelled(LossTargets targets) {
+    return labelled.computeIfAbsent(
+        targets, of -> model.head().labelled(hidden, of.repeat(copies), pass, train));
   }
 
   /**
@@ -168,9 +176,7 @@ public final class ModelRun implements AutoCloseable {
     if (train && Autograd.requiresGradient(loss)) {
       Autograd.backward(loss, Tensors.onesLike(loss).mul(scale));
       losses.forEach(this::backward);
-      if (labelled != null) {
-        labelled.backward();
-      }
+      labelled.values().forEach(LabelledOutputs::backward);
     }
     return Autograd.detach(loss);
   }
@@ -178,23 +184,24 @@ public final class ModelRun implements AutoCloseable {
   /**
    * The losses of some outputs: (n).
    *
+   * @param outputs of this run
    * @param first the first output
    * @param count n
    * @param function the losses of a slice
    */
-  NDArray losses(long first, long count, Function<Slice, NDArray> function) {
+  NDArray losses(
+      LabelledOutputs outputs, long first, long count, Function<Slice, NDArray> function) {
     NDList parts = new NDList();
     Autograd.without(
         () -> {
-          labelled()
-              .slices(
-                  first,
-                  count,
-                  slice -> {
-                    try (Scope scope = new Scope()) {
-                      parts.add(scope.keep(drawing(slice, function)));
-                    }
-                  });
+          outputs.slices(
+              first,
+              count,
+              slice -> {
+                try (Scope scope = new Scope()) {
+                  parts.add(scope.keep(drawing(slice, function)));
+                }
+              });
           return null;
         });
     NDArray joined = parts.size() == 1 ? parts.get(0) : JOIN.callWithLists(parts).get(0);
@@ -202,7 +209,7 @@ public final class ModelRun implements AutoCloseable {
       return joined;
     }
     NDArray leaf = Autograd.leaf(joined);
-    losses.add(new Losses(leaf, first, function));
+    losses.add(new Losses(outputs, leaf, first, function));
     return leaf;
   }
 
@@ -211,7 +218,8 @@ public final class ModelRun implements AutoCloseable {
     if (gradient == null) {
       return;
     }
-    labelled()
+    losses
+        .outputs()
         .slices(
             losses.first(),
             losses.leaf().getShape().get(0),

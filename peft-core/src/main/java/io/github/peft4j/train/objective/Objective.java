@@ -3,6 +3,7 @@ package io.github.peft4j.train.objective;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -52,6 +53,24 @@ public interface Objective {
    */
   default double units(int examples, LossTargets.Rows labels) {
     return labels.count();
+  }
+
+  /**
+   * Whether examples of this many texts can be compared; by default those of one text. Preferences
+   * are examples of two. Data of another kind is refused.
+   *
+   * @param texts the number of texts that belong together in an example, 1 or more
+   */
+  default boolean takes(int texts) {
+    return texts == 1;
+  }
+
+  /**
+   * The names of what is reported of which more is better, so that {@code FineTuner.metric} can
+   * choose one.
+   */
+  default List<String> measures() {
+    return List.of();
   }
 
   /**

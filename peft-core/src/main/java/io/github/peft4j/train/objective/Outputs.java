@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.head.LabelledOutputs.Slice;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.loss.Losses;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Arrays;
@@ -41,17 +42,23 @@ public final class Outputs {
   private static final long ALL = -1;
 
   private final ModelRun run;
+  private final LossTargets targets;
   private final long first;
   private final long count;
 
-  private Outputs(ModelRun run, long first, long count) {
+  private Outputs(ModelRun run, LossTargets targets, long first, long count) {
     this.run = run;
+    this.targets = targets;
     this.first = first;
     this.count = count;
   }
 
   static Outputs all(ModelRun run) {
-    return new Outputs(run, 0, ALL);
+    return new Outputs(run, run.targets(), 0, ALL);
+  }
+
+  private LabelledOutputs labelled() {
+    return run.labelled(targets);
   }
 
   /**
@@ -73,8 +80,26 @@ public final class Outputs {
       throw new IllegalArgumentException(
           "there is no copy %d: the objective's copies() are %d".formatted(index, run.copies()));
     }
-    long each = run.labelled().count() / run.copies();
-    return new Outputs(run, index * each, each);
+    long each = labelled().count() / run.copies();
+    return new Outputs(run, targets, index * each, each);
+  }
+
+  /**
+   * The same run with other labels than those of the data, for a second term of a loss.
+   *
+   * @param targets of one copy: as many rows as the batch has
+   */
+  public Outputs labelled(LossTargets targets) {
+    if (targets.rows() != rows()) {
+      throw new IllegalArgumentException(
+          "the labels have %d rows, but the batch has %d".formatted(targets.rows(), rows()));
+    }
+    return new Outputs(run, targets, 0, ALL);
+  }
+
+  /** The labels of one copy. */
+  public LossTargets targets() {
+    return targets;
   }
 
   /** The same batch through the frozen model without adapters, without gradients. */
@@ -94,12 +119,12 @@ public final class Outputs {
 
   /** N, the number of labels. */
   private long count() {
-    return count == ALL ? run.labelled().count() : count;
+    return count == ALL ? labelled().count() : count;
   }
 
   /** The losses of the labels: (N). */
   public NDArray losses(LabelLoss loss) {
-    LabelledOutputs outputs = run.labelled();
+    LabelledOutputs outputs = labelled();
     return losses(slice -> outputs.losses(loss, slice));
   }
 
@@ -116,8 +141,8 @@ public final class Outputs {
                   .formatted(count(), other.count())
               + " as many virtual tokens");
     }
-    LabelledOutputs ours = run.labelled();
-    LabelledOutputs theirs = other.run.labelled();
+    LabelledOutputs ours = labelled();
+    LabelledOutputs theirs = other.labelled();
     return losses(
         slice ->
             loss.of(
@@ -131,7 +156,7 @@ public final class Outputs {
   }
 
   private NDArray losses(Function<Slice, NDArray> function) {
-    return run.losses(first, count(), function);
+    return run.losses(labelled(), first, count(), function);
   }
 
   /** The sum of the losses of the labels: a scalar. */
@@ -163,7 +188,7 @@ public final class Outputs {
 
   private long[] rowOf() {
     int from = (int) first;
-    long[] rows = Arrays.copyOfRange(run.labelled().rowOf(), from, from + (int) count());
+    long[] rows = Arrays.copyOfRange(labelled().rowOf(), from, from + (int) count());
     return Arrays.stream(rows).map(row -> row % rows()).toArray();
   }
 
@@ -180,6 +205,22 @@ public final class Outputs {
   /** The pass that computed the states; it knows the mask of the batch. */
   public Pass pass() {
     return run.pass();
+  }
+
+  /**
+   * The input's ids of one copy [R][T], {@link LossTargets#IGNORED} for padding: labels of a
+   * language model that learns all tokens.
+   */
+  public long[][] ids() {
+    ModelInput input = run.input();
+    int width = (int) input.ids().getShape().get(1);
+    long[] ids = input.ids().toLongArray();
+    long[] mask = input.mask() == null ? null : input.mask().toLongArray();
+    long[][] rows = new long[(int) rows()][width];
+    for (int i = 0; i < ids.length; i++) {
+      rows[i / width][i % width] = mask == null || mask[i] == 1 ? ids[i] : LossTargets.IGNORED;
+    }
+    return rows;
   }
 
   /** The input of one copy. */

@@ -9,6 +9,7 @@ import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Labels;
+import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.Tokenizers;
@@ -51,6 +52,39 @@ class EncoderTest {
     EncodedExample cut = classification(4, "a b c d e", null);
     assertThat(cut.inputIds()).containsExactly(1, 3, 4, 2);
     assertThat(cut.tokenTypeIds()).containsExactly(0, 0, 0, 0);
+  }
+
+  @Test
+  void answersOfPreferencesAreTokenizedWithTheirPrompt() {
+    // "ab" is no word of the vocabulary: the answers begin before the end of the prompt.
+    EncodedExample pair =
+        Encoder.preference(CAUSAL, 9).encode(new PreferenceExample("c a", "b d", " e"));
+    assertThat(pair.inputIds()).containsExactly(1, 5, 0, 6, 2);
+    assertThat(pair.labels()).containsExactly(IGNORED, IGNORED, 0, 6, 2);
+    EncodedExample rejected = pair.others().get(0);
+    assertThat(rejected.inputIds()).containsExactly(1, 5, 3, 7, 2);
+    assertThat(rejected.labels()).containsExactly(IGNORED, IGNORED, 3, 7, 2);
+  }
+
+  @Test
+  void answersOfPreferencesAreCutAtTheirEnd() {
+    EncodedDataset data =
+        EncodedDataset.of(
+            Examples.of(
+                new PreferenceExample("a ", "b", "c d e"), new PreferenceExample("a ", "b", "c")),
+            Encoder.preference(CAUSAL, 4));
+    EncodedExample rejected = data.examples().get(0).others().get(0);
+    assertThat(rejected.inputIds()).containsExactly(1, 3, 5, 6);
+    assertThat(rejected.cut().answer()).isEqualTo(2);
+    assertThat(data.cutExamples()).isEqualTo(1);
+    assertThat(data.longest()).isEqualTo(6);
+    assertThat(data.lengths()).containsExactly(4, 4);
+    assertThat(data.tokens()).isEqualTo(16);
+    assertThatThrownBy(
+            () -> Encoder.preference(CAUSAL, 2).encode(new PreferenceExample("a b ", "c", "d e")))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("the prompt alone has 3 tokens, and maxLength is 2")
+        .hasMessageContaining("Raise it to 6");
   }
 
   @Test
