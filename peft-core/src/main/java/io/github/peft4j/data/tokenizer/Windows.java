@@ -44,7 +44,7 @@ public final class Windows {
       int to = cut[Math.min(start + room, cut.length) - 1];
       windows.add(
           IntStream.range(0, length)
-              .filter(i -> !whole.isOf(i, text) || from <= i && i <= to)
+              .filter(i -> !whole.isOf(i, text) || (from <= i && i <= to))
               .toArray());
       if (start + room >= cut.length) {
         return windows;

@@ -58,6 +58,7 @@ record AnswerMeasure() implements Measure {
   }
 
   /** Windows that follow each other with the same example are those of one question. */
+  @SuppressWarnings("ReferenceEquality") // the same question may be in the data twice
   private static List<Asked> asked(List<Prediction> predictions) {
     List<Asked> asked = new ArrayList<>();
     for (Prediction prediction : predictions) {
