@@ -2,6 +2,7 @@ package io.github.peft4j.chat;
 
 import io.github.peft4j.data.conversation.Conversation;
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,7 +39,8 @@ public record ChatOptions(
     Clock clock) {
 
   private static final ChatOptions DEFAULTS =
-      new ChatOptions(false, null, null, null, Map.of(), null, Clock.systemDefaultZone());
+      new ChatOptions(
+          false, null, null, null, Map.of(), null, Clock.system(ZoneId.systemDefault()));
 
   /** Copies the variables. */
   public ChatOptions {
@@ -65,7 +67,8 @@ public record ChatOptions(
    * @return the options
    */
   public static ChatOptions prompt() {
-    return new ChatOptions(true, null, null, null, Map.of(), null, Clock.systemDefaultZone());
+    return new ChatOptions(
+        true, null, null, null, Map.of(), null, Clock.system(ZoneId.systemDefault()));
   }
 
   /**
@@ -74,7 +77,8 @@ public record ChatOptions(
    * @return the options
    */
   public static ChatOptions continuation() {
-    return new ChatOptions(false, "content", null, null, Map.of(), null, Clock.systemDefaultZone());
+    return new ChatOptions(
+        false, "content", null, null, Map.of(), null, Clock.system(ZoneId.systemDefault()));
   }
 
   /**

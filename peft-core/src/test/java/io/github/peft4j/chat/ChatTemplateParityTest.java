@@ -26,7 +26,8 @@ class ChatTemplateParityTest {
     String given = System.getProperty("peft4j.templates");
     Path file = given == null ? SharedFolder.require("templates/rendered.json") : Path.of(given);
     String folder = System.getProperty("peft4j.templates.folder");
-    Path templates = folder == null ? file.toAbsolutePath().getParent() : Path.of(folder);
+    Path templates =
+        folder == null ? file.toAbsolutePath().resolveSibling(".").normalize() : Path.of(folder);
     Renderings renderings = Renderings.read(file);
     int passed = 0;
     List<String> failures = new ArrayList<>();

@@ -14,6 +14,7 @@ import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -119,7 +120,7 @@ record Renderings(
   private RenderedChat render(Supplier<ChatTemplate> template, String conversation) {
     Map<String, @Nullable Object> given = new LinkedHashMap<>(conversations.get(conversation));
     List<Map<String, @Nullable Object>> messages =
-        (List<Map<String, @Nullable Object>>) given.remove("messages");
+        Objects.requireNonNull((List<Map<String, @Nullable Object>>) given.remove("messages"));
     Object continued = given.remove("continue_final_message");
     ChatOptions options =
         Boolean.TRUE.equals(given.remove("add_generation_prompt"))

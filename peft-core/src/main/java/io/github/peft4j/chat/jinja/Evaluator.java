@@ -224,7 +224,7 @@ final class Evaluator {
   }
 
   private Arguments arguments(CallArguments arguments, Scope scope) {
-    if (arguments == CallArguments.NONE) {
+    if (arguments.equals(CallArguments.NONE)) {
       return Arguments.NONE;
     }
     List<Object> positional = all(arguments.positional(), scope);

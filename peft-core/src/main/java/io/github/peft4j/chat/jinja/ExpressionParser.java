@@ -3,7 +3,6 @@ package io.github.peft4j.chat.jinja;
 import io.github.peft4j.chat.jinja.Expression.CallArguments;
 import io.github.peft4j.chat.jinja.Expression.Operand;
 import io.github.peft4j.chat.jinja.Expression.Step;
-import io.github.peft4j.chat.jinja.Token.Type;
 import io.github.peft4j.chat.python.None;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -105,7 +104,7 @@ final class ExpressionParser {
     Expression first = sum();
     List<Operand> others = new ArrayList<>();
     while (true) {
-      if (tokens.is(Type.OPERATOR) && COMPARISONS.contains(tokens.current().text())) {
+      if (tokens.is(Token.Type.OPERATOR) && COMPARISONS.contains(tokens.current().text())) {
         others.add(new Operand(tokens.next().text(), sum()));
       } else if (tokens.skipName("in")) {
         others.add(new Operand("in", sum()));
@@ -139,7 +138,7 @@ final class ExpressionParser {
   private Expression arithmetic(Set<String> operators, Supplier<Expression> operand) {
     Expression first = operand.get();
     List<Operand> others = new ArrayList<>();
-    while (tokens.is(Type.OPERATOR) && operators.contains(tokens.current().text())) {
+    while (tokens.is(Token.Type.OPERATOR) && operators.contains(tokens.current().text())) {
       others.add(new Operand(tokens.next().text(), operand.get()));
     }
     return others.isEmpty() ? first : new Expression.Arithmetic(first, others);
@@ -169,7 +168,7 @@ final class ExpressionParser {
       case NAME -> name(token);
       case STRING -> {
         StringBuilder text = new StringBuilder((String) token.value());
-        while (tokens.is(Type.STRING)) {
+        while (tokens.is(Token.Type.STRING)) {
           text.append(tokens.next().value());
         }
         yield new Expression.Constant(text.toString());
@@ -248,8 +247,8 @@ final class ExpressionParser {
   }
 
   private boolean isTupleEnd() {
-    return tokens.is(Type.VARIABLE_END)
-        || tokens.is(Type.BLOCK_END)
+    return tokens.is(Token.Type.VARIABLE_END)
+        || tokens.is(Token.Type.BLOCK_END)
         || tokens.current().isOperator(")");
   }
 
@@ -257,9 +256,9 @@ final class ExpressionParser {
     while (true) {
       if (tokens.skipOperator(".")) {
         Token name = tokens.next();
-        if (name.type() == Type.NAME) {
+        if (name.type() == Token.Type.NAME) {
           steps.add(new Expression.Attribute(name.text()));
-        } else if (name.type() == Type.INTEGER) {
+        } else if (name.type() == Token.Type.INTEGER) {
           steps.add(new Expression.Item(new Expression.Constant(name.value())));
         } else {
           throw new JinjaException(name.line(), "expected a name after '.', found " + name.shown());
@@ -316,7 +315,7 @@ final class ExpressionParser {
         more = expression();
       } else if (tokens.skipOperator("**")) {
         moreNamed = expression();
-      } else if (tokens.is(Type.NAME) && tokens.following().isOperator("=")) {
+      } else if (tokens.is(Token.Type.NAME) && tokens.following().isOperator("=")) {
         String name = tokens.next().text();
         tokens.next();
         valid &= named.put(name, expression()) == null;
@@ -368,9 +367,9 @@ final class ExpressionParser {
   }
 
   private String dottedName() {
-    StringBuilder name = new StringBuilder(tokens.expect(Type.NAME).text());
+    StringBuilder name = new StringBuilder(tokens.expect(Token.Type.NAME).text());
     while (tokens.skipOperator(".")) {
-      name.append('.').append(tokens.expect(Type.NAME).text());
+      name.append('.').append(tokens.expect(Token.Type.NAME).text());
     }
     return name.toString();
   }

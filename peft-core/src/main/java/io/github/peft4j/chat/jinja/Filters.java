@@ -78,7 +78,7 @@ final class Filters {
   private static Object otherwise(Object value, Arguments arguments, Budget budget) {
     Arguments.Bound bound = arguments.bind("default", "default_value", "boolean");
     boolean alsoFalse = Sequences.truth(bound.get("boolean", false));
-    return value instanceof Undefined || alsoFalse && !Sequences.truth(value)
+    return value instanceof Undefined || (alsoFalse && !Sequences.truth(value))
         ? bound.get("default_value", "")
         : value;
   }

@@ -1,6 +1,5 @@
 package io.github.peft4j.chat.jinja;
 
-import io.github.peft4j.chat.jinja.Token.Type;
 import io.github.peft4j.chat.python.Numbers;
 import io.github.peft4j.chat.python.Texts;
 import java.util.ArrayDeque;
@@ -52,7 +51,7 @@ final class Lexer {
     while (at < source.length()) {
       int tag = nextTag();
       if (tag < 0) {
-        add(Type.DATA, "", source.substring(at));
+        add(Token.Type.DATA, "", source.substring(at));
         moveTo(source.length());
         break;
       }
@@ -60,7 +59,7 @@ final class Lexer {
       Matcher raw = looking(RAW_BEGIN, tag);
       String text = stripped(source.substring(at, tag), kind, sign(tag + 2));
       if (!text.isEmpty()) {
-        add(Type.DATA, "", text);
+        add(Token.Type.DATA, "", text);
       }
       moveTo(tag);
       if (raw != null) {
@@ -71,7 +70,7 @@ final class Lexer {
         tag(kind == '%');
       }
     }
-    add(Type.END, "", "");
+    add(Token.Type.END, "", "");
   }
 
   private int nextTag() {
@@ -114,7 +113,7 @@ final class Lexer {
     char sign = end.group(1).isEmpty() ? ' ' : end.group(1).charAt(0);
     String text = stripped(source.substring(at, end.start()), '%', sign);
     if (!text.isEmpty()) {
-      add(Type.DATA, "", text);
+      add(Token.Type.DATA, "", text);
     }
     moveTo(end.end());
     afterBlock(end.group(2));
@@ -154,7 +153,7 @@ final class Lexer {
   }
 
   private void tag(boolean block) {
-    add(block ? Type.BLOCK_BEGIN : Type.VARIABLE_BEGIN, "", "");
+    add(block ? Token.Type.BLOCK_BEGIN : Token.Type.VARIABLE_BEGIN, "", "");
     moveTo(at + 2 + (sign(at + 2) == ' ' ? 0 : 1));
     Deque<Character> open = new ArrayDeque<>();
     String end = block ? "%}" : "}}";
@@ -164,9 +163,9 @@ final class Lexer {
         return; // the parser says what is missing
       }
       char sign = sign(at);
-      boolean signed = (sign == '-' || sign == '+' && block) && source.startsWith(end, at + 1);
+      boolean signed = (sign == '-' || (sign == '+' && block)) && source.startsWith(end, at + 1);
       if (open.isEmpty() && (signed || source.startsWith(end, at))) {
-        add(block ? Type.BLOCK_END : Type.VARIABLE_END, "", "");
+        add(block ? Token.Type.BLOCK_END : Token.Type.VARIABLE_END, "", "");
         moveTo(at + (signed ? 3 : 2));
         if (block) {
           afterBlock(signed ? String.valueOf(sign) : "");
@@ -184,14 +183,14 @@ final class Lexer {
     Matcher integer = looking(INTEGER, at);
     char c = source.charAt(at);
     if (number != null) {
-      add(Type.FLOAT, "", Double.valueOf(number.group().replace("_", "")));
+      add(Token.Type.FLOAT, "", Double.valueOf(number.group().replace("_", "")));
       moveTo(number.end());
     } else if (integer != null) {
       Object value = Numbers.parseInteger(integer.group(), 0);
       if (value == null) {
         throw new JinjaException(line, "the number " + integer.group() + " is too long");
       }
-      add(Type.INTEGER, integer.group(), value);
+      add(Token.Type.INTEGER, integer.group(), value);
       moveTo(integer.end());
     } else if (isNamePart(source.codePointAt(at))) {
       name();
@@ -215,7 +214,7 @@ final class Lexer {
     if (!Character.isUnicodeIdentifierStart(name.codePointAt(0)) && name.charAt(0) != '_') {
       throw new JinjaException(line, "invalid character in the name '" + name + "'");
     }
-    add(Type.NAME, name, name);
+    add(Token.Type.NAME, name, name);
     moveTo(end);
   }
 
@@ -227,7 +226,7 @@ final class Lexer {
     if (end >= source.length()) {
       throw new JinjaException(line, "a string without its closing " + quote);
     }
-    add(Type.STRING, "", StringLiteral.value(source.substring(at + 1, end), line));
+    add(Token.Type.STRING, "", StringLiteral.value(source.substring(at + 1, end), line));
     moveTo(end + 1);
   }
 
@@ -244,7 +243,7 @@ final class Lexer {
     } else if (")]}".indexOf(c) >= 0 && (open.isEmpty() || open.pop() != c)) {
       throw new JinjaException(line, "unexpected '" + c + "'");
     }
-    add(Type.OPERATOR, text, text);
+    add(Token.Type.OPERATOR, text, text);
     moveTo(operator.end());
   }
 
@@ -254,7 +253,7 @@ final class Lexer {
     return matcher.lookingAt() ? matcher : null;
   }
 
-  private void add(Type type, String text, Object value) {
+  private void add(Token.Type type, String text, Object value) {
     tokens.add(new Token(type, text, value, line));
   }
 

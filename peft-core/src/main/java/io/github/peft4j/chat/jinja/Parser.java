@@ -2,7 +2,6 @@ package io.github.peft4j.chat.jinja;
 
 import io.github.peft4j.chat.jinja.Statement.Signature;
 import io.github.peft4j.chat.jinja.Statement.Target;
-import io.github.peft4j.chat.jinja.Token.Type;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -29,7 +28,7 @@ final class Parser {
   static List<Statement> parse(String template) {
     Parser parser = new Parser(Lexer.tokens(template));
     List<Statement> statements = parser.statements(Set.of());
-    if (!parser.tokens.is(Type.END)) {
+    if (!parser.tokens.is(Token.Type.END)) {
       throw parser.tokens.unexpected("a statement");
     }
     parser.expressions.requireNoUnknown();
@@ -40,19 +39,19 @@ final class Parser {
   private List<Statement> statements(Set<String> ends) {
     List<Statement> body = new ArrayList<>();
     int line = tokens.line();
-    while (!tokens.is(Type.END)) {
+    while (!tokens.is(Token.Type.END)) {
       Token token = tokens.next();
-      if (token.type() == Type.DATA) {
+      if (token.type() == Token.Type.DATA) {
         body.add(new Statement.Text((String) token.value()));
-      } else if (token.type() == Type.VARIABLE_BEGIN) {
+      } else if (token.type() == Token.Type.VARIABLE_BEGIN) {
         body.add(new Statement.Print(token.line(), expressions.tuple(true, false)));
-        tokens.expect(Type.VARIABLE_END);
+        tokens.expect(Token.Type.VARIABLE_END);
       } else {
-        if (tokens.is(Type.NAME) && ends.contains(tokens.current().text())) {
+        if (tokens.is(Token.Type.NAME) && ends.contains(tokens.current().text())) {
           return body;
         }
         body.add(tokens.nested(this::statement));
-        tokens.expect(Type.BLOCK_END);
+        tokens.expect(Token.Type.BLOCK_END);
       }
     }
     if (!ends.isEmpty()) {
@@ -69,7 +68,7 @@ final class Parser {
   /** The statements of a block: from the end of its tag on. */
   private List<Statement> body(String... ends) {
     tokens.skipOperator(":");
-    tokens.expect(Type.BLOCK_END);
+    tokens.expect(Token.Type.BLOCK_END);
     return statements(Set.of(ends));
   }
 
@@ -80,7 +79,7 @@ final class Parser {
   }
 
   private Statement statement() {
-    Token tag = tokens.expect(Type.NAME);
+    Token tag = tokens.expect(Token.Type.NAME);
     int line = tag.line();
     return switch (tag.text()) {
       case "if" -> ifStatement();
@@ -167,7 +166,7 @@ final class Parser {
 
   private Statement with(int line) {
     List<Statement.Assignment> assignments = new ArrayList<>();
-    while (!tokens.is(Type.BLOCK_END)) {
+    while (!tokens.is(Token.Type.BLOCK_END)) {
       if (!assignments.isEmpty()) {
         tokens.expectOperator(",");
       }
@@ -237,7 +236,7 @@ final class Parser {
   }
 
   private String variable() {
-    Token token = tokens.expect(Type.NAME);
+    Token token = tokens.expect(Token.Type.NAME);
     if (CONSTANTS.contains(token.text())) {
       throw new JinjaException(token.line(), "cannot assign to '" + token.text() + "'");
     }
@@ -262,7 +261,7 @@ final class Parser {
   }
 
   private boolean isTargetEnd() {
-    return tokens.is(Type.BLOCK_END)
+    return tokens.is(Token.Type.BLOCK_END)
         || tokens.current().isOperator(")")
         || tokens.current().isOperator("=");
   }
@@ -275,7 +274,7 @@ final class Parser {
     }
     String name = variable();
     if (withNamespaces && tokens.skipOperator(".")) {
-      return new Statement.NamespaceTarget(name, tokens.expect(Type.NAME).text());
+      return new Statement.NamespaceTarget(name, tokens.expect(Token.Type.NAME).text());
     }
     return new Statement.NameTarget(name);
   }

@@ -186,7 +186,7 @@ final class SequenceFilters {
     Arguments.Bound bound = arguments.bind("dictsort", "case_sensitive", "by", "reverse");
     Map<Object, Object> map = Sequences.dict(value);
     Object by = bound.get("by", "key");
-    if (map == null || !by.equals("key") && !by.equals("value")) {
+    if (map == null || (!by.equals("key") && !by.equals("value"))) {
       throw new PythonException("dictsort sorts a mapping by \"key\" or \"value\"");
     }
     boolean exact = Sequences.truth(bound.get("case_sensitive", false));

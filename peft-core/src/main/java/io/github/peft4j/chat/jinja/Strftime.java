@@ -3,6 +3,7 @@ package io.github.peft4j.chat.jinja;
 import io.github.peft4j.chat.python.PythonException;
 import java.time.LocalDateTime;
 import java.time.format.TextStyle;
+import java.time.temporal.ChronoField;
 import java.time.temporal.IsoFields;
 import java.util.Locale;
 import java.util.regex.Matcher;
@@ -45,7 +46,7 @@ final class Strftime {
       case "R" -> format("%H:%M", t);
       case "F" -> format("%Y-%m-%d", t);
       case "Y" -> String.valueOf(t.getYear());
-      case "f" -> "%06d".formatted(t.getNano() / 1000);
+      case "f" -> "%06d".formatted(t.get(ChronoField.MICRO_OF_SECOND));
       default -> number(directive, flags, width, letter, t);
     };
   }
@@ -86,7 +87,7 @@ final class Strftime {
       case "V" -> digits(t.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR), 2, "0", flags, width);
       case "G" -> digits(t.get(IsoFields.WEEK_BASED_YEAR), 4, "0", flags, width);
       case "g" -> digits(t.get(IsoFields.WEEK_BASED_YEAR) % 100, 2, "0", flags, width);
-      case "s" -> throw new PythonException("strftime %s is not supported: it depends on a zone");
+      case "s" -> throw new PythonException("strftime's s is not supported: it depends on a zone");
       default -> directive;
     };
   }

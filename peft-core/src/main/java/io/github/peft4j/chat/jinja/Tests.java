@@ -127,6 +127,6 @@ final class Tests {
 
   private static boolean isSame(Object value, Object other) {
     return value == other
-        || (value instanceof Boolean || value instanceof Long) && value.equals(other);
+        || ((value instanceof Boolean || value instanceof Long) && value.equals(other));
   }
 }

@@ -1,6 +1,5 @@
 package io.github.peft4j.chat.jinja;
 
-import io.github.peft4j.chat.jinja.Token.Type;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -35,7 +34,7 @@ final class TokenStream {
     return current().line();
   }
 
-  boolean is(Type type) {
+  boolean is(Token.Type type) {
     return current().type() == type;
   }
 
@@ -54,7 +53,7 @@ final class TokenStream {
     return condition;
   }
 
-  Token expect(Type type) {
+  Token expect(Token.Type type) {
     if (!is(type)) {
       throw unexpected(type.description());
     }

@@ -123,8 +123,8 @@ public final class Comparison {
       budget.spendOn(left);
       return compare(a, b);
     }
-    if (left instanceof List && right instanceof List
-        || left instanceof Tuple && right instanceof Tuple) {
+    if ((left instanceof List && right instanceof List)
+        || (left instanceof Tuple && right instanceof Tuple)) {
       return compareItems(Sequences.list(left), Sequences.list(right), operator, budget);
     }
     Undefined undefined = left instanceof Undefined u ? u : right instanceof Undefined u ? u : null;

@@ -70,7 +70,7 @@ record FormatSpec(
           "unsupported format string passed to " + Sequences.type(value) + ".__format__");
     }
     String number =
-        value instanceof Double || "eEfFgG%".contains(type) && !type.isEmpty()
+        value instanceof Double || ("eEfFgG%".contains(type) && !type.isEmpty())
             ? floating(Numbers.floating(value))
             : integer(Numbers.big(value));
     boolean negative = number.startsWith("-");

@@ -75,7 +75,7 @@ public final class Formatting {
       isText = true;
     } else if (!"diuxXoeEfFgGc".contains(type)) {
       throw new PythonException("unsupported format character '" + type + "'");
-    } else if (!Numbers.isNumber(value) || "xXoc".contains(type) && value instanceof Double) {
+    } else if (!Numbers.isNumber(value) || ("xXoc".contains(type) && value instanceof Double)) {
       throw new PythonException(
           "%" + type + " format: a number is required, not " + Sequences.type(value));
     } else if ("diu".contains(type)) {

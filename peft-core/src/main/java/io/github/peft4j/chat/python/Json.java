@@ -134,7 +134,7 @@ public record Json(
         case '\f' -> out.append("\\f");
         case '\b' -> out.append("\\b");
         default -> {
-          if (c < ' ' || ascii && c > '~') {
+          if (c < ' ' || (ascii && c > '~')) {
             out.append("\\u%04x".formatted((int) c));
           } else {
             out.append(c);

@@ -198,7 +198,7 @@ final class TextMethods {
     }
     int start = arguments.size() < 2 || arguments.get(1) == None.NONE ? 0 : number(arguments, 1, 0);
     int length = Texts.length(text);
-    return window.codePointCount(0, at) + (start < 0 ? Math.max(0, start + length) : start);
+    return (long) window.codePointCount(0, at) + (start < 0 ? Math.max(0, start + length) : start);
   }
 
   private static long found(long at) {

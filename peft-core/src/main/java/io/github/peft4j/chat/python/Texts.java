@@ -18,10 +18,10 @@ public final class Texts {
 
   /** Whether Python's {@code str.isspace} holds of a code point. */
   public static boolean isSpace(int c) {
-    return c >= 9 && c <= 13
-        || c >= 0x1c && c <= 0x20
+    return (c >= 9 && c <= 13)
+        || (c >= 0x1c && c <= 0x20)
         || c == 0x85
-        || c > 0x7f && Character.isSpaceChar(c);
+        || (c > 0x7f && Character.isSpaceChar(c));
   }
 
   /** Whether {@code repr} shows a code point as it is. */
@@ -193,7 +193,11 @@ public final class Texts {
     while (at < text.length()) {
       char c = text.charAt(at);
       boolean end =
-          c >= 10 && c <= 13 || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029;
+          (c >= 10 && c <= 13)
+              || (c >= 0x1c && c <= 0x1e)
+              || c == 0x85
+              || c == 0x2028
+              || c == 0x2029;
       if (!end) {
         at++;
         continue;

@@ -171,7 +171,7 @@ class TaskTrainingTest {
       Metrics metrics = check(tuner(model, golden, texts).masking(all), golden);
 
       assertThat(metrics.values().get(Metrics.PERPLEXITY))
-          .isCloseTo(Math.exp(metrics.values().get(Metrics.LOSS)), within(1e-6));
+          .isCloseTo(Math.exp(metrics.get(Metrics.LOSS)), within(1e-6));
     }
   }
 }
