@@ -160,9 +160,7 @@ public record EncodedDataset(
               .mapToInt(text -> text.labels().length + text.cut().answer())
               .max()
               .orElse(0);
-      return skipTooLong && needed > 0
-          ? new Encoded(List.of(), needed)
-          : new Encoded(rows, 0);
+      return skipTooLong && needed > 0 ? new Encoded(List.of(), needed) : new Encoded(rows, 0);
     } catch (AnswerTooLongException e) {
       if (skipTooLong) {
         return new Encoded(List.of(), e.needed());

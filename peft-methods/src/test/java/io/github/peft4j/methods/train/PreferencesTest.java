@@ -111,26 +111,29 @@ class PreferencesTest {
     return new Collator(0).collate(BatchFeed.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
   }
 
-  private static long[][] rows(String field) {
-    return golden.getAsJsonObject("batch").getAsJsonArray(field).asList().stream()
+  private static long[][] rows(String batch, String field) {
+    return golden.getAsJsonObject(batch).getAsJsonArray(field).asList().stream()
         .map(JsonElement::getAsJsonArray)
         .map(row -> row.asList().stream().mapToLong(JsonElement::getAsLong).toArray())
         .toArray(long[][]::new);
   }
 
+  private static void assertSame(Batch batch, String golden) {
+    assertThat(batch.inputIds()).isDeepEqualTo(rows(golden, "input_ids"));
+    assertThat(batch.attentionMask()).isDeepEqualTo(rows(golden, "attention_mask"));
+    long[][] completions = rows(golden, "completion_mask");
+    for (int b = 0; b < completions.length; b++) {
+      for (int t = 0; t < completions[b].length; t++) {
+        assertThat(batch.labels()[b][t])
+            .isEqualTo(completions[b][t] == 1 ? batch.inputIds()[b][t] : -100);
+      }
+    }
+  }
+
   @Test
   void textsAreTokenizedAndCutAsInTrl() {
     try (PeftModel model = model()) {
-      Batch batch = batch(model);
-      assertThat(batch.inputIds()).isDeepEqualTo(rows("input_ids"));
-      assertThat(batch.attentionMask()).isDeepEqualTo(rows("attention_mask"));
-      long[][] completions = rows("completion_mask");
-      for (int b = 0; b < completions.length; b++) {
-        for (int t = 0; t < completions[b].length; t++) {
-          assertThat(batch.labels()[b][t])
-              .isEqualTo(completions[b][t] == 1 ? batch.inputIds()[b][t] : -100);
-        }
-      }
+      assertSame(batch(model), "batch");
     }
   }
 
