@@ -16,6 +16,9 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.ConversationPreference;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Autograd;
@@ -135,6 +138,33 @@ class PreferencesTest {
     try (PeftModel model = model()) {
       assertSame(batch(model), "batch");
     }
+  }
+
+  @Test
+  void conversationsAreRenderedAndTokenizedAsInTrl() throws IOException {
+    List<ConversationPreference> chats = new ArrayList<>();
+    for (JsonElement each : golden.getAsJsonArray("chat")) {
+      JsonObject chat = each.getAsJsonObject();
+      chats.add(
+          new ConversationPreference(
+              Conversation.of(messages(chat, "prompt")),
+              messages(chat, "chosen"),
+              messages(chat, "rejected")));
+    }
+    Path folder = TinyModels.copy("tiny-llama", PreferencesTest.folder.resolve("chat"));
+    Files.writeString(folder.resolve("chat_template.jinja"), golden.get("template").getAsString());
+    try (PeftModel model = Peft.load(folder.toString())) {
+      assertSame(
+          new Collator(0).collate(BatchFeed.encode(model, new Dataset<>(chats), 9).select(0, 1)),
+          "chat_batch");
+    }
+  }
+
+  private static List<Message> messages(JsonObject chat, String field) {
+    return chat.getAsJsonArray(field).asList().stream()
+        .map(JsonElement::getAsJsonObject)
+        .map(m -> Message.of(m.get("role").getAsString(), m.get("content").getAsString()))
+        .toList();
   }
 
   @ParameterizedTest
