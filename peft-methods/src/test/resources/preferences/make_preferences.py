@@ -31,6 +31,14 @@ PAIRS = [
     {"prompt": "w10 w11 w12 w13 ", "chosen": "w25", "rejected": "w33 w34 w35 w36 w37 w38 w39"},  # the longest is cut
     {"prompt": "w14 w15 ", "chosen": "w9 w9 w10", "rejected": "w9 w9 w11"},
 ]
+CHAT = [
+    {"prompt": [{"role": "user", "content": "w5 w6"}], "chosen": [{"role": "assistant", "content": "w20"}],
+     "rejected": [{"role": "assistant", "content": "w30 w31"}]},
+    {"prompt": [{"role": "system", "content": "w8"}, {"role": "user", "content": "w9"}],
+     "chosen": [{"role": "assistant", "content": "w9 w10 w11"}], "rejected": [{"role": "assistant", "content": "w9"}]},
+]
+TEMPLATE = ("{% for message in messages %}{{ {'system': 'w3', 'user': 'w4', 'assistant': 'w7'}[message.role] }} "
+            "{{ message.content }} </s> {% endfor %}{% if add_generation_prompt %}w7 {% endif %}")
 LOSSES = ["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "nca_pair", "sppo_hard", "apo_zero", "apo_down"]
 STEPS = 5
 
@@ -40,7 +48,8 @@ def tokenizer():
     made = Tokenizer(models.WordLevel(words, "<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made.add_special_tokens([AddedToken("<pad>"), AddedToken("</s>")])
-    return PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    return PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>",
+                                   chat_template=TEMPLATE)
 
 
 def base():
@@ -58,10 +67,10 @@ def adapted():
     return PeftModel.from_pretrained(base(), HERE / "lora", is_trainable=True)
 
 
-def dpo(loss, smoothing):
+def dpo(loss, smoothing, data=PAIRS):
     trainer = DPOTrainer(
         model=adapted(), args=DPOConfig(**settings(beta=0.3, loss_type=[loss], label_smoothing=smoothing)),
-        train_dataset=Dataset.from_list(PAIRS), processing_class=tokenizer())
+        train_dataset=Dataset.from_list(data), processing_class=tokenizer())
     # TRL compares an adapter that is trained further with a copy of itself; here the base model is the reference.
     if "ref" in trainer.model.peft_config:
         trainer.model.delete_adapter("ref")
@@ -111,6 +120,9 @@ def main():
         cases[name] = {"loss": loss.item(), "metrics": metrics, "label_smoothing": smoothing}
         gradients(name, trainer, loss, tensors)
     ids = {key: batch[key].tolist() for key in ("input_ids", "attention_mask", "completion_mask")}
+    trainer = dpo("sigmoid", 0.0, CHAT)
+    chat = trainer.data_collator([trainer.train_dataset[i] for i in range(len(CHAT))])
+    chats = {key: chat[key].tolist() for key in ("input_ids", "attention_mask", "completion_mask")}
     trainer = orpo()
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(len(PAIRS))])
     trainer.model.train()
@@ -121,7 +133,8 @@ def main():
     traces = {"sigmoid": trace(dpo("sigmoid", 0.0)), "ipo": trace(dpo("ipo", 0.0)), "orpo": trace(orpo())}
 
     save_file(tensors, HERE / "gradients.safetensors")
-    golden = {"pairs": PAIRS, "max_length": MAX_LENGTH, "beta": 0.3, "batch": ids, "losses": cases, "traces": traces}
+    golden = {"pairs": PAIRS, "max_length": MAX_LENGTH, "beta": 0.3, "batch": ids, "chat": CHAT,
+              "template": TEMPLATE, "chat_batch": chats, "losses": cases, "traces": traces}
     (HERE / "preferences.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 

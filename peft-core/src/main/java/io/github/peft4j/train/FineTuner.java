@@ -2,16 +2,23 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.evaluation.Measure;
+import io.github.peft4j.train.evaluation.Measures;
+import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,7 +49,7 @@ public final class FineTuner {
 
   final PeftModel model;
   @Nullable Examples<?> training;
-  @Nullable Examples<?> validation;
+  final Map<String, Examples<?>> validation = new LinkedHashMap<>();
   int epochs = 3;
   long steps;
   int batchSize = 8;
@@ -73,6 +80,8 @@ public final class FineTuner {
   Duration shutdownWait = Duration.ofSeconds(20);
   @Nullable String metric;
   private @Nullable Objective objective;
+  private double labelSmoothing;
+  private @Nullable ClassWeights classWeights;
   final List<Measure> measures = new ArrayList<>();
   boolean quiet;
   final List<TrainingListener> listeners = new ArrayList<>();
@@ -98,7 +107,25 @@ public final class FineTuner {
    * {@link #evaluateEvery}.
    */
   public FineTuner validateOn(Examples<?> examples) {
-    this.validation = examples;
+    validation.put("", examples);
+    return this;
+  }
+
+  /**
+   * Adds a set of validation data, one of several. Its numbers are called {@code name/loss} and so
+   * on. The first set decides which evaluation is best, unless {@link #metric} names a number of
+   * another one.
+   *
+   * @param name such as {@code dev}; not empty
+   */
+  public FineTuner validateOn(String name, Examples<?> examples) {
+    if (name.isBlank()) {
+      throw new IllegalArgumentException("a set of validation data has no name");
+    }
+    if (validation.putIfAbsent(name, examples) != null) {
+      throw new IllegalArgumentException(
+          "there are two sets of validation data of the name '" + name + "'");
+    }
     return this;
   }
 
@@ -396,6 +423,77 @@ public final class FineTuner {
     return objective(Objective.of(loss));
   }
 
+  /**
+   * Sets how much of each label is spread over all classes, ε in [0, 1); the default is 0 (Szegedy
+   * et al. 2016, arXiv:1512.00567). It applies to the loss of evaluations too. Only losses that are
+   * cross entropies have it.
+   */
+  public FineTuner labelSmoothing(double smoothing) {
+    CrossEntropy.PLAIN.smoothing(smoothing); // checks
+    this.labelSmoothing = smoothing;
+    return this;
+  }
+
+  /**
+   * Sets a weight for each class, in the order of the classes; the mean is divided by the sum of
+   * the labels' weights, as in PyTorch. It applies to the loss of evaluations too, and only to
+   * models that classify texts or tokens.
+   */
+  public FineTuner classWeights(double... weights) {
+    List<Double> all = Arrays.stream(weights).boxed().toList();
+    CrossEntropy.PLAIN.weights(all); // checks
+    this.classWeights = ClassWeights.inOrder(all);
+    return this;
+  }
+
+  /**
+   * Sets the weight of each class by its name.
+   *
+   * @see #classWeights(double...)
+   */
+  public FineTuner classWeights(Map<String, Double> weights) {
+    this.classWeights = ClassWeights.byName(weights);
+    return this;
+  }
+
+  /**
+   * Weights each class c by n / (k n_c), as scikit-learn's {@code balanced}: with n labels of k
+   * classes in the training data, n_c of them c.
+   *
+   * @see #classWeights(double...)
+   */
+  public FineTuner balancedClassWeights() {
+    this.classWeights = ClassWeights.BALANCED;
+    return this;
+  }
+
+  /**
+   * The objective with the class weights and the label smoothing.
+   *
+   * @param data the training data
+   * @throws IllegalArgumentException if they do not apply
+   */
+  Objective objective(EncodedDataset data) {
+    if (classWeights == null && labelSmoothing == 0) {
+      return objective();
+    }
+    String setting = classWeights == null ? "labelSmoothing" : "classWeights";
+    LabelLoss own = model.base().head().loss();
+    if (objective != null) {
+      throw new IllegalArgumentException(
+          "%s does nothing with objective(%s): give that objective the setting"
+              .formatted(setting, objective));
+    }
+    if (!(own instanceof CrossEntropy plain)) {
+      throw new IllegalArgumentException(
+          "%s is for cross entropies, but the loss of a model for %s is %s"
+              .formatted(setting, model.base().task().type(), own));
+    }
+    CrossEntropy loss = plain.smoothing(labelSmoothing);
+    return Objective.of(
+        classWeights == null ? loss : loss.weights(classWeights.of(model.base().task(), data)));
+  }
+
   Objective objective() {
     return objective == null ? Objective.of(model.base().head().loss()) : objective;
   }
@@ -410,11 +508,29 @@ public final class FineTuner {
     return this;
   }
 
+  /** The measures of the evaluations. */
+  public Measures measures() {
+    Measures all = Measures.of(model.base().task()).and(measures).of(objective());
+    return validation.isEmpty() ? all : all.on(validation.keySet());
+  }
+
+  /**
+   * The name of the number that decides which evaluation is best.
+   *
+   * @throws IllegalArgumentException if there is no validation data, or no such number
+   */
+  public String decidingMetric() {
+    if (validation.isEmpty()) {
+      throw new IllegalArgumentException("nothing is evaluated: call validateOn(examples)");
+    }
+    return measures().metric(metric);
+  }
+
   /**
    * Sets the metric of {@link #validateOn} that decides which evaluation is best: {@code loss}, or
    * a name of one of the measures. Classifiers have {@code accuracy} and {@code macro_f1}, language
-   * models {@code perplexity}. The default is accuracy for classifiers and loss for language
-   * models.
+   * models {@code perplexity}. A number of a set with a name begins with it: {@code dev/loss}. The
+   * default is accuracy for classifiers and loss for language models.
    */
   public FineTuner metric(String name) {
     this.metric = name;

@@ -127,7 +127,7 @@ final class RunState {
     evaluation.step = step;
     evaluation.metrics = new LinkedHashMap<>(metrics.values());
     evaluations.add(evaluation);
-    boolean finite = Double.isFinite(now) && Double.isFinite(metrics.get(Metrics.LOSS));
+    boolean finite = Double.isFinite(now) && metrics.losses().allMatch(Double::isFinite);
     if (finite && (Double.isNaN(best) || (lower ? now < best : now > best))) {
       bestStep = step;
       sinceBest = 0;

@@ -2,7 +2,6 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
-import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
@@ -187,6 +186,13 @@ final class TrainingLoop {
             tokens,
             result.tokens() / seconds,
             result.reported()));
+    stopIfAsked();
+  }
+
+  private void stopIfAsked() {
+    if (listeners.stops()) {
+      stop.give();
+    }
   }
 
   /** Skips a step whose gradient is not finite, if that is allowed. */
@@ -246,9 +252,8 @@ final class TrainingLoop {
   private void betweenSteps() {
     boolean last = state.step == setup.totalSteps();
     boolean epochEnds = state.step % setup.plan().stepsPerEpoch() == 0;
-    EncodedDataset validation = setup.validation();
     boolean evaluates =
-        validation != null
+        !setup.validation().isEmpty()
             && state.step > 0
             && !state.isEvaluated()
             && (last || due(settings.evaluateEvery, epochEnds));
@@ -256,8 +261,8 @@ final class TrainingLoop {
     if (unsaved && (evaluates || saves || last || stop.isGiven())) {
       requireSound("");
     }
-    if (evaluates && validation != null) {
-      evaluate(validation);
+    if (evaluates) {
+      evaluate();
     }
     if (checkpoints != null && unsaved && (saves || isOver() || state.bestStep == state.step)) {
       save(checkpoints);
@@ -268,8 +273,8 @@ final class TrainingLoop {
     return every > 0 ? state.step % every == 0 : epochEnds;
   }
 
-  private void evaluate(EncodedDataset data) {
-    Optional<Metrics> measured = evaluator.evaluate(data, stop::isByShutdown);
+  private void evaluate() {
+    Optional<Metrics> measured = evaluator.evaluate(setup.validation(), stop::isByShutdown);
     if (measured.isEmpty()) {
       return;
     }
@@ -280,6 +285,7 @@ final class TrainingLoop {
       best = tensors.copy();
     }
     listeners.onEvaluation(new EvaluationEvent(state.step, metrics));
+    stopIfAsked();
   }
 
   private void save(Checkpoints checkpoints) {

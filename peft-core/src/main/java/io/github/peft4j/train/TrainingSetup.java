@@ -21,9 +21,9 @@ import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +33,7 @@ import org.slf4j.LoggerFactory;
  *
  * @param training the training of the adapter
  * @param plan the examples of each step
+ * @param validation the validation data by name, empty without a name
  * @param data counts of the training data
  * @param truncated counts of the training examples that were too long
  * @param validationTruncated counts of the validation examples that were too long
@@ -44,7 +45,7 @@ import org.slf4j.LoggerFactory;
 record TrainingSetup(
     AdapterTraining training,
     BatchPlan plan,
-    @Nullable EncodedDataset validation,
+    Map<String, EncodedDataset> validation,
     DataCounts data,
     Truncated truncated,
     Truncated validationTruncated,
@@ -75,19 +76,20 @@ record TrainingSetup(
     if (examples == null) {
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
-    Objective objective = settings.objective();
     if (settings.packing) {
-      PackingCheck.require(training, objective);
+      PackingCheck.require(training, settings.objective());
     }
-    Measures measures =
-        Measures.of(settings.model.base().task()).and(settings.measures).of(objective);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
+    Objective objective = settings.objective(encoded);
+    Measures measures = settings.measures().of(objective);
     BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
     DataCounts counts = counts(training, encoded, plan);
-    Examples<?> held = settings.validation;
-    EncodedDataset validation =
-        held == null ? null : encode(settings, training, held, maxLength, "validation");
+    Map<String, EncodedDataset> validation = new LinkedHashMap<>();
+    settings.validation.forEach(
+        (name, held) ->
+            validation.put(
+                name, encode(settings, training, held, maxLength, (name + " validation").strip())));
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
@@ -100,7 +102,9 @@ record TrainingSetup(
         validation,
         counts,
         Truncated.of(encoded, most),
-        validation == null ? Truncated.none(most) : Truncated.of(validation, most),
+        validation.values().stream()
+            .map(set -> Truncated.of(set, most))
+            .reduce(Truncated.none(most), Truncated::and),
         maxLength,
         steps,
         schedule(settings, steps),
@@ -142,7 +146,7 @@ record TrainingSetup(
 
   /** Refuses settings that would have no effect, or would only fail after hours. */
   static void requireParts(FineTuner settings) {
-    boolean measured = settings.validation != null;
+    boolean measured = !settings.validation.isEmpty();
     require(measured || settings.patience == 0, "stopEarly", "validateOn(examples)");
     require(measured || !settings.keepBest, "keepBest", "validateOn(examples)");
     require(

@@ -7,18 +7,45 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.data.tokenizer.Truncation;
 import java.util.Arrays;
 
-/** See {@link Encoder#preference}. */
-record PreferenceEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<PreferenceExample> {
+/**
+ * Two answers to one prompt as texts that belong together; see {@link Encoder#preference}.
+ *
+ * @param tokenizer the tokenizer
+ * @param maxLength the most ids of a text, above 0
+ */
+public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
+    implements Encoder<PreferenceExample> {
 
-  PreferenceEncoder {
+  /** Checks the length. */
+  public PreferenceEncoder {
     Truncation.requirePositive(maxLength);
   }
 
   @Override
   public EncodedExample encode(PreferenceExample example) {
-    long[] prompt = Ids.open(tokenizer.encode(example.prompt()), tokenizer);
-    long[] chosen = text(example.prompt() + example.chosen());
-    long[] rejected = text(example.prompt() + example.rejected());
+    return pair(
+        Ids.open(tokenizer.encode(example.prompt()), tokenizer),
+        text(example.prompt() + example.chosen()),
+        text(example.prompt() + example.rejected()),
+        maxLength);
+  }
+
+  /** Prompt and answer as one text: tokens may reach over the border. */
+  private long[] text(String text) {
+    return Ids.closed(tokenizer.encode(text), tokenizer);
+  }
+
+  /**
+   * The chosen text, with the rejected one. Answers begin where the ids of the prompt alone end, or
+   * where those of either text differ from them.
+   *
+   * @param prompt ids of the prompt alone
+   * @param chosen ids of the prompt and the chosen answer
+   * @param rejected ids of the prompt and the rejected answer
+   * @param maxLength the most ids of a text. Longer ones lose ids at their end
+   * @throws AnswerTooLongException if nothing would be left of the answers
+   */
+  public static EncodedExample pair(long[] prompt, long[] chosen, long[] rejected, int maxLength) {
     int start = Math.min(common(prompt, chosen), common(prompt, rejected));
     if (start >= maxLength) {
       int needed = Math.max(chosen.length, rejected.length);
@@ -27,15 +54,10 @@ record PreferenceEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<
               .formatted(start, maxLength, needed),
           needed);
     }
-    return row(chosen, start).with(row(rejected, start));
+    return row(chosen, start, maxLength).with(row(rejected, start, maxLength));
   }
 
-  /** Prompt and answer as one text: tokens may reach over the border. */
-  private long[] text(String text) {
-    return Ids.closed(tokenizer.encode(text), tokenizer);
-  }
-
-  private EncodedExample row(long[] ids, int start) {
+  private static EncodedExample row(long[] ids, int start, int maxLength) {
     long[] kept = ids.length <= maxLength ? ids : Arrays.copyOf(ids, maxLength);
     long[] labels = kept.clone();
     Arrays.fill(labels, 0, start, EncodedExample.IGNORED);

@@ -3,6 +3,7 @@ package io.github.peft4j.train.evaluation;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.chat.ChatEncoder;
+import io.github.peft4j.chat.ChatPreferenceEncoder;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -23,6 +24,7 @@ import io.github.peft4j.data.batch.Masker;
 import io.github.peft4j.data.batch.QuestionWindow;
 import io.github.peft4j.data.batch.TextBlocks;
 import io.github.peft4j.data.conversation.ConversationExample;
+import io.github.peft4j.data.conversation.ConversationPreference;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.TransformerModel;
@@ -128,15 +130,20 @@ public final class BatchFeed {
 
     private Encoder<Example> newEncoder(Example example) {
       Task task = model.base().task();
-      return example instanceof ConversationExample && task.type() == Task.Type.CAUSAL_LM
-          ? conversations(model, maxLength)
+      boolean chat =
+          example instanceof ConversationExample || example instanceof ConversationPreference;
+      return chat && task.type() == Task.Type.CAUSAL_LM
+          ? conversations(model, maxLength, example)
           : encoder(task, model.tokenizer(), maxLength, settings, example, all);
     }
   }
 
   @SuppressWarnings("unchecked") // for conversations only
-  private static Encoder<Example> conversations(TextModel model, int maxLength) {
-    Encoder<?> encoder = new ChatEncoder(model.tokenizer(), model.chatTemplate(), maxLength);
+  private static Encoder<Example> conversations(TextModel model, int maxLength, Example example) {
+    Encoder<?> encoder =
+        example instanceof ConversationExample
+            ? new ChatEncoder(model.tokenizer(), model.chatTemplate(), maxLength)
+            : new ChatPreferenceEncoder(model.tokenizer(), model.chatTemplate(), maxLength);
     return (Encoder<Example>) encoder;
   }
 

@@ -116,6 +116,28 @@ public final class Evaluator {
     }
   }
 
+  /**
+   * Measures the model on several data sets, unless it is asked to give up.
+   *
+   * @param sets by name; {@code dev} is measured as {@code dev/loss} and so on
+   * @param givesUp asked before each batch
+   * @return nothing if it gave up
+   */
+  public Optional<Metrics> evaluate(Map<String, EncodedDataset> sets, BooleanSupplier givesUp) {
+    Map<String, Double> all = new LinkedHashMap<>();
+    for (Map.Entry<String, EncodedDataset> set : sets.entrySet()) {
+      Optional<Metrics> measured = evaluate(set.getValue(), givesUp);
+      if (measured.isEmpty()) {
+        return measured;
+      }
+      measured
+          .get()
+          .values()
+          .forEach((name, value) -> all.put(Measures.on(set.getKey(), name), value));
+    }
+    return Optional.of(new Metrics(all));
+  }
+
   private Optional<Metrics> evaluate(EncodedDataset data, BooleanSupplier givesUp, ModelCall call) {
     double units = 0;
     Map<String, Double> sums = new LinkedHashMap<>();

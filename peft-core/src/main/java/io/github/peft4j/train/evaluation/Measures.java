@@ -4,6 +4,7 @@ import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -17,13 +18,16 @@ import org.jspecify.annotations.Nullable;
  * @param reported the names of what the objective reports of which more is better
  * @param hasPerplexity whether the loss is the mean cross entropy of tokens, so that it has a
  *     perplexity
+ * @param sets the names of the data sets that are measured; one without a name is the empty text
  */
-public record Measures(Task task, List<Measure> all, List<String> reported, boolean hasPerplexity) {
+public record Measures(
+    Task task, List<Measure> all, List<String> reported, boolean hasPerplexity, List<String> sets) {
 
   /** Checks that names differ and that predictions can be kept. */
   public Measures {
     all = List.copyOf(all);
     reported = List.copyOf(reported);
+    sets = List.copyOf(sets);
     Set<String> names = new LinkedHashSet<>(List.of(Metrics.LOSS, Metrics.PERPLEXITY));
     for (Measure measure : all) {
       for (String name : measure.names()) {
@@ -43,20 +47,30 @@ public record Measures(Task task, List<Measure> all, List<String> reported, bool
 
   /** The measures of a task. */
   public static Measures of(Task task) {
-    return new Measures(task, ofTask(task), List.of(), isOverVocabulary(task));
+    return new Measures(task, ofTask(task), List.of(), isOverVocabulary(task), List.of(""));
   }
 
   /** These measures where this objective is minimised. */
   public Measures of(Objective objective) {
     boolean plain = objective.perLabel().filter(CrossEntropy.PLAIN::equals).isPresent();
-    return new Measures(task, all, objective.measures(), plain && isOverVocabulary(task));
+    return new Measures(task, all, objective.measures(), plain && isOverVocabulary(task), sets);
   }
 
   /** These measures and others. */
   public Measures and(List<Measure> others) {
     List<Measure> both = new ArrayList<>(all);
     both.addAll(others);
-    return new Measures(task, both, reported, hasPerplexity);
+    return new Measures(task, both, reported, hasPerplexity, sets);
+  }
+
+  /** These measures on several data sets. */
+  public Measures on(Collection<String> sets) {
+    return new Measures(task, all, reported, hasPerplexity, List.copyOf(sets));
+  }
+
+  /** A number's name on a data set: {@code dev/loss}. */
+  static String on(String set, String name) {
+    return set.isEmpty() ? name : set + "/" + name;
   }
 
   private static List<Measure> ofTask(Task task) {
@@ -86,6 +100,11 @@ public record Measures(Task task, List<Measure> all, List<String> reported, bool
 
   /** The names of all numbers of an evaluation. */
   public List<String> names() {
+    List<String> each = namesOnOneSet();
+    return sets.stream().flatMap(set -> each.stream().map(name -> on(set, name))).toList();
+  }
+
+  private List<String> namesOnOneSet() {
     List<String> names = new ArrayList<>(List.of(Metrics.LOSS));
     if (hasPerplexity) {
       names.add(Metrics.PERPLEXITY);
@@ -99,13 +118,13 @@ public record Measures(Task task, List<Measure> all, List<String> reported, bool
    * The number by which evaluations are compared.
    *
    * @param name one of {@link #names}; null for the first number of the task's own measures or, if
-   *     it has none, the loss
+   *     it has none, the loss; on the first data set
    * @throws IllegalArgumentException if there is no such number
    */
   public String metric(@Nullable String name) {
     if (name == null) {
       List<Measure> own = ofTask(task);
-      return own.isEmpty() ? Metrics.LOSS : own.get(0).names().get(0);
+      return on(sets.get(0), own.isEmpty() ? Metrics.LOSS : own.get(0).names().get(0));
     }
     if (!names().contains(name)) {
       throw Metrics.noMetric(name, names());
@@ -115,6 +134,12 @@ public record Measures(Task task, List<Measure> all, List<String> reported, bool
 
   /** Whether a smaller number of this name is better. */
   public boolean isLowerBetter(String name) {
+    return namesOnOneSet().stream()
+        .filter(this::isLower)
+        .anyMatch(lower -> sets.stream().anyMatch(set -> on(set, lower).equals(name)));
+  }
+
+  private boolean isLower(String name) {
     return name.equals(Metrics.LOSS)
         || name.equals(Metrics.PERPLEXITY)
         || all.stream()

@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 
 /**
  * The results of an evaluation, by name.
@@ -62,6 +63,13 @@ public record Metrics(Map<String, Double> values) {
       throw noMetric(name, values.keySet());
     }
     return value;
+  }
+
+  /** The losses of all data sets. */
+  public DoubleStream losses() {
+    return values.entrySet().stream()
+        .filter(e -> e.getKey().equals(LOSS) || e.getKey().endsWith("/" + LOSS))
+        .mapToDouble(Map.Entry::getValue);
   }
 
   @Override

@@ -25,6 +25,16 @@ public record Truncated(int examples, int cut, int leftOut, int longest, int max
     return new Truncated(0, 0, 0, 0, maxLength);
   }
 
+  /** Counts for both data sets. */
+  public Truncated and(Truncated other) {
+    return new Truncated(
+        examples + other.examples,
+        cut + other.cut,
+        leftOut + other.leftOut,
+        Math.max(longest, other.longest),
+        maxLength);
+  }
+
   /** Whether no example was cut or left out. */
   public boolean isNone() {
     return cut == 0 && leftOut == 0;

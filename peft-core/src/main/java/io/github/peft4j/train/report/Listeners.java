@@ -55,6 +55,14 @@ public final class Listeners implements TrainingListener {
     tell(listener -> listener.onEvaluation(event));
   }
 
+  /** Whether one of them wants the training to end. */
+  @Override
+  public boolean stops() {
+    boolean[] stops = {false};
+    tell(listener -> stops[0] |= listener.stops());
+    return stops[0];
+  }
+
   @Override
   public void onEnd(EndEvent event) {
     tell(listener -> listener.onEnd(event));

@@ -31,6 +31,14 @@ public interface TrainingListener {
   default void onEvaluation(EvaluationEvent event) {}
 
   /**
+   * Whether the training should end. It is asked after each step and each evaluation, and then ends
+   * as after {@code FineTuner.stop()}: with a checkpoint, if it has a folder.
+   */
+  default boolean stops() {
+    return false;
+  }
+
+  /**
    * Called after the last step, and also when the training ends early or fails after {@link
    * #onStart}.
    *

@@ -16,6 +16,9 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.Collator;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.ConversationPreference;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Autograd;
@@ -111,27 +114,57 @@ class PreferencesTest {
     return new Collator(0).collate(BatchFeed.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
   }
 
-  private static long[][] rows(String field) {
-    return golden.getAsJsonObject("batch").getAsJsonArray(field).asList().stream()
+  private static long[][] rows(String batch, String field) {
+    return golden.getAsJsonObject(batch).getAsJsonArray(field).asList().stream()
         .map(JsonElement::getAsJsonArray)
         .map(row -> row.asList().stream().mapToLong(JsonElement::getAsLong).toArray())
         .toArray(long[][]::new);
   }
 
+  private static void assertSame(Batch batch, String golden) {
+    assertThat(batch.inputIds()).isDeepEqualTo(rows(golden, "input_ids"));
+    assertThat(batch.attentionMask()).isDeepEqualTo(rows(golden, "attention_mask"));
+    long[][] completions = rows(golden, "completion_mask");
+    for (int b = 0; b < completions.length; b++) {
+      for (int t = 0; t < completions[b].length; t++) {
+        assertThat(batch.labels()[b][t])
+            .isEqualTo(completions[b][t] == 1 ? batch.inputIds()[b][t] : -100);
+      }
+    }
+  }
+
   @Test
   void textsAreTokenizedAndCutAsInTrl() {
     try (PeftModel model = model()) {
-      Batch batch = batch(model);
-      assertThat(batch.inputIds()).isDeepEqualTo(rows("input_ids"));
-      assertThat(batch.attentionMask()).isDeepEqualTo(rows("attention_mask"));
-      long[][] completions = rows("completion_mask");
-      for (int b = 0; b < completions.length; b++) {
-        for (int t = 0; t < completions[b].length; t++) {
-          assertThat(batch.labels()[b][t])
-              .isEqualTo(completions[b][t] == 1 ? batch.inputIds()[b][t] : -100);
-        }
-      }
+      assertSame(batch(model), "batch");
     }
+  }
+
+  @Test
+  void conversationsAreRenderedAndTokenizedAsInTrl() throws IOException {
+    List<ConversationPreference> chats = new ArrayList<>();
+    for (JsonElement each : golden.getAsJsonArray("chat")) {
+      JsonObject chat = each.getAsJsonObject();
+      chats.add(
+          new ConversationPreference(
+              Conversation.of(messages(chat, "prompt")),
+              messages(chat, "chosen"),
+              messages(chat, "rejected")));
+    }
+    Path folder = TinyModels.copy("tiny-llama", PreferencesTest.folder.resolve("chat"));
+    Files.writeString(folder.resolve("chat_template.jinja"), golden.get("template").getAsString());
+    try (PeftModel model = Peft.load(folder.toString())) {
+      assertSame(
+          new Collator(0).collate(BatchFeed.encode(model, new Dataset<>(chats), 9).select(0, 1)),
+          "chat_batch");
+    }
+  }
+
+  private static List<Message> messages(JsonObject chat, String field) {
+    return chat.getAsJsonArray(field).asList().stream()
+        .map(JsonElement::getAsJsonObject)
+        .map(m -> Message.of(m.get("role").getAsString(), m.get("content").getAsString()))
+        .toList();
   }
 
   @ParameterizedTest
