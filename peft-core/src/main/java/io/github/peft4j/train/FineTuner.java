@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.train.embedding.EmbeddingLoss;
+import io.github.peft4j.train.embedding.EmbeddingObjective;
 import io.github.peft4j.train.evaluation.Measure;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
@@ -55,6 +57,7 @@ public final class FineTuner {
   double clipNorm = 1.0;
   long seed = 42;
   boolean bucketing;
+  boolean withoutDuplicates;
   boolean recompute;
   int evaluateEvery;
   int evaluationBatchSize;
@@ -247,6 +250,16 @@ public final class FineTuner {
   }
 
   /**
+   * Keeps examples apart that share a text, so that they are in different batches. For losses that
+   * take the other texts of a batch as negatives, such as {@code MultipleNegativesRankingLoss}: the
+   * same text would be a negative of its own.
+   */
+  public FineTuner withoutDuplicates() {
+    this.withoutDuplicates = true;
+    return this;
+  }
+
+  /**
    * Sets whether layers run again in the backward pass (activation checkpointing). It takes less
    * memory and about a third more computation; off by default.
    */
@@ -333,6 +346,16 @@ public final class FineTuner {
   /** Sets the loss of each label, such as {@code CrossEntropy.PLAIN.smoothing(0.1)}. */
   public FineTuner objective(LabelLoss loss) {
     return objective(Objective.of(loss));
+  }
+
+  /**
+   * Sets the loss of the vectors of texts, such as {@code new MultipleNegativesRankingLoss()}. The
+   * vectors are those of {@link PeftModel#embed(String)}.
+   *
+   * @throws IllegalArgumentException if the model gives no vectors of texts
+   */
+  public FineTuner objective(EmbeddingLoss loss) {
+    return objective(new EmbeddingObjective(model.embedder().settings(), loss));
   }
 
   Objective objective() {

@@ -66,6 +66,9 @@ final class RunFacts {
     facts.put("parameter_groups", counted(groups).toString());
     facts.put("clip_norm", "" + settings.clipNorm);
     facts.put("bucket_by_length", "" + settings.bucketing);
+    if (settings.withoutDuplicates) {
+      facts.put("without_duplicates", "true");
+    }
     facts.put("skip_too_long", "" + settings.skipTooLong);
     facts.put(SEED, "" + settings.seed);
     return facts;

@@ -8,6 +8,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
@@ -69,10 +70,14 @@ record TrainingSetup(
     Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
+    objective.check(encoded);
     BatchPlan plan = plan(settings, encoded);
     Examples<?> held = settings.validation;
     EncodedDataset validation =
         held == null ? null : encode(settings, training, held, maxLength, "validation");
+    if (validation != null) {
+      objective.check(validation);
+    }
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
@@ -138,6 +143,10 @@ record TrainingSetup(
     require(measured || settings.evaluateEvery == 0, "evaluateEvery", "validateOn(examples)");
     boolean saved = settings.folder != null;
     require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
+    if (settings.withoutDuplicates && settings.bucketing) {
+      throw new IllegalArgumentException(
+          "withoutDuplicates and bucketByLength both say which examples make a batch: take one");
+    }
   }
 
   private static void require(boolean fine, String setting, String other) {
@@ -202,6 +211,7 @@ record TrainingSetup(
   private static void warnOfOneClass(Task task, EncodedDataset data, String what) {
     if (task.type() == Task.Type.SEQ_CLS
         && task.problem() == Task.Problem.SINGLE_LABEL
+        && data.examples().stream().allMatch(e -> e.alignment() == Alignment.TEXT)
         && data.examples().stream().mapToLong(e -> e.labels()[0]).distinct().count() == 1) {
       LOG.warn(
           "all {} examples of the {} data have the label '{}', of the model's {}: a classifier"
@@ -215,12 +225,19 @@ record TrainingSetup(
 
   private static BatchPlan plan(FineTuner settings, EncodedDataset training) {
     PeftModel model = settings.model;
-    BatchSampler sampler =
-        settings.bucketing
-            ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
-            : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
+    BatchSampler sampler = sampler(settings, training);
     Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     return new BatchPlan(training, sampler, collator, settings.accumulation);
+  }
+
+  private static BatchSampler sampler(FineTuner settings, EncodedDataset training) {
+    if (settings.withoutDuplicates) {
+      return BatchSampler.withoutDuplicates(
+          training.textNumbers(), settings.batchSize, settings.seed);
+    }
+    return settings.bucketing
+        ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
+        : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
   }
 
   private static LearningRateSchedule schedule(FineTuner settings, long total) {

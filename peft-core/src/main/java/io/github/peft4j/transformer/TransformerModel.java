@@ -398,8 +398,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return labels(targets, adapters).count();
   }
 
-  /** The labels that count in the loss, see {@link #count}. */
+  /** The labels that count in the loss, see {@link #count}; none if outputs have no labels. */
   public LossTargets.Rows labels(LossTargets targets, ActiveAdapters adapters) {
+    if (targets instanceof LossTargets.None) {
+      return LossTargets.Rows.NONE;
+    }
     List<Stack> stacks = body.stacks();
     return head.targets(targets, stacks.get(stacks.size() - 1).virtualTokens(adapters));
   }

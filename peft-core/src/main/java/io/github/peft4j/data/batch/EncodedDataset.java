@@ -6,8 +6,11 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Quote;
+import java.nio.LongBuffer;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -187,7 +190,10 @@ public record EncodedDataset(
 
   /** The number of examples that lost tokens because they were too long. */
   public int cutExamples() {
-    return (int) examples.stream().filter(example -> example.cut().tokens() > 0).count();
+    return (int)
+        examples.stream()
+            .filter(example -> example.texts().stream().anyMatch(text -> text.cut().tokens() > 0))
+            .count();
   }
 
   /**
@@ -196,6 +202,7 @@ public record EncodedDataset(
    */
   public int longest() {
     return examples.stream()
+        .flatMap(example -> example.texts().stream())
         .mapToInt(
             e ->
                 Math.max(
@@ -257,6 +264,23 @@ public record EncodedDataset(
    */
   public long tokens() {
     return examples.stream().mapToLong(EncodedExample::length).sum();
+  }
+
+  /**
+   * A number for each text of each example; texts of the same ids have the same number.
+   *
+   * @return [examples][texts]
+   */
+  public int[][] textNumbers() {
+    Map<LongBuffer, Integer> numbers = new HashMap<>();
+    return examples.stream()
+        .map(
+            example ->
+                example.texts().stream()
+                    .map(text -> LongBuffer.wrap(text.inputIds()))
+                    .mapToInt(ids -> numbers.computeIfAbsent(ids, unseen -> numbers.size()))
+                    .toArray())
+        .toArray(int[][]::new);
   }
 
   @Override

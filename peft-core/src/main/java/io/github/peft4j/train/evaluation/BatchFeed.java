@@ -2,6 +2,7 @@ package io.github.peft4j.train.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -10,11 +11,13 @@ import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.embed.EmbeddingEncoder;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -56,9 +59,26 @@ public final class BatchFeed {
             encoders
                 .computeIfAbsent(
                     example.getClass(),
-                    kind -> encoder(task, tokenizer, maxLength, example, examples.dataset()))
+                    kind ->
+                        isTogether(example)
+                            ? together(model, maxLength)
+                            : encoder(task, tokenizer, maxLength, example, examples.dataset()))
                 .encode(example),
         skipTooLong);
+  }
+
+  /** Texts that belong together have vectors each, whatever the model's task. */
+  private static boolean isTogether(Example example) {
+    return example instanceof AnchorExample || example instanceof ScoredPair;
+  }
+
+  private static Encoder<Example> together(TextModel model, int maxLength) {
+    EmbeddingEncoder encoder =
+        new EmbeddingEncoder(model.tokenizer(), model.embedder().settings(), maxLength);
+    return example ->
+        example instanceof AnchorExample anchor
+            ? encoder.encode(anchor)
+            : encoder.encode((ScoredPair) example);
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
@@ -99,8 +119,8 @@ public final class BatchFeed {
                     "a loop of your own over Backpropagation: FineTuner reads no labels of tokens"
                         + " and no spans yet";
                 case FEATURE_EXTRACTION ->
-                    "nothing, because a model without a head has no loss; load it for a task, such"
-                        + " as Task.classification";
+                    "texts that belong together: .anchor(column).positive(column) or"
+                        + " .text(column).pair(column).score(column)";
               });
     }
     return (Encoder<Example>) encoder;
@@ -151,7 +171,7 @@ public final class BatchFeed {
   public static LossTargets targets(TransformerModel model, Batch batch) {
     return switch (batch.alignment()) {
       case VALUES -> new LossTargets.Values(batch.values());
-      case NONE -> new LossTargets.None(batch.size());
+      case NONE -> new LossTargets.None(batch.size(), batch.examples(), batch.values());
       case TARGET -> new LossTargets.Tokens(batch.labels());
       case TOKEN ->
           model.task().type() == Task.Type.CAUSAL_LM

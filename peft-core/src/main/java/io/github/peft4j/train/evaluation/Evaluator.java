@@ -95,6 +95,7 @@ public final class Evaluator {
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    objective.check(data);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (!truncated.isNone()) {
@@ -223,10 +224,12 @@ public final class Evaluator {
   }
 
   /**
-   * The length of the row that an example needs: that of its input, or of its target if that is
-   * longer.
+   * The tokens that an example takes in a batch: those of its input, or of its target if that is
+   * longer; for texts that belong together, those of the longest for each.
    */
   public static int size(EncodedExample example) {
-    return Math.max(example.length(), example.labels().length);
+    List<EncodedExample> texts = example.texts();
+    return texts.size()
+        * texts.stream().mapToInt(e -> Math.max(e.length(), e.labels().length)).max().orElse(0);
   }
 }

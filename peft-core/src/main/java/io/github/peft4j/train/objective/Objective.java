@@ -1,6 +1,7 @@
 package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import java.util.Optional;
@@ -38,6 +39,13 @@ public interface Objective {
    * @return a scalar in 32 or 64 bits
    */
   NDArray loss(Outputs outputs);
+
+  /**
+   * Refuses data that this objective cannot learn from. A training asks before its first step.
+   *
+   * @throws IllegalArgumentException if the data does not fit; the message says what is expected
+   */
+  default void check(EncodedDataset data) {}
 
   /** The number of copies of each batch that run together, 1 or more. */
   default int copies() {

@@ -9,6 +9,7 @@ import io.github.peft4j.transformer.head.LabelledOutputs.Slice;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.loss.Losses;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Arrays;
@@ -180,6 +181,11 @@ public final class Outputs {
   /** The pass that computed the states; it knows the mask of the batch. */
   public Pass pass() {
     return run.pass();
+  }
+
+  /** The labels of one copy, as they came with the batch. */
+  public LossTargets targets() {
+    return run.targets();
   }
 
   /** The input of one copy. */
