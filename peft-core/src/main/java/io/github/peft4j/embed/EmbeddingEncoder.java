@@ -56,6 +56,7 @@ public record EmbeddingEncoder(Tokenizer tokenizer, EmbeddingSettings settings, 
         score,
         Alignment.NONE,
         new Cut(encoding.ids().length - kept.length, 0),
+        null,
         others);
   }
 }

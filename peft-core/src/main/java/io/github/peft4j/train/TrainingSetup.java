@@ -67,10 +67,10 @@ record TrainingSetup(
       throw new IllegalArgumentException("nothing to train on: call on(examples)");
     }
     Objective objective = settings.objective();
-    Measures measures = Measures.of(settings.model.base().task()).and(settings.measures);
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, "training");
     objective.check(encoded);
+    Measures measures = measures(settings, encoded);
     BatchPlan plan = plan(settings, encoded);
     Examples<?> held = settings.validation;
     EncodedDataset validation =
@@ -98,6 +98,13 @@ record TrainingSetup(
         measures.metric(settings.metric),
         groups,
         RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
+  }
+
+  /** Those of the task, if the data has labels for them, and those of the settings. */
+  private static Measures measures(FineTuner settings, EncodedDataset data) {
+    boolean labelled = data.examples().get(0).alignment() != Alignment.NONE;
+    Task task = labelled ? settings.model.base().task() : Task.featureExtraction();
+    return Measures.of(task).and(settings.measures);
   }
 
   /** The adapter that is trained. */

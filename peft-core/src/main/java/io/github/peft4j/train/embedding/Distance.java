@@ -15,13 +15,13 @@ public enum Distance {
   EUCLIDEAN(
       """
       def distance(x: Tensor, y: Tensor) -> Tensor:
-          return torch.pairwise_distance(x, y, 2, 9.9999999999999995e-07)
+          return torch.pairwise_distance(x, y, 2.0, 9.9999999999999995e-07)
       """),
   /** |x − y + 10⁻⁶|₁. */
   MANHATTAN(
       """
       def distance(x: Tensor, y: Tensor) -> Tensor:
-          return torch.pairwise_distance(x, y, 1, 9.9999999999999995e-07)
+          return torch.pairwise_distance(x, y, 1.0, 9.9999999999999995e-07)
       """);
 
   private final Kernel kernel;
