@@ -1,8 +1,16 @@
 package io.github.peft4j.embed;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.withers.Withers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -72,6 +80,30 @@ public record EmbeddingSettings(
       x = layer.apply(x);
     }
     return normalized ? NORMALIZE.call(x) : x;
+  }
+
+  /** Whether a folder has settings, see {@link #read}. */
+  public static boolean isIn(Path folder) {
+    return Files.isRegularFile(folder.resolve(SentenceTransformers.MODULES));
+  }
+
+  /**
+   * Writes the files by which sentence-transformers, and {@link #read}, know these settings: {@code
+   * modules.json} and those that it names.
+   *
+   * @param model that gives the states
+   */
+  public void writeTo(FileGroup files, TransformerModel model) {
+    ModuleFiles.write(this, dimension(model), model.maxPositions(), files);
+  }
+
+  private static long dimension(TransformerModel model) {
+    try (Scope scope = new Scope();
+        ModelCall call = model.newCall();
+        Pass pass = call.pass()) {
+      ModelInput one = ModelInput.of(model.manager(), new long[][] {{0}}, new long[][] {{1}});
+      return Autograd.without(() -> model.hidden(one, pass)).getShape().get(2);
+    }
   }
 
   /**

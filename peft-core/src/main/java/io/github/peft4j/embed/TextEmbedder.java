@@ -208,5 +208,4 @@ public final class TextEmbedder {
     long[][] types = batch.tokenTypeIds();
     return types == null ? input : input.withTypes(ModelInput.array(manager, types));
   }
-
 }

@@ -43,9 +43,7 @@ public record CoSentLoss(double scale) implements EmbeddingLoss {
 
   @Override
   public NDArray loss(TextVectors vectors) {
-    return COSENT
-        .with("scale", scale)
-        .call(vectors.text(0), vectors.text(1), vectors.scoreArray());
+    return COSENT.with("scale", scale).call(vectors.text(0), vectors.text(1), vectors.scoreArray());
   }
 
   /** One for each batch. */

@@ -10,8 +10,8 @@ import io.github.peft4j.withers.Withers;
  *
  * <p>−Σ_i log (e^(s · sim(a_i, p_i)) / Σ_j e^(s · sim(a_i, c_j))), where c are the positives and
  * negatives of all examples; the mean over examples is minimised. See van den Oord et al. 2018,
- * arXiv:1807.03748, and Henderson et al. 2017, arXiv:1705.00652. The symmetric variant adds the same
- * for each positive among the anchors and halves the sum, see Günther et al. 2023,
+ * arXiv:1807.03748, and Henderson et al. 2017, arXiv:1705.00652. The symmetric variant adds the
+ * same for each positive among the anchors and halves the sum, see Günther et al. 2023,
  * arXiv:2310.19923.
  *
  * <p>A larger batch has more negatives and is a harder task: the loss of a validation depends on

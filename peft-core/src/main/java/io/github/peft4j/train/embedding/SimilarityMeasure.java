@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How similarities of vectors go with the scores of the validation's {@link ScoredPair}s: Spearman's
- * and Pearson's correlation, as sentence-transformers' {@code EmbeddingSimilarityEvaluator}.
+ * How similarities of vectors go with the scores of the validation's {@link ScoredPair}s:
+ * Spearman's and Pearson's correlation, as sentence-transformers' {@code
+ * EmbeddingSimilarityEvaluator}.
  *
  * @param similarity how similarity is computed
  */

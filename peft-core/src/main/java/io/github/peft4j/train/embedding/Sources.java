@@ -23,8 +23,7 @@ final class Sources {
       if (!kind.isInstance(example)) {
         throw new IllegalArgumentException(
             "%s needs each example of the validation to be a %s; example %d is a %s"
-                .formatted(
-                    measure, kind.getSimpleName(), i, example.getClass().getSimpleName()));
+                .formatted(measure, kind.getSimpleName(), i, example.getClass().getSimpleName()));
       }
       examples.add(kind.cast(example));
     }

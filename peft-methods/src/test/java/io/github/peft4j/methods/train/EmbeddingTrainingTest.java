@@ -58,7 +58,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Losses of vectors, their gradients and some steps are those of sentence-transformers and PEFT. */
+/**
+ * Losses of vectors, their gradients and some steps are those of sentence-transformers and PEFT.
+ */
 class EmbeddingTrainingTest {
 
   private static final String PREFIX = "base_model.model.";
@@ -130,10 +132,7 @@ class EmbeddingTrainingTest {
     if (!Files.exists(model)) {
       TinyModels.copy(base, model);
     }
-    return Peft.from(model.toString())
-        .task(task)
-        .embeddings(EmbeddingSettings.of(pooling))
-        .load();
+    return Peft.from(model.toString()).task(task).embeddings(EmbeddingSettings.of(pooling)).load();
   }
 
   private PeftModel golden(String name, Expected expected) throws URISyntaxException {
