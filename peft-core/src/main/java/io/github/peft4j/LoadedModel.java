@@ -6,6 +6,7 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.embed.Pooling;
 import io.github.peft4j.transformer.TransformerModel;
+import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -19,6 +20,7 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
   private final TransformerModel base;
   private final @Nullable Tokenizer tokenizer;
   private final BaseModelOrigin origin;
+  private final boolean given;
   private volatile @Nullable EmbeddingSettings embeddings;
   private volatile @Nullable ChatTemplate chatTemplate;
 
@@ -37,6 +39,7 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.origin = origin;
     this.embeddings = embeddings;
+    this.given = embeddings != null;
   }
 
   @Override
@@ -71,6 +74,18 @@ abstract class LoadedModel extends ModelBlock implements AutoCloseable {
       chatTemplate = known;
     }
     return known;
+  }
+
+  /**
+   * The settings that a saved model has to name: those that it was loaded with, or those that its
+   * texts were embedded with, if its folder does not name any.
+   *
+   * @return null if the folder's own files say them, or nobody has asked for vectors
+   */
+  final @Nullable EmbeddingSettings embeddingsToSave() {
+    Path folder = origin.folder();
+    boolean said = !given && folder != null && EmbeddingSettings.isIn(folder);
+    return said || !base.task().labels().isEmpty() ? null : embeddings;
   }
 
   /** The frozen model. */

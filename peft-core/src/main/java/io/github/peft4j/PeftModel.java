@@ -62,7 +62,7 @@ public final class PeftModel extends LoadedModel {
 
   private final TransformerModel base;
   private final BaseModelOrigin origin;
-  private final CompanionFiles companions;
+  private final @Nullable Tokenizer words;
   private final AdapterFactory factory;
   private final AdapterSet adapters;
   private final long seed;
@@ -96,7 +96,7 @@ public final class PeftModel extends LoadedModel {
     this.base = base;
     this.origin = origin;
     this.seed = seed;
-    this.companions = new CompanionFiles(origin.folder(), tokenizer);
+    this.words = tokenizer;
     AdapterSet set = new AdapterSet(base);
     this.factory =
         new AdapterFactory(
@@ -570,7 +570,9 @@ public final class PeftModel extends LoadedModel {
    * folder: config.json and model.safetensors, or shards and model.safetensors.index.json. It also
    * copies these files from the folder that the model was loaded from: tokenizer files, chat
    * templates, generation_config.json, processors, modules of sentence-transformers, licences.
-   * Tensors have the model's precision, and config.json says so.
+   * Without such modules, or if the model was loaded with {@link Peft.Loader#embeddings}, they are
+   * written as {@link #embeddingSettings} say, once texts have been embedded or trained on. Tensors
+   * have the model's precision, and config.json says so.
    *
    * <p>The model does not change: weights are merged one by one while they are written. Safetensors
    * of an earlier model in the folder are replaced or removed; a pickle stays, as readers prefer
@@ -584,6 +586,7 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel saveMerged(Path folder, long largestShard) {
     origin.beforeWriting(folder);
+    CompanionFiles companions = companions();
     adapters.whileReading(
         merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
     return this;
@@ -606,9 +609,16 @@ public final class PeftModel extends LoadedModel {
    */
   public PeftModel saveBase(Path folder, long largestShard) {
     origin.beforeWriting(folder);
+    CompanionFiles companions = companions();
     adapters.whileReadingBase(
         merger -> ModelFiles.write(base, merger, companions, folder, largestShard));
     return this;
+  }
+
+  private CompanionFiles companions() {
+    EmbeddingSettings own = embeddingsToSave();
+    return new CompanionFiles(
+        origin.folder(), words, own == null ? null : files -> own.writeTo(files, base));
   }
 
   /**

@@ -32,6 +32,11 @@ public record DenseLayer(
               return torch.add(x, bias.to(x.dtype))
           """);
 
+  @Override
+  public String toString() {
+    return "dense %d → %d, %s".formatted(in, out, activation);
+  }
+
   NDArray apply(NDArray x) { // (B, in)
     NDManager manager = x.getManager();
     NDArray mapped = MAP.call(x, manager.create(weight, new Shape(out, in)));

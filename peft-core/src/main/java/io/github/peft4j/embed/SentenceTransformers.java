@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 /** Reads the files that sentence-transformers adds to a model's folder. */
 final class SentenceTransformers {
 
-  private static final String MODULES = "modules.json";
+  static final String MODULES = "modules.json";
 
   /** The fields that choose a pooling, and the names of newer files; those without a value fail. */
   private static final Map<String, Optional<Pooling>> MODES =
@@ -47,11 +47,31 @@ final class SentenceTransformers {
 
   private SentenceTransformers() {}
 
+  /** The pooling that a field {@code pooling_mode_…} chooses, if it is supported. */
+  static Optional<Pooling> poolingOf(String mode) {
+    return MODES.getOrDefault(mode, Optional.empty());
+  }
+
+  /** PyTorch's class of an activation. */
+  static String torchName(Activation activation) {
+    String name =
+        ACTIVATIONS.entrySet().stream()
+            .filter(entry -> entry.getValue() == activation)
+            .map(Map.Entry::getKey)
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "a dense layer has the activation %s; sentence-transformers' files know %s"
+                            .formatted(activation, ACTIVATIONS.values())));
+    return "torch.nn.modules." + (name.equals("Identity") ? "linear." : "activation.") + name;
+  }
+
   static Optional<EmbeddingSettings> read(Path folder) {
-    Path modules = folder.resolve(MODULES);
-    if (!Files.isRegularFile(modules)) {
+    if (!EmbeddingSettings.isIn(folder)) {
       return Optional.empty();
     }
+    Path modules = folder.resolve(MODULES);
     EmbeddingSettings settings = EmbeddingSettings.of(Pooling.MEAN).prompt(prompt(folder));
     boolean pools = false;
     for (JsonObject json : JsonFile.readList(modules)) {

@@ -9,10 +9,7 @@ import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.ByLength;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
-import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.tokenizer.Tokenizer;
-import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
-import io.github.peft4j.data.tokenizer.Truncation;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -25,7 +22,6 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
@@ -43,22 +39,6 @@ public final class TextEmbedder {
 
   private static final int BATCH_SIZE = 32;
 
-  private static final Kernel WIDE =
-      Kernel.of(
-          """
-          def wide(x: Tensor) -> Tensor:                         # 32 bits or more
-              y = x
-              if x.dtype != 7:
-                  y = x.to(6)
-              return y
-          """);
-  private static final Kernel NORMALIZE =
-      Kernel.of(
-          """
-          def normalize(x: Tensor) -> Tensor:                    # (B, D)
-              length = torch.sqrt(torch.sum(torch.square(x), [1], True))
-              return torch.div(x, torch.clamp(length, 1e-12))
-          """);
   private static final Kernel SELECT =
       Kernel.of(
           """
@@ -183,7 +163,9 @@ public final class TextEmbedder {
   }
 
   private NDArray array(List<String> texts, ModelCall call) {
-    List<EncodedExample> encoded = texts.stream().map(text -> encode(text, call)).toList();
+    EmbeddingEncoder encoder =
+        new EmbeddingEncoder(tokenizer, settings, Math.toIntExact(call.room()));
+    List<EncodedExample> encoded = texts.stream().map(encoder::encode).toList();
     return Autograd.without(
         () -> {
           try (Scope scope = new Scope()) {
@@ -215,12 +197,7 @@ public final class TextEmbedder {
         Pass pass = call.pass()) {
       ModelInput input = input(texts);
       input.requireKnownIds(model.config());
-      NDArray states = WIDE.call(model.hidden(input, pass)); // (B, n + T, D)
-      NDArray x = settings.pooling().apply(states, pass.mask());
-      for (DenseLayer layer : settings.dense()) {
-        x = layer.apply(x);
-      }
-      return scope.keep(settings.normalized() ? NORMALIZE.call(x) : x);
+      return scope.keep(settings.vectors(model.hidden(input, pass), pass.mask()));
     }
   }
 
@@ -230,18 +207,5 @@ public final class TextEmbedder {
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
     long[][] types = batch.tokenTypeIds();
     return types == null ? input : input.withTypes(ModelInput.array(manager, types));
-  }
-
-  private EncodedExample encode(String text, ModelCall call) {
-    String whole = settings.prompt() + text;
-    Encoding encoding =
-        tokenizer.encoding(settings.lowerCased() ? whole.toLowerCase(Locale.ROOT) : whole, null);
-    int[] kept =
-        Truncation.kept(encoding, Math.min(settings.maxLength(), Math.toIntExact(call.room())));
-    return new EncodedExample(
-        Truncation.pick(encoding.ids(), kept),
-        Truncation.pick(encoding.typeIds(), kept),
-        new long[] {0},
-        Alignment.TEXT);
   }
 }

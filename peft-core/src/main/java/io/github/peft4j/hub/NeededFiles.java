@@ -28,7 +28,7 @@ enum NeededFiles {
           slash < 0
               || name.startsWith("additional_chat_templates/")
               || MODULE.matcher(name).matches();
-      return near && (CompanionNames.isOfTokenizer(name) || CompanionNames.isOfModel(name));
+      return near && CompanionNames.isBesideWeights(name);
     }
 
     @Override

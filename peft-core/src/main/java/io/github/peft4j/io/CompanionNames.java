@@ -13,11 +13,15 @@ public final class CompanionNames {
               + "|normalizer\\.json|emoji\\.json|entity_vocab\\.json"
               + "|chat_template\\.(jinja|json)|additional_chat_templates/.*");
 
+  private static final Pattern OF_EMBEDDINGS =
+      Pattern.compile(
+          "modules\\.json|config_sentence_transformers\\.json|sentence_.*_config\\.json"
+              + "|\\d+_[A-Za-z]+/.*");
+
   private static final Pattern OF_A_MODEL =
       Pattern.compile(
           "generation_config\\.json|.*processor_config\\.json"
-              + "|modules\\.json|config_sentence_transformers\\.json|sentence_.*_config\\.json"
-              + "|\\d+_[A-Za-z]+/.*|(?i:licen[cs]e.*|notice.*|use_policy.*)");
+              + "|(?i:licen[cs]e.*|notice.*|use_policy.*)");
 
   private CompanionNames() {}
 
@@ -26,11 +30,18 @@ public final class CompanionNames {
     return OF_A_TOKENIZER.matcher(name).matches();
   }
 
-  /**
-   * Whether a file is generation_config.json, a processor's, a module of sentence-transformers, or
-   * a licence.
-   */
+  /** Whether a file is one of sentence-transformers: its modules and their settings. */
+  public static boolean isOfEmbeddings(String name) {
+    return OF_EMBEDDINGS.matcher(name).matches();
+  }
+
+  /** Whether a file is generation_config.json, a processor's, or a licence. */
   public static boolean isOfModel(String name) {
     return OF_A_MODEL.matcher(name).matches();
+  }
+
+  /** Whether a file is any of these. */
+  public static boolean isBesideWeights(String name) {
+    return isOfTokenizer(name) || isOfModel(name) || isOfEmbeddings(name);
   }
 }

@@ -4,12 +4,15 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Masking;
+import io.github.peft4j.train.embedding.EmbeddingLoss;
+import io.github.peft4j.train.embedding.EmbeddingObjective;
 import io.github.peft4j.train.evaluation.Measure;
 import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import java.nio.file.Path;
@@ -65,6 +68,7 @@ public final class FineTuner {
   long seed = 42;
   boolean bucketing;
   boolean packing;
+  boolean withoutDuplicates;
   boolean recompute;
   int evaluateEvery;
   int evaluationBatchSize;
@@ -335,6 +339,16 @@ public final class FineTuner {
   }
 
   /**
+   * Keeps examples apart that share a text, so that they are in different batches. For losses that
+   * take the other texts of a batch as negatives, such as {@code MultipleNegativesRankingLoss}: the
+   * same text would be a negative of its own.
+   */
+  public FineTuner withoutDuplicates() {
+    this.withoutDuplicates = true;
+    return this;
+  }
+
+  /**
    * Sets whether layers run again in the backward pass (activation checkpointing). It takes less
    * memory and about a third more computation; off by default.
    */
@@ -424,6 +438,16 @@ public final class FineTuner {
   }
 
   /**
+   * Sets the loss of the vectors of texts, such as {@code new MultipleNegativesRankingLoss()}. The
+   * vectors are those of {@link PeftModel#embed(String)}.
+   *
+   * @throws IllegalArgumentException if the model gives no vectors of texts
+   */
+  public FineTuner objective(EmbeddingLoss loss) {
+    return objective(new EmbeddingObjective(model.embedder().settings(), loss));
+  }
+
+  /**
    * Sets how much of each label is spread over all classes, ε in [0, 1); the default is 0 (Szegedy
    * et al. 2016, arXiv:1512.00567). It applies to the loss of evaluations too. Only losses that are
    * cross entropies have it.
@@ -510,8 +534,13 @@ public final class FineTuner {
 
   /** The measures of the evaluations. */
   public Measures measures() {
-    Measures all = Measures.of(model.base().task()).and(measures).of(objective());
+    Measures all = Measures.of(measured()).and(measures).of(objective());
     return validation.isEmpty() ? all : all.on(validation.keySet());
+  }
+
+  /** The task whose measures apply: none if the objective reads no labels of it. */
+  private Task measured() {
+    return objective().readsLabels() ? model.base().task() : Task.featureExtraction();
   }
 
   /**

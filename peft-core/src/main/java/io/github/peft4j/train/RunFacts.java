@@ -71,6 +71,9 @@ final class RunFacts {
     facts.put("clip_norm", "" + settings.clipNorm);
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("packing", "" + settings.packing);
+    if (settings.withoutDuplicates) {
+      facts.put("without_duplicates", "true");
+    }
     facts.put("skip_too_long", "" + settings.skipTooLong);
     reading(settings).ifPresent(reading -> facts.put("reading", reading));
     facts.put(SEED, "" + settings.seed);

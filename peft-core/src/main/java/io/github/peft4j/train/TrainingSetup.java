@@ -115,6 +115,7 @@ record TrainingSetup(
         RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
   }
 
+  /** Those of the task, if the data has labels for them, and those of the settings. */
   /** The adapter that is trained. */
   Adapter adapter() {
     return training.adapter();
@@ -163,6 +164,15 @@ record TrainingSetup(
     }
     boolean saved = settings.folder != null;
     require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
+    if (settings.withoutDuplicates && settings.packing) {
+      throw new IllegalArgumentException(
+          "withoutDuplicates is for losses that compare the texts of a batch, and packing for losses"
+              + " of labels: take one of the two");
+    }
+    if (settings.withoutDuplicates && settings.bucketing) {
+      throw new IllegalArgumentException(
+          "withoutDuplicates and bucketByLength both say which examples make a batch: take one");
+    }
   }
 
   private static void require(boolean fine, String setting, String other) {
@@ -221,7 +231,7 @@ record TrainingSetup(
             settings.masking,
             what.equals(TRAINING) ? settings.seed : 0);
     EncodedDataset data = BatchFeed.encode(model, examples, reading);
-    BatchFeed.requireTaken(data, settings.objective());
+    settings.objective().check(data);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {
@@ -243,6 +253,7 @@ record TrainingSetup(
   private static void warnOfOneClass(Task task, EncodedDataset data, String what) {
     if (task.type() == Task.Type.SEQ_CLS
         && task.problem() == Task.Problem.SINGLE_LABEL
+        && data.examples().stream().allMatch(e -> e.alignment() == Alignment.TEXT)
         && data.examples().stream().mapToLong(e -> e.labels()[0]).distinct().count() == 1) {
       LOG.warn(
           "all {} examples of the {} data have the label '{}', of the model's {}: a classifier"
@@ -260,11 +271,7 @@ record TrainingSetup(
         settings.packing
             ? Packing.bestFitDecreasing(training.lengths(), width, settings.seed)
             : null;
-    int rows = packing == null ? training.size() : packing.rows().length;
-    BatchSampler sampler =
-        settings.bucketing
-            ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
-            : BatchSampler.shuffled(rows, settings.batchSize, settings.seed);
+    BatchSampler sampler = sampler(settings, training, packing);
     Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     return new BatchPlan(training, packing, sampler, collator, settings.accumulation);
   }
@@ -285,6 +292,20 @@ record TrainingSetup(
       LOG.info("training data: {}", counts);
     }
     return counts;
+  }
+
+  private static BatchSampler sampler(
+      FineTuner settings, EncodedDataset training, @Nullable Packing packing) {
+    if (packing != null) {
+      return BatchSampler.shuffled(packing.rows().length, settings.batchSize, settings.seed);
+    }
+    if (settings.withoutDuplicates) {
+      return BatchSampler.withoutDuplicates(
+          training.textNumbers(), settings.batchSize, settings.seed);
+    }
+    return settings.bucketing
+        ? BatchSampler.byLength(training.lengths(), settings.batchSize, settings.seed)
+        : BatchSampler.shuffled(training.size(), settings.batchSize, settings.seed);
   }
 
   private static LearningRateSchedule schedule(FineTuner settings, long total) {

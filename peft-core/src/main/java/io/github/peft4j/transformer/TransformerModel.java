@@ -398,9 +398,11 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return labels(targets, adapters).count();
   }
 
-  /** The labels that count in the loss, see {@link #count}. */
+  /** The labels that count in the loss, see {@link #count}; none if outputs have no labels. */
   public LossTargets.Rows labels(LossTargets targets, ActiveAdapters adapters) {
-    return head.targets(targets, virtualTokens(adapters));
+    return targets instanceof LossTargets.None
+        ? LossTargets.Rows.NONE
+        : head.targets(targets, virtualTokens(adapters));
   }
 
   /** The number of virtual tokens that adapters put in front of each row that the head reads. */

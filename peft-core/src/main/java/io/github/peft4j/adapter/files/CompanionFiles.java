@@ -10,6 +10,7 @@ import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -21,13 +22,20 @@ import org.jspecify.annotations.Nullable;
  *
  * @param folder the folder that the model was loaded from, or null
  * @param tokenizer the model's tokenizer, or null
+ * @param modules writes the files of sentence-transformers; null to copy the folder's
  */
-public record CompanionFiles(@Nullable Path folder, @Nullable Tokenizer tokenizer) {
+public record CompanionFiles(
+    @Nullable Path folder, @Nullable Tokenizer tokenizer, @Nullable Consumer<FileGroup> modules) {
 
   /** Adds the files to the files of a copy. */
   void copyTo(FileGroup files) {
     if (folder != null) {
       copy(folder, CompanionNames::isOfModel, files);
+    }
+    if (modules != null) {
+      modules.accept(files);
+    } else if (folder != null) {
+      copy(folder, CompanionNames::isOfEmbeddings, files);
     }
     if (tokenizer == null) {
       if (folder != null) {

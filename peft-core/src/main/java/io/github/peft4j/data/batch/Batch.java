@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param labels (B, 1) for classes, (B, T) for a language model, (B, length of the longest target)
  *     for an encoder-decoder, (B, 0) if labels are values or there are none; padded with {@link
  *     EncodedExample#IGNORED}
- * @param values (B, V) if labels are values, otherwise (B, 0)
+ * @param values (B, V) if labels are values, or texts that belong together have any; otherwise (B,
+ *     0)
  * @param alignment what the labels are
  * @param examples n, the number of examples
  * @param packed by row, the number of ids of each of its examples; null if rows are not packed

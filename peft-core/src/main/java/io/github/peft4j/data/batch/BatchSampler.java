@@ -5,15 +5,24 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Assigns examples to the batches of each epoch. The order depends only on the seed and the epoch,
  * on every machine. A resumed run gets the same batches by asking for the rest of the epoch's list.
  */
 public final class BatchSampler {
+
+  private static final Logger LOG = LoggerFactory.getLogger(BatchSampler.class);
 
   // Lengths within a sorted window differ little, and the windows themselves stay random.
   private static final int WINDOW_IN_BATCHES = 50;
@@ -22,8 +31,14 @@ public final class BatchSampler {
   private final int batchSize;
   private final @Nullable Long seed;
   private final int @Nullable [] lengths;
+  private final int @Nullable [][] texts;
 
-  private BatchSampler(int examples, int batchSize, @Nullable Long seed, int @Nullable [] lengths) {
+  private BatchSampler(
+      int examples,
+      int batchSize,
+      @Nullable Long seed,
+      int @Nullable [] lengths,
+      int @Nullable [][] texts) {
     if (examples < 1 || batchSize < 1) {
       throw new IllegalArgumentException(
           "%d examples in batches of %d: expected 1 at least of each"
@@ -33,6 +48,7 @@ public final class BatchSampler {
     this.batchSize = batchSize;
     this.seed = seed;
     this.lengths = lengths;
+    this.texts = texts;
   }
 
   /**
@@ -43,7 +59,7 @@ public final class BatchSampler {
    * @return the sampler
    */
   public static BatchSampler sequential(int examples, int batchSize) {
-    return new BatchSampler(examples, batchSize, null, null);
+    return new BatchSampler(examples, batchSize, null, null, null);
   }
 
   /**
@@ -55,7 +71,7 @@ public final class BatchSampler {
    * @return the sampler
    */
   public static BatchSampler shuffled(int examples, int batchSize, long seed) {
-    return new BatchSampler(examples, batchSize, seed, null);
+    return new BatchSampler(examples, batchSize, seed, null, null);
   }
 
   /**
@@ -69,7 +85,34 @@ public final class BatchSampler {
    * @return the sampler
    */
   public static BatchSampler byLength(int[] lengths, int batchSize, long seed) {
-    return new BatchSampler(lengths.length, batchSize, seed, lengths.clone());
+    return new BatchSampler(lengths.length, batchSize, seed, lengths.clone(), null);
+  }
+
+  /**
+   * A sampler that shuffles every epoch and keeps examples apart that share a text, so that no
+   * example's text is a negative of its own. An example goes into the first batch that has room and
+   * none of its texts. If the last batches leave no such place, it shares a batch, and a warning
+   * counts these examples.
+   *
+   * @param texts numbers of the texts of each example, as {@link EncodedDataset#textNumbers}
+   * @param batchSize the number of examples in a batch; the last may have fewer
+   * @param seed the seed
+   * @return the sampler
+   * @throws IllegalArgumentException if a text occurs in more examples than there are batches
+   */
+  public static BatchSampler withoutDuplicates(int[][] texts, int batchSize, long seed) {
+    BatchSampler sampler = new BatchSampler(texts.length, batchSize, seed, null, texts);
+    Map<Integer, Long> examples =
+        Arrays.stream(texts)
+            .flatMap(own -> Arrays.stream(own).distinct().boxed())
+            .collect(Collectors.groupingBy(text -> text, Collectors.counting()));
+    long most = Collections.max(examples.values());
+    if (most > sampler.batchesPerEpoch()) {
+      throw new IllegalArgumentException(
+          "a text occurs in %d examples, which cannot be kept apart in the %d batches of an epoch; take smaller batches or fewer examples of it"
+              .formatted(most, sampler.batchesPerEpoch()));
+    }
+    return sampler;
   }
 
   /** The number of examples in a batch; the last of an epoch may have fewer. */
@@ -98,6 +141,9 @@ public final class BatchSampler {
     }
     long epochSeed = Permutation.seed(seed, epoch);
     int[] shuffled = Permutation.of(examples, epochSeed);
+    if (texts != null) {
+      return apart(shuffled, texts, epoch);
+    }
     if (lengths == null) {
       return cut(shuffled);
     }
@@ -117,6 +163,49 @@ public final class BatchSampler {
   public List<int[]> epoch(int epoch, int done) {
     List<int[]> batches = epoch(epoch);
     return batches.subList(done, batches.size());
+  }
+
+  /** A batch that is being filled, and the texts in it. */
+  private record Filling(int size, List<Integer> examples, Set<Integer> texts) {
+    boolean hasRoom() {
+      return examples.size() < size;
+    }
+
+    boolean holds(int[] of) {
+      return Arrays.stream(of).anyMatch(texts::contains);
+    }
+
+    void add(int example, int[] of) {
+      examples.add(example);
+      Arrays.stream(of).forEach(texts::add);
+    }
+  }
+
+  private List<int[]> apart(int[] shuffled, int[][] texts, int epoch) {
+    List<Filling> batches =
+        cut(shuffled).stream()
+            .map(batch -> new Filling(batch.length, new ArrayList<>(), new HashSet<>()))
+            .toList();
+    int shared = 0;
+    int open = 0; // all batches before it are full
+    for (int example : shuffled) {
+      while (!batches.get(open).hasRoom()) {
+        open++;
+      }
+      int[] own = texts[example];
+      Optional<Filling> free =
+          batches.subList(open, batches.size()).stream()
+              .filter(batch -> batch.hasRoom() && !batch.holds(own))
+              .findFirst();
+      shared += free.isPresent() ? 0 : 1;
+      free.orElse(batches.get(open)).add(example, own);
+    }
+    if (shared > 0) {
+      LOG.warn("epoch {}: {} examples share a text with another of their batch", epoch, shared);
+    }
+    return batches.stream()
+        .map(batch -> batch.examples().stream().mapToInt(i -> i).toArray())
+        .toList();
   }
 
   private int[] sortedInWindows(int[] positions, int[] lengths) {

@@ -6,8 +6,11 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Quote;
+import java.nio.LongBuffer;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -266,6 +269,23 @@ public record EncodedDataset(
         .flatMap(example -> example.texts().stream())
         .mapToLong(EncodedExample::length)
         .sum();
+  }
+
+  /**
+   * A number for each text of each example; texts of the same ids have the same number.
+   *
+   * @return [examples][texts]
+   */
+  public int[][] textNumbers() {
+    Map<LongBuffer, Integer> numbers = new HashMap<>();
+    return examples.stream()
+        .map(
+            example ->
+                example.texts().stream()
+                    .map(text -> LongBuffer.wrap(text.inputIds()))
+                    .mapToInt(ids -> numbers.computeIfAbsent(ids, unseen -> numbers.size()))
+                    .toArray())
+        .toArray(int[][]::new);
   }
 
   @Override

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param inputIds the ids that the model reads
  * @param tokenTypeIds the segment of each id, 0 or 1, or null if the model has no segments
  * @param labels the labels to learn; {@code alignment} defines their meaning
- * @param values the numbers to learn, if alignment is {@link Alignment#VALUES}; otherwise empty
+ * @param values the numbers to learn, if alignment is {@link Alignment#VALUES}; how alike texts
+ *     that belong together are, or nothing, if it is {@link Alignment#NONE}; otherwise empty
  * @param alignment how the labels correspond to the ids
  * @param cut the number of tokens that the example lost because it was too long
  * @param places where each id stands in the text that may have an answer: {starts, ends} as {@code
@@ -99,9 +100,13 @@ public record EncodedExample(
     if (alignment == Alignment.SPAN && labels.length != 2) {
       throw new IllegalArgumentException("one span, but " + labels.length + " labels");
     }
-    if ((alignment == Alignment.VALUES) != (values.length > 0)) {
+    boolean valued = alignment == Alignment.VALUES;
+    if (values.length > 0 ? !valued && alignment != Alignment.NONE : valued) {
       throw new IllegalArgumentException(
-          values.length + " values for labels of kind " + alignment + "; only VALUES has any");
+          values.length
+              + " values for labels of kind "
+              + alignment
+              + "; VALUES has one at least, and besides it only NONE may have any");
     }
     others = List.copyOf(others);
   }
@@ -143,7 +148,7 @@ public record EncodedExample(
   }
 
   /** This example's texts: this one and the others. */
-  List<EncodedExample> texts() {
+  public List<EncodedExample> texts() {
     List<EncodedExample> texts = new ArrayList<>();
     texts.add(this);
     texts.addAll(others);

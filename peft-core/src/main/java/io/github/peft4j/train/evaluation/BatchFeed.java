@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.chat.ChatEncoder;
 import io.github.peft4j.chat.ChatPreferenceEncoder;
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -14,6 +15,7 @@ import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.batch.Batch;
@@ -27,6 +29,7 @@ import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.embed.EmbeddingEncoder;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -129,6 +132,9 @@ public final class BatchFeed {
     }
 
     private Encoder<Example> newEncoder(Example example) {
+      if (isTogether(example)) {
+        return together(model, maxLength);
+      }
       Task task = model.base().task();
       boolean chat =
           example instanceof ConversationExample || example instanceof ConversationPreference;
@@ -145,6 +151,20 @@ public final class BatchFeed {
             ? new ChatEncoder(model.tokenizer(), model.chatTemplate(), maxLength)
             : new ChatPreferenceEncoder(model.tokenizer(), model.chatTemplate(), maxLength);
     return (Encoder<Example>) encoder;
+  }
+
+  /** Texts that belong together have vectors each, whatever the model's task. */
+  private static boolean isTogether(Example example) {
+    return example instanceof AnchorExample || example instanceof ScoredPair;
+  }
+
+  private static Encoder<Example> together(TextModel model, int maxLength) {
+    EmbeddingEncoder encoder =
+        new EmbeddingEncoder(model.tokenizer(), model.embedder().settings(), maxLength);
+    return example ->
+        example instanceof AnchorExample anchor
+            ? encoder.encode(anchor)
+            : encoder.encode((ScoredPair) example);
   }
 
   @SuppressWarnings("unchecked") // the encoder is chosen by the example's own class
@@ -217,8 +237,8 @@ public final class BatchFeed {
                 case QUESTION_ANS -> "questions with a text and its answers: QuestionExample";
                 case MASKED_LM -> "plain texts: .text(column)";
                 case FEATURE_EXTRACTION ->
-                    "nothing, because a model without a head has no loss; load it for a task, such"
-                        + " as Task.classification";
+                    "texts that belong together: .anchor(column).positive(column) or"
+                        + " .text(column).pair(column).score(column)";
               });
     }
     return (Encoder<Example>) encoder;
@@ -262,27 +282,6 @@ public final class BatchFeed {
                     .toList()));
   }
 
-  /**
-   * Checks that an objective can compare as many texts as belong together in the examples.
-   *
-   * @throws IllegalArgumentException if it cannot
-   */
-  public static void requireTaken(EncodedDataset data, Objective objective) {
-    for (int i = 0; i < data.size(); i++) {
-      int texts = 1 + data.examples().get(i).others().size();
-      if (!objective.takes(texts)) {
-        Example source = data.sourceOf(i);
-        String what = source == null ? "an example" : "a " + source.getClass().getSimpleName();
-        throw new IllegalArgumentException(
-            texts == 1
-                ? "%s compares texts that belong together, but %s is one text: train on examples of several, such as preferences, or set no objective"
-                    .formatted(objective, what)
-                : "%s is %d texts that belong together, and %s cannot compare them: set an objective that does, such as objective(new Dpo(0.1)) for preferences"
-                    .formatted(what, texts, objective));
-      }
-    }
-  }
-
   /** The model's input for a batch. */
   public static ModelInput input(TransformerModel model, Batch batch) {
     NDManager manager = model.manager();
@@ -304,7 +303,7 @@ public final class BatchFeed {
   public static LossTargets targets(TransformerModel model, Batch batch) {
     return switch (batch.alignment()) {
       case VALUES -> new LossTargets.Values(batch.values());
-      case NONE -> new LossTargets.None(batch.size());
+      case NONE -> new LossTargets.None(batch.size(), batch.examples(), batch.values());
       case TARGET -> new LossTargets.Tokens(batch.labels());
       case TOKEN ->
           model.task().type() == Task.Type.CAUSAL_LM

@@ -95,7 +95,7 @@ public final class Evaluator {
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
     EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
-    BatchFeed.requireTaken(data, objective);
+    objective.check(data);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (!truncated.isNone()) {
@@ -246,14 +246,12 @@ public final class Evaluator {
   }
 
   /**
-   * The tokens that an example takes in a batch: the length of its row, which is that of its input,
-   * or of its target if that is longer. If several texts belong together, each has a row.
+   * The tokens that an example takes in a batch: those of its input, or of its target if that is
+   * longer; for texts that belong together, those of the longest for each.
    */
   public static int size(EncodedExample example) {
-    int longest = Math.max(example.length(), example.labels().length);
-    for (EncodedExample other : example.others()) {
-      longest = Math.max(longest, size(other));
-    }
-    return longest * (1 + example.others().size());
+    List<EncodedExample> texts = example.texts();
+    return texts.size()
+        * texts.stream().mapToInt(e -> Math.max(e.length(), e.labels().length)).max().orElse(0);
   }
 }

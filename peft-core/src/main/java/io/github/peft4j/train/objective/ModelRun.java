@@ -133,6 +133,10 @@ public final class ModelRun implements AutoCloseable {
     return pass;
   }
 
+  LossTargets targets() {
+    return targets;
+  }
+
   ModelInput input() {
     return input;
   }

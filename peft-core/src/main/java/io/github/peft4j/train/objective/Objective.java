@@ -1,6 +1,8 @@
 package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import java.util.List;
@@ -39,6 +41,35 @@ public interface Objective {
    * @return a scalar in 32 or 64 bits
    */
   NDArray loss(Outputs outputs);
+
+  /**
+   * Refuses data that this objective cannot learn from. A training asks before its first step.
+   *
+   * @throws IllegalArgumentException if the data does not fit; the message says what is expected
+   */
+  default void check(EncodedDataset data) {
+    for (int i = 0; i < data.size(); i++) {
+      int texts = data.examples().get(i).texts().size();
+      if (!takes(texts)) {
+        Example source = data.sourceOf(i);
+        String what = source == null ? "an example" : "a " + source.getClass().getSimpleName();
+        throw new IllegalArgumentException(
+            texts == 1
+                ? "%s compares texts that belong together, but %s is one text: train on examples of several, such as preferences, or set no objective"
+                    .formatted(this, what)
+                : "%s is %d texts that belong together, and %s cannot compare them: set an objective that does, such as objective(new Dpo(0.1)) for preferences"
+                    .formatted(what, texts, this));
+      }
+    }
+  }
+
+  /**
+   * Whether it reads labels of the model's task, so that the task's measures apply. A loss of
+   * vectors does not.
+   */
+  default boolean readsLabels() {
+    return true;
+  }
 
   /** The number of copies of each batch that run together, 1 or more. */
   default int copies() {

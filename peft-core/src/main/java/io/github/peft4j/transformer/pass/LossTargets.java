@@ -127,26 +127,41 @@ public sealed interface LossTargets {
 
     @Override
     public LossTargets repeat(int n) {
-      double[][] all = new double[n * values.length][];
-      Arrays.setAll(all, i -> values[i % values.length]);
-      return new Values(all);
+      return new Values(repeated(values, n));
     }
   }
 
   /**
-   * No labels: what is learnt is in the batch itself, such as which texts belong together.
+   * No labels of outputs: what is learnt is in the batch itself, such as which texts belong
+   * together.
    *
    * @param rows B
+   * @param examples the number of examples; rows are the first texts of all examples, then their
+   *     second texts, …
+   * @param values [B] numbers of each row, such as how alike the texts of its example are; each may
+   *     be empty
    */
-  record None(int rows) implements LossTargets {
+  record None(int rows, int examples, double[][] values) implements LossTargets {
+
+    /** One row for each example, without numbers. */
+    public None(int rows) {
+      this(rows, rows, new double[rows][0]);
+    }
+
     @Override
     public LossTargets repeat(int n) {
-      return new None(n * rows);
+      return new None(n * rows, n * examples, repeated(values, n));
     }
   }
 
   private static long[] repeated(long[] rows, int n) {
     long[] all = new long[n * rows.length];
+    Arrays.setAll(all, i -> rows[i % rows.length]);
+    return all;
+  }
+
+  private static double[][] repeated(double[][] rows, int n) {
+    double[][] all = new double[n * rows.length][];
     Arrays.setAll(all, i -> rows[i % rows.length]);
     return all;
   }

@@ -77,6 +77,30 @@ class BatchSamplerTest {
   }
 
   @Test
+  void examplesThatShareATextAreKeptApart() {
+    Random random = new Random(3);
+    int[][] texts = new int[203][];
+    Arrays.setAll(texts, i -> new int[] {random.nextInt(150), 1000 + i / 2});
+    BatchSampler sampler = BatchSampler.withoutDuplicates(texts, 8, 5);
+    for (int epoch = 0; epoch < 3; epoch++) {
+      List<int[]> batches = sampler.epoch(epoch);
+      assertThat(batches).hasSize(sampler.batchesPerEpoch());
+      assertThat(batches.stream().flatMapToInt(Arrays::stream).sorted())
+          .containsExactlyElementsOf(IntStream.range(0, 203).boxed().toList());
+      for (int[] batch : batches) {
+        assertThat(batch).hasSizeBetween(3, 8);
+        assertThat(Arrays.stream(batch).flatMap(i -> Arrays.stream(texts[i])).boxed())
+            .doesNotHaveDuplicates();
+      }
+    }
+    assertThat(array(sampler.epoch(0))).isNotEqualTo(array(sampler.epoch(1)));
+    assertThat(array(sampler.epoch(1))).isDeepEqualTo(array(sampler.epoch(1)));
+    assertThatThrownBy(() -> BatchSampler.withoutDuplicates(new int[9][1], 5, 5))
+        .hasMessageStartingWith("a text occurs in 9 examples")
+        .hasMessageContaining("in the 2 batches of an epoch");
+  }
+
+  @Test
   void wrongArguments() {
     assertThatThrownBy(() -> BatchSampler.sequential(0, 1))
         .hasMessage("0 examples in batches of 1: expected 1 at least of each");

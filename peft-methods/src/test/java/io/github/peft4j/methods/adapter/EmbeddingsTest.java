@@ -10,6 +10,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.embed.Pooling;
 import io.github.peft4j.embed.TextEmbedder;
 import io.github.peft4j.io.TensorSource;
@@ -74,6 +75,58 @@ class EmbeddingsTest {
         assertThat(vectors[i]).as(texts.get(i)).containsExactly(wanted[i], within(1e-5f));
         assertThat(model.embed(texts.get(i))).containsExactly(wanted[i], within(1e-5f));
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"mean-normalized", "cls", "older", "dense", "last-token"})
+  void settingsThatAModelWasLoadedWithAreSaved(String name)
+      throws IOException, URISyntaxException {
+    EmbeddingSettings settings = EmbeddingSettings.read(resource(name)).orElseThrow();
+    String base = expected(name).get("model").getAsString();
+    Path plain = TinyModels.copy(base, folder.resolve("plain"));
+    Path saved = folder.resolve("saved");
+    float[][] vectors;
+    try (PeftModel model =
+        Peft.from(plain.toString()).task(Task.featureExtraction()).embeddings(settings).load()) {
+      vectors = model.embed(TEXTS);
+      model.saveMerged(saved.toString());
+    }
+    try (PeftModel model = Peft.load(saved.toString(), Task.featureExtraction())) {
+      assertThat(model.embeddingSettings().toString())
+          .isEqualTo(settings.maxLength(Math.min(settings.maxLength(), 32)).toString());
+      for (int i = 0; i < TEXTS.size(); i++) {
+        assertThat(model.embed(TEXTS.get(i))).containsExactly(vectors[i], within(1e-6f));
+      }
+      model.saveMerged(folder.resolve("again").toString());
+    }
+    for (String file : List.of("modules.json", "1_Pooling/config.json")) {
+      assertThat(folder.resolve("again").resolve(file)).hasSameTextualContentAs(saved.resolve(file));
+    }
+  }
+
+  @Test
+  void aFolderThatIsSavedHasItsOwnModulesOrThoseThatWereUsed() throws IOException {
+    Path plain = TinyModels.copy("tiny-bert", folder.resolve("plain"));
+    Path saved = folder.resolve("saved");
+    try (PeftModel model = Peft.load(plain.toString(), Task.featureExtraction())) {
+      model.saveBase(saved.toString());
+      assertThat(saved.resolve("modules.json")).doesNotExist(); // nobody asked for vectors
+      model.embed("w3");
+      model.saveBase(saved.toString());
+      assertThat(EmbeddingSettings.read(saved).orElseThrow().pooling()).isEqualTo(Pooling.MEAN);
+    }
+    EmbeddingSettings other = EmbeddingSettings.of(Pooling.CLS);
+    try (PeftModel model =
+        Peft.from(saved.toString()).task(Task.featureExtraction()).embeddings(other).load()) {
+      model.saveBase(folder.resolve("other").toString());
+    }
+    assertThat(EmbeddingSettings.read(folder.resolve("other")).orElseThrow().pooling())
+        .isEqualTo(Pooling.CLS);
+    try (PeftModel model = Peft.load(plain.toString())) { // a classifier
+      model.embed("w3");
+      model.saveBase(folder.resolve("classifier").toString());
+      assertThat(folder.resolve("classifier/modules.json")).doesNotExist();
     }
   }
 
