@@ -8,6 +8,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.EncodingSettings;
@@ -24,6 +25,7 @@ import io.github.peft4j.tuner.Trainable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

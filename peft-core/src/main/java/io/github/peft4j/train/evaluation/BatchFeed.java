@@ -28,7 +28,6 @@ import io.github.peft4j.data.batch.TextBlocks;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
 import io.github.peft4j.data.tokenizer.Tokenizer;
-import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.embed.EmbeddingEncoder;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;

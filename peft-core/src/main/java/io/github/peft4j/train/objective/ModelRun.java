@@ -141,11 +141,6 @@ public final class ModelRun implements AutoCloseable {
     return input;
   }
 
-  /** The labels of one copy, as the data has them. */
-  LossTargets targets() {
-    return targets;
-  }
-
   /**
    * The outputs that have a label.
    *

@@ -223,11 +223,6 @@ public final class Outputs {
     return rows;
   }
 
-  /** The labels of one copy, as they came with the batch. */
-  public LossTargets targets() {
-    return run.targets();
-  }
-
   /** The input of one copy. */
   public ModelInput input() {
     return run.input();

@@ -80,8 +80,7 @@ class EmbeddingsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"mean-normalized", "cls", "older", "dense", "last-token"})
-  void settingsThatAModelWasLoadedWithAreSaved(String name)
-      throws IOException, URISyntaxException {
+  void settingsThatAModelWasLoadedWithAreSaved(String name) throws IOException, URISyntaxException {
     EmbeddingSettings settings = EmbeddingSettings.read(resource(name)).orElseThrow();
     String base = expected(name).get("model").getAsString();
     Path plain = TinyModels.copy(base, folder.resolve("plain"));
@@ -101,7 +100,8 @@ class EmbeddingsTest {
       model.saveMerged(folder.resolve("again").toString());
     }
     for (String file : List.of("modules.json", "1_Pooling/config.json")) {
-      assertThat(folder.resolve("again").resolve(file)).hasSameTextualContentAs(saved.resolve(file));
+      assertThat(folder.resolve("again").resolve(file))
+          .hasSameTextualContentAs(saved.resolve(file));
     }
   }
 
