@@ -6,6 +6,7 @@ import io.github.peft4j.transformer.config.Task;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -58,7 +59,7 @@ public interface ClassWeights {
             "classWeights name %s, but the model's classes are %s; name each of them"
                 .formatted(named.keySet().stream().sorted().toList(), labels));
       }
-      return labels.stream().map(named::get).toList();
+      return labels.stream().map(label -> Objects.requireNonNull(named.get(label))).toList();
     };
   }
 
