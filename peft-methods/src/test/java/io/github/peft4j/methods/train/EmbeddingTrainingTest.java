@@ -170,7 +170,7 @@ class EmbeddingTrainingTest {
           .losses()
           .forEach(
               (kind, wanted) -> {
-                EmbeddingLoss loss = LOSSES.get(kind);
+                EmbeddingLoss loss = Objects.requireNonNull(LOSSES.get(kind));
                 double sum = run(model, loss, expected.examples(wanted.data())).loss();
                 assertThat(sum / loss.units(3)).as(kind).isCloseTo(wanted.loss(), within(1e-4));
                 assertThat(wanted.gradients()).hasSize(8);
@@ -351,7 +351,9 @@ class EmbeddingTrainingTest {
     try (PeftModel model = load("tiny-bert", Pooling.MEAN, Task.featureExtraction())) {
       model.adapt(LoraConfig.ofRank(2).targetModules("query"));
       FineTuner training =
-          training(model).on(Examples.of(all.get(data))).objective(losses.get(loss));
+          training(model)
+              .on(Examples.of(Objects.requireNonNull(all.get(data))))
+              .objective(Objects.requireNonNull(losses.get(loss)));
       assertThatThrownBy(training::run)
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(message);
