@@ -143,12 +143,32 @@ class ModelSettingsTest {
 
   @ParameterizedTest
   @CsvSource({
+    "tiny-bert, multi_label_classification, MULTI_LABEL",
+    "tiny-bert, regression, REGRESSION",
+    "tiny-llama-classifier, regression, REGRESSION",
+    "tiny-bert, single_label_classification, SINGLE_LABEL",
+  })
+  void theProblemTypeSaysWhatLabelsAre(String name, String type, Task.Problem problem)
+      throws IOException {
+    Path model = saying(name, "problem_type", "\"" + type + "\"");
+    try (PeftModel peft = Peft.load(model.toString())) {
+      assertThat(peft.base().task().problem()).isEqualTo(problem);
+    }
+  }
+
+  @Test
+  void oneLabelOnAClassifierOfThreeIsRefused() throws IOException {
+    Path model = saying("tiny-bert", "id2label", "{\"0\": \"LABEL_0\"}");
+    assertThatThrownBy(() -> Peft.load(model.toString()))
+        .hasMessageContaining("classifier.weight")
+        .hasMessageContaining("[1, ");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
     "tiny-bert, add_cross_attention, true",
     "tiny-bert, position_embedding_type, '\"relative_key\"'",
-    "tiny-bert, problem_type, '\"multi_label_classification\"'",
-    "tiny-bert, problem_type, '\"regression\"'",
-    "tiny-bert, id2label, '{\"0\": \"LABEL_0\"}'",
-    "tiny-llama-classifier, problem_type, '\"regression\"'",
+    "tiny-bert, problem_type, '\"ranking\"'",
     "tiny-bert, architectures, '[\"BertForNextSentencePrediction\"]'",
     "tiny-bert, architectures, '[\"BertForMultipleChoice\"]'",
     "tiny-bert, architectures, '[\"BertLMHeadModel\"]'",
@@ -166,7 +186,7 @@ class ModelSettingsTest {
     Path model = saying(name, field, value);
     assertThatThrownBy(() -> Peft.load(model.toString()))
         .isInstanceOf(UnsupportedModelException.class)
-        .hasMessageContaining(field.equals("id2label") ? "problem_type" : field)
+        .hasMessageContaining(field)
         .hasMessageContaining("expected");
   }
 
