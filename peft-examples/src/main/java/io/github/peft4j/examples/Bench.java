@@ -4,6 +4,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -121,7 +122,7 @@ public final class Bench {
     Packed packed =
         new Packed(
             Path.of(arguments.text("model")),
-            Tables.read(arguments.text("data"))
+            Data.read(arguments.text("data"))
                 .prompt(arguments.text("prompt"))
                 .answer(arguments.text("answer")),
             method(arguments.text("method", "lora")).config,

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,18 +49,22 @@ class LanguageToolTest {
     Map<String, Result> smallFirst = compare("head", "full");
 
     for (String method : List.of("full", "head")) {
-      Result one = largeFirst.get(method);
-      Result other = smallFirst.get(method);
+      Result one = of(method, largeFirst);
+      Result other = of(method, smallFirst);
       assertThat(one.accuracy()).isEqualTo(other.accuracy());
       assertThat(memory(one) / memory(other)).as("%s, %s", one, other).isBetween(0.85, 1.18);
     }
-    assertThat(memory(largeFirst.get("head"))).isLessThan(0.8 * memory(largeFirst.get("full")));
+    assertThat(memory(of("head", largeFirst))).isLessThan(0.8 * memory(of("full", largeFirst)));
+  }
+
+  private static Result of(String method, Map<String, Result> results) {
+    return Objects.requireNonNull(results.get(method), method);
   }
 
   private static double memory(Result result) {
     Long mebibytes = result.peakMemoryMib();
     assumeThat(mebibytes).as("this system reports no memory").isNotNull();
-    return (double) mebibytes;
+    return Objects.requireNonNull(mebibytes).doubleValue();
   }
 
   private Map<String, Result> compare(String... methods) throws IOException {
