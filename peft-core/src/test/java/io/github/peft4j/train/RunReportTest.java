@@ -30,10 +30,10 @@ class RunReportTest {
 
   private static final List<PromptExample> EXAMPLES =
       List.of(
-          new PromptExample("a b", "c"),
-          new PromptExample("b a", "d"),
-          new PromptExample("a a", "c"),
-          new PromptExample("b b", "d"));
+          new PromptExample("a b", " c"),
+          new PromptExample("b a", " d"),
+          new PromptExample("a a", " c"),
+          new PromptExample("b b", " d"));
 
   @TempDir Path folder;
   @TempDir Path runs;
@@ -123,7 +123,7 @@ class RunReportTest {
     try (PeftModel model = model()) {
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 2))
           .extracting(Sample::input, Sample::expected)
-          .containsExactly(tuple("a b", "c"), tuple("a a", "c"));
+          .containsExactly(tuple("a b", " c"), tuple("a a", " c"));
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 99)).hasSize(4);
       assertThatThrownBy(() -> Samples.of(model, Examples.of(new TextExample("a")), 1))
           .isInstanceOf(IllegalArgumentException.class)
