@@ -1,0 +1,150 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.train.TrainingPreview;
+import io.github.peft4j.transformer.config.Task;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Shows what a training would see. Tokens are separated by blanks; a blank within a token is
+ * {@code ␣}, a line break {@code ⏎}. Lines beginning with {@code read} have no labels, the tokens of
+ * those with {@code learn} have.
+ */
+final class DryRun {
+
+  private final Tokenizer tokenizer;
+  private final Task task;
+  private final PeftModel model;
+  private final PrintWriter out;
+
+  DryRun(PeftModel model, PrintWriter out) {
+    this.model = model;
+    this.tokenizer = model.tokenizer();
+    this.task = model.base().task();
+    this.out = out;
+  }
+
+  void print(TrainingPreview preview, Map<String, Object> settings) {
+    out.println("data: " + preview.data());
+    said("training examples", preview.truncated().isNone(), preview.truncated());
+    said("validation examples", preview.validationTruncated().isNone(), preview.validationTruncated());
+    out.printf("run: %,d steps, %,d epochs%n", preview.steps(), preview.epochs());
+    out.println("parameters: " + model.trainableParameters());
+    for (int i = 0; i < preview.rows().size(); i++) {
+      row(i + 1, preview.rows().get(i));
+    }
+    out.println();
+    out.println("# The same settings, for --settings FILE. All that count in the run:");
+    preview.settings().forEach((name, value) -> out.println("#   " + name + ": " + value));
+    out.print(SettingsFile.text(settings));
+    out.flush();
+  }
+
+  private void said(String data, boolean nothing, Object truncated) {
+    if (!nothing) {
+      out.println(data + ": " + truncated);
+    }
+  }
+
+  private void row(int number, List<EncodedExample> examples) {
+    out.println();
+    out.printf(
+        "row %d: %s%,d tokens%n",
+        number,
+        examples.size() > 1 ? examples.size() + " examples, " : "",
+        examples.stream().mapToInt(EncodedExample::length).sum());
+    for (EncodedExample example : examples) {
+      boolean together = !example.others().isEmpty();
+      text(together ? "chosen" : "", example);
+      for (EncodedExample other : example.others()) {
+        text("rejected", other);
+      }
+      if (examples.size() > 1) {
+        out.println("  --");
+      }
+    }
+  }
+
+  private void text(String name, EncodedExample example) {
+    if (!name.isEmpty()) {
+      out.println("  " + name);
+    }
+    long[] ids = example.inputIds();
+    long[] labels = example.labels();
+    switch (example.alignment()) {
+      case TOKEN -> tokens(example);
+      case TEXT -> {
+        line("read", all(ids));
+        line("learn", List.of("label " + task.labels().get((int) labels[0])));
+      }
+      case VALUES -> {
+        line("read", all(ids));
+        line("learn", values(example.values()));
+      }
+      case SPAN -> {
+        line("read", all(ids));
+        line(
+            "learn",
+            all(Arrays.copyOfRange(ids, (int) labels[0], (int) labels[1] + 1)));
+      }
+      case TARGET -> {
+        line("read", all(ids));
+        line("learn", all(labels));
+      }
+      case NONE -> line("read", all(ids));
+    }
+  }
+
+  private List<String> values(double... values) {
+    List<String> said = new ArrayList<>();
+    for (int i = 0; i < values.length; i++) {
+      if (task.problem() == Task.Problem.REGRESSION) {
+        said.add("number " + values[i]);
+      } else if (values[i] > 0) {
+        said.add("label " + task.labels().get(i));
+      }
+    }
+    return said.isEmpty() ? List.of("none of the labels") : said;
+  }
+
+  /** Runs of tokens with and without labels. No token predicts the first of a decoder's text. */
+  private void tokens(EncodedExample example) {
+    List<String> run = new ArrayList<>();
+    boolean learning = false;
+    for (int i = 0; i < example.length(); i++) {
+      long label = example.labels()[i];
+      boolean learnt =
+          label != EncodedExample.IGNORED && !(i == 0 && task.type() == Task.Type.CAUSAL_LM);
+      if (learnt != learning && !run.isEmpty()) {
+        line(learning ? "learn" : "read", run);
+        run = new ArrayList<>();
+      }
+      learning = learnt;
+      String token = token(example.inputIds()[i]);
+      run.add(
+          !learnt || label == example.inputIds()[i] && !task.type().hasLabels()
+              ? token
+              : token + "→" + (task.type().hasLabels() ? task.labels().get((int) label) : token(label)));
+    }
+    line(learning ? "learn" : "read", run);
+  }
+
+  private void line(String what, List<String> tokens) {
+    out.printf("  %-6s%s%n", what, String.join(" ", tokens));
+  }
+
+  private List<String> all(long... ids) {
+    return Arrays.stream(ids).mapToObj(this::token).toList();
+  }
+
+  private String token(long id) {
+    String text = tokenizer.decode(new long[] {id}, false);
+    return text.isEmpty() ? "#" + id : text.replace(' ', '␣').replace("\n", "⏎");
+  }
+}

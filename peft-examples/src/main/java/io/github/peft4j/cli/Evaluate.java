@@ -1,0 +1,66 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.train.evaluation.Evaluator;
+import java.io.PrintWriter;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Measures a model, with an adapter or without one. */
+@Command(
+    name = "evaluate",
+    description = "Measures a model, with or without an adapter, on data.",
+    sortOptions = false)
+final class Evaluate implements Callable<Integer> {
+
+  @Spec private @Nullable CommandSpec spec;
+
+  @Mixin private final ModelOptions model = new ModelOptions();
+  @Mixin private final AdapterOption adapter = new AdapterOption();
+  @Mixin private final DataOptions data = new DataOptions();
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Examples of a forward pass; 8 by default.")
+  private int batchSize = 8;
+
+  @Option(
+      names = "--max-length",
+      paramLabel = "N",
+      description = "The most tokens of an example; by default the model's, at most 512.")
+  private @Nullable Integer maxLength;
+
+  @Mixin private final SettingsFile settings = new SettingsFile();
+  @Mixin private final Help help = new Help();
+
+  @Override
+  public Integer call() {
+    Mistakes.given("--model", model.model);
+    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    DataTask.Read read = data.read();
+    Dataset<? extends Example> examples = read.examples();
+    try (PeftModel loaded = model.load(read.task().of(examples, adapter.labels()))) {
+      adapter.load(loaded);
+      int length =
+          maxLength != null ? maxLength : (int) Math.min(512, loaded.base().maxPositions());
+      Evaluator evaluator =
+          Mistakes.at(
+              "--batch-size or --max-length", () -> new Evaluator(loaded, batchSize, length));
+      evaluator
+          .evaluate(examples)
+          .values()
+          .forEach((name, value) -> out.printf("%s: %s%n", name, value));
+    }
+    out.flush();
+    return Cli.FINE;
+  }
+}
