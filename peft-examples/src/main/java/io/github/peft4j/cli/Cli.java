@@ -112,7 +112,7 @@ public final class Cli {
   private static CommandLine newCommandLine() {
     CommandLine line = new CommandLine(new Cli());
     byName(line, DataTask.class);
-    byName(line, Finetune.Preference.class);
+    byName(line, ObjectiveOptions.Preference.class);
     byName(line, Precision.class);
     return line;
   }

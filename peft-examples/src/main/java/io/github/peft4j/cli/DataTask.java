@@ -100,7 +100,24 @@ enum DataTask {
       List.of(),
       (table, column) -> table.preferences(),
       PreferenceExample.class,
-      ConversationPreference.class);
+      ConversationPreference.class),
+  /** Texts that belong together, whose vectors are to be near. */
+  EMBEDDINGS(
+      List.of("anchor", "positive", "negative?"),
+      (table, column) -> {
+        Table.Positives pairs =
+            table.anchor(column.apply("anchor")).positive(column.apply("positive"));
+        String negative = column.apply("negative?");
+        return (negative.isEmpty() ? pairs : pairs.negative(negative)).dataset();
+      }),
+  /** Pairs of texts and how alike they are, for their vectors. */
+  SIMILARITY(
+      List.of("text", "pair", "score"),
+      (table, column) ->
+          table
+              .text(column.apply("text"))
+              .pair(column.apply("pair"))
+              .similarity(column.apply("score")));
 
   private static final String OPTIONAL = "?";
 
@@ -208,6 +225,7 @@ enum DataTask {
       case REGRESSION -> Optional.of(Task.regression());
       case QUESTIONS -> Optional.of(Task.questionAnswering());
       case MASKED -> Optional.of(Task.maskedLm());
+      case EMBEDDINGS, SIMILARITY -> Optional.of(Task.featureExtraction());
     };
   }
 

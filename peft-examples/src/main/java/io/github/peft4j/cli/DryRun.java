@@ -2,6 +2,7 @@ package io.github.peft4j.cli;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.train.TrainingPreview;
 import io.github.peft4j.transformer.config.Task;
@@ -60,15 +61,19 @@ final class DryRun {
         examples.size() > 1 ? examples.size() + " examples, " : "",
         examples.stream().mapToInt(EncodedExample::length).sum());
     for (EncodedExample example : examples) {
-      boolean together = !example.others().isEmpty();
-      text(together ? "chosen" : "", example);
-      for (EncodedExample other : example.others()) {
-        text("rejected", other);
+      List<EncodedExample> others = example.others();
+      text(others.isEmpty() ? "" : "text 1" + (labelled(example) ? ", chosen" : ""), example);
+      for (int i = 0; i < others.size(); i++) {
+        text("text %d%s".formatted(i + 2, labelled(example) ? ", rejected" : ""), others.get(i));
       }
       if (examples.size() > 1) {
         out.println("  --");
       }
     }
+  }
+
+  private static boolean labelled(EncodedExample example) {
+    return example.alignment() != Alignment.NONE;
   }
 
   private void text(String name, EncodedExample example) {
@@ -97,7 +102,12 @@ final class DryRun {
         line("read", all(ids));
         line("learn", all(labels));
       }
-      case NONE -> line("read", all(ids));
+      case NONE -> {
+        line("read", all(ids));
+        if (example.values().length > 0) {
+          line("learn", List.of("similarity " + example.values()[0]));
+        }
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Measures;
 import java.io.PrintWriter;
 import java.util.Objects;
 import java.util.concurrent.Callable;
@@ -39,6 +40,7 @@ final class Evaluate implements Callable<Integer> {
       description = "The most tokens of an example; by default the model's, at most 512.")
   private @Nullable Integer maxLength;
 
+  @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
   @Mixin private final SettingsFile settings = new SettingsFile();
   @Mixin private final Help help = new Help();
 
@@ -52,10 +54,15 @@ final class Evaluate implements Callable<Integer> {
       adapter.load(loaded);
       int length =
           maxLength != null ? maxLength : (int) Math.min(512, loaded.base().maxPositions());
-      Evaluator evaluator =
+      Evaluator plain =
           Mistakes.at(
               "--batch-size or --max-length", () -> new Evaluator(loaded, batchSize, length));
-      evaluator
+      Measures measures =
+          Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(read.task()));
+      objective
+          .of(read.task(), loaded)
+          .map(own -> plain.measuring(own, measures.of(own)))
+          .orElse(plain)
           .evaluate(examples)
           .values()
           .forEach((name, value) -> out.printf("%s: %s%n", name, value));

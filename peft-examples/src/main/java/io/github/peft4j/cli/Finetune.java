@@ -9,11 +9,7 @@ import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
-import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.train.preference.Dpo;
-import io.github.peft4j.train.preference.Orpo;
 import io.github.peft4j.train.report.Sample;
-import io.github.peft4j.transformer.loss.CrossEntropy;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,12 +28,6 @@ import picocli.CommandLine.Spec;
 final class Finetune implements Callable<Integer> {
 
   private static final int SAMPLES = 12;
-
-  /** The loss of preferences. */
-  enum Preference {
-    DPO,
-    ORPO
-  }
 
   @Spec private @Nullable CommandSpec spec;
 
@@ -106,20 +96,10 @@ final class Finetune implements Callable<Integer> {
   @Option(
       names = "--label-smoothing",
       paramLabel = "X",
-      description = "From 0 to 1; 0 by default. Not for regression, multi-label and preferences.")
+      description = "How much of each label is spread over all classes; 0 by default.")
   private @Nullable Double labelSmoothing;
 
-  @Option(
-      names = "--preference",
-      paramLabel = "NAME",
-      description = "The loss of preferences: dpo (the default) or orpo.")
-  private @Nullable Preference preference;
-
-  @Option(
-      names = "--beta",
-      paramLabel = "X",
-      description = "The weight of preferences; 0.1 by default.")
-  private @Nullable Double beta;
+  @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
 
   @Option(names = "--quiet", description = "Shows no progress bar.")
   private boolean quiet;
@@ -158,7 +138,7 @@ final class Finetune implements Callable<Integer> {
       if (held != null) {
         tuner.validateOn(held);
       }
-      configure(tuner, task);
+      configure(tuner, task, loaded);
       if (dryRun) {
         int rows = show == null ? 3 : show;
         new DryRun(loaded, out)
@@ -205,7 +185,7 @@ final class Finetune implements Callable<Integer> {
     method.config();
   }
 
-  private void configure(FineTuner tuner, DataTask task) {
+  private void configure(FineTuner tuner, DataTask task, PeftModel loaded) {
     Mistakes.set("--epochs", epochs, tuner::epochs);
     Mistakes.set("--steps", steps, tuner::steps);
     Mistakes.set("--batch-size", batchSize, tuner::batchSize);
@@ -219,30 +199,14 @@ final class Finetune implements Callable<Integer> {
     if (quiet) {
       tuner.quiet();
     }
-    if (task == DataTask.PREFERENCES) {
-      tuner.objective(preference());
-    } else if (preference != null || beta != null) {
-      throw new IllegalArgumentException(
-          (preference != null ? "--preference" : "--beta")
-              + " is for the task preferences, and this is "
-              + task);
+    Mistakes.set("--label-smoothing", labelSmoothing, tuner::labelSmoothing);
+    objective.of(task, loaded).ifPresent(tuner::objective);
+    if (task == DataTask.EMBEDDINGS) {
+      tuner.withoutDuplicates();
     }
-    if (labelSmoothing != null) {
-      if (List.of(DataTask.REGRESSION, DataTask.MULTI_LABEL, DataTask.PREFERENCES)
-          .contains(task)) {
-        throw new IllegalArgumentException("--label-smoothing is not for the task " + task);
-      }
-      Mistakes.set(
-          "--label-smoothing",
-          labelSmoothing,
-          smoothing -> tuner.objective(CrossEntropy.PLAIN.smoothing(smoothing)));
+    if (validation != null) {
+      ObjectiveOptions.measures(task).forEach(tuner::measure);
     }
-  }
-
-  private Objective preference() {
-    double weight = beta == null ? 0.1 : beta;
-    return Mistakes.at(
-        "--beta", () -> preference == Preference.ORPO ? new Orpo(weight) : new Dpo(weight));
   }
 
   /** Samples of the examples that have an answer to compare with. */

@@ -82,6 +82,10 @@ class CliTest {
     return run(args.toArray());
   }
 
+  private void assertFine(int code) {
+    assertThat(code).as(err()).isZero();
+  }
+
   /** Runs that must end with exit code 2 and this line. */
   private void assertMistake(int code, String line) {
     assertThat(err()).endsWith("\n").hasLineCount(1).contains(line);
@@ -101,33 +105,31 @@ class CliTest {
     Path adapter = folder.resolve("adapter");
     Path report = folder.resolve("report.html");
 
-    assertThat(
+    assertFine(
             finetune(
                 "--validation", data, "--epochs", 1, "--batch-size", 2, "--quiet", "--set", "r=2",
-                "--output", adapter, "--report", report))
-        .isZero();
+                "--output", adapter, "--report", report));
     assertThat(out()).contains("task: prompts, recognised", "3 steps", "adapter: " + adapter);
     assertThat(adapter.resolve("adapter_model.safetensors")).exists();
     assertThat(report).exists();
 
-    assertThat(run("evaluate", "--model", model, "--adapter", adapter, "--data", data)).isZero();
+    assertFine(run("evaluate", "--model", model, "--adapter", adapter, "--data", data));
     assertThat(out()).contains("loss: ", "perplexity: ");
 
-    assertThat(
+    assertFine(
             run(
                 "generate", "--model", model, "--adapter", adapter, "--prompt", "w3 w4",
-                "--max-new-tokens", 3))
-        .isZero();
+                "--max-new-tokens", 3));
     assertThat(out().strip().split(" ")).hasSizeBetween(1, 3);
 
     Path merged = folder.resolve("merged");
-    assertThat(run("merge", "--model", model, "--adapter", adapter, "--output", merged)).isZero();
-    assertThat(run("evaluate", "--model", merged, "--data", data)).isZero();
+    assertFine(run("merge", "--model", model, "--adapter", adapter, "--output", merged));
+    assertFine(run("evaluate", "--model", merged, "--data", data));
   }
 
   @Test
   void aDryRunShowsTheTokensAndTrainsNothing() {
-    assertThat(finetune("--dry-run", "--show", 1, "--set", "r=2", "--batch-size", 3)).isZero();
+    assertFine(finetune("--dry-run", "--show", 1, "--set", "r=2", "--batch-size", 3));
     assertThat(out())
         .contains("data: 6 examples", "run: 6 steps, 3 epochs", "trainable params:")
         .contains("row 1: 5 tokens", "  read  w3 w4", "  learn w5 w6 </s>")
@@ -136,7 +138,7 @@ class CliTest {
 
   @Test
   void aDryRunShowsPackedRows() {
-    assertThat(finetune("--dry-run", "--packing", "--max-length", 10)).isZero();
+    assertFine(finetune("--dry-run", "--packing", "--max-length", 10));
     assertThat(out()).contains("row 1: 2 examples, 10 tokens").contains("  --");
   }
 
@@ -146,29 +148,48 @@ class CliTest {
         write(
             "pairs.jsonl",
             "{\"prompt\": \"w3\", \"chosen\": \" w4\", \"rejected\": \" w5\"}\n".repeat(2));
-    assertThat(finetune("--dry-run", "--show", 1, "--preference", "orpo")).isZero();
+    assertFine(finetune("--dry-run", "--show", 1, "--preference", "orpo"));
     assertThat(out())
         .contains("task: preferences", "ORPO with beta 0.1")
         .containsSubsequence("chosen", "read  w3", "learn w4 </s>", "rejected", "learn w5 </s>");
+    assertFine(run("evaluate", "--model", model, "--data", data));
+    assertThat(out()).contains("rewards/accuracies");
+  }
+
+  @Test
+  void trainsEmbeddings() throws IOException {
+    model = model("tiny-bert");
+    data = write("near.jsonl", "{\"anchor\": \"w3 w5\", \"positive\": \"w4\"}\n");
+    assertFine(finetune("--dry-run", "--task", "embeddings"));
+    assertThat(out()).containsSubsequence("text 1", "read  w3 w5", "text 2", "read  w4");
+
+    data = write("alike.csv", "a,b,s\nw3,w4,0.5\nw5,w6,0.1\nw7,w8,0.9\n");
+    Path adapter = folder.resolve("near");
+    Object[] columns = {"--column", "text=a", "--column", "pair=b", "--column", "score=s"};
+    List<Object> args = new ArrayList<>(Arrays.asList(columns));
+    args.addAll(List.of("--task", "similarity", "--epochs", 1, "--quiet", "--output", adapter));
+    args.addAll(List.of("--validation", data));
+    assertFine(finetune(args.toArray()));
+    assertThat(out()).contains("spearman_cosine");
   }
 
   @Test
   void aDryRunShowsTheLabelsOfClassifiers() throws IOException {
     model = model("tiny-bert");
     data = write("texts.csv", "body,stars\nw3 w4,1\nw5,2\n");
-    assertThat(finetune("--dry-run", "--column", "text=body", "--column", "label=stars")).isZero();
+    assertFine(finetune("--dry-run", "--column", "text=body", "--column", "label=stars"));
     assertThat(out()).contains("task: classify", "read  w3 w4", "learn label 1", "learn label 2");
 
     data = write("words.jsonl", "{\"tokens\": [\"w3\", \"w4\"], \"tags\": [\"B-X\", \"O\"]}\n");
-    assertThat(finetune("--dry-run", "--task", "tokens")).isZero();
+    assertFine(finetune("--dry-run", "--task", "tokens"));
     assertThat(out()).contains("w3→B-X w4→O");
 
     data = write("many.jsonl", "{\"text\": \"w3\", \"labels\": [\"a\", \"b\"]}\n");
-    assertThat(finetune("--dry-run", "--task", "multi-label")).isZero();
+    assertFine(finetune("--dry-run", "--task", "multi-label"));
     assertThat(out()).contains("learn label a label b");
 
     data = write("numbers.jsonl", "{\"text\": \"w3\", \"pair\": \"w4\", \"score\": 0.5}\n");
-    assertThat(finetune("--dry-run", "--task", "regression")).isZero();
+    assertFine(finetune("--dry-run", "--task", "regression"));
     assertThat(out()).contains("read  w3", "learn number 0.5");
   }
 
@@ -177,10 +198,10 @@ class CliTest {
     model = model("tiny-bert");
     data = write("texts.csv", "text,label\nw3 w4,no\nw5,yes\nw6,maybe\n");
     Path adapter = folder.resolve("labels");
-    assertThat(finetune("--epochs", 1, "--quiet", "--output", adapter)).isZero();
+    assertFine(finetune("--epochs", 1, "--quiet", "--output", adapter));
 
     Path test = write("test.csv", "text,label\nw3 w4,no\nw5,yes\n");
-    assertThat(run("evaluate", "--model", model, "--adapter", adapter, "--data", test)).isZero();
+    assertFine(run("evaluate", "--model", model, "--adapter", adapter, "--data", test));
     assertThat(out()).contains("accuracy: ");
 
     Path merged = folder.resolve("merged");
@@ -189,20 +210,19 @@ class CliTest {
     Object[] told = Arrays.copyOf(merge, merge.length + 2);
     told[merge.length] = "--task";
     told[merge.length + 1] = "classify";
-    assertThat(run(told)).isZero();
+    assertFine(run(told));
     assertThat(merged.resolve("config.json")).content().contains("maybe");
   }
 
   @Test
   void whatADryRunPrintsIsASettingsFile() throws IOException {
-    assertThat(
+    assertFine(
             finetune("--dry-run", "--set", "target_modules=q_proj,v_proj", "--set", "r=4",
-                "--learning-rate", "1e-3", "--packing", "--steps", 2))
-        .isZero();
+                "--learning-rate", "1e-3", "--packing", "--steps", 2));
     String shown = out();
     Path settings = write("settings.yaml", shown.substring(shown.indexOf("# The same settings")));
 
-    assertThat(run("finetune", "--settings", settings, "--dry-run")).isZero();
+    assertFine(run("finetune", "--settings", settings, "--dry-run"));
 
     assertThat(out().replace(", recognised by the columns of the data", ""))
         .isEqualTo(shown.replace(", recognised by the columns of the data", ""));
@@ -219,9 +239,8 @@ class CliTest {
              "set": {"r": 2, "lora_alpha": 7}}
             """
                 .formatted(model, data));
-    assertThat(
-            run("finetune", "--settings", settings, "--dry-run", "--epochs", 2, "--set", "r=3"))
-        .isZero();
+    assertFine(
+            run("finetune", "--settings", settings, "--dry-run", "--epochs", 2, "--set", "r=3"));
     assertThat(out())
         .contains("run: 2 steps, 2 epochs", "adapter.r: 3", "adapter.lora_alpha: 7");
   }
@@ -306,10 +325,9 @@ class CliTest {
     Matcher steps = Pattern.compile("([\\d,]+) steps and stopped").matcher(out());
     assertThat(steps.find()).isTrue();
     int further = Integer.parseInt(steps.group(1).replace(",", "")) + 2;
-    assertThat(
+    assertFine(
             finetune(
-                "--quiet", "--steps", further, "--checkpoints", checkpoints, "--output", adapter))
-        .isZero();
+                "--quiet", "--steps", further, "--checkpoints", checkpoints, "--output", adapter));
     assertThat(out()).contains("%,d steps, final loss".formatted(further));
     assertThat(adapter).exists();
   }
@@ -322,21 +340,21 @@ class CliTest {
     InputStream before = System.in;
     System.setIn(new ByteArrayInputStream("w3 w4\n\nw5\n".getBytes(StandardCharsets.UTF_8)));
     try {
-      assertThat(run("chat", "--model", model, "--max-new-tokens", 2)).isZero();
+      assertFine(run("chat", "--model", model, "--max-new-tokens", 2));
     } finally {
       System.setIn(before);
     }
     assertThat(out().split("> ", -1)).hasSize(5);
 
-    assertThat(run("chat", "--model", model, "--prompt", "w3", "--max-new-tokens", 2)).isZero();
+    assertFine(run("chat", "--model", model, "--prompt", "w3", "--max-new-tokens", 2));
     assertThat(out()).doesNotContain(">");
   }
 
   @Test
   void helpListsTheOptions() {
-    assertThat(run("--help")).isZero();
+    assertFine(run("--help"));
     assertThat(out()).contains("finetune", "evaluate", "generate", "chat", "merge", "Exit codes");
-    assertThat(run("finetune", "--help")).isZero();
+    assertFine(run("finetune", "--help"));
     assertThat(out()).contains("--model", "--dry-run", "preferences");
     assertMistake(run(), "expected one of [finetune, evaluate, generate, chat, merge]");
   }
