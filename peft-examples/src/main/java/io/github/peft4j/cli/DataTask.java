@@ -60,10 +60,7 @@ enum DataTask {
   PAIRS(
       List.of("text", "pair", "label"),
       (table, column) ->
-          table
-              .text(column.apply("text"))
-              .pair(column.apply("pair"))
-              .label(column.apply("label"))),
+          table.text(column.apply("text")).pair(column.apply("pair")).label(column.apply("label"))),
   /** Texts or pairs with a number. */
   REGRESSION(
       List.of("text", "score", "pair?"),
@@ -212,8 +209,7 @@ enum DataTask {
       case CLASSIFY, PAIRS ->
           Optional.of(
               Task.classification(
-                  labels(
-                      known, examples, ClassificationExample.class, e -> Stream.of(e.label()))));
+                  labels(known, examples, ClassificationExample.class, e -> Stream.of(e.label()))));
       case MULTI_LABEL ->
           Optional.of(
               Task.multiLabel(
@@ -235,9 +231,7 @@ enum DataTask {
       Class<E> kind,
       Function<E, Stream<String>> of) {
     return known.isEmpty()
-        ? Labels.sorted(
-                examples.examples().stream().map(kind::cast).flatMap(of).toList())
-            .names()
+        ? Labels.sorted(examples.examples().stream().map(kind::cast).flatMap(of).toList()).names()
         : known;
   }
 

@@ -7,19 +7,32 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.train.TrainingPreview;
 import io.github.peft4j.transformer.config.Task;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Shows what a training would see. Tokens are separated by blanks; a blank within a token is
- * {@code ␣}, a line break {@code ⏎}. Lines beginning with {@code read} have no labels, the tokens of
- * those with {@code learn} have.
+ * Shows what a training would see. Tokens are separated by blanks; a blank within a token is {@code
+ * ␣}, a line break {@code ⏎}. Lines beginning with {@code read} have no labels, the tokens of those
+ * with {@code learn} have.
  */
 final class DryRun {
 
+  private static final String BLANK_OF_SENTENCEPIECE = "\u2581";
+
+  /** In place of bytes that are a part of a character. */
+  private static final char NO_CHARACTER = '\uFFFD';
+
   private final Tokenizer tokenizer;
+
+  /**
+   * Whether a token that is decoded alone loses its blank. It is decoded after another one then.
+   */
+  private final boolean losesBlanks;
+
+  private final long anchor;
   private final Task task;
   private final PeftModel model;
   private final PrintWriter out;
@@ -27,6 +40,12 @@ final class DryRun {
   DryRun(PeftModel model, PrintWriter out) {
     this.model = model;
     this.tokenizer = model.tokenizer();
+    this.losesBlanks =
+        !tokenizer.marksContinuations()
+            && new String(tokenizer.json(), StandardCharsets.UTF_8)
+                .contains(BLANK_OF_SENTENCEPIECE);
+    long[] letter = tokenizer.encode("a", false);
+    this.anchor = letter[letter.length - 1];
     this.task = model.base().task();
     this.out = out;
   }
@@ -34,7 +53,10 @@ final class DryRun {
   void print(TrainingPreview preview, Map<String, Object> settings) {
     out.println("data: " + preview.data());
     said("training examples", preview.truncated().isNone(), preview.truncated());
-    said("validation examples", preview.validationTruncated().isNone(), preview.validationTruncated());
+    said(
+        "validation examples",
+        preview.validationTruncated().isNone(),
+        preview.validationTruncated());
     out.printf("run: %,d steps, %,d epochs%n", preview.steps(), preview.epochs());
     out.println("parameters: " + model.trainableParameters());
     for (int i = 0; i < preview.rows().size(); i++) {
@@ -94,9 +116,7 @@ final class DryRun {
       }
       case SPAN -> {
         line("read", all(ids));
-        line(
-            "learn",
-            all(Arrays.copyOfRange(ids, (int) labels[0], (int) labels[1] + 1)));
+        line("learn", all(Arrays.copyOfRange(ids, (int) labels[0], (int) labels[1] + 1)));
       }
       case TARGET -> {
         line("read", all(ids));
@@ -140,7 +160,9 @@ final class DryRun {
       run.add(
           !learnt || label == example.inputIds()[i] && !task.type().hasLabels()
               ? token
-              : token + "→" + (task.type().hasLabels() ? task.labels().get((int) label) : token(label)));
+              : token
+                  + "→"
+                  + (task.type().hasLabels() ? task.labels().get((int) label) : token(label)));
     }
     line(learning ? "learn" : "read", run);
   }
@@ -155,6 +177,12 @@ final class DryRun {
 
   private String token(long id) {
     String text = tokenizer.decode(new long[] {id}, false);
-    return text.isEmpty() ? "#" + id : text.replace(' ', '␣').replace("\n", "⏎");
+    if (losesBlanks) {
+      String before = tokenizer.decode(new long[] {anchor}, false);
+      String both = tokenizer.decode(new long[] {anchor, id}, false);
+      text = both.startsWith(before) ? both.substring(before.length()) : text;
+    }
+    boolean whole = !text.isEmpty() && text.indexOf(NO_CHARACTER) < 0;
+    return whole ? text.replace(' ', '␣').replace("\n", "⏎") : "#" + id;
   }
 }

@@ -125,8 +125,7 @@ final class Finetune implements Callable<Integer> {
     boolean said = data.task != null;
     DataTask.Read read = data.read();
     DataTask task = read.task();
-    out.printf(
-        "task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
+    out.printf("task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
     try (PeftModel loaded = model.load(task.of(read.examples(), List.of()))) {
       if (task == DataTask.CHAT) {
         ModelOptions.require(loaded::chatTemplate);
@@ -141,8 +140,7 @@ final class Finetune implements Callable<Integer> {
       configure(tuner, task, loaded);
       if (dryRun) {
         int rows = show == null ? 3 : show;
-        new DryRun(loaded, out)
-            .print(tuner.preview(rows), settings());
+        new DryRun(loaded, out).print(tuner.preview(rows), settings());
         return Cli.FINE;
       }
       return train(loaded, tuner, held == null ? read.examples() : held, out);
@@ -160,7 +158,9 @@ final class Finetune implements Callable<Integer> {
       out.println("report: " + report);
     }
     if (result.ending() == Ending.STOPPED) {
-      out.println("stopped: the adapter is not saved" + (checkpoints == null ? "" : "; the same command goes on from the checkpoint"));
+      out.println(
+          "stopped: the adapter is not saved"
+              + (checkpoints == null ? "" : "; the same command goes on from the checkpoint"));
       return Cli.STOPPED;
     }
     Path folder = Mistakes.given("--output", output);

@@ -29,7 +29,8 @@ final class GenerationOptions {
   /** The config. */
   GenerationConfig config(@Nullable Long seed) {
     if (topP != null && temperature == null) {
-      throw new IllegalArgumentException("--top-p does nothing without --temperature: give that too");
+      throw new IllegalArgumentException(
+          "--top-p does nothing without --temperature: give that too");
     }
     GenerationConfig config = GenerationConfig.greedy();
     if (temperature != null) {

@@ -110,7 +110,9 @@ final class MethodOptions {
       Object value = SettingsFile.value(text);
       boolean plain = value instanceof String && value.equals(text);
       return plain && text.contains(",")
-          ? Arrays.stream(text.split(",", -1)).map(each -> SettingsFile.value(each.strip())).toList()
+          ? Arrays.stream(text.split(",", -1))
+              .map(each -> SettingsFile.value(each.strip()))
+              .toList()
           : value;
     } catch (YamlEngineException e) {
       return text; // such as a regular expression: *.q_proj

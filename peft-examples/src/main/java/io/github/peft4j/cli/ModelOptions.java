@@ -26,7 +26,9 @@ final class ModelOptions {
       names = "--model",
       paramLabel = "DIR|NAME",
       description =
-          "A Hugging Face folder; org/name on the Hugging Face hub; or " + MINILM + ", out of a jar.")
+          "A Hugging Face folder; org/name on the Hugging Face hub; or "
+              + MINILM
+              + ", out of a jar.")
   @Nullable String model;
 
   @Option(
@@ -38,7 +40,8 @@ final class ModelOptions {
   @Option(
       names = "--precision",
       paramLabel = "NAME",
-      description = "float32, bfloat16, float16 or float64. By default bfloat16 on a GPU, float32 on the CPU.")
+      description =
+          "float32, bfloat16, float16 or float64. By default bfloat16 on a GPU, float32 on the CPU.")
   @Nullable Precision precision;
 
   @Option(

@@ -56,7 +56,8 @@ final class SettingsFile {
     complete.add(args[0]);
     for (Map.Entry<String, @Nullable Object> setting : read(file).entrySet()) {
       OptionSpec option = option(file, setting.getKey(), given.commandSpec());
-      if (setting.getValue() != null && (!given.hasMatchedOption(option) || option.typeInfo().isMap())) {
+      if (setting.getValue() != null
+          && (!given.hasMatchedOption(option) || option.typeInfo().isMap())) {
         complete.addAll(arguments(file, option, setting.getValue()));
       }
     }

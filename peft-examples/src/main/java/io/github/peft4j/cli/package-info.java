@@ -1,4 +1,7 @@
-/** The command line: {@code finetune}, {@code evaluate}, {@code generate}, {@code chat}, {@code merge}. */
+/**
+ * The command line: {@code finetune}, {@code evaluate}, {@code generate}, {@code chat}, {@code
+ * merge}.
+ */
 @NullMarked
 package io.github.peft4j.cli;
 

@@ -47,8 +47,9 @@ class CliTest {
       Files.copy(GOLDEN.resolve(name).resolve(file), target.resolve(file));
     }
     String words =
-        IntStream.range(3, 40).mapToObj(i -> "\"w%d\": %d".formatted(i, i)).collect(
-            Collectors.joining(", "));
+        IntStream.range(3, 40)
+            .mapToObj(i -> "\"w%d\": %d".formatted(i, i))
+            .collect(Collectors.joining(", "));
     Files.writeString(
         target.resolve("tokenizer.json"),
         """
@@ -106,9 +107,20 @@ class CliTest {
     Path report = folder.resolve("report.html");
 
     assertFine(
-            finetune(
-                "--validation", data, "--epochs", 1, "--batch-size", 2, "--quiet", "--set", "r=2",
-                "--output", adapter, "--report", report));
+        finetune(
+            "--validation",
+            data,
+            "--epochs",
+            1,
+            "--batch-size",
+            2,
+            "--quiet",
+            "--set",
+            "r=2",
+            "--output",
+            adapter,
+            "--report",
+            report));
     assertThat(out()).contains("task: prompts, recognised", "3 steps", "adapter: " + adapter);
     assertThat(adapter.resolve("adapter_model.safetensors")).exists();
     assertThat(report).exists();
@@ -117,9 +129,16 @@ class CliTest {
     assertThat(out()).contains("loss: ", "perplexity: ");
 
     assertFine(
-            run(
-                "generate", "--model", model, "--adapter", adapter, "--prompt", "w3 w4",
-                "--max-new-tokens", 3));
+        run(
+            "generate",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--prompt",
+            "w3 w4",
+            "--max-new-tokens",
+            3));
     assertThat(out().strip().split(" ")).hasSizeBetween(1, 3);
 
     Path merged = folder.resolve("merged");
@@ -206,7 +225,8 @@ class CliTest {
 
     Path merged = folder.resolve("merged");
     Object[] merge = {"merge", "--model", model, "--adapter", adapter, "--output", merged};
-    assertMistake(run(merge), "--task is missing: the adapter has a classifier of [maybe, no, yes]");
+    assertMistake(
+        run(merge), "--task is missing: the adapter has a classifier of [maybe, no, yes]");
     Object[] told = Arrays.copyOf(merge, merge.length + 2);
     told[merge.length] = "--task";
     told[merge.length + 1] = "classify";
@@ -217,8 +237,17 @@ class CliTest {
   @Test
   void whatADryRunPrintsIsASettingsFile() throws IOException {
     assertFine(
-            finetune("--dry-run", "--set", "target_modules=q_proj,v_proj", "--set", "r=4",
-                "--learning-rate", "1e-3", "--packing", "--steps", 2));
+        finetune(
+            "--dry-run",
+            "--set",
+            "target_modules=q_proj,v_proj",
+            "--set",
+            "r=4",
+            "--learning-rate",
+            "1e-3",
+            "--packing",
+            "--steps",
+            2));
     String shown = out();
     Path settings = write("settings.yaml", shown.substring(shown.indexOf("# The same settings")));
 
@@ -239,10 +268,8 @@ class CliTest {
              "set": {"r": 2, "lora_alpha": 7}}
             """
                 .formatted(model, data));
-    assertFine(
-            run("finetune", "--settings", settings, "--dry-run", "--epochs", 2, "--set", "r=3"));
-    assertThat(out())
-        .contains("run: 2 steps, 2 epochs", "adapter.r: 3", "adapter.lora_alpha: 7");
+    assertFine(run("finetune", "--settings", settings, "--dry-run", "--epochs", 2, "--set", "r=3"));
+    assertThat(out()).contains("run: 2 steps, 2 epochs", "adapter.r: 3", "adapter.lora_alpha: 7");
   }
 
   @Test
@@ -252,14 +279,17 @@ class CliTest {
     assertMistake(finetune(), "--output is missing");
     assertMistake(finetune("--modle", "x"), "'--modle', 'x'; the nearest is --model");
     assertMistake(finetune("--epochs", "many"), "'--epochs'");
-    assertMistake(finetune("--epochs", 0, "--dry-run"), "--epochs: epochs is 0, expected 1 or more");
+    assertMistake(
+        finetune("--epochs", 0, "--dry-run"), "--epochs: epochs is 0, expected 1 or more");
     assertMistake(finetune("--epochs", 1, "--steps", 1, "--dry-run"), "exclude each other");
     assertMistake(finetune("--learning-rate", -1, "--dry-run"), "--learning-rate: ");
     assertMistake(finetune("--max-length", 100_000, "--dry-run"), "maxLength is 100000");
     assertMistake(finetune("--show", -1, "--dry-run"), "--show is -1");
-    assertMistake(finetune("--task", "guess", "--dry-run"), "'--task': 'guess', expected one of [chat");
+    assertMistake(
+        finetune("--task", "guess", "--dry-run"), "'--task': 'guess', expected one of [chat");
     assertMistake(finetune("--beta", "0.5", "--dry-run"), "--beta is for the task preferences");
-    assertMistake(finetune("--method", "lorra", "--dry-run"), "--method: unknown peft_type 'LORRA'");
+    assertMistake(
+        finetune("--method", "lorra", "--dry-run"), "--method: unknown peft_type 'LORRA'");
     assertMistake(finetune("--set", "alpha=3", "--dry-run"), "the nearest are lora_alpha");
     assertMistake(finetune("--set", "r=0", "--dry-run"), "--set: LORA: LoraConfig: field 'r' is 0");
     assertMistake(finetune("--set", "target_modules=q", "--dry-run"), "target_modules");
@@ -293,8 +323,7 @@ class CliTest {
 
   @Test
   void aRunThatDivergesIsAFailure() {
-    assertThat(
-            finetune("--quiet", "--learning-rate", 1e30, "--steps", 20, "--output", folder))
+    assertThat(finetune("--quiet", "--learning-rate", 1e30, "--steps", 20, "--output", folder))
         .isEqualTo(Cli.FAILED);
     assertThat(err()).startsWith("peft4j finetune: ").hasLineCount(1);
   }
@@ -309,7 +338,12 @@ class CliTest {
             () ->
                 code[0] =
                     finetune(
-                        "--quiet", "--steps", 100_000, "--checkpoints", checkpoints, "--output",
+                        "--quiet",
+                        "--steps",
+                        100_000,
+                        "--checkpoints",
+                        checkpoints,
+                        "--output",
                         adapter));
     training.start();
     while (training.isAlive() && !out().contains("trainable params")) {
@@ -326,8 +360,7 @@ class CliTest {
     assertThat(steps.find()).isTrue();
     int further = Integer.parseInt(steps.group(1).replace(",", "")) + 2;
     assertFine(
-            finetune(
-                "--quiet", "--steps", further, "--checkpoints", checkpoints, "--output", adapter));
+        finetune("--quiet", "--steps", further, "--checkpoints", checkpoints, "--output", adapter));
     assertThat(out()).contains("%,d steps, final loss".formatted(further));
     assertThat(adapter).exists();
   }
