@@ -1,6 +1,5 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
