@@ -13,15 +13,12 @@ import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** A conversation with a model, by its chat template. */
 @Command(
@@ -31,8 +28,6 @@ import picocli.CommandLine.Spec;
             + " of input a message, until the input ends.",
     sortOptions = false)
 final class Chat implements Callable<Integer> {
-
-  @Spec private @Nullable CommandSpec spec;
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
@@ -47,13 +42,12 @@ final class Chat implements Callable<Integer> {
   private @Nullable String prompt;
 
   @Mixin private final GenerationOptions generation = new GenerationOptions();
-  @Mixin private final SettingsFile settings = new SettingsFile();
-  @Mixin private final Help help = new Help();
+  @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
     GenerationConfig config = generation.config(model.seed);
-    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    PrintWriter out = common.out();
     try (PeftModel loaded = model.load(Optional.empty())) {
       ModelOptions.require(loaded::chatTemplate);
       adapter.load(loaded);

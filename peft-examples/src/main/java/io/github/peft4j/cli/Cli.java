@@ -7,6 +7,7 @@ import io.github.peft4j.tuner.injection.NearNames;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -61,7 +62,7 @@ public final class Cli {
 
   private static final Logger LOG = LoggerFactory.getLogger(Cli.class);
 
-  @Mixin private final Help help = new Help();
+  @Mixin final Help help = new Help();
 
   private Cli() {}
 
@@ -75,7 +76,7 @@ public final class Cli {
 
   /** Runs a command and returns its exit code. */
   static int run(PrintStream out, PrintStream err, String... args) {
-    PrintWriter errors = new PrintWriter(err, true);
+    PrintWriter errors = writer(err);
     String[] complete;
     try {
       complete = SettingsFile.expand(newCommandLine(), args);
@@ -85,7 +86,7 @@ public final class Cli {
       return mistake("peft4j", e, errors);
     }
     return newCommandLine()
-        .setOut(new PrintWriter(out, true))
+        .setOut(writer(out))
         .setErr(errors)
         .setParameterExceptionHandler(
             (e, given) -> {
@@ -107,6 +108,28 @@ public final class Cli {
               return FAILED;
             })
         .execute(complete);
+  }
+
+  /** A writer that leaves the encoding to the stream, which knows the terminal's. */
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(
+        new Writer() {
+          @Override
+          public void write(char[] text, int from, int length) {
+            stream.print(String.valueOf(text, from, length));
+          }
+
+          @Override
+          public void flush() {
+            stream.flush();
+          }
+
+          @Override
+          public void close() {
+            flush();
+          }
+        },
+        true);
   }
 
   private static CommandLine newCommandLine() {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Shows what a training would see. Tokens are separated by blanks; a blank within a token is {@code
@@ -50,7 +51,7 @@ final class DryRun {
     this.out = out;
   }
 
-  void print(TrainingPreview preview, Map<String, Object> settings) {
+  void print(TrainingPreview preview, Map<String, @Nullable Object> settings) {
     out.println("data: " + preview.data());
     said("training examples", preview.truncated().isNone(), preview.truncated());
     said(
@@ -158,7 +159,7 @@ final class DryRun {
       learning = learnt;
       String token = token(example.inputIds()[i]);
       run.add(
-          !learnt || label == example.inputIds()[i] && !task.type().hasLabels()
+          !learnt || (label == example.inputIds()[i] && !task.type().hasLabels())
               ? token
               : token
                   + "→"

@@ -6,14 +6,11 @@ import io.github.peft4j.data.Example;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
 import java.io.PrintWriter;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Measures a model, with an adapter or without one. */
 @Command(
@@ -21,8 +18,6 @@ import picocli.CommandLine.Spec;
     description = "Measures a model, with or without an adapter, on data.",
     sortOptions = false)
 final class Evaluate implements Callable<Integer> {
-
-  @Spec private @Nullable CommandSpec spec;
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
@@ -41,13 +36,12 @@ final class Evaluate implements Callable<Integer> {
   private @Nullable Integer maxLength;
 
   @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
-  @Mixin private final SettingsFile settings = new SettingsFile();
-  @Mixin private final Help help = new Help();
+  @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
     Mistakes.given("--model", model.model);
-    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    PrintWriter out = common.out();
     DataTask.Read read = data.read();
     Dataset<? extends Example> examples = read.examples();
     try (PeftModel loaded = model.load(read.task().of(examples, adapter.labels()))) {

@@ -14,22 +14,17 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Trains an adapter. The defaults that are not said are those of {@link FineTuner}. */
 @Command(name = "finetune", description = "Trains an adapter on data.", sortOptions = false)
 final class Finetune implements Callable<Integer> {
 
   private static final int SAMPLES = 12;
-
-  @Spec private @Nullable CommandSpec spec;
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final DataOptions data = new DataOptions();
@@ -115,13 +110,12 @@ final class Finetune implements Callable<Integer> {
       description = "Rows that --dry-run shows; 3 by default.")
   private @Nullable Integer show;
 
-  @Mixin private final SettingsFile settings = new SettingsFile();
-  @Mixin private final Help help = new Help();
+  @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
     check();
-    PrintWriter out = spec().commandLine().getOut();
+    PrintWriter out = common.out();
     boolean said = data.task != null;
     DataTask.Read read = data.read();
     DataTask task = read.task();
@@ -218,14 +212,10 @@ final class Finetune implements Callable<Integer> {
   }
 
   /** The options as they were given, and the task. */
-  private Map<String, Object> settings() {
-    Map<String, Object> given = SettingsFile.given(spec());
+  private Map<String, @Nullable Object> settings() {
+    Map<String, @Nullable Object> given = SettingsFile.given(common.command());
     given.remove("dry-run");
     given.remove("show");
     return given;
-  }
-
-  private CommandSpec spec() {
-    return Objects.requireNonNull(spec);
   }
 }

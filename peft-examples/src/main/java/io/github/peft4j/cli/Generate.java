@@ -3,15 +3,12 @@ package io.github.peft4j.cli;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.generate.GenerationConfig;
 import java.io.PrintWriter;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Continues or answers one prompt. */
 @Command(
@@ -20,8 +17,6 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class Generate implements Callable<Integer> {
 
-  @Spec private @Nullable CommandSpec spec;
-
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
 
@@ -29,14 +24,13 @@ final class Generate implements Callable<Integer> {
   private @Nullable String prompt;
 
   @Mixin private final GenerationOptions generation = new GenerationOptions();
-  @Mixin private final SettingsFile settings = new SettingsFile();
-  @Mixin private final Help help = new Help();
+  @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
     String text = Mistakes.given("--prompt", prompt);
     GenerationConfig config = generation.config(model.seed);
-    PrintWriter out = Objects.requireNonNull(spec).commandLine().getOut();
+    PrintWriter out = common.out();
     try (PeftModel loaded = model.load(Optional.empty())) {
       adapter.load(loaded);
       loaded.generate(

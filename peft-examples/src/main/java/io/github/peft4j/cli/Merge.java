@@ -5,15 +5,12 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** Merges an adapter into the weights of its model. */
 @Command(
@@ -21,8 +18,6 @@ import picocli.CommandLine.Spec;
     description = "Writes a model with an adapter merged into its weights as a plain folder.",
     sortOptions = false)
 final class Merge implements Callable<Integer> {
-
-  @Spec private @Nullable CommandSpec spec;
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
@@ -36,8 +31,7 @@ final class Merge implements Callable<Integer> {
       description = "The task of an adapter with a classifier: classify, multi-label, tokens, …")
   private @Nullable DataTask task;
 
-  @Mixin private final SettingsFile settings = new SettingsFile();
-  @Mixin private final Help help = new Help();
+  @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
@@ -54,7 +48,7 @@ final class Merge implements Callable<Integer> {
     try (PeftModel loaded = model.load(head)) {
       adapter.load(loaded);
       loaded.saveMerged(folder.toString());
-      Objects.requireNonNull(spec).commandLine().getOut().println("model: " + folder);
+      common.out().println("model: " + folder);
     }
     return Cli.FINE;
   }

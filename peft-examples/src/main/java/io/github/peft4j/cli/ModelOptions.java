@@ -10,7 +10,6 @@ import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -78,9 +77,9 @@ final class ModelOptions {
   }
 
   /** What a model's folder must have: without it, the folder is a mistake of the user. */
-  static void require(Supplier<?> part) {
+  static void require(Runnable part) {
     try {
-      part.get();
+      part.run();
     } catch (IllegalStateException e) {
       throw new IllegalArgumentException("--model: " + e.getMessage(), e);
     }

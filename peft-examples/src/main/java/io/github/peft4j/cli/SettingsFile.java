@@ -22,7 +22,6 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
 
 /**
@@ -34,12 +33,7 @@ final class SettingsFile {
   private static final String NAME = "settings";
   private static final Gson JSON = new Gson();
 
-  @Option(
-      names = "--" + NAME,
-      paramLabel = "FILE",
-      description =
-          "Options in a file of YAML or JSON, by their names. The command line has precedence.")
-  @Nullable Path file;
+  private SettingsFile() {}
 
   /**
    * A command line with the options of its settings file.
@@ -145,14 +139,14 @@ final class SettingsFile {
   }
 
   /** Settings as the text of such a file. */
-  static String text(Map<String, Object> settings) {
+  static String text(Map<String, @Nullable Object> settings) {
     return new Dump(DumpSettings.builder().setDefaultFlowStyle(FlowStyle.BLOCK).build())
         .dumpToString(settings);
   }
 
   /** The options of a command that have values, by their names in a file. */
-  static Map<String, Object> given(CommandSpec command) {
-    Map<String, Object> settings = new LinkedHashMap<>();
+  static Map<String, @Nullable Object> given(CommandSpec command) {
+    Map<String, @Nullable Object> settings = new LinkedHashMap<>();
     for (OptionSpec option : command.options()) {
       Object value = option.getValue();
       String name = option.longestName().substring(2);
@@ -164,9 +158,9 @@ final class SettingsFile {
     return settings;
   }
 
-  private static Object plain(Object value) {
+  private static @Nullable Object plain(@Nullable Object value) {
     if (value instanceof Map<?, ?> map) {
-      Map<String, Object> values = new LinkedHashMap<>();
+      Map<String, @Nullable Object> values = new LinkedHashMap<>();
       map.forEach((key, each) -> values.put(key.toString(), plain(MethodOptions.value(each + ""))));
       return values;
     }
@@ -176,6 +170,8 @@ final class SettingsFile {
     if (value instanceof Enum<?> choice) {
       return Cli.name(choice);
     }
-    return value instanceof Number || value instanceof Boolean ? value : value.toString();
+    return value == null || value instanceof Number || value instanceof Boolean
+        ? value
+        : value.toString();
   }
 }
