@@ -113,7 +113,13 @@ public final class Labels {
     return new Labels(numbers, names);
   }
 
-  private static Labels sorted(Collection<String> names) {
+  /**
+   * The distinct names of some, sorted as {@link #in} sorts labels.
+   *
+   * @param names the names, which may repeat
+   * @return the labels
+   */
+  public static Labels sorted(Collection<String> names) {
     boolean integers = names.stream().allMatch(name -> INTEGER.matcher(name).matches());
     Comparator<String> text = Comparator.naturalOrder();
     Comparator<String> order =

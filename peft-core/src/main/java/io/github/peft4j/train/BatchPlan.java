@@ -4,6 +4,7 @@ import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.Evaluator;
 import java.util.Arrays;
@@ -75,6 +76,11 @@ final class BatchPlan {
 
   private IntStream examplesOf(int row) {
     return packing == null ? IntStream.of(row) : Arrays.stream(packing.rows()[row]);
+  }
+
+  /** The examples of a row, with the masks of the first epoch. */
+  List<EncodedExample> examples(int row) {
+    return data.select(0, examplesOf(row).toArray());
   }
 
   /** The length that each row has by itself. */

@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
@@ -636,6 +637,23 @@ public final class FineTuner {
       return TrainingRun.run(this, stop);
     } finally {
       running.remove(stop);
+    }
+  }
+
+  /**
+   * What {@link #run} would train on, without training: the examples as the model sees them, how
+   * many there are, and the settings.
+   *
+   * @param rows the most rows to show, 0 or more
+   * @throws IllegalArgumentException if settings, data and model do not fit together
+   */
+  public TrainingPreview preview(int rows) {
+    if (rows < 0) {
+      throw new IllegalArgumentException("rows is " + rows + ", expected 0 or more");
+    }
+    TrainingSetup.requireParts(this);
+    try (AdapterTraining training = model.train(TrainingSetup.theAdapter(model).name())) {
+      return TrainingPreview.of(TrainingSetup.of(this, training), rows);
     }
   }
 

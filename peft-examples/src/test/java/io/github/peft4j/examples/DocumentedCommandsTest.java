@@ -19,8 +19,8 @@ import org.junit.jupiter.api.TestFactory;
 class DocumentedCommandsTest {
 
   private static final Path ROOT = Path.of("..");
-  private static final Path PROGRAMS =
-      Path.of("src", "main", "java", "io", "github", "peft4j", "examples");
+  private static final Path SOURCES = Path.of("src", "main", "java", "io", "github", "peft4j");
+  private static final Path PROGRAMS = SOURCES.resolve("examples");
 
   /** A fenced block of shell commands. */
   private static final Pattern SHELL = Pattern.compile("(?ms)^```sh\n(.*?)^```$");
@@ -52,10 +52,25 @@ class DocumentedCommandsTest {
   private static void check(String command) throws IOException {
     String program =
         PROGRAM.matcher(command).results().map(m -> m.group(1)).findFirst().orElse(FIRST);
-    Path source = PROGRAMS.resolve(program + ".java");
-    assertThat(source).exists();
-    String code = Files.readString(source);
+    String code = command.contains("peft4j.cli.Cli") ? commandLine() : program(program);
     assertThat(options(command)).allMatch(code::contains);
+  }
+
+  private static String program(String name) throws IOException {
+    Path source = PROGRAMS.resolve(name + ".java");
+    assertThat(source).exists();
+    return Files.readString(source);
+  }
+
+  /** The sources of the command line, whose options are in several files. */
+  private static String commandLine() throws IOException {
+    StringBuilder code = new StringBuilder();
+    try (Stream<Path> files = Files.list(SOURCES.resolve("cli"))) {
+      for (Path file : files.toList()) {
+        code.append(Files.readString(file));
+      }
+    }
+    return code.toString();
   }
 
   private static List<String> options(String command) {

@@ -1,0 +1,191 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.hub.HubException;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.train.TrainingException;
+import io.github.peft4j.tuner.injection.NearNames;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.io.Writer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.TypeConversionException;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The command line.
+ *
+ * <pre>
+ * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.cli.Cli \
+ *     -Dexec.args="finetune --model models/llama-3.2-1b --data chats.jsonl --output runs/adapter"
+ * </pre>
+ *
+ * <p>Exit codes: {@value #FINE} fine; {@value #FAILED} the run failed; {@value #MISTAKE} a mistake
+ * of the user, said in one line; {@value #STOPPED} stopped by Ctrl-C.
+ */
+@Command(
+    name = "peft4j",
+    description = "Trains adapters of language models, and uses them.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {
+      Finetune.class,
+      Evaluate.class,
+      Generate.class,
+      Chat.class,
+      Merge.class,
+    },
+    footer = {
+      "",
+      "COMMAND --help lists the options of a command.",
+      "",
+      "Exit codes: 0 fine; 1 the run failed; 2 a mistake in the options, in the settings or in a file;",
+      "130 stopped by Ctrl-C. With --checkpoints, the same command goes on from where it stopped."
+    })
+public final class Cli {
+
+  static final int FINE = 0;
+  static final int FAILED = 1;
+  static final int MISTAKE = 2;
+
+  /** 128 and the number of SIGINT, as shells and the JVM itself have it. */
+  static final int STOPPED = 130;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Cli.class);
+
+  @Mixin final Help help = new Help();
+
+  private Cli() {}
+
+  /** Runs a command; ends the JVM with its exit code unless it is 0. */
+  public static void main(String... args) {
+    int code = run(System.out, System.err, args);
+    if (code != FINE) {
+      System.exit(code);
+    }
+  }
+
+  /** Runs a command and returns its exit code. */
+  static int run(PrintStream out, PrintStream err, String... args) {
+    PrintWriter errors = writer(err);
+    String[] complete;
+    try {
+      complete = SettingsFile.expand(newCommandLine(), args);
+    } catch (ParameterException e) {
+      complete = args; // said when the command runs
+    } catch (IllegalArgumentException | UncheckedIOException e) {
+      return mistake("peft4j", e, errors);
+    }
+    return newCommandLine()
+        .setOut(writer(out))
+        .setErr(errors)
+        .setParameterExceptionHandler(
+            (e, given) -> {
+              errors.println(line(e));
+              return MISTAKE;
+            })
+        .setExecutionExceptionHandler(
+            (e, command, result) -> {
+              String name = command.getCommandSpec().qualifiedName();
+              if (e instanceof IllegalArgumentException
+                  || e instanceof HubException
+                  || e instanceof UncheckedIOException) {
+                return mistake(name, e, errors);
+              }
+              if (!(e instanceof TrainingException)) {
+                LOG.error("{} failed by a cause that it does not know", name, e);
+              }
+              errors.println(line(name, e));
+              return FAILED;
+            })
+        .execute(complete);
+  }
+
+  /** A writer that leaves the encoding to the stream, which knows the terminal's. */
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(
+        new Writer() {
+          @Override
+          public void write(char[] text, int from, int length) {
+            stream.print(String.valueOf(text, from, length));
+          }
+
+          @Override
+          public void flush() {
+            stream.flush();
+          }
+
+          @Override
+          public void close() {
+            flush();
+          }
+        },
+        true);
+  }
+
+  private static CommandLine newCommandLine() {
+    CommandLine line = new CommandLine(new Cli());
+    byName(line, DataTask.class);
+    byName(line, ObjectiveOptions.Preference.class);
+    byName(line, Precision.class);
+    return line;
+  }
+
+  /** Values of an enum are written in lower case and with hyphens. */
+  private static <E extends Enum<E>> void byName(CommandLine line, Class<E> type) {
+    line.registerConverter(
+        type,
+        text ->
+            Arrays.stream(type.getEnumConstants())
+                .filter(each -> name(each).equals(text.toLowerCase(Locale.ROOT)))
+                .findFirst()
+                .orElseThrow(
+                    () ->
+                        new TypeConversionException(
+                            "'%s', expected one of %s"
+                                .formatted(
+                                    text,
+                                    Arrays.stream(type.getEnumConstants())
+                                        .map(Cli::name)
+                                        .toList()))));
+  }
+
+  /** The name of a value in options and settings. */
+  static String name(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  private static int mistake(String command, Exception e, PrintWriter errors) {
+    LOG.debug("{} failed", command, e);
+    errors.println(line(command, e));
+    return MISTAKE;
+  }
+
+  /** Picocli's message, and what to do. */
+  private static String line(ParameterException e) {
+    CommandSpec command = e.getCommandLine().getCommandSpec();
+    String advice = "";
+    if (command.parent() == null) {
+      advice = "; expected one of " + command.subcommands().keySet() + ", or --help";
+    } else if (e instanceof UnmatchedArgumentException unmatched
+        && unmatched.getUnmatched().get(0).startsWith("-")) {
+      List<String> known = command.options().stream().map(OptionSpec::longestName).toList();
+      advice =
+          "; the nearest is " + NearNames.nearest(unmatched.getUnmatched().get(0), known, 1).get(0);
+    }
+    return line(command.qualifiedName(), e) + advice;
+  }
+
+  private static String line(String command, Exception e) {
+    return command + ": " + String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+  }
+}

@@ -1,0 +1,67 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
+import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Measures;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Measures a model, with an adapter or without one. */
+@Command(
+    name = "evaluate",
+    description = "Measures a model, with or without an adapter, on data.",
+    sortOptions = false)
+final class Evaluate implements Callable<Integer> {
+
+  @Mixin private final ModelOptions model = new ModelOptions();
+  @Mixin private final AdapterOption adapter = new AdapterOption();
+  @Mixin private final DataOptions data = new DataOptions();
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Examples of a forward pass; 8 by default.")
+  private int batchSize = 8;
+
+  @Option(
+      names = "--max-length",
+      paramLabel = "N",
+      description = "The most tokens of an example; by default the model's, at most 512.")
+  private @Nullable Integer maxLength;
+
+  @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
+  @Mixin private final Common common = new Common();
+
+  @Override
+  public Integer call() {
+    Mistakes.given("--model", model.model);
+    PrintWriter out = common.out();
+    DataTask.Read read = data.read();
+    Dataset<? extends Example> examples = read.examples();
+    try (PeftModel loaded = model.load(read.task().of(examples, adapter.labels()))) {
+      adapter.load(loaded);
+      int length =
+          maxLength != null ? maxLength : (int) Math.min(512, loaded.base().maxPositions());
+      Evaluator plain =
+          Mistakes.at(
+              "--batch-size or --max-length", () -> new Evaluator(loaded, batchSize, length));
+      Measures measures =
+          Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(read.task()));
+      objective
+          .of(read.task(), loaded)
+          .map(own -> plain.measuring(own, measures.of(own)))
+          .orElse(plain)
+          .evaluate(examples)
+          .values()
+          .forEach((name, value) -> out.printf("%s: %s%n", name, value));
+    }
+    out.flush();
+    return Cli.FINE;
+  }
+}

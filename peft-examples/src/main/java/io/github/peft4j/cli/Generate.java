@@ -1,0 +1,47 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.generate.GenerationConfig;
+import java.io.PrintWriter;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Continues or answers one prompt. */
+@Command(
+    name = "generate",
+    description = "Continues or answers a prompt, without a chat template.",
+    sortOptions = false)
+final class Generate implements Callable<Integer> {
+
+  @Mixin private final ModelOptions model = new ModelOptions();
+  @Mixin private final AdapterOption adapter = new AdapterOption();
+
+  @Option(names = "--prompt", paramLabel = "TEXT", description = "The text to continue or answer.")
+  private @Nullable String prompt;
+
+  @Mixin private final GenerationOptions generation = new GenerationOptions();
+  @Mixin private final Common common = new Common();
+
+  @Override
+  public Integer call() {
+    String text = Mistakes.given("--prompt", prompt);
+    GenerationConfig config = generation.config(model.seed);
+    PrintWriter out = common.out();
+    try (PeftModel loaded = model.load(Optional.empty())) {
+      adapter.load(loaded);
+      loaded.generate(
+          text,
+          config,
+          piece -> {
+            out.print(piece);
+            out.flush();
+          });
+      out.println();
+    }
+    return Cli.FINE;
+  }
+}

@@ -1,0 +1,55 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.transformer.config.Task;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Merges an adapter into the weights of its model. */
+@Command(
+    name = "merge",
+    description = "Writes a model with an adapter merged into its weights as a plain folder.",
+    sortOptions = false)
+final class Merge implements Callable<Integer> {
+
+  @Mixin private final ModelOptions model = new ModelOptions();
+  @Mixin private final AdapterOption adapter = new AdapterOption();
+
+  @Option(names = "--output", paramLabel = "DIR", description = "The folder for the model.")
+  private @Nullable Path output;
+
+  @Option(
+      names = "--task",
+      paramLabel = "NAME",
+      description = "The task of an adapter with a classifier: classify, multi-label, tokens, …")
+  private @Nullable DataTask task;
+
+  @Mixin private final Common common = new Common();
+
+  @Override
+  public Integer call() {
+    Path folder = Mistakes.given("--output", output);
+    Mistakes.given("--adapter", adapter.adapter);
+    List<String> labels = adapter.labels();
+    if (task == null && !labels.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--task is missing: the adapter has a classifier of %s. Say which task it was trained for"
+              .formatted(labels));
+    }
+    Optional<Task> head =
+        Optional.ofNullable(task).flatMap(each -> each.of(new Dataset<>(List.of()), labels));
+    try (PeftModel loaded = model.load(head)) {
+      adapter.load(loaded);
+      loaded.saveMerged(folder.toString());
+      common.out().println("model: " + folder);
+    }
+    return Cli.FINE;
+  }
+}

@@ -1,0 +1,105 @@
+package io.github.peft4j.cli;
+
+import ai.djl.Device;
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.pretrained.MiniLm;
+import io.github.peft4j.transformer.config.Task;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which model, and where it computes. */
+final class ModelOptions {
+
+  private static final String MINILM = "minilm";
+  private static final Pattern DEVICE = Pattern.compile("cpu|gpu(\\d{0,3})");
+
+  @Option(
+      names = "--model",
+      paramLabel = "DIR|NAME",
+      description =
+          "A Hugging Face folder; org/name on the Hugging Face hub; or "
+              + MINILM
+              + ", out of a jar.")
+  @Nullable String model;
+
+  @Option(
+      names = "--device",
+      paramLabel = "cpu|gpu|gpuN",
+      description = "By default the first GPU, or the CPU if there is none.")
+  @Nullable String device;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "NAME",
+      description =
+          "float32, bfloat16, float16 or float64. By default bfloat16 on a GPU, float32 on the CPU.")
+  @Nullable Precision precision;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Of new tensors, dropout, sampling and the order of examples; 42 by default.")
+  @Nullable Long seed;
+
+  /** Loads the model, which needs a tokenizer. The caller closes it. */
+  PeftModel load(Optional<Task> task) {
+    String name = Mistakes.given("--model", model);
+    Peft.Loader loader =
+        name.equals(MINILM) && !Files.isDirectory(Path.of(name))
+            ? MiniLm.loader()
+            : Mistakes.at("--model", () -> Peft.from(name));
+    task.ifPresent(loader::task);
+    if (device != null) {
+      loader.device(device(device));
+    }
+    if (precision != null) {
+      loader.precision(precision);
+    }
+    if (seed != null) {
+      loader.seed(seed);
+    }
+    PeftModel loaded = Mistakes.at("--model", loader::load);
+    try {
+      require(loaded::tokenizer);
+    } catch (IllegalArgumentException e) {
+      loaded.close();
+      throw e;
+    }
+    return loaded;
+  }
+
+  /** What a model's folder must have: without it, the folder is a mistake of the user. */
+  static void require(Runnable part) {
+    try {
+      part.run();
+    } catch (IllegalStateException e) {
+      throw new IllegalArgumentException("--model: " + e.getMessage(), e);
+    }
+  }
+
+  private static Device device(String name) {
+    Matcher matcher = DEVICE.matcher(name);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException("--device is '" + name + "', expected cpu, gpu or gpu1");
+    }
+    String number = matcher.group(1);
+    if (number == null) {
+      return Device.cpu();
+    }
+    int gpu = number.isEmpty() ? 0 : Integer.parseInt(number);
+    int there = PyTorch.engine().getGpuCount();
+    if (gpu >= there) {
+      throw new IllegalArgumentException(
+          "--device is " + name + ", but PyTorch sees " + there + " GPUs (counted from 0)");
+    }
+    return Device.gpu(gpu);
+  }
+}

@@ -1,0 +1,394 @@
+package io.github.peft4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Commands run in this process, on models of a few thousand weights. */
+class CliTest {
+
+  private static final Path GOLDEN =
+      Path.of("..", "peft-methods", "src", "test", "resources", "golden");
+
+  @TempDir private Path folder;
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+  private Path model = Path.of("");
+  private Path data = Path.of("");
+
+  @BeforeEach
+  void makeModelAndData() throws IOException {
+    model = model("tiny-llama");
+    data = write("train.jsonl", "{\"prompt\": \"w3 w4\", \"completion\": \"w5 w6\"}\n".repeat(6));
+  }
+
+  /** A golden model with a tokenizer: words w3 … w39 are the ids 3 … 39. */
+  private Path model(String name) throws IOException {
+    Path target = Files.createDirectories(folder.resolve(name));
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(GOLDEN.resolve(name).resolve(file), target.resolve(file));
+    }
+    String words =
+        IntStream.range(3, 40)
+            .mapToObj(i -> "\"w%d\": %d".formatted(i, i))
+            .collect(Collectors.joining(", "));
+    Files.writeString(
+        target.resolve("tokenizer.json"),
+        """
+        {"version": "1.0", "truncation": null, "padding": null,
+         "added_tokens": [
+           {"id": 0, "content": "<pad>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false},
+           {"id": 2, "content": "</s>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}],
+         "normalizer": null, "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": null, "decoder": null,
+         "model": {"type": "WordLevel", "unk_token": "<unk>", "vocab": {"<pad>": 0, "<unk>": 1, "</s>": 2, %s}}}
+        """
+            .formatted(words));
+    return target;
+  }
+
+  private Path write(String name, String text) throws IOException {
+    return Files.writeString(folder.resolve(name), text);
+  }
+
+  private int run(Object... args) {
+    out.reset();
+    err.reset();
+    return Cli.run(
+        new PrintStream(out, true, StandardCharsets.UTF_8),
+        new PrintStream(err, true, StandardCharsets.UTF_8),
+        Arrays.stream(args).map(Object::toString).toArray(String[]::new));
+  }
+
+  private int finetune(Object... more) {
+    List<Object> args = new ArrayList<>(List.of("finetune", "--model", model, "--data", data));
+    args.addAll(List.of(more));
+    return run(args.toArray());
+  }
+
+  private void assertFine(int code) {
+    assertThat(code).as(err()).isZero();
+  }
+
+  /** Runs that must end with exit code 2 and this line. */
+  private void assertMistake(int code, String line) {
+    assertThat(err()).endsWith("\n").hasLineCount(1).contains(line);
+    assertThat(code).isEqualTo(Cli.MISTAKE);
+  }
+
+  private String out() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private String err() {
+    return err.toString(StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void trainsMeasuresWritesAndMerges() {
+    Path adapter = folder.resolve("adapter");
+    Path report = folder.resolve("report.html");
+
+    assertFine(
+        finetune(
+            "--validation",
+            data,
+            "--epochs",
+            1,
+            "--batch-size",
+            2,
+            "--quiet",
+            "--set",
+            "r=2",
+            "--output",
+            adapter,
+            "--report",
+            report));
+    assertThat(out()).contains("task: prompts, recognised", "3 steps", "adapter: " + adapter);
+    assertThat(adapter.resolve("adapter_model.safetensors")).exists();
+    assertThat(report).exists();
+
+    assertFine(run("evaluate", "--model", model, "--adapter", adapter, "--data", data));
+    assertThat(out()).contains("loss: ", "perplexity: ");
+
+    assertFine(
+        run(
+            "generate",
+            "--model",
+            model,
+            "--adapter",
+            adapter,
+            "--prompt",
+            "w3 w4",
+            "--max-new-tokens",
+            3));
+    assertThat(out().strip().split(" ")).hasSizeBetween(1, 3);
+
+    Path merged = folder.resolve("merged");
+    assertFine(run("merge", "--model", model, "--adapter", adapter, "--output", merged));
+    assertFine(run("evaluate", "--model", merged, "--data", data));
+  }
+
+  @Test
+  void aDryRunShowsTheTokensAndTrainsNothing() {
+    assertFine(finetune("--dry-run", "--show", 1, "--set", "r=2", "--batch-size", 3));
+    assertThat(out())
+        .contains("data: 6 examples", "run: 6 steps, 3 epochs", "trainable params:")
+        .contains("row 1: 5 tokens", "  read  w3 w4", "  learn w5 w6 </s>")
+        .doesNotContain("row 2");
+  }
+
+  @Test
+  void aDryRunShowsPackedRows() {
+    assertFine(finetune("--dry-run", "--packing", "--max-length", 10));
+    assertThat(out()).contains("row 1: 2 examples, 10 tokens").contains("  --");
+  }
+
+  @Test
+  void aDryRunShowsPreferences() throws IOException {
+    data =
+        write(
+            "pairs.jsonl",
+            "{\"prompt\": \"w3\", \"chosen\": \" w4\", \"rejected\": \" w5\"}\n".repeat(2));
+    assertFine(finetune("--dry-run", "--show", 1, "--preference", "orpo"));
+    assertThat(out())
+        .contains("task: preferences", "ORPO with beta 0.1")
+        .containsSubsequence("chosen", "read  w3", "learn w4 </s>", "rejected", "learn w5 </s>");
+    assertFine(run("evaluate", "--model", model, "--data", data));
+    assertThat(out()).contains("rewards/accuracies");
+  }
+
+  @Test
+  void trainsEmbeddings() throws IOException {
+    model = model("tiny-bert");
+    data = write("near.jsonl", "{\"anchor\": \"w3 w5\", \"positive\": \"w4\"}\n");
+    assertFine(finetune("--dry-run", "--task", "embeddings"));
+    assertThat(out()).containsSubsequence("text 1", "read  w3 w5", "text 2", "read  w4");
+
+    data = write("alike.csv", "a,b,s\nw3,w4,0.5\nw5,w6,0.1\nw7,w8,0.9\n");
+    Path adapter = folder.resolve("near");
+    Object[] columns = {"--column", "text=a", "--column", "pair=b", "--column", "score=s"};
+    List<Object> args = new ArrayList<>(Arrays.asList(columns));
+    args.addAll(List.of("--task", "similarity", "--epochs", 1, "--quiet", "--output", adapter));
+    args.addAll(List.of("--validation", data));
+    assertFine(finetune(args.toArray()));
+    assertThat(out()).contains("spearman_cosine");
+  }
+
+  @Test
+  void aDryRunShowsTheLabelsOfClassifiers() throws IOException {
+    model = model("tiny-bert");
+    data = write("texts.csv", "body,stars\nw3 w4,1\nw5,2\n");
+    assertFine(finetune("--dry-run", "--column", "text=body", "--column", "label=stars"));
+    assertThat(out()).contains("task: classify", "read  w3 w4", "learn label 1", "learn label 2");
+
+    data = write("words.jsonl", "{\"tokens\": [\"w3\", \"w4\"], \"tags\": [\"B-X\", \"O\"]}\n");
+    assertFine(finetune("--dry-run", "--task", "tokens"));
+    assertThat(out()).contains("w3→B-X w4→O");
+
+    data = write("many.jsonl", "{\"text\": \"w3\", \"labels\": [\"a\", \"b\"]}\n");
+    assertFine(finetune("--dry-run", "--task", "multi-label"));
+    assertThat(out()).contains("learn label a label b");
+
+    data = write("numbers.jsonl", "{\"text\": \"w3\", \"pair\": \"w4\", \"score\": 0.5}\n");
+    assertFine(finetune("--dry-run", "--task", "regression"));
+    assertThat(out()).contains("read  w3", "learn number 0.5");
+  }
+
+  @Test
+  void anAdapterKeepsItsLabels() throws IOException {
+    model = model("tiny-bert");
+    data = write("texts.csv", "text,label\nw3 w4,no\nw5,yes\nw6,maybe\n");
+    Path adapter = folder.resolve("labels");
+    assertFine(finetune("--epochs", 1, "--quiet", "--output", adapter));
+
+    Path test = write("test.csv", "text,label\nw3 w4,no\nw5,yes\n");
+    assertFine(run("evaluate", "--model", model, "--adapter", adapter, "--data", test));
+    assertThat(out()).contains("accuracy: ");
+
+    Path merged = folder.resolve("merged");
+    Object[] merge = {"merge", "--model", model, "--adapter", adapter, "--output", merged};
+    assertMistake(
+        run(merge), "--task is missing: the adapter has a classifier of [maybe, no, yes]");
+    Object[] told = Arrays.copyOf(merge, merge.length + 2);
+    told[merge.length] = "--task";
+    told[merge.length + 1] = "classify";
+    assertFine(run(told));
+    assertThat(merged.resolve("config.json")).content().contains("maybe");
+  }
+
+  @Test
+  void whatADryRunPrintsIsASettingsFile() throws IOException {
+    assertFine(
+        finetune(
+            "--dry-run",
+            "--set",
+            "target_modules=q_proj,v_proj",
+            "--set",
+            "r=4",
+            "--learning-rate",
+            "1e-3",
+            "--packing",
+            "--steps",
+            2));
+    String shown = out();
+    Path settings = write("settings.yaml", shown.substring(shown.indexOf("# The same settings")));
+
+    assertFine(run("finetune", "--settings", settings, "--dry-run"));
+
+    assertThat(out().replace(", recognised by the columns of the data", ""))
+        .isEqualTo(shown.replace(", recognised by the columns of the data", ""));
+    assertThat(out()).contains("learning_rate: 0.001", "adapter.r: 4", "run: 2 steps");
+  }
+
+  @Test
+  void theCommandLineHasPrecedenceOverAFileOfJson() throws IOException {
+    Path settings =
+        write(
+            "settings.json",
+            """
+            {"model": "%s", "data": ["%s"], "epochs": 5, "batch-size": 6, "packing": false,
+             "set": {"r": 2, "lora_alpha": 7}}
+            """
+                .formatted(model, data));
+    assertFine(run("finetune", "--settings", settings, "--dry-run", "--epochs", 2, "--set", "r=3"));
+    assertThat(out()).contains("run: 2 steps, 2 epochs", "adapter.r: 3", "adapter.lora_alpha: 7");
+  }
+
+  @Test
+  void mistakesAreOneLineThatNamesTheOption() throws IOException {
+    assertMistake(run("finetune"), "peft4j finetune: --model is missing");
+    assertMistake(run("finetune", "--model", model), "--data is missing");
+    assertMistake(finetune(), "--output is missing");
+    assertMistake(finetune("--modle", "x"), "'--modle', 'x'; the nearest is --model");
+    assertMistake(finetune("--epochs", "many"), "'--epochs'");
+    assertMistake(
+        finetune("--epochs", 0, "--dry-run"), "--epochs: epochs is 0, expected 1 or more");
+    assertMistake(finetune("--epochs", 1, "--steps", 1, "--dry-run"), "exclude each other");
+    assertMistake(finetune("--learning-rate", -1, "--dry-run"), "--learning-rate: ");
+    assertMistake(finetune("--max-length", 100_000, "--dry-run"), "maxLength is 100000");
+    assertMistake(finetune("--show", -1, "--dry-run"), "--show is -1");
+    assertMistake(
+        finetune("--task", "guess", "--dry-run"), "'--task': 'guess', expected one of [chat");
+    assertMistake(finetune("--beta", "0.5", "--dry-run"), "--beta is for the task preferences");
+    assertMistake(
+        finetune("--method", "lorra", "--dry-run"), "--method: unknown peft_type 'LORRA'");
+    assertMistake(finetune("--set", "alpha=3", "--dry-run"), "the nearest are lora_alpha");
+    assertMistake(finetune("--set", "r=0", "--dry-run"), "--set: LORA: LoraConfig: field 'r' is 0");
+    assertMistake(finetune("--set", "target_modules=q", "--dry-run"), "target_modules");
+    assertMistake(finetune("--device", "tpu", "--dry-run"), "--device is 'tpu'");
+    assertMistake(finetune("--device", "gpu99", "--dry-run"), "--device is gpu99");
+    assertMistake(finetune("--column", "text=prompt", "--task", "chat", "--dry-run"), "messages");
+    assertMistake(run("finetune", "--model", folder, "--data", data, "--dry-run"), "--model: ");
+    data = folder.resolve("none.csv");
+    assertMistake(finetune("--dry-run"), "--data: ");
+    data = write("chat.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"w3\"}]}\n");
+    assertMistake(finetune("--dry-run"), "has no chat template");
+  }
+
+  @Test
+  void mistakesInASettingsFileNameTheFile() throws IOException {
+    assertSettingsMistake("epoch: 3", "there is no setting 'epoch'; the nearest is 'epochs'");
+    assertSettingsMistake("packing: maybe", "setting 'packing' is \"maybe\", expected true or");
+    assertSettingsMistake("epochs: [1, 2]", "setting 'epochs' is [1,2], expected one value");
+    assertSettingsMistake("set: 3", "setting 'set' is 3, expected names with values");
+    assertSettingsMistake("- 3", "has no settings");
+    assertSettingsMistake("epochs: [", "is neither YAML nor JSON");
+    assertSettingsMistake("epochs: 1\nepochs: 2", "duplicate");
+    assertSettingsMistake("epochs: !!java.net.URL [x]", "settings.yaml");
+    assertMistake(run("finetune", "--settings", folder.resolve("no.yaml")), "there is no file");
+  }
+
+  private void assertSettingsMistake(String text, String line) throws IOException {
+    Path settings = write("settings.yaml", text);
+    assertMistake(finetune("--settings", settings, "--dry-run"), line);
+  }
+
+  @Test
+  void aRunThatDivergesIsAFailure() {
+    assertThat(finetune("--quiet", "--learning-rate", 1e30, "--steps", 20, "--output", folder))
+        .isEqualTo(Cli.FAILED);
+    assertThat(err()).startsWith("peft4j finetune: ").hasLineCount(1);
+  }
+
+  @Test
+  void anInterruptedRunIsContinuedByTheSameCommand() throws InterruptedException {
+    Path adapter = folder.resolve("adapter");
+    Path checkpoints = folder.resolve("checkpoints");
+    int[] code = new int[1];
+    Thread training =
+        new Thread(
+            () ->
+                code[0] =
+                    finetune(
+                        "--quiet",
+                        "--steps",
+                        100_000,
+                        "--checkpoints",
+                        checkpoints,
+                        "--output",
+                        adapter));
+    training.start();
+    while (training.isAlive() && !out().contains("trainable params")) {
+      Thread.sleep(10);
+    }
+    Thread.sleep(200);
+    training.interrupt();
+    training.join();
+    assertThat(code[0]).isEqualTo(Cli.STOPPED);
+    assertThat(out()).contains("the same command goes on from the checkpoint");
+    assertThat(adapter).doesNotExist();
+
+    Matcher steps = Pattern.compile("([\\d,]+) steps and stopped").matcher(out());
+    assertThat(steps.find()).isTrue();
+    int further = Integer.parseInt(steps.group(1).replace(",", "")) + 2;
+    assertFine(
+        finetune("--quiet", "--steps", further, "--checkpoints", checkpoints, "--output", adapter));
+    assertThat(out()).contains("%,d steps, final loss".formatted(further));
+    assertThat(adapter).exists();
+  }
+
+  @Test
+  void chatsByTheTemplateUntilTheInputEnds() throws IOException {
+    Files.writeString(
+        model.resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.content }} {% endfor %}");
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream("w3 w4\n\nw5\n".getBytes(StandardCharsets.UTF_8)));
+    try {
+      assertFine(run("chat", "--model", model, "--max-new-tokens", 2));
+    } finally {
+      System.setIn(before);
+    }
+    assertThat(out().split("> ", -1)).hasSize(5);
+
+    assertFine(run("chat", "--model", model, "--prompt", "w3", "--max-new-tokens", 2));
+    assertThat(out()).doesNotContain(">");
+  }
+
+  @Test
+  void helpListsTheOptions() {
+    assertFine(run("--help"));
+    assertThat(out()).contains("finetune", "evaluate", "generate", "chat", "merge", "Exit codes");
+    assertFine(run("finetune", "--help"));
+    assertThat(out()).contains("--model", "--dry-run", "preferences");
+    assertMistake(run(), "expected one of [finetune, evaluate, generate, chat, merge]");
+  }
+}
