@@ -104,7 +104,9 @@ final class Divergence {
   String saved() {
     return checkpoints == null
         ? "nothing was saved, since checkpointTo(folder) was not called"
-        : "the last checkpoint is "
-            + checkpoints.newest().map(Path::toString).orElse("not yet written");
+        : checkpoints
+            .newest()
+            .map(newest -> "the last checkpoint is " + newest)
+            .orElse("no checkpoint was written yet");
   }
 }

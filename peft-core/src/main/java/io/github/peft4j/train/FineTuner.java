@@ -28,6 +28,8 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongFunction;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -142,8 +144,10 @@ public final class FineTuner {
    * text by default, as in transformers' run_qa.py, or half of a window if that is less.
    *
    * @param stride the number of tokens that a window shares with the one before it, 0 or more
+   * @throws IllegalArgumentException if the model is for another task, which reads no windows
    */
   public FineTuner stride(int stride) {
+    require("stride", Task.Type.TOKEN_CLS, Task.Type.QUESTION_ANS);
     if (stride < 0) {
       throw new IllegalArgumentException("stride is " + stride + ", expected 0 or more");
     }
@@ -155,8 +159,11 @@ public final class FineTuner {
    * Sets whether all tokens of a tagged word have labels. By default only the first has one. The
    * others have {@code I-} in place of {@code B-}, as with {@code label_all_tokens} of
    * transformers' run_ner.py.
+   *
+   * @throws IllegalArgumentException if the model is not for token classification
    */
   public FineTuner labelAllTokens(boolean on) {
+    require("labelAllTokens", Task.Type.TOKEN_CLS);
     this.labelAllTokens = on;
     return this;
   }
@@ -164,8 +171,11 @@ public final class FineTuner {
   /**
    * Sets what a masked language model has to find. By default it is 15 % of the tokens of each
    * text, as for BERT. Masks are drawn anew in each epoch; those of the validation data stay.
+   *
+   * @throws IllegalArgumentException if the model is no masked language model
    */
   public FineTuner masking(Masking masking) {
+    require("masking", Task.Type.MASKED_LM);
     this.masking = masking;
     return this;
   }
@@ -654,6 +664,18 @@ public final class FineTuner {
     TrainingSetup.requireParts(this);
     try (AdapterTraining training = model.train(TrainingSetup.theAdapter(model).name())) {
       return TrainingPreview.of(TrainingSetup.of(this, training), rows);
+    }
+  }
+
+  private void require(String setting, Task.Type... tasks) {
+    Task.Type task = model.base().task().type();
+    if (!Arrays.asList(tasks).contains(task)) {
+      throw new IllegalArgumentException(
+          "%s does nothing for a model for %s; it is for %s"
+              .formatted(
+                  setting,
+                  task,
+                  Stream.of(tasks).map(Task.Type::name).collect(Collectors.joining(" and "))));
     }
   }
 

@@ -4,6 +4,7 @@ import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
@@ -289,6 +290,11 @@ record TrainingSetup(
     int without = (int) data.examples().stream().filter(e -> !e.hasLabel(ahead)).count();
     DataCounts counts =
         new DataCounts(data.size(), without, data.tokens(), plan.rowCount(), plan.fill());
+    if (without == data.size()) {
+      throw new DataException(
+          "none of the %,d examples of the training data has a label that counts, so nothing is learnt: raise maxLength if their answers were cut"
+              .formatted(without));
+    }
     if (without > 0) {
       LOG.warn(
           "training data: {}. Nothing is learnt of these: leave them out, or raise maxLength if"

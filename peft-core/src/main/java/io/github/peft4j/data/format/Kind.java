@@ -72,7 +72,8 @@ public enum Kind {
       return JSON;
     }
     throw new DataException(
-        "%s: neither name nor content say what kind of file this is. Name it %s, or say it: Csv.read(…)"
+        ("%s: neither name nor content say what kind of file this is. Name it %s, or say it:"
+                + " Csv.read(…), or Conll.read(…) for words with tags")
             .formatted(path, SUFFIXES));
   }
 

@@ -8,6 +8,7 @@ import io.github.peft4j.data.format.DataPaths;
 import io.github.peft4j.data.format.Kind;
 import io.github.peft4j.data.format.Row;
 import io.github.peft4j.data.format.Rows;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -36,6 +37,16 @@ public final class Conll {
    */
   public static Dataset<TokensExample> read(String path) {
     return read(path, 0, -1);
+  }
+
+  /**
+   * Reads words from the first column and tags from the last.
+   *
+   * @param path a file or a folder
+   * @return the sentences
+   */
+  public static Dataset<TokensExample> read(Path path) {
+    return read(path.toString());
   }
 
   /**

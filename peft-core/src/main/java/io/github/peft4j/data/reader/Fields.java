@@ -72,6 +72,18 @@ record Fields(Map<String, @Nullable Object> values) {
     return texts;
   }
 
+  /** A list of texts, or a word on how to read one text as several. */
+  List<String> labels(String column) {
+    if (values.get(column) instanceof String text) {
+      throw wrong(
+          column,
+          text,
+          "a list; if labels are separated in a text, say by what: .labels(\"%s\", \",\")"
+              .formatted(column));
+    }
+    return texts(column);
+  }
+
   static DataException wrong(String column, @Nullable Object value, String expected) {
     return new DataException(
         value == null

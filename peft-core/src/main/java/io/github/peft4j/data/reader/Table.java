@@ -622,7 +622,7 @@ public final class Table implements Examples<Example> {
      * @return the pairs with their labels
      */
     public Dataset<MultiLabelExample> labels(String column) {
-      return several(column, row -> row.texts(column));
+      return several(column, row -> row.labels(column));
     }
 
     /**

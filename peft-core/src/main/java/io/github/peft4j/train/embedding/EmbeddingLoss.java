@@ -23,7 +23,7 @@ public interface EmbeddingLoss {
         "anchors with a positive and one negative:"
             + " .anchor(column).positive(column).negative(column)"),
     /** Two texts and how alike they are. */
-    SCORED_PAIRS("pairs with scores: .text(column).pair(column).score(column)");
+    SCORED_PAIRS("pairs with scores: .text(column).pair(column).similarity(column)");
 
     private final String form;
 

@@ -4,8 +4,10 @@ import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.chat.ChatEncoder;
 import io.github.peft4j.chat.ChatPreferenceEncoder;
+import io.github.peft4j.chat.TemplateException;
 import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
@@ -123,7 +125,11 @@ public final class BatchFeed {
 
     @Override
     public List<EncodedExample> rows(Example example) {
-      return of(example).rows(example);
+      try {
+        return of(example).rows(example);
+      } catch (TemplateException e) { // a DataException is told with the example it is about
+        throw new DataException(e.getMessage(), e);
+      }
     }
 
     private Encoder<Example> of(Example example) {
@@ -239,7 +245,7 @@ public final class BatchFeed {
                 case MASKED_LM -> "plain texts: .text(column)";
                 case FEATURE_EXTRACTION ->
                     "texts that belong together: .anchor(column).positive(column) or"
-                        + " .text(column).pair(column).score(column)";
+                        + " .text(column).pair(column).similarity(column)";
               });
     }
     return (Encoder<Example>) encoder;

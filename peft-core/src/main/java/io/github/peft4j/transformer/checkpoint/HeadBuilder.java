@@ -179,7 +179,7 @@ final class HeadBuilder {
       return false;
     }
     LOG.warn(
-        "{}: the classifier {} is for the classes {}; the task has {}, so it gets a new classifier",
+        "{}: the layer {} is for the classes {}; the task has {}, so it gets a new classifier",
         config.source(),
         output.name(),
         config.labels(),

@@ -79,7 +79,9 @@ class TasksTest {
             new MultiLabelExample("b", List.of("fire", "flood")));
 
     assertThatThrownBy(() -> csv.text("t").labels("l"))
-        .hasMessageContaining("line 2: column 'l' holds text (\"x, y\"), expected a list");
+        .hasMessageContaining(
+            "line 2: column 'l' holds text (\"x, y\"), expected a list; if labels are separated in a"
+                + " text, say by what: .labels(\"l\", \",\")");
     assertThatThrownBy(() -> csv.text("t").flags("l"))
         .hasMessageContaining("line 2: column 'l' is 'x, y', expected 1 or 0");
     Table twice = Data.read(file("e.jsonl", "{\"t\":\"a\",\"l\":[0,1,0]}"));
@@ -126,7 +128,7 @@ class TasksTest {
             new TokensExample(List.of("EU", "#"), List.of("B-ORG", "O")),
             new TokensExample(List.of("Peter"), List.of("B-PER")));
     assertThat(Conll.read(file.toString(), 0, 1).get(1).tags()).containsExactly("NNP");
-    assertThat(Conll.read(file("tab.tsv", "New York\tB-LOC\nis\tO\n").toString()).get(0).words())
+    assertThat(Conll.read(file("tab.tsv", "New York\tB-LOC\nis\tO\n")).get(0).words())
         .containsExactly("New York", "is");
 
     String bad = file("bad.conll", "a O\nb\n").toString();

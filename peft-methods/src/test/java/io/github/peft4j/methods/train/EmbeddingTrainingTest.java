@@ -328,7 +328,7 @@ class EmbeddingTrainingTest {
 
   @ParameterizedTest
   @CsvSource({
-    "pairs, scores, needs pairs with scores: .text(column).pair(column).score(column); example 0 has 2 texts and no score",
+    "pairs, scores, needs pairs with scores: .text(column).pair(column).similarity(column); example 0 has 2 texts and no score",
     "pairs, triplet, needs anchors with a positive and one negative",
     "scores, pairs, needs anchors with positives: .anchor(column).positive(column); example 0 has 2 texts and a score",
     "ratings, scores, the score 4.0 is no cosine",

@@ -8,9 +8,14 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.ClassificationExample;
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.TextExample;
+import io.github.peft4j.data.batch.Masking;
+import io.github.peft4j.data.conversation.ConversationExample;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.Logged;
@@ -314,9 +319,34 @@ class FineTunerTest {
           .hasMessageContaining("cannot be trained on a ClassificationExample");
       assertThatThrownBy(() -> FineTuner.of(model).on(prompts(3)).maxLength(99).run())
           .hasMessageContaining("the model has 32 positions");
+      assertThatThrownBy(
+              () ->
+                  FineTuner.of(model)
+                      .on(Examples.of(new TextExample(""), new TextExample("")))
+                      .run())
+          .hasMessageContaining("none of the 2 examples")
+          .hasMessageContaining("has a label that counts");
       model.disable();
       assertThatThrownBy(() -> FineTuner.of(model).on(prompts(3)).run())
           .hasMessageContaining("none is active");
+    }
+  }
+
+  @Test
+  void namesTheConversationThatTheTemplateRefuses() throws IOException {
+    TinyModels.copy("tiny-llama", folder);
+    Files.writeString(
+        folder.resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.role + m.content }}{% endfor %}");
+    try (PeftModel model = Peft.load(folder.toString()).adapt(LoraConfig.ofRank(4))) {
+      ConversationExample good =
+          ConversationExample.of(Message.user("w3"), Message.assistant("w4"));
+      ConversationExample bad =
+          ConversationExample.of(Message.user("w5"), Message.of("assistant", null));
+      assertThatThrownBy(() -> FineTuner.of(model).on(Examples.of(good, bad)).run())
+          .isInstanceOf(DataException.class)
+          .hasMessageStartingWith("example 1 (")
+          .hasMessageContaining("chat_template.jinja, line 1: ");
     }
   }
 
@@ -332,6 +362,12 @@ class FineTunerTest {
       refused.put(t -> t.stopEarly(1), "stopEarly does nothing without validateOn");
       refused.put(t -> t.evaluateEvery(1), "evaluateEvery does nothing without validateOn");
       refused.put(t -> t.checkpointEvery(1), "checkpointEvery does nothing without checkpointTo");
+      refused.put(
+          t -> t.stride(8), "for a model for CAUSAL_LM; it is for TOKEN_CLS and QUESTION_ANS");
+      refused.put(
+          t -> t.labelAllTokens(true), "labelAllTokens does nothing for a model for CAUSAL_LM");
+      refused.put(
+          t -> t.masking(Masking.DEFAULT), "masking does nothing for a model for CAUSAL_LM");
       refused.put(t -> t.validateOn(prompts(2)).metric("f7"), "'f7': there are loss, perplexity");
       refused.put(t -> model.merge(), "unmerge() first");
       refused.forEach(
