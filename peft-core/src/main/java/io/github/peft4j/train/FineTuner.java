@@ -1,6 +1,7 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Masking;
@@ -81,6 +82,7 @@ public final class FineTuner {
   OptionalInt stride = OptionalInt.empty();
   boolean labelAllTokens;
   Masking masking = Masking.DEFAULT;
+  @Nullable TrainOn trainOn;
   Duration shutdownWait = Duration.ofSeconds(20);
   @Nullable String metric;
   private @Nullable Objective objective;
@@ -165,6 +167,21 @@ public final class FineTuner {
   public FineTuner masking(Masking masking) {
     this.masking = masking;
     return this;
+  }
+
+  /**
+   * Sets which parts of conversations count in the loss. By default it is all turns of the
+   * assistant, {@link TrainOn#ASSISTANT_TURNS}; TRL's default is {@link TrainOn#ALL}. It holds for
+   * the validation data as well. Examples that are no conversations are not concerned; a run on
+   * data without any is refused.
+   */
+  public FineTuner trainOn(TrainOn parts) {
+    this.trainOn = parts;
+    return this;
+  }
+
+  TrainOn parts() {
+    return trainOn == null ? TrainOn.ASSISTANT_TURNS : trainOn;
   }
 
   /**

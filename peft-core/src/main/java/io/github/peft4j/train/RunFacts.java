@@ -2,6 +2,7 @@ package io.github.peft4j.train;
 
 import com.google.gson.JsonParser;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.objective.Objective;
@@ -89,6 +90,9 @@ final class RunFacts {
     }
     if (!settings.masking.equals(Masking.DEFAULT)) {
       differences.add(settings.masking.toString());
+    }
+    if (settings.parts() != TrainOn.ASSISTANT_TURNS) {
+      differences.add("trained on " + settings.parts());
     }
     return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
   }

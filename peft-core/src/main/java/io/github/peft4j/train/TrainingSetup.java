@@ -231,9 +231,13 @@ record TrainingSetup(
             settings.stride,
             settings.labelAllTokens,
             settings.masking,
+            settings.parts(),
             what.equals(TRAINING) ? settings.seed : 0);
     EncodedDataset data = BatchFeed.encode(model, examples, reading);
     settings.objective().check(data);
+    if (settings.trainOn != null) {
+      BatchFeed.requireConversations(data);
+    }
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
     if (data.size() == 0) {

@@ -30,10 +30,10 @@ class RunReportTest {
 
   private static final List<PromptExample> EXAMPLES =
       List.of(
-          new PromptExample("a b", "c"),
-          new PromptExample("b a", "d"),
-          new PromptExample("a a", "c"),
-          new PromptExample("b b", "d"));
+          new PromptExample("a b", " c"),
+          new PromptExample("b a", " d"),
+          new PromptExample("a a", " c"),
+          new PromptExample("b b", " d"));
 
   @TempDir Path folder;
   @TempDir Path runs;

@@ -29,10 +29,10 @@ class ToyTrainingTest {
 
   private static final List<PromptExample> EXAMPLES =
       List.of(
-          new PromptExample("a b", "c"),
-          new PromptExample("b a", "d"),
-          new PromptExample("a a", "c"),
-          new PromptExample("b b", "d"));
+          new PromptExample("a b", " c"),
+          new PromptExample("b a", " d"),
+          new PromptExample("a a", " c"),
+          new PromptExample("b b", " d"));
 
   @TempDir Path folder;
   @TempDir Path runs;
@@ -158,7 +158,7 @@ class ToyTrainingTest {
     try (PeftModel model = model();
         AdapterTraining training = model.train(PeftModel.DEFAULT)) {
       FineTuner tuner =
-          FineTuner.of(model).on(Examples.of(new PromptExample("a", "b"))).batchSize(6).quiet();
+          FineTuner.of(model).on(Examples.of(new PromptExample("a", " b"))).batchSize(6).quiet();
       // One example of a beginning, two words and an end: no batch can be larger.
       assertThat(TrainingSetup.of(tuner, training).plan().largestBatch()).isEqualTo(4);
     }

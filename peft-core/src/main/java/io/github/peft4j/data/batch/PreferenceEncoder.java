@@ -24,7 +24,7 @@ public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
   @Override
   public EncodedExample encode(PreferenceExample example) {
     return pair(
-        Ids.open(tokenizer.encode(example.prompt()), tokenizer),
+        tokenizer.encodePrompt(example.prompt()),
         text(example.prompt() + example.chosen()),
         text(example.prompt() + example.rejected()),
         maxLength);
@@ -32,7 +32,7 @@ public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
 
   /** Prompt and answer as one text: tokens may reach over the border. */
   private long[] text(String text) {
-    return Ids.closed(tokenizer.encode(text), tokenizer);
+    return Ids.closed(tokenizer.encodeText(text), tokenizer);
   }
 
   /**
@@ -46,7 +46,7 @@ public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
    * @throws AnswerTooLongException if nothing would be left of the answers
    */
   public static EncodedExample pair(long[] prompt, long[] chosen, long[] rejected, int maxLength) {
-    int start = Math.min(common(prompt, chosen), common(prompt, rejected));
+    int start = Math.min(Ids.common(prompt, chosen), Ids.common(prompt, rejected));
     if (start >= maxLength) {
       int needed = Math.max(chosen.length, rejected.length);
       throw new AnswerTooLongException(
@@ -62,10 +62,5 @@ public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
     long[] labels = kept.clone();
     Arrays.fill(labels, 0, start, EncodedExample.IGNORED);
     return EncodedExample.ofTokens(kept, labels).cutBy(0, ids.length - kept.length);
-  }
-
-  private static int common(long[] ids, long[] others) {
-    int differ = Arrays.mismatch(ids, others);
-    return differ < 0 ? ids.length : differ;
   }
 }

@@ -10,21 +10,25 @@ import java.util.OptionalLong;
 import java.util.stream.LongStream;
 
 /** See {@link Encoder#prompt}. */
-record PromptExampleEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<PromptExample> {
+record PromptExampleEncoder(JoinedTexts texts, int maxLength) implements Encoder<PromptExample> {
 
   PromptExampleEncoder {
     Truncation.requirePositive(maxLength);
   }
 
+  PromptExampleEncoder(Tokenizer tokenizer, int maxLength) {
+    this(new JoinedTexts(tokenizer), maxLength);
+  }
+
   @Override
   public EncodedExample encode(PromptExample example) {
-    long[] answer = Ids.closed(tokenizer.encode(example.answer(), false), tokenizer);
-    long[] whole = Ids.open(tokenizer.encode(example.prompt()), tokenizer);
-    long[] prompt = cut(whole, answer.length);
-    long[] ids = Ids.concat(prompt, answer);
+    long[] whole = texts.ids(example.prompt(), example.answer());
+    int start = texts.start(example.prompt(), whole);
+    long[] prompt = cut(Arrays.copyOf(whole, start), whole.length - start);
+    long[] ids = Ids.concat(prompt, Arrays.copyOfRange(whole, start, whole.length));
     long[] labels = ids.clone();
     Arrays.fill(labels, 0, prompt.length, EncodedExample.IGNORED);
-    return EncodedExample.ofTokens(ids, labels).cutBy(whole.length - prompt.length, 0);
+    return EncodedExample.ofTokens(ids, labels).cutBy(start - prompt.length, 0);
   }
 
   private long[] cut(long[] prompt, int answerLength) {
@@ -41,7 +45,7 @@ record PromptExampleEncoder(Tokenizer tokenizer, int maxLength) implements Encod
     if (prompt.length <= room) {
       return prompt;
     }
-    boolean begins = tokenizer.bosId().equals(OptionalLong.of(prompt[0])) && room > 1;
+    boolean begins = texts.tokenizer().bosId().equals(OptionalLong.of(prompt[0])) && room > 1;
     LongStream head = begins ? LongStream.of(prompt[0]) : LongStream.empty();
     int tail = begins ? room - 1 : room;
     return LongStream.concat(head, Arrays.stream(prompt, prompt.length - tail, prompt.length))

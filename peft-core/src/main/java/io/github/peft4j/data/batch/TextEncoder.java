@@ -15,7 +15,7 @@ record TextEncoder(Tokenizer tokenizer, int maxLength) implements Encoder<TextEx
 
   @Override
   public EncodedExample encode(TextExample example) {
-    long[] ids = Ids.closed(tokenizer.encode(example.text()), tokenizer);
+    long[] ids = Ids.closed(tokenizer.encodeText(example.text()), tokenizer);
     long[] kept = ids.length <= maxLength ? ids : Arrays.copyOf(ids, maxLength);
     return EncodedExample.ofTokens(kept, kept).cutBy(ids.length - kept.length, 0);
   }

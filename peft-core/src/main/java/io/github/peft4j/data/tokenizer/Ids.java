@@ -15,18 +15,17 @@ public final class Ids {
     return concat(ids, new long[] {tokenizer.eosId().getAsLong()});
   }
 
-  /**
-   * The ids without a final end-of-text id, which some tokenizers add, so that the text can be
-   * continued.
-   */
-  public static long[] open(long[] ids, Tokenizer tokenizer) {
-    return endsText(ids, tokenizer) && ids.length > 1 ? Arrays.copyOf(ids, ids.length - 1) : ids;
-  }
-
-  private static boolean endsText(long[] ids, Tokenizer tokenizer) {
+  /** Whether the last id is the end-of-text id. */
+  static boolean endsText(long[] ids, Tokenizer tokenizer) {
     return ids.length > 0
         && tokenizer.eosId().isPresent()
         && ids[ids.length - 1] == tokenizer.eosId().getAsLong();
+  }
+
+  /** The number of ids at the start that both have in common. */
+  public static int common(long[] ids, long[] others) {
+    int differ = Arrays.mismatch(ids, others);
+    return differ < 0 ? ids.length : differ;
   }
 
   public static long[] concat(long[] head, long[] tail) {

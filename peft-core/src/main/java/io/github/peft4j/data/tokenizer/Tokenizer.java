@@ -16,18 +16,22 @@ import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns text into token ids and back, with the ids of transformers' {@code AutoTokenizer}.
@@ -64,6 +68,7 @@ public final class Tokenizer implements AutoCloseable {
   @SuppressWarnings("ArrayRecordComponent") // The arrays are read once; nobody compares them.
   public record Encoding(long[] ids, long[] typeIds, long[] sequenceIds, long[] specialTokenMask) {}
 
+  private static final Logger LOG = LoggerFactory.getLogger(Tokenizer.class);
   private static final String TOKENIZER = "tokenizer.json";
 
   private final TokenizerSettings settings;
@@ -77,6 +82,7 @@ public final class Tokenizer implements AutoCloseable {
   private @Nullable Codec forWords;
   private volatile AssembledTokenizer.Traits traits;
   private volatile byte @Nullable [] json;
+  private final AtomicBoolean saidOneBeginning = new AtomicBoolean();
   private volatile boolean changed;
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
@@ -359,14 +365,52 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The ids of a text to be continued. The special tokens before it are included, an end-of-text
-   * token after it is not.
+   * The ids of a text that a language model learns or continues, with one beginning-of-text token
+   * at most: a text that begins with that token as text, as chat templates write it, gets no second
+   * one. Otherwise the ids are those of {@link #encode(String)}.
+   *
+   * @param text the text
+   * @return its ids
+   */
+  public long[] encodeText(String text) {
+    long[] ids = encode(text);
+    OptionalLong bos = bosId();
+    if (bos.isEmpty() || leading(bos.getAsLong(), ids) < 2) {
+      return ids;
+    }
+    int written = leading(bos.getAsLong(), encode(text, false));
+    int added = leading(bos.getAsLong(), ids) - written;
+    if (written == 0 || added < 1) {
+      return ids;
+    }
+    if (!saidOneBeginning.getAndSet(true)) {
+      LOG.info(
+          "texts that begin with {} get no second one: a chat template has written it",
+          decode(new long[] {bos.getAsLong()}, false));
+    }
+    return Arrays.copyOfRange(ids, added, ids.length);
+  }
+
+  private static int leading(long id, long... ids) {
+    int count = 0;
+    while (count < ids.length && ids[count] == id) {
+      count++;
+    }
+    return count;
+  }
+
+  /**
+   * The ids of a text to be continued: those of {@link #encodeText}, without the end-of-text token
+   * that some tokenizers add. One that the text has itself stays.
    *
    * @param text the text
    * @return its ids
    */
   public long[] encodePrompt(String text) {
-    return Ids.open(encode(text), this);
+    long[] ids = encodeText(text);
+    return Ids.endsText(ids, this) && !Ids.endsText(encode(text, false), this)
+        ? Arrays.copyOf(ids, ids.length - 1)
+        : ids;
   }
 
   /**

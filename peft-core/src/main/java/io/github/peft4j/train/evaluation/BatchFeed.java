@@ -138,16 +138,18 @@ public final class BatchFeed {
       boolean chat =
           example instanceof ConversationExample || example instanceof ConversationPreference;
       return chat && task.type() == Task.Type.CAUSAL_LM
-          ? conversations(model, maxLength, example)
+          ? conversations(model, maxLength, settings, example)
           : encoder(task, model.tokenizer(), maxLength, settings, example, all);
     }
   }
 
   @SuppressWarnings("unchecked") // for conversations only
-  private static Encoder<Example> conversations(TextModel model, int maxLength, Example example) {
+  private static Encoder<Example> conversations(
+      TextModel model, int maxLength, EncodingSettings settings, Example example) {
     Encoder<?> encoder =
         example instanceof ConversationExample
             ? new ChatEncoder(model.tokenizer(), model.chatTemplate(), maxLength)
+                .trainOn(settings.trainOn())
             : new ChatPreferenceEncoder(model.tokenizer(), model.chatTemplate(), maxLength);
     return (Encoder<Example>) encoder;
   }
@@ -279,6 +281,25 @@ public final class BatchFeed {
                     .filter(ClassificationExample.class::isInstance)
                     .map(ClassificationExample.class::cast)
                     .toList()));
+  }
+
+  /**
+   * Checks that the examples have conversations, whose parts can be chosen.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  public static void requireConversations(EncodedDataset data) {
+    Example other = null;
+    for (int i = 0; i < data.size(); i++) {
+      Example source = data.sourceOf(i);
+      if (source instanceof ConversationExample) {
+        return;
+      }
+      other = source;
+    }
+    throw new IllegalArgumentException(
+        "trainOn chooses parts of conversations, but the examples are %ss: leave trainOn out, or read conversations, by .messages() or .conversations()"
+            .formatted(other == null ? "other example" : other.getClass().getSimpleName()));
   }
 
   /** The model's input for a batch. */

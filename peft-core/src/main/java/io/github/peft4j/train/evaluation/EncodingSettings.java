@@ -1,5 +1,6 @@
 package io.github.peft4j.train.evaluation;
 
+import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.data.batch.QuestionWindow;
 import java.util.OptionalInt;
@@ -13,6 +14,7 @@ import java.util.OptionalInt;
  *     words are cut, and windows of questions share {@link QuestionWindow#STRIDE}
  * @param labelAllTokens whether all tokens of a tagged word have labels, not only the first
  * @param masking what a masked language model has to find
+ * @param trainOn which parts of a conversation count in the loss
  * @param seed of the masks
  */
 public record EncodingSettings(
@@ -21,10 +23,18 @@ public record EncodingSettings(
     OptionalInt stride,
     boolean labelAllTokens,
     Masking masking,
+    TrainOn trainOn,
     long seed) {
 
   /** The usual settings. */
   public static EncodingSettings of(int maxLength) {
-    return new EncodingSettings(maxLength, false, OptionalInt.empty(), false, Masking.DEFAULT, 0);
+    return new EncodingSettings(
+        maxLength,
+        false,
+        OptionalInt.empty(),
+        false,
+        Masking.DEFAULT,
+        TrainOn.ASSISTANT_TURNS,
+        0);
   }
 }

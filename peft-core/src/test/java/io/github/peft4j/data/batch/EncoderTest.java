@@ -110,7 +110,7 @@ class EncoderTest {
 
   @Test
   void promptIsReadAndAnswerLearned() {
-    EncodedExample encoded = Encoder.prompt(CAUSAL, 9).encode(new PromptExample("a b", "c d"));
+    EncodedExample encoded = Encoder.prompt(CAUSAL, 9).encode(new PromptExample("a b", " c d"));
 
     assertThat(encoded.inputIds()).containsExactly(1, 3, 4, 5, 6, 2);
     assertThat(encoded.labels()).containsExactly(IGNORED, IGNORED, IGNORED, 5, 6, 2);
@@ -119,7 +119,7 @@ class EncoderTest {
 
   @Test
   void promptIsCutAtItsStartAndAnswerNever() {
-    PromptExample example = new PromptExample("a b c d e", "c d");
+    PromptExample example = new PromptExample("a b c d e", " c d");
 
     assertThat(Encoder.prompt(CAUSAL, 6).encode(example).inputIds())
         .containsExactly(1, 6, 7, 5, 6, 2);
@@ -133,8 +133,11 @@ class EncoderTest {
 
   @Test
   void endOfTextIsNotDoubled() {
-    assertThat(Encoder.prompt(CAUSAL, 9).encode(new PromptExample("a </s>", "b </s>")).inputIds())
-        .containsExactly(1, 3, 4, 2);
+    EncodedExample encoded =
+        Encoder.prompt(CAUSAL, 9).encode(new PromptExample("a </s>", "b </s>"));
+    assertThat(encoded.inputIds()).containsExactly(1, 3, 2, 4, 2);
+    assertThat(encoded.labels()).containsExactly(IGNORED, IGNORED, IGNORED, 4, 2);
+    assertThat(CAUSAL.encodePrompt("a </s>")).containsExactly(1, 3, 2);
   }
 
   @Test

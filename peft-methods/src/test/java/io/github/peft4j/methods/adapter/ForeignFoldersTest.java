@@ -285,9 +285,9 @@ class ForeignFoldersTest {
           .hasMessageContainingAll("'<more>' with the id 40", "ids 0 to 39");
       model.adapt(LoraConfig.ofRank(2));
       FineTuner tuner = FineTuner.of(model).batchSize(2).steps(2).quiet();
-      tuner.on(Examples.of(new PromptExample("w3", "w4 w5"), new PromptExample("w6 w7", "w8")));
+      tuner.on(Examples.of(new PromptExample("w3", " w4 w5"), new PromptExample("w6 w7", " w8")));
       assertThat(tuner.run().finalLoss()).isFinite();
-      tuner.on(Examples.of(new PromptExample("w3", "w4 <more>")));
+      tuner.on(Examples.of(new PromptExample("w3", " w4 <more>")));
       assertThatThrownBy(tuner::run).hasMessageContaining("'<more>' with the id 40");
     }
   }

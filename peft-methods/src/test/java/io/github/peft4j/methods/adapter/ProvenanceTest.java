@@ -30,9 +30,9 @@ class ProvenanceTest {
   private static final Dataset<PromptExample> DATA =
       Examples.of(
           List.of(
-              new PromptExample("w3 w4", "w5"),
-              new PromptExample("w6", "w7 w8"),
-              new PromptExample("w9 w10 w11", "w12")));
+              new PromptExample("w3 w4", " w5"),
+              new PromptExample("w6", " w7 w8"),
+              new PromptExample("w9 w10 w11", " w12")));
 
   @TempDir Path folder;
   private Path base;

@@ -35,7 +35,7 @@ class AdaLoraResumeTest {
     List<PromptExample> examples = new ArrayList<>();
     for (int i = 0; i < 24; i++) {
       String word = "w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, word));
+      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
     }
     return Examples.of(examples);
   }

@@ -57,7 +57,7 @@ class FineTunerTest {
         last = "w" + (3 + random.nextInt(20));
         prompt.append(last).append(' ');
       }
-      examples.add(new PromptExample(prompt.toString(), last));
+      examples.add(new PromptExample(prompt.toString(), " " + last));
     }
     return Examples.of(examples);
   }

@@ -78,7 +78,7 @@ class KilledProcessTest {
       List<PromptExample> examples =
           IntStream.range(0, 40)
               .mapToObj(
-                  i -> new PromptExample("w" + (3 + i % 20) + " w" + (5 + i % 7), "w" + i % 9))
+                  i -> new PromptExample("w" + (3 + i % 20) + " w" + (5 + i % 7), " w" + i % 9))
               .toList();
       try (PeftModel model = Peft.load(arguments[0])) {
         model.adapt(LoraConfig.ofRank(2).loraDropout(0.1).targetModules("all-linear"));

@@ -55,7 +55,7 @@ class PackedTrainingTest {
     for (int i = 0; i < 12; i++) {
       String words = ("w" + (3 + i) + " w" + (9 - i % 4) + " ").repeat(1 + i % 5).strip();
       examples.add(
-          i % 3 == 0 ? new TextExample(words) : new PromptExample(words, "w5 w" + (3 + i)));
+          i % 3 == 0 ? new TextExample(words) : new PromptExample(words, " w5 w" + (3 + i)));
     }
     return examples;
   }
@@ -139,7 +139,7 @@ class PackedTrainingTest {
   @Test
   void examplesWithoutALabelAreCountedAndSaid() {
     List<Example> examples =
-        List.of(new TextExample("w3 w4"), new PromptExample("w3", "w4"), new TextExample(""));
+        List.of(new TextExample("w3 w4"), new PromptExample("w3", " w4"), new TextExample(""));
     try (PeftModel model = llama()) {
       TrainingReport[] report = new TrainingReport[1];
       String log = Logged.by(() -> report[0] = tuner(model, examples).steps(1).run());
@@ -190,7 +190,7 @@ class PackedTrainingTest {
   void anErrorNamesTheExamplesOfTheRows() {
     List<Example> examples =
         List.of(
-            new PromptExample("w3", "w7 ".repeat(40)), // is left out
+            new PromptExample("w3", " w7 ".repeat(40)), // is left out
             new TextExample("w4 w5"),
             new TextExample("w6"));
     try (PeftModel model = llama()) {

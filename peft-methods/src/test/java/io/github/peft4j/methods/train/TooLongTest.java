@@ -81,7 +81,7 @@ class TooLongTest {
   void promptsAreCutAndCounted() {
     try (PeftModel model = llama()) {
       TrainingReport report =
-          tuner(model, new PromptExample(words(12), "w5"), new PromptExample(words(3), "w5"))
+          tuner(model, new PromptExample(words(12), " w5"), new PromptExample(words(3), " w5"))
               .maxLength(8)
               .run();
       assertThat(report.truncated()).isEqualTo(new Truncated(2, 1, 0, 14, 8));
@@ -90,8 +90,8 @@ class TooLongTest {
 
   @Test
   void answersThatDoNotFitAreRefusedByRowOrLeftOut() {
-    PromptExample good = new PromptExample("w3", "w5");
-    PromptExample lengthy = new PromptExample("w4", words(12));
+    PromptExample good = new PromptExample("w3", " w5");
+    PromptExample lengthy = new PromptExample("w4 ", words(12));
     try (PeftModel model = llama()) {
       assertThatThrownBy(() -> tuner(model, good, lengthy, good).maxLength(8).run())
           .isInstanceOf(DataException.class)
@@ -121,8 +121,8 @@ class TooLongTest {
   void anEncoderDecodersAnswersAreCutOrLeftOut() {
     Path base = TinyModels.copy("tiny-t5", folder.resolve("t5"));
     try (PeftModel model = Peft.load(base.toString()).adapt(LoraConfig.ofRank(2))) {
-      PromptExample good = new PromptExample("w3", "w5");
-      PromptExample lengthy = new PromptExample("w4", words(12));
+      PromptExample good = new PromptExample("w3", " w5");
+      PromptExample lengthy = new PromptExample("w4 ", words(12));
       assertThat(tuner(model, good, lengthy).maxLength(8).run().truncated())
           .isEqualTo(new Truncated(2, 1, 0, 12, 8));
       assertThat(tuner(model, good, lengthy).maxLength(8).skipTooLong().run().truncated())

@@ -37,7 +37,7 @@ final class Trainings {
     List<PromptExample> examples = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       String words = "w" + (3 + random.nextInt(20)) + " w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample(words, answer));
+      examples.add(new PromptExample(words, " " + answer));
     }
     return Examples.of(examples);
   }
