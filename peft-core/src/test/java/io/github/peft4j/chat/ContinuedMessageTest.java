@@ -69,7 +69,7 @@ class ContinuedMessageTest {
                     Message.assistant("abc")))
         .isInstanceOf(TemplateException.class)
         .hasMessageContaining("the last message is not in the rendered text as it is");
-    assertThatThrownBy(() -> continued(PLAIN, Message.assistant()))
+    assertThatThrownBy(() -> continued(PLAIN, Message.of("assistant", null)))
         .isInstanceOf(TemplateException.class)
         .hasMessageContaining("the last message has no 'content' to continue");
     assertThatThrownBy(() -> ChatOptions.continuation().addGenerationPrompt(true))

@@ -92,10 +92,13 @@ class TemplateFilesTest {
 
   @Test
   void anErrorNamesTheFileAndTheTemplate() throws IOException {
-    write("tokenizer_config.json", "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\\n{% if %}\"}]}");
+    write(
+        "tokenizer_config.json",
+        "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\\n{% if %}\"}]}");
     assertThatThrownBy(this::found)
         .isInstanceOf(TemplateException.class)
-        .hasMessageContaining("tokenizer_config.json, field 'chat_template', template 'rag', line 2:");
+        .hasMessageContaining(
+            "tokenizer_config.json, field 'chat_template', template 'rag', line 2:");
     write("tokenizer_config.json", "{\"chat_template\": 7}");
     assertThatThrownBy(this::found)
         .isInstanceOf(TemplateException.class)

@@ -117,12 +117,12 @@ public interface Encoder<E extends Example> {
   }
 
   /**
-   * An encoder for a decoder that answers prompts. As in TRL, prompt and answer are tokenized as one
-   * text, and the answer begins where the ids of the prompt alone end, or where those of the text
-   * differ from them; a warning names the first prompt of that kind. A blank between prompt and
-   * answer must be part of one of them, and is best at the start of the answer. The end-of-text id
-   * follows. The labels of the prompt are {@link EncodedExample#IGNORED}. If the prompt begins with
-   * the beginning-of-text token as text, it gets no second one.
+   * An encoder for a decoder that answers prompts. As in TRL, prompt and answer are tokenized as
+   * one text, and the answer begins where the ids of the prompt alone end, or where those of the
+   * text differ from them; a warning names the first prompt of that kind. A blank between prompt
+   * and answer must be part of one of them, and is best at the start of the answer. The end-of-text
+   * id follows. The labels of the prompt are {@link EncodedExample#IGNORED}. If the prompt begins
+   * with the beginning-of-text token as text, it gets no second one.
    *
    * <p>Examples that are too long lose tokens at the start of the prompt, after its
    * beginning-of-text token. The answer is never cut, because a cut answer would teach the model to

@@ -31,8 +31,8 @@ final class JoinedTexts {
   }
 
   /**
-   * Where the answer begins: after the ids of the prompt alone, or where the text differs from them.
-   * The first such prompt is named in a warning.
+   * Where the answer begins: after the ids of the prompt alone, or where the text differs from
+   * them. The first such prompt is named in a warning.
    *
    * @param text the {@link #ids} of the prompt with its answer
    */

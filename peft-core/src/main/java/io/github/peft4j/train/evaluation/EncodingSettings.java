@@ -29,12 +29,6 @@ public record EncodingSettings(
   /** The usual settings. */
   public static EncodingSettings of(int maxLength) {
     return new EncodingSettings(
-        maxLength,
-        false,
-        OptionalInt.empty(),
-        false,
-        Masking.DEFAULT,
-        TrainOn.ASSISTANT_TURNS,
-        0);
+        maxLength, false, OptionalInt.empty(), false, Masking.DEFAULT, TrainOn.ASSISTANT_TURNS, 0);
   }
 }

@@ -52,8 +52,7 @@ class JoinedTextsTest {
         tokenizers.put(golden.tokenizer(), tokenizer);
       }
       EncodedExample ours =
-          Encoder.prompt(tokenizer, 99)
-              .encode(new PromptExample(golden.prompt(), golden.answer()));
+          Encoder.prompt(tokenizer, 99).encode(new PromptExample(golden.prompt(), golden.answer()));
       assertThat(ours.inputIds()).as(golden.toString()).isEqualTo(golden.ids());
       assertThat(ours.labels()).as(golden.toString()).isEqualTo(labels(golden));
       reaching += golden.start() < golden.alone() ? 1 : 0;
@@ -79,7 +78,9 @@ class JoinedTextsTest {
 
       assertThat(tokenizer.encodePrompt("<s>The cat sat")).isEqualTo(rendered);
       assertThat(tokenizer.encodePrompt("The cat sat")).startsWith(1, plain[0]);
-      assertThat(tokenizer.encodeText("<s><s>The cat sat")).startsWith(1, 1).hasSize(plain.length + 2);
+      assertThat(tokenizer.encodeText("<s><s>The cat sat"))
+          .startsWith(1, 1)
+          .hasSize(plain.length + 2);
       assertThat(tokenizer.encodeText("<s>")).containsExactly(1);
       assertThat(tokenizer.encodeText("")).containsExactly(1);
     }

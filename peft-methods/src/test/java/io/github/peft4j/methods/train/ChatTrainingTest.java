@@ -125,8 +125,7 @@ class ChatTrainingTest {
   @Test
   void allTokensAreLearnedAsInTrl() throws IOException {
     try (PeftModel model = tiny()) {
-      check(
-          tuner(model, chats(false)).trainOn(TrainOn.ALL).run(), losses().getAsJsonArray("all"));
+      check(tuner(model, chats(false)).trainOn(TrainOn.ALL).run(), losses().getAsJsonArray("all"));
     }
   }
 
@@ -149,8 +148,7 @@ class ChatTrainingTest {
       tuner(model, chats).steps(1).checkpointTo(run).run();
     }
     try (PeftModel model = tiny()) {
-      assertThatThrownBy(
-              () -> tuner(model, chats).trainOn(TrainOn.ALL).checkpointTo(run).run())
+      assertThatThrownBy(() -> tuner(model, chats).trainOn(TrainOn.ALL).checkpointTo(run).run())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("trained on ALL");
     }
@@ -163,8 +161,7 @@ class ChatTrainingTest {
   void trainOnWithoutConversationsIsRefused() {
     try (PeftModel model = tiny()) {
       assertThatThrownBy(
-              () ->
-                  tuner(model, List.of(new TextExample("The cat"))).trainOn(TrainOn.ALL).run())
+              () -> tuner(model, List.of(new TextExample("The cat"))).trainOn(TrainOn.ALL).run())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageStartingWith("trainOn chooses parts of conversations, but the examples are")
           .hasMessageContaining("TextExample");
@@ -190,8 +187,8 @@ class ChatTrainingTest {
   }
 
   /**
-   * stories260K with a template of our own, in which every turn ends with the end of text. The model
-   * has no vector of that token to begin with, so that it is trained, too.
+   * stories260K with a template of our own, in which every turn ends with the end of text. The
+   * model has no vector of that token to begin with, so that it is trained, too.
    */
   private PeftModel stories() throws IOException {
     Path shared = SharedFolder.require("models/stories260K");
