@@ -28,7 +28,7 @@ import java.util.Map;
  */
 public final class Chat {
 
-  private static final Program PROGRAM =
+  static final Program PROGRAM =
       new Program(
           "Chat",
           "teaches an instruct model the conversations of a file, with LoRA",
@@ -49,8 +49,7 @@ public final class Chat {
           """);
 
   private static final Map<String, TrainOn> PARTS =
-      Map.of(
-          "assistant", TrainOn.ASSISTANT_TURNS, "last", TrainOn.LAST_TURN, "all", TrainOn.ALL);
+      Map.of("assistant", TrainOn.ASSISTANT_TURNS, "last", TrainOn.LAST_TURN, "all", TrainOn.ALL);
   private static final int LENGTH = 1024;
 
   private Chat() {}

@@ -27,7 +27,7 @@ import java.util.List;
  */
 public final class Entities {
 
-  private static final Program PROGRAM =
+  static final Program PROGRAM =
       new Program(
           "Entities",
           "teaches an encoder to find entities, with LoRA",
@@ -61,10 +61,7 @@ public final class Entities {
     Dataset.Split<TokensExample> data = HeldOut.split(all, arguments, seed);
     int rank = arguments.count("rank", 8);
     try (PeftModel model =
-        Peft.from(arguments.text("model"))
-            .task(Task.tokenClassification(tags))
-            .seed(seed)
-            .load()) {
+        Peft.from(arguments.text("model")).task(Task.tokenClassification(tags)).seed(seed).load()) {
       Program.requireTokenizer(model);
       model.adapt(LoraConfig.ofRank(rank).loraAlpha(2.0 * rank).targetModules("all-linear"));
       TrainingReport report =

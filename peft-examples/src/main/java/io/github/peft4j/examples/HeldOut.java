@@ -9,8 +9,7 @@ final class HeldOut {
   private HeldOut() {}
 
   /** Splits by {@code --held-out}, which is a tenth by default, and prints the sizes. */
-  static <E extends Example> Dataset.Split<E> split(
-      Dataset<E> all, Arguments arguments, int seed) {
+  static <E extends Example> Dataset.Split<E> split(Dataset<E> all, Arguments arguments, int seed) {
     int heldOut = arguments.integer("held-out", Math.max(1, all.size() / 10));
     if (heldOut < 1 || heldOut >= all.size()) {
       throw arguments.error("--held-out is " + heldOut + " of " + all.size() + " rows");

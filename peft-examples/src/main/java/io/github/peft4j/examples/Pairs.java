@@ -30,7 +30,7 @@ import java.util.Locale;
  */
 public final class Pairs {
 
-  private static final Program PROGRAM =
+  static final Program PROGRAM =
       new Program(
           "Pairs",
           "teaches an encoder to judge pairs of texts, with LoRA",
@@ -61,9 +61,7 @@ public final class Pairs {
 
   static void run(Arguments arguments) {
     var pairs =
-        Data.read(arguments.text("data"))
-            .text(arguments.text("text"))
-            .pair(arguments.text("pair"));
+        Data.read(arguments.text("data")).text(arguments.text("text")).pair(arguments.text("pair"));
     if (!arguments.has("score")) {
       Dataset<ClassificationExample> all = pairs.label(arguments.text("label", "label"));
       train(arguments, all, Task.classification(Labels.in(all).names()));

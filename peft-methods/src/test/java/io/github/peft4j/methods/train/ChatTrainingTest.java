@@ -241,8 +241,7 @@ class ChatTrainingTest {
             Message.user("What does it do?"),
             Message.assistant("It plays in the park."));
     GenerationConfig config = GenerationConfig.greedy().maxNewTokens(40);
-    TrainingReport report =
-        tuner(model, List.of(chat, chat)).steps(200).learningRate(5e-3).run();
+    TrainingReport report = tuner(model, List.of(chat, chat)).steps(200).learningRate(5e-3).run();
     assertThat(report.finalLoss()).isLessThan(0.1).isLessThan(report.losses().get(0) / 10);
 
     StringBuilder streamed = new StringBuilder();
