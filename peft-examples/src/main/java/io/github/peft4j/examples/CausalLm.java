@@ -59,15 +59,10 @@ public final class CausalLm {
         Data.read(arguments.text("data"))
             .prompt(arguments.text("prompt"))
             .answer(arguments.text("answer"));
-    int heldOut = arguments.integer("held-out", Math.max(1, all.size() / 10));
-    if (heldOut < 1 || heldOut >= all.size()) {
-      throw arguments.error("--held-out is " + heldOut + " of " + all.size() + " rows");
-    }
     int seed = arguments.integer("seed", 42);
-    Dataset.Split<PromptExample> split = all.split((double) heldOut / all.size(), seed);
+    Dataset.Split<PromptExample> split = HeldOut.split(all, arguments, seed);
     Dataset<PromptExample> train = split.train();
     Dataset<PromptExample> test = split.heldOut();
-    System.out.printf("%,d to learn from, %,d to measure with%n", train.size(), test.size());
 
     int batch = arguments.count("batch", 32);
     int rank = arguments.count("rank", 8);

@@ -14,7 +14,6 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.SharedFolder;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.conversation.Conversation;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -35,7 +34,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -191,7 +192,12 @@ class ChatTrainingTest {
    * model has no vector of that token to begin with, so that it is trained, too.
    */
   private PeftModel stories() throws IOException {
-    Path shared = SharedFolder.require("models/stories260K");
+    Path shared =
+        Path.of(System.getProperty("peft4j.shared", "../shared")).resolve("models/stories260K");
+    if (!Files.exists(shared)) {
+      System.err.println("SKIPPED: no models/stories260K. Set -Dpeft4j.shared to its folder");
+      Assumptions.abort("no " + shared);
+    }
     Path copy = Files.createDirectory(folder.resolve("stories"));
     try (Stream<Path> files = Files.list(shared)) {
       for (Path file : files.toList()) {
@@ -209,34 +215,50 @@ class ChatTrainingTest {
 
   @Test
   void aTrainedModelChatsAndStopsAtTheEndOfItsTurn() throws IOException {
+    try (PeftModel model = Peft.load(golden().toString())) {
+      int[] all = IntStream.range(0, model.tokenizer().vocabularySize()).toArray();
+      model.adapt(
+          LoraConfig.ofRank(8)
+              .loraAlpha(16)
+              .targetModules("all-linear")
+              .trainableTokenIndices(all)); // random ones are too short for a small loss
+      learnsToChat(model);
+    }
+  }
+
+  @Test
+  void aModelOfStoriesLearnsToChat() throws IOException {
+    try (PeftModel model = stories()) {
+      learnsToChat(model);
+    }
+  }
+
+  private static void learnsToChat(PeftModel model) {
     ConversationExample chat =
         ConversationExample.of(
             Message.user("Who is it?"),
             Message.assistant("A little dog."),
             Message.user("What does it do?"),
             Message.assistant("It plays in the park."));
-    List<ConversationExample> chats = List.of(chat, chat);
     GenerationConfig config = GenerationConfig.greedy().maxNewTokens(40);
-    try (PeftModel model = stories()) {
-      TrainingReport report = tuner(model, chats).steps(200).learningRate(5e-3).run();
-      assertThat(report.finalLoss()).isLessThan(0.1).isLessThan(report.losses().get(0) / 10);
+    TrainingReport report = tuner(model, List.of(chat, chat)).steps(200).learningRate(5e-3).run();
+    assertThat(report.finalLoss()).isLessThan(0.1).isLessThan(report.losses().get(0) / 10);
 
-      StringBuilder streamed = new StringBuilder();
-      Generation first =
-          model.chat(Conversation.of(Message.user("Who is it?")), config, streamed::append);
-      Generation second =
-          model.chat(
-              Conversation.of(
-                  Message.user("Who is it?"),
-                  Message.assistant(first.text().strip()),
-                  Message.user("What does it do?")),
-              config);
+    StringBuilder streamed = new StringBuilder();
+    Generation first =
+        model.chat(Conversation.of(Message.user("Who is it?")), config, streamed::append);
+    Generation second =
+        model.chat(
+            Conversation.of(
+                Message.user("Who is it?"),
+                Message.assistant(first.text().strip()),
+                Message.user("What does it do?")),
+            config);
 
-      assertThat(first.text().strip()).isEqualTo("A little dog.");
-      assertThat(streamed).hasToString(first.text());
-      assertThat(second.text().strip()).isEqualTo("It plays in the park.");
-      assertThat(List.of(first.finishReason(), second.finishReason()))
-          .containsOnly(FinishReason.STOP_TOKEN);
-    }
+    assertThat(first.text().strip()).isEqualTo("A little dog.");
+    assertThat(streamed).hasToString(first.text());
+    assertThat(second.text().strip()).isEqualTo("It plays in the park.");
+    assertThat(List.of(first.finishReason(), second.finishReason()))
+        .containsOnly(FinishReason.STOP_TOKEN);
   }
 }
