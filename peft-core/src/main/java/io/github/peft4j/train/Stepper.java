@@ -12,9 +12,13 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Runs the steps of a training: forward and backward passes of the batches, then the update. */
 final class Stepper {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Stepper.class);
 
   private final TransformerModel model;
   private final TrainingSetup setup;
@@ -24,6 +28,7 @@ final class Stepper {
   private final AdamW optimizer;
   private final TrainingRule.Correction correction;
   private final Backpropagation backpropagation;
+  private boolean toldOfNoLabels;
 
   /**
    * The result of a step.
@@ -58,8 +63,9 @@ final class Stepper {
   }
 
   /**
-   * Runs a step. If the loss or the gradient is not finite, the tensors stay as they are, and the
-   * gradients stay until {@link #skip} or the end of the training.
+   * Runs a step. A step without any label that counts leaves the tensors as they are. If the loss
+   * or the gradient is not finite, the tensors stay as they are, and the gradients stay until
+   * {@link #skip} or the end of the training.
    *
    * @param step the step, from 0
    */
@@ -67,9 +73,11 @@ final class Stepper {
     List<Batch> batches = setup.plan().batches(step);
     double[] units = batches.stream().mapToDouble(this::units).toArray();
     double total = Arrays.stream(units).sum();
-    double all = total == 0 ? 1 : total;
     long tokens = batches.stream().mapToLong(Batch::tokens).sum();
     double rate = setup.rate(step);
+    if (total == 0) {
+      return withoutLabels(step, rate, tokens);
+    }
     try (Calls.Call alone = training.step();
         Scope scope = new Scope()) {
       double sum = 0;
@@ -77,12 +85,14 @@ final class Stepper {
       for (int i = 0; i < batches.size(); i++) {
         if (units[i] > 0) {
           Backpropagation.Result batch =
-              backpropagate(batches.get(i), all, (seed * 1_000_003 + step) * 1_000_003 + i);
+              backpropagate(batches.get(i), total, (seed * 1_000_003 + step) * 1_000_003 + i);
           sum += batch.loss();
-          batch.reported().forEach((name, value) -> reported.merge(name, value / all, Double::sum));
+          batch
+              .reported()
+              .forEach((name, value) -> reported.merge(name, value / total, Double::sum));
         }
       }
-      double loss = sum / all + backpropagation.penalty();
+      double loss = sum / total + backpropagation.penalty();
       Result result = new Result(loss, optimizer.clip(clipNorm), rate, tokens, reported);
       if (result.isFinite()) {
         correction.correct();
@@ -92,6 +102,22 @@ final class Stepper {
       }
       return result;
     }
+  }
+
+  /** A step in which nothing is to be learnt: the tensors and the optimizer stay as they are. */
+  private Result withoutLabels(long step, double rate, long tokens) {
+    if (!toldOfNoLabels) {
+      LOG.warn(
+          "step {}: no label of its batches counts, so nothing is learnt; they are made of examples"
+              + " {}. Later steps of this kind are not told",
+          step + 1,
+          setup.plan().positions(step));
+      toldOfNoLabels = true;
+    }
+    try (Calls.Call alone = training.step()) {
+      finish(step);
+    }
+    return new Result(0, 0, rate, tokens, Map.of());
   }
 
   /**

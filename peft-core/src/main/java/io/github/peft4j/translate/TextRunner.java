@@ -89,7 +89,7 @@ final class TextRunner {
   /**
    * The logits of each token of texts.
    *
-   * @return for each text [T][V], without padding and virtual tokens
+   * @return for each text [T][V], those that the labels of its tokens are compared with in training
    */
   List<float[][]> tokenLogits(List<EncodedExample> texts, ModelCall call) {
     float[][][] results = new float[texts.size()][][];
@@ -100,9 +100,10 @@ final class TextRunner {
           int classes = (int) logits.getShape().get(2);
           int width = (int) logits.getShape().get(1);
           int virtual = width - (int) input.ids().getShape().get(1);
+          int before = (int) model.head().before(virtual);
           float[] values = Tensors.floats(logits);
           for (int i = 0; i < places.length; i++) {
-            int row = i * width + virtual;
+            int row = i * width + before;
             float[][] tokens = new float[texts.get(places[i]).length()][];
             Arrays.setAll(
                 tokens,

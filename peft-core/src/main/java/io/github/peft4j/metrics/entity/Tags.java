@@ -39,6 +39,11 @@ public final class Tags {
     return entities;
   }
 
+  /** Whether {@link #entities} can read a tag. */
+  public static boolean isTag(String tag) {
+    return TAG.matcher(tag).matches();
+  }
+
   private record Tag(char prefix, String type) {
     boolean is(String prefixes) {
       return prefixes.indexOf(prefix) >= 0;
@@ -46,7 +51,7 @@ public final class Tags {
   }
 
   private static Tag parse(String tag) {
-    if (!TAG.matcher(tag).matches()) {
+    if (!isTag(tag)) {
       throw new IllegalArgumentException(
           "tag '%s', expected O, or B, I, E or S with a dash and a type, such as B-PER; a TagScheme knows others"
               .formatted(tag));

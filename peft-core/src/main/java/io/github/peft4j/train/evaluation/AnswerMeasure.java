@@ -7,6 +7,7 @@ import io.github.peft4j.metrics.text.SquadV2;
 import io.github.peft4j.translate.Answer;
 import io.github.peft4j.translate.AnswerSearch;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +29,17 @@ record AnswerMeasure() implements Measure {
 
   /** A question with the logits of its windows. */
   private record Asked(
-      QuestionExample question, List<QuestionWindow> windows, List<float[][]> logits) {}
+      QuestionExample question, List<QuestionWindow> windows, List<float[][]> logits) {
+
+    boolean goesOnWith(QuestionExample next, QuestionWindow window) {
+      return question.equals(next) && begin(window) > begin(windows.get(windows.size() - 1));
+    }
+
+    /** Where the window's part of the text begins; -1 if the text has no tokens. */
+    private static int begin(QuestionWindow window) {
+      return Arrays.stream(window.starts()).filter(start -> start >= 0).findFirst().orElse(-1);
+    }
+  }
 
   @Override
   public Map<String, Double> of(Evaluation evaluation) {
@@ -57,8 +68,11 @@ record AnswerMeasure() implements Measure {
     return values;
   }
 
-  /** Windows that follow each other with the same example are those of one question. */
-  @SuppressWarnings("ReferenceEquality") // the same question may be in the data twice
+  /**
+   * Windows that follow each other are those of one question if the question is the same and each
+   * begins later in the text than the one before. The data may give a new object each time, or have
+   * a question twice.
+   */
   private static List<Asked> asked(List<Prediction> predictions) {
     List<Asked> asked = new ArrayList<>();
     for (Prediction prediction : predictions) {
@@ -67,11 +81,12 @@ record AnswerMeasure() implements Measure {
             "answers are measured on QuestionExamples, not on " + prediction.example());
       }
       Asked last = asked.isEmpty() ? null : asked.get(asked.size() - 1);
-      if (last == null || last.question() != question) {
+      QuestionWindow window = QuestionWindow.of(prediction.encoded());
+      if (last == null || !last.goesOnWith(question, window)) {
         last = new Asked(question, new ArrayList<>(), new ArrayList<>());
         asked.add(last);
       }
-      last.windows().add(QuestionWindow.of(prediction.encoded()));
+      last.windows().add(window);
       last.logits().add(prediction.logits());
     }
     return asked;

@@ -74,7 +74,14 @@ public final class BatchFeed {
             examples,
             new ByClass(model, maxLength, settings, examples.dataset()),
             settings.skipTooLong());
-    return task.type() == Task.Type.MASKED_LM ? masked(model, data, maxLength, settings) : data;
+    return task.type() == Task.Type.MASKED_LM && hasLabels(data)
+        ? masked(model, data, maxLength, settings)
+        : data;
+  }
+
+  /** Whether any labels are learnt: texts that belong together have none. */
+  private static boolean hasLabels(EncodedDataset data) {
+    return data.examples().stream().anyMatch(e -> e.alignment() == EncodedExample.Alignment.TOKEN);
   }
 
   private static EncodedDataset masked(

@@ -1,7 +1,9 @@
 package io.github.peft4j.train.evaluation;
 
 import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.metrics.Classification;
 import io.github.peft4j.metrics.entity.EntityMetrics;
+import io.github.peft4j.metrics.entity.Tags;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,7 +11,8 @@ import java.util.Map;
 
 /**
  * F1, precision and recall of entities, and the accuracy of tags, as transformers' run_ner.py
- * computes them with seqeval: of the tokens that have a label, row by row.
+ * computes them with seqeval: of the tokens that have a label, row by row. Labels that are no tags
+ * of entities, such as parts of speech, only have an accuracy. Without any label all are NaN.
  *
  * @param labels the tags, by id
  */
@@ -21,7 +24,13 @@ record EntityMeasure(List<String> labels) implements Measure {
 
   @Override
   public List<String> names() {
-    return List.of(F1, PRECISION, RECALL, Metrics.ACCURACY);
+    return areEntities()
+        ? List.of(F1, PRECISION, RECALL, Metrics.ACCURACY)
+        : List.of(Metrics.ACCURACY);
+  }
+
+  private boolean areEntities() {
+    return labels.stream().allMatch(Tags::isTag);
   }
 
   @Override
@@ -41,12 +50,26 @@ record EntityMeasure(List<String> labels) implements Measure {
       right.add(tags);
       predicted.add(found);
     }
-    EntityMetrics metrics = EntityMetrics.of(right, predicted);
     Map<String, Double> values = new LinkedHashMap<>();
-    values.put(F1, metrics.micro().f1());
-    values.put(PRECISION, metrics.micro().precision());
-    values.put(RECALL, metrics.micro().recall());
-    values.put(Metrics.ACCURACY, metrics.accuracy());
+    names().forEach(name -> values.put(name, Double.NaN));
+    if (right.stream().allMatch(List::isEmpty)) {
+      return values;
+    }
+    if (areEntities()) {
+      EntityMetrics metrics = EntityMetrics.of(right, predicted);
+      values.put(F1, metrics.micro().f1());
+      values.put(PRECISION, metrics.micro().precision());
+      values.put(RECALL, metrics.micro().recall());
+      values.put(Metrics.ACCURACY, metrics.accuracy());
+    } else {
+      values.put(
+          Metrics.ACCURACY,
+          Classification.of(ids(right), ids(predicted), labels.size()).accuracy());
+    }
     return values;
+  }
+
+  private int[] ids(List<List<String>> tags) {
+    return tags.stream().flatMap(List::stream).mapToInt(labels::indexOf).toArray();
   }
 }

@@ -203,20 +203,26 @@ public final class Evaluator {
     return Autograd.without(() -> (double) Tensors.floats(run.loss(objective, 1))[0]);
   }
 
-  /** Predictions of parallel adapters follow each other: all of the first, all of the second, …. */
+  /**
+   * Predictions of parallel adapters follow each other: all of the first, all of the second, ….
+   * Those of the first copy count if the objective asks for several.
+   */
   private void predict(
       EncodedDataset data, int[] chosen, ModelRun run, Pass pass, Prediction[] predictions) {
     NDArray logits = Autograd.without(() -> model.base().head().logits(run.hidden(), pass));
     float[] values = Tensors.floats(logits);
     int replicas = predictions.length / data.size();
-    int width = values.length / (replicas * chosen.length);
+    int copied = objective.copies() * chosen.length;
+    int width = values.length / (replicas * copied);
     int classes = (int) model.base().head().classes();
     for (int row = 0; row < replicas * chosen.length; row++) {
       int index = chosen[row % chosen.length];
       EncodedExample encoded = data.examples().get(index);
       boolean perToken = logits.getShape().dimension() == 3;
       int states = perToken ? encoded.length() : 1;
-      int first = row * width + (perToken ? (int) pass.virtual() * classes : 0);
+      int place = row / chosen.length * copied + row % chosen.length;
+      int before = perToken ? (int) model.base().head().before(pass.virtual()) : 0;
+      int first = place * width + before * classes;
       float[][] of = new float[states][];
       Arrays.setAll(
           of, i -> Arrays.copyOfRange(values, first + i * classes, first + (i + 1) * classes));

@@ -49,6 +49,16 @@ public abstract class Head extends NamedBlock {
   /** The labels that count, with their rows of {@link #features}. */
   public abstract LossTargets.Rows targets(LossTargets labels, long virtual);
 
+  /**
+   * The number of outputs that stand before that of the first token, among the logits of all
+   * positions.
+   *
+   * @param virtual the number of virtual tokens in front of each row
+   */
+  public long before(long virtual) {
+    return virtual;
+  }
+
   /** The number of choices of a label, given the features. */
   protected long choices(NDArray features) {
     return classes();

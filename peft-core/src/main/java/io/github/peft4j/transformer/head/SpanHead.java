@@ -65,6 +65,12 @@ public final class SpanHead extends Head {
     return features.getShape().get(features.getShape().dimension() - 1);
   }
 
+  /** None: labels are indices of the logits, so predictions are too. */
+  @Override
+  public long before(long virtual) {
+    return 0;
+  }
+
   /**
    * Starts and ends, by turns. As in PEFT, they are indices of the logits, also with virtual tokens
    * in front.
