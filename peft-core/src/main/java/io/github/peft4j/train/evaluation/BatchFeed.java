@@ -128,7 +128,7 @@ public final class BatchFeed {
       try {
         return of(example).rows(example);
       } catch (TemplateException e) { // a DataException is told with the example it is about
-        throw new DataException(e.getMessage(), e);
+        throw new DataException(String.valueOf(e.getMessage()), e);
       }
     }
 
