@@ -554,7 +554,7 @@ public final class PeftModel extends LoadedModel {
   }
 
   private Provenance provenance(Adapter adapter) {
-    return origin.provenance(adapter, base.task().labels());
+    return origin.provenance(adapter, base.task());
   }
 
   /**

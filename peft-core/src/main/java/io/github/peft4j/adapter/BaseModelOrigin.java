@@ -1,9 +1,9 @@
 package io.github.peft4j.adapter;
 
+import io.github.peft4j.transformer.config.Task;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -83,10 +83,11 @@ public final class BaseModelOrigin {
   /**
    * The provenance of an adapter on this model, if it is saved now.
    *
-   * @param labels the model's classes by id
+   * @param task the model's task
    */
-  public Provenance provenance(Adapter adapter, List<String> labels) {
-    return Provenance.now(name, sha256(), adapter.trainings(), labels);
+  public Provenance provenance(Adapter adapter, Task task) {
+    String problem = task.type() == Task.Type.SEQ_CLS ? task.problem().problemType() : null;
+    return Provenance.now(name, sha256(), adapter.trainings(), task.labels(), problem);
   }
 
   /** Logs a warning if an adapter was trained on other weights than the model's. */

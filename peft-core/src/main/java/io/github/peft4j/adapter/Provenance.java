@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * @param trainings the adapter's trainings, in order; empty for an untrained adapter
  * @param labels names of the model's classes by id, which also name the rows of the adapter's
  *     classifier; empty if the model has no classes
+ * @param problemType what a classifier of texts was trained for, by the values of {@code
+ *     problem_type} in config.json: its rows are classes, labels or numbers. Null for other models,
+ *     and in files of versions that did not say so
  * @param versions the versions of peft4j, DJL, PyTorch and Java that saved it, by name
  * @param saved the time of saving
  */
@@ -36,11 +39,14 @@ public record Provenance(
     @Nullable String baseSha256,
     List<Training> trainings,
     List<String> labels,
+    @Nullable String problemType,
     Map<String, String> versions,
     Instant saved) {
 
   /** The file's name. */
   public static final String FILE = "peft4j.json";
+
+  private static final String PROBLEM_TYPE = "problem_type";
 
   /** Copies the collections. */
   public Provenance {
@@ -120,9 +126,11 @@ public record Provenance(
       String baseModel,
       @Nullable String baseSha256,
       List<Training> trainings,
-      List<String> labels) {
+      List<String> labels,
+      @Nullable String problemType) {
     Instant saved = Instant.now().truncatedTo(ChronoUnit.SECONDS);
-    return new Provenance(baseModel, baseSha256, trainings, labels, runningVersions(), saved);
+    return new Provenance(
+        baseModel, baseSha256, trainings, labels, problemType, runningVersions(), saved);
   }
 
   /** The versions of peft4j, DJL, PyTorch and Java that run now, by name. */
@@ -180,6 +188,7 @@ public record Provenance(
         base.has("sha256") ? base.get("sha256").getAsString() : null,
         trainings,
         labels,
+        json.has(PROBLEM_TYPE) ? json.get(PROBLEM_TYPE).getAsString() : null,
         versions,
         Instant.parse(field(json, "saved").getAsString()));
   }
@@ -212,6 +221,9 @@ public record Provenance(
       JsonArray names = new JsonArray();
       labels.forEach(names::add);
       json.add("labels", names);
+    }
+    if (problemType != null) {
+      json.addProperty(PROBLEM_TYPE, problemType);
     }
     json.add("versions", JsonFile.sortedObject(versions));
     json.addProperty("saved", saved.toString());

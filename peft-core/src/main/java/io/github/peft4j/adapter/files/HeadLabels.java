@@ -21,7 +21,9 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,9 +33,12 @@ import org.slf4j.LoggerFactory;
  *
  * @param folder of the adapter
  * @param stored class names by row in the folder; empty if the folder has none
+ * @param problemType what the classifier is for, see {@link Provenance#problemType}; null if
+ *     unknown
  * @param model that the adapter is loaded on
  */
-public record HeadLabels(Path folder, List<String> stored, TransformerModel model) {
+public record HeadLabels(
+    Path folder, List<String> stored, @Nullable String problemType, TransformerModel model) {
 
   /** The file in which AdapterHub's library keeps a head's labels. */
   public static final String ADAPTER_HUB_HEAD = "head_config.json";
@@ -47,9 +52,10 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
    */
   public static HeadLabels of(Path folder, TransformerModel model) {
     if (model.task().labels().isEmpty()) {
-      return new HeadLabels(folder, List.of(), model);
+      return new HeadLabels(folder, List.of(), null, model);
     }
-    List<String> labels = Provenance.read(folder).map(Provenance::labels).orElse(List.of());
+    Optional<Provenance> provenance = Provenance.read(folder);
+    List<String> labels = provenance.map(Provenance::labels).orElse(List.of());
     if (labels.isEmpty()) {
       labels = ofAdapterHub(folder.resolve(ADAPTER_HUB_HEAD));
     }
@@ -57,7 +63,8 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
       ModelConfig config = ModelConfig.read(folder);
       labels = config.has("id2label") ? config.labels() : List.of();
     }
-    return new HeadLabels(folder, isNames(labels) ? labels : List.of(), model);
+    String problem = provenance.map(Provenance::problemType).orElse(null);
+    return new HeadLabels(folder, isNames(labels) ? labels : List.of(), problem, model);
   }
 
   private static List<String> ofAdapterHub(Path file) {
@@ -116,11 +123,18 @@ public record HeadLabels(Path folder, List<String> stored, TransformerModel mode
    * Refuses a classifier whose classes differ from the model's, before its tensors are read.
    *
    * @param shapes of the tensors in the file, by the adapter's names
-   * @throws IllegalArgumentException if the classes differ; the message names both
+   * @throws IllegalArgumentException if the classes differ, or the rows are classes here and labels
+   *     or numbers there; the message names both
    */
   public void require(Adapter adapter, Map<String, long[]> shapes) {
     if (rewrites(adapter).isEmpty()) {
       return;
+    }
+    String problem = model.task().problem().problemType();
+    if (problemType != null && !problemType.equals(problem)) {
+      throw new IllegalArgumentException(
+          "%s has a classifier for %s, but the model is loaded for %s. Load it with the adapter's task: Task.classification(labels), Task.multiLabel(labels) or Task.regression()"
+              .formatted(folder, problemType, problem));
     }
     List<String> classes = model.task().labels();
     int rows = stored.isEmpty() ? rows(adapter, shapes) : stored.size();

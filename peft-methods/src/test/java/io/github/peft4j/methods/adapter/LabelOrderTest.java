@@ -134,6 +134,35 @@ class LabelOrderTest {
     }
   }
 
+  @Test
+  void severalLabelsAreNotClasses() {
+    String base = folder.resolve("tiny-bert").toString();
+    Map<String, Task> tasks =
+        Map.of(
+            "single_label_classification", Task.classification(NAMES),
+            "multi_label_classification", Task.multiLabel(NAMES));
+    tasks.forEach(
+        (name, task) -> {
+          try (PeftModel model = Peft.load(base, task).adapt(config("lora"))) {
+            model.save(saved.toString());
+            assertThat(Provenance.read(saved).orElseThrow().problemType()).isEqualTo(name);
+          }
+          tasks.forEach(
+              (other, its) -> {
+                try (PeftModel model = Peft.load(base, its)) {
+                  if (other.equals(name)) {
+                    assertThat(model.loadAdapter(saved.toString()).adapters()).hasSize(1);
+                  } else {
+                    assertThatThrownBy(() -> model.loadAdapter(saved.toString()))
+                        .hasMessageContainingAll(
+                            "a classifier for " + name, "is loaded for " + other);
+                    assertThat(model.adapters()).isEmpty();
+                  }
+                }
+              });
+        });
+  }
+
   /** A copy of tiny-bert without a classifier, so that any number of labels gets a new one. */
   private void withoutHead() throws IOException {
     Path file = folder.resolve("tiny-bert/model.safetensors");
