@@ -2,6 +2,8 @@ package io.github.peft4j.data.batch;
 
 import io.github.peft4j.data.tokenizer.Ids;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import java.lang.Character.UnicodeScript;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -14,8 +16,13 @@ final class JoinedTexts {
 
   private static final Logger LOG = LoggerFactory.getLogger(JoinedTexts.class);
 
+  /** Scripts that put blanks between words. */
+  private static final Set<UnicodeScript> SPACED =
+      Set.of(UnicodeScript.LATIN, UnicodeScript.GREEK, UnicodeScript.CYRILLIC);
+
   private final Tokenizer tokenizer;
   private final AtomicBoolean warned = new AtomicBoolean();
+  private final AtomicBoolean warnedOfWords = new AtomicBoolean();
 
   JoinedTexts(Tokenizer tokenizer) {
     this.tokenizer = tokenizer;
@@ -25,8 +32,19 @@ final class JoinedTexts {
     return tokenizer;
   }
 
-  /** The ids of a prompt with its answer, and the end of text. */
+  /**
+   * The ids of a prompt with its answer, and the end of text. A warning names the first two that
+   * become one word.
+   */
   long[] ids(String prompt, String answer) {
+    if (joinsWords(prompt, answer) && !warnedOfWords.getAndSet(true)) {
+      LOG.warn(
+          "the prompt '{}' and its answer '{}' become one word: nothing is put between them. Begin"
+              + " the answer with a blank, .answer(\" {answer}\"), or end the prompt with a line"
+              + " break. Further prompts may be alike; this is said once",
+          shortened(prompt),
+          answer.length() <= 40 ? answer : answer.substring(0, 40) + "…");
+    }
     return Ids.closed(tokenizer.encodeText(prompt + answer), tokenizer);
   }
 
@@ -49,6 +67,17 @@ final class JoinedTexts {
           shortened(prompt));
     }
     return start;
+  }
+
+  private static boolean joinsWords(String prompt, String answer) {
+    return !prompt.isEmpty()
+        && !answer.isEmpty()
+        && isOfWord(prompt.codePointBefore(prompt.length()))
+        && isOfWord(answer.codePointAt(0));
+  }
+
+  private static boolean isOfWord(int c) {
+    return Character.isLetter(c) && SPACED.contains(UnicodeScript.of(c));
   }
 
   private static String shortened(String prompt) {

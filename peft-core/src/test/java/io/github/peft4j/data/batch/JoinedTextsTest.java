@@ -4,13 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.GoldenTokenizers;
 import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.SharedFolder;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -101,6 +105,44 @@ class JoinedTextsTest {
         assertThat(row.inputIds()).startsWith(generated);
         assertThat(Arrays.stream(row.inputIds()).filter(id -> id == 1)).hasSize(1);
       }
+    }
+  }
+
+  private static String logged(Runnable code) {
+    PrintStream before = System.err;
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+    try {
+      code.run();
+    } finally {
+      System.setErr(before);
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  private static String logged(Tokenizer tokenizer, PromptExample... examples) {
+    return logged(() -> EncodedDataset.of(Examples.of(examples), Encoder.prompt(tokenizer, 99)));
+  }
+
+  @Test
+  void bordersThatAreHardlyMeantAreNamedOnce() throws IOException {
+    try (Tokenizer tokenizer = llama()) {
+      PromptExample word = new PromptExample("the dog", "reads");
+      assertThat(logged(tokenizer, word, word))
+          .containsOnlyOnce("the prompt 'the dog' and its answer 'reads' become one word")
+          .containsOnlyOnce("WARN");
+      PromptExample blank = new PromptExample("the dog ", "reads");
+      assertThat(logged(tokenizer, blank, blank))
+          .containsOnlyOnce("the prompt 'the dog ' has other tokens when its answer follows")
+          .containsOnlyOnce("WARN");
+      assertThat(
+              logged(
+                  tokenizer,
+                  new PromptExample("the dog", " reads"),
+                  new PromptExample("the dog:\n", "reads"),
+                  new PromptExample("the dog?", "reads"),
+                  new PromptExample("東", "京")))
+          .isEmpty();
     }
   }
 
