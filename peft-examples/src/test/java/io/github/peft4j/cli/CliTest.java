@@ -39,7 +39,7 @@ class CliTest {
   @BeforeEach
   void makeModelAndData() throws IOException {
     model = model("tiny-llama");
-    data = write("train.jsonl", "{\"prompt\": \"w3 w4\", \"completion\": \"w5 w6\"}\n".repeat(6));
+    data = write("train.jsonl", "{\"prompt\": \"w3 w4\", \"completion\": \" w5 w6\"}\n".repeat(6));
   }
 
   /** A golden model with a tokenizer: words w3 … w39 are the ids 3 … 39. */
