@@ -1,6 +1,7 @@
 package io.github.peft4j.chat;
 
 import io.github.peft4j.chat.RenderedChat.Span;
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -59,12 +60,19 @@ public record ChatEncoder(
   /**
    * The ids and labels of a conversation.
    *
-   * @throws TemplateException if the template refuses the conversation, or its turns cannot be told
-   *     apart
-   * @throws io.github.peft4j.data.DataException if no turn is the assistant's
+   * @throws DataException if no turn is the assistant's, the template refuses the conversation, or
+   *     its turns cannot be told apart
    */
   @Override
   public EncodedExample encode(ConversationExample example) {
+    try {
+      return encoded(example);
+    } catch (TemplateException e) { // a data set then says of which example
+      throw new DataException(e.getMessage(), e);
+    }
+  }
+
+  private EncodedExample encoded(ConversationExample example) {
     RenderedChat chat = template.render(example.conversation(), options);
     List<Span> counted = new AssistantTurns(template, options).of(example, chat, trainOn);
     AlignedEncoding tokens = tokenizer.bareAligned(chat.text());

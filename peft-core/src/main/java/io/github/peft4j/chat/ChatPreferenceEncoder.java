@@ -1,5 +1,6 @@
 package io.github.peft4j.chat;
 
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.batch.PreferenceEncoder;
@@ -30,6 +31,14 @@ public record ChatPreferenceEncoder(Tokenizer tokenizer, ChatTemplate template, 
 
   @Override
   public EncodedExample encode(ConversationPreference example) {
+    try {
+      return encoded(example);
+    } catch (TemplateException e) { // a data set then says of which example
+      throw new DataException(e.getMessage(), e);
+    }
+  }
+
+  private EncodedExample encoded(ConversationPreference example) {
     return PreferenceEncoder.pair(
         ids(example.prompt(), ChatOptions.prompt()),
         continued(example.prompt(), example.chosen()),

@@ -7,6 +7,8 @@ import com.google.gson.Gson;
 import com.google.gson.JsonObject;
 import com.google.gson.reflect.TypeToken;
 import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.conversation.Conversation;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -158,10 +160,26 @@ class ChatEncoderTest {
     try (Tokenizer tokenizer = tokenizer()) {
       ChatEncoder encoder = new ChatEncoder(tokenizer, ChatTemplate.of(rewriting, Map.of()), 1000);
       assertThatThrownBy(() -> encoder.encode(example()))
-          .isInstanceOf(TemplateException.class)
+          .isInstanceOf(DataException.class)
+          .hasCauseInstanceOf(TemplateException.class)
           .hasMessageContaining("the first 1 messages and the start of an answer otherwise")
           .hasMessageContaining("{% generation %}");
       assertThat(encoder.trainOn(TrainOn.ALL).encode(example()).length()).isPositive();
+    }
+  }
+
+  @Test
+  void theExampleThatATemplateRefusesIsNamed() throws IOException {
+    String two = "{% if messages|length > 2 %}{{ raise_exception('two messages at most') }}{% endif %}";
+    ConversationExample shorter =
+        ConversationExample.of(Message.user("the cat"), Message.assistant("reads"));
+    try (Tokenizer tokenizer = tokenizer()) {
+      ChatEncoder encoder = new ChatEncoder(tokenizer, ChatTemplate.of(two + TURNS, SPECIAL), 1000);
+      Dataset<ConversationExample> data = new Dataset<>(List.of(shorter, shorter, example()));
+      assertThatThrownBy(() -> EncodedDataset.of(data, encoder))
+          .isInstanceOf(DataException.class)
+          .hasMessageStartingWith("example 2 (")
+          .hasMessageContaining("line 1: two messages at most");
     }
   }
 
