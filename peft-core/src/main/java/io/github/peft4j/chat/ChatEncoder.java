@@ -68,7 +68,7 @@ public record ChatEncoder(
     try {
       return encoded(example);
     } catch (TemplateException e) { // a data set then says of which example
-      throw new DataException(e.getMessage(), e);
+      throw new DataException(e.getMessage() + "", e);
     }
   }
 

@@ -34,7 +34,7 @@ public record ChatPreferenceEncoder(Tokenizer tokenizer, ChatTemplate template, 
     try {
       return encoded(example);
     } catch (TemplateException e) { // a data set then says of which example
-      throw new DataException(e.getMessage(), e);
+      throw new DataException(e.getMessage() + "", e);
     }
   }
 

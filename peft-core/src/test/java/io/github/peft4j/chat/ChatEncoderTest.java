@@ -170,7 +170,8 @@ class ChatEncoderTest {
 
   @Test
   void theExampleThatATemplateRefusesIsNamed() throws IOException {
-    String two = "{% if messages|length > 2 %}{{ raise_exception('two messages at most') }}{% endif %}";
+    String two =
+        "{% if messages|length > 2 %}{{ raise_exception('two messages at most') }}{% endif %}";
     ConversationExample shorter =
         ConversationExample.of(Message.user("the cat"), Message.assistant("reads"));
     try (Tokenizer tokenizer = tokenizer()) {

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -135,7 +136,7 @@ public final class DataPaths {
     int slash = plain.lastIndexOf('/', special);
     Path folder = Path.of(slash < 0 ? "" : slash == 0 ? "/" : plain.substring(0, slash));
     String rest = plain.substring(slash + 1);
-    PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + rest);
+    PathMatcher matcher = matcher(plain, rest);
     int depth =
         rest.contains("**")
             ? Integer.MAX_VALUE
@@ -148,6 +149,15 @@ public final class DataPaths {
       throw new DataException("no file matches " + pattern);
     }
     return files;
+  }
+
+  private static PathMatcher matcher(String pattern, String glob) {
+    try {
+      return FileSystems.getDefault().getPathMatcher("glob:" + glob);
+    } catch (PatternSyntaxException e) {
+      throw new DataException(
+          "'%s' is no pattern of files: %s".formatted(pattern, e.getDescription()), e);
+    }
   }
 
   private static List<Path> walk(Path folder, int depth, Predicate<Path> wanted) {

@@ -209,6 +209,9 @@ class MalformedFilesTest {
     assertThatThrownBy(() -> Data.read(folder + "/*.csv"))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("no file matches");
+    assertThatThrownBy(() -> Data.read(folder + "/{a,b.csv"))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("/{a,b.csv' is no pattern of files: Missing '}");
 
     file("d.csv", "a\n1\n");
     assertThatThrownBy(() -> Data.read(folder))
