@@ -8,9 +8,13 @@ import ai.djl.Device;
 import ai.djl.Model;
 import ai.djl.inference.Predictor;
 import ai.djl.modality.Classifications;
+import ai.djl.modality.nlp.qa.QAInput;
+import ai.djl.modality.nlp.translator.NamedEntity;
 import ai.djl.translate.TranslateException;
+import ai.djl.util.StringPair;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.TextPair;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
@@ -166,6 +170,60 @@ class TranslatorTest {
       djl(model).close();
 
       assertEqual(model.classify("a b"), before);
+    }
+  }
+
+  private static PeftModel loaded(Task task) {
+    return Peft.from(folder).task(task).device(Device.cpu()).load();
+  }
+
+  @Test
+  void aPredictorScoresPairs() throws TranslateException {
+    try (PeftModel model = loaded(Task.regression());
+        Model djl = djl(model);
+        Predictor<StringPair, float[]> predictor =
+            djl.newPredictor(new CrossEncoderTranslator(model, model.tokenizer()))) {
+      List<float[]> scores =
+          predictor.batchPredict(List.of(new StringPair("a", "b c"), new StringPair("d d", "a")));
+      assertThat(scores).hasSize(2);
+      assertThat((double) scores.get(0)[0])
+          .isCloseTo(model.score(new TextPair("a", "b c")), within(1e-5));
+      assertThat((double) scores.get(1)[0])
+          .isCloseTo(model.score(new TextPair("d d", "a")), within(1e-5));
+    }
+  }
+
+  @Test
+  void aPredictorFindsEntities() throws TranslateException {
+    try (PeftModel model = loaded(Task.tokenClassification(List.of("O", "B-X", "I-X", "B-Y")));
+        Model djl = djl(model);
+        Predictor<String, NamedEntity[]> predictor =
+            djl.newPredictor(new TokenClassificationTranslator(model, model.tokenizer()))) {
+      String text = "a b c d a b c d";
+      List<Entity> direct = model.entities(text);
+      NamedEntity[] found = predictor.predict(text);
+      assertThat(direct).as("a random model that finds something").isNotEmpty();
+      assertThat(found).hasSameSizeAs(direct);
+      for (int i = 0; i < found.length; i++) {
+        Entity entity = direct.get(i);
+        assertThat(found[i].getEntity()).isEqualTo(entity.type());
+        assertThat(found[i].getWord()).isEqualTo(entity.text());
+        assertThat(found[i].getStart()).isEqualTo(entity.start());
+        assertThat(found[i].getEnd()).isEqualTo(entity.end());
+        assertThat((double) found[i].getScore()).isCloseTo(entity.score(), within(1e-5));
+      }
+    }
+  }
+
+  @Test
+  void aPredictorAnswersQuestions() throws TranslateException {
+    try (PeftModel model = loaded(Task.questionAnswering());
+        Model djl = djl(model);
+        Predictor<QAInput, String> predictor =
+            djl.newPredictor(new QuestionAnsweringTranslator(model, model.tokenizer()))) {
+      String answer = predictor.predict(new QAInput("a b", "c d a b c"));
+      assertThat(answer).isEqualTo(model.answer("a b", "c d a b c").text());
+      assertThat("c d a b c").contains(answer);
     }
   }
 }
