@@ -37,8 +37,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * TrainingReport report = FineTuner.of(model)
- *     .on(JsonLines.read("train.jsonl").prompt("question").answer("answer"))
- *     .validateOn(JsonLines.read("dev.jsonl").prompt("question").answer("answer"))
+ *     .on(JsonLines.read("train.jsonl").prompt("{question}\n").answer("answer"))
+ *     .validateOn(JsonLines.read("dev.jsonl").prompt("{question}\n").answer("answer"))
  *     .epochs(3).batchSize(8).learningRate(2e-4).warmup(0.03)
  *     .checkpointTo("runs/support")
  *     .run();
