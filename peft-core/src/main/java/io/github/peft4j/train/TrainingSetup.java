@@ -118,7 +118,6 @@ record TrainingSetup(
         RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
   }
 
-  /** Those of the task, if the data has labels for them, and those of the settings. */
   /** The adapter that is trained. */
   Adapter adapter() {
     return training.adapter();
