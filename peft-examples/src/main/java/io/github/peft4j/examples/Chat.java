@@ -116,8 +116,7 @@ public final class Chat {
   }
 
   private static Sample sample(PeftModel model, Conversation chat) {
-    List<Message> asked = chat.messages().subList(0, chat.messages().size() - 1);
-    Conversation prompt = new Conversation(asked, chat.variables());
+    Conversation prompt = chat.first(chat.messages().size() - 1);
     return new Sample(
         last(prompt).text(),
         last(chat).text(),

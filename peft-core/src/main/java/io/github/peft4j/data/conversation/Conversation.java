@@ -86,6 +86,17 @@ public record Conversation(List<Message> messages, Map<String, @Nullable Object>
   }
 
   /**
+   * The beginning of this conversation, with the same variables.
+   *
+   * @param messages the number of messages, 1 or more
+   * @return the shorter conversation
+   * @throws IndexOutOfBoundsException if there are fewer messages
+   */
+  public Conversation first(int messages) {
+    return new Conversation(this.messages.subList(0, messages), variables);
+  }
+
+  /**
    * This conversation with other tools.
    *
    * @param tools the JSON schemas of the functions that the model may call, such as {@code {"type":
