@@ -1,7 +1,6 @@
 package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.data.Example;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -51,7 +50,7 @@ public interface Objective {
     for (int i = 0; i < data.size(); i++) {
       int texts = data.examples().get(i).texts().size();
       if (!takes(texts)) {
-        Example source = data.sourceOf(i);
+        Object source = data.sourceOf(i);
         String what = source == null ? "an example" : "a " + source.getClass().getSimpleName();
         throw new IllegalArgumentException(
             texts == 1
