@@ -66,8 +66,9 @@ class HtmlReportTest {
   private static Document parse(String html) throws Exception {
     DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
     // newer JDKs count the page as an entity, and allow 100,000 characters
-    factory.setAttribute(
-        "http://www.oracle.com/xml/jaxp/properties/maxGeneralEntitySizeLimit", "2000000");
+    for (String limit : List.of("maxGeneralEntitySizeLimit", "totalEntitySizeLimit")) {
+      factory.setAttribute("http://www.oracle.com/xml/jaxp/properties/" + limit, "2000000");
+    }
     return factory.newDocumentBuilder().parse(new InputSource(new StringReader(html)));
   }
 
