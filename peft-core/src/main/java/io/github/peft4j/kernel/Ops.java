@@ -1,6 +1,8 @@
 package io.github.peft4j.kernel;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import java.util.List;
 
 /** Kernels of single operators that many computations share. */
 public final class Ops {
@@ -24,6 +26,25 @@ public final class Ops {
               return torch.t(x)
           """);
 
+  private static final Kernel SUM =
+      Kernel.of(
+          """
+          def sum(x: Tensor) -> Tensor:
+              return torch.sum(x)
+          """);
+  private static final Kernel NARROW =
+      Kernel.of(
+          """
+          def narrow(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
+              return torch.narrow(x, 0, int(start), int(count))
+          """);
+  private static final Kernel CONCATENATE =
+      Kernel.of(
+          """
+          def concatenate(parts: List[Tensor]) -> Tensor:
+              return torch.cat(parts, 0)
+          """);
+
   private Ops() {}
 
   /** x + y, broadcast. */
@@ -34,6 +55,23 @@ public final class Ops {
   /** x - y, broadcast. */
   public static NDArray subtract(NDArray x, NDArray y) {
     return SUBTRACT.call(x, y);
+  }
+
+  /** The sum of all elements: a scalar. */
+  public static NDArray sum(NDArray x) {
+    return SUM.call(x);
+  }
+
+  /** Some rows of x along its first dimension, on the same memory. */
+  public static NDArray narrow(NDArray x, long start, long count) {
+    return NARROW.call(x, Tensors.scalar(start), Tensors.scalar(count));
+  }
+
+  /** Arrays joined along their first dimension; one array alone is returned as it is. */
+  public static NDArray concatenate(List<NDArray> parts) {
+    return parts.size() == 1
+        ? parts.get(0)
+        : CONCATENATE.callWithLists(new NDList(parts)).singletonOrThrow();
   }
 
   /** xᵀ of a matrix x, on the same memory. */

@@ -48,12 +48,7 @@ public final class Ranking {
    */
   public static double averagePrecision(boolean[] labels, double[] scores) {
     check(labels, scores);
-    int[] order =
-        IntStream.range(0, scores.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed())
-            .mapToInt(i -> i)
-            .toArray();
+    int[] order = descending(scores);
     double all = count(labels);
     double sum = 0;
     int right = 0;
@@ -67,6 +62,20 @@ public final class Ranking {
       }
     }
     return sum;
+  }
+
+  /**
+   * The examples from the highest score to the lowest; equal ones in their order.
+   *
+   * @param scores the score of each example
+   * @return their places, from 0
+   */
+  public static int[] descending(double[] scores) {
+    return IntStream.range(0, scores.length)
+        .boxed()
+        .sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed())
+        .mapToInt(i -> i)
+        .toArray();
   }
 
   /**

@@ -37,7 +37,10 @@ final class RunState {
   /** The tokens a second of each step. */
   List<Float> speeds = new ArrayList<>();
 
-  /** What the objective reported at each step besides the loss, by name; NaN where it did not. */
+  /**
+   * The other numbers that the objective reported at each step, by name; NaN where it reported
+   * none.
+   */
   Map<String, List<Float>> reported = new TreeMap<>();
 
   /** The steps, from 1, whose update was skipped because the gradient was not finite. */

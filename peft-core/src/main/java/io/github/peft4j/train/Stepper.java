@@ -135,8 +135,7 @@ final class Stepper {
   }
 
   private double units(Batch batch) {
-    LossTargets targets = BatchFeed.targets(model, batch);
-    return setup.objective().units(batch.examples(), model.labels(targets, training.active()));
+    return BatchFeed.units(setup.objective(), batch, model, training.active());
   }
 
   private Backpropagation.Result backpropagate(Batch batch, double units, long seed) {

@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
  * @param learningRates the learning rate of each step
  * @param gradNorms the norm of each step's gradient before it was clipped
  * @param tokensPerSecond the speed of each step
- * @param reported what the objective reported besides the loss, by name
+ * @param reported the numbers that the objective reported in addition to the loss, by name
  * @param lowerIsBetter the names of the metrics of which a smaller value is better
  * @param settings the settings of the run by name, in the order in which they are shown
  * @param provenance where model and data come from, and what computed, by name

@@ -1,9 +1,8 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.Ops;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,23 +11,11 @@ public final class ArrayRows implements Joining<NDArray> {
 
   public static final ArrayRows INSTANCE = new ArrayRows();
 
-  private static final Kernel NARROW =
-      Kernel.of(
-          """
-          def narrow(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
-              return torch.narrow(x, 0, int(start), int(count))
-          """);
   private static final Kernel SELECT =
       Kernel.of(
           """
           def select(x: Tensor, rows: Tensor) -> Tensor:
               return torch.index_select(x, 0, rows)
-          """);
-  private static final Kernel CONCATENATE =
-      Kernel.of(
-          """
-          def concatenate(parts: List[Tensor]) -> Tensor:
-              return torch.cat(parts, 0)
           """);
   private static final Kernel SCALE =
       Kernel.of(
@@ -55,9 +42,7 @@ public final class ArrayRows implements Joining<NDArray> {
     if (!rows.isRange()) {
       return SELECT.call(value, value.getManager().create(rows.numbers()));
     }
-    return rows.count() == rows(value)
-        ? value
-        : NARROW.call(value, Tensors.scalar(rows.get(0)), Tensors.scalar(rows.count()));
+    return rows.count() == rows(value) ? value : Ops.narrow(value, rows.get(0), rows.count());
   }
 
   /** Selects rows; null stays null. */
@@ -67,9 +52,7 @@ public final class ArrayRows implements Joining<NDArray> {
 
   @Override
   public NDArray concatenate(List<NDArray> values) {
-    return values.size() == 1
-        ? values.get(0)
-        : CONCATENATE.callWithLists(new NDList(values)).singletonOrThrow();
+    return Ops.concatenate(values);
   }
 
   @Override

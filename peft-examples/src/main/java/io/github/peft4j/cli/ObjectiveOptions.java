@@ -52,7 +52,7 @@ final class ObjectiveOptions {
     };
   }
 
-  /** What is measured besides the loss, where the model's task does not say it. */
+  /** The measures of an objective whose task has none of its own. */
   static List<Measure> measures(DataTask task) {
     return task == DataTask.SIMILARITY ? List.of(new SimilarityMeasure()) : List.of();
   }

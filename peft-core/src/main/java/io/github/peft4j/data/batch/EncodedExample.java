@@ -106,7 +106,7 @@ public record EncodedExample(
           values.length
               + " values for labels of kind "
               + alignment
-              + "; VALUES has one at least, and besides it only NONE may have any");
+              + "; VALUES has one at least; NONE may have some; the others have none");
     }
     others = List.copyOf(others);
   }

@@ -6,7 +6,6 @@ import io.github.peft4j.metrics.Inputs;
 import io.github.peft4j.metrics.Ranking;
 import io.github.peft4j.metrics.Report;
 import io.github.peft4j.metrics.ZeroDivision;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,12 +54,7 @@ public record PairClassification(
     double[] scores =
         Vectors.pairwise("first vectors", first, "second vectors", second, similarity);
     Inputs.sameLength("pairs", scores.length, "labels", labels.length);
-    int[] order =
-        IntStream.range(0, scores.length)
-            .boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed())
-            .mapToInt(i -> i)
-            .toArray();
+    int[] order = Ranking.descending(scores);
     int positives = (int) IntStream.range(0, labels.length).filter(i -> labels[i]).count();
     Best best = new Best(scores.length, positives, Math.nextUp(scores[order[0]]));
     int right = 0;

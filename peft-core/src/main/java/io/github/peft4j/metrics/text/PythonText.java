@@ -66,7 +66,9 @@ final class PythonText {
     return lower.toString();
   }
 
-  /** Whether a letter is before a sigma and none after it, besides characters of no case. */
+  /**
+   * Whether a letter comes before a sigma and none after it. Characters without case do not count.
+   */
   private static boolean endsWord(String text, int sigma) {
     int before = sigma;
     int c = -1;

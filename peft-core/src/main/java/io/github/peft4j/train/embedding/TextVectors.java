@@ -2,6 +2,7 @@ package io.github.peft4j.train.embedding;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tensors;
 import java.util.Arrays;
 
@@ -16,12 +17,6 @@ import java.util.Arrays;
 @SuppressWarnings("ArrayRecordComponent") // Nobody compares them.
 public record TextVectors(NDArray all, int examples, double[] scores) {
 
-  private static final Kernel ROWS =
-      Kernel.of(
-          """
-          def rows(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
-              return torch.narrow(x, 0, int(start), int(count))
-          """);
   private static final Kernel SHRUNK =
       Kernel.of(
           """
@@ -56,8 +51,7 @@ public record TextVectors(NDArray all, int examples, double[] scores) {
   }
 
   private NDArray rows(int text, int count) {
-    return ROWS.call(
-        all, Tensors.scalar((long) text * examples), Tensors.scalar((long) count * examples));
+    return Ops.narrow(all, (long) text * examples, (long) count * examples);
   }
 
   /** The scores as an array (n) of the vectors' type. */

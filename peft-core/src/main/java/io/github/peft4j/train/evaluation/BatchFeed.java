@@ -31,11 +31,13 @@ import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingEncoder;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PackedTexts;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -348,6 +350,12 @@ public final class BatchFeed {
               column(batch.labels(), 0), column(batch.labels(), 1), batch.inputIds()[0].length);
       case TEXT -> new LossTargets.Classes(column(batch.labels(), 0));
     };
+  }
+
+  /** What a batch counts for in the mean of an objective, see {@link Objective#units}. */
+  public static double units(
+      Objective objective, Batch batch, TransformerModel model, ActiveAdapters adapters) {
+    return objective.units(batch.examples(), model.labels(targets(model, batch), adapters));
   }
 
   private static long[] column(long[][] rows, int index) {

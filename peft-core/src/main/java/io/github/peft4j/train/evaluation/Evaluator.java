@@ -15,7 +15,6 @@ import io.github.peft4j.train.objective.ModelRun;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.Arrays;
@@ -184,9 +183,7 @@ public final class Evaluator {
   }
 
   private double units(Batch batch, ModelCall call) {
-    TransformerModel base = call.model();
-    LossTargets.Rows labels = base.labels(BatchFeed.targets(base, batch), call.adapters());
-    return objective.units(batch.examples(), labels);
+    return BatchFeed.units(objective, batch, call.model(), call.adapters());
   }
 
   /** Parallel adapters are measured together: each label counts once for each adapter. */

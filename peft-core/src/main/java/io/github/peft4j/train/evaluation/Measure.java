@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
-/** Numbers that an evaluation gives besides the loss. */
+/** Numbers that an evaluation gives in addition to the loss. */
 public interface Measure {
 
   /** The names of the numbers. */

@@ -5,7 +5,7 @@ import io.github.peft4j.data.batch.EncodedExample;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a model says of an example.
+ * The answer of a model to an example, as logits.
  *
  * @param example the example as it was read, or null if the data was given as ids
  * @param encoded the example as ids; an example that is read in windows has one prediction for each

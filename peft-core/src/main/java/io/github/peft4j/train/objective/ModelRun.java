@@ -1,9 +1,8 @@
 package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -31,19 +30,6 @@ import java.util.function.Function;
  * pass gives, is passed on by computing the losses again, slice by slice.
  */
 public final class ModelRun implements AutoCloseable {
-
-  private static final Kernel JOIN =
-      Kernel.of(
-          """
-          def join(parts: List[Tensor]) -> Tensor:
-              return torch.cat(parts, 0)
-          """);
-  private static final Kernel PART =
-      Kernel.of(
-          """
-          def part(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
-              return torch.narrow(x, 0, int(start), int(count)).contiguous()
-          """);
 
   private final TransformerModel model;
   private final ModelInput input;
@@ -190,7 +176,7 @@ public final class ModelRun implements AutoCloseable {
    */
   NDArray losses(
       LabelledOutputs outputs, long first, long count, Function<Slice, NDArray> function) {
-    NDList parts = new NDList();
+    List<NDArray> parts = new ArrayList<>();
     Autograd.without(
         () -> {
           outputs.slices(
@@ -203,7 +189,7 @@ public final class ModelRun implements AutoCloseable {
               });
           return null;
         });
-    NDArray joined = parts.size() == 1 ? parts.get(0) : JOIN.callWithLists(parts).get(0);
+    NDArray joined = Ops.concatenate(parts);
     if (!train) {
       return joined;
     }
@@ -225,10 +211,9 @@ public final class ModelRun implements AutoCloseable {
             slice -> {
               try (Scope scope = new Scope()) {
                 NDArray again = Autograd.record(true, () -> drawing(slice, losses.function()));
-                NDArray from = Tensors.scalar(slice.start() - losses.first());
                 if (Autograd.requiresGradient(again)) {
                   Autograd.backward(
-                      again, PART.call(gradient, from, Tensors.scalar(slice.count())));
+                      again, Ops.narrow(gradient, slice.start() - losses.first(), slice.count()));
                 }
               }
             });

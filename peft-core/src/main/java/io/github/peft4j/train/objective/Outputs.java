@@ -2,6 +2,7 @@ package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.head.LabelledOutputs;
@@ -24,12 +25,6 @@ import java.util.function.Function;
  */
 public final class Outputs {
 
-  private static final Kernel SUM =
-      Kernel.of(
-          """
-          def sum(x: Tensor) -> Tensor:
-              return torch.sum(x)
-          """);
   private static final Kernel SUM_BY_ROW =
       Kernel.of(
           """
@@ -161,12 +156,12 @@ public final class Outputs {
 
   /** The sum of the losses of the labels: a scalar. */
   public NDArray sum(LabelLoss loss) {
-    return SUM.call(losses(loss));
+    return Ops.sum(losses(loss));
   }
 
   /** The sum of the losses of the labels, given their logits by another pass or model too. */
   public NDArray sum(Outputs other, PairLoss loss) {
-    return SUM.call(losses(other, loss));
+    return Ops.sum(losses(other, loss));
   }
 
   /** The sum of the losses of each row's labels: (R). */
@@ -229,7 +224,7 @@ public final class Outputs {
   }
 
   /**
-   * Reports a number that listeners, logs and evaluations show besides the loss.
+   * Reports a number. Listeners, logs and evaluations show it beside the loss.
    *
    * @param name such as {@code rewards/margins}
    * @param sum its sum over the units of the batch: a scalar

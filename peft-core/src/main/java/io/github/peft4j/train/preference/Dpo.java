@@ -1,12 +1,9 @@
 package io.github.peft4j.train.preference;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.transformer.AdaptedModel;
-import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.TunerLayer;
-import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +34,7 @@ public record Dpo(
     double labelSmoothing,
     @Nullable AdaptedModel reference,
     boolean referenceFree)
-    implements Objective {
+    implements PairObjective {
 
   /** Checks the values. */
   public Dpo {
@@ -105,21 +102,6 @@ public record Dpo(
               + " has an adapter that is trained, so that it would change with every step. Load that adapter a second time, freeze it, and take model.using(its name)");
     }
     return fixed;
-  }
-
-  @Override
-  public double units(int examples, LossTargets.Rows labels) {
-    return examples;
-  }
-
-  @Override
-  public boolean takes(int texts) {
-    return texts == 2;
-  }
-
-  @Override
-  public List<String> measures() {
-    return Pairs.MEASURES;
   }
 
   @Override

@@ -3,12 +3,10 @@ package io.github.peft4j.train.preference;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.pass.LossTargets;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * Odds ratio preference optimisation: the model learns the chosen answers and to prefer them, in
@@ -25,7 +23,7 @@ import java.util.List;
  *
  * @param beta β, above 0: the weight of the odds ratio, the paper's λ
  */
-public record Orpo(double beta) implements Objective {
+public record Orpo(double beta) implements PairObjective {
 
   private static final Kernel ODDS =
       Kernel.of(
@@ -78,21 +76,6 @@ public record Orpo(double beta) implements Objective {
       Arrays.fill(labels[i], LossTargets.IGNORED);
     }
     return labels;
-  }
-
-  @Override
-  public double units(int examples, LossTargets.Rows labels) {
-    return examples;
-  }
-
-  @Override
-  public boolean takes(int texts) {
-    return texts == 2;
-  }
-
-  @Override
-  public List<String> measures() {
-    return Pairs.MEASURES;
   }
 
   @Override

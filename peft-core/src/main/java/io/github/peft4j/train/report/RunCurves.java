@@ -60,7 +60,7 @@ public final class RunCurves {
    * @param rate the learning rate
    * @param norm the norm of the gradient before it was clipped
    * @param speed tokens a second
-   * @param reported what the objective reports besides the loss, by name
+   * @param reported the numbers that the objective reports in addition to the loss, by name
    */
   public void add(
       long step,

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What an {@link HtmlReport} tells of a run. All texts may come from data: they are shown as they
- * are, and never become markup. Maps keep their order.
+ * The content of an {@link HtmlReport}. Texts may come from data: the page shows them as they are,
+ * and none of them becomes markup. Maps keep their order.
  *
  * @param title the heading
  * @param results what came out, at a glance

@@ -14,7 +14,7 @@ import java.util.Map;
  * @param tokens the number of tokens read since the training was started or resumed, without
  *     padding
  * @param tokensPerSecond the speed of this step
- * @param reported what the objective reports besides the loss, by name
+ * @param reported the numbers that the objective reports in addition to the loss, by name
  */
 public record StepEvent(
     long step,
@@ -25,18 +25,4 @@ public record StepEvent(
     double gradNorm,
     long tokens,
     double tokensPerSecond,
-    Map<String, Double> reported) {
-
-  /** A step whose objective reports nothing but the loss. */
-  public StepEvent(
-      long step,
-      long totalSteps,
-      double epoch,
-      double loss,
-      double learningRate,
-      double gradNorm,
-      long tokens,
-      double tokensPerSecond) {
-    this(step, totalSteps, epoch, loss, learningRate, gradNorm, tokens, tokensPerSecond, Map.of());
-  }
-}
+    Map<String, Double> reported) {}

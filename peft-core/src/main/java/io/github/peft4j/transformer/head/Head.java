@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.block.NamedBlock;
 import io.github.peft4j.transformer.loss.CrossEntropy;
@@ -19,12 +20,6 @@ import io.github.peft4j.tuner.ForwardContext;
  */
 public abstract class Head extends NamedBlock {
 
-  private static final Kernel SUM =
-      Kernel.of(
-          """
-          def sum(x: Tensor) -> Tensor:
-              return torch.sum(x)
-          """);
   private static final Kernel SCALE_LIKE =
       Kernel.of(
           """
@@ -133,7 +128,7 @@ public abstract class Head extends NamedBlock {
       double scale,
       boolean train) {
     try (Scope scope = new Scope()) {
-      NDArray sum = Autograd.record(train, () -> SUM.call(outputs.losses(loss, slice)));
+      NDArray sum = Autograd.record(train, () -> Ops.sum(outputs.losses(loss, slice)));
       if (train && Autograd.requiresGradient(sum)) {
         Autograd.backward(sum, SCALE_LIKE.call(sum, sum.getManager().create((float) scale)));
       }

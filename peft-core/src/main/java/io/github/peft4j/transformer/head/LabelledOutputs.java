@@ -5,7 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.loss.Losses;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -31,12 +31,6 @@ public final class LabelledOutputs {
           """
           def select(x: Tensor, rows: Tensor) -> Tensor:                  # (…, D), (N) → (N, D)
               return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, rows)
-          """);
-  private static final Kernel SLICE =
-      Kernel.of(
-          """
-          def slice(x: Tensor, start: Tensor, count: Tensor) -> Tensor:
-              return torch.narrow(x, 0, int(start), int(count))
           """);
 
   private final Head head;
@@ -132,7 +126,7 @@ public final class LabelledOutputs {
   }
 
   private static NDArray cut(NDArray x, Slice slice) {
-    return SLICE.call(x, Tensors.scalar(slice.start()), Tensors.scalar(slice.count()));
+    return Ops.narrow(x, slice.start(), slice.count());
   }
 
   /** Passes the gradient of all slices on to the hidden states. */

@@ -33,7 +33,7 @@ class ListenersTest {
   private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
 
   private static StepEvent step(long step, long totalSteps, double loss) {
-    return new StepEvent(step, totalSteps, 0.5, loss, 2e-4, 1.25, step * 100, 1234.5);
+    return new StepEvent(step, totalSteps, 0.5, loss, 2e-4, 1.25, step * 100, 1234.5, Map.of());
   }
 
   private static EvaluationEvent evaluation(long step, double loss, double accuracy) {
