@@ -8,9 +8,9 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
-import io.github.peft4j.data.TextExample;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.train.report.Sample;
@@ -118,16 +118,23 @@ class RunReportTest {
         .doesNotContain("<b>a b");
   }
 
+  private record OwnExample(String text) implements Example {
+    @Override
+    public List<String> fields() {
+      return List.of(text);
+    }
+  }
+
   @Test
   void samplesLieAtEqualDistances() {
     try (PeftModel model = model()) {
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 2))
-          .extracting(Sample::input, Sample::expected)
+          .extracting(sample -> sample.input().text(), sample -> sample.expected().text())
           .containsExactly(tuple("a b", " c"), tuple("a a", " c"));
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 99)).hasSize(4);
-      assertThatThrownBy(() -> Samples.of(model, Examples.of(new TextExample("a")), 1))
+      assertThatThrownBy(() -> Samples.of(model, Examples.of(new OwnExample("a")), 1))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("TextExample");
+          .hasMessageContaining("OwnExample");
     }
   }
 }

@@ -27,6 +27,7 @@ public final class HtmlReport {
   private static final int MOST_ROWS = 40;
   private static final int MOST_SAMPLES = 20;
   private static final int MOST_CHARACTERS = 1200;
+  private static final String CUT = " … (";
 
   private static final String STYLE =
       """
@@ -61,6 +62,8 @@ public final class HtmlReport {
       .facts,.samples{table-layout:auto;width:100%}
       .samples td{min-width:9rem;max-width:40rem}
       .samples td.miss{color:var(--warning)}
+      mark{background:color-mix(in srgb,var(--main) 18%,transparent);color:inherit;border-radius:3px;padding:.05em .2em}
+      mark small{color:var(--muted);padding-left:.35em;font-size:.75em}
       .samples td.miss::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
       .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2.5rem}
       summary{cursor:pointer;color:var(--muted);margin:.5rem 0}
@@ -198,9 +201,7 @@ public final class HtmlReport {
     page.close().close().open("tbody");
     for (Sample sample :
         sheet.samples().subList(0, Math.min(MOST_SAMPLES, sheet.samples().size()))) {
-      boolean miss =
-          !sample.expected().isEmpty()
-              && !sample.expected().strip().equals(sample.predicted().strip());
+      boolean miss = sample.differs();
       page.open("tr");
       cell("input", sample.input(), "");
       cell("expected", sample.expected(), "");
@@ -212,8 +213,23 @@ public final class HtmlReport {
     page.close();
   }
 
-  private void cell(String name, String text, String css) {
-    page.element("td", cut(text), "data-name", name, "class", css, "dir", "auto");
+  private void cell(String name, MarkedText text, String css) {
+    page.open("td", "data-name", name, "class", css, "dir", "auto");
+    String shown = cut(text.text());
+    int whole = shown.equals(text.text()) ? shown.length() : shown.lastIndexOf(CUT);
+    int next = 0;
+    for (MarkedText.Mark mark : text.marks()) {
+      if (mark.end() <= whole) {
+        page.text(shown.substring(next, mark.start())).open("mark");
+        page.text(shown.substring(mark.start(), mark.end()));
+        if (!mark.label().isEmpty()) {
+          page.element("small", mark.label());
+        }
+        page.close();
+        next = mark.end();
+      }
+    }
+    page.text(shown.substring(next)).close();
   }
 
   private void data() {
@@ -277,7 +293,7 @@ public final class HtmlReport {
       return text;
     }
     return text.substring(0, text.offsetByCodePoints(0, MOST_CHARACTERS))
-        + " … ("
+        + CUT
         + Numbers.grouped(characters - MOST_CHARACTERS)
         + " more characters)";
   }
