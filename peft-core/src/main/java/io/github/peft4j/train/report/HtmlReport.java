@@ -220,12 +220,12 @@ public final class HtmlReport {
     int next = 0;
     for (MarkedText.Mark mark : text.marks()) {
       if (mark.end() <= whole) {
-        page.text(shown.substring(next, mark.start())).open("mark");
+        page.text(shown.substring(next, mark.start())).raw("<mark>");
         page.text(shown.substring(mark.start(), mark.end()));
         if (!mark.label().isEmpty()) {
-          page.element("small", mark.label());
+          page.raw("<small>").text(mark.label()).raw("</small>"); // line breaks would be seen
         }
-        page.close();
+        page.raw("</mark>");
         next = mark.end();
       }
     }
