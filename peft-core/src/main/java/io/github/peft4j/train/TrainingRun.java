@@ -82,7 +82,14 @@ final class TrainingRun {
       loop.resume();
       RunState state = loop.state();
       clock.start(state.seconds);
-      listeners.onStart(new StartEvent(state.step, setup.totalSteps(), setup.epochs()));
+      listeners.onStart(
+          new StartEvent(
+              state.step,
+              setup.totalSteps(),
+              setup.epochs(),
+              setup.data(),
+              setup.truncated(),
+              setup.validationTruncated()));
       begun = true;
       kept = loop.run();
     } finally {

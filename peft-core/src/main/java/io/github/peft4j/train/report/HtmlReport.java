@@ -61,10 +61,12 @@ public final class HtmlReport {
       .facts td,.samples td{white-space:pre-wrap;overflow-wrap:anywhere}
       .facts,.samples{table-layout:auto;width:100%}
       .samples td{min-width:9rem;max-width:40rem}
+      .samples td:empty::after{content:"–";color:var(--muted)}
+      .samples td[data-name^=predicted]:empty::after{content:"(no text)"}
       .samples td.miss{color:var(--warning)}
       mark{background:color-mix(in srgb,var(--main) 18%,transparent);color:inherit;border-radius:3px;padding:.05em .2em}
       mark small{color:var(--muted);padding-left:.35em;font-size:.75em}
-      .samples td.miss::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
+      .samples td.miss:not(:empty)::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
       .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2.5rem}
       summary{cursor:pointer;color:var(--muted);margin:.5rem 0}
       .note{color:var(--muted);font-size:.85rem}
@@ -240,20 +242,20 @@ public final class HtmlReport {
     sheet.data().values().forEach(byName -> counts.addAll(byName.keySet()));
     page.open("section").element("h2", "Data");
     openTable(page, "Data");
-    page.open("thead").open("tr").element("th", "data", "scope", "col");
-    counts.forEach(count -> page.element("th", count, "class", "n", "scope", "col"));
-    page.close().close().open("tbody");
+    page.open("thead").open("tr").element("th", "count", "scope", "col");
     sheet
         .data()
-        .forEach(
-            (name, byName) -> {
-              page.open("tr").element("th", cut(name), "scope", "row", "dir", "auto");
-              for (String count : counts) {
-                Long value = byName.get(count);
-                page.element("td", value == null ? "–" : Numbers.grouped(value), "class", "n");
-              }
-              page.close();
-            });
+        .keySet()
+        .forEach(name -> page.element("th", cut(name), "class", "n", "scope", "col", "dir", "auto"));
+    page.close().close().open("tbody");
+    for (String count : counts) {
+      page.open("tr").element("th", cut(count), "scope", "row", "dir", "auto");
+      for (Map<String, Long> byName : sheet.data().values()) {
+        Long value = byName.get(count);
+        page.element("td", value == null ? "–" : Numbers.grouped(value), "class", "n");
+      }
+      page.close();
+    }
     page.close().close().close().close();
   }
 
