@@ -65,6 +65,8 @@ public final class HtmlReport {
       .samples td[data-name^=predicted]:empty::after{content:"(no text)"}
       .samples td.miss{color:var(--warning)}
       mark{background:color-mix(in srgb,var(--main) 18%,transparent);color:inherit;border-radius:3px;padding:.05em .2em}
+      .samples td.miss:has(mark){color:inherit}
+      .samples td.miss mark{background:color-mix(in srgb,var(--warning) 20%,transparent)}
       mark small{color:var(--muted);padding-left:.35em;font-size:.75em}
       .samples td.miss:not(:empty)::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
       .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2.5rem}
@@ -217,6 +219,10 @@ public final class HtmlReport {
 
   private void cell(String name, MarkedText text, String css) {
     page.open("td", "data-name", name, "class", css, "dir", "auto");
+    if (text.text().isBlank()) {
+      page.close(); // the style sheet says that there is no text
+      return;
+    }
     String shown = cut(text.text());
     int whole = shown.equals(text.text()) ? shown.length() : shown.lastIndexOf(CUT);
     int next = 0;

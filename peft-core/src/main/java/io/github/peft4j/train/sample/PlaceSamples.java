@@ -86,7 +86,7 @@ public final class PlaceSamples {
     boolean differs =
         right.isEmpty()
             ? !found.isNone()
-            : right.stream().noneMatch(each -> each.text().equals(found.text()));
+            : right.stream().noneMatch(each -> each.text().strip().equals(found.text().strip()));
     return new Sample(
         MarkedText.of(example.question()),
         right.isEmpty()
@@ -98,7 +98,15 @@ public final class PlaceSamples {
         differs);
   }
 
-  private static MarkedText excerpt(String context, int start, int end) {
+  private static MarkedText excerpt(String context, int first, int last) {
+    int start = first;
+    int end = last;
+    while (start < end && Character.isWhitespace(context.charAt(start))) {
+      start++;
+    }
+    while (end > start && Character.isWhitespace(context.charAt(end - 1))) {
+      end--;
+    }
     int from = whole(context, Math.max(0, start - AROUND));
     int to = whole(context, Math.min(context.length(), end + AROUND));
     String before = from > 0 ? "… " : "";
