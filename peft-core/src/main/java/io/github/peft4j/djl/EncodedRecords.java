@@ -3,9 +3,9 @@ package io.github.peft4j.djl;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.translate.PaddingStackBatchifier;
 import ai.djl.training.dataset.RandomAccessDataset;
 import ai.djl.training.dataset.Record;
+import ai.djl.translate.PaddingStackBatchifier;
 import ai.djl.util.Progress;
 import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Examples;
@@ -33,10 +33,10 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Data of a batch, as the model's block takes it: the ids (B, T), their mask (B, T), and the
  * segments (B, T) if the model has them. Labels of a batch: classes (B, 1); numbers, or 1 and 0 for
- * each of several labels, (B, V); the first and the last token of an answer (B, 2); a label for each
- * id (B, T), for a language model the ids themselves, not shifted; the ids that an encoder-decoder
- * writes (B, U). Ids are padded with the model's padding id, masks and segments with 0, labels with
- * -100.
+ * each of several labels, (B, V); the first and the last token of an answer (B, 2); a label for
+ * each id (B, T), for a language model the ids themselves, not shifted; the ids that an
+ * encoder-decoder writes (B, U). Ids are padded with the model's padding id, masks and segments
+ * with 0, labels with -100.
  *
  * <p>Masks of a masked language model are the same in each epoch.
  */

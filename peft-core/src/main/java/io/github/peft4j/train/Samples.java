@@ -58,8 +58,7 @@ public final class Samples {
     return samples;
   }
 
-  private static Sample sample(
-      TextModel model, Example example, Dataset<? extends Example> all) {
+  private static Sample sample(TextModel model, Example example, Dataset<? extends Example> all) {
     if (example instanceof ClassificationExample row) {
       return TextSamples.of(model, row);
     } else if (example instanceof MultiLabelExample row) {

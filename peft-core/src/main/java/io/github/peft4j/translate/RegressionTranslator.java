@@ -31,7 +31,11 @@ public final class RegressionTranslator extends AnsweringTranslator<String, floa
   public RegressionTranslator(AdaptedModel model, TextScorer scorer) {
     super(
         model,
-        texts -> scorer.values(texts).stream().map(Map::values).map(RegressionTranslator::numbers).toList());
+        texts ->
+            scorer.values(texts).stream()
+                .map(Map::values)
+                .map(RegressionTranslator::numbers)
+                .toList());
   }
 
   private static float[] numbers(Collection<Double> values) {

@@ -39,7 +39,6 @@ public final class TextClassificationTranslator
   }
 
   private static Classifications classes(Map<String, Double> labels) {
-    return new Classifications(
-        List.copyOf(labels.keySet()), new ArrayList<>(labels.values()));
+    return new Classifications(List.copyOf(labels.keySet()), new ArrayList<>(labels.values()));
   }
 }

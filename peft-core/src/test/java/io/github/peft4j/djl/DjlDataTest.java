@@ -115,15 +115,10 @@ class DjlDataTest {
             new ClassificationExample("a a a b", "no"),
             new ClassificationExample("d", "yes"));
     try (PeftModel model =
-        loaded(Task.classification("no", "yes")).adapt(ToyConfig.of(1, 0).targetModules("all-linear"))) {
+        loaded(Task.classification("no", "yes"))
+            .adapt(ToyConfig.of(1, 0).targetModules("all-linear"))) {
       TrainingReport report =
-          FineTuner.of(model)
-              .on(reviews)
-              .batchSize(2)
-              .epochs(10)
-              .learningRate(5e-2)
-              .quiet()
-              .run();
+          FineTuner.of(model).on(reviews).batchSize(2).epochs(10).learningRate(5e-2).quiet().run();
       assertThat(report.finalLoss()).isLessThan(report.losses().get(0));
     }
   }
@@ -184,8 +179,7 @@ class DjlDataTest {
       }
       for (int i = 0; i < TEXTS.size(); i++) {
         assertThat(Math.exp(direct.get(i)))
-            .isCloseTo(
-                model.classify(TEXTS.get(i)).get("yes").getProbability(), within(1e-5));
+            .isCloseTo(model.classify(TEXTS.get(i)).get("yes").getProbability(), within(1e-5));
       }
       assertThat(loss / 4.0)
           .isCloseTo(new Evaluator(model, 2, 64).evaluate(reviews()).get("loss"), within(1e-5));
@@ -238,8 +232,7 @@ class DjlDataTest {
   void severalTextsAreNoRecord() {
     try (PeftModel model = Peft.from(folder).device(Device.cpu()).load()) {
       Examples<? extends Example> pairs = Examples.of(new PreferenceExample("a", "b", "c"));
-      assertThatThrownBy(
-              () -> EncodedRecords.builder(model, pairs).setSampling(1, false).build())
+      assertThatThrownBy(() -> EncodedRecords.builder(model, pairs).setSampling(1, false).build())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("FineTuner");
     }

@@ -11,9 +11,9 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.TextExample;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
-import io.github.peft4j.data.TextExample;
 import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.train.report.StepEvent;
@@ -160,8 +160,9 @@ class RunReportTest {
     assertThat(training.get("longest").getAsInt()).isEqualTo(report.truncated().longest());
     assertThat(start.getAsJsonObject("validation").get("cut").getAsInt()).isEqualTo(1);
     assertThat(report.data().toString())
-        .contains("4 examples of %d tokens in %d rows".formatted(
-            report.data().tokens(), report.data().rows()));
+        .contains(
+            "4 examples of %d tokens in %d rows"
+                .formatted(report.data().tokens(), report.data().rows()));
     assertThat(report.sheet(List.of()).data().get("training"))
         .containsEntry("tokens", report.data().tokens())
         .containsEntry("rows", (long) report.data().rows())

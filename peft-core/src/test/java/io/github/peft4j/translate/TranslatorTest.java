@@ -10,30 +10,30 @@ import ai.djl.inference.Predictor;
 import ai.djl.modality.Classifications;
 import ai.djl.modality.nlp.qa.QAInput;
 import ai.djl.modality.nlp.translator.NamedEntity;
+import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.TranslateException;
 import ai.djl.util.StringPair;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.GoldenTokenizers;
 import io.github.peft4j.data.TextPair;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.transformer.config.Task;
-import ai.djl.repository.zoo.ZooModel;
-import io.github.peft4j.data.GoldenTokenizers;
-import io.github.peft4j.data.conversation.Conversation;
-import io.github.peft4j.data.conversation.Message;
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.io.IOException;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -346,8 +346,7 @@ class TranslatorTest {
   void aZooModelPredictsInManyThreads() throws Exception {
     try (PeftModel model = classifier();
         ZooModel<String, Classifications> zoo =
-            new ZooModel<>(
-                djl(model), new TextClassificationTranslator(model, model.tokenizer()));
+            new ZooModel<>(djl(model), new TextClassificationTranslator(model, model.tokenizer()));
         Predictor<String, Classifications> shared = zoo.newPredictor()) {
       List<Classifications> expected = model.classify(TEXTS);
       ExecutorService pool = Executors.newFixedThreadPool(4);

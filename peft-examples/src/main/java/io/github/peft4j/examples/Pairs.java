@@ -88,7 +88,8 @@ public final class Pairs {
       Path out = Path.of(arguments.text("out", "target/pairs"));
       model.save(out.toString());
       report.chart(out.resolve("training.png").toString());
-      report.html(out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), SAMPLES));
+      report.html(
+          out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), SAMPLES));
     }
   }
 }

@@ -28,8 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures a model on data: its loss, what the {@link Measures} of its task say, the perplexity of a
- * language model, and how many masked tokens a masked language model finds. Losses are means over all labels.
+ * Measures a model on data: its loss, what the {@link Measures} of its task say, the perplexity of
+ * a language model, and how many masked tokens a masked language model finds. Losses are means over
+ * all labels.
  */
 public final class Evaluator {
 

@@ -252,7 +252,8 @@ public final class HtmlReport {
     sheet
         .data()
         .keySet()
-        .forEach(name -> page.element("th", cut(name), "class", "n", "scope", "col", "dir", "auto"));
+        .forEach(
+            name -> page.element("th", cut(name), "class", "n", "scope", "col", "dir", "auto"));
     page.close().close().open("tbody");
     for (String count : counts) {
       page.open("tr").element("th", cut(count), "scope", "row", "dir", "auto");

@@ -15,8 +15,9 @@ import java.time.Instant;
  * resumed training continues the same log.
  *
  * <p>The field {@code event} is {@code start}, {@code step}, {@code evaluation} or {@code end}. The
- * other fields are those of the event in snake case; {@code start} has the counts of the data. A number that JSON cannot represent is written
- * as {@code "NaN"}, {@code "Infinity"} or {@code "-Infinity"}.
+ * other fields are those of the event in snake case; {@code start} has the counts of the data. A
+ * number that JSON cannot represent is written as {@code "NaN"}, {@code "Infinity"} or {@code
+ * "-Infinity"}.
  */
 public final class JsonLog implements TrainingListener {
 

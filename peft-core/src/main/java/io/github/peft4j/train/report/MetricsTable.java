@@ -44,8 +44,7 @@ final class MetricsTable {
         });
   }
 
-  private static long best(
-      NavigableMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
+  private static long best(NavigableMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
     long best = -1;
     double record = Double.NEGATIVE_INFINITY;
     for (Map.Entry<Long, Metrics> each : byStep.entrySet()) {
@@ -67,7 +66,8 @@ final class MetricsTable {
     page.open("section").element("h2", "Evaluations");
     page.element(
         "p",
-        "Bold and ★: the best value of a column, where it came first. Shaded: the step that was kept.",
+        "Bold and ★: the best value of a column, where it came first. Shaded: the step that was"
+            + " kept.",
         "class",
         "note");
     HtmlReport.openTable(page, "Evaluations");

@@ -137,8 +137,7 @@ public final class PlaceSamples {
     List<String> shown =
         new ArrayList<>(
             words.subList(
-                Math.max(0, chosen - WORDS_AROUND),
-                Math.min(words.size(), chosen + WORDS_AROUND)));
+                Math.max(0, chosen - WORDS_AROUND), Math.min(words.size(), chosen + WORDS_AROUND)));
     String right = shown.set(Math.min(chosen, WORDS_AROUND), filler.mask());
     String input = String.join(" ", shown);
     List<Filling> found = filler.top(TOP).fill(input);

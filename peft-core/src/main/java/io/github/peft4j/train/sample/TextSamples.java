@@ -40,8 +40,7 @@ public final class TextSamples {
         listed(values, label -> values.getOrDefault(label, 0.0) > HALF));
   }
 
-  private static String listed(
-      Map<String, Double> values, Predicate<String> isLabel) {
+  private static String listed(Map<String, Double> values, Predicate<String> isLabel) {
     String labels = String.join(", ", values.keySet().stream().filter(isLabel).toList());
     return labels.isEmpty() ? NONE : labels;
   }
@@ -56,8 +55,7 @@ public final class TextSamples {
         false);
   }
 
-  private static Map<String, Double> values(
-      TextModel model, String text, @Nullable String pair) {
+  private static Map<String, Double> values(TextModel model, String text, @Nullable String pair) {
     return pair == null
         ? model.scorer().values(text)
         : model.scorer().values(new TextPair(text, pair));

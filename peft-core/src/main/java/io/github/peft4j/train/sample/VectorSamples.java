@@ -55,10 +55,12 @@ public final class VectorSamples {
             .toList();
     String predicted =
         nearest.stream()
-            .map(i -> "%s (%s)".formatted(texts.get(i), TextSamples.number(cosine(anchor, vectors[i]))))
+            .map(
+                i ->
+                    "%s (%s)"
+                        .formatted(texts.get(i), TextSamples.number(cosine(anchor, vectors[i]))))
             .collect(Collectors.joining("\n"));
-    boolean differs =
-        nearest.isEmpty() || !texts.get(nearest.get(0)).equals(example.positive());
+    boolean differs = nearest.isEmpty() || !texts.get(nearest.get(0)).equals(example.positive());
     return new Sample(example.anchor(), example.positive(), predicted, differs);
   }
 

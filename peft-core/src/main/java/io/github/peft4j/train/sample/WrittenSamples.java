@@ -69,15 +69,13 @@ public final class WrittenSamples {
     List<String> words = List.of(example.text().strip().split("\\s+"));
     int half = (words.size() + 1) / 2;
     String prompt = String.join(" ", words.subList(Math.max(0, half - MOST_WORDS), half));
-    String rest =
-        String.join(" ", words.subList(half, Math.min(words.size(), half + MOST_WORDS)));
+    String rest = String.join(" ", words.subList(half, Math.min(words.size(), half + MOST_WORDS)));
     return new Sample(prompt, rest, model.generate(prompt, SHORT).text(), false);
   }
 
   private static Sample preference(
       String prompt, String chosen, String rejected, String generated) {
-    return new Sample(
-        prompt, "better: " + chosen + "\n\nworse: " + rejected, generated, false);
+    return new Sample(prompt, "better: " + chosen + "\n\nworse: " + rejected, generated, false);
   }
 
   private static String said(List<Message> messages) {
@@ -87,10 +85,7 @@ public final class WrittenSamples {
   }
 
   private static String said(Message message) {
-    String calls =
-        message.toolCalls().isEmpty()
-            ? ""
-            : " (calls " + message.toolCalls() + ")";
+    String calls = message.toolCalls().isEmpty() ? "" : " (calls " + message.toolCalls() + ")";
     return (message.text() + calls).strip();
   }
 }

@@ -130,7 +130,8 @@ class ListenersTest {
     assertThat(lines).hasSize(4);
     assertThat(lines.get(1)).isEqualTo("{\"eve");
     assertThat(lines.get(2))
-        .contains("\"training\":{\"examples\":8,\"cut\":2,\"left_out\":1,\"longest\":20,\"max_length\":16,")
+        .contains(
+            "\"training\":{\"examples\":8,\"cut\":2,\"left_out\":1,\"longest\":20,\"max_length\":16,")
         .contains("\"without_labels\":1,\"tokens\":60,\"rows\":3,\"fill\":0.5}")
         .doesNotContain("validation");
     assertThat(lines.get(3)).contains("\"loss\":\"NaN\"");

@@ -49,7 +49,8 @@ class SamplesTest {
   static void write() throws IOException {
     TinyLlama.write(folder);
     Files.writeString(
-        folder.resolve("chat_template.jinja"), "{% for m in messages %}{{ m.content }} {% endfor %}");
+        folder.resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.content }} {% endfor %}");
   }
 
   private static PeftModel loaded(Task task) {
