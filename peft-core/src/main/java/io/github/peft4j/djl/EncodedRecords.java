@@ -14,7 +14,6 @@ import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Truncated;
 import java.util.Arrays;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -120,11 +119,12 @@ public final class EncodedRecords extends RandomAccessDataset {
     /**
      * Encodes the examples.
      *
+     * @throws NullPointerException if {@code setSampling} was not called
      * @throws IllegalArgumentException if the model's task does not take the examples, or if they
      *     are several texts each, such as preferences
      */
     public EncodedRecords build() {
-      Objects.requireNonNull(getSampler(), "call setSampling(batchSize, random) first");
+      getSampler(); // which refuses that there is none, before anything is encoded
       EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
       for (EncodedExample example : data.examples()) {
         if (!example.others().isEmpty() || example.alignment() == EncodedExample.Alignment.NONE) {

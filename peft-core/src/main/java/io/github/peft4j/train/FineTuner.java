@@ -586,8 +586,9 @@ public final class FineTuner {
   /**
    * Sets the metric of {@link #validateOn} that decides which evaluation is best: {@code loss}, or
    * a name of one of the measures. Classifiers have {@code accuracy} and {@code macro_f1}, language
-   * models {@code perplexity}. A number of a set with a name begins with it: {@code dev/loss}. The
-   * default is accuracy for classifiers and loss for language models.
+   * models {@code perplexity}, masked ones {@code accuracy}, too. A number of a set with a name
+   * begins with it: {@code dev/loss}. The default is accuracy for classifiers and loss for language
+   * models.
    */
   public FineTuner metric(String name) {
     this.metric = name;
