@@ -1,5 +1,6 @@
 package io.github.peft4j.adapter;
 
+import io.github.peft4j.advice.AdvisedException;
 import com.google.gson.JsonElement;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
@@ -123,7 +124,7 @@ public record AdapterFactory(
     } catch (UnsupportedMethodException e) {
       throw e;
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
+      throw AdvisedException.at(source, e);
     }
   }
 

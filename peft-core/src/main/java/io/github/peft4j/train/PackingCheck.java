@@ -34,7 +34,7 @@ final class PackingCheck {
 
   private static IllegalArgumentException refused(String reason) {
     return new IllegalArgumentException(
-        "packing(true) puts several examples into a row, but "
+        "packing puts several examples into a row, but "
             + reason
             + ": train without packing");
   }

@@ -1,5 +1,7 @@
 package io.github.peft4j.adapter.files;
 
+import io.github.peft4j.advice.Remedy;
+import io.github.peft4j.advice.AdvisedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -138,9 +140,10 @@ public final class PeftFolder implements AdapterFormat {
             : type.equals(Task.Type.TOKEN_CLS.name())
                 ? "Task.tokenClassification(List.of(" + classes + "))"
                 : "Task.questionAnswering()";
-    return new IllegalArgumentException(
-        "%s: field 'task_type' is %s, but the base model is loaded for %s. Load it with Peft.load(model, %s). %s"
-            .formatted(folder.resolve(CONFIG), type, loaded, task, e.getMessage()),
+    return new AdvisedException(
+        "%s: field 'task_type' is %s, but the base model is loaded for %s. %s"
+            .formatted(folder.resolve(CONFIG), type, loaded, e.getMessage()),
+        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task), labels),
         e);
   }
 

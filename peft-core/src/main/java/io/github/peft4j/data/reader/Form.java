@@ -1,11 +1,13 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -55,15 +57,17 @@ enum Form {
             .toList();
     if (found.size() != 1) {
       throw new DataException(
-          (found.isEmpty()
-                  ? "%s: no form is recognised by the columns %s. Recognised are: %s. For others,"
-                      + " name the columns: .text(column), .prompt(column).answer(column)"
-                  : "%s: the columns %s fit several forms. Say which: %s")
+          "%s: the columns %s %s"
               .formatted(
                   source,
                   Quote.list(columns),
-                  (found.isEmpty() ? candidates : found)
-                      .stream().map(Form::toString).collect(Collectors.joining("; "))));
+                  found.isEmpty()
+                      ? "are not those of a form that is recognised: " + joined(candidates, Form::names)
+                      : "fit several forms: " + joined(found, Form::names)),
+          Remedy.NAME_COLUMNS.with(
+              found.isEmpty()
+                  ? "Name the columns: .text(column), .prompt(column).answer(column)"
+                  : "Say which: " + joined(found, form -> form.call)));
     }
     Form form = found.get(0);
     Set<String> unused = form.unused(columns);
@@ -102,8 +106,16 @@ enum Form {
         .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 
+  private static String joined(List<Form> forms, Function<Form, String> words) {
+    return forms.stream().map(words).collect(Collectors.joining("; "));
+  }
+
+  private String names() {
+    return String.join(", ", columns);
+  }
+
   @Override
   public String toString() {
-    return "%s (%s)".formatted(call, String.join(", ", columns));
+    return "%s (%s)".formatted(call, names());
   }
 }
