@@ -89,9 +89,13 @@ class CliTest {
     assertThat(code).as(err()).isZero();
   }
 
-  /** Runs that must end with exit code 2 and this line. */
+  /** Runs that must end with exit code 2 and this line, which advises no methods of Java. */
   private void assertMistake(int code, String line) {
-    assertThat(err()).endsWith("\n").hasLineCount(1).contains(line);
+    assertThat(err())
+        .endsWith("\n")
+        .hasLineCount(1)
+        .contains(line)
+        .doesNotContainPattern("\\w\\(");
     assertThat(code).isEqualTo(Cli.MISTAKE);
   }
 
