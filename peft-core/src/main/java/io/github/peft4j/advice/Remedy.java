@@ -8,9 +8,11 @@ import java.util.List;
  * of its own for each.
  */
 public enum Remedy {
-  /** Say which form the data has, or which columns have which role. */
+  /** Say which columns have which role. */
   NAME_COLUMNS,
-  /** Fill in the rows that lack a value, or leave them out. Value: the column. */
+  /** Say which of several forms the data has. */
+  CHOOSE_FORM,
+  /** Fill in the rows that lack a value, or leave them out. Value: the column, if it is known. */
   SKIP_EMPTY,
   /** Leave out the rows without a label, or give the class another name. Value: the column. */
   SKIP_UNLABELLED,
@@ -28,8 +30,10 @@ public enum Remedy {
   START_FROM_CHECKPOINT,
   /** Pass over steps whose loss is not finite. */
   SKIP_NON_FINITE,
-  /** Load the model for another task. Values: the labels of the task, if they are known. */
+  /** Load the model for another task. */
   LOAD_FOR_TASK,
+  /** Load the model with other labels. Values: the labels, if they are known. */
+  LOAD_WITH_LABELS,
   /** Give the token table rows. Value: how many it is to have. */
   RESIZE_TOKENS,
   /** Allow more new tokens, or shorten the prompt. */

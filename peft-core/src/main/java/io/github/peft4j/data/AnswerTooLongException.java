@@ -20,7 +20,7 @@ public final class AnswerTooLongException extends DataException {
     super(
         fact,
         Remedy.ALLOW_LENGTH.with(
-            "Raise maxLength to %d or filter such examples out; FineTuner's skipTooLong() leaves them out"
+            "Raise it to %d or filter such examples out; FineTuner's skipTooLong() leaves them out"
                 .formatted(needed),
             needed));
     this.needed = needed;

@@ -142,6 +142,7 @@ final class Finetune implements Callable<Integer> {
 
   private Path folder() {
     return output.folder(
+        model.model,
         "an adapter",
         List.of("adapter_config.json", "adapter_model.safetensors"),
         ", or --adapter %s to train it further".formatted(output.output));

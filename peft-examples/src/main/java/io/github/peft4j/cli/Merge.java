@@ -38,13 +38,20 @@ final class Merge implements Callable<Integer> {
     Mistakes.given("--model", model.model);
     Path folder =
         output.folder(
-            "a model", List.of("config.json", "model.safetensors", "adapter_config.json"), "");
+            model.model,
+            "a model",
+            List.of("config.json", "model.safetensors", "adapter_config.json"), "");
     Mistakes.given("--adapter", adapter.adapter);
     List<String> names = labels.or(adapter.labels());
     if (task == null && !names.isEmpty()) {
       throw new IllegalArgumentException(
           "--task is missing: the adapter has a classifier of %s. Say which task it was trained for"
               .formatted(names));
+    }
+    if (task != null && task.hasLabels() && names.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--labels is missing: no file of %s here names them. Give them in their order: --labels no,yes"
+              .formatted(adapter.adapter));
     }
     Optional<Task> head =
         Optional.ofNullable(task).flatMap(each -> each.of(new Dataset<>(List.of()), names));

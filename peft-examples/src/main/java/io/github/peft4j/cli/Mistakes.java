@@ -1,5 +1,6 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.hub.HubException;
 import io.github.peft4j.advice.AdvisedException;
 import java.io.UncheckedIOException;
 import java.util.List;
@@ -47,7 +48,7 @@ final class Mistakes {
   static <T> T at(String option, Supplier<? extends T> action) {
     try {
       return action.get();
-    } catch (IllegalArgumentException | UncheckedIOException e) {
+    } catch (IllegalArgumentException | UncheckedIOException | HubException e) {
       throw AdvisedException.at(option, e);
     }
   }

@@ -23,7 +23,6 @@ import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParseResult;
 
 /**
@@ -142,7 +141,7 @@ final class SettingsFile {
 
   /** Whether the option may be a name without a value, such as {@code balanced}. */
   private static boolean hasKeysAlone(OptionSpec option) {
-    return Option.NULL_VALUE.equals(option.mapFallbackValue());
+    return option.mapFallbackValue() == null;
   }
 
   /** Whether the values of a map are YAML themselves. */

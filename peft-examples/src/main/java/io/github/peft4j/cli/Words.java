@@ -13,8 +13,11 @@ final class Words {
       case NAME_COLUMNS ->
           "Say what is learnt by --task, and by --column ROLE=COLUMN which columns it has:"
               + " --task classify --column text=review --column label=stars";
+      case CHOOSE_FORM ->
+          "Say which by --task: chat, prompts, text, classify, questions or preferences";
       case SKIP_EMPTY ->
-          "Fill it in, or leave such rows out by --skip-empty " + advice.value();
+          "Leave such rows out by --skip-empty "
+              + (advice.value().isEmpty() ? "COLUMN" : advice.value());
       case SKIP_UNLABELLED ->
           "Leave such rows out by --skip-unlabelled; if it is a class, give it a name by a template:"
               + " --column 'label=class {%s}'".formatted(advice.value());
@@ -33,9 +36,10 @@ final class Words {
               + " and another folder for --checkpoints";
       case SKIP_NON_FINITE -> "To pass over some of them, give --skip-non-finite N";
       case LOAD_FOR_TASK ->
-          advice.values().isEmpty()
-              ? "Give the --task that this model or adapter is for, to a command that has it"
-              : "Give --labels " + String.join(",", advice.values());
+          "Take a model for that task, or a command that has --task: finetune, evaluate, merge";
+      case LOAD_WITH_LABELS ->
+          "Give the labels in their order: --labels "
+              + (advice.values().isEmpty() ? "no,yes" : String.join(",", advice.values()));
       case RESIZE_TOKENS -> "No option does that; in a program: " + advice.text();
       case ALLOW_NEW_TOKENS -> "Raise --max-new-tokens, or shorten the prompt";
       case NAME_MODEL ->

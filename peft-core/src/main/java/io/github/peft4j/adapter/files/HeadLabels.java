@@ -151,7 +151,7 @@ public record HeadLabels(
           "%s has a classifier of %d classes%s, but the model's %d are %s"
               .formatted(
                   folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes),
-          Remedy.LOAD_FOR_TASK.with(
+          Remedy.LOAD_WITH_LABELS.with(
               "Load the model with the adapter's classes: Task.classification(%s)"
                   .formatted(stored.isEmpty() ? "their names in order" : quoted(stored)),
               stored));
@@ -212,7 +212,7 @@ public record HeadLabels(
                     classes,
                     rewrite.layer().getClass().getSimpleName(),
                     rewrite.site().name()),
-            Remedy.LOAD_FOR_TASK.with(
+            Remedy.LOAD_WITH_LABELS.with(
                 "Load the model with Task.classification(%s)".formatted(quoted(stored)), stored));
       }
     }

@@ -143,7 +143,7 @@ public final class PeftFolder implements AdapterFormat {
     return new AdvisedException(
         "%s: field 'task_type' is %s, but the base model is loaded for %s. %s"
             .formatted(folder.resolve(CONFIG), type, loaded, e.getMessage()),
-        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task), labels),
+        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task)),
         e);
   }
 

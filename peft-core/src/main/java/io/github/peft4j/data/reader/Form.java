@@ -57,24 +57,24 @@ enum Form {
             .toList();
     if (found.size() != 1) {
       throw new DataException(
-          "%s: the columns %s %s"
+          (found.isEmpty()
+                  ? "%s: no form is recognised by the columns %s. Recognised are: %s"
+                  : "%s: the columns %s fit several forms: %s")
               .formatted(
                   source,
                   Quote.list(columns),
-                  found.isEmpty()
-                      ? "are not those of a form that is recognised: " + joined(candidates, Form::names)
-                      : "fit several forms: " + joined(found, Form::names)),
-          Remedy.NAME_COLUMNS.with(
-              found.isEmpty()
-                  ? "Name the columns: .text(column), .prompt(column).answer(column)"
-                  : "Say which: " + joined(found, form -> form.call)));
+                  joined(found.isEmpty() ? candidates : found, Form::names)),
+          found.isEmpty()
+              ? Remedy.NAME_COLUMNS.with(
+                  "Name the columns: .text(column), .prompt(column).answer(column)")
+              : Remedy.CHOOSE_FORM.with("Say which: " + joined(found, form -> form.call)));
     }
     Form form = found.get(0);
     Set<String> unused = form.unused(columns);
     LOG.info(
-        "{}: recognised by its columns as {}{}",
+        "{}: recognised by its columns {}{}",
         source,
-        form,
+        form.names(),
         unused.isEmpty() ? "" : "; not used: " + Quote.list(unused));
     return form;
   }
@@ -112,10 +112,5 @@ enum Form {
 
   private String names() {
     return String.join(", ", columns);
-  }
-
-  @Override
-  public String toString() {
-    return "%s (%s)".formatted(call, names());
   }
 }

@@ -77,6 +77,9 @@ public final class Evaluator {
       EncodingSettings reading,
       Objective objective,
       Measures measures) {
+    if (rows < 1) {
+      throw new IllegalArgumentException("batchSize is " + rows + ", expected 1 or more");
+    }
     this.model = model;
     this.rows = rows;
     this.tokens = tokens;

@@ -96,7 +96,7 @@ class TooLongTest {
       assertThatThrownBy(() -> tuner(model, good, lengthy, good).maxLength(8).run())
           .isInstanceOf(DataException.class)
           .hasMessageContainingAll(
-              "example 1 (PromptExample[prompt=w4",
+              "example 1 ('w4",
               "the answer has 13 tokens",
               "maxLength is 8. Raise it to 14",
               "skipTooLong() leaves them out");
