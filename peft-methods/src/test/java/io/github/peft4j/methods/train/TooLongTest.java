@@ -65,7 +65,7 @@ class TooLongTest {
       assertThat(log)
           .containsOnlyOnce(
               "training data: 2 were cut of 4 examples; the longest has 25 tokens, maxLength is 10."
-                  + " To keep all, set maxLength(25)")
+                  + " To keep all, raise maxLength to 25")
           .containsOnlyOnce(
               "validation data: 2 were cut of 2 examples; the longest has 41 tokens, maxLength is"
                   + " 10. The model reads 32 at most: to keep all, split the texts");
