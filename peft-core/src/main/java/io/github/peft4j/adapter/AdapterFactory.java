@@ -1,11 +1,11 @@
 package io.github.peft4j.adapter;
 
-import io.github.peft4j.advice.AdvisedException;
 import com.google.gson.JsonElement;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
 import io.github.peft4j.adapter.layout.PeftNames;
+import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;

@@ -26,7 +26,9 @@ public enum Remedy {
   TAKE_OTHER_DATA,
   /** Allow more tokens, or leave out what is too long. Value: the tokens that are needed. */
   ALLOW_LENGTH,
-  /** Load the checkpoint as an adapter and train it as a new run. Value: the checkpoint's folder. */
+  /**
+   * Load the checkpoint as an adapter and train it as a new run. Value: the checkpoint's folder.
+   */
   START_FROM_CHECKPOINT,
   /** Pass over steps whose loss is not finite. */
   SKIP_NON_FINITE,

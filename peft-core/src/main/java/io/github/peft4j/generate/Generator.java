@@ -1,7 +1,7 @@
 package io.github.peft4j.generate;
 
-import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.generate.logits.Draft;

@@ -95,7 +95,9 @@ final class Divergence {
             + examples(step)
             + ". The tensors are those before the step; "
             + saved()
-            + (atMost == 0 ? "" : ". Of such steps " + atMost + " may be skipped, and as many were: " + skipped)
+            + (atMost == 0
+                ? ""
+                : ". Of such steps " + atMost + " may be skipped, and as many were: " + skipped)
             + ". Look at those examples; a lower learning rate or a warm-up may prevent such steps",
         Remedy.SKIP_NON_FINITE.with("To pass over some of them, call skipNonFinite(atMost)"));
   }

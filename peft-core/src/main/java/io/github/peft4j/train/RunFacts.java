@@ -94,7 +94,8 @@ final class RunFacts {
       differences.add(settings.masking.toString());
     }
     if (settings.parts() != TrainOn.ASSISTANT_TURNS) {
-      differences.add("trained on " + settings.parts().name().toLowerCase(Locale.ROOT).replace('_', ' '));
+      differences.add(
+          "trained on " + settings.parts().name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
   }
@@ -148,7 +149,9 @@ final class RunFacts {
     Map<String, Integer> counts = new TreeMap<>();
     groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
     return counts.entrySet().stream()
-        .map(group -> String.format(Locale.ROOT, "%,d tensors at %s", group.getValue(), group.getKey()))
+        .map(
+            group ->
+                String.format(Locale.ROOT, "%,d tensors at %s", group.getValue(), group.getKey()))
         .collect(Collectors.joining("; "));
   }
 }

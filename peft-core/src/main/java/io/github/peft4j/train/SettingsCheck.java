@@ -1,7 +1,7 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;

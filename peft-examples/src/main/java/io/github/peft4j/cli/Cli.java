@@ -116,7 +116,8 @@ public final class Cli {
           .execute(args);
     } catch (OutOfMemoryError e) {
       errors.printf(
-          "peft4j: Java's memory is full (%s). Give it more, such as java -Xmx8g%n", e.getMessage());
+          "peft4j: Java's memory is full (%s). Give it more, such as java -Xmx8g%n",
+          e.getMessage());
       return FAILED;
     }
   }

@@ -85,8 +85,7 @@ final class DataOptions {
   private void check(DataTask known) {
     Mistakes.isFor("--label-separator", separator != null, known, DataTask.MULTI_LABEL);
     if (labels.labels != null && !known.hasLabels()) {
-      throw new IllegalArgumentException(
-          "--labels is for tasks with labels, and this is " + known);
+      throw new IllegalArgumentException("--labels is for tasks with labels, and this is " + known);
     }
   }
 
@@ -116,7 +115,8 @@ final class DataOptions {
     for (String column : skipEmpty == null ? List.<String>of() : skipEmpty) {
       Table all = table;
       table =
-          Mistakes.at("--skip-empty", () -> all.filter("{" + column + "}", text -> !text.isBlank()));
+          Mistakes.at(
+              "--skip-empty", () -> all.filter("{" + column + "}", text -> !text.isBlank()));
     }
     return new Columns(table, named, separator);
   }

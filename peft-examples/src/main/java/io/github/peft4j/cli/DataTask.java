@@ -67,10 +67,7 @@ enum DataTask {
       List.of("text", "score", "pair?"),
       (table, columns) ->
           columns.has("pair")
-              ? table
-                  .text(columns.of("text"))
-                  .pair(columns.of("pair"))
-                  .score(columns.of("score"))
+              ? table.text(columns.of("text")).pair(columns.of("pair")).score(columns.of("score"))
               : table.text(columns.of("text")).score(columns.of("score")),
       RegressionExample.class),
   /** Texts or pairs with a list of labels. */
@@ -97,18 +94,14 @@ enum DataTask {
   EMBEDDINGS(
       List.of("anchor", "positive", "negative?"),
       (table, columns) -> {
-        Positives pairs =
-            table.anchor(columns.of("anchor")).positive(columns.of("positive"));
+        Positives pairs = table.anchor(columns.of("anchor")).positive(columns.of("positive"));
         return (columns.has("negative") ? pairs.negative(columns.of("negative")) : pairs).dataset();
       }),
   /** Pairs of texts and how alike they are, for their vectors. */
   SIMILARITY(
       List.of("text", "pair", "score"),
       (table, columns) ->
-          table
-              .text(columns.of("text"))
-              .pair(columns.of("pair"))
-              .similarity(columns.of("score")));
+          table.text(columns.of("text")).pair(columns.of("pair")).similarity(columns.of("score")));
 
   private static final String OPTIONAL = "?";
 

@@ -43,16 +43,13 @@ final class Evaluate implements Callable<Integer> {
     reading.check(task);
     objective.check(task);
     Dataset<? extends Example> examples = read.examples();
-    try (PeftModel loaded =
-        model.load(task.of(examples, data.labels.or(adapter.labels())))) {
+    try (PeftModel loaded = model.load(task.of(examples, data.labels.or(adapter.labels())))) {
       adapter.load(loaded);
       EncodingSettings settings = reading.settings(loaded.base().maxPositions());
       Evaluator plain =
-          Mistakes.at(
-                  "--batch-size", () -> new Evaluator(loaded, batchSize, settings.maxLength()))
+          Mistakes.at("--batch-size", () -> new Evaluator(loaded, batchSize, settings.maxLength()))
               .reading(settings);
-      Measures measures =
-          Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(task));
+      Measures measures = Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(task));
       objective
           .of(task, loaded)
           .map(own -> plain.measuring(own, measures.of(own)))

@@ -88,7 +88,8 @@ final class Finetune implements Callable<Integer> {
     check(task);
     ValidationOptions.Split split = validation.split(data, read, model.seed);
     out.printf("task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
-    try (PeftModel loaded = model.load(task.of(read.examples(), data.labels.or(adapter.labels())))) {
+    try (PeftModel loaded =
+        model.load(task.of(read.examples(), data.labels.or(adapter.labels())))) {
       if (task == DataTask.CHAT) {
         ModelOptions.require(loaded::chatTemplate);
       }

@@ -71,10 +71,7 @@ final class GenerationOptions {
     config = with("--min-p", config, minP, GenerationConfig::minP);
     config =
         with(
-            "--repetition-penalty",
-            config,
-            repetitionPenalty,
-            GenerationConfig::repetitionPenalty);
+            "--repetition-penalty", config, repetitionPenalty, GenerationConfig::repetitionPenalty);
     config = with("--max-new-tokens", config, maxNewTokens, GenerationConfig::maxNewTokens);
     config =
         with(

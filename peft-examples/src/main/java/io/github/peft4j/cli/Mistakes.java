@@ -1,7 +1,7 @@
 package io.github.peft4j.cli;
 
-import io.github.peft4j.hub.HubException;
 import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.hub.HubException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.function.Consumer;

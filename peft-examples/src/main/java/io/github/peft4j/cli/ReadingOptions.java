@@ -50,8 +50,7 @@ final class ReadingOptions {
     Mistakes.set("--train-on", trainOn, tuner::trainOn);
     Mistakes.set("--max-length", maxLength, tuner::maxLength);
     Mistakes.set("--stride", stride, tuner::stride);
-    Mistakes.set(
-        "--masking", masking, part -> tuner.masking(Masking.DEFAULT.probability(part)));
+    Mistakes.set("--masking", masking, part -> tuner.masking(Masking.DEFAULT.probability(part)));
     if (skipTooLong) {
       tuner.skipTooLong();
     }

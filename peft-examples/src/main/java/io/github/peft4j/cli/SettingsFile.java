@@ -189,7 +189,8 @@ final class SettingsFile {
   private static Object map(OptionSpec option, Map<?, ?> map) {
     Map<String, @Nullable Object> values = new LinkedHashMap<>();
     for (Map.Entry<?, ?> entry : map.entrySet()) {
-      Object value = entry.getValue() instanceof Optional<?> maybe ? maybe.orElse(null) : entry.getValue();
+      Object value =
+          entry.getValue() instanceof Optional<?> maybe ? maybe.orElse(null) : entry.getValue();
       if (value == null && hasKeysAlone(option)) {
         return String.valueOf(entry.getKey());
       }

@@ -73,23 +73,22 @@ final class ValidationOptions {
         (option, given) -> {
           if (given && !measured) {
             throw new IllegalArgumentException(
-                option + " does nothing without examples to measure with: give --validation FILE"
+                option
+                    + " does nothing without examples to measure with: give --validation FILE"
                     + " or --hold-out 0.1");
           }
         });
   }
 
   /** The examples to train on and the sets to measure with, by name; a lone set may have none. */
-  record Split(
-      Dataset<? extends Example> training, Map<String, Dataset<? extends Example>> held) {}
+  record Split(Dataset<? extends Example> training, Map<String, Dataset<? extends Example>> held) {}
 
   Split split(DataOptions data, DataTask.Read read, @Nullable Long seed) {
     Map<String, Dataset<? extends Example>> held = new LinkedHashMap<>();
     if (holdOut != null) {
       return held(read.examples(), holdOut, seed == null ? 42 : seed);
     }
-    sets().forEach(
-        (name, files) -> held.put(name, data.read("--validation", files, read.task())));
+    sets().forEach((name, files) -> held.put(name, data.read("--validation", files, read.task())));
     return new Split(read.examples(), held);
   }
 
@@ -115,7 +114,8 @@ final class ValidationOptions {
   }
 
   void configure(FineTuner tuner, Split split, DataTask task) {
-    split.held()
+    split
+        .held()
         .forEach(
             (name, set) -> {
               if (name.isEmpty()) {

@@ -21,8 +21,7 @@ final class Words {
       case SKIP_UNLABELLED ->
           "Leave such rows out by --skip-unlabelled; if it is a class, give it a name by a template:"
               + " --column 'label=class {%s}'".formatted(advice.value());
-      case SEPARATE_LABELS ->
-          "If labels are separated in a text, say by what: --label-separator ,";
+      case SEPARATE_LABELS -> "If labels are separated in a text, say by what: --label-separator ,";
       case READ_CONVERSATIONS -> "If these are the messages of chats, give --task chat";
       case SAY_KIND_OF_FILE -> "Rename it";
       case TAKE_OTHER_DATA ->

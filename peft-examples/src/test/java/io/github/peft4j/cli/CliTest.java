@@ -92,11 +92,7 @@ class CliTest {
 
   /** Runs that must end with exit code 2 and this line, which advises no methods of Java. */
   private void assertMistake(int code, String line) {
-    assertThat(err())
-        .endsWith("\n")
-        .hasLineCount(1)
-        .contains(line)
-        .doesNotContainPattern("\\w\\(");
+    assertThat(err()).endsWith("\n").hasLineCount(1).contains(line).doesNotContainPattern("\\w\\(");
     assertThat(code).isEqualTo(Cli.MISTAKE);
   }
 
@@ -330,7 +326,8 @@ class CliTest {
     Path further = folder.resolve("further");
     assertFine(finetune("--quiet", "--steps", 1, "--adapter", adapter, "--output", further));
     assertThat(further.resolve("adapter_config.json")).exists();
-    assertMistake(finetune("--adapter", adapter, "--set", "r=4", "--dry-run"), "exclude each other");
+    assertMistake(
+        finetune("--adapter", adapter, "--set", "r=4", "--dry-run"), "exclude each other");
     assertMistake(finetune("--output", model, "--overwrite"), "is the folder of --model");
     assertMistake(
         run("merge", "--model", model, "--adapter", adapter, "--output", model, "--overwrite"),
@@ -367,7 +364,8 @@ class CliTest {
     Path log = folder.resolve("log.jsonl");
     Path adapter = folder.resolve("adapter");
     assertFine(
-        finetune("--settings", settings, "--quiet", "--epochs", 1, "--log", log, "--output", adapter));
+        finetune(
+            "--settings", settings, "--quiet", "--epochs", 1, "--log", log, "--output", adapter));
     assertThat(out()).contains("dev/accuracy", "hard/loss");
     assertThat(log).content().contains("hard/loss");
     assertFine(finetune("--hold-out", 0.25, "--limit", 4, "--dry-run"));
@@ -437,9 +435,11 @@ class CliTest {
     assertMistake(
         finetune("--max-length", 4, "--dry-run"),
         "Raise --max-length to 6, or leave such examples out by --skip-too-long");
-    assertMistake(run("evaluate", "--model", model, "--data", data, "--batch-size", 0), "batchSize is 0");
+    assertMistake(
+        run("evaluate", "--model", model, "--data", data, "--batch-size", 0), "batchSize is 0");
     assertMistake(run("generate", "--model", model, "--prompt", " "), "the text is empty");
-    assertMistake(run("generate", "--model", model, "--prompt", "w3", "--top-k", 2), "--temperature");
+    assertMistake(
+        run("generate", "--model", model, "--prompt", "w3", "--top-k", 2), "--temperature");
   }
 
   @Test
@@ -456,7 +456,8 @@ class CliTest {
             "--prompt",
             "w3");
     assertThat(code).isEqualTo(Cli.FAILED);
-    assertThat(err()).isEqualTo("peft4j: the output is closed or full: not all of it was written\n");
+    assertThat(err())
+        .isEqualTo("peft4j: the output is closed or full: not all of it was written\n");
   }
 
   @Test

@@ -1,13 +1,13 @@
 package io.github.peft4j.adapter.files;
 
-import io.github.peft4j.advice.Remedy;
-import io.github.peft4j.advice.AdvisedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;

@@ -1,7 +1,5 @@
 package io.github.peft4j.adapter.files;
 
-import io.github.peft4j.advice.Remedy;
-import io.github.peft4j.advice.AdvisedException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -15,6 +13,8 @@ import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.DType;

@@ -1,7 +1,7 @@
 package io.github.peft4j.adapter.layout;
 
-import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;

@@ -59,6 +59,7 @@ public record MatryoshkaLoss(EmbeddingLoss loss, List<Integer> sizes, List<Doubl
 
   @Override
   public String toString() {
-    return "Matryoshka loss of the sizes %s with the weights %s of %s".formatted(sizes, weights, loss);
+    return "Matryoshka loss of the sizes %s with the weights %s of %s"
+        .formatted(sizes, weights, loss);
   }
 }

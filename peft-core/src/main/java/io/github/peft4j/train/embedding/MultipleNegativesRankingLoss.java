@@ -1,9 +1,9 @@
 package io.github.peft4j.train.embedding;
 
-import java.util.Locale;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.withers.Withers;
+import java.util.Locale;
 
 /**
  * In-batch negatives: each anchor is to be more similar to its own positive than to all other

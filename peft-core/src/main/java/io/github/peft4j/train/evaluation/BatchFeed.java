@@ -1,9 +1,9 @@
 package io.github.peft4j.train.evaluation;
 
-import io.github.peft4j.advice.Remedy;
-import io.github.peft4j.advice.AdvisedException;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.chat.ChatEncoder;
 import io.github.peft4j.chat.ChatPreferenceEncoder;
 import io.github.peft4j.chat.TemplateException;

@@ -1,11 +1,11 @@
 package io.github.peft4j.transformer.config;
 
-import io.github.peft4j.advice.Remedy;
-import io.github.peft4j.advice.AdvisedException;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;

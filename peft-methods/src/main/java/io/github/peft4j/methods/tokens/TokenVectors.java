@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.tokens;
 
-import io.github.peft4j.advice.Remedy;
-import io.github.peft4j.advice.AdvisedException;
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;

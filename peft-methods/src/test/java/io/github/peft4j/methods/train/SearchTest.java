@@ -230,7 +230,8 @@ class SearchTest {
     assertThatThrownBy(() -> firstLoss(t -> t.classWeights(1, 2)))
         .hasMessage("the class weights are 2 numbers, but the model has 3 classes: [a, b, c]");
     assertThatThrownBy(() -> firstLoss(t -> t.classWeights(Map.of("a", 1.0, "x", 2.0))))
-        .hasMessageStartingWith("the class weights name [a, x], but the model's classes are [a, b, c]");
+        .hasMessageStartingWith(
+            "the class weights name [a, x], but the model's classes are [a, b, c]");
     assertThatThrownBy(
             () ->
                 firstLoss(
