@@ -22,7 +22,8 @@ import picocli.CommandLine.Option;
     description =
         "Talks with a model by its chat template: one answer to --prompt, or a conversation, a line"
             + " of input a message, until the input ends.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Chat implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();

@@ -16,7 +16,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "evaluate",
     description = "Measures a model, with or without an adapter, on data.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Evaluate implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();

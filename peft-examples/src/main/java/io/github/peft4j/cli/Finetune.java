@@ -22,7 +22,11 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Trains an adapter. The defaults that are not said are those of {@link FineTuner}. */
-@Command(name = "finetune", description = "Trains an adapter on data.", sortOptions = false)
+@Command(
+    name = "finetune",
+    description = "Trains an adapter on data.",
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Finetune implements Callable<Integer> {
 
   private static final int SAMPLES = 12;

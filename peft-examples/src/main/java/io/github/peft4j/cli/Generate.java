@@ -12,7 +12,8 @@ import picocli.CommandLine.Mixin;
 @Command(
     name = "generate",
     description = "Continues or answers a prompt, without a chat template.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Generate implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();

@@ -16,7 +16,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "merge",
     description = "Writes a model with an adapter merged into its weights as a plain folder.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Merge implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();
