@@ -192,7 +192,7 @@ final class Finetune implements Callable<Integer> {
       tuner.quiet();
     }
     if (log != null && !dryRun) {
-      tuner.listener(Mistakes.at("--log", () -> JsonLog.to(log)));
+      tuner.listener(JsonLog.to(log));
     }
     objective.of(task, loaded).ifPresent(tuner::objective);
     if (task == DataTask.EMBEDDINGS) {
