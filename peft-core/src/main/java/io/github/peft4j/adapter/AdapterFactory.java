@@ -5,6 +5,7 @@ import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
 import io.github.peft4j.adapter.layout.PeftNames;
+import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;
@@ -123,7 +124,7 @@ public record AdapterFactory(
     } catch (UnsupportedMethodException e) {
       throw e;
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
+      throw AdvisedException.at(source, e);
     }
   }
 

@@ -14,10 +14,12 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * Everything that the losses of a run depend on, by name. A run only continues with the same facts.
@@ -68,7 +70,7 @@ final class RunFacts {
     facts.put("learning_rate", "" + settings.learningRate);
     facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
     facts.put("weight_decay", "" + settings.weightDecay);
-    facts.put("parameter_groups", counted(groups).toString());
+    facts.put("parameter_groups", counted(groups));
     facts.put("clip_norm", "" + settings.clipNorm);
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("packing", "" + settings.packing);
@@ -92,7 +94,8 @@ final class RunFacts {
       differences.add(settings.masking.toString());
     }
     if (settings.parts() != TrainOn.ASSISTANT_TURNS) {
-      differences.add("trained on " + settings.parts());
+      differences.add(
+          "trained on " + settings.parts().name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
   }
@@ -142,9 +145,13 @@ final class RunFacts {
   }
 
   /** The number of tensors in each group. */
-  private static Map<String, Integer> counted(Map<Trainable, ParameterGroup> groups) {
+  private static String counted(Map<Trainable, ParameterGroup> groups) {
     Map<String, Integer> counts = new TreeMap<>();
     groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
-    return counts;
+    return counts.entrySet().stream()
+        .map(
+            group ->
+                String.format(Locale.ROOT, "%,d tensors at %s", group.getValue(), group.getKey()))
+        .collect(Collectors.joining("; "));
   }
 }

@@ -6,6 +6,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
@@ -132,9 +134,11 @@ public record HeadLabels(
     }
     String problem = model.task().problem().problemType();
     if (problemType != null && !problemType.equals(problem)) {
-      throw new IllegalArgumentException(
-          "%s has a classifier for %s, but the model is loaded for %s. Load it with the adapter's task: Task.classification(labels), Task.multiLabel(labels) or Task.regression()"
-              .formatted(folder, problemType, problem));
+      throw new AdvisedException(
+          "%s has a classifier for %s, but the model is loaded for %s"
+              .formatted(folder, problemType, problem),
+          Remedy.LOAD_FOR_TASK.with(
+              "Load it with the adapter's task: Task.classification(labels), Task.multiLabel(labels) or Task.regression()"));
     }
     List<String> classes = model.task().labels();
     int rows = stored.isEmpty() ? rows(adapter, shapes) : stored.size();
@@ -143,13 +147,14 @@ public record HeadLabels(
             && isNames(classes)
             && !new HashSet<>(stored).equals(new HashSet<>(classes));
     if (rows != classes.size() || others) {
-      throw new IllegalArgumentException(
-          "%s has a classifier of %d classes%s, but the model's %d are %s. Load the model with the"
-                  .formatted(
-                      folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes)
-              + " adapter's classes: Task.classification("
-              + (stored.isEmpty() ? "their names in order" : quoted(stored))
-              + ")");
+      throw new AdvisedException(
+          "%s has a classifier of %d classes%s, but the model's %d are %s"
+              .formatted(
+                  folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes),
+          Remedy.LOAD_WITH_LABELS.with(
+              "Load the model with the adapter's classes: Task.classification(%s)"
+                  .formatted(stored.isEmpty() ? "their names in order" : quoted(stored)),
+              stored));
     }
   }
 
@@ -199,17 +204,16 @@ public record HeadLabels(
     }
     for (Sites.Rewrite rewrite : rewrites) {
       if (!(rewrite.layer() instanceof TrainableCopy)) {
-        throw new IllegalArgumentException(
-            "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in"
-                    .formatted(
-                        folder,
-                        stored,
-                        classes,
-                        rewrite.layer().getClass().getSimpleName(),
-                        rewrite.site().name())
-                + " another order. Load the model with Task.classification("
-                + quoted(stored)
-                + ")");
+        throw new AdvisedException(
+            "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in another order"
+                .formatted(
+                    folder,
+                    stored,
+                    classes,
+                    rewrite.layer().getClass().getSimpleName(),
+                    rewrite.site().name()),
+            Remedy.LOAD_WITH_LABELS.with(
+                "Load the model with Task.classification(%s)".formatted(quoted(stored)), stored));
       }
     }
     LOG.info("{}: its classes {} are put into the model's order, {}", folder, stored, classes);

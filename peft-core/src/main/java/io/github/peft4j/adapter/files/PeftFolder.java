@@ -13,6 +13,8 @@ import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.DType;
@@ -138,9 +140,10 @@ public final class PeftFolder implements AdapterFormat {
             : type.equals(Task.Type.TOKEN_CLS.name())
                 ? "Task.tokenClassification(List.of(" + classes + "))"
                 : "Task.questionAnswering()";
-    return new IllegalArgumentException(
-        "%s: field 'task_type' is %s, but the base model is loaded for %s. Load it with Peft.load(model, %s). %s"
-            .formatted(folder.resolve(CONFIG), type, loaded, task, e.getMessage()),
+    return new AdvisedException(
+        "%s: field 'task_type' is %s, but the base model is loaded for %s. %s"
+            .formatted(folder.resolve(CONFIG), type, loaded, e.getMessage()),
+        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task)),
         e);
   }
 

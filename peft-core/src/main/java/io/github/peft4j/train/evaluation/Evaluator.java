@@ -40,7 +40,7 @@ public final class Evaluator {
   private final Collator collator;
   private final int rows;
   private final long tokens;
-  private final int maxLength;
+  private final EncodingSettings reading;
   private final Objective objective;
   private final Measures measures;
 
@@ -67,7 +67,7 @@ public final class Evaluator {
         model,
         rows,
         tokens,
-        maxLength,
+        EncodingSettings.of(maxLength),
         Objective.of(model.base().head().loss()),
         Measures.of(model.base().task()));
   }
@@ -76,13 +76,16 @@ public final class Evaluator {
       TextModel model,
       int rows,
       long tokens,
-      int maxLength,
+      EncodingSettings reading,
       Objective objective,
       Measures measures) {
+    if (rows < 1) {
+      throw new IllegalArgumentException("batchSize is " + rows + ", expected 1 or more");
+    }
     this.model = model;
     this.rows = rows;
     this.tokens = tokens;
-    this.maxLength = maxLength;
+    this.reading = reading;
     this.objective = objective;
     this.measures = measures;
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
@@ -90,15 +93,20 @@ public final class Evaluator {
 
   /** This evaluator with another loss and other measures than those of the model's task. */
   public Evaluator measuring(Objective objective, Measures measures) {
-    return new Evaluator(model, rows, tokens, maxLength, objective, measures);
+    return new Evaluator(model, rows, tokens, reading, objective, measures);
+  }
+
+  /** This evaluator with other settings of how examples become ids. */
+  public Evaluator reading(EncodingSettings settings) {
+    return new Evaluator(model, rows, tokens, settings, objective, measures);
   }
 
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
-    EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    EncodedDataset data = BatchFeed.encode(model, examples, reading);
     objective.check(data);
     long room = model.room();
-    Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
+    Truncated truncated = Truncated.of(data, (int) Math.min(reading.maxLength(), room));
     if (!truncated.isNone()) {
       LOG.warn(truncated.warning("evaluation", room));
     }

@@ -19,4 +19,9 @@ public record ParameterGroup(double learningRate, double weightDecay) {
               + " of a tensor are to be 0 or more");
     }
   }
+
+  @Override
+  public String toString() {
+    return "learning rate %s and weight decay %s".formatted(learningRate, weightDecay);
+  }
 }
