@@ -2,11 +2,12 @@ package io.github.peft4j.train;
 
 import com.google.gson.JsonParser;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -69,6 +70,7 @@ final class RunFacts {
     facts.put(TOTAL_STEPS, "" + totalSteps);
     facts.put("learning_rate", "" + settings.learningRate);
     facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
+    facts.put("optimizer", settings.optimizer.toString());
     facts.put("weight_decay", "" + settings.weightDecay);
     facts.put("parameter_groups", counted(groups));
     facts.put("clip_norm", "" + settings.clipNorm);
@@ -110,15 +112,19 @@ final class RunFacts {
 
   /** The fields of the adapter's config. */
   private static void adapterFacts(Adapter adapter, Map<String, String> facts) {
-    JsonParser.parseString(adapter.configText())
-        .getAsJsonObject()
-        .asMap()
-        .forEach(
-            (field, value) -> {
-              if (!PLACES.contains(field)) {
-                facts.put(ADAPTER + field, value.toString());
-              }
-            });
+    List<AdapterPart> parts = adapter.parts();
+    for (int i = 0; i < parts.size(); i++) {
+      String prefix = ADAPTER + (parts.size() == 1 ? "" : i + ".");
+      JsonParser.parseString(parts.get(i).configText())
+          .getAsJsonObject()
+          .asMap()
+          .forEach(
+              (field, value) -> {
+                if (!PLACES.contains(field)) {
+                  facts.put(prefix + field, value.toString());
+                }
+              });
+    }
   }
 
   /** Whether a fact is also stored in a field of its own in the adapter's files. */

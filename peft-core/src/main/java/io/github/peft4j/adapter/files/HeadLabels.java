@@ -1,10 +1,11 @@
 package io.github.peft4j.adapter.files;
 
+import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.advice.Remedy;
@@ -102,7 +103,7 @@ public record HeadLabels(
   }
 
   /** The adapter's layers in the model's classifier. */
-  private List<Sites.Rewrite> rewrites(Adapter adapter) {
+  private List<Rewrite> rewrites(AdapterPart adapter) {
     if (model.task().labels().isEmpty()) {
       return List.of();
     }
@@ -128,7 +129,7 @@ public record HeadLabels(
    * @throws IllegalArgumentException if the classes differ, or the rows are classes here and labels
    *     or numbers there; the message names both
    */
-  public void require(Adapter adapter, Map<String, long[]> shapes) {
+  public void require(AdapterPart adapter, Map<String, long[]> shapes) {
     if (rewrites(adapter).isEmpty()) {
       return;
     }
@@ -162,8 +163,8 @@ public record HeadLabels(
     return String.join(", ", labels.stream().map(label -> '"' + label + '"').toList());
   }
 
-  private int rows(Adapter adapter, Map<String, long[]> shapes) {
-    for (Sites.Rewrite rewrite : rewrites(adapter)) {
+  private int rows(AdapterPart adapter, Map<String, long[]> shapes) {
+    for (Rewrite rewrite : rewrites(adapter)) {
       if (rewrite.layer() instanceof TrainableCopy copy) {
         long[] shape = shapes.get(adapter.nameOf(copy.value()));
         if (shape != null && shape.length > 0) {
@@ -179,8 +180,8 @@ public record HeadLabels(
    *
    * @throws IllegalArgumentException if a layer in the classifier has no rows for classes
    */
-  public void align(Adapter adapter) {
-    List<Sites.Rewrite> rewrites = rewrites(adapter);
+  public void align(AdapterPart adapter) {
+    List<Rewrite> rewrites = rewrites(adapter);
     List<String> classes = model.task().labels();
     if (rewrites.isEmpty() || stored.equals(classes)) {
       return;
@@ -202,7 +203,7 @@ public record HeadLabels(
           classes);
       return;
     }
-    for (Sites.Rewrite rewrite : rewrites) {
+    for (Rewrite rewrite : rewrites) {
       if (!(rewrite.layer() instanceof TrainableCopy)) {
         throw new AdvisedException(
             "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in another order"

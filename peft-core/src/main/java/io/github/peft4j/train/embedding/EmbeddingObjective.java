@@ -27,7 +27,7 @@ public record EmbeddingObjective(EmbeddingSettings settings, EmbeddingLoss loss)
       throw new IllegalArgumentException(
           "%s needs %s; the batch has labels of another kind".formatted(loss, loss.texts()));
     }
-    NDArray vectors = settings.vectors(outputs.hidden(), outputs.pass().mask());
+    NDArray vectors = settings.vectors(outputs.hidden(), outputs.pass().wholeMask());
     double[] scores =
         Arrays.stream(batch.values())
             .limit(batch.examples())

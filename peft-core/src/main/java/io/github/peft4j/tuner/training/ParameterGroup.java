@@ -1,4 +1,4 @@
-package io.github.peft4j.train.optimizer;
+package io.github.peft4j.tuner.training;
 
 /**
  * The learning rate and weight decay of a tensor, as in PyTorch's {@code param_groups}.
