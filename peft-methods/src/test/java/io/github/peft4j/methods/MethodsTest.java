@@ -20,6 +20,11 @@ import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
+import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
+import io.github.peft4j.methods.reft.ReftConfig;
+import io.github.peft4j.methods.hybrid.Mam;
+import io.github.peft4j.methods.hybrid.UniPelt;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
@@ -164,6 +169,37 @@ class MethodsTest extends MethodContract {
                     .flat(true)
                     .useGating(true)
                     .sharedGating(false))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
+        method("GatedLora", GatedLoraConfig.ofRank(2)).cannotMerge().gatingRuns(),
+        method("LoReft", ReftConfig.loReft().r(2).dropout(0)).hasEffectAtOnce().cannotMerge(),
+        method(
+                "LoReftOfFirstAndLast",
+                ReftConfig.loReft().r(2).dropout(0).prefixPositions(2).suffixPositions(2))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.T5)
+            .gatingRuns(),
+        method("NoReft", ReftConfig.noReft().r(2).tiedWeights(true).dropout(0))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("DiReft", ReftConfig.diReft().r(2).dropout(0).nonLinearity(NonLinearity.GELU))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "Mam",
+                Mam.of(
+                    AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5),
+                    BottleneckConfig.parallel()))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "UniPelt",
+                UniPelt.of(
+                    AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5),
+                    BottleneckConfig.pfeiffer().reductionFactor(4),
+                    GatedLoraConfig.ofRank(2)))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),

@@ -3,12 +3,14 @@ package io.github.peft4j.methods.reft;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
 /**
  * u(h) = h + Rᵀ (f(W h + b) − R h) at the first and last tokens of a text, with W [r, D], b [r] and R
@@ -44,8 +46,7 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
   private record Unit(Trainable w, Trainable b, Projection r) {}
 
   private final Positions positions;
-  private final Unit ofFirst;
-  private final Unit ofLast;
+  private final List<Unit> units;
   private final Kernel intervene;
   private final double dropout;
 
@@ -55,25 +56,39 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
    * @param d D
    */
   ReftIntervention(ReftConfig config, long d, Sites sites) {
-    this.positions = new Positions(config.prefixPositions(), config.suffixPositions());
-    this.ofFirst = unit("units.0", config, d, sites);
-    this.ofLast = config.tiedWeights() ? ofFirst : unit("units.1", config, d, sites);
+    int first = config.prefixPositions();
+    int last = config.suffixPositions();
+    this.positions = new Positions(first, last);
+    this.units =
+        config.tiedWeights()
+            ? List.of(unit("units.0", true, config, d, sites))
+            : List.of(
+                unit("units.0", first > 0, config, d, sites),
+                unit("units.1", last > 0, config, d, sites));
+    NonLinearity f = config.nonLinearity();
     this.intervene =
         (config.subtractProjection() ? SUBTRACTING : ADDING)
-            .with("f", config.nonLinearity() == null ? "x" : config.nonLinearity().expression());
+            .with("f", f == null ? "x" : f.expression());
     this.dropout = config.dropout();
   }
 
-  private Unit unit(String module, ReftConfig config, long d, Sites sites) {
+  private Unit unit(String module, boolean used, ReftConfig config, long d, Sites sites) {
     long r = config.r();
+    Initializer initial = sites.initial();
+    ReftTensors layer = new ReftTensors(declarations(), used);
     String source = module + ".learned_source.";
     String projection = module + ".projection";
     return new Unit(
-        trainable(source + "weight", sites.initial().kaimingUniform(r, d)),
-        trainable(source + "bias", sites.initial().uniform(1 / Math.sqrt((double) d), r)),
+        layer.trained(source + "weight", initial.kaimingUniform(r, d)),
+        layer.trained(source + "bias", initial.uniform(1 / Math.sqrt((double) d), r)),
         config.orthogonality()
-            ? Projection.orthogonal(projection, r, d, declarations(), sites)
-            : Projection.free(projection, r, d, declarations(), sites));
+            ? new OrthogonalProjection(projection, r, d, layer, sites)
+            : free(layer.trained(projection + ".weight", initial.kaimingUniform(r, d))));
+  }
+
+  /** An R that is trained as it is. */
+  private static Projection free(Trainable weight) {
+    return context -> weight.value();
   }
 
   @Override
@@ -87,8 +102,29 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
     ForwardContext context = base.context();
     NDArray first = positions.ofFirst(h, context);
     NDArray last = positions.ofLast(h, context);
-    NDArray changed = first == null ? h : WHERE.call(first, changed(h, ofFirst, context), h);
-    return last == null ? changed : WHERE.call(last, changed(h, ofLast, context), changed);
+    NDArray changed = first == null ? h : WHERE.call(first, changed(h, units.get(0), context), h);
+    return last == null ? changed : WHERE.call(last, changed(h, units.get(units.size() - 1), context), changed);
+  }
+
+  @Override
+  public void loaded(boolean all) {
+    units.forEach(unit -> unit.r.loaded());
+  }
+
+  @Override
+  public NDArray stored(Trainable tensor) {
+    NDArray stored = tensor.value();
+    for (Unit unit : units) {
+      NDArray other = unit.r.stored(tensor);
+      stored = other == tensor.value() ? stored : other;
+    }
+    return stored;
+  }
+
+  @Override
+  public void close() {
+    super.close();
+    units.forEach(unit -> unit.r.close());
   }
 
   /** u(h). */

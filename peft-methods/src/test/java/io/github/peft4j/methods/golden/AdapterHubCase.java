@@ -149,6 +149,12 @@ final class AdapterHubCase {
           (tensor, wanted) -> {
             Trainable mine = tensors.get(normal(tensor));
             assertThat(mine).as("the tensor of " + tensor + " among " + tensors.keySet()).isNotNull();
+            if (mine.isBuffer()) { // learn_phm false, which the library forgets where layers share A
+              assertThat(normal(tensor).contains("phm_rule") || largest(wanted) == 0)
+                  .as("gradient of %s, which is not trained here", tensor)
+                  .isTrue();
+              return;
+            }
             NDArray gradient = Autograd.gradient(mine.value());
             if (gradient == null) { // the pass did not reach it
               assertThat(largest(wanted)).as("gradient of " + tensor).isZero();
@@ -177,13 +183,13 @@ final class AdapterHubCase {
     }
   }
 
-  /** Within a tolerance of its largest element, or of rounding beside the largest of all. */
+  /**
+   * Within a tolerance of its largest element. A gradient that is small beside the others is a sum
+   * whose terms nearly cancel: both libraries round it at 32 bits.
+   */
   private static void assertGradient(String name, float[] mine, float[] theirs, double largest) {
-    if (largest(theirs) < 1e-5 * largest) {
-      assertThat(largest(mine)).as("gradient of " + name).isLessThan(2e-5 * largest);
-    } else {
-      assertClose("gradient of " + name, mine, theirs, 10 * TOLERANCE);
-    }
+    double allowed = Math.max(10 * TOLERANCE, 1e-7 * largest / Math.max(1e-30, largest(theirs)));
+    assertClose("gradient of " + name, mine, theirs, allowed);
   }
 
   private static double largest(float[] values) {
@@ -206,7 +212,7 @@ final class AdapterHubCase {
     return name.replaceFirst("^.*\\.prefix_tuning\\.pool\\.", "prefix_tuning.")
         .replaceFirst("^.*prefix_tuning\\.prefix_tunings\\.", "prefix_tuning.prefix_tunings.")
         .replaceFirst(
-            "(^|\\.)(adapters|loras|refts|prefix_tunings|prompt_tunings|prefix_gates|shared_parameters)"
+            "(^|\\.)(adapters|loras|refts|prefix_tunings|prompt_tunings|prefix_gates|shared_parameters|invertible_adapters)"
                 + "\\.[^.]+\\.",
             "$1$2.");
   }
