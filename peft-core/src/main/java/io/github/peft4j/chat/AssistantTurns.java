@@ -105,7 +105,7 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
     try {
       String text = template.render(question, options).text();
       String prompt = template.render(question, options.addGenerationPrompt(true)).text();
-      return prompt.startsWith(text) ? prompt.substring(text.length()).strip() : "";
+      return prompt.startsWith(text) ? prompt.substring(text.length()) : "";
     } catch (TemplateException e) {
       return "";
     }

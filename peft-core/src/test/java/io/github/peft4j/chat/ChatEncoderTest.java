@@ -159,7 +159,7 @@ class ChatEncoderTest {
 
   @Test
   void aPromptMayEndWithMoreLineBreaks() {
-    ChatTemplate template = ChatTemplate.of(TURNS + "\n\n", SPECIAL);
+    ChatTemplate template = ChatTemplate.of(TURNS + "{{ '\n' }}", SPECIAL);
     RenderedChat whole = template.render(example().conversation(), ChatOptions.conversation());
     assertThat(
             new AssistantTurns(template, ChatOptions.conversation())

@@ -54,12 +54,7 @@ record Macro(Signature signature, Block body, Scope definedIn, Interpreter inter
     List<Parameter> missing = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
       Parameter parameter = parameters.get(i);
-      Object given = named.remove(parameter.name());
-      if (given != null && i < arguments.size()) {
-        throw new PythonException(
-            "macro '" + name() + "' got two values for '" + parameter.name() + "'");
-      }
-      Object value = i < arguments.size() ? arguments.get(i) : given;
+      Object value = i < arguments.size() ? arguments.get(i) : named.remove(parameter.name());
       if (value == null) {
         missing.add(parameter);
       } else {

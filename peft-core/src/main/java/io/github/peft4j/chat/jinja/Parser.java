@@ -204,9 +204,8 @@ final class Parser {
   }
 
   private Statement filter(int line) {
-    Frame inner = expressions.inner();
-    List<Expression.Step> filters = expressions.in(inner, () -> expressions.filterChain(true));
-    return new Statement.FilterBlock(line, filters, block(inner, "endfilter"));
+    List<Expression.Step> filters = expressions.filterChain(true);
+    return new Statement.FilterBlock(line, filters, block(expressions.inner(), "endfilter"));
   }
 
   private Statement with(int line) {
