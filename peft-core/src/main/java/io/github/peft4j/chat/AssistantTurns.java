@@ -45,8 +45,7 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
   private List<Span> marked(ConversationExample example, RenderedChat whole, boolean lastOnly) {
     int prompt = example.promptMessages();
     int from = prompt == 0 ? 0 : prompt(example.conversation(), prompt, whole);
-    List<Span> marked =
-        whole.generations().stream().filter(span -> span.start() >= from).toList();
+    List<Span> marked = whole.generations().stream().filter(span -> span.start() >= from).toList();
     return lastOnly && !marked.isEmpty()
         ? marked.subList(marked.size() - 1, marked.size())
         : marked;
@@ -100,8 +99,7 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
 
   /** What the template writes to ask for an answer; empty if it does not say. */
   private String asking(Conversation conversation) {
-    Conversation question =
-        new Conversation(List.of(Message.user("A")), conversation.variables());
+    Conversation question = new Conversation(List.of(Message.user("A")), conversation.variables());
     try {
       String text = template.render(question, options).text();
       String prompt = template.render(question, options.addGenerationPrompt(true)).text();
@@ -133,9 +131,9 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
     }
     if (same < text.length()) {
       throw new TemplateException(
-          ("the template renders the first %d messages%s otherwise when more messages follow, so the"
-                  + " assistant's turns cannot be told apart: the texts differ from character %d on,"
-                  + " '%s' and '%s'%s")
+          ("the template renders the first %d messages%s otherwise when more messages follow, so"
+               + " the assistant's turns cannot be told apart: the texts differ from character %d"
+               + " on, '%s' and '%s'%s")
               .formatted(
                   messages,
                   addGenerationPrompt ? " and the start of an answer" : "",

@@ -199,8 +199,7 @@ public final class ChatTemplate {
             .map(
                 span ->
                     new RenderedChat.Span(
-                        span.start(),
-                        cut == 0 ? span.end() : Math.min(span.end(), text.length())))
+                        span.start(), cut == 0 ? span.end() : Math.min(span.end(), text.length())))
             .toList());
   }
 

@@ -67,14 +67,14 @@ public final class Labels {
    */
   public static Labels in(Examples<? extends Example> examples) {
     List<String> names =
-        examples.dataset().examples().stream().flatMap(example -> of(example).stream()).toList();
+        examples.dataset().examples().stream().flatMap(example -> namesOf(example).stream()).toList();
     if (names.isEmpty()) {
       throw new DataException("none of the examples has a label, expected one at least");
     }
     return sorted(names);
   }
 
-  private static List<String> of(Example example) {
+  private static List<String> namesOf(Example example) {
     if (example instanceof ClassificationExample one) {
       return List.of(one.label());
     } else if (example instanceof MultiLabelExample several) {

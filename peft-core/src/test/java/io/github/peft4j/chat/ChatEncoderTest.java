@@ -195,7 +195,8 @@ class ChatEncoderTest {
   @Test
   void aTemplateThatRewritesTurnsIsRefused() throws IOException {
     String rewriting =
-        "{% for m in messages %}{{ m.role }}: {{ m.content if loop.last else '...' }}\n{% endfor %}";
+        "{% for m in messages %}{{ m.role }}: {{ m.content if loop.last else '...' }}\n"
+            + "{% endfor %}";
     try (Tokenizer tokenizer = tokenizer()) {
       ChatEncoder encoder = new ChatEncoder(tokenizer, ChatTemplate.of(rewriting, Map.of()), 1000);
       assertThatThrownBy(() -> encoder.encode(example()))

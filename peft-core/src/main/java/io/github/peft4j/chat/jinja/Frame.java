@@ -68,8 +68,7 @@ final class Frame {
                     && !written.contains(each.getKey())
                     && around.sees(each.getKey()));
     begins.replaceAll(
-        (name, begin) ->
-            begin != Begin.PARAMETER && around.sees(name) ? Begin.OUTER : begin);
+        (name, begin) -> begin != Begin.PARAMETER && around.sees(name) ? Begin.OUTER : begin);
   }
 
   private boolean sees(String name) {

@@ -136,9 +136,7 @@ final class Interpreter {
     }
     round.end();
     Statement.Block otherwise = statement.otherwise();
-    return whole
-        ? Flow.NEXT
-        : run(otherwise.statements(), scope.in(otherwise.frame()), out);
+    return whole ? Flow.NEXT : run(otherwise.statements(), scope.in(otherwise.frame()), out);
   }
 
   private Iterator<Object> filtered(

@@ -144,17 +144,17 @@ final class Parser {
   }
 
   private Statement branches() {
-          List<Statement.Branch> branches = new ArrayList<>();
-          String tag = "if";
-          while (!tag.equals("endif")) {
-            int line = tokens.line();
-            boolean last = tag.equals("else");
-            Expression condition = last ? null : expressions.tuple(false, false);
-            List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
-            branches.add(new Statement.Branch(line, condition, body));
-            tag = tokens.next().text();
-          }
-          return new Statement.If(branches);
+    List<Statement.Branch> branches = new ArrayList<>();
+    String tag = "if";
+    while (!tag.equals("endif")) {
+      int line = tokens.line();
+      boolean last = tag.equals("else");
+      Expression condition = last ? null : expressions.tuple(false, false);
+      List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
+      branches.add(new Statement.Branch(line, condition, body));
+      tag = tokens.next().text();
+    }
+    return new Statement.If(branches);
   }
 
   private Statement forStatement(int line) {
@@ -177,14 +177,11 @@ final class Parser {
     Frame round = expressions.inner();
     round.parameter("loop");
     parameters(target, round);
-    Block body =
-        block(round, () -> expressions.conditional(false, () -> body("endfor", "else")));
+    Block body = block(round, () -> expressions.conditional(false, () -> body("endfor", "else")));
     inLoop = outer;
     Frame empty = expressions.inner();
     Block otherwise =
-        tokens.next().text().equals("else")
-            ? block(empty, "endfor")
-            : new Block(empty, List.of());
+        tokens.next().text().equals("else") ? block(empty, "endfor") : new Block(empty, List.of());
     loops--;
     return new Statement.For(line, target, items, condition, body, otherwise);
   }
@@ -198,8 +195,7 @@ final class Parser {
     }
     written(target);
     Frame inner = expressions.inner();
-    List<Expression.Step> filters =
-        expressions.in(inner, () -> expressions.filterChain(false));
+    List<Expression.Step> filters = expressions.in(inner, () -> expressions.filterChain(false));
     return new Statement.SetBlock(line, target, filters, block(inner, "endset"));
   }
 
@@ -295,8 +291,7 @@ final class Parser {
         names,
         () -> {
           Block body = function(() -> block(inner, "endgeneration"));
-          return new Statement.Generation(
-              line, signature("caller", List.of(), names, inner), body);
+          return new Statement.Generation(line, signature("caller", List.of(), names, inner), body);
         });
   }
 

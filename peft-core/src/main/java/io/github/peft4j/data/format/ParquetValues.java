@@ -41,8 +41,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Parquet's values as {@link Values}. Dates and times become text in ISO 8601, decimal numbers and
- * UUIDs text. NaN is null, as pandas means it. Bytes, and types that text cannot be, become an object
- * that says how many bytes they are.
+ * UUIDs text. NaN is null, as pandas means it. Bytes, and types that text cannot be, become an
+ * object that says how many bytes they are.
  */
 final class ParquetValues {
 
@@ -182,7 +182,10 @@ final class ParquetValues {
     ByteBuffer bytes = ByteBuffer.wrap(value.getBytes()).order(ByteOrder.LITTLE_ENDIAN);
     long nanos = bytes.getLong();
     return DATE_TIME.format(
-        LocalDate.MIN.with(JulianFields.JULIAN_DAY, bytes.getInt()).atStartOfDay().plusNanos(nanos));
+        LocalDate.MIN
+            .with(JulianFields.JULIAN_DAY, bytes.getInt())
+            .atStartOfDay()
+            .plusNanos(nanos));
   }
 
   private static @Nullable Object bytes(

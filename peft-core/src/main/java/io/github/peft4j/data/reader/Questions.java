@@ -17,8 +17,10 @@ final class Questions {
   /** Whether a row is a whole file of SQuAD: {@code data} has articles with paragraphs. */
   static boolean isFile(Map<String, @Nullable Object> row) {
     return row.get("data") instanceof List<?> articles
-        && articles.stream().allMatch(article -> article instanceof Map<?, ?> map
-            && map.get("paragraphs") instanceof List);
+        && articles.stream()
+            .allMatch(
+                article ->
+                    article instanceof Map<?, ?> map && map.get("paragraphs") instanceof List);
   }
 
   /** The questions of a row: of a whole file, an article, a paragraph, or a single one. */

@@ -4,8 +4,8 @@ import io.github.peft4j.data.tokenizer.Tokenizer.Encoding;
 import java.util.stream.IntStream;
 
 /**
- * Special tokens that a text brings itself, as a rendered conversation does: the tokenizer adds none
- * beside them that is the same.
+ * Special tokens that a text brings itself, as a rendered conversation does: the tokenizer adds
+ * none beside them that is the same.
  */
 final class OwnTokens {
 

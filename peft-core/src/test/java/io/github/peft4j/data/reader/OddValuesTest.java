@@ -25,9 +25,31 @@ class OddValuesTest {
 
   private static final List<String> VALUES =
       List.of(
-          "null", "\"\"", "\" \"", "\"nan\"", "\"None\"", "NaN", "-1", "\"-1\"", "-100", "1.0",
-          "1", "true", "[]", "[null]", "[[]]", "[\"x\"]", "[-100,-100]", "[\"nan\",\"nan\"]", "{}",
-          "{\"a\":1}", "\"x\\r\\ny\"", "\"\\uFEFF\"", "\"\\u200b\"", "\"1e400\"", "\"1,5\"");
+          "null",
+          "\"\"",
+          "\" \"",
+          "\"nan\"",
+          "\"None\"",
+          "NaN",
+          "-1",
+          "\"-1\"",
+          "-100",
+          "1.0",
+          "1",
+          "true",
+          "[]",
+          "[null]",
+          "[[]]",
+          "[\"x\"]",
+          "[-100,-100]",
+          "[\"nan\",\"nan\"]",
+          "{}",
+          "{\"a\":1}",
+          "\"x\\r\\ny\"",
+          "\"\\uFEFF\"",
+          "\"\\u200b\"",
+          "\"1e400\"",
+          "\"1,5\"");
 
   /** Of a task: a row, the fields in which values are tried, and how it is read. */
   private record Case(String row, List<String> fields, Function<Table, Examples<?>> task) {}
@@ -77,14 +99,12 @@ class OddValuesTest {
   private static Map.Entry<String, Case> task(
       String name, String row, Function<Table, Examples<?>> task) {
     String json = row.replace('\'', '"');
-    List<String> fields =
-        JsonParser.parseString(json).getAsJsonObject().keySet().stream().toList();
+    List<String> fields = JsonParser.parseString(json).getAsJsonObject().keySet().stream().toList();
     return Map.entry(name, new Case(json, fields, task));
   }
 
   private static String with(String row, String field, String value) {
-    JsonObject object =
-        JsonParser.parseString(row).getAsJsonObject();
+    JsonObject object = JsonParser.parseString(row).getAsJsonObject();
     object.addProperty(field, "VALUE");
     return object.toString().replace("\"VALUE\"", value);
   }
@@ -136,7 +156,6 @@ class OddValuesTest {
         assertThat(e).hasMessageContaining("l.jsonl, line 1");
       }
     }
-    assertThat(read)
-        .containsExactly("1.0", "1", "true", "\"x\\r\\ny\"", "\"1e400\"", "\"1,5\"");
+    assertThat(read).containsExactly("1.0", "1", "true", "\"x\\r\\ny\"", "\"1e400\"", "\"1,5\"");
   }
 }

@@ -101,7 +101,8 @@ class ParquetTest {
   void whatIsNotReadIsNamed() {
     assertThatThrownBy(() -> Data.read(file("brotli.parquet")))
         .isInstanceOf(DataException.class)
-        .hasMessageContainingAll("brotli.parquet", "packed by BROTLI. Write it with zstd or snappy");
+        .hasMessageContainingAll(
+            "brotli.parquet", "packed by BROTLI. Write it with zstd or snappy");
   }
 
   @Test
