@@ -67,7 +67,9 @@ public final class Labels {
    */
   public static Labels in(Examples<? extends Example> examples) {
     List<String> names =
-        examples.dataset().examples().stream().flatMap(example -> namesOf(example).stream()).toList();
+        examples.dataset().examples().stream()
+            .flatMap(example -> namesOf(example).stream())
+            .toList();
     if (names.isEmpty()) {
       throw new DataException("none of the examples has a label, expected one at least");
     }
