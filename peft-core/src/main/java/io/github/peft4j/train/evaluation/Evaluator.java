@@ -93,7 +93,7 @@ public final class Evaluator {
 
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
-    EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    EncodedDataset data = TaskEncoder.encode(model, examples, maxLength);
     objective.check(data);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
