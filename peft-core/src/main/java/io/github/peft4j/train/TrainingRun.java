@@ -46,7 +46,8 @@ final class TrainingRun {
   static TrainingReport run(FineTuner settings, StopSignal stop) {
     TrainingSetup.requireParts(settings);
     Adapter adapter = TrainingSetup.theAdapter(settings.model);
-    try (AdapterTraining training = settings.model.train(adapter.name())) {
+    try (FolderClaim claim = new FolderClaim(settings.folder);
+        AdapterTraining training = settings.model.train(adapter.name())) {
       return new TrainingRun(settings, stop, training).run();
     }
   }

@@ -49,7 +49,8 @@ public record Measures(
 
   /** The measures of a task. */
   public static Measures of(Task task) {
-    return new Measures(task, TaskExamples.of(task).measures(), List.of(), isOverVocabulary(task), List.of(""));
+    return new Measures(
+        task, TaskExamples.of(task).measures(), List.of(), isOverVocabulary(task), List.of(""));
   }
 
   /** These measures where this objective is minimised. */

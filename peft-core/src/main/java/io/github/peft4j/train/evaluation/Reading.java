@@ -71,11 +71,7 @@ record Reading(TextModel model, int maxLength, EncodingSettings settings, Datase
 
   Encoder<TokensExample> tokens() {
     return Encoder.tokens(
-        tokenizer(),
-        tags(),
-        maxLength,
-        settings.stride().orElse(-1),
-        settings.labelAllTokens());
+        tokenizer(), tags(), maxLength, settings.stride().orElse(-1), settings.labelAllTokens());
   }
 
   Encoder<QuestionExample> question() {

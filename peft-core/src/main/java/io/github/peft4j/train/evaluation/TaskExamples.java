@@ -79,14 +79,10 @@ record TaskExamples(
                   ClassificationExample.class,
                   r -> Encoder.classification(r.tokenizer(), r.labels(), r.maxLength()));
       case MULTI_LABEL ->
-          takes(
-                  "texts with lists of labels: .text(column).labels(column)",
-                  new MultiLabelMeasure())
+          takes("texts with lists of labels: .text(column).labels(column)", new MultiLabelMeasure())
               .with(
                   MultiLabelExample.class,
-                  r ->
-                      Encoder.multiLabel(
-                          r.tokenizer(), Labels.of(task.labels()), r.maxLength()));
+                  r -> Encoder.multiLabel(r.tokenizer(), Labels.of(task.labels()), r.maxLength()));
       case REGRESSION ->
           takes("texts with numbers: .text(column).score(column)", new RegressionMeasure())
               .with(

@@ -112,7 +112,8 @@ class PreferencesTest {
   }
 
   private static Batch batch(PeftModel model) {
-    return new Collator(0).collate(TaskEncoder.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
+    return new Collator(0)
+        .collate(TaskEncoder.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
   }
 
   private static long[][] rows(String batch, String field) {
