@@ -116,8 +116,7 @@ class ResumeTest {
               .listener(
                   Trainings.onStep(
                       step ->
-                          refused.add(
-                              catchThrowable(() -> tuner(other).checkpointTo(link).run()))))
+                          refused.add(catchThrowable(() -> tuner(other).checkpointTo(link).run()))))
               .run();
       assertThat(refused)
           .hasSize(8)
