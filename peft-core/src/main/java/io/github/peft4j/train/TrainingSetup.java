@@ -11,10 +11,10 @@ import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.batch.Packing;
-import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
@@ -233,10 +233,10 @@ record TrainingSetup(
             settings.masking,
             settings.parts(),
             what.equals(TRAINING) ? settings.seed : 0);
-    EncodedDataset data = BatchFeed.encode(model, examples, reading);
+    EncodedDataset data = TaskEncoder.encode(model, examples, reading);
     settings.objective().check(data);
     if (settings.trainOn != null) {
-      BatchFeed.requireConversations(data);
+      TaskEncoder.requireConversations(data);
     }
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));

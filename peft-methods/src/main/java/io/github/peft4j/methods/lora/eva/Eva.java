@@ -16,7 +16,7 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ActiveAdapters;
@@ -104,7 +104,7 @@ public final class Eva {
    */
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
     int length = (int) Math.min(maxLength, model.base().maxPositions());
-    EncodedDataset data = BatchFeed.encode(model, examples, length);
+    EncodedDataset data = TaskEncoder.encode(model, examples, length);
     Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     List<int[]> rows = BatchSampler.shuffled(data.size(), batchSize, seed).epoch(0);
     return adapt(
