@@ -13,6 +13,7 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
+import io.github.peft4j.data.reader.Positives;
 import io.github.peft4j.data.reader.Table;
 import io.github.peft4j.transformer.config.Task;
 import java.util.Arrays;
@@ -102,8 +103,7 @@ enum DataTask {
   EMBEDDINGS(
       List.of("anchor", "positive", "negative?"),
       (table, column) -> {
-        Table.Positives pairs =
-            table.anchor(column.apply("anchor")).positive(column.apply("positive"));
+        Positives pairs = table.anchor(column.apply("anchor")).positive(column.apply("positive"));
         String negative = column.apply("negative?");
         return (negative.isEmpty() ? pairs : pairs.negative(negative)).dataset();
       }),

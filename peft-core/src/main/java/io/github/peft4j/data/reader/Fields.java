@@ -5,6 +5,7 @@ import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.Values;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +83,19 @@ record Fields(Map<String, @Nullable Object> values) {
               .formatted(column));
     }
     return texts(column);
+  }
+
+  /** Whether a column says 1 or true, and not 0 or false. */
+  boolean flag(String column) {
+    String text = String.valueOf(Values.text(values.get(column))).strip();
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "1", "1.0", "true" -> true;
+      case "0", "0.0", "false" -> false;
+      default ->
+          throw new DataException(
+              "column '%s' is '%s', expected 1 or 0, or true or false"
+                  .formatted(column, Quote.shorten(text)));
+    };
   }
 
   static DataException wrong(String column, @Nullable Object value, String expected) {
