@@ -8,7 +8,9 @@ import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.training.StepListener;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
@@ -32,6 +34,7 @@ final class TrainingLoop {
   private final Listeners listeners;
   private final History history;
   private final Stepper stepper;
+  private final StepListener method;
   private final TrainedTensors tensors;
   private final Divergence divergence;
   private final Clock clock;
@@ -44,7 +47,7 @@ final class TrainingLoop {
   /** The tensors of the best evaluation, if no checkpoint holds them. */
   private @Nullable Map<String, float[]> best;
 
-  TrainingLoop(TrainingRun run, Stepper stepper, TrainedTensors tensors) {
+  TrainingLoop(TrainingRun run, Update update, TrainedTensors tensors) {
     this.settings = run.settings;
     this.stop = run.stop;
     this.model = run.settings.model;
@@ -55,7 +58,8 @@ final class TrainingLoop {
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
-    this.stepper = stepper;
+    this.stepper = new Stepper(run.settings, run.setup, update);
+    this.method = update.listener();
     this.tensors = tensors;
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
     state.settings = setup.facts();
@@ -155,7 +159,7 @@ final class TrainingLoop {
   private void restore(Checkpoints.Whole checkpoint) {
     try (Calls.Call alone = setup.training().step()) {
       Checkpoints.read(checkpoint.folder(), tensors.all());
-      setup.training().resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+      method.resumed((int) checkpoint.state().step, (int) setup.totalSteps());
     }
   }
 
@@ -318,7 +322,7 @@ final class TrainingLoop {
       } else if (best != null) {
         tensors.set(best);
       }
-      setup.training().resumed((int) state.bestStep, (int) setup.totalSteps());
+      method.resumed((int) state.bestStep, (int) setup.totalSteps());
     }
     return state.bestStep;
   }

@@ -18,7 +18,7 @@ import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
-import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
@@ -96,8 +96,8 @@ record TrainingSetup(
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
-        settings.rule.groups(
-            adapter, new ParameterGroup(settings.learningRate, settings.weightDecay));
+        adapter.groups(
+            settings.rule, new ParameterGroup(settings.learningRate, settings.weightDecay));
     int most = (int) Math.min(maxLength, training.room());
     return new TrainingSetup(
         training,

@@ -1,5 +1,6 @@
 package io.github.peft4j.adapter.layout;
 
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.method.PeftMethod;
@@ -62,7 +63,7 @@ public interface PeftLayout<C extends PeftConfig> {
    *
    * @param layers the adapter's layers and their sites
    */
-  default C trained(C config, List<Sites.Rewrite> layers) {
+  default C trained(C config, List<Rewrite> layers) {
     return config;
   }
 

@@ -1,5 +1,6 @@
 package io.github.peft4j.adapter.layout;
 
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.TargetedConfig;
@@ -86,7 +87,7 @@ public record PeftNames<C extends PeftConfig>(
   public Map<String, Trainable> tensors(
       C config, Sites sites, Map<LinearSite, Trainable> followed) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
-    for (Sites.Rewrite rewrite : sites.rewrites()) {
+    for (Rewrite rewrite : sites.rewrites()) {
       for (Trainable tensor : rewrite.layer().trainables()) {
         put(tensors, name(rewrite.site(), tensor.key()), tensor);
       }

@@ -76,7 +76,7 @@ final class ParquetRows {
     try {
       return ParquetValues.row(schema, row);
     } catch (DataException e) {
-      throw new DataException("%s, row %d: %s".formatted(path, number, e.getMessage()), e);
+      throw DataException.at("%s, row %d".formatted(path, number), e);
     }
   }
 }

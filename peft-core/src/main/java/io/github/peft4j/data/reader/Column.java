@@ -1,5 +1,6 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.Values;
@@ -32,15 +33,18 @@ record Column(Template template) {
   }
 
   private static DataException noText(String column, @Nullable Object value) {
-    return new DataException(
-        value == null
-            ? ("column '%s' is missing or null, expected text or a number. Fill it in, or"
-                    + " leave the row out: .filter(column, value -> !value.isEmpty())")
-                .formatted(column)
-            : ("column '%s' holds %s, expected text or a number: a model would learn its"
-                    + " brackets and quotation marks. If these are the messages of a chat,"
-                    + " read them by .conversations()")
-                .formatted(column, Values.kind(value)));
+    return value == null
+        ? new DataException(
+            "column '%s' is missing or null, expected text or a number".formatted(column),
+            Remedy.SKIP_EMPTY.with(
+                "Fill it in, or leave the row out: .filter(column, value -> !value.isEmpty())",
+                column))
+        : new DataException(
+            ("column '%s' holds %s, expected text or a number: a model would learn its"
+                    + " brackets and quotation marks")
+                .formatted(column, Values.kind(value)),
+            Remedy.READ_CONVERSATIONS.with(
+                "If these are the messages of a chat, read them by .conversations()"));
   }
 
   /** A text, in which a missing or null value is "". */

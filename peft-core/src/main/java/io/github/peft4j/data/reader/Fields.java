@@ -1,5 +1,6 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.Values;
@@ -76,11 +77,12 @@ record Fields(Map<String, @Nullable Object> values) {
   /** A list of texts, or a word on how to read one text as several. */
   List<String> labels(String column) {
     if (values.get(column) instanceof String text) {
-      throw wrong(
-          column,
-          text,
-          "a list; if labels are separated in a text, say by what: .labels(\"%s\", \",\")"
-              .formatted(column));
+      throw new DataException(
+          wrong(column, text, "a list").fact(),
+          Remedy.SEPARATE_LABELS.with(
+              "If labels are separated in a text, say by what: .labels(\"%s\", \",\")"
+                  .formatted(column),
+              column));
     }
     return texts(column);
   }

@@ -1,11 +1,13 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -56,21 +58,23 @@ enum Form {
     if (found.size() != 1) {
       throw new DataException(
           (found.isEmpty()
-                  ? "%s: no form is recognised by the columns %s. Recognised are: %s. For others,"
-                      + " name the columns: .text(column), .prompt(column).answer(column)"
-                  : "%s: the columns %s fit several forms. Say which: %s")
+                  ? "%s: no form is recognised by the columns %s. Recognised are: %s"
+                  : "%s: the columns %s fit several forms: %s")
               .formatted(
                   source,
                   Quote.list(columns),
-                  (found.isEmpty() ? candidates : found)
-                      .stream().map(Form::toString).collect(Collectors.joining("; "))));
+                  joined(found.isEmpty() ? candidates : found, Form::names)),
+          found.isEmpty()
+              ? Remedy.NAME_COLUMNS.with(
+                  "Name the columns: .text(column), .prompt(column).answer(column)")
+              : Remedy.CHOOSE_FORM.with("Say which: " + joined(found, form -> form.call)));
     }
     Form form = found.get(0);
     Set<String> unused = form.unused(columns);
     LOG.info(
-        "{}: recognised by its columns as {}{}",
+        "{}: recognised by its columns {}{}",
         source,
-        form,
+        form.names(),
         unused.isEmpty() ? "" : "; not used: " + Quote.list(unused));
     return form;
   }
@@ -102,8 +106,11 @@ enum Form {
         .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 
-  @Override
-  public String toString() {
-    return "%s (%s)".formatted(call, String.join(", ", columns));
+  private static String joined(List<Form> forms, Function<Form, String> words) {
+    return forms.stream().map(words).collect(Collectors.joining("; "));
+  }
+
+  private String names() {
+    return String.join(", ", columns);
   }
 }

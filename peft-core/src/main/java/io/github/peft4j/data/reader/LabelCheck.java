@@ -1,5 +1,6 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.LabelValues;
 import io.github.peft4j.data.format.Row;
@@ -16,10 +17,12 @@ final class LabelCheck {
     String problem = LabelValues.problem(label);
     if (problem != null) {
       throw new DataException(
-          ("label '%s' is %s; expected the name or number of a class. Leave out the rows without a"
-                  + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
-                  + " file or by a template such as \"class {%s}\"")
-              .formatted(column, problem, column, column));
+          "label '%s' is %s; expected the name or number of a class".formatted(column, problem),
+          Remedy.SKIP_UNLABELLED.with(
+              ("Leave out the rows without a label by .labelled(\"%s\") before .text; if it is a"
+                      + " class, give it a name in the file or by a template such as \"class {%s}\"")
+                  .formatted(column, column),
+              column));
     }
     String contradiction = values.contradiction(label, row.position());
     if (contradiction != null) {

@@ -37,8 +37,7 @@ final class Questions {
       return new QuestionExample(
           question, context, impossible ? List.of() : answers(fields.get("answers"), context));
     } catch (DataException e) {
-      throw new DataException(
-          "question '%s': %s".formatted(Quote.shorten(question), e.getMessage()), e);
+      throw DataException.at("question '%s'".formatted(Quote.shorten(question)), e);
     }
   }
 

@@ -115,7 +115,7 @@ record TableRows(Rows rows, int leftOut) {
     try {
       return reader.apply(row);
     } catch (DataException e) {
-      throw new DataException(row.place() + ": " + e.getMessage(), e);
+      throw DataException.at(row.place(), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.peft4j.data.tokenizer;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.Encoder;
@@ -527,10 +528,13 @@ public final class Tokenizer implements AutoCloseable {
       if (id >= known) {
         throw new DataException(
             ("the text has the token '%s' with the id %d, which the model does not know: it has"
-                    + " vectors for the ids 0 to %d. Take the token out of the text, take the"
-                    + " tokenizer that belongs to the model, or give the token a vector to train:"
-                    + " model.resizeTokens(%d)")
-                .formatted(codec.decode(new long[] {id}, false), id, known - 1, vocabularySize()));
+                    + " vectors for the ids 0 to %d. Take the token out of the text, or take the"
+                    + " tokenizer that belongs to the model")
+                .formatted(codec.decode(new long[] {id}, false), id, known - 1),
+            Remedy.RESIZE_TOKENS.with(
+                "Or give the token a vector to train: model.resizeTokens(%d)"
+                    .formatted(vocabularySize()),
+                vocabularySize()));
       }
     }
     return ids;

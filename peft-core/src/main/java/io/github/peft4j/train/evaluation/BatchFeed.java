@@ -2,6 +2,8 @@ package io.github.peft4j.train.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.TextModel;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.chat.ChatEncoder;
 import io.github.peft4j.chat.ChatPreferenceEncoder;
 import io.github.peft4j.chat.TemplateException;
@@ -230,34 +232,43 @@ public final class BatchFeed {
           case FEATURE_EXTRACTION -> null;
         };
     if (encoder == null) {
-      throw new IllegalArgumentException(
-          "a model for "
-              + task.type()
-              + " cannot be trained on a "
-              + example.getClass().getSimpleName()
-              + "; it takes "
-              + switch (task.type()) {
-                case SEQ_CLS ->
-                    switch (task.problem()) {
-                      case SINGLE_LABEL -> "texts with labels: .text(column).label(column)";
-                      case MULTI_LABEL ->
-                          "texts with lists of labels: .text(column).labels(column)";
-                      case REGRESSION -> "texts with numbers: .text(column).score(column)";
-                    };
-                case CAUSAL_LM ->
-                    "conversations, prompts with answers, .prompt(column).answer(column),"
-                        + " preferences, or plain texts";
-                case SEQ_2_SEQ_LM ->
-                    "prompts with answers, .prompt(column).answer(column), or preferences";
-                case TOKEN_CLS -> "words with tags: TokensExample";
-                case QUESTION_ANS -> "questions with a text and its answers: QuestionExample";
-                case MASKED_LM -> "plain texts: .text(column)";
-                case FEATURE_EXTRACTION ->
-                    "texts that belong together: .anchor(column).positive(column) or"
-                        + " .text(column).pair(column).similarity(column)";
-              });
+      Wanted wanted = wanted(task);
+      throw new AdvisedException(
+          "a model for %s cannot be trained on a %s; it takes %s"
+              .formatted(task.type(), example.getClass().getSimpleName(), wanted.examples()),
+          Remedy.TAKE_OTHER_DATA.with("Read them by " + wanted.calls(), wanted.examples()));
     }
     return (Encoder<Example>) encoder;
+  }
+
+  /** The examples of a task, and how they are read. */
+  private record Wanted(String examples, String calls) {}
+
+  private static Wanted wanted(Task task) {
+    return switch (task.type()) {
+      case SEQ_CLS ->
+          switch (task.problem()) {
+            case SINGLE_LABEL -> new Wanted("texts with labels", ".text(column).label(column)");
+            case MULTI_LABEL ->
+                new Wanted("texts with lists of labels", ".text(column).labels(column)");
+            case REGRESSION -> new Wanted("texts with numbers", ".text(column).score(column)");
+          };
+      case CAUSAL_LM ->
+          new Wanted(
+              "conversations, prompts with answers, preferences, or plain texts",
+              ".conversations(), .prompt(column).answer(column), .preferences() or .text(column)");
+      case SEQ_2_SEQ_LM ->
+          new Wanted(
+              "prompts with answers, or preferences",
+              ".prompt(column).answer(column) or .preferences()");
+      case TOKEN_CLS -> new Wanted("words with tags", ".tokens(column).tags(column)");
+      case QUESTION_ANS -> new Wanted("questions with a text and its answers", ".questions()");
+      case MASKED_LM -> new Wanted("plain texts", ".text(column)");
+      case FEATURE_EXTRACTION ->
+          new Wanted(
+              "texts that belong together",
+              ".anchor(column).positive(column) or .text(column).pair(column).similarity(column)");
+    };
   }
 
   private static @Nullable Encoder<?> ofText(
@@ -312,9 +323,11 @@ public final class BatchFeed {
       }
       other = source;
     }
-    throw new IllegalArgumentException(
-        "trainOn chooses parts of conversations, but the examples are %ss: leave trainOn out, or read conversations, by .messages() or .conversations()"
-            .formatted(other == null ? "other example" : other.getClass().getSimpleName()));
+    throw new AdvisedException(
+        "trainOn chooses parts of conversations, but the examples are %ss"
+            .formatted(other == null ? "other example" : other.getClass().getSimpleName()),
+        Remedy.READ_CONVERSATIONS.with(
+            "Leave trainOn out, or read conversations, by .messages() or .conversations()"));
   }
 
   /** The model's input for a batch. */

@@ -29,6 +29,9 @@ public record Measures(
     reported = List.copyOf(reported);
     sets = List.copyOf(sets);
     Set<String> names = new LinkedHashSet<>(List.of(Metrics.LOSS, Metrics.PERPLEXITY));
+    if (task.type() == Task.Type.MASKED_LM) {
+      names.add(Metrics.ACCURACY);
+    }
     for (Measure measure : all) {
       for (String name : measure.names()) {
         if (!names.add(name)) {
@@ -94,6 +97,11 @@ public record Measures(
     return task.type().writes() || task.type() == Task.Type.MASKED_LM;
   }
 
+  /** Whether the share of the tokens that are found is measured, as in transformers' run_mlm.py. */
+  boolean hasAccuracy() {
+    return task.type() == Task.Type.MASKED_LM;
+  }
+
   boolean needPredictions() {
     return all.stream().anyMatch(Measure::needsPredictions);
   }
@@ -108,6 +116,9 @@ public record Measures(
     List<String> names = new ArrayList<>(List.of(Metrics.LOSS));
     if (hasPerplexity) {
       names.add(Metrics.PERPLEXITY);
+    }
+    if (hasAccuracy()) {
+      names.add(Metrics.ACCURACY);
     }
     all.forEach(measure -> names.addAll(measure.names()));
     names.addAll(reported);

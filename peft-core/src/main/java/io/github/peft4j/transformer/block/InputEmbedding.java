@@ -125,13 +125,13 @@ public final class InputEmbedding extends NamedBlock {
       return x;
     }
     Sequence whole = entered.embeddedAs(x);
-    pass.enter(input.ids(), input.texts(), whole, causal);
+    pass.enter(whole, causal);
     return whole.vectors();
   }
 
   /** Adds positions and segments to vectors, normalises and projects them. */
   private NDArray embed(ModelInput input, Sequence sequence, Pass pass, boolean causal) {
-    pass.enter(input.ids(), input.texts(), sequence, causal);
+    pass.enter(sequence, causal);
     boolean text = sequence.prompt().count() == 0;
     NDArray x = scaled(sequence.vectors(), text ? sum.scale() * sum.textScale() : sum.scale());
     Linear projection = sum.tokenProjection();

@@ -80,7 +80,7 @@ class TasksTest {
 
     assertThatThrownBy(() -> csv.text("t").labels("l"))
         .hasMessageContaining(
-            "line 2: column 'l' holds text (\"x, y\"), expected a list; if labels are separated in a"
+            "line 2: column 'l' holds text (\"x, y\"), expected a list. If labels are separated in a"
                 + " text, say by what: .labels(\"l\", \",\")");
     assertThatThrownBy(() -> csv.text("t").flags("l"))
         .hasMessageContaining("line 2: column 'l' is 'x, y', expected 1 or 0");

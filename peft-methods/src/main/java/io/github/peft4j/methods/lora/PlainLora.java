@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.lora;
 
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
@@ -50,7 +51,7 @@ public final class PlainLora {
     boolean doubled = config.initLoraWeights().isTakenOff();
     Adapter copy = model.adapt(to, doubled ? twice(config) : config).adapter(to);
     copy.tensors().forEach((name, tensor) -> copy(source.tensors().get(name), tensor));
-    List<Sites.Rewrite> parts = source.rewrites();
+    List<Rewrite> parts = source.rewrites();
     for (int i = 0; i < parts.size(); i++) {
       if (parts.get(i).layer() instanceof Factored stacked
           && copy.rewrites().get(i).layer() instanceof Factored plain) {

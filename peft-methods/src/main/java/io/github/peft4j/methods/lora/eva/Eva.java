@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.lora.eva;
 
+import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.composition.Composition;
@@ -164,7 +165,7 @@ public final class Eva {
   }
 
   private static void start(PeftModel model, String name, Map<LinearSite, float[]> directions) {
-    for (Sites.Rewrite rewrite : model.adapter(name).rewrites()) {
+    for (Rewrite rewrite : model.adapter(name).rewrites()) {
       if (rewrite.layer() instanceof Factored layer) {
         NDArray a = layer.factors().trainedA().value();
         float[] rows = directions.get((LinearSite) rewrite.site());
