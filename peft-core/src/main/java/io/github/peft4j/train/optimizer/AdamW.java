@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -165,7 +166,7 @@ public final class AdamW implements Optimizer {
   }
 
   private Slot slot(Trainable tensor) {
-    return slots.get(tensor);
+    return Objects.requireNonNull(slots.get(tensor));
   }
 
   private static NDList list(List<Trainable> tensors, Function<Trainable, NDArray> part) {
