@@ -126,9 +126,7 @@ public final class AdapterPart {
     return composition.apply(name);
   }
 
-  /**
-   * Sets how names of tensors in the file differ; they are saved under the same names again.
-   */
+  /** Sets how names of tensors in the file differ; they are saved under the same names again. */
   public void names(BareNames inFile) {
     names = inFile;
   }

@@ -132,8 +132,8 @@ record AssistantTurns(ChatTemplate template, ChatOptions options) {
     if (same < text.length()) {
       throw new TemplateException(
           ("the template renders the first %d messages%s otherwise when more messages follow, so"
-               + " the assistant's turns cannot be told apart: the texts differ from character %d"
-               + " on, '%s' and '%s'%s")
+                  + " the assistant's turns cannot be told apart: the texts differ from character %d"
+                  + " on, '%s' and '%s'%s")
               .formatted(
                   messages,
                   addGenerationPrompt ? " and the start of an answer" : "",

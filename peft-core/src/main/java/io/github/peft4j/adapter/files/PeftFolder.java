@@ -327,8 +327,7 @@ public final class PeftFolder implements AdapterFormat {
   /** The tensors of one of the two files, by name. */
   private static Map<String, Trainable> tensors(AdapterPart part, boolean beside) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
-    part
-        .tensors()
+    part.tensors()
         .forEach(
             (name, tensor) -> {
               if (tensor.isBeside() == beside) {
@@ -542,7 +541,8 @@ public final class PeftFolder implements AdapterFormat {
   private static SafetensorsWriter named(AdapterPart part) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     tensors(part, false)
-        .forEach((name, tensor) -> add(writer, part.names().inFile(name), () -> part.stored(tensor)));
+        .forEach(
+            (name, tensor) -> add(writer, part.names().inFile(name), () -> part.stored(tensor)));
     return writer;
   }
 

@@ -1,12 +1,12 @@
 package io.github.peft4j.adapter.layout;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 import java.util.Map;

@@ -106,8 +106,7 @@ public final class AdamW implements Optimizer {
     tensors.forEach(
         (tensor, group) -> {
           double part = group.learningRate() / learningRate;
-          slots.put(
-              tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
+          slots.put(tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
         });
   }
 

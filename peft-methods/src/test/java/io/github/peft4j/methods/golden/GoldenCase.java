@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.golden;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import static io.github.peft4j.methods.adapter.Closeness.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -28,13 +27,13 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
-import io.github.peft4j.tuner.training.StepListener;
-import io.github.peft4j.tuner.training.TrainingRule;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.lora.eva;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.composition.Composition;
@@ -22,6 +21,7 @@ import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
