@@ -25,12 +25,14 @@ import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 
@@ -188,6 +190,10 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
