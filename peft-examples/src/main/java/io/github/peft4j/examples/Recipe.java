@@ -16,6 +16,7 @@ import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -25,6 +26,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -95,6 +97,11 @@ record Recipe(PeftConfig config, double learningRate) {
     add("c3a", 1e-1, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
     add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));
     add("gralora", 1e-3, m -> on(m, GraloraConfig.ofRank(8)));
+    add("krona", 1e-3, m -> on(m, KronaConfig.ofFactor(32, 32)));
+    add(
+        "said",
+        1e-2,
+        m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
     add(
         "shira",
         1e-3,

@@ -21,6 +21,8 @@ import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
+import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -32,6 +34,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -139,6 +142,18 @@ class MethodsTest extends MethodContract {
             "WaveFtOfLongFilters",
             WaveFtConfig.ofFrequencies(12).waveletFamily("sym4").proportionalParameters(true)),
         method("SparseWaveFt", WaveFtConfig.ofFrequencies(12).useIdwt(false)),
+        method("Krona", KronaConfig.ofFactor(4, 2).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method(
+                "KronaB",
+                KronaConfig.ofFactor(4, 2).placement(KronaPlacement.FEED_FORWARD).scaling(3))
+            .cannotMerge(),
+        method(
+                "KronaBRes",
+                KronaConfig.ofFactor(2, 4).placement(KronaPlacement.FEED_FORWARD_RESIDUAL))
+            .cannotMerge(),
+        method("Said", SaidConfig.ofDimension(150)).fitting(model -> true),
+        method("Did", SaidConfig.ofDimension(30).said(false).targetModules("all-linear")),
         method("Shira", ShiraConfig.ofRank(1)),
         method("TrainableTokens", TrainableTokensConfig.of(5, 9)).fitting(model -> true),
         method("Pfeiffer", BottleneckConfig.pfeiffer().reductionFactor(4))

@@ -73,7 +73,7 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
   }
 
   @Override
-  public final void inject(C config, Sites sites) {
+  public void inject(C config, Sites sites) {
     Selection<LinearSite> named = config.targets().linear(sites);
     List<EmbeddingSite> tables = config.targets().embeddings(sites).list();
     List<LinearSite> maps = tables.isEmpty() ? named.required() : named.list();
