@@ -33,8 +33,7 @@ public final class C3a extends LinearMethod<C3aConfig> {
           case ZEROS -> initial.zeros(shape);
           case GAUSSIAN -> initial.normal(1, shape);
           case KAIMING_UNIFORM -> initial.uniform(1 / Math.sqrt((double) in), shape);
-          case XAVIER_UNIFORM, RANDOM ->
-              initial.uniform(Math.sqrt(6 / (double) (in + out)), shape);
+          case XAVIER_UNIFORM, RANDOM -> initial.uniform(Math.sqrt(6 / (double) (in + out)), shape);
         };
     return new C3aLinear(site, kernels);
   }

@@ -53,10 +53,7 @@ final class C3aLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
     long in = site.inFeatures();
     this.convolve = CONVOLVE.with("n", n).with("b", b).with("in", in);
     this.merge =
-        WeightDelta.of(DELTA, 1.0 / in, site.isTransposed())
-            .with("m", m)
-            .with("n", n)
-            .with("b", b);
+        WeightDelta.of(DELTA, 1.0 / in, site.isTransposed()).with("m", m).with("n", n).with("b", b);
   }
 
   @Override

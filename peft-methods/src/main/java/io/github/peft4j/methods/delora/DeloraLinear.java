@@ -76,8 +76,7 @@ final class DeloraLinear extends TunerLayer<NDArray, NDArray> implements Mergeab
             "delora_w_norm", LENGTHS.with("outputs", outputs).call(site.weight().frozen(), bound));
     this.dropout = dropout;
     long r = a.getShape().get(0);
-    this.delora =
-        DELORA.with("r", r).with("in", site.inFeatures()).with("out", site.outFeatures());
+    this.delora = DELORA.with("r", r).with("in", site.inFeatures()).with("out", site.outFeatures());
     this.merge = WeightDelta.of(DELTA, 1, site.isTransposed()).with("r", r);
   }
 

@@ -19,8 +19,7 @@ public final class Krona extends LinearMethod<KronaConfig> {
         (site, config, initial) ->
             new KronaLinear(
                 site,
-                Kronecker.of(
-                    config, site.outFeatures(), site.inFeatures(), site.name(), initial),
+                Kronecker.of(config, site.outFeatures(), site.inFeatures(), site.name(), initial),
                 config.scaling()));
   }
 

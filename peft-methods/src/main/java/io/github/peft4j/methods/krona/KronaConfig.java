@@ -53,11 +53,7 @@ public record KronaConfig(
             "layers_pattern",
             targets.layersPattern(),
             "nothing beside feed-forward networks")
-        .that(
-            weights || bias.equals(Bias.NONE),
-            "bias",
-            bias,
-            "none beside feed-forward networks");
+        .that(weights || bias.equals(Bias.NONE), "bias", bias, "none beside feed-forward networks");
   }
 
   /** The default for each field of {@code adapter_config.json}. */

@@ -5,9 +5,9 @@ import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.injection.Sites;
-import io.github.peft4j.tuner.site.TiedTable;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.TiedTable;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -38,7 +38,8 @@ public final class Said extends BaseMethod<SaidConfig> {
         "more than " + scales + ", the number of tensors, each of which has a scale");
     int size = d - scales;
     SubspaceTensor first =
-        SubspaceTensor.first(size, scales, projection(tensors.get(0), config, size, sites), sites.initial());
+        SubspaceTensor.first(
+            size, scales, projection(tensors.get(0), config, size, sites), sites.initial());
     rewrite(tensors.get(0), first, sites);
     for (int i = 1; i < tensors.size(); i++) {
       ParameterSite tensor = tensors.get(i);

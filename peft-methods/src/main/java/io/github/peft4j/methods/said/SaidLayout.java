@@ -14,8 +14,6 @@ public final class SaidLayout implements PeftLayout<SaidConfig> {
 
   @Override
   public String tensorName(Site<?, ?> site, String key) {
-    return key.startsWith(Subspace.KEYS)
-        ? storedName(key)
-        : PeftLayout.super.tensorName(site, key);
+    return key.startsWith(Subspace.KEYS) ? storedName(key) : PeftLayout.super.tensorName(site, key);
   }
 }

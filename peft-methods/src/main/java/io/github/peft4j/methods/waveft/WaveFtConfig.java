@@ -56,7 +56,9 @@ public record WaveFtConfig(
                 !useIdwt || Wavelet.names().contains(waveletFamily),
                 "wavelet_family",
                 waveletFamily,
-                "one of " + Wavelet.names() + ", with which Hugging Face PEFT can rebuild a matrix");
+                "one of "
+                    + Wavelet.names()
+                    + ", with which Hugging Face PEFT can rebuild a matrix");
     nFrequencyPattern = Configs.inOrder(nFrequencyPattern);
     nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
   }

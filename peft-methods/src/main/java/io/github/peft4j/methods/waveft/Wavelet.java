@@ -24,8 +24,7 @@ record Wavelet(double[] coarse) {
   /** The family of one of {@link #names()}. */
   static Wavelet of(String name) {
     JsonArray filter = FILTERS.getAsJsonArray(name);
-    return new Wavelet(
-        filter.asList().stream().mapToDouble(JsonElement::getAsDouble).toArray());
+    return new Wavelet(filter.asList().stream().mapToDouble(JsonElement::getAsDouble).toArray());
   }
 
   /** L. */
