@@ -44,9 +44,14 @@ public record KronaConfig(
             residualScale,
             "0, unless placement is feed_forward_residual")
         .that(
-            weights || (targets.targetModules() == null && targets.excludeModules() == null),
+            weights || targets.targetModules() == null,
             "target_modules",
             targets.targetModules(),
+            "no names of modules beside feed-forward networks; choose by layers_to_transform")
+        .that(
+            weights || targets.excludeModules() == null,
+            "exclude_modules",
+            targets.excludeModules(),
             "no names of modules beside feed-forward networks; choose by layers_to_transform")
         .that(
             weights || targets.layersPattern() == null,

@@ -50,7 +50,10 @@ record Fastfood(NDArray signs, NDArray order, NDArray weights, long elements, do
     for (int i = 0; i < used; i++) {
       signs[i] = signs[i] < 0 ? -1 : 1;
     }
-    double length = weights.norm().getFloat();
+    double length;
+    try (NDArray norm = weights.norm()) {
+      length = norm.getFloat();
+    }
     double factor = 1 / (Math.sqrt(size) * length * Math.sqrt(elements / (double) size));
     return new Fastfood(
         Scope.release(manager.create(signs)),
