@@ -50,7 +50,7 @@ public final class Said extends BaseMethod<SaidConfig> {
 
   private static Fastfood projection(
       ParameterSite tensor, SaidConfig config, int size, Sites sites) {
-    long seed = (long) config.projectionSeed() << 32 | tensor.name().hashCode() & 0xffffffffL;
+    long seed = ((long) config.projectionSeed() << 32) | (tensor.name().hashCode() & 0xffffffffL);
     try (NDArray like = sites.initial().zeros(1)) {
       return Fastfood.draw(tensor.shape().size(), size, seed, like.getManager());
     }

@@ -6,15 +6,17 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.io.JsonFile;
 import java.util.Set;
 
-/**
- * The filters by which a wavelet family rebuilds a signal from its coarse and its fine half.
- *
- * @param coarse the low-pass filter, of even length L
- */
-record Wavelet(double[] coarse) {
+/** The filters by which a wavelet family rebuilds a signal from its coarse and its fine half. */
+final class Wavelet {
 
   /** Hugging Face PEFT's low-pass filters by name. */
   private static final JsonObject FILTERS = JsonFile.resource(Wavelet.class, "wavelets.json");
+
+  private final double[] coarse;
+
+  private Wavelet(double[] coarse) {
+    this.coarse = coarse;
+  }
 
   /** The names of the families that PEFT can rebuild with. */
   static Set<String> names() {
@@ -27,13 +29,13 @@ record Wavelet(double[] coarse) {
     return new Wavelet(filter.asList().stream().mapToDouble(JsonElement::getAsDouble).toArray());
   }
 
-  /** L. */
+  /** The length L of both filters, which is even. */
   int length() {
     return coarse.length;
   }
 
   /** The high-pass filter: the low-pass filter reversed, with every second sign changed. */
-  double[] fine() {
+  private double[] fine() {
     double[] fine = new double[coarse.length];
     for (int i = 0; i < fine.length; i++) {
       double mirrored = coarse[coarse.length - 1 - i];
