@@ -58,8 +58,8 @@ final class GraloraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   /** Creates the adapter of one linear layer, whose sides k divides. */
   GraloraLinear(LinearSite site, GraloraConfig config, Initializer initial) {
     long k = config.graloraK();
-    long r = config.r();
-    long hybrid = config.hybridR();
+    int r = config.r();
+    int hybrid = config.hybridR();
     long in = site.inFeatures();
     long out = site.outFeatures();
     boolean plain = config.initWeights();
@@ -94,8 +94,8 @@ final class GraloraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     factors.add(trainable(key, start));
   }
 
-  private static NDArray upper(boolean zero, double rank, Initializer initial, long... shape) {
-    return zero ? initial.zeros(shape) : initial.uniform(1 / Math.sqrt(rank), shape);
+  private static NDArray upper(boolean zero, int rank, Initializer initial, long... shape) {
+    return zero ? initial.zeros(shape) : initial.uniform(1 / Math.sqrt((double) rank), shape);
   }
 
   @Override
