@@ -16,8 +16,11 @@ import sys
 import torch
 from peft import (
     BOFTConfig,
+    C3AConfig,
+    DeloraConfig,
     EvaConfig,
     FourierFTConfig,
+    GraloraConfig,
     HRAConfig,
     IA3Config,
     LNTuningConfig,
@@ -30,9 +33,11 @@ from peft import (
     PromptTuningConfig,
     ShiraConfig,
     TrainableTokensConfig,
+    WaveFTConfig,
     get_peft_model,
     initialize_lora_eva_weights,
 )
+from peft.tuners.c3a import layer as c3a
 from safetensors.torch import save_file
 from transformers import (
     AlbertConfig,
@@ -261,6 +266,11 @@ CASES = {
     "tiny-gpt2-left": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
         "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
+        "gralora": lambda task: GraloraConfig(
+            r=4, gralora_k=2, hybrid_r=1, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True, **task),
+        "waveft": lambda task: WaveFTConfig(
+            n_frequency=20, wavelet_family="coif2", target_modules=["c_attn", "mlp.c_proj"], fan_in_fan_out=True,
+            **task),
     },
     "tiny-llama-classifier": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
@@ -338,6 +348,17 @@ CASES = {
             r=1, target_modules=["q_proj"], modules_to_save=["lm_head"], random_seed=1, **task),
         "miss-bat": lambda task: MissConfig(
             r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
+        "circulant": lambda task: C3AConfig(
+            block_size=8, target_modules="all-linear", init_weights=True,
+            block_size_pattern={"down_proj": 4, "layers.1.self_attn.v_proj": 2}, **task),
+        "delora-patterns": lambda task: DeloraConfig(
+            r=3, delora_lambda=5, target_modules="all-linear", rank_pattern={"down_proj": 2},
+            lambda_pattern={"layers.1.*": 2}, **task),
+        "gralora-hybrid": lambda task: GraloraConfig(
+            r=4, alpha=6, gralora_k=4, hybrid_r=2, target_modules=["v_proj", "down_proj"], **task),
+        "waveft-proportional": lambda task: WaveFTConfig(
+            n_frequency=11, scaling=5.0, wavelet_family="sym4", proportional_parameters=True,
+            target_modules="all-linear", exclude_modules=["o_proj"], **task),
         "boft-one-butterfly": lambda task: BOFTConfig(
             boft_block_size=4, boft_n_butterfly_factor=2, target_modules=["v_proj"], **task),
         "lora-eva": lambda task: LoraConfig(
@@ -362,6 +383,13 @@ CASES = {
             r=2, lora_alpha=4, bias="all", target_modules=["key"], modules_to_save=["pooler"], **task),
         "coft-embedding": lambda task: OFTConfig(
             oft_block_size=4, coft=True, eps=0.2, target_modules=["query", "word_embeddings"], **task),
+        "circulant-bias": lambda task: C3AConfig(
+            block_size=4, bias="c3a_only", target_modules=["query", "key"], layers_to_transform=[1], **task),
+        "delora-bias": lambda task: DeloraConfig(
+            r=2, bias="all", init_weights=False, target_modules=["query", "dense"], **task),
+        "waveft-sparse": lambda task: WaveFTConfig(
+            n_frequency=9, use_idwt=False, random_loc_seed=5, bias="waveft_only", target_modules=["value"],
+            n_frequency_pattern={"layer.0.*": 4}, **task),
         "boft-dense": lambda task: BOFTConfig(
             boft_block_size=0, boft_block_num=2, target_modules=["dense"], init_weights=False, **task),
         "dora-embedding": lambda task: LoraConfig(
@@ -376,6 +404,19 @@ for name in ("tiny-roberta", "tiny-mpnet"):
     CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
+
+
+class CircularConvolution:
+    """PEFT's, differentiated by PyTorch: PEFT's own backward pass has another gradient of x than the function."""
+
+    @staticmethod
+    def apply(x, w):
+        blocks = x.reshape(*x.shape[:-1], *w.shape[1:])
+        product = torch.einsum("...nb,mnb->...mb", torch.fft.ifft(blocks), torch.fft.fft(w))
+        return torch.fft.fft(product).real.flatten(-2)
+
+
+c3a.BlockCircularConvolution = CircularConvolution
 
 
 def randomize(parameters, scale):

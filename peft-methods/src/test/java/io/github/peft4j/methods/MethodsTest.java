@@ -13,10 +13,16 @@ import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.bottleneck.fields.PhmInit;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.c3a.C3aInitialization;
+import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
+import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -29,10 +35,12 @@ import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import java.util.List;
+import io.github.peft4j.methods.waveft.WaveFtConfig;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 
@@ -126,6 +134,28 @@ class MethodsTest extends MethodContract {
                     "embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")),
         method("OftWithBiases", OftConfig.ofBlockSize(4).useCayleyNeumann(false).bias("all")),
         method("FourierFt", FourierFtConfig.ofFrequencies(12)).hasEffectAtOnce(),
+        method("C3a", C3aConfig.ofBlockSize(4)).hasEffectAtOnce(),
+        method("C3aOfZeros", C3aConfig.ofBlockSize(2).initWeights(C3aInitialization.ZEROS)),
+        method("Delora", DeloraConfig.ofRank(2)),
+        method("Gralora", GraloraConfig.ofRank(4)),
+        method("HybridGralora", GraloraConfig.ofRank(4).graloraK(4).hybridR(2)),
+        method("WaveFt", WaveFtConfig.ofFrequencies(12)),
+        method(
+            "WaveFtOfLongFilters",
+            WaveFtConfig.ofFrequencies(12).waveletFamily("sym4").proportionalParameters(true)),
+        method("SparseWaveFt", WaveFtConfig.ofFrequencies(12).useIdwt(false)),
+        method("Krona", KronaConfig.ofFactor(4, 2).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method(
+                "KronaB",
+                KronaConfig.ofFactor(4, 2).placement(KronaPlacement.FEED_FORWARD).scaling(3))
+            .cannotMerge(),
+        method(
+                "KronaBRes",
+                KronaConfig.ofFactor(2, 4).placement(KronaPlacement.FEED_FORWARD_RESIDUAL))
+            .cannotMerge(),
+        method("Said", SaidConfig.ofDimension(150)).fitting(model -> true),
+        method("Did", SaidConfig.ofDimension(30).said(false).targetModules("all-linear")),
         method("Shira", ShiraConfig.ofRank(1)),
         method("TrainableTokens", TrainableTokensConfig.of(5, 9)).fitting(model -> true),
         method("Pfeiffer", BottleneckConfig.pfeiffer().reductionFactor(4))
