@@ -14,6 +14,8 @@ import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.hira.HiraConfig;
+import io.github.peft4j.methods.hira.HiraInitialization;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -27,6 +29,8 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.road.RoadConfig;
+import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -114,6 +118,11 @@ class MethodsTest extends MethodContract {
         method("Boft", BoftConfig.ofBlockSize(4)),
         method("BoftOfTwoLayers", BoftConfig.ofBlockSize(4).boftNButterflyFactor(2)),
         method("Hra", HraConfig.ofRank(4)),
+        method("Hira", HiraConfig.ofRank(2)),
+        method("HiraOfEmbeddings", hiraOfEmbeddings()),
+        method("Road", RoadConfig.defaults().groupSize(4)),
+        method("Road2", RoadConfig.of(RoadVariant.ROAD_2).groupSize(4)),
+        method("Road4", RoadConfig.of(RoadVariant.ROAD_4).groupSize(4)),
         method("Miss", MissConfig.ofRank(5)),
         method("Bat", MissConfig.ofRank(4).initWeights(MissInitialization.BAT)),
         method(
@@ -206,6 +215,12 @@ class MethodsTest extends MethodContract {
   /** With experts, all-linear means tensors that are no modules, see {@code ExpertsTest}. */
   private static boolean hasNoExperts(TinyModel model) {
     return model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL;
+  }
+
+  private static HiraConfig hiraOfEmbeddings() {
+    return HiraConfig.ofRank(2)
+        .targetModules("embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")
+        .initWeights(HiraInitialization.GAUSSIAN);
   }
 
   /** A bottleneck with all that a config can add to it. */
