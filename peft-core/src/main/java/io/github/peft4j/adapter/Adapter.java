@@ -10,6 +10,7 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.ConfigValues;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.io.DType;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Calls;
@@ -42,6 +43,7 @@ public final class Adapter {
   private final PeftConfig config;
   private final PeftMethod<?> method;
   private final Supplier<PeftConfig> trained;
+  private final DType integers;
   private final List<Sites.Rewrite> rewrites;
   private final Map<String, Trainable> tensors;
   private final IdentityHashMap<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
@@ -73,6 +75,7 @@ public final class Adapter {
     this.resource = calls.resource("adapter '" + name + "'", this::free);
     this.config = config;
     this.trained = () -> layout.trained(config, rewrites());
+    this.integers = layout.integers(config);
     this.method = method;
     this.composition = called -> method.composition(called, config);
     this.listeners = List.copyOf(sites.listeners());
@@ -189,6 +192,11 @@ public final class Adapter {
   public NDArray stored(Trainable tensor) {
     TunerLayer<?, ?> owner = owners.get(tensor);
     return owner == null ? tensor.value() : owner.stored(tensor);
+  }
+
+  /** The type of tensors of whole numbers in the file. */
+  public DType integers() {
+    return integers;
   }
 
   /** PEFT's name of the method: {@code peft_type}. */

@@ -18,6 +18,7 @@ import io.github.peft4j.methods.hira.HiraConfig;
 import io.github.peft4j.methods.hira.HiraInitialization;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -29,10 +30,12 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
@@ -110,6 +113,14 @@ class MethodsTest extends MethodContract {
         method("Full", FullConfig.defaults()).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
+        method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),
+        method("SparseRandLora", sparseRandLora().saveProjection(false)),
+        method("VbLora", vbLora()).hasEffectAtOnce(),
+        method("VbLoraOfChosen", vbLora().saveOnlyTopkWeights(true)).hasEffectAtOnce(),
+        method("Lily", LilyConfig.ofRank(2).numB(3)).cannotMerge().gatingRuns(),
+        method("LilyOfSharedA", LilyConfig.ofRank(2).strideA(2).targetModules("all-linear"))
+            .cannotMerge()
+            .gatingRuns(),
         method("Loha", LohaConfig.ofRank(2)),
         method("Lokr", LokrConfig.ofRank(1).decomposeFactor(2)),
         method("LokrOfWholeFactors", LokrConfig.ofRank(8)),
@@ -215,6 +226,14 @@ class MethodsTest extends MethodContract {
   /** With experts, all-linear means tensors that are no modules, see {@code ExpertsTest}. */
   private static boolean hasNoExperts(TinyModel model) {
     return model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL;
+  }
+
+  private static RandLoraConfig sparseRandLora() {
+    return RandLoraConfig.ofRank(5).randloraAlpha(1).sparse(true).targetModules("all-linear");
+  }
+
+  private static VbLoraConfig vbLora() {
+    return VbLoraConfig.ofRank(2).numVectors(6).vectorLength(4);
   }
 
   private static HiraConfig hiraOfEmbeddings() {

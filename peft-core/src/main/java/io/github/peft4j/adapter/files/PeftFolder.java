@@ -40,6 +40,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -347,8 +348,14 @@ public final class PeftFolder implements AdapterFormat {
       Map<String, ParameterSite> frozen,
       NDManager manager) {
     check(file, source, tensors, frozen);
+    Map<Trainable, String> firstNames = new IdentityHashMap<>();
     tensors.forEach(
         (name, tensor) -> {
+          String first = firstNames.putIfAbsent(tensor, name);
+          if (first != null) {
+            requireSame(file, source, first, name);
+            return;
+          }
           Shape shape = new Shape(source.info(name).shape());
           try (NDArray value =
               source.info(name).dtype().isFloating()
@@ -357,6 +364,19 @@ public final class PeftFolder implements AdapterFormat {
             Tensors.copy(tensor.value(), value);
           }
         });
+  }
+
+  private static void requireSame(Path file, TensorSource source, String first, String name) {
+    if (!Arrays.equals(source.floats(first), source.floats(name))) {
+      throw new IllegalArgumentException(
+          file
+              + ": "
+              + name
+              + " differs from "
+              + first
+              + ", but modules share this tensor; expected equal values: another program than"
+              + " Hugging Face PEFT or peft4j wrote the file, or its config was changed since");
+    }
   }
 
   private static float[] finite(Path file, String name, float... values) {
@@ -503,20 +523,30 @@ public final class PeftFolder implements AdapterFormat {
   /** Adds a tensor to a file, in the form that the file holds. */
   public static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
     try (Scope scope = new Scope()) {
-      add(writer, name, adapter.stored(tensor));
+      NDArray value = adapter.stored(tensor);
+      long[] shape = value.getShape().getShape();
+      if (value.getDataType() == DataType.INT32) {
+        ByteBuffer bytes = integers(value.toIntArray(), adapter.integers());
+        writer.add(
+            new TensorInfo(name, adapter.integers(), shape),
+            sink -> sink.accept(bytes.asReadOnlyBuffer()));
+      } else {
+        writer.add(name, shape, Tensors.floats(value));
+      }
     }
   }
 
-  private static void add(SafetensorsWriter writer, String name, NDArray value) {
-    long[] shape = value.getShape().getShape();
-    if (value.getDataType() != DataType.INT32) {
-      writer.add(name, shape, Tensors.floats(value));
-      return;
+  private static ByteBuffer integers(int[] numbers, DType type) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(type.bytes() * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    for (int number : numbers) {
+      switch (type) {
+        case U8 -> bytes.put((byte) number);
+        case I16 -> bytes.putShort((short) number);
+        case I32 -> bytes.putInt(number);
+        default -> throw new IllegalArgumentException(type + " is no type of whole numbers here");
+      }
     }
-    int[] numbers = value.toIntArray();
-    ByteBuffer bytes = ByteBuffer.allocate(4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asIntBuffer().put(numbers);
-    writer.add(
-        new TensorInfo(name, DType.I32, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
+    return bytes.flip();
   }
 }
