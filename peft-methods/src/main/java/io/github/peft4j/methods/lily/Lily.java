@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Lily (Zhong and Zhou 2024): W x + s (Σₑ pₑ Bₑ)ᵀ A x. Consecutive modules of a kind share A, all of
+ * Lily (Zhong et al. 2024): W x + s (Σₑ pₑ Bₑ)ᵀ A x. Consecutive modules of a kind share A, all of
  * a kind share the Bₑ, and a router in each module makes the weights p.
  */
 public final class Lily extends TargetedMethod<LilyConfig> {

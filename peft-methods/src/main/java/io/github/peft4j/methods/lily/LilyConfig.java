@@ -7,7 +7,7 @@ import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.withers.Withers;
 
 /**
- * Settings of Lily (Zhong and Zhou 2024, arXiv:2407.09946), with the names and defaults of Hugging
+ * Settings of Lily (Zhong et al. 2024, arXiv:2407.09946), with the names and defaults of Hugging
  * Face PEFT's LilyConfig.
  *
  * @param r the rank, above 0; 32
