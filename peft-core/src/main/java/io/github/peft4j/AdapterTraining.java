@@ -1,22 +1,17 @@
 package io.github.peft4j;
 
-import ai.djl.ndarray.NDArray;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
-import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Calls;
-import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * One adapter in training, from start to end. Until then the adapter cannot be removed, merged or
@@ -94,43 +89,6 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
         .orElseThrow(() -> new IllegalStateException("the model is closed; load it again"));
   }
 
-  /**
-   * Runs the method's work between steps, such as pruning or projecting. Call it after the
-   * optimizer has updated the tensors and before their gradients are cleared.
-   *
-   * @param step number of steps done, from 1
-   * @param totalSteps number of steps of the whole training
-   */
-  public void afterStep(int step, int totalSteps) {
-    Autograd.without(
-        () -> {
-          adapter.listeners().forEach(listener -> listener.afterStep(step, totalSteps));
-          return null;
-        });
-  }
-
-  /**
-   * The state that the adapter's method keeps between steps, by name. The arrays stay the same
-   * until the end; a checkpoint saves and restores them together with the tensors.
-   */
-  public Map<String, NDArray> methodState() {
-    Map<String, NDArray> state = new LinkedHashMap<>();
-    List<StepListener> listeners = adapter.listeners();
-    for (int i = 0; i < listeners.size(); i++) {
-      String prefix = "method." + i + ".";
-      listeners.get(i).state().forEach((name, array) -> state.put(prefix + name, array));
-    }
-    return state;
-  }
-
-  /**
-   * Tells the method that training resumes. Call it after the tensors and the arrays of {@link
-   * #methodState} have been restored to their values after {@code step}.
-   */
-  public void resumed(int step, int totalSteps) {
-    adapter.listeners().forEach(listener -> listener.resumed(step, totalSteps));
-  }
-
   /** Records on which data the adapter has been trained, in order, in its {@link Provenance}. */
   public void record(List<Provenance.Training> trainings) {
     adapter.trainings(trainings);
@@ -139,7 +97,6 @@ public final class AdapterTraining implements TextModel, AutoCloseable {
   /** Ends the training, whether it succeeded or not. */
   @Override
   public void close() {
-    adapter.listeners().forEach(StepListener::afterTraining);
     adapter.endTraining();
     hold.close();
   }

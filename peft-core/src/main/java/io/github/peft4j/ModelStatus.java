@@ -4,7 +4,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -94,7 +94,7 @@ public record ModelStatus(
     Map<Site<?, ?>, Map<String, String>> rewrites = new LinkedHashMap<>();
     model.base().sites().forEach(site -> rewrites.put(site, new LinkedHashMap<>()));
     for (Adapter adapter : model.adapters().values()) {
-      for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      for (Rewrite rewrite : adapter.rewrites()) {
         rewrites
             .computeIfAbsent(rewrite.site(), site -> new LinkedHashMap<>())
             .put(adapter.name(), rewrite.layer().getClass().getSimpleName());

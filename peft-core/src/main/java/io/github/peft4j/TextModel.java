@@ -2,9 +2,7 @@ package io.github.peft4j;
 
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.chat.ChatOptions;
 import io.github.peft4j.chat.ChatTemplate;
-import io.github.peft4j.chat.EndOfTurn;
 import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.conversation.Conversation;
 import io.github.peft4j.data.conversation.Message;
@@ -19,6 +17,7 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.translate.Answer;
+import io.github.peft4j.translate.ChatGenerator;
 import io.github.peft4j.translate.Entity;
 import io.github.peft4j.translate.Filling;
 import io.github.peft4j.translate.MaskFiller;
@@ -27,7 +26,6 @@ import io.github.peft4j.translate.TextClassifier;
 import io.github.peft4j.translate.TextScorer;
 import io.github.peft4j.translate.TokenClassifier;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.function.Consumer;
 
 /**
@@ -122,7 +120,7 @@ public interface TextModel extends AdaptedModel {
    * @throws IllegalArgumentException if the model does not continue prompts
    */
   default Generation chat(Conversation conversation, GenerationConfig config) {
-    return chatGenerator().generate(chatPrompt(conversation), config);
+    return chatGenerator().generate(conversation, config);
   }
 
   /**
@@ -132,22 +130,20 @@ public interface TextModel extends AdaptedModel {
    */
   default Generation chat(
       Conversation conversation, GenerationConfig config, Consumer<String> listener) {
-    return chatGenerator().generate(chatPrompt(conversation), config, listener);
+    return chatGenerator().generate(conversation, config, listener);
   }
 
-  private Generator chatGenerator() {
-    if (!base().task().type().continuesPrompts()) {
-      throw new IllegalArgumentException(
-          "a model for " + base().task().type() + " does not chat; load a causal language model");
-    }
-    Generator generator = generator();
-    OptionalLong end = EndOfTurn.of(chatTemplate(), tokenizer());
-    return end.isPresent() ? generator.endingAt(end.getAsLong()) : generator;
-  }
-
-  private long[] chatPrompt(Conversation conversation) {
-    String prompt = chatTemplate().render(conversation, ChatOptions.prompt()).text();
-    return tokenizer().encode(prompt, false);
+  /**
+   * A generator of answers to conversations. Each call uses the adapters that are active at that
+   * time.
+   *
+   * @throws IllegalArgumentException if the model does not continue prompts
+   * @throws IllegalStateException if the model has no chat template, or is closed
+   */
+  default ChatGenerator chatGenerator() {
+    base().requireOpen();
+    ChatGenerator.requirePrompts(base()); // before the template, which such a model has not
+    return new ChatGenerator(this, tokenizer(), chatTemplate());
   }
 
   /**

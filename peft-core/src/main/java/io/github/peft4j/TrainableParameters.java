@@ -2,7 +2,7 @@ package io.github.peft4j;
 
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Locale;
@@ -25,7 +25,7 @@ public record TrainableParameters(long trainable, long all, Map<String, Long> mo
     long buffers = 0;
     for (String name : model.active().adapters()) {
       Adapter adapter = model.adapter(name);
-      for (Sites.Rewrite rewrite : adapter.rewrites()) {
+      for (Rewrite rewrite : adapter.rewrites()) {
         for (Trainable tensor : rewrite.layer().trainables()) {
           if (tensor.isBuffer() || adapter.isFrozen()) {
             buffers += tensor.isBeside() ? 0 : tensor.size();

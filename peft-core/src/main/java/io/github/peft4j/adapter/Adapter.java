@@ -1,107 +1,66 @@
 package io.github.peft4j.adapter;
 
 import ai.djl.ndarray.NDArray;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonPrimitive;
-import io.github.peft4j.adapter.layout.BareNames;
-import io.github.peft4j.adapter.layout.PeftLayout;
 import io.github.peft4j.composition.Composition;
-import io.github.peft4j.config.ConfigJson;
-import io.github.peft4j.config.ConfigValues;
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
-import io.github.peft4j.io.DType;
-import io.github.peft4j.method.PeftMethod;
-import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Calls;
-import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.AdapterLayers;
-import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
-import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** An adapter on a model: its config, its layers and their tensors. */
+/**
+ * An adapter on a model: one part, or several that compute together. At a site where several parts
+ * have a layer, a later one takes those before it for its base.
+ */
 public final class Adapter {
 
-  /** The release of Hugging Face PEFT whose file format is written. */
-  static final String PEFT_VERSION = "0.21.0";
-
   private volatile String name;
-  private final PeftConfig config;
-  private final PeftMethod<?> method;
-  private final Supplier<PeftConfig> trained;
-  private final DType integers;
-  private final List<Sites.Rewrite> rewrites;
-  private final Map<String, Trainable> tensors;
-  private final IdentityHashMap<Trainable, TunerLayer<?, ?>> owners = new IdentityHashMap<>();
-  private final List<StepListener> listeners;
-  private final Map<String, ParameterSite> frozen;
-  private final Map<String, JsonElement> file;
-  private final @Nullable List<String> modulesToSave;
+  private final List<AdapterPart> parts;
   private volatile List<Provenance.Training> trainings = List.of();
-  private final Function<String, Composition> composition;
   private final AdapterLayers layers;
+  private final Map<String, Trainable> tensors;
+  private final List<Rewrite> rewrites;
   private final Calls.Resource resource;
   private final AtomicBoolean training = new AtomicBoolean();
   private volatile boolean isFrozen;
-  private BareNames names = BareNames.NONE;
 
-  <C extends PeftConfig> Adapter(
-      String name,
-      C config,
-      PeftMethod<C> method,
-      PeftLayout<C> layout,
-      Sites sites,
-      Calls calls,
-      Map<String, Trainable> tensors,
-      Map<String, ParameterSite> frozen,
-      Map<String, JsonElement> file,
-      @Nullable List<String> modulesToSave) {
+  /**
+   * Creates an adapter.
+   *
+   * @param parts one or more
+   * @throws IllegalArgumentException if parts cannot compute together; the message says why
+   */
+  Adapter(String name, List<AdapterPart> parts, Calls calls) {
     this.name = name;
-    this.layers = sites.layers();
+    this.parts = List.copyOf(parts);
+    this.layers = AdapterLayers.of(parts.stream().map(AdapterPart::layers).toList());
+    this.rewrites = parts.stream().flatMap(part -> part.rewrites().stream()).toList();
+    this.tensors = named();
     this.resource = calls.resource("adapter '" + name + "'", this::free);
-    this.config = config;
-    this.trained = () -> layout.trained(config, rewrites());
-    this.integers = layout.integers(config);
-    this.method = method;
-    this.composition = called -> method.composition(called, config);
-    this.listeners = List.copyOf(sites.listeners());
-    this.rewrites = List.copyOf(sites.rewrites());
-    this.frozen = Map.copyOf(frozen);
-    this.file = file;
-    this.modulesToSave = modulesToSave;
-    this.tensors = tensors;
-    for (Sites.Rewrite rewrite : rewrites) {
-      rewrite.layer().trainables().forEach(tensor -> owners.put(tensor, rewrite.layer()));
-    }
   }
 
-  /** The fields of adapter_config.json that do not depend on the method's config. */
-  static Map<String, JsonElement> common(PeftMethod<?> method, Task task, String baseModel) {
-    Map<String, JsonElement> fields = new LinkedHashMap<>();
-    fields.put("auto_mapping", JsonNull.INSTANCE);
-    fields.put("base_model_name_or_path", new JsonPrimitive(baseModel));
-    fields.put("inference_mode", new JsonPrimitive(true));
-    fields.put("peft_type", new JsonPrimitive(method.type()));
-    fields.put("peft_version", new JsonPrimitive(PEFT_VERSION));
-    fields.put("revision", JsonNull.INSTANCE);
-    fields.put(
-        "task_type",
-        task.type().peftName().<JsonElement>map(JsonPrimitive::new).orElse(JsonNull.INSTANCE));
-    return fields;
+  private Map<String, Trainable> named() {
+    Map<String, Trainable> all = new LinkedHashMap<>();
+    for (int i = 0; i < parts.size(); i++) {
+      String prefix = parts.size() == 1 ? "" : i + ".";
+      parts.get(i).tensors().forEach((name, tensor) -> all.put(prefix + name, tensor));
+    }
+    return all;
   }
 
   void rename(String other) {
@@ -113,14 +72,64 @@ public final class Adapter {
     return name;
   }
 
-  /** The config that the adapter was created with or loaded with. */
-  public PeftConfig config() {
-    return config;
+  /** The parts, in the order in which they compute. */
+  public List<AdapterPart> parts() {
+    return parts;
   }
 
-  /** The listeners of training steps. */
-  public List<StepListener> listeners() {
-    return listeners;
+  /** The config that the adapter was created with or loaded with. */
+  public PeftConfig config() {
+    return parts.size() == 1
+        ? parts.get(0).config()
+        : new CompositeConfig(parts.stream().map(AdapterPart::config).toList());
+  }
+
+  /** PEFT's names of the methods: {@code peft_type}. */
+  public String type() {
+    return parts.stream().map(AdapterPart::type).collect(Collectors.joining(" + "));
+  }
+
+  /** How the method trains its tensors, with a rule of the training after it. */
+  public TrainingRule rule(TrainingRule ofTraining) {
+    return parts.stream()
+        .map(AdapterPart::rule)
+        .reduce(TrainingRule.ALIKE, TrainingRule::and)
+        .and(ofTraining);
+  }
+
+  /**
+   * What the method and a rule of the training do at each step. The caller calls {@link
+   * StepListener#afterTraining} at the end.
+   */
+  public StepListener listener(TrainingRule ofTraining) {
+    List<StepListener> all = new ArrayList<>();
+    parts.forEach(part -> all.addAll(part.listeners()));
+    all.add(rule(ofTraining).listener(rewrites));
+    return StepListener.all(all);
+  }
+
+  /**
+   * How all tensors are trained.
+   *
+   * @param ofTraining the training's rule
+   * @param usual the learning rate and weight decay that the training is set to
+   * @return the tensors to train, in the adapter's order
+   * @throws IllegalArgumentException if no tensor is left to train
+   */
+  public Map<Trainable, ParameterGroup> groups(TrainingRule ofTraining, ParameterGroup usual) {
+    TrainingRule both = rule(ofTraining);
+    Map<Trainable, ParameterGroup> chosen = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) -> {
+          if (!tensor.isBuffer()) {
+            both.groupOf(name, tensor, usual).ifPresent(group -> chosen.putIfAbsent(tensor, group));
+          }
+        });
+    if (chosen.isEmpty()) {
+      throw new IllegalArgumentException(
+          "rule " + both + " leaves nothing of " + this + " to be trained");
+    }
+    return chosen;
   }
 
   /** The adapter's layers by site. */
@@ -176,35 +185,6 @@ public final class Adapter {
   }
 
   /**
-   * Sets how names of tensors in the adapter's file differ; they are saved under the same names
-   * again.
-   */
-  public void names(BareNames inFile) {
-    names = inFile;
-  }
-
-  /** How names of tensors in the adapter's file differ. */
-  public BareNames names() {
-    return names;
-  }
-
-  /** A tensor in the form that the file holds. */
-  public NDArray stored(Trainable tensor) {
-    TunerLayer<?, ?> owner = owners.get(tensor);
-    return owner == null ? tensor.value() : owner.stored(tensor);
-  }
-
-  /** The type of tensors of whole numbers in the file. */
-  public DType integers() {
-    return integers;
-  }
-
-  /** PEFT's name of the method: {@code peft_type}. */
-  public String type() {
-    return method.type();
-  }
-
-  /**
    * The composition in which this adapter is active: itself, with the adapters that it builds on.
    */
   public Composition composition() {
@@ -217,7 +197,7 @@ public final class Adapter {
    * @param name its name in a state of the model, which may differ from the current one
    */
   Composition composition(String name) {
-    return composition.apply(name);
+    return parts.size() == 1 ? parts.get(0).composition(name) : Composition.of(name);
   }
 
   /** Whether the adapter is frozen, so that training does not change it. */
@@ -233,30 +213,23 @@ public final class Adapter {
 
   /** Frees the adapter's tensors. */
   public void free() {
-    free(rewrites);
-    tensors.values().forEach(Trainable::close);
-  }
-
-  public static void free(List<Sites.Rewrite> rewrites) {
-    rewrites.forEach(rewrite -> rewrite.layer().close());
-  }
-
-  /** The adapter's method. */
-  public PeftMethod<?> method() {
-    return method;
+    parts.forEach(AdapterPart::free);
   }
 
   /** The sites that it rewrites, with its layers there. */
-  public List<Sites.Rewrite> rewrites() {
+  public List<Rewrite> rewrites() {
     return rewrites;
   }
 
-  /** All tensors, buffers included, by their names in the adapter's files. */
+  /**
+   * All tensors, buffers included, by their names in the adapter's files. If there are several
+   * parts, a part's number and a dot come first.
+   */
   public Map<String, Trainable> tensors() {
     return tensors;
   }
 
-  /** The name of a tensor in the adapter's files. */
+  /** The name of a tensor in the adapter's files, see {@link #tensors()}. */
   public String nameOf(Trainable tensor) {
     return tensors.entrySet().stream()
         .filter(entry -> entry.getValue() == tensor)
@@ -272,14 +245,13 @@ public final class Adapter {
     return some;
   }
 
-  /** The config with settings that training has decided, such as ranks. */
-  public PeftConfig trainedConfig() {
-    return trained.get();
-  }
-
-  /** Frozen tensors of the model that the adapter's file holds as well, by name. */
-  public Map<String, ParameterSite> frozen() {
-    return frozen;
+  /** A tensor in the form that files hold. */
+  public NDArray stored(Trainable tensor) {
+    return parts.stream()
+        .filter(part -> part.tensors().containsValue(tensor))
+        .findFirst()
+        .orElseThrow()
+        .stored(tensor);
   }
 
   /** The trainable tensors, each once, in order. */
@@ -296,15 +268,6 @@ public final class Adapter {
   /** The number of trainable elements. */
   public long size() {
     return trainables().stream().mapToLong(Trainable::size).sum();
-  }
-
-  /** The content of the adapter's adapter_config.json. */
-  public String configText() {
-    Map<String, JsonElement> fields = ConfigJson.fields(trained.get(), file);
-    if (modulesToSave != null || fields.containsKey("modules_to_save")) {
-      fields.put("modules_to_save", ConfigValues.write(modulesToSave));
-    }
-    return ConfigJson.text(fields);
   }
 
   @Override

@@ -1,10 +1,13 @@
 package io.github.peft4j.adapter;
 
 import com.google.gson.JsonElement;
+import com.google.gson.JsonNull;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
 import io.github.peft4j.adapter.layout.PeftNames;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;
@@ -22,12 +25,14 @@ import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -51,7 +56,7 @@ public record AdapterFactory(
   private static final List<String> CLASSIFIERS = List.of("classifier", "score");
 
   /**
-   * An adapter to be created.
+   * A part of an adapter to be created.
    *
    * @param fields the fields of its adapter_config.json
    * @param modulesToSave fully trained modules, classifiers included; null for none
@@ -65,28 +70,70 @@ public record AdapterFactory(
       @Nullable Map<String, long[]> stored) {}
 
   /** Creates a fresh adapter. */
-  public <C extends PeftConfig> Adapter fresh(String name, C config) {
-    return inNewFiles(inject(name, ofConfig(config, null)));
+  public Adapter fresh(String name, PeftConfig config) {
+    return ofConfigs(name, config, null);
   }
 
   /**
    * Creates an adapter whose tensors are about to be set, so that costly initial values are
    * skipped.
    */
-  public <C extends PeftConfig> Adapter blank(String name, C config) {
-    return inNewFiles(inject(name, ofConfig(config, Map.of())));
+  public Adapter blank(String name, PeftConfig config) {
+    return ofConfigs(name, config, Map.of());
   }
 
-  private Adapter inNewFiles(Adapter adapter) {
-    adapter.names(BareNames.ofNew(base));
-    return adapter;
+  private Adapter ofConfigs(String name, PeftConfig config, @Nullable Map<String, long[]> stored) {
+    List<? extends PeftConfig> configs =
+        config instanceof CompositeConfig composite ? composite.parts() : List.of(config);
+    return adapter(
+        name,
+        configs.size(),
+        i -> {
+          AdapterPart part = inject(partName(name, i), ofConfig(configs.get(i), stored, i == 0));
+          part.names(BareNames.ofNew(base));
+          return part;
+        });
+  }
+
+  /**
+   * The name that seeds a part's random tensors.
+   *
+   * @param name of the adapter
+   * @param part its index, from 0
+   */
+  public static String partName(String name, int part) {
+    return part == 0 ? name : name + "." + part;
   }
 
   private <C extends PeftConfig> Injection<C> ofConfig(
-      C config, @Nullable Map<String, long[]> stored) {
+      C config, @Nullable Map<String, long[]> stored, boolean first) {
     PeftMethod<C> method = PeftMethods.of(config);
-    return new Injection<>(
-        method, config, commonFields(method), withClassifiers(config.modulesToSave()), stored);
+    List<String> modules = first ? withClassifiers(config.modulesToSave()) : config.modulesToSave();
+    Map<String, JsonElement> fields = commonFields(method);
+    if (!first && !classifiers().isEmpty()) {
+      fields.put("task_type", JsonNull.INSTANCE); // the first part has the classifier
+    }
+    return new Injection<>(method, config, fields, modules, stored);
+  }
+
+  /**
+   * Creates an adapter of parts. If one of them cannot be created, nothing remains of the others.
+   *
+   * @param count the number of parts, 1 or more
+   * @param part creates the part with an index
+   * @throws IllegalArgumentException if the parts cannot compute together; the message says why
+   */
+  public Adapter adapter(String name, int count, IntFunction<AdapterPart> part) {
+    List<AdapterPart> parts = new ArrayList<>();
+    try {
+      for (int i = 0; i < count; i++) {
+        parts.add(part.apply(i));
+      }
+      return new Adapter(name, parts, base.calls());
+    } catch (RuntimeException e) {
+      parts.forEach(AdapterPart::free);
+      throw e;
+    }
   }
 
   /** Reads an adapter from a folder of any format. */
@@ -99,19 +146,19 @@ public record AdapterFactory(
   }
 
   /**
-   * Creates an adapter and sets its tensors. If either fails, nothing remains of it.
+   * Creates a part of an adapter and sets its tensors. If either fails, nothing remains of it.
    *
    * @param source the file of its config, for errors
    * @param tensors sets the tensors
    */
-  public Adapter load(
-      Injection<?> injection, String name, String source, Consumer<Adapter> tensors) {
-    Adapter adapter = naming(source, () -> inject(name, injection));
+  public AdapterPart load(
+      Injection<?> injection, String name, String source, Consumer<AdapterPart> tensors) {
+    AdapterPart part = naming(source, () -> inject(name, injection));
     try {
-      tensors.accept(adapter);
-      return adapter;
+      tensors.accept(part);
+      return part;
     } catch (RuntimeException e) {
-      adapter.free();
+      part.free();
       throw e;
     }
   }
@@ -123,16 +170,16 @@ public record AdapterFactory(
     } catch (UnsupportedMethodException e) {
       throw e;
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(source + ": " + e.getMessage(), e);
+      throw AdvisedException.at(source, e);
     }
   }
 
   /** The fields of adapter_config.json that do not depend on the method's config. */
   public Map<String, JsonElement> commonFields(PeftMethod<?> method) {
-    return Adapter.common(method, base.task(), origin);
+    return AdapterPart.common(method, base.task(), origin);
   }
 
-  private <C extends PeftConfig> Adapter inject(String name, Injection<C> injection) {
+  private <C extends PeftConfig> AdapterPart inject(String name, Injection<C> injection) {
     PeftMethod<C> method = injection.method();
     C config = injection.config();
     PeftNames<C> names = new PeftNames<>(PeftLayouts.of(method), injection.stored());
@@ -157,19 +204,17 @@ public record AdapterFactory(
       method.inject(names.asStored(complete), sites);
       followed.putAll(BroughtTables.use(names, sites, base.isResized()));
       Map<String, Trainable> tensors = names.tensors(complete, sites, followed);
-      return new Adapter(
-          name,
+      return new AdapterPart(
           complete,
           method,
           names.layout(),
           sites,
-          base.calls(),
           tensors,
           names.frozen(complete, sites, base.isResized(), tensors.keySet()),
           injection.fields(),
           saved);
     } catch (RuntimeException | OutOfMemoryError e) {
-      Adapter.free(sites.rewrites());
+      AdapterPart.free(sites.rewrites());
       throw e;
     }
   }

@@ -212,7 +212,7 @@ public final class Dataset<E extends Example> implements Examples<E>, Iterable<E
     return examples.isEmpty()
         ? "no examples"
         : "%,d example%s, the first: %s"
-            .formatted(size(), size() == 1 ? "" : "s", Quote.shorten(examples.get(0).toString()));
+            .formatted(size(), size() == 1 ? "" : "s", Quote.fields(examples.get(0)));
   }
 
   /**

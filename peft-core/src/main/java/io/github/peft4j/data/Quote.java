@@ -16,6 +16,12 @@ public final class Quote {
     return line.length() <= LENGTH ? line : line.substring(0, LENGTH - 1) + "…";
   }
 
+  /** The fields of an example, each in quotation marks. */
+  public static String fields(Example example) {
+    return shorten(
+        example.fields().stream().map("'%s'"::formatted).collect(Collectors.joining(", ")));
+  }
+
   public static String list(Collection<String> names) {
     String shown =
         names.stream().limit(ITEMS).map(Quote::shorten).collect(Collectors.joining(", "));

@@ -197,7 +197,7 @@ public final class TextEmbedder {
         Pass pass = call.pass()) {
       ModelInput input = input(texts);
       input.requireKnownIds(model.config());
-      return scope.keep(settings.vectors(model.hidden(input, pass), pass.mask()));
+      return scope.keep(settings.vectors(model.hidden(input, pass), pass.wholeMask()));
     }
   }
 

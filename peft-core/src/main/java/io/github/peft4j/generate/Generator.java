@@ -1,5 +1,7 @@
 package io.github.peft4j.generate;
 
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.generate.logits.Draft;
@@ -47,11 +49,11 @@ public final class Generator {
     this.adapted = adapted;
     TransformerModel model = adapted.base();
     if (!model.task().type().writes()) {
-      throw new IllegalArgumentException(
-          "a model for "
-              + model.task().type()
-              + " writes no text; load it with Task.causalLm() or Task.sequenceToSequence(), if it"
-              + " has a head for that");
+      throw new AdvisedException(
+          "a model for " + model.task().type() + " writes no text",
+          Remedy.LOAD_FOR_TASK.with(
+              "Load it with Task.causalLm() or Task.sequenceToSequence(), if it has a head for"
+                  + " that"));
     }
     this.model = model;
     this.tokenizer = tokenizer;
@@ -173,7 +175,7 @@ public final class Generator {
   private long[] encode(String prompt) {
     return model.task().type().continuesPrompts()
         ? tokenizer.encodePrompt(prompt)
-        : tokenizer.encode(prompt);
+        : tokenizer.input(prompt, null).ids();
   }
 
   private List<Generation> generate(

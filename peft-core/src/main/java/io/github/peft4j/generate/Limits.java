@@ -1,5 +1,7 @@
 package io.github.peft4j.generate;
 
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.generate.logits.Draft;
 
 /** The most new tokens of a text. */
@@ -38,10 +40,10 @@ final class Limits {
    */
   void require(Draft begun) {
     if (maxNewTokens(begun) < 1) {
-      throw new IllegalArgumentException(
-          "the prompt has %d tokens, but max_length in the model's generation_config.json is %d;"
-                  .formatted(begun.length(), maxLength)
-              + " set maxNewTokens(…), or shorten the prompt");
+      throw new AdvisedException(
+          "the prompt has %d tokens, but max_length in the model's generation_config.json is %d"
+              .formatted(begun.length(), maxLength),
+          Remedy.ALLOW_NEW_TOKENS.with("Set maxNewTokens(…), or shorten the prompt"));
     }
   }
 }

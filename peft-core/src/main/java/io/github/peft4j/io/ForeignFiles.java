@@ -95,9 +95,7 @@ public final class ForeignFiles {
               "lit_model.*|adapter_\\d+\\.pt|.*\\.pth?",
               "it has a checkpoint of another library, such as LLaMA-Adapter, LitGPT or torchtune:"
                   + " convert it to Hugging Face PEFT's format with that library"),
-          new Sign(
-              "config\\.json",
-              "it is a whole model and no adapter: load it with Peft.load(folder)"),
+          new Sign("config\\.json", "it is a whole model and no adapter: load it as a model"),
           new Sign(
               ".*\\.safetensors",
               "it has tensors alone, as the kohya scripts write them for image models: a language"

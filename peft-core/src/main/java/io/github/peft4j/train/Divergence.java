@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.train.evaluation.Evaluator;
 import java.nio.file.Path;
 import java.util.List;
@@ -53,7 +54,7 @@ final class Divergence {
    */
   TrainingException ofUpdate(RunState state, String ruin, String seen, Optional<Path> back) {
     long step = state.lastUpdate();
-    return new TrainingException(
+    String fact =
         seen
             + "The training diverged: the update of step "
             + step
@@ -63,16 +64,22 @@ final class Divergence {
             + ruin
             + ". "
             + examples(step)
-            + ". "
-            + back.map(
-                    folder ->
-                        "The adapter is back at %s%s. To go on from there with other settings, loadAdapter(\"%s\") and train it with another folder"
-                            .formatted(folder, ADVICE, folder))
-                .orElseGet(
-                    () ->
-                        "The adapter holds these tensors: load it or adapt again; "
-                            + saved()
-                            + ADVICE));
+            + ". ";
+    return back.map(
+            folder ->
+                new TrainingException(
+                    fact + "The adapter is back at " + folder + ADVICE,
+                    Remedy.START_FROM_CHECKPOINT.with(
+                        "To go on from there with other settings, loadAdapter(\"%s\") and train it with another folder"
+                            .formatted(folder),
+                        folder)))
+        .orElseGet(
+            () ->
+                new TrainingException(
+                    fact
+                        + "The adapter holds these tensors: load it or adapt again; "
+                        + saved()
+                        + ADVICE));
   }
 
   /** Describes the loss or gradient that is not finite, of a step that was not made. */
@@ -88,11 +95,11 @@ final class Divergence {
             + examples(step)
             + ". The tensors are those before the step; "
             + saved()
-            + ". Look at those examples; skipNonFinite(atMost) passes over such steps, and a lower"
-            + " learning rate or a warm-up may prevent them"
             + (atMost == 0
                 ? ""
-                : "; skipNonFinite allows " + atMost + ", and there were as many: " + skipped));
+                : ". Of such steps " + atMost + " may be skipped, and as many were: " + skipped)
+            + ". Look at those examples; a lower learning rate or a warm-up may prevent such steps",
+        Remedy.SKIP_NON_FINITE.with("To pass over some of them, call skipNonFinite(atMost)"));
   }
 
   /** Names the examples of a step by their positions in the data. */
@@ -103,7 +110,7 @@ final class Divergence {
   /** Names the last checkpoint, for messages. */
   String saved() {
     return checkpoints == null
-        ? "nothing was saved, since checkpointTo(folder) was not called"
+        ? "nothing was saved, since the run has no folder for checkpoints"
         : checkpoints
             .newest()
             .map(newest -> "the last checkpoint is " + newest)

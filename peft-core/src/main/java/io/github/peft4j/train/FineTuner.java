@@ -12,11 +12,14 @@ import io.github.peft4j.train.evaluation.Measure;
 import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -68,6 +71,7 @@ public final class FineTuner {
   @Nullable LongFunction<LearningRateSchedule> schedule;
   double weightDecay = 0.01;
   TrainingRule rule = TrainingRule.ALIKE;
+  Optimizer.Settings optimizer = AdamW.DEFAULT;
   double clipNorm = 1.0;
   long seed = 42;
   boolean bucketing;
@@ -298,7 +302,17 @@ public final class FineTuner {
     return this;
   }
 
-  /** Sets AdamW's weight decay, 0 or more; the default is PyTorch's, 0.01. */
+  /**
+   * Sets the optimizer; the default is AdamW with PyTorch's settings.
+   *
+   * @param optimizer such as {@code new AdamW.Settings(0.9, 0.95, 1e-8)}
+   */
+  public FineTuner optimizer(Optimizer.Settings optimizer) {
+    this.optimizer = optimizer;
+    return this;
+  }
+
+  /** Sets the decoupled weight decay, 0 or more; the default is PyTorch's for AdamW, 0.01. */
   public FineTuner weightDecay(double decay) {
     this.weightDecay = finite("weightDecay", decay, decay >= 0, "from 0 on");
     return this;
@@ -417,7 +431,8 @@ public final class FineTuner {
    * be stored elsewhere. To train with other settings, load the folder {@code checkpoint-N} as an
    * adapter and choose another folder.
    *
-   * <p>No checkpoint is written while a tensor or its loss is not finite.
+   * <p>No checkpoint is written while a tensor or its loss is not finite. Two runs of a program
+   * cannot have the same folder at the same time.
    */
   public FineTuner checkpointTo(Path folder) {
     this.folder = folder;
@@ -586,8 +601,9 @@ public final class FineTuner {
   /**
    * Sets the metric of {@link #validateOn} that decides which evaluation is best: {@code loss}, or
    * a name of one of the measures. Classifiers have {@code accuracy} and {@code macro_f1}, language
-   * models {@code perplexity}. A number of a set with a name begins with it: {@code dev/loss}. The
-   * default is accuracy for classifiers and loss for language models.
+   * models {@code perplexity}, masked ones {@code accuracy}, too. A number of a set with a name
+   * begins with it: {@code dev/loss}. The default is accuracy for classifiers and loss for language
+   * models.
    */
   public FineTuner metric(String name) {
     this.metric = name;
@@ -639,6 +655,7 @@ public final class FineTuner {
    * @throws TrainingException if a loss, a gradient or a tensor of the adapter is not finite
    * @throws IllegalArgumentException if settings, data, model and checkpoints do not fit together,
    *     or if there are checkpoints and all are damaged
+   * @throws IllegalStateException if another run trains the same adapter, or has the same folder
    */
   public TrainingReport run() {
     StopSignal stop = new StopSignal();

@@ -34,8 +34,6 @@ final class PackingCheck {
 
   private static IllegalArgumentException refused(String reason) {
     return new IllegalArgumentException(
-        "packing(true) puts several examples into a row, but "
-            + reason
-            + ": train without packing");
+        "packing puts several examples into a row, but " + reason + ": train without packing");
   }
 }

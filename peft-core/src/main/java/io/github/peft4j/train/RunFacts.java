@@ -2,22 +2,25 @@ package io.github.peft4j.train;
 
 import com.google.gson.JsonParser;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /**
  * Everything that the losses of a run depend on, by name. A run only continues with the same facts.
@@ -67,8 +70,9 @@ final class RunFacts {
     facts.put(TOTAL_STEPS, "" + totalSteps);
     facts.put("learning_rate", "" + settings.learningRate);
     facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
+    facts.put("optimizer", settings.optimizer.toString());
     facts.put("weight_decay", "" + settings.weightDecay);
-    facts.put("parameter_groups", counted(groups).toString());
+    facts.put("parameter_groups", counted(groups));
     facts.put("clip_norm", "" + settings.clipNorm);
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("packing", "" + settings.packing);
@@ -92,7 +96,8 @@ final class RunFacts {
       differences.add(settings.masking.toString());
     }
     if (settings.parts() != TrainOn.ASSISTANT_TURNS) {
-      differences.add("trained on " + settings.parts());
+      differences.add(
+          "trained on " + settings.parts().name().toLowerCase(Locale.ROOT).replace('_', ' '));
     }
     return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
   }
@@ -107,15 +112,19 @@ final class RunFacts {
 
   /** The fields of the adapter's config. */
   private static void adapterFacts(Adapter adapter, Map<String, String> facts) {
-    JsonParser.parseString(adapter.configText())
-        .getAsJsonObject()
-        .asMap()
-        .forEach(
-            (field, value) -> {
-              if (!PLACES.contains(field)) {
-                facts.put(ADAPTER + field, value.toString());
-              }
-            });
+    List<AdapterPart> parts = adapter.parts();
+    for (int i = 0; i < parts.size(); i++) {
+      String prefix = ADAPTER + (parts.size() == 1 ? "" : i + ".");
+      JsonParser.parseString(parts.get(i).configText())
+          .getAsJsonObject()
+          .asMap()
+          .forEach(
+              (field, value) -> {
+                if (!PLACES.contains(field)) {
+                  facts.put(prefix + field, value.toString());
+                }
+              });
+    }
   }
 
   /** Whether a fact is also stored in a field of its own in the adapter's files. */
@@ -142,9 +151,13 @@ final class RunFacts {
   }
 
   /** The number of tensors in each group. */
-  private static Map<String, Integer> counted(Map<Trainable, ParameterGroup> groups) {
+  private static String counted(Map<Trainable, ParameterGroup> groups) {
     Map<String, Integer> counts = new TreeMap<>();
     groups.values().forEach(group -> counts.merge(group.toString(), 1, Integer::sum));
-    return counts;
+    return counts.entrySet().stream()
+        .map(
+            group ->
+                String.format(Locale.ROOT, "%,d tensors at %s", group.getValue(), group.getKey()))
+        .collect(Collectors.joining("; "));
   }
 }

@@ -1,5 +1,7 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -39,10 +41,8 @@ final class SettingsCheck {
                         .formatted(name, shown(saved.settings.get(name)), shown(now.get(name))))
             .toList();
     if (!differences.isEmpty()) {
-      throw new IllegalArgumentException(
-          ("%s belongs to a run with %s. To go on, take the same settings%s; for a new run, take"
-                  + " another folder. To train its adapter further under other settings or on"
-                  + " other data, loadAdapter(\"%s\") and take another folder")
+      throw new AdvisedException(
+          "%s belongs to a run with %s. To go on, take the same settings%s; for a new run, take another folder"
               .formatted(
                   checkpoint.folder(),
                   String.join("; ", differences),
@@ -50,8 +50,11 @@ final class SettingsCheck {
                           && !Objects.equals(
                               saved.settings.get(RunFacts.DATA), now.get(RunFacts.DATA))
                       ? " and the very same examples in the same order"
-                      : "",
-                  checkpoint.folder()));
+                      : ""),
+          Remedy.START_FROM_CHECKPOINT.with(
+              "To train its adapter further under other settings or on other data, loadAdapter(\"%s\") and take another folder"
+                  .formatted(checkpoint.folder()),
+              checkpoint.folder()));
     }
     if (totalSteps < saved.step) {
       throw new IllegalArgumentException(

@@ -4,7 +4,7 @@ import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
-import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
@@ -23,10 +23,8 @@ final class Stepper {
   private final TransformerModel model;
   private final TrainingSetup setup;
   private final AdapterTraining training;
-  private final double clipNorm;
   private final long seed;
-  private final AdamW optimizer;
-  private final TrainingRule.Correction correction;
+  private final Update update;
   private final Backpropagation backpropagation;
   private boolean toldOfNoLabels;
 
@@ -47,18 +45,12 @@ final class Stepper {
     }
   }
 
-  Stepper(
-      FineTuner settings,
-      TrainingSetup setup,
-      AdamW optimizer,
-      TrainingRule.Correction correction) {
+  Stepper(FineTuner settings, TrainingSetup setup, Update update) {
     this.model = settings.model.base();
     this.setup = setup;
     this.training = setup.training();
-    this.clipNorm = settings.clipNorm;
     this.seed = settings.seed;
-    this.optimizer = optimizer;
-    this.correction = correction;
+    this.update = update;
     this.backpropagation = new Backpropagation(training, settings.recompute);
   }
 
@@ -93,14 +85,8 @@ final class Stepper {
         }
       }
       double loss = sum / total + backpropagation.penalty();
-      Result result = new Result(loss, optimizer.clip(clipNorm), rate, tokens, reported);
-      if (result.isFinite()) {
-        correction.correct();
-        optimizer.update(rate);
-        finish(step);
-        optimizer.clear();
-      }
-      return result;
+      double norm = update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
+      return new Result(loss, norm, rate, tokens, reported);
     }
   }
 
@@ -114,9 +100,7 @@ final class Stepper {
           setup.plan().positions(step));
       toldOfNoLabels = true;
     }
-    try (Calls.Call alone = training.step()) {
-      finish(step);
-    }
+    skip(step);
     return new Result(0, 0, rate, tokens, Map.of());
   }
 
@@ -125,13 +109,8 @@ final class Stepper {
    */
   void skip(long step) {
     try (Calls.Call alone = training.step()) {
-      optimizer.clear();
-      finish(step);
+      update.skip((int) step + 1, (int) setup.totalSteps(), setup.rate(step));
     }
-  }
-
-  private void finish(long step) {
-    training.afterStep((int) step + 1, (int) setup.totalSteps());
   }
 
   private double units(Batch batch) {

@@ -2,12 +2,12 @@ package io.github.peft4j.train;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -29,17 +29,22 @@ final class TrainedTensors implements AutoCloseable {
   private final Map<String, NDArray> all;
   private final BoundKernel largestNorm;
 
-  TrainedTensors(AdapterTraining training, AdamW optimizer) {
-    List<Trainable> trainables = training.adapter().trainables();
+  TrainedTensors(Adapter trained, Update update) {
+    List<Trainable> trainables = trained.trainables();
     for (int i = 0; i < trainables.size(); i++) {
       adapter.put(i + ".parameter", trainables.get(i).value());
     }
     largestNorm = LARGEST_NORM.bind(new NDList(adapter.values()));
     all = new LinkedHashMap<>(adapter);
-    all.putAll(optimizer.state());
-    Map<String, NDArray> method = training.methodState();
-    all.putAll(method);
-    adapter.putAll(method);
+    all.putAll(update.optimizer().state());
+    update
+        .listener()
+        .state()
+        .forEach(
+            (name, array) -> {
+              all.put("method." + name, array);
+              adapter.put("method." + name, array);
+            });
   }
 
   /** The adapter's tensors, the optimizer's moments, and the buffers of the adapter's method. */

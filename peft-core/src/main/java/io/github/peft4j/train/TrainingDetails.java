@@ -65,7 +65,7 @@ public record TrainingDetails(
     known.put("base model", tuner.model.origin());
     known.put(
         "SHA-256 of its weights",
-        facts.getOrDefault(RunFacts.BASE, "not computed: a run with checkpointTo(folder) does"));
+        facts.getOrDefault(RunFacts.BASE, "not computed: only a run with checkpoints needs it"));
     known.put("adapter", setup.adapter().name());
     known.put("SHA-256 of the training data", facts.getOrDefault(RunFacts.DATA, "unknown"));
     known.put("seed", "" + tuner.seed);

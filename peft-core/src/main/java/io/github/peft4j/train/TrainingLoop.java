@@ -5,10 +5,12 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.training.StepListener;
 import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
@@ -32,6 +34,7 @@ final class TrainingLoop {
   private final Listeners listeners;
   private final History history;
   private final Stepper stepper;
+  private final StepListener method;
   private final TrainedTensors tensors;
   private final Divergence divergence;
   private final Clock clock;
@@ -44,7 +47,7 @@ final class TrainingLoop {
   /** The tensors of the best evaluation, if no checkpoint holds them. */
   private @Nullable Map<String, float[]> best;
 
-  TrainingLoop(TrainingRun run, Stepper stepper, TrainedTensors tensors) {
+  TrainingLoop(TrainingRun run, Update update, TrainedTensors tensors) {
     this.settings = run.settings;
     this.stop = run.stop;
     this.model = run.settings.model;
@@ -55,7 +58,8 @@ final class TrainingLoop {
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
-    this.stepper = stepper;
+    this.stepper = new Stepper(run.settings, run.setup, update);
+    this.method = update.listener();
     this.tensors = tensors;
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
     state.settings = setup.facts();
@@ -155,7 +159,7 @@ final class TrainingLoop {
   private void restore(Checkpoints.Whole checkpoint) {
     try (Calls.Call alone = setup.training().step()) {
       Checkpoints.read(checkpoint.folder(), tensors.all());
-      setup.training().resumed((int) checkpoint.state().step, (int) setup.totalSteps());
+      method.resumed((int) checkpoint.state().step, (int) setup.totalSteps());
     }
   }
 
@@ -295,6 +299,25 @@ final class TrainingLoop {
     unsaved = false;
   }
 
+  /** A shutdown loses what is not saved. A listener that stops wants what it stops with. */
+  private void sayStopped() {
+    String saved =
+        divergence.saved() + (checkpoints == null ? "" : ": the same lines go on from there");
+    if (stop.isByShutdown()) {
+      LOG.warn(
+          "the JVM's shutdown ended the training after step {} of {}; {}",
+          state.step,
+          setup.totalSteps(),
+          saved);
+    } else {
+      LOG.info(
+          "the training was asked to stop and ended after step {} of {}{}",
+          state.step,
+          setup.totalSteps(),
+          checkpoints == null ? "" : "; " + saved);
+    }
+  }
+
   /**
    * Gives the adapter the tensors that the run ends with.
    *
@@ -302,12 +325,7 @@ final class TrainingLoop {
    */
   private long giveBack() {
     if (state.step < setup.totalSteps() && stop.isGiven()) {
-      LOG.warn(
-          "the training was stopped{} after step {} of {}; {}",
-          stop.isByShutdown() ? " by the JVM's shutdown" : "",
-          state.step,
-          setup.totalSteps(),
-          divergence.saved() + (checkpoints == null ? "" : ": the same lines go on from there"));
+      sayStopped();
     }
     if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
       return state.step;
@@ -318,7 +336,7 @@ final class TrainingLoop {
       } else if (best != null) {
         tensors.set(best);
       }
-      setup.training().resumed((int) state.bestStep, (int) setup.totalSteps());
+      method.resumed((int) state.bestStep, (int) setup.totalSteps());
     }
     return state.bestStep;
   }

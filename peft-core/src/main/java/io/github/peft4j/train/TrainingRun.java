@@ -3,7 +3,8 @@ package io.github.peft4j.train;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.train.evaluation.Metrics;
-import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.EndEvent;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
@@ -11,6 +12,7 @@ import io.github.peft4j.train.report.ProgressBar;
 import io.github.peft4j.train.report.StartEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.StepListener;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -46,7 +48,8 @@ final class TrainingRun {
   static TrainingReport run(FineTuner settings, StopSignal stop) {
     TrainingSetup.requireParts(settings);
     Adapter adapter = TrainingSetup.theAdapter(settings.model);
-    try (AdapterTraining training = settings.model.train(adapter.name())) {
+    try (Checkpoints.Claim claim = new Checkpoints.Claim(settings.folder);
+        AdapterTraining training = settings.model.train(adapter.name())) {
       return new TrainingRun(settings, stop, training).run();
     }
   }
@@ -60,18 +63,23 @@ final class TrainingRun {
     try (ShutdownGuard guard = new ShutdownGuard(stop, settings.shutdownWait)) {
       resting.forEach(tensor -> tensor.freeze(true));
       trainables.forEach(Trainable::clearGradient); // another training loop may have left some
-      try (AdamW optimizer = new AdamW(setup.groups(), settings.learningRate);
-          TrainingRule.Correction correction = settings.rule.correction(adapter);
-          TrainedTensors tensors = new TrainedTensors(training, optimizer)) {
-        Stepper stepper = new Stepper(settings, setup, optimizer, correction);
-        return run(new TrainingLoop(this, stepper, tensors));
+      StepListener listener = adapter.listener(settings.rule);
+      try (Optimizer optimizer = settings.optimizer.of(setup.groups(), settings.learningRate)) {
+        return run(new Update(optimizer, listener, settings.clipNorm));
       } finally {
+        listener.afterTraining();
         if (settings.model.adapters().get(adapter.name())
             == adapter) { // otherwise the adapter was removed, and its tensors are freed
           resting.forEach(tensor -> tensor.freeze(false));
           trainables.forEach(Trainable::clearGradient);
         }
       }
+    }
+  }
+
+  private TrainingReport run(Update update) {
+    try (TrainedTensors tensors = new TrainedTensors(adapter, update)) {
+      return run(new TrainingLoop(this, update, tensors));
     }
   }
 
@@ -82,7 +90,14 @@ final class TrainingRun {
       loop.resume();
       RunState state = loop.state();
       clock.start(state.seconds);
-      listeners.onStart(new StartEvent(state.step, setup.totalSteps(), setup.epochs()));
+      listeners.onStart(
+          new StartEvent(
+              state.step,
+              setup.totalSteps(),
+              setup.epochs(),
+              setup.data(),
+              setup.truncated(),
+              setup.validationTruncated()));
       begun = true;
       kept = loop.run();
     } finally {

@@ -117,6 +117,19 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return hiddenOfReplicas(repeated(input, pass), pass);
   }
 
+  /** The last hidden states of the frozen model, or of its encoder, with nothing recorded. */
+  private NDArray frozenStates(ModelInput input, Pass pass) {
+    return Autograd.without(
+        () -> {
+          try (Pass plain = Pass.inference(ActiveAdapters.NONE);
+              Scope scope = new Scope()) {
+            Stack first = body.stacks().get(0);
+            return scope.keep(
+                first.forward(input, pass.isLeftPadded() ? plain.leftPadded() : plain));
+          }
+        });
+  }
+
   private static ModelInput repeated(ModelInput input, Pass pass) {
     return input.repeat(pass.adapters().composition().replicas());
   }
@@ -126,6 +139,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     if (input.texts() != null) {
       requirePackable(pass.adapters());
     }
+    pass.begin(input, () -> frozenStates(input, pass));
     pass.compute();
     return body.forward(input, pass);
   }

@@ -8,13 +8,11 @@ import io.github.peft4j.transformer.AdaptedModel;
 import java.util.List;
 
 /**
- * A translator for text generation with DJL's {@code Predictor}. {@code predict} continues or
- * answers one prompt, {@code batchPredict} several at once.
+ * A translator for text generation with DJL's {@code Predictor}: a decoder continues prompts, an
+ * encoder-decoder answers them. {@code predict} takes one prompt, {@code batchPredict} several in
+ * one batch.
  */
 public final class CausalLmTranslator extends AnsweringTranslator<String, String> {
-
-  private final Generator generator;
-  private final GenerationConfig config;
 
   /**
    * Creates a translator.
@@ -24,18 +22,22 @@ public final class CausalLmTranslator extends AnsweringTranslator<String, String
    * @throws IllegalArgumentException if the model is not a language model
    */
   public CausalLmTranslator(AdaptedModel model, Tokenizer tokenizer, GenerationConfig config) {
-    super(model);
-    this.generator = new Generator(model, tokenizer);
-    this.config = config;
+    this(model, new Generator(model, tokenizer), config);
   }
 
-  @Override
-  void check() {
+  /**
+   * Creates a translator.
+   *
+   * @param model the predictor's block
+   * @param generator a generator of this model
+   */
+  public CausalLmTranslator(AdaptedModel model, Generator generator, GenerationConfig config) {
+    super(model, prompts -> texts(generator, prompts, config));
+  }
+
+  private static List<String> texts(
+      Generator generator, List<String> prompts, GenerationConfig config) {
     generator.requireOneAnswer(config);
-  }
-
-  @Override
-  List<String> answers(List<String> prompts) {
     return generator.generate(prompts, config).stream().map(Generation::text).toList();
   }
 }

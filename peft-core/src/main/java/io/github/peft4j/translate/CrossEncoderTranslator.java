@@ -14,8 +14,6 @@ import java.util.List;
  */
 public final class CrossEncoderTranslator extends AnsweringTranslator<StringPair, float[]> {
 
-  private final TextScorer scorer;
-
   /**
    * Creates a translator that gives the model's numbers as they are.
    *
@@ -34,12 +32,10 @@ public final class CrossEncoderTranslator extends AnsweringTranslator<StringPair
    * @param scorer a scorer of this model
    */
   public CrossEncoderTranslator(AdaptedModel model, TextScorer scorer) {
-    super(model);
-    this.scorer = scorer;
+    super(model, pairs -> scores(scorer, pairs));
   }
 
-  @Override
-  List<float[]> answers(List<StringPair> pairs) {
+  private static List<float[]> scores(TextScorer scorer, List<StringPair> pairs) {
     double[] scores =
         scorer.scores(
             pairs.stream().map(pair -> new TextPair(pair.getKey(), pair.getValue())).toList());

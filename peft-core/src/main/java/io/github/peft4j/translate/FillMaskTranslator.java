@@ -11,8 +11,6 @@ import java.util.List;
  */
 public final class FillMaskTranslator extends AnsweringTranslator<String, Classifications> {
 
-  private final MaskFiller filler;
-
   /**
    * Creates a translator with the defaults of {@link MaskFiller}.
    *
@@ -31,18 +29,14 @@ public final class FillMaskTranslator extends AnsweringTranslator<String, Classi
    * @param filler what fills the masks, with this model
    */
   public FillMaskTranslator(AdaptedModel model, MaskFiller filler) {
-    super(model);
-    this.filler = filler;
+    super(
+        model,
+        texts -> filler.fillEachOnce(texts).stream().map(FillMaskTranslator::classes).toList());
   }
 
-  @Override
-  List<Classifications> answers(List<String> texts) {
-    return filler.fillEachOnce(texts).stream()
-        .map(
-            fillings ->
-                new Classifications(
-                    fillings.stream().map(Filling::token).toList(),
-                    fillings.stream().map(Filling::score).toList()))
-        .toList();
+  private static Classifications classes(List<Filling> fillings) {
+    return new Classifications(
+        fillings.stream().map(Filling::token).toList(),
+        fillings.stream().map(Filling::score).toList());
   }
 }

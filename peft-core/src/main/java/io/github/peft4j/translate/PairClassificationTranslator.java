@@ -1,7 +1,7 @@
 package io.github.peft4j.translate;
 
+import ai.djl.modality.Classifications;
 import io.github.peft4j.data.TextPair;
-import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
 
@@ -9,7 +9,8 @@ import io.github.peft4j.transformer.AdaptedModel;
  * A translator for classifying pairs of texts with DJL's {@code Predictor}. See {@link
  * TextClassificationTranslator} for single texts.
  */
-public final class PairClassificationTranslator extends ClassificationTranslator<TextPair> {
+public final class PairClassificationTranslator
+    extends AnsweringTranslator<TextPair, Classifications> {
 
   /**
    * Creates a translator.
@@ -19,11 +20,6 @@ public final class PairClassificationTranslator extends ClassificationTranslator
    * @throws IllegalArgumentException if the model does not classify texts
    */
   public PairClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
-    super(model, tokenizer);
-  }
-
-  @Override
-  EncodedExample encode(TextClassifier classifier, TextPair pair) {
-    return classifier.encode(pair);
+    super(model, new TextClassifier(model, tokenizer)::classifyPairs);
   }
 }

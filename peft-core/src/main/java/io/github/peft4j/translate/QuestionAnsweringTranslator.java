@@ -13,8 +13,6 @@ import java.util.List;
  */
 public final class QuestionAnsweringTranslator extends AnsweringTranslator<QAInput, String> {
 
-  private final QuestionAnswerer reader;
-
   /**
    * Creates a translator with the defaults of {@link QuestionAnswerer}.
    *
@@ -33,12 +31,10 @@ public final class QuestionAnsweringTranslator extends AnsweringTranslator<QAInp
    * @param reader what answers the questions, with this model
    */
   public QuestionAnsweringTranslator(AdaptedModel model, QuestionAnswerer reader) {
-    super(model);
-    this.reader = reader;
+    super(model, questions -> answers(reader, questions));
   }
 
-  @Override
-  List<String> answers(List<QAInput> questions) {
+  private static List<String> answers(QuestionAnswerer reader, List<QAInput> questions) {
     return reader
         .answers(
             questions.stream().map(q -> new TextPair(q.getQuestion(), q.getParagraph())).toList())

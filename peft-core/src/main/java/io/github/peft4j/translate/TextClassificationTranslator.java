@@ -1,15 +1,21 @@
 package io.github.peft4j.translate;
 
-import io.github.peft4j.data.batch.EncodedExample;
+import ai.djl.modality.Classifications;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.config.Task;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
 
 /**
- * A translator for classifying texts with DJL's {@code Predictor}. {@code predict} takes one text.
- * {@code batchPredict} pads all texts into one batch; for many texts, {@link TextClassifier} takes
- * less memory.
+ * A translator for classifying texts with DJL's {@code Predictor}. It takes and gives what DJL's
+ * own {@code TextClassificationTranslator} does: a text, and the probability of each class. If a
+ * text may have several labels, each probability is between 0 and 1 for itself.
  */
-public final class TextClassificationTranslator extends ClassificationTranslator<String> {
+public final class TextClassificationTranslator
+    extends AnsweringTranslator<String, Classifications> {
 
   /**
    * Creates a translator.
@@ -19,11 +25,20 @@ public final class TextClassificationTranslator extends ClassificationTranslator
    * @throws IllegalArgumentException if the model does not classify texts
    */
   public TextClassificationTranslator(AdaptedModel model, Tokenizer tokenizer) {
-    super(model, tokenizer);
+    super(model, answers(model, tokenizer));
   }
 
-  @Override
-  EncodedExample encode(TextClassifier classifier, String text) {
-    return classifier.encode(text);
+  private static Function<List<String>, List<Classifications>> answers(
+      AdaptedModel model, Tokenizer tokenizer) {
+    if (model.base().task().problem() == Task.Problem.MULTI_LABEL) {
+      TextScorer scorer = new TextScorer(model, tokenizer);
+      return texts ->
+          scorer.values(texts).stream().map(TextClassificationTranslator::classes).toList();
+    }
+    return new TextClassifier(model, tokenizer)::classify;
+  }
+
+  private static Classifications classes(Map<String, Double> labels) {
+    return new Classifications(List.copyOf(labels.keySet()), new ArrayList<>(labels.values()));
   }
 }

@@ -2,7 +2,6 @@ package io.github.peft4j.translate;
 
 import ai.djl.modality.Classifications;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Labels;
 import io.github.peft4j.data.TextPair;
@@ -15,7 +14,6 @@ import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
-import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -127,16 +125,6 @@ public final class TextClassifier {
     }
   }
 
-  /**
-   * Refuses parallel adapters, because a caller that takes one answer would get that of one adapter
-   * only.
-   */
-  void requireOneAnswer() {
-    try (ModelCall call = adapted.newCall()) {
-      requireOneAnswer(call);
-    }
-  }
-
   private static void requireOneAnswer(ModelCall call) {
     TextRunner.requireOneAnswer(call, "classify(List.of(text))");
   }
@@ -157,18 +145,6 @@ public final class TextClassifier {
     return List.of(results);
   }
 
-  EncodedExample encode(String text) {
-    try (ModelCall call = adapted.newCall()) {
-      return encode(text, call);
-    }
-  }
-
-  EncodedExample encode(TextPair pair) {
-    try (ModelCall call = adapted.newCall()) {
-      return encode(pair, call);
-    }
-  }
-
   private EncodedExample encode(String text, ModelCall call) {
     return encode(new ClassificationExample(text, labels.get(0)), call);
   }
@@ -182,12 +158,8 @@ public final class TextClassifier {
     return Encoder.classification(tokenizer, classes, room).encode(example);
   }
 
-  ModelInput collate(NDManager manager, List<EncodedExample> examples) {
-    return runner.collate(manager, examples);
-  }
-
   /** The classes of each row of logits (B, C). */
-  List<Classifications> classifications(NDArray logits) {
+  private List<Classifications> classifications(NDArray logits) {
     float[] probabilities;
     try (NDArray softmax = SOFTMAX.call(logits)) {
       probabilities = Tensors.floats(softmax);

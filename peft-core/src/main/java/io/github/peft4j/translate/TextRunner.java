@@ -115,7 +115,7 @@ final class TextRunner {
   }
 
   /** The ids, the mask if texts differ in length, and the segments, as in training. */
-  ModelInput collate(NDManager manager, List<EncodedExample> examples) {
+  private ModelInput collate(NDManager manager, List<EncodedExample> examples) {
     Batch batch = collator.collate(examples);
     ModelInput input = ModelInput.of(manager, batch.inputIds(), batch.attentionMask());
     long[][] types = batch.tokenTypeIds();

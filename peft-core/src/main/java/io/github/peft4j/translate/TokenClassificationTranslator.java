@@ -13,8 +13,6 @@ import java.util.List;
 public final class TokenClassificationTranslator
     extends AnsweringTranslator<String, NamedEntity[]> {
 
-  private final TokenClassifier tagger;
-
   /**
    * Creates a translator with the tagger's defaults.
    *
@@ -33,13 +31,10 @@ public final class TokenClassificationTranslator
    * @param tagger a tagger of this model
    */
   public TokenClassificationTranslator(AdaptedModel model, TokenClassifier tagger) {
-    super(model);
-    this.tagger = tagger;
-  }
-
-  @Override
-  List<NamedEntity[]> answers(List<String> texts) {
-    return tagger.entities(texts).stream().map(TokenClassificationTranslator::named).toList();
+    super(
+        model,
+        texts ->
+            tagger.entities(texts).stream().map(TokenClassificationTranslator::named).toList());
   }
 
   private static NamedEntity[] named(List<Entity> entities) {

@@ -1,4 +1,4 @@
-/** Text classification, and translators for DJL's predictors. */
+/** What models say in words and numbers, and translators of it for DJL's predictors. */
 @NullMarked
 package io.github.peft4j.translate;
 

@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import static java.util.Objects.requireNonNull;
 
+import ai.djl.ndarray.NDArray;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.stream.LongStream;
@@ -15,11 +16,12 @@ import org.jspecify.annotations.Nullable;
 public final class BatchRows {
 
   /** The whole batch, with rows as items. */
-  public static final BatchRows ALL = new BatchRows(null, 0, Map.of());
+  public static final BatchRows ALL = new BatchRows(null, 0, Map.of(), null);
 
   private final long @Nullable [] rowOf;
   private final long batch;
   private final Map<Object, Integer> parts;
+  private final @Nullable Rows origin;
 
   /**
    * Some rows.
@@ -27,11 +29,14 @@ public final class BatchRows {
    * @param rowOf the row of each item, or null if items are rows
    * @param batch number of rows; 0 if items are rows
    * @param parts the computed part of each split
+   * @param origin the rows of the whole batch, or null for all of them
    */
-  private BatchRows(long @Nullable [] rowOf, long batch, Map<Object, Integer> parts) {
+  private BatchRows(
+      long @Nullable [] rowOf, long batch, Map<Object, Integer> parts, @Nullable Rows origin) {
     this.rowOf = rowOf;
     this.batch = batch;
     this.parts = parts;
+    this.origin = origin;
   }
 
   /**
@@ -41,7 +46,7 @@ public final class BatchRows {
    * @param batch number of rows of the batch
    */
   public BatchRows standingFor(long[] rowOf, long batch) {
-    return new BatchRows(rowOf, batch, parts);
+    return new BatchRows(rowOf, batch, parts, origin);
   }
 
   /** The computed part of a split, or null if the rows have not been split by it. */
@@ -52,13 +57,30 @@ public final class BatchRows {
   /** A copy in which the row of each item is known. If items are rows, item i is row i. */
   public BatchRows of(long items) {
     if (rowOf == null) {
-      return new BatchRows(LongStream.range(0, items).toArray(), items, parts);
+      return new BatchRows(LongStream.range(0, items).toArray(), items, parts, origin);
     }
     if (rowOf.length != items) {
       throw new IllegalStateException(
           items + " items, but " + rowOf.length + " were to be computed");
     }
     return this;
+  }
+
+  private Rows within(int[] partOf, int part) {
+    return Rows.of(
+        LongStream.range(0, partOf.length)
+            .filter(row -> partOf[Math.toIntExact(row)] == part)
+            .map(row -> origin == null ? row : origin.get(Math.toIntExact(row))));
+  }
+
+  /**
+   * The computed rows of an array of the whole batch.
+   *
+   * @param whole (B, …)
+   * @return the array itself if all rows are computed
+   */
+  public NDArray of(NDArray whole) {
+    return origin == null ? whole : ArrayRows.INSTANCE.select(whole, origin);
   }
 
   /** The number of rows, once known. */
@@ -85,7 +107,7 @@ public final class BatchRows {
     Map<Object, Integer> inner = new HashMap<>(parts);
     inner.put(split, part);
     if (rowOf == null) {
-      return new BatchRows(null, 0, inner);
+      return new BatchRows(null, 0, inner, within(partOf, part));
     }
     long[] place = new long[partOf.length];
     int size = 0;
@@ -98,6 +120,6 @@ public final class BatchRows {
         items(rowOf, partOf, part)
             .map(item -> place[Math.toIntExact(rowOf[Math.toIntExact(item)])])
             .toArray();
-    return new BatchRows(rows, size, inner);
+    return new BatchRows(rows, size, inner, within(partOf, part));
   }
 }

@@ -2,6 +2,7 @@ package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Tape;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The state of one forward pass: its adapters, the rows of the batch, and values of the whole pass.
@@ -17,6 +18,33 @@ public interface ForwardContext {
 
   /** The same pass with other rows. */
   ForwardContext of(BatchRows rows);
+
+  /**
+   * The token ids (B, T) that the stack reads in this pass, without virtual tokens: those of the
+   * rows that are computed. With a cache these are the new ones only. Before a stack is entered, as
+   * for a {@link SharedTensor}, they are the model's input; an encoder-decoder's is what its
+   * encoder reads.
+   */
+  NDArray ids();
+
+  /**
+   * Which of the tokens are real, for the rows that are computed: (B, past + T), 1 for tokens and 0
+   * for padding; null if there is no padding. Virtual tokens are not in it.
+   */
+  @Nullable NDArray mask();
+
+  /** n, the number of virtual tokens that come before the tokens in hidden states (B, n + T, D). */
+  long virtual();
+
+  /** The number of positions that a cache holds, those of virtual tokens included. */
+  long past();
+
+  /**
+   * The last hidden states (B, T, D) of the frozen model for its input, without adapters and
+   * without gradients; those of the encoder, if there is one. They are computed at the first call
+   * of a pass. A {@link SharedTensor} may be computed from them.
+   */
+  NDArray frozenStates();
 
   /** Whether this is a training step, so that dropout applies. */
   boolean isTraining();

@@ -1,6 +1,8 @@
 package io.github.peft4j.tuner;
 
 import ai.djl.ndarray.NDArray;
+import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -51,14 +53,7 @@ public final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
   }
 
   @Override
-  public @Nullable String whyOneTextPerRow() {
-    String reason = inner.whyOneTextPerRow();
-    return reason == null ? outer.whyOneTextPerRow() : reason;
-  }
-
-  @Override
-  public void onTraining(boolean training) {
-    inner.onTraining(training);
-    outer.onTraining(training);
+  public List<TunerLayer<I, O>> layers() {
+    return Stream.of(inner, outer).flatMap(layer -> layer.layers().stream()).toList();
   }
 }

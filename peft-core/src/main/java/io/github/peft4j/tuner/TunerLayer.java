@@ -117,6 +117,11 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
     return new Declarations(this);
   }
 
+  /** The layers that this one is made of, the innermost first; by default itself. */
+  public List<TunerLayer<I, O>> layers() {
+    return List.of(this);
+  }
+
   /**
    * Declares that this layer contains another layer, whose shared and trainable tensors it uses.
    */

@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Adapters;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
+import org.jspecify.annotations.Nullable;
 
 /** A forward pass outside of a model, for sites alone. */
 public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardContext {
@@ -18,6 +19,31 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   @Override
   public ForwardContext of(BatchRows rows) {
     return new ToyPass(adapters, rows);
+  }
+
+  @Override
+  public NDArray ids() {
+    throw new UnsupportedOperationException("there are no tokens here");
+  }
+
+  @Override
+  public @Nullable NDArray mask() {
+    return null;
+  }
+
+  @Override
+  public long virtual() {
+    return 0;
+  }
+
+  @Override
+  public long past() {
+    return 0;
+  }
+
+  @Override
+  public NDArray frozenStates() {
+    throw new UnsupportedOperationException("there is no model here");
   }
 
   @Override

@@ -8,11 +8,13 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
+import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
@@ -118,16 +120,76 @@ class RunReportTest {
         .doesNotContain("<b>a b");
   }
 
+  /** The report, the log and the page of a run that is packed and cut. */
+  @Test
+  void allSayTheSameNumbers() throws IOException {
+    List<TextExample> texts =
+        List.of(
+            new TextExample("a b c"),
+            new TextExample("d a"),
+            new TextExample("b c d a b c d a b c d a"),
+            new TextExample("c"));
+    Path log = runs.resolve("log.jsonl");
+    TrainingReport report;
+    try (PeftModel model = model()) {
+      report =
+          FineTuner.of(model)
+              .on(Examples.of(texts))
+              .validateOn(Examples.of(texts.subList(2, 3)))
+              .packing(true)
+              .maxLength(8)
+              .batchSize(1)
+              .epochs(2)
+              .listener(JsonLog.to(log))
+              .quiet()
+              .run();
+    }
+    List<String> lines = Files.readAllLines(log);
+    JsonObject start = JsonParser.parseString(lines.get(0)).getAsJsonObject();
+    JsonObject training = start.getAsJsonObject("training");
+    JsonObject end = JsonParser.parseString(lines.get(lines.size() - 1)).getAsJsonObject();
+
+    assertThat(report.truncated().cut()).isEqualTo(1);
+    assertThat(report.data().rows()).isLessThan(4);
+    assertThat(report.tokens()).isEqualTo(2 * report.data().tokens());
+    assertThat(end.get("tokens").getAsLong()).isEqualTo(report.tokens());
+    assertThat(training.get("examples").getAsInt()).isEqualTo(4);
+    assertThat(training.get("tokens").getAsLong()).isEqualTo(report.data().tokens());
+    assertThat(training.get("rows").getAsInt()).isEqualTo(report.data().rows());
+    assertThat(training.get("cut").getAsInt()).isEqualTo(1);
+    assertThat(training.get("longest").getAsInt()).isEqualTo(report.truncated().longest());
+    assertThat(start.getAsJsonObject("validation").get("cut").getAsInt()).isEqualTo(1);
+    assertThat(report.data().toString())
+        .contains(
+            "4 examples of %d tokens in %d rows"
+                .formatted(report.data().tokens(), report.data().rows()));
+    assertThat(report.sheet(List.of()).data().get("training"))
+        .containsEntry("tokens", report.data().tokens())
+        .containsEntry("rows", (long) report.data().rows())
+        .containsEntry("cut", 1L)
+        .containsEntry("without labels", (long) report.data().withoutLabels())
+        .containsEntry("longest, tokens", (long) report.truncated().longest());
+    assertThat(report.sheet(List.of()).results())
+        .containsEntry("tokens of this process", "" + report.tokens());
+  }
+
+  private record OwnExample(String text) implements Example {
+    @Override
+    public List<String> fields() {
+      return List.of(text);
+    }
+  }
+
   @Test
   void samplesLieAtEqualDistances() {
     try (PeftModel model = model()) {
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 2))
-          .extracting(Sample::input, Sample::expected)
+          .extracting(sample -> sample.input().text(), sample -> sample.expected().text())
           .containsExactly(tuple("a b", " c"), tuple("a a", " c"));
       assertThat(Samples.of(model, Examples.of(EXAMPLES), 99)).hasSize(4);
-      assertThatThrownBy(() -> Samples.of(model, Examples.of(new TextExample("a")), 1))
+      assertThatThrownBy(() -> Samples.of(model, Examples.of(new OwnExample("a")), 1))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("TextExample");
+          .hasMessageContaining("OwnExample");
     }
   }
 }

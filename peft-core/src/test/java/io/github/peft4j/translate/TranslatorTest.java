@@ -10,19 +10,30 @@ import ai.djl.inference.Predictor;
 import ai.djl.modality.Classifications;
 import ai.djl.modality.nlp.qa.QAInput;
 import ai.djl.modality.nlp.translator.NamedEntity;
+import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.TranslateException;
 import ai.djl.util.StringPair;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.GoldenTokenizers;
 import io.github.peft4j.data.TextPair;
+import io.github.peft4j.data.conversation.Conversation;
+import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.transformer.config.Task;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -224,6 +235,143 @@ class TranslatorTest {
       String answer = predictor.predict(new QAInput("a b", "c d a b c"));
       assertThat(answer).isEqualTo(model.answer("a b", "c d a b c").text());
       assertThat("c d a b c").contains(answer);
+    }
+  }
+
+  @Test
+  void aPredictorFillsMasks() throws IOException, TranslateException {
+    Path filler = GoldenTokenizers.resources("golden-tasks/filler-bert");
+    Path copy = Files.createDirectories(folder.resolve("filler"));
+    GoldenTokenizers.write("bert.json", copy);
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(filler.resolve(file), copy.resolve(file), StandardCopyOption.REPLACE_EXISTING);
+    }
+    try (PeftModel model = Peft.from(copy).device(Device.cpu()).load();
+        Model djl = djl(model);
+        Predictor<String, Classifications> predictor =
+            djl.newPredictor(new FillMaskTranslator(model, model.tokenizer()))) {
+      List<String> texts = List.of("the [MASK] sat on the mat", "a [MASK]");
+      List<Classifications> found = predictor.batchPredict(texts);
+      for (int i = 0; i < texts.size(); i++) {
+        List<Filling> direct = model.fillMask(texts.get(i));
+        assertThat(found.get(i).getClassNames())
+            .isEqualTo(direct.stream().map(Filling::token).toList());
+        assertThat(found.get(i).best().getProbability())
+            .isCloseTo(direct.get(0).score(), within(1e-5));
+      }
+      assertThat(found.get(0).getClassNames())
+          .as("another text, other words")
+          .isNotEqualTo(found.get(1).getClassNames());
+      assertThatThrownBy(() -> predictor.predict("no mask"))
+          .hasMessageContaining("the text has no [MASK] to fill");
+    }
+  }
+
+  @Test
+  void aPredictorGivesVectors() throws TranslateException {
+    try (PeftModel model = loaded(Task.featureExtraction());
+        Model djl = djl(model);
+        Predictor<String, float[]> predictor =
+            djl.newPredictor(new TextEmbeddingTranslator(model, model.embedder()))) {
+      List<float[]> vectors = predictor.batchPredict(TEXTS);
+      for (int i = 0; i < TEXTS.size(); i++) {
+        assertThat(vectors.get(i)).containsExactly(model.embed(TEXTS.get(i)), within(1e-5f));
+      }
+      assertThat(vectors.get(0)).isNotEqualTo(vectors.get(1));
+    }
+  }
+
+  @Test
+  void aPredictorGivesEachLabelAProbability() throws TranslateException {
+    try (PeftModel model = loaded(Task.multiLabel("new", "old", "blue"));
+        Model djl = djl(model);
+        Predictor<String, Classifications> predictor =
+            djl.newPredictor(new TextClassificationTranslator(model, model.tokenizer()))) {
+      Classifications found = predictor.predict("a b c");
+      Map<String, Double> direct = model.scorer().values("a b c");
+      assertThat(found.getClassNames()).containsExactly("new", "old", "blue");
+      for (String label : found.getClassNames()) {
+        assertThat(found.get(label).getProbability()).isCloseTo(direct.get(label), within(1e-5));
+      }
+    }
+  }
+
+  @Test
+  void aPredictorGivesATextItsNumber() throws TranslateException {
+    try (PeftModel model = loaded(Task.regression());
+        Model djl = djl(model);
+        Predictor<String, float[]> predictor =
+            djl.newPredictor(new RegressionTranslator(model, model.tokenizer()))) {
+      assertThat(predictor.predict("a b c"))
+          .containsExactly(new float[] {(float) model.score("a b c")}, within(1e-5f));
+    }
+  }
+
+  @Test
+  void aPredictorAnswersConversations() throws IOException, TranslateException {
+    GenerationConfig config = GenerationConfig.greedy().maxNewTokens(8);
+    Path template = folder.resolve("chat_template.jinja");
+    Files.writeString(template, "{% for m in messages %}{{ m.content }} {% endfor %}");
+    try (PeftModel model = Peft.from(folder).device(Device.cpu()).load();
+        Model djl = djl(model);
+        Predictor<Conversation, String> predictor =
+            djl.newPredictor(new ChatTranslator(model, model.chatGenerator(), config))) {
+      Conversation one = Conversation.of(Message.user("a b"));
+      Conversation two = Conversation.of(Message.user("c"), Message.assistant("d"));
+      assertThat(predictor.batchPredict(List.of(one, two)))
+          .containsExactly(model.chat(one, config).text(), model.chat(two, config).text());
+    } finally {
+      Files.delete(template);
+    }
+  }
+
+  /** What no class is made for: tags of words. */
+  @Test
+  void aTranslatorOfOnesOwnIsALine() throws TranslateException {
+    try (PeftModel model = loaded(Task.tokenClassification(List.of("O", "B-X", "I-X", "B-Y")));
+        Model djl = djl(model);
+        Predictor<List<String>, List<String>> predictor =
+            djl.newPredictor(new AnsweringTranslator<>(model, model.tagger()::tagAll))) {
+      List<String> words = List.of("a", "b", "c", "d");
+      assertThat(predictor.predict(words)).isEqualTo(model.tagWords(words));
+      assertThatThrownBy(
+              () ->
+                  djl.newPredictor(new AnsweringTranslator<String, String>(model, all -> List.of()))
+                      .predict("a"))
+          .hasMessageContaining("1 inputs have 0 answers");
+    }
+  }
+
+  @Test
+  void aZooModelPredictsInManyThreads() throws Exception {
+    try (PeftModel model = classifier();
+        ZooModel<String, Classifications> zoo =
+            new ZooModel<>(djl(model), new TextClassificationTranslator(model, model.tokenizer()));
+        Predictor<String, Classifications> shared = zoo.newPredictor()) {
+      List<Classifications> expected = model.classify(TEXTS);
+      ExecutorService pool = Executors.newFixedThreadPool(4);
+      try {
+        List<Callable<List<Classifications>>> tasks = new ArrayList<>();
+        for (int i = 0; i < 12; i++) {
+          boolean own = i % 2 == 0;
+          tasks.add(
+              () -> {
+                if (!own) {
+                  return shared.batchPredict(TEXTS);
+                }
+                try (Predictor<String, Classifications> mine = zoo.newPredictor()) {
+                  return mine.batchPredict(TEXTS);
+                }
+              });
+        }
+        for (Future<List<Classifications>> found : pool.invokeAll(tasks)) {
+          for (int i = 0; i < TEXTS.size(); i++) {
+            assertEqual(found.get().get(i), expected.get(i));
+          }
+        }
+      } finally {
+        pool.shutdownNow();
+      }
     }
   }
 }

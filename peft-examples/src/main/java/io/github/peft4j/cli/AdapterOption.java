@@ -14,7 +14,9 @@ final class AdapterOption {
   @Option(
       names = "--adapter",
       paramLabel = "DIR|NAME",
-      description = "The folder of an adapter, or org/name on the Hugging Face hub.")
+      description =
+          "The folder of an adapter, or org/name on the Hugging Face hub. finetune trains it"
+              + " further, instead of a new one.")
   @Nullable String adapter;
 
   /** Loads the adapter, if there is one, and makes it active. */

@@ -6,11 +6,7 @@ import io.github.peft4j.data.conversation.Message;
 import io.github.peft4j.generate.Generation;
 import io.github.peft4j.generate.GenerationConfig;
 import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.charset.Charset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -26,7 +22,8 @@ import picocli.CommandLine.Option;
     description =
         "Talks with a model by its chat template: one answer to --prompt, or a conversation, a line"
             + " of input a message, until the input ends.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Chat implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();
@@ -35,19 +32,16 @@ final class Chat implements Callable<Integer> {
   @Option(names = "--system", paramLabel = "TEXT", description = "The message of the system.")
   private @Nullable String system;
 
-  @Option(
-      names = "--prompt",
-      paramLabel = "TEXT",
-      description = "The only message; without it, messages are read from the input.")
-  private @Nullable String prompt;
-
+  @Mixin private final PromptOption prompt = new PromptOption();
   @Mixin private final GenerationOptions generation = new GenerationOptions();
   @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
-    GenerationConfig config = generation.config(model.seed);
+    Mistakes.given("--model", model.model);
     PrintWriter out = common.out();
+    GenerationConfig config = generation.config(model.seed, out);
+    String question = prompt.text();
     try (PeftModel loaded = model.load(Optional.empty())) {
       ModelOptions.require(loaded::chatTemplate);
       adapter.load(loaded);
@@ -55,8 +49,8 @@ final class Chat implements Callable<Integer> {
       if (system != null) {
         messages.add(Message.system(system));
       }
-      if (prompt != null) {
-        answer(loaded, messages, prompt, config, out);
+      if (question != null) {
+        answer(loaded, messages, question, config, out);
       } else {
         converse(loaded, messages, config, out);
       }
@@ -64,27 +58,20 @@ final class Chat implements Callable<Integer> {
     return Cli.FINE;
   }
 
-  // The input stays open: it is not ours.
   private static void converse(
       PeftModel model, List<Message> messages, GenerationConfig config, PrintWriter out) {
-    BufferedReader input =
-        new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset()));
-    try {
-      for (String line = asked(input, out); line != null; line = asked(input, out)) {
-        if (!line.isBlank()) {
-          answer(model, messages, line, config, out);
-        }
+    BufferedReader input = PromptOption.lines();
+    for (String line = asked(input, out); line != null; line = asked(input, out)) {
+      if (!line.isBlank()) {
+        answer(model, messages, line, config, out);
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException("the input cannot be read", e);
     }
     out.println();
   }
 
-  private static @Nullable String asked(BufferedReader input, PrintWriter out) throws IOException {
+  private static @Nullable String asked(BufferedReader input, PrintWriter out) {
     out.print("> ");
-    out.flush();
-    return input.readLine();
+    return out.checkError() ? null : PromptOption.line(input);
   }
 
   private static void answer(

@@ -1,9 +1,12 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.advice.Advised;
+import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.tuner.injection.NearNames;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -11,13 +14,12 @@ import java.io.Writer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -31,11 +33,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * </pre>
  *
  * <p>Exit codes: {@value #FINE} fine; {@value #FAILED} the run failed; {@value #MISTAKE} a mistake
- * of the user, said in one line; {@value #STOPPED} stopped by Ctrl-C.
+ * of the user, said in one line; {@value #STOPPED} stopped by Ctrl-C, 143 by SIGTERM.
  */
 @Command(
     name = "peft4j",
     description = "Trains adapters of language models, and uses them.",
+    versionProvider = Versions.class,
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       Finetune.class,
@@ -49,7 +52,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       "COMMAND --help lists the options of a command.",
       "",
       "Exit codes: 0 fine; 1 the run failed; 2 a mistake in the options, in the settings or in a file;",
-      "130 stopped by Ctrl-C. With --checkpoints, the same command goes on from where it stopped."
+      "130 stopped by Ctrl-C, 143 by SIGTERM. With --checkpoints, the same command goes on from where it stopped."
     })
 public final class Cli {
 
@@ -60,9 +63,13 @@ public final class Cli {
   /** 128 and the number of SIGINT, as shells and the JVM itself have it. */
   static final int STOPPED = 130;
 
-  private static final Logger LOG = LoggerFactory.getLogger(Cli.class);
-
   @Mixin final Help help = new Help();
+
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Shows the versions of peft4j, DJL, PyTorch and Java.")
+  boolean version;
 
   private Cli() {}
 
@@ -83,31 +90,53 @@ public final class Cli {
     } catch (ParameterException e) {
       complete = args; // said when the command runs
     } catch (IllegalArgumentException | UncheckedIOException e) {
-      return mistake("peft4j", e, errors);
+      errors.println(line("peft4j", e));
+      return MISTAKE;
     }
-    return newCommandLine()
-        .setOut(writer(out))
-        .setErr(errors)
-        .setParameterExceptionHandler(
-            (e, given) -> {
-              errors.println(line(e));
-              return MISTAKE;
-            })
-        .setExecutionExceptionHandler(
-            (e, command, result) -> {
-              String name = command.getCommandSpec().qualifiedName();
-              if (e instanceof IllegalArgumentException
-                  || e instanceof HubException
-                  || e instanceof UncheckedIOException) {
-                return mistake(name, e, errors);
-              }
-              if (!(e instanceof TrainingException)) {
-                LOG.error("{} failed by a cause that it does not know", name, e);
-              }
-              errors.println(line(name, e));
-              return FAILED;
-            })
-        .execute(complete);
+    PrintWriter output = writer(out);
+    int code = execute(output, errors, complete);
+    if (output.checkError()) {
+      errors.println("peft4j: the output is closed or full: not all of it was written");
+      return code == FINE ? FAILED : code;
+    }
+    return code;
+  }
+
+  private static int execute(PrintWriter out, PrintWriter errors, String... args) {
+    try {
+      return newCommandLine()
+          .setOut(out)
+          .setErr(errors)
+          .setParameterExceptionHandler(
+              (e, given) -> {
+                errors.println(line(e));
+                return MISTAKE;
+              })
+          .setExecutionExceptionHandler((e, command, result) -> failed(command, e, errors))
+          .execute(args);
+    } catch (OutOfMemoryError e) {
+      errors.printf(
+          "peft4j: Java's memory is full (%s). Give it more, such as java -Xmx8g%n",
+          e.getMessage());
+      return FAILED;
+    }
+  }
+
+  private static int failed(CommandLine command, Exception e, PrintWriter errors) {
+    OptionSpec verbose = command.getCommandSpec().findOption(Common.VERBOSE);
+    boolean wordy = verbose != null && Boolean.TRUE.equals(verbose.getValue());
+    boolean mistake =
+        e instanceof IllegalArgumentException
+            || e instanceof HubException
+            || e instanceof UncheckedIOException;
+    boolean known = mistake || e instanceof TrainingException;
+    errors.println(
+        line(command.getCommandSpec().qualifiedName(), e)
+            + (known || wordy ? "" : " (" + Common.VERBOSE + " shows where this comes from)"));
+    if (wordy) {
+      e.printStackTrace(errors);
+    }
+    return mistake ? MISTAKE : FAILED;
   }
 
   /** A writer that leaves the encoding to the stream, which knows the terminal's. */
@@ -120,12 +149,14 @@ public final class Cli {
           }
 
           @Override
-          public void flush() {
-            stream.flush();
+          public void flush() throws IOException {
+            if (stream.checkError()) { // flushes
+              throw new IOException("the stream is closed or full");
+            }
           }
 
           @Override
-          public void close() {
+          public void close() throws IOException {
             flush();
           }
         },
@@ -137,6 +168,8 @@ public final class Cli {
     byName(line, DataTask.class);
     byName(line, ObjectiveOptions.Preference.class);
     byName(line, Precision.class);
+    byName(line, TrainOn.class);
+    byName(line, TrainingOptions.Schedule.class);
     return line;
   }
 
@@ -164,12 +197,6 @@ public final class Cli {
     return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  private static int mistake(String command, Exception e, PrintWriter errors) {
-    LOG.debug("{} failed", command, e);
-    errors.println(line(command, e));
-    return MISTAKE;
-  }
-
   /** Picocli's message, and what to do. */
   private static String line(ParameterException e) {
     CommandSpec command = e.getCommandLine().getCommandSpec();
@@ -186,6 +213,8 @@ public final class Cli {
   }
 
   private static String line(String command, Exception e) {
-    return command + ": " + String.valueOf(e.getMessage()).replaceAll("\\s*\\R\\s*", " ");
+    String advice = Advised.advice(e).map(given -> ". " + Words.of(given)).orElse("");
+    String fact = e.getMessage() == null ? e.getClass().getSimpleName() : Advised.fact(e);
+    return command + ": " + (fact + advice).replaceAll("\\s*\\R\\s*", " ");
   }
 }

@@ -12,6 +12,8 @@ import picocli.CommandLine.Spec;
 /** What every command has. */
 final class Common {
 
+  static final String VERBOSE = "--verbose";
+
   @Spec(Spec.Target.MIXEE)
   @Nullable CommandSpec command;
 
@@ -21,6 +23,9 @@ final class Common {
       description =
           "Options in a file of YAML or JSON, by their names. The command line has precedence.")
   @Nullable Path settings;
+
+  @Option(names = VERBOSE, description = "Shows where in the program an error comes from.")
+  boolean verbose;
 
   @Mixin final Help help = new Help();
 

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which data, and what its columns are. */
@@ -36,36 +37,87 @@ final class DataOptions {
               + " label=stars.")
   @Nullable Map<String, String> columns;
 
+  @Mixin final LabelsOption labels = new LabelsOption();
+
+  @Option(
+      names = "--label-separator",
+      paramLabel = "TEXT",
+      description = "For multi-label: what stands between labels in a text, as in fire,flood.")
+  @Nullable String separator;
+
+  @Option(
+      names = "--skip-unlabelled",
+      description = "Leaves out rows without a label, which are an error by default.")
+  boolean skipUnlabelled;
+
+  @Option(
+      names = "--skip-empty",
+      paramLabel = "COLUMN",
+      description = "Leaves out rows in which a column of the file has no text.")
+  @Nullable List<String> skipEmpty;
+
+  @Option(
+      names = "--limit",
+      paramLabel = "N",
+      description = "Takes the first N examples of --data alone.")
+  @Nullable Integer limit;
+
   /** The examples of {@code --data} and their task, which is {@link #task} from then on. */
   DataTask.Read read() {
-    Table table = table("--data", Mistakes.given("--data", data));
-    Map<String, String> named = columns == null ? Map.of() : columns;
+    Columns columns = columns("--data", Mistakes.given("--data", data));
     DataTask known = task;
     DataTask.Read read =
         Mistakes.at(
             "--data",
             () ->
                 known == null
-                    ? DataTask.recognise(table, named)
-                    : new DataTask.Read(known, known.read(table, named)));
+                    ? DataTask.recognise(columns)
+                    : new DataTask.Read(known, known.read(columns)));
     task = read.task();
-    return read;
+    check(read.task());
+    return limit == null ? read : new DataTask.Read(read.task(), first(read.examples(), limit));
+  }
+
+  private static Dataset<? extends Example> first(Dataset<? extends Example> examples, int limit) {
+    return Mistakes.at("--limit", () -> examples.take(limit));
+  }
+
+  private void check(DataTask known) {
+    Mistakes.isFor("--label-separator", separator != null, known, DataTask.MULTI_LABEL);
+    if (labels.labels != null && !known.hasLabels()) {
+      throw new IllegalArgumentException("--labels is for tasks with labels, and this is " + known);
+    }
   }
 
   /** Further examples for the same task, with the same columns. */
   Dataset<? extends Example> read(String option, List<String> paths, DataTask same) {
-    Table table = table(option, paths);
-    return Mistakes.at(option, () -> same.read(table, columns == null ? Map.of() : columns));
+    Columns columns = columns(option, paths);
+    return Mistakes.at(option, () -> same.read(columns));
   }
 
-  private static Table table(String option, List<String> paths) {
-    return Mistakes.at(
-        option,
-        () -> {
-          String[] all = paths.toArray(String[]::new);
-          return all.length == 1
-              ? Data.read(all[0])
-              : Data.read(all[0], all[1], Arrays.copyOfRange(all, 2, all.length));
-        });
+  private Columns columns(String option, List<String> paths) {
+    Map<String, String> named = columns == null ? Map.of() : columns;
+    Table table =
+        Mistakes.at(
+            option,
+            () -> {
+              String[] all = paths.toArray(String[]::new);
+              return all.length == 1
+                  ? Data.read(all[0])
+                  : Data.read(all[0], all[1], Arrays.copyOfRange(all, 2, all.length));
+            });
+    if (skipUnlabelled) {
+      Table all = table;
+      table =
+          Mistakes.at(
+              "--skip-unlabelled", () -> all.labelled(named.getOrDefault("label", "label")));
+    }
+    for (String column : skipEmpty == null ? List.<String>of() : skipEmpty) {
+      Table all = table;
+      table =
+          Mistakes.at(
+              "--skip-empty", () -> all.filter("{" + column + "}", text -> !text.isBlank()));
+    }
+    return new Columns(table, named, separator);
   }
 }

@@ -13,17 +13,18 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
+import io.github.peft4j.data.reader.Pairs;
+import io.github.peft4j.data.reader.Positives;
 import io.github.peft4j.data.reader.Table;
+import io.github.peft4j.data.reader.Texts;
 import io.github.peft4j.transformer.config.Task;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -36,95 +37,81 @@ enum DataTask {
   /** Conversations, in any form that is recognised. */
   CHAT(
       List.of("messages"),
-      (table, column) ->
-          column.apply("messages").equals("messages")
+      (table, columns) ->
+          columns.named().isEmpty()
               ? table.conversations()
-              : table.messages(column.apply("messages")),
+              : table.messages(columns.of("messages")),
       ConversationExample.class),
   /** Prompts with their answers. */
   PROMPTS(
       List.of("prompt", "completion"),
-      (table, column) -> table.prompt(column.apply("prompt")).answer(column.apply("completion")),
+      (table, columns) -> table.prompt(columns.of("prompt")).answer(columns.of("completion")),
       PromptExample.class),
   /** Plain texts. */
   TEXT(
       List.of("text"),
-      (table, column) -> table.text(column.apply("text")).dataset(),
+      (table, columns) -> table.text(columns.of("text")).dataset(),
       TextExample.class),
   /** Texts with a label. */
   CLASSIFY(
       List.of("text", "label"),
-      (table, column) -> table.text(column.apply("text")).label(column.apply("label")),
+      (table, columns) -> table.text(columns.of("text")).label(columns.of("label")),
       ClassificationExample.class),
   /** Pairs of texts with a label. */
   PAIRS(
       List.of("text", "pair", "label"),
-      (table, column) ->
-          table.text(column.apply("text")).pair(column.apply("pair")).label(column.apply("label"))),
+      (table, columns) ->
+          table.text(columns.of("text")).pair(columns.of("pair")).label(columns.of("label"))),
   /** Texts or pairs with a number. */
   REGRESSION(
       List.of("text", "score", "pair?"),
-      (table, column) ->
-          column.apply("pair?").isEmpty()
-              ? table.text(column.apply("text")).score(column.apply("score"))
-              : table
-                  .text(column.apply("text"))
-                  .pair(column.apply("pair?"))
-                  .score(column.apply("score")),
+      (table, columns) ->
+          columns.has("pair")
+              ? table.text(columns.of("text")).pair(columns.of("pair")).score(columns.of("score"))
+              : table.text(columns.of("text")).score(columns.of("score")),
       RegressionExample.class),
   /** Texts or pairs with a list of labels. */
   MULTI_LABEL(
       List.of("text", "labels", "pair?"),
-      (table, column) ->
-          column.apply("pair?").isEmpty()
-              ? table.text(column.apply("text")).labels(column.apply("labels"))
-              : table
-                  .text(column.apply("text"))
-                  .pair(column.apply("pair?"))
-                  .labels(column.apply("labels")),
+      (table, columns) -> multiLabel(table, columns),
       MultiLabelExample.class),
   /** Words with tags. */
   TOKENS(
       List.of("tokens", "tags"),
-      (table, column) -> table.tokens(column.apply("tokens")).tags(column.apply("tags")),
+      (table, columns) -> table.tokens(columns.of("tokens")).tags(columns.of("tags")),
       TokensExample.class),
   /** Questions on texts. */
-  QUESTIONS(List.of(), (table, column) -> table.questions(), QuestionExample.class),
+  QUESTIONS(List.of(), (table, columns) -> table.questions(), QuestionExample.class),
   /** Plain texts of which a model has to find masked tokens. */
-  MASKED(List.of("text"), (table, column) -> table.text(column.apply("text")).dataset()),
+  MASKED(List.of("text"), (table, columns) -> table.text(columns.of("text")).dataset()),
   /** A better and a worse answer. */
   PREFERENCES(
       List.of(),
-      (table, column) -> table.preferences(),
+      (table, columns) -> table.preferences(),
       PreferenceExample.class,
       ConversationPreference.class),
   /** Texts that belong together, whose vectors are to be near. */
   EMBEDDINGS(
       List.of("anchor", "positive", "negative?"),
-      (table, column) -> {
-        Table.Positives pairs =
-            table.anchor(column.apply("anchor")).positive(column.apply("positive"));
-        String negative = column.apply("negative?");
-        return (negative.isEmpty() ? pairs : pairs.negative(negative)).dataset();
+      (table, columns) -> {
+        Positives pairs = table.anchor(columns.of("anchor")).positive(columns.of("positive"));
+        return (columns.has("negative") ? pairs.negative(columns.of("negative")) : pairs).dataset();
       }),
   /** Pairs of texts and how alike they are, for their vectors. */
   SIMILARITY(
       List.of("text", "pair", "score"),
-      (table, column) ->
-          table
-              .text(column.apply("text"))
-              .pair(column.apply("pair"))
-              .similarity(column.apply("score")));
+      (table, columns) ->
+          table.text(columns.of("text")).pair(columns.of("pair")).similarity(columns.of("score")));
 
   private static final String OPTIONAL = "?";
 
   private final List<String> roles;
-  private final BiFunction<Table, UnaryOperator<String>, Dataset<? extends Example>> reader;
+  private final BiFunction<Table, Columns, Dataset<? extends Example>> reader;
   private final List<Class<?>> recognisedBy;
 
   DataTask(
       List<String> roles,
-      BiFunction<Table, UnaryOperator<String>, Dataset<? extends Example>> reader,
+      BiFunction<Table, Columns, Dataset<? extends Example>> reader,
       Class<?>... recognisedBy) {
     this.roles = roles;
     this.reader = reader;
@@ -134,13 +121,24 @@ enum DataTask {
   /** A task and its examples. */
   record Read(DataTask task, Dataset<? extends Example> examples) {}
 
+  private static Dataset<MultiLabelExample> multiLabel(Table table, Columns columns) {
+    Texts texts = table.text(columns.of("text"));
+    String labels = columns.of("labels");
+    String separator = columns.separator();
+    if (columns.has("pair")) {
+      Pairs pairs = texts.pair(columns.of("pair"));
+      return separator == null ? pairs.labels(labels) : pairs.labels(labels, separator);
+    }
+    return separator == null ? texts.labels(labels) : texts.labels(labels, separator);
+  }
+
   /**
    * Reads a table without being told the task: the columns that are named say it, or, if none is,
    * those that the table has.
    */
-  static Read recognise(Table table, Map<String, String> columns) {
-    if (columns.isEmpty()) {
-      Dataset<Example> examples = table.dataset();
+  static Read recognise(Columns columns) {
+    if (columns.named().isEmpty()) {
+      Dataset<Example> examples = columns.table().dataset();
       Class<?> kind = examples.get(0).getClass();
       return new Read(
           Arrays.stream(values())
@@ -149,17 +147,18 @@ enum DataTask {
               .orElseThrow(),
           examples);
     }
+    Set<String> named = columns.named().keySet();
     DataTask task =
         Arrays.stream(values())
-            .filter(each -> each.isSaidBy(columns.keySet()))
+            .filter(each -> each.isSaidBy(named))
             .findFirst()
             .orElseThrow(
                 () ->
                     new IllegalArgumentException(
-                        "--column: no task has the columns "
-                            + columns.keySet()
+                        "--column: no task is recognised by the roles "
+                            + named
                             + "; say which it is with --task"));
-    return new Read(task, task.read(table, columns));
+    return new Read(task, task.read(columns));
   }
 
   private boolean isSaidBy(Set<String> given) {
@@ -173,28 +172,21 @@ enum DataTask {
   }
 
   /** The examples of a table. */
-  Dataset<? extends Example> read(Table table, Map<String, String> columns) {
-    columns
-        .keySet()
-        .forEach(
-            role -> {
-              if (!names().contains(role)) {
-                throw new IllegalArgumentException(
-                    "--column %s: the task %s has %s"
-                        .formatted(
-                            role, this, roles.isEmpty() ? "no columns to name" : names() + ""));
-              }
-            });
-    return reader.apply(
-        table,
-        role ->
-            role.endsWith(OPTIONAL)
-                ? optional(role.replace(OPTIONAL, ""), table, columns)
-                : columns.getOrDefault(role, role));
+  Dataset<? extends Example> read(Columns columns) {
+    for (String role : columns.named().keySet()) {
+      if (!names().contains(role)) {
+        throw new IllegalArgumentException(
+            "--column %s: the task %s has %s"
+                .formatted(
+                    role, this, roles.isEmpty() ? "no columns to name" : "the roles " + names()));
+      }
+    }
+    return reader.apply(columns.table(), columns);
   }
 
-  private static String optional(String role, Table table, Map<String, String> columns) {
-    return columns.getOrDefault(role, table.columns().contains(role) ? role : "");
+  /** Whether its examples are of classes. */
+  boolean hasLabels() {
+    return List.of(CLASSIFY, PAIRS, MULTI_LABEL, TOKENS).contains(this);
   }
 
   /**

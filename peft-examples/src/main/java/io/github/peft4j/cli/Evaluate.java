@@ -3,11 +3,11 @@ package io.github.peft4j.cli;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
+import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -16,24 +16,21 @@ import picocli.CommandLine.Option;
 @Command(
     name = "evaluate",
     description = "Measures a model, with or without an adapter, on data.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Evaluate implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
   @Mixin private final DataOptions data = new DataOptions();
 
+  @Mixin private final ReadingOptions reading = new ReadingOptions();
+
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       description = "Examples of a forward pass; 8 by default.")
   private int batchSize = 8;
-
-  @Option(
-      names = "--max-length",
-      paramLabel = "N",
-      description = "The most tokens of an example; by default the model's, at most 512.")
-  private @Nullable Integer maxLength;
 
   @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
   @Mixin private final Common common = new Common();
@@ -43,18 +40,19 @@ final class Evaluate implements Callable<Integer> {
     Mistakes.given("--model", model.model);
     PrintWriter out = common.out();
     DataTask.Read read = data.read();
+    DataTask task = read.task();
+    reading.check(task);
+    objective.check(task);
     Dataset<? extends Example> examples = read.examples();
-    try (PeftModel loaded = model.load(read.task().of(examples, adapter.labels()))) {
+    try (PeftModel loaded = model.load(task.of(examples, data.labels.or(adapter.labels())))) {
       adapter.load(loaded);
-      int length =
-          maxLength != null ? maxLength : (int) Math.min(512, loaded.base().maxPositions());
+      EncodingSettings settings = reading.settings(loaded.base().maxPositions());
       Evaluator plain =
-          Mistakes.at(
-              "--batch-size or --max-length", () -> new Evaluator(loaded, batchSize, length));
-      Measures measures =
-          Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(read.task()));
+          Mistakes.at("--batch-size", () -> new Evaluator(loaded, batchSize, settings.maxLength()))
+              .reading(settings);
+      Measures measures = Measures.of(loaded.base().task()).and(ObjectiveOptions.measures(task));
       objective
-          .of(read.task(), loaded)
+          .of(task, loaded)
           .map(own -> plain.measuring(own, measures.of(own)))
           .orElse(plain)
           .evaluate(examples)

@@ -9,6 +9,7 @@ import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
+import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.Sample;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -21,24 +22,33 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Trains an adapter. The defaults that are not said are those of {@link FineTuner}. */
-@Command(name = "finetune", description = "Trains an adapter on data.", sortOptions = false)
+@Command(
+    name = "finetune",
+    description = "Trains an adapter on data.",
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Finetune implements Callable<Integer> {
 
   private static final int SAMPLES = 12;
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final DataOptions data = new DataOptions();
-
-  @Option(names = "--validation", paramLabel = "FILE", description = "Examples to measure with.")
-  private @Nullable List<String> validation;
-
+  @Mixin private final ReadingOptions reading = new ReadingOptions();
+  @Mixin private final ValidationOptions validation = new ValidationOptions();
   @Mixin private final MethodOptions method = new MethodOptions();
 
-  @Option(names = "--output", paramLabel = "DIR", description = "The folder for the adapter.")
-  private @Nullable Path output;
+  @Mixin private final AdapterOption adapter = new AdapterOption();
+
+  @Mixin private final OutputOptions output = new OutputOptions();
 
   @Option(names = "--report", paramLabel = "FILE", description = "A page of HTML about the run.")
   private @Nullable Path report;
+
+  @Option(
+      names = "--log",
+      paramLabel = "FILE",
+      description = "Every step and evaluation as a line of JSON.")
+  private @Nullable Path log;
 
   @Option(
       names = "--checkpoints",
@@ -46,54 +56,14 @@ final class Finetune implements Callable<Integer> {
       description = "A folder for checkpoints, from which the same command continues.")
   private @Nullable Path checkpoints;
 
-  @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data; 3 by default.")
-  private @Nullable Integer epochs;
-
-  @Option(names = "--steps", paramLabel = "N", description = "Optimizer steps, instead of epochs.")
-  private @Nullable Long steps;
-
   @Option(
-      names = "--batch-size",
+      names = "--checkpoint-every",
       paramLabel = "N",
-      description = "Examples, or packed rows, of a forward pass; 8 by default.")
-  private @Nullable Integer batchSize;
+      description = "Steps between checkpoints, instead of an epoch.")
+  private @Nullable Integer checkpointEvery;
 
-  @Option(
-      names = "--accumulate",
-      paramLabel = "N",
-      description = "Batches of a step; 1 by default.")
-  private @Nullable Integer accumulate;
-
-  @Option(
-      names = "--learning-rate",
-      paramLabel = "X",
-      description = "The peak of the learning rate; 2e-4 by default.")
-  private @Nullable Double learningRate;
-
-  @Option(
-      names = "--warmup",
-      paramLabel = "X",
-      description = "The part of the steps in which the rate rises, from 0 to 1; 0 by default.")
-  private @Nullable Double warmup;
-
-  @Option(
-      names = "--max-length",
-      paramLabel = "N",
-      description = "The most tokens of an example; by default the model's, at most 512.")
-  private @Nullable Integer maxLength;
-
-  @Option(names = "--packing", description = "Puts several examples into a row.")
-  private boolean packing;
-
-  @Option(names = "--recompute", description = "Takes less memory and more time.")
-  private boolean recompute;
-
-  @Option(
-      names = "--label-smoothing",
-      paramLabel = "X",
-      description = "How much of each label is spread over all classes; 0 by default.")
-  private @Nullable Double labelSmoothing;
-
+  @Mixin private final TrainingOptions training = new TrainingOptions();
+  @Mixin private final LossOptions loss = new LossOptions();
   @Mixin private final ObjectiveOptions objective = new ObjectiveOptions();
 
   @Option(names = "--quiet", description = "Shows no progress bar.")
@@ -119,25 +89,37 @@ final class Finetune implements Callable<Integer> {
     boolean said = data.task != null;
     DataTask.Read read = data.read();
     DataTask task = read.task();
+    check(task);
+    ValidationOptions.Split split = validation.split(data, read, model.seed);
     out.printf("task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
-    try (PeftModel loaded = model.load(task.of(read.examples(), List.of()))) {
+    try (PeftModel loaded =
+        model.load(task.of(read.examples(), data.labels.or(adapter.labels())))) {
       if (task == DataTask.CHAT) {
         ModelOptions.require(loaded::chatTemplate);
       }
-      Mistakes.at(method.set == null ? "--method" : "--set", () -> loaded.adapt(method.config()));
-      FineTuner tuner = FineTuner.of(loaded).on(read.examples());
-      Dataset<? extends Example> held =
-          validation == null ? null : data.read("--validation", validation, task);
-      if (held != null) {
-        tuner.validateOn(held);
-      }
+      addAdapter(loaded);
+      FineTuner tuner = FineTuner.of(loaded).on(split.training());
       configure(tuner, task, loaded);
+      validation.configure(tuner, split, task);
+      validation.metric(tuner);
       if (dryRun) {
         int rows = show == null ? 3 : show;
         new DryRun(loaded, out).print(tuner.preview(rows), settings());
         return Cli.FINE;
       }
-      return train(loaded, tuner, held == null ? read.examples() : held, out);
+      return train(
+          loaded,
+          tuner,
+          split.held().isEmpty() ? split.training() : split.held().values().iterator().next(),
+          out);
+    }
+  }
+
+  private void addAdapter(PeftModel loaded) {
+    if (adapter.adapter == null) {
+      Mistakes.at(method.set == null ? "--method" : "--set", () -> loaded.adapt(method.config()));
+    } else {
+      adapter.load(loaded);
     }
   }
 
@@ -157,49 +139,64 @@ final class Finetune implements Callable<Integer> {
               + (checkpoints == null ? "" : "; the same command goes on from the checkpoint"));
       return Cli.STOPPED;
     }
-    Path folder = Mistakes.given("--output", output);
+    Path folder = Mistakes.given("--output", output.output);
     loaded.save(folder.toString());
     out.println("adapter: " + folder);
     return Cli.FINE;
+  }
+
+  private Path folder() {
+    return output.folder(
+        model.model,
+        "an adapter",
+        List.of("adapter_config.json", "adapter_model.safetensors"),
+        ", or --adapter %s to train it further".formatted(output.output));
   }
 
   /** What would only be found after the model is loaded, or after the training. */
   private void check() {
     Mistakes.given("--model", model.model);
     Mistakes.given("--data", data.data);
-    if (!dryRun) {
-      Mistakes.given("--output", output);
-    }
-    if (epochs != null && steps != null) {
-      throw new IllegalArgumentException("--epochs and --steps exclude each other: give one");
+    if (!dryRun || output.output != null) {
+      folder();
     }
     if (show != null && show < 0) {
       throw new IllegalArgumentException("--show is " + show + ", expected 0 or more");
     }
+    if (checkpointEvery != null && checkpoints == null) {
+      throw new IllegalArgumentException(
+          "--checkpoint-every does nothing without --checkpoints DIR: give that too");
+    }
+    training.check();
+    validation.check();
+    Mistakes.exclude("--adapter", adapter.adapter != null, "--method", method.method != null);
+    Mistakes.exclude("--adapter", adapter.adapter != null, "--set", method.set != null);
     method.config();
   }
 
+  /** Options that do nothing for a task. */
+  private void check(DataTask task) {
+    reading.check(task);
+    loss.check(task);
+    objective.check(task);
+  }
+
   private void configure(FineTuner tuner, DataTask task, PeftModel loaded) {
-    Mistakes.set("--epochs", epochs, tuner::epochs);
-    Mistakes.set("--steps", steps, tuner::steps);
-    Mistakes.set("--batch-size", batchSize, tuner::batchSize);
-    Mistakes.set("--accumulate", accumulate, tuner::accumulate);
-    Mistakes.set("--learning-rate", learningRate, tuner::learningRate);
-    Mistakes.set("--warmup", warmup, tuner::warmup);
-    Mistakes.set("--max-length", maxLength, tuner::maxLength);
+    reading.configure(tuner);
+    training.configure(tuner);
+    loss.configure(tuner);
     Mistakes.set("--seed", model.seed, tuner::seed);
     Mistakes.set("--checkpoints", checkpoints, tuner::checkpointTo);
-    tuner.packing(packing).recompute(recompute);
+    Mistakes.set("--checkpoint-every", checkpointEvery, tuner::checkpointEvery);
     if (quiet) {
       tuner.quiet();
     }
-    Mistakes.set("--label-smoothing", labelSmoothing, tuner::labelSmoothing);
+    if (log != null && !dryRun) {
+      tuner.listener(JsonLog.to(log));
+    }
     objective.of(task, loaded).ifPresent(tuner::objective);
     if (task == DataTask.EMBEDDINGS) {
       tuner.withoutDuplicates();
-    }
-    if (validation != null) {
-      ObjectiveOptions.measures(task).forEach(tuner::measure);
     }
   }
 

@@ -16,14 +16,14 @@ import picocli.CommandLine.Option;
 @Command(
     name = "merge",
     description = "Writes a model with an adapter merged into its weights as a plain folder.",
-    sortOptions = false)
+    sortOptions = false,
+    abbreviateSynopsis = true)
 final class Merge implements Callable<Integer> {
 
   @Mixin private final ModelOptions model = new ModelOptions();
   @Mixin private final AdapterOption adapter = new AdapterOption();
 
-  @Option(names = "--output", paramLabel = "DIR", description = "The folder for the model.")
-  private @Nullable Path output;
+  @Mixin private final OutputOptions output = new OutputOptions();
 
   @Option(
       names = "--task",
@@ -31,20 +31,32 @@ final class Merge implements Callable<Integer> {
       description = "The task of an adapter with a classifier: classify, multi-label, tokens, …")
   private @Nullable DataTask task;
 
+  @Mixin private final LabelsOption labels = new LabelsOption();
   @Mixin private final Common common = new Common();
 
   @Override
   public Integer call() {
-    Path folder = Mistakes.given("--output", output);
+    Mistakes.given("--model", model.model);
+    Path folder =
+        output.folder(
+            model.model,
+            "a model",
+            List.of("config.json", "model.safetensors", "adapter_config.json"),
+            "");
     Mistakes.given("--adapter", adapter.adapter);
-    List<String> labels = adapter.labels();
-    if (task == null && !labels.isEmpty()) {
+    List<String> names = labels.or(adapter.labels());
+    if (task == null && !names.isEmpty()) {
       throw new IllegalArgumentException(
           "--task is missing: the adapter has a classifier of %s. Say which task it was trained for"
-              .formatted(labels));
+              .formatted(names));
+    }
+    if (task != null && task.hasLabels() && names.isEmpty()) {
+      throw new IllegalArgumentException(
+          "--labels is missing: no file of %s here names them. Give them in their order: --labels no,yes"
+              .formatted(adapter.adapter));
     }
     Optional<Task> head =
-        Optional.ofNullable(task).flatMap(each -> each.of(new Dataset<>(List.of()), labels));
+        Optional.ofNullable(task).flatMap(each -> each.of(new Dataset<>(List.of()), names));
     try (PeftModel loaded = model.load(head)) {
       adapter.load(loaded);
       loaded.saveMerged(folder.toString());

@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
 /** Which method, and its settings by the names of adapter_config.json. */
 final class MethodOptions {
 
+  static final String SET = "--set";
   private static final String TYPE = "peft_type";
 
   /** Names of methods that are another method with a setting, or whose type is spelt in full. */
@@ -45,7 +46,7 @@ final class MethodOptions {
   @Nullable String method;
 
   @Option(
-      names = "--set",
+      names = SET,
       paramLabel = "FIELD=VALUE",
       description =
           "A setting of the method, by its name in adapter_config.json: --set r=16 --set"

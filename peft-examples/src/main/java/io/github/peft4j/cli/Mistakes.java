@@ -1,8 +1,13 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.hub.HubException;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Errors that name the option they come from. */
@@ -19,12 +24,32 @@ final class Mistakes {
     return value;
   }
 
+  /** Two options of which only one counts. */
+  static void exclude(String one, boolean hasOne, String other, boolean hasOther) {
+    if (hasOne && hasOther) {
+      throw new IllegalArgumentException(one + " and " + other + " exclude each other: give one");
+    }
+  }
+
+  /** An option that does something for some tasks alone. */
+  static void isFor(String option, boolean given, DataTask task, DataTask... tasks) {
+    if (given && !List.of(tasks).contains(task)) {
+      throw new IllegalArgumentException(
+          "%s is for the task%s %s, and this is %s"
+              .formatted(
+                  option,
+                  tasks.length > 1 ? "s" : "",
+                  Stream.of(tasks).map(DataTask::toString).collect(Collectors.joining(" and ")),
+                  task));
+    }
+  }
+
   /** Runs what an option asks for. */
   static <T> T at(String option, Supplier<? extends T> action) {
     try {
       return action.get();
-    } catch (IllegalArgumentException | UncheckedIOException e) {
-      throw new IllegalArgumentException(option + ": " + e.getMessage(), e);
+    } catch (IllegalArgumentException | UncheckedIOException | HubException e) {
+      throw AdvisedException.at(option, e);
     }
   }
 

@@ -36,14 +36,14 @@ final class ObjectiveOptions {
       description = "The weight of preferences; 0.1 by default.")
   @Nullable Double beta;
 
+  /** Options that do nothing for a task. */
+  void check(DataTask task) {
+    Mistakes.isFor("--preference", preference != null, task, DataTask.PREFERENCES);
+    Mistakes.isFor("--beta", beta != null, task, DataTask.PREFERENCES);
+  }
+
   /** The objective of a task; empty for the loss of the model. */
   Optional<Objective> of(DataTask task, PeftModel model) {
-    if (task != DataTask.PREFERENCES && (preference != null || beta != null)) {
-      throw new IllegalArgumentException(
-          (preference != null ? "--preference" : "--beta")
-              + " is for the task preferences, and this is "
-              + task);
-    }
     return switch (task) {
       case PREFERENCES -> Optional.of(preference());
       case EMBEDDINGS -> Optional.of(vectors(model, new MultipleNegativesRankingLoss()));

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.snakeyaml.engine.v2.api.Dump;
 import org.snakeyaml.engine.v2.api.DumpSettings;
@@ -107,10 +108,27 @@ final class SettingsFile {
     }
     List<String> arguments = new ArrayList<>();
     if (option.typeInfo().isMap()) {
+      if (value instanceof String alone && hasKeysAlone(option)) {
+        return List.of(name + "=" + alone);
+      }
       if (!(value instanceof Map<?, ?> map)) {
         throw wrong(file, name, value, "names with values");
       }
-      map.forEach((key, each) -> arguments.add(name + "=" + key + "=" + JSON.toJson(each)));
+      map.forEach(
+          (key, each) ->
+              arguments.add(
+                  name
+                      + "="
+                      + key
+                      + "="
+                      + (each instanceof String text && !isYaml(option)
+                          ? text
+                          : JSON.toJson(each))));
+    } else if (value instanceof Map<?, ?> map && option.paramLabel().startsWith("[NAME=]")) {
+      map.forEach(
+          (key, each) ->
+              (each instanceof List<?> several ? several : Arrays.asList(each))
+                  .forEach(one -> arguments.add(name + "=" + key + "=" + one)));
     } else if (value instanceof List<?> list && option.isMultiValue()) {
       list.forEach(each -> arguments.add(name + "=" + each));
     } else if (value instanceof List<?> || value instanceof Map<?, ?>) {
@@ -119,6 +137,16 @@ final class SettingsFile {
       arguments.add(name + "=" + value);
     }
     return arguments;
+  }
+
+  /** Whether the option may be a name without a value, such as {@code balanced}. */
+  private static boolean hasKeysAlone(OptionSpec option) {
+    return option.mapFallbackValue() == null;
+  }
+
+  /** Whether the values of a map are YAML themselves. */
+  private static boolean isYaml(OptionSpec option) {
+    return option.longestName().equals(MethodOptions.SET);
   }
 
   private static IllegalArgumentException wrong(
@@ -153,15 +181,30 @@ final class SettingsFile {
       if (value == null || Boolean.FALSE.equals(value) || name.equals(NAME)) {
         continue;
       }
-      settings.put(name, plain(value));
+      settings.put(name, value instanceof Map<?, ?> map ? map(option, map) : plain(value));
     }
     return settings;
+  }
+
+  private static Object map(OptionSpec option, Map<?, ?> map) {
+    Map<String, @Nullable Object> values = new LinkedHashMap<>();
+    for (Map.Entry<?, ?> entry : map.entrySet()) {
+      Object value =
+          entry.getValue() instanceof Optional<?> maybe ? maybe.orElse(null) : entry.getValue();
+      if (value == null && hasKeysAlone(option)) {
+        return String.valueOf(entry.getKey());
+      }
+      values.put(
+          String.valueOf(entry.getKey()),
+          plain(isYaml(option) ? MethodOptions.value(value + "") : value));
+    }
+    return values;
   }
 
   private static @Nullable Object plain(@Nullable Object value) {
     if (value instanceof Map<?, ?> map) {
       Map<String, @Nullable Object> values = new LinkedHashMap<>();
-      map.forEach((key, each) -> values.put(key.toString(), plain(MethodOptions.value(each + ""))));
+      map.forEach((key, each) -> values.put(String.valueOf(key), plain(each)));
       return values;
     }
     if (value instanceof List<?> list) {

@@ -11,13 +11,16 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.training.LoraFa;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.train.TrainingRule;
 import io.github.peft4j.train.optimizer.AdamW;
-import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -145,16 +148,17 @@ public final class Bench {
     try (PeftModel model = loader.load().adapt(chosen.config)) {
       Adapter adapter = model.adapter(PeftModel.DEFAULT);
       Map<Trainable, ParameterGroup> groups =
-          chosen.rule.groups(adapter, new ParameterGroup(RATE, 0.01));
+          adapter.groups(chosen.rule, new ParameterGroup(RATE, 0.01));
       model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));
-      try (AdamW optimizer = new AdamW(groups, RATE);
-          TrainingRule.Correction correction = chosen.rule.correction(adapter)) {
+      StepListener listener = adapter.listener(chosen.rule);
+      try (Optimizer optimizer = AdamW.DEFAULT.of(groups, RATE)) {
+        Update update = new Update(optimizer, listener, 1.0);
         for (String name : arguments.list("cases", "recompute,train,inference")) {
           if (name.equals("serve")) {
             System.out.println(new Serving(model, ids(model), steps).measure(shape));
             continue;
           }
-          Result result = measure(name, model, optimizer, correction);
+          Result result = measure(name, model, update);
           System.out.println(json(shape, method, name, model, groups.keySet(), result));
         }
       }
@@ -173,16 +177,15 @@ public final class Bench {
   /** The duration of a case, and its loss if it has one. */
   private record Result(double seconds, double loss) {}
 
-  private Result measure(
-      String name, PeftModel model, AdamW optimizer, TrainingRule.Correction correction) {
+  private Result measure(String name, PeftModel model, Update update) {
     double[] seconds = new double[WARM_UP + steps];
     double loss = Double.NaN;
     for (int i = 0; i < seconds.length; i++) {
       long start = System.nanoTime();
       loss =
           switch (name) {
-            case "train" -> train(model, optimizer, correction, false);
-            case "recompute" -> train(model, optimizer, correction, true);
+            case "train" -> train(model, update, false);
+            case "recompute" -> train(model, update, true);
             case "inference" -> read(model);
             default -> throw arguments.error("no case '" + name + "'");
           };
@@ -193,8 +196,7 @@ public final class Bench {
     return new Result(counted[counted.length / 2], loss);
   }
 
-  private double train(
-      PeftModel model, AdamW optimizer, TrainingRule.Correction correction, boolean recompute) {
+  private double train(PeftModel model, Update update, boolean recompute) {
     Backpropagation backpropagation = new Backpropagation(model, recompute);
     long[][] ids = ids(model);
     LossTargets targets = targets(model, ids);
@@ -202,9 +204,7 @@ public final class Bench {
     try (Scope scope = new Scope()) {
       ModelInput input = ModelInput.of(model.base().manager(), ids, null);
       double sum = backpropagation.run(input, targets, 1.0 / labels, 1);
-      optimizer.clip(1.0);
-      correction.correct();
-      optimizer.step(RATE);
+      update.run(1, 1, RATE, sum);
       return sum / labels;
     }
   }

@@ -11,10 +11,9 @@ import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
-import io.github.peft4j.train.report.Sample;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -86,7 +85,7 @@ public final class Chat {
       Path out = Path.of(arguments.text("out", "target/chat"));
       model.save(out.toString());
       report.chart(out.resolve("training.png").toString());
-      report.html(out.resolve("report.html").toString(), samples(model, data.heldOut()));
+      report.html(out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), 5));
       if (arguments.has("ask")) {
         Conversation question = Conversation.of(Message.user(arguments.text("ask")));
         model.chat(question, GenerationConfig.greedy().maxNewTokens(200), System.out::print);
@@ -102,28 +101,5 @@ public final class Chat {
           "--train-on is '" + arguments.text("train-on") + "', expected assistant, last or all");
     }
     return parts;
-  }
-
-  /** Answers to the first held-out conversations that end with an answer. */
-  private static List<Sample> samples(PeftModel model, Dataset<ConversationExample> heldOut) {
-    return heldOut.examples().stream()
-        .map(ConversationExample::conversation)
-        .filter(chat -> chat.messages().size() > 1)
-        .filter(chat -> last(chat).role().equals("assistant"))
-        .limit(5)
-        .map(chat -> sample(model, chat))
-        .toList();
-  }
-
-  private static Sample sample(PeftModel model, Conversation chat) {
-    Conversation prompt = chat.first(chat.messages().size() - 1);
-    return new Sample(
-        last(prompt).text(),
-        last(chat).text(),
-        model.chat(prompt, GenerationConfig.greedy().maxNewTokens(200)).text());
-  }
-
-  private static Message last(Conversation chat) {
-    return chat.messages().get(chat.messages().size() - 1);
   }
 }

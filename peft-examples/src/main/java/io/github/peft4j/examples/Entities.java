@@ -9,8 +9,8 @@ import io.github.peft4j.data.reader.Conll;
 import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
-import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.translate.Entity;
 import java.nio.file.Path;
@@ -78,7 +78,7 @@ public final class Entities {
       Path out = Path.of(arguments.text("out", "target/entities"));
       model.save(out.toString());
       report.chart(out.resolve("training.png").toString());
-      report.html(out.resolve("report.html").toString(), samples(model, data.heldOut()));
+      report.html(out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), 10));
       if (arguments.has("find")) {
         for (Entity entity : model.entities(arguments.text("find"))) {
           System.out.println(entity.type() + " " + entity.text() + " " + entity.score());
@@ -93,17 +93,5 @@ public final class Entities {
             .tokens(arguments.text("words"))
             .tags(arguments.text("tags", "tags"))
         : Conll.read(arguments.text("data"));
-  }
-
-  private static List<Sample> samples(PeftModel model, Dataset<TokensExample> heldOut) {
-    return heldOut.examples().stream()
-        .limit(10)
-        .map(
-            each ->
-                new Sample(
-                    String.join(" ", each.words()),
-                    String.join(" ", each.tags()),
-                    String.join(" ", model.tagWords(each.words()))))
-        .toList();
   }
 }

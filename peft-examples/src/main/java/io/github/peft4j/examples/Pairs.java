@@ -6,18 +6,13 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Labels;
-import io.github.peft4j.data.RegressionExample;
-import io.github.peft4j.data.TextPair;
 import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
-import io.github.peft4j.train.report.Sample;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Locale;
 
 /**
  * Teaches an encoder to judge pairs of texts: by a label, as entailment and paraphrases have one,
@@ -93,26 +88,8 @@ public final class Pairs {
       Path out = Path.of(arguments.text("out", "target/pairs"));
       model.save(out.toString());
       report.chart(out.resolve("training.png").toString());
-      report.html(out.resolve("report.html").toString(), samples(model, data.heldOut()));
+      report.html(
+          out.resolve("report.html").toString(), Samples.of(model, data.heldOut(), SAMPLES));
     }
-  }
-
-  private static List<Sample> samples(PeftModel model, Dataset<? extends Example> heldOut) {
-    return heldOut.get(0) instanceof RegressionExample
-        ? heldOut.examples().stream()
-            .limit(SAMPLES)
-            .map(each -> scored(model, (RegressionExample) each))
-            .toList()
-        : Samples.of(model, heldOut, SAMPLES);
-  }
-
-  private static Sample scored(PeftModel model, RegressionExample each) {
-    String pair = each.pair();
-    double score =
-        pair == null ? model.score(each.text()) : model.score(new TextPair(each.text(), pair));
-    return new Sample(
-        each.text() + "\n" + pair,
-        Double.toString(each.value()),
-        String.format(Locale.ROOT, "%.3f", score));
   }
 }

@@ -6,6 +6,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -89,9 +90,9 @@ class CliTest {
     assertThat(code).as(err()).isZero();
   }
 
-  /** Runs that must end with exit code 2 and this line. */
+  /** Runs that must end with exit code 2 and this line, which advises no methods of Java. */
   private void assertMistake(int code, String line) {
-    assertThat(err()).endsWith("\n").hasLineCount(1).contains(line);
+    assertThat(err()).endsWith("\n").hasLineCount(1).contains(line).doesNotContainPattern("\\w\\(");
     assertThat(code).isEqualTo(Cli.MISTAKE);
   }
 
@@ -303,6 +304,182 @@ class CliTest {
     assertMistake(finetune("--dry-run"), "--data: ");
     data = write("chat.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"w3\"}]}\n");
     assertMistake(finetune("--dry-run"), "has no chat template");
+  }
+
+  @Test
+  void anAdapterIsNotOverwrittenByMistake() throws IOException {
+    Path adapter = Files.createDirectories(folder.resolve("adapter"));
+    Path config = Files.writeString(adapter.resolve("adapter_config.json"), "mine");
+    Object[] again = {"--quiet", "--steps", 1, "--output", adapter};
+    assertMistake(
+        finetune(again),
+        "--output: %s has an adapter already (adapter_config.json). Take another folder, or --overwrite to replace it, or --adapter %s to train it further"
+            .formatted(adapter, adapter));
+    assertThat(config).content().isEqualTo("mine");
+    assertThat(out()).isEmpty();
+
+    Object[] told = Arrays.copyOf(again, again.length + 1);
+    told[again.length] = "--overwrite";
+    assertFine(finetune(told));
+    assertThat(config).content().contains("LORA");
+
+    Path further = folder.resolve("further");
+    assertFine(finetune("--quiet", "--steps", 1, "--adapter", adapter, "--output", further));
+    assertThat(further.resolve("adapter_config.json")).exists();
+    assertMistake(
+        finetune("--adapter", adapter, "--set", "r=4", "--dry-run"), "exclude each other");
+    assertMistake(finetune("--output", model, "--overwrite"), "is the folder of --model");
+    assertMistake(
+        run("merge", "--model", model, "--adapter", adapter, "--output", model, "--overwrite"),
+        "is the folder of --model");
+  }
+
+  @Test
+  void settingsOfTheLossAndOfSeveralValidationSetsReachTheTraining() throws IOException {
+    model = model("tiny-bert");
+    data = write("texts.csv", "text,label\nw3 w4,no\nw5,yes\nw6,yes\nw7,yes\n");
+    Path settings =
+        write(
+            "settings.yaml",
+            """
+            class-weights: balanced
+            label-smoothing: 0.1
+            schedule: cosine
+            weight-decay: 0
+            validation: {dev: %s, hard: [%s]}
+            metric: hard/loss
+            evaluation-batch-size: 2
+            stop-early: 2
+            """
+                .formatted(data, data));
+    assertFine(finetune("--settings", settings, "--dry-run"));
+    assertThat(out())
+        .contains(
+            "objective: cross entropy, class weights [2.0, 0.6666666666666666], label smoothing 0.1",
+            "schedule: cosine",
+            "class-weights: balanced",
+            "metric: hard/loss");
+    assertFine(finetune("--dry-run", "--class-weights", "no=3,yes=1", "--labels", "yes,no"));
+    assertThat(out()).contains("class weights [1.0, 3.0]");
+    Path log = folder.resolve("log.jsonl");
+    Path adapter = folder.resolve("adapter");
+    assertFine(
+        finetune(
+            "--settings", settings, "--quiet", "--epochs", 1, "--log", log, "--output", adapter));
+    assertThat(out()).contains("dev/accuracy", "hard/loss");
+    assertThat(log).content().contains("hard/loss");
+    assertFine(finetune("--hold-out", 0.25, "--limit", 4, "--dry-run"));
+    assertThat(out()).contains("data: 3 examples");
+
+    assertMistake(finetune("--class-weights", "no=1", "--dry-run"), "name each of them");
+    assertMistake(finetune("--class-weights", "no=1,yes", "--dry-run"), "'yes' has no weight");
+    assertMistake(finetune("--keep-best", "--dry-run"), "--keep-best does nothing without");
+    assertMistake(finetune("--metric", "bleu", "--validation", data, "--dry-run"), "--metric: ");
+    assertMistake(
+        finetune("--validation", "dev=" + data, "--validation", data, "--dry-run"), "has no name");
+    assertMistake(finetune("--train-on", "all", "--dry-run"), "--train-on is for the task chat");
+    assertMistake(finetune("--checkpoint-every", 3, "--dry-run"), "without --checkpoints DIR");
+  }
+
+  @Test
+  void partsOfConversationsAreChosen() throws IOException {
+    Files.writeString(
+        model.resolve("chat_template.jinja"),
+        "{% for m in messages %}{{ m.content }} {% endfor %}");
+    data =
+        write(
+            "chat.jsonl",
+            "{\"messages\": [{\"role\": \"user\", \"content\": \"w3\"}, {\"role\": \"assistant\", \"content\": \"w4\"}]}\n");
+    assertFine(finetune("--dry-run", "--train-on", "assistant-turns"));
+    assertThat(out()).contains("  read  w3", "  learn w4");
+    data =
+        write(
+            "longer.jsonl",
+            "{\"messages\": [%s, %s, %s]}\n"
+                .formatted(
+                    "{\"role\": \"user\", \"content\": \"w3\"}",
+                    "{\"role\": \"user\", \"content\": \"w5\"}",
+                    "{\"role\": \"assistant\", \"content\": \"w4\"}"));
+    assertFine(finetune("--dry-run", "--train-on", "all"));
+    assertThat(out()).contains("  learn w5 w4", "reading: trained on all");
+    assertFine(run("evaluate", "--model", model, "--data", data, "--train-on", "all"));
+  }
+
+  @Test
+  void errorsOfTheLibraryAdviseOptions() throws IOException {
+    Path llama = model;
+    model = model("tiny-bert");
+    data = write("a.csv", "review,stars\nw3,1\n");
+    assertMistake(finetune("--dry-run"), "no form is recognised by the columns review, stars");
+    assertThat(err()).contains("by --column ROLE=COLUMN which columns it has");
+    data = write("b.jsonl", "{\"messages\": [], \"text\": \"w3\"}\n");
+    assertMistake(finetune("--dry-run"), "fit several forms: messages; text. Say which by --task");
+    data = write("c.csv", "text,label\nw3,nan\nw4,a\nw5,b\n");
+    assertMistake(finetune("--dry-run"), "Leave such rows out by --skip-unlabelled");
+    assertFine(finetune("--dry-run", "--skip-unlabelled"));
+    data = write("d.csv", "text,label\n,a\nw4,a\nw5,b\n");
+    assertMistake(finetune("--dry-run"), "Leave such rows out by --skip-empty");
+    assertFine(finetune("--dry-run", "--skip-empty", "text"));
+    data = write("e.csv", "text,labels\nw3,\"a,b\"\nw4,a\n");
+    assertMistake(finetune("--task", "multi-label", "--dry-run"), "--label-separator ,");
+    assertFine(finetune("--task", "multi-label", "--label-separator", ",", "--dry-run"));
+    data = write("f.csv", "prompt,completion\nw3,w4\n");
+    assertMistake(finetune("--dry-run"), "it takes texts with labels. Take another model, or");
+    assertMistake(
+        run("generate", "--model", model, "--prompt", "w3"), "writes no text. Take a model for");
+    assertMistake(
+        run("merge", "--model", model, "--adapter", "x", "--output", "y", "--task", "classify"),
+        "--labels is missing");
+    model = llama;
+    data = write("g.csv", "prompt,completion\nw3, w4 w5 w6 w7\n");
+    assertMistake(
+        finetune("--max-length", 4, "--dry-run"),
+        "Raise --max-length to 6, or leave such examples out by --skip-too-long");
+    assertMistake(
+        run("evaluate", "--model", model, "--data", data, "--batch-size", 0), "batchSize is 0");
+    assertMistake(run("generate", "--model", model, "--prompt", " "), "the text is empty");
+    assertMistake(
+        run("generate", "--model", model, "--prompt", "w3", "--top-k", 2), "--temperature");
+  }
+
+  @Test
+  void aClosedOutputEndsAText() {
+    PrintStream closed = new PrintStream(OutputStream.nullOutputStream());
+    closed.close();
+    int code =
+        Cli.run(
+            closed,
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            "generate",
+            "--model",
+            model.toString(),
+            "--prompt",
+            "w3");
+    assertThat(code).isEqualTo(Cli.FAILED);
+    assertThat(err())
+        .isEqualTo("peft4j: the output is closed or full: not all of it was written\n");
+  }
+
+  @Test
+  void aPromptIsReadFromTheInput() {
+    InputStream before = System.in;
+    try {
+      System.setIn(new ByteArrayInputStream("w3\nw4\n".getBytes(StandardCharsets.UTF_8)));
+      assertFine(run("generate", "--model", model, "--prompt", "-", "--max-new-tokens", 2));
+      System.setIn(new ByteArrayInputStream(new byte[0]));
+      assertMistake(run("generate", "--model", model, "--prompt", "-"), "the input is empty");
+    } finally {
+      System.setIn(before);
+    }
+  }
+
+  @Test
+  void stackTracesAreShownWhenAskedFor() {
+    data = folder.resolve("none.csv");
+    assertThat(finetune("--dry-run", "--verbose")).isEqualTo(Cli.MISTAKE);
+    assertThat(err()).contains("--data: ", "\tat io.github.peft4j.");
+    assertFine(run("--version"));
+    assertThat(out()).contains("peft4j", "pytorch", "java");
   }
 
   @Test

@@ -70,7 +70,7 @@ class TaskProgramsTest {
     assertThat(folder.resolve("out/report.html"))
         .content()
         .contains("Who sat?")
-        .contains("trained on LAST_TURN");
+        .contains("trained on last turn");
   }
 
   @Test

@@ -21,8 +21,8 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.tuner.Mergeable;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -156,7 +156,7 @@ class CombinationTest {
       Composition before = model.active();
       model.combine("new", all());
       check(model, CombinationTest::sum, null);
-      assertThat(model.adapter("new").configText())
+      assertThat(model.adapter("new").parts().get(0).configText())
           .contains("\"model.layers.0.self_attn.q_proj\": 5")
           .contains("\"model.embed_tokens\": 6")
           .contains("\"r\": 9");
@@ -189,7 +189,7 @@ class CombinationTest {
                 .as(weight)
                 .containsExactly(requireNonNull(change.get("whole")), within(1e-9));
           });
-      assertThat(model.adapter("new").configText())
+      assertThat(model.adapter("new").parts().get(0).configText())
           .contains("\"r\": 2")
           .contains("\"lora_alpha\": 2");
     }
@@ -322,7 +322,7 @@ class CombinationTest {
     try (PeftModel model = three()) {
       model.combine("plain", all().rank(3));
       model.combine("clamped", all().rank(3).clamp(0.83));
-      List<Sites.Rewrite> plain = model.adapter("plain").rewrites();
+      List<Rewrite> plain = model.adapter("plain").rewrites();
       for (int i = 0; i < plain.size(); i++) {
         double[][] factors = factors(plain.get(i));
         double[] sorted = Arrays.stream(factors).flatMapToDouble(Arrays::stream).sorted().toArray();
@@ -342,7 +342,7 @@ class CombinationTest {
     }
   }
 
-  private static double[][] factors(Sites.Rewrite rewrite) {
+  private static double[][] factors(Rewrite rewrite) {
     return rewrite.layer().trainables().stream()
         .map(tensor -> tensor.value().toDoubleArray())
         .toArray(double[][]::new);
@@ -395,7 +395,7 @@ class CombinationTest {
                   assertThat(requireNonNull(by.get("new")))
                       .as(weight)
                       .containsExactly(requireNonNull(by.get("same")), within(1e-9)));
-      for (Sites.Rewrite rewrite : model.adapter("new").rewrites()) {
+      for (Rewrite rewrite : model.adapter("new").rewrites()) {
         boolean both = rewrite.site().name().endsWith("_proj");
         assertThat(rewrite.layer().trainables().get(0).value().getShape().get(0))
             .as(rewrite.site().name())

@@ -171,12 +171,12 @@ class FusionTest {
       double[] start = logits(tiny, model);
       Backpropagation backpropagation = new Backpropagation(model, true);
       LossTargets targets = tiny.targets();
-      try (AdamW optimizer = new AdamW(trained, 0)) {
+      try (AdamW optimizer = AdamW.of(trained, 0)) {
         for (int step = 0; step < 2; step++) {
           backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
           assertThat(backpropagation.penalty()).isPositive();
           optimizer.update(1e-2);
-          optimizer.clear();
+          optimizer.gradients().clear();
         }
       }
       assertThat(logits(tiny, model)).isNotEqualTo(start);

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
@@ -206,7 +207,30 @@ class MethodsTest extends MethodContract {
                 PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge());
+        method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        composite(
+                "LoraAndPrompt",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                PromptTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
+            "LoraAndIa3", LoraConfig.ofRank(2).targetModules("all-linear"), Ia3Config.defaults()),
+        composite(
+                "AdaLoraAndNorms",
+                AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1),
+                LnTuningConfig.defaults())
+            .fitting(MethodsTest::hasNoExperts),
+        composite(
+                "PromptAndPrefix",
+                PromptTuningConfig.ofVirtualTokens(2),
+                PrefixTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge());
+  }
+
+  private static MethodCase composite(String name, PeftConfig... parts) {
+    return method(name, CompositeConfig.of(parts));
   }
 
   private static MethodCase method(String name, PeftConfig config) {

@@ -132,7 +132,7 @@ class VirtualTokensTest {
               .promptTuningInitText("w3 w4")
               .promptTuningInit(PromptTuningInit.TEXT));
       assertStartsFromWords3And4(model);
-      String text = model.adapter(PeftModel.DEFAULT).configText();
+      String text = model.adapter(PeftModel.DEFAULT).parts().get(0).configText();
       assertThat(
               JsonParser.parseString(text)
                   .getAsJsonObject()

@@ -1,5 +1,6 @@
 package io.github.peft4j.adapter.adapterhub;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.util.List;
@@ -18,6 +19,10 @@ final class AdapterHubConfig {
   /** Former fields about fusions, which have configs of their own now. */
   private static final List<String> FORMER_FIELDS = List.of("attention_type", "new_attention_norm");
 
+  private static final String ARCHITECTURE = "architecture";
+  private static final String UNION = "union";
+  private static final String CONFIGS = "configs";
+
   private AdapterHubConfig() {}
 
   /** Whether an adapter_config.json is AdapterHub's and not PEFT's. */
@@ -25,15 +30,43 @@ final class AdapterHubConfig {
     return !json.has("peft_type") && json.has("config") && json.get("config").isJsonObject();
   }
 
-  /** The mapping of a config. */
-  static AdapterHubMapping<?> mapping(JsonObject json) {
-    JsonObject config = of(json);
-    return AdapterHubMappings.of(text(config, "architecture"), config);
+  /** The mapping of a method's config. */
+  static AdapterHubMapping<?> mapping(JsonObject config) {
+    return AdapterHubMappings.of(text(config, ARCHITECTURE), config);
   }
 
-  /** The method's config within the file. */
-  static JsonObject of(JsonObject json) {
-    JsonObject config = json.getAsJsonObject("config").deepCopy();
+  /**
+   * The methods' configs within the file: one, or those of a union.
+   *
+   * @param source the name of the file in errors
+   */
+  static List<JsonObject> parts(JsonObject json, String source) {
+    JsonObject config = json.getAsJsonObject("config");
+    if (!text(config, ARCHITECTURE).equals(UNION)) {
+      return List.of(of(json, config));
+    }
+    if (!(config.get(CONFIGS) instanceof JsonArray configs)
+        || configs.isEmpty()
+        || !configs.asList().stream().allMatch(JsonElement::isJsonObject)) {
+      throw new IllegalArgumentException(
+          "%s: field 'config.%s' is %s; expected a list of configs, as architecture is %s"
+              .formatted(source, CONFIGS, config.get(CONFIGS), UNION));
+    }
+    return configs.asList().stream().map(part -> of(json, part.getAsJsonObject())).toList();
+  }
+
+  /** The config of an adapter of several parts. */
+  static JsonObject union(List<JsonObject> parts) {
+    JsonObject config = new JsonObject();
+    config.addProperty(ARCHITECTURE, UNION);
+    JsonArray configs = new JsonArray();
+    parts.forEach(configs::add);
+    config.add(CONFIGS, configs);
+    return config;
+  }
+
+  private static JsonObject of(JsonObject json, JsonObject written) {
+    JsonObject config = written.deepCopy();
     String version = text(json, "version");
     String f = text(config, "non_linearity");
     if (version.isEmpty() && FORMER_NAMES.containsKey(f)) {

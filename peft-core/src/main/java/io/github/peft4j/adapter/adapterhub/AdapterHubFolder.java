@@ -7,6 +7,7 @@ import com.google.gson.JsonPrimitive;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterFactory;
 import io.github.peft4j.adapter.AdapterFormat;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.files.HeadLabels;
 import io.github.peft4j.adapter.files.PeftFolder;
@@ -23,13 +24,14 @@ import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.method.PeftMethods;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import io.github.peft4j.tuner.site.SublayerSite;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,11 +74,29 @@ public final class AdapterHubFolder implements AdapterFormat {
   public Adapter read(String name, Path folder, AdapterFactory factory) {
     JsonObject json = PeftFolder.readConfig(folder);
     String source = folder.resolve(PeftFolder.CONFIG).toString();
-    return factory.load(
-        injection(AdapterHubConfig.mapping(json), json, folder, source, factory),
-        name,
-        source,
-        adapter -> readTensors(folder, json, adapter, factory.base()));
+    List<JsonObject> configs = AdapterHubConfig.parts(json, source);
+    Adapter adapter =
+        factory.adapter(
+            name,
+            configs.size(),
+            i ->
+                factory.load(
+                    injection(configs.get(i), folder, source, factory, i == 0),
+                    AdapterFactory.partName(name, i),
+                    source,
+                    part -> {}));
+    try {
+      readTensors(folder, json, configs, adapter, factory.base());
+      return adapter;
+    } catch (RuntimeException e) {
+      adapter.free();
+      throw e;
+    }
+  }
+
+  private static AdapterFactory.Injection<?> injection(
+      JsonObject config, Path folder, String source, AdapterFactory factory, boolean first) {
+    return injection(AdapterHubConfig.mapping(config), config, folder, source, factory, first);
   }
 
   private static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
@@ -84,16 +104,18 @@ public final class AdapterHubFolder implements AdapterFormat {
       JsonObject json,
       Path folder,
       String source,
-      AdapterFactory factory) {
+      AdapterFactory factory,
+      boolean first) {
     TransformerModel model = factory.base();
-    C config = mapping.read(AdapterHubConfig.of(json), modules(folder, model), source);
+    C config = mapping.read(json, modules(folder, model), source);
     PeftMethod<C> method = PeftMethods.of(config);
     List<String> head =
         head(folder, model)
             .map(own -> own.modules().stream().map(Site::name).toList())
             .orElse(null);
+    List<String> modules = first ? factory.withClassifiers(head) : null;
     return new AdapterFactory.Injection<>(
-        method, config, factory.commonFields(method), factory.withClassifiers(head), Map.of());
+        method, config, factory.commonFields(method), modules, Map.of());
   }
 
   /** The model's linear modules for which a folder's file has tensors. */
@@ -118,14 +140,17 @@ public final class AdapterHubFolder implements AdapterFormat {
    * The names of an adapter's tensors in the files. The first name is read; the others are copies.
    */
   private static Map<String, List<String>> names(
-      Adapter adapter, AdapterHubMapping<?> mapping, String name, TransformerModel model) {
+      Adapter adapter, List<AdapterHubMapping<?>> mappings, String name, TransformerModel model) {
     String modelType = model.config().text("model_type", "");
     Map<String, List<String>> names = new LinkedHashMap<>();
-    for (Sites.Rewrite rewrite : adapter.rewrites()) {
-      if (!(rewrite.site() instanceof ParameterSite)) {
-        for (Trainable tensor : rewrite.layer().trainables()) {
-          names.put(
-              adapter.nameOf(tensor), mapping.names(rewrite.site(), tensor.key(), name, modelType));
+    for (int i = 0; i < mappings.size(); i++) {
+      for (Rewrite rewrite : adapter.parts().get(i).rewrites()) {
+        if (!(rewrite.site() instanceof ParameterSite)) {
+          for (Trainable tensor : rewrite.layer().trainables()) {
+            names.put(
+                adapter.nameOf(tensor),
+                mappings.get(i).names(rewrite.site(), tensor.key(), name, modelType));
+          }
         }
       }
     }
@@ -137,7 +162,7 @@ public final class AdapterHubFolder implements AdapterFormat {
       Adapter adapter, Optional<AdapterHubHead> head) {
     Map<String, String> own = head.map(AdapterHubHead::names).orElse(Map.of());
     Map<String, List<String>> names = new LinkedHashMap<>();
-    for (Sites.Rewrite rewrite : adapter.rewrites()) {
+    for (Rewrite rewrite : adapter.rewrites()) {
       if (rewrite.site() instanceof ParameterSite parameter) {
         for (Trainable tensor : rewrite.layer().trainables()) {
           String name = own.getOrDefault(parameter.name(), parameter.name());
@@ -163,11 +188,17 @@ public final class AdapterHubFolder implements AdapterFormat {
    * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
    *     listing them all; or if the head has other classes than the model
    */
-  static void readTensors(Path folder, JsonObject json, Adapter adapter, TransformerModel model) {
-    AdapterHubMapping<?> mapping = AdapterHubConfig.mapping(json);
+  private static void readTensors(
+      Path folder,
+      JsonObject json,
+      List<JsonObject> configs,
+      Adapter adapter,
+      TransformerModel model) {
+    List<AdapterHubMapping<?>> mappings = new ArrayList<>();
+    configs.forEach(config -> mappings.add(AdapterHubConfig.mapping(config)));
     String name = AdapterHubConfig.text(json, "name");
     try (TensorSource source = open(folder, WEIGHTS, PICKLED_WEIGHTS)) {
-      Map<String, List<String>> names = names(adapter, mapping, name, model);
+      Map<String, List<String>> names = names(adapter, mappings, name, model);
       PeftFolder.read(
           folder,
           AdapterHubNames.over(source, names),
@@ -183,10 +214,10 @@ public final class AdapterHubFolder implements AdapterFormat {
         TensorSource renamed = AdapterHubNames.over(source, head);
         if (renamed.names().containsAll(head.keySet())) {
           HeadLabels labels = HeadLabels.of(folder, model);
-          labels.require(adapter, Map.of());
+          labels.require(adapter.parts().get(0), Map.of());
           PeftFolder.read(
               folder, renamed, adapter.tensors(head.keySet()), Map.of(), model.manager());
-          labels.align(adapter);
+          labels.align(adapter.parts().get(0));
         } else {
           LOG.warn(
               "{}: the head ({}) differs from the model's ({}): it is not loaded",
@@ -212,12 +243,11 @@ public final class AdapterHubFolder implements AdapterFormat {
   @Override
   public void write(
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
-    AdapterHubMapping<?> mapping = AdapterHubMappings.toWrite(adapter);
-    JsonObject config = new JsonObject();
-    Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(adapter.trainedConfig()));
-    fields.remove("modules_to_save");
-    fields.forEach(config::add);
-    files.write(WEIGHTS, writer(adapter, names(adapter, mapping, adapter.name(), model)).content());
+    List<AdapterHubMapping<?>> mappings = new ArrayList<>();
+    adapter.parts().forEach(part -> mappings.add(AdapterHubMappings.toWrite(part)));
+    JsonObject config = config(adapter);
+    files.write(
+        WEIGHTS, writer(adapter, names(adapter, mappings, adapter.name(), model)).content());
     files.remove(PICKLED_WEIGHTS);
     Optional<AdapterHubHead> own = AdapterHubHead.of(adapter, model);
     Map<String, List<String>> head = headNames(adapter, own);
@@ -234,6 +264,19 @@ public final class AdapterHubFolder implements AdapterFormat {
         JsonFile.text(describe(model, new JsonPrimitive(adapter.name()), config, provenance)));
     files.writeText(Provenance.FILE, provenance.text());
     files.commit();
+  }
+
+  private static JsonObject config(Adapter adapter) {
+    List<JsonObject> parts = adapter.parts().stream().map(AdapterHubFolder::config).toList();
+    return parts.size() == 1 ? parts.get(0) : AdapterHubConfig.union(parts);
+  }
+
+  private static JsonObject config(AdapterPart part) {
+    JsonObject config = new JsonObject();
+    Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(part.trainedConfig()));
+    fields.remove("modules_to_save");
+    fields.forEach(config::add);
+    return config;
   }
 
   private static JsonObject describe(
@@ -277,8 +320,7 @@ public final class AdapterHubFolder implements AdapterFormat {
                     PeftFolder.add(
                         writer,
                         name,
-                        adapter,
-                        Objects.requireNonNull(adapter.tensors().get(own)))));
+                        () -> adapter.stored(Objects.requireNonNull(adapter.tensors().get(own))))));
     return writer;
   }
 }

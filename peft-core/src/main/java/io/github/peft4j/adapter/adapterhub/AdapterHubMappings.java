@@ -1,7 +1,7 @@
 package io.github.peft4j.adapter.adapterhub;
 
 import com.google.gson.JsonObject;
-import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.config.UnsupportedMethodException;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,21 +50,21 @@ final class AdapterHubMappings {
   }
 
   /**
-   * The mapping by which an adapter is written.
+   * The mapping by which a part of an adapter is written.
    *
    * @throws UnsupportedMethodException if AdapterHub's library does not have its method, or not
    *     with its settings
    */
-  static AdapterHubMapping<?> toWrite(Adapter adapter) {
+  static AdapterHubMapping<?> toWrite(AdapterPart part) {
     Optional<AdapterHubMapping<?>> found =
         ALL.stream()
-            .filter(m -> m.isWritable() && m.configType() == adapter.config().getClass())
+            .filter(m -> m.isWritable() && m.configType() == part.config().getClass())
             .findFirst();
     return found.orElseThrow(
         () ->
             new UnsupportedMethodException(
                 "AdapterHub's files of "
-                    + adapter.type()
+                    + part.type()
                     + " are not supported; save the adapter as Hugging Face PEFT does, by"
                     + " save(folder)"));
   }

@@ -3,6 +3,7 @@ package io.github.peft4j.adapter.combine;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterFactory;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Merger;
 import io.github.peft4j.adapter.combine.DeltaArithmetic.Factors;
 import io.github.peft4j.config.TargetModules;
@@ -19,11 +20,11 @@ import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -88,7 +89,7 @@ public final class Combiner {
     Map<Site<?, ?>, Change> maps = new LinkedHashMap<>();
     Map<Site<?, ?>, Change> tensors = new LinkedHashMap<>();
     for (int i = 0; i < sources.size(); i++) {
-      for (Sites.Rewrite rewrite : sources.get(i).rewrites()) {
+      for (Rewrite rewrite : sources.get(i).rewrites()) {
         check(sources.get(i), rewrite);
         boolean whole = rewrite.layer() instanceof TrainableCopy;
         Site<?, ?> site = whole ? rewrite.site() : map(rewrite.site());
@@ -118,7 +119,7 @@ public final class Combiner {
         });
   }
 
-  private void check(Adapter source, Sites.Rewrite rewrite) {
+  private void check(Adapter source, Rewrite rewrite) {
     TunerLayer<?, ?> layer = rewrite.layer();
     if (!(layer instanceof Mergeable mergeable)) {
       throw refused(source, rewrite, "is no change of weights");
@@ -146,8 +147,7 @@ public final class Combiner {
         });
   }
 
-  private static IllegalArgumentException refused(
-      Adapter source, Sites.Rewrite rewrite, String why) {
+  private static IllegalArgumentException refused(Adapter source, Rewrite rewrite, String why) {
     return new IllegalArgumentException(
         "adapter '"
             + source.name()
@@ -243,8 +243,10 @@ public final class Combiner {
   /** The low-rank method of the first source that has one, or the default. */
   private LowRankMethod<?> method() {
     for (Adapter source : sources) {
-      if (source.method() instanceof LowRankMethod<?> method) {
-        return method;
+      for (AdapterPart part : source.parts()) {
+        if (part.method() instanceof LowRankMethod<?> method) {
+          return method;
+        }
       }
     }
     return PeftMethods.lowRank();

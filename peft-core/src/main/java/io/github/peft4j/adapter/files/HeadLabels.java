@@ -4,17 +4,19 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Provenance;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -100,7 +102,7 @@ public record HeadLabels(
   }
 
   /** The adapter's layers in the model's classifier. */
-  private List<Sites.Rewrite> rewrites(Adapter adapter) {
+  private List<Rewrite> rewrites(AdapterPart adapter) {
     if (model.task().labels().isEmpty()) {
       return List.of();
     }
@@ -126,15 +128,17 @@ public record HeadLabels(
    * @throws IllegalArgumentException if the classes differ, or the rows are classes here and labels
    *     or numbers there; the message names both
    */
-  public void require(Adapter adapter, Map<String, long[]> shapes) {
+  public void require(AdapterPart adapter, Map<String, long[]> shapes) {
     if (rewrites(adapter).isEmpty()) {
       return;
     }
     String problem = model.task().problem().problemType();
     if (problemType != null && !problemType.equals(problem)) {
-      throw new IllegalArgumentException(
-          "%s has a classifier for %s, but the model is loaded for %s. Load it with the adapter's task: Task.classification(labels), Task.multiLabel(labels) or Task.regression()"
-              .formatted(folder, problemType, problem));
+      throw new AdvisedException(
+          "%s has a classifier for %s, but the model is loaded for %s"
+              .formatted(folder, problemType, problem),
+          Remedy.LOAD_FOR_TASK.with(
+              "Load it with the adapter's task: Task.classification(labels), Task.multiLabel(labels) or Task.regression()"));
     }
     List<String> classes = model.task().labels();
     int rows = stored.isEmpty() ? rows(adapter, shapes) : stored.size();
@@ -143,13 +147,14 @@ public record HeadLabels(
             && isNames(classes)
             && !new HashSet<>(stored).equals(new HashSet<>(classes));
     if (rows != classes.size() || others) {
-      throw new IllegalArgumentException(
-          "%s has a classifier of %d classes%s, but the model's %d are %s. Load the model with the"
-                  .formatted(
-                      folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes)
-              + " adapter's classes: Task.classification("
-              + (stored.isEmpty() ? "their names in order" : quoted(stored))
-              + ")");
+      throw new AdvisedException(
+          "%s has a classifier of %d classes%s, but the model's %d are %s"
+              .formatted(
+                  folder, rows, stored.isEmpty() ? "" : ", " + stored, classes.size(), classes),
+          Remedy.LOAD_WITH_LABELS.with(
+              "Load the model with the adapter's classes: Task.classification(%s)"
+                  .formatted(stored.isEmpty() ? "their names in order" : quoted(stored)),
+              stored));
     }
   }
 
@@ -157,8 +162,8 @@ public record HeadLabels(
     return String.join(", ", labels.stream().map(label -> '"' + label + '"').toList());
   }
 
-  private int rows(Adapter adapter, Map<String, long[]> shapes) {
-    for (Sites.Rewrite rewrite : rewrites(adapter)) {
+  private int rows(AdapterPart adapter, Map<String, long[]> shapes) {
+    for (Rewrite rewrite : rewrites(adapter)) {
       if (rewrite.layer() instanceof TrainableCopy copy) {
         long[] shape = shapes.get(adapter.nameOf(copy.value()));
         if (shape != null && shape.length > 0) {
@@ -174,8 +179,8 @@ public record HeadLabels(
    *
    * @throws IllegalArgumentException if a layer in the classifier has no rows for classes
    */
-  public void align(Adapter adapter) {
-    List<Sites.Rewrite> rewrites = rewrites(adapter);
+  public void align(AdapterPart adapter) {
+    List<Rewrite> rewrites = rewrites(adapter);
     List<String> classes = model.task().labels();
     if (rewrites.isEmpty() || stored.equals(classes)) {
       return;
@@ -197,19 +202,18 @@ public record HeadLabels(
           classes);
       return;
     }
-    for (Sites.Rewrite rewrite : rewrites) {
+    for (Rewrite rewrite : rewrites) {
       if (!(rewrite.layer() instanceof TrainableCopy)) {
-        throw new IllegalArgumentException(
-            "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in"
-                    .formatted(
-                        folder,
-                        stored,
-                        classes,
-                        rewrite.layer().getClass().getSimpleName(),
-                        rewrite.site().name())
-                + " another order. Load the model with Task.classification("
-                + quoted(stored)
-                + ")");
+        throw new AdvisedException(
+            "%s: its classes are %s, the model's are %s, and the rows of %s at %s cannot be put in another order"
+                .formatted(
+                    folder,
+                    stored,
+                    classes,
+                    rewrite.layer().getClass().getSimpleName(),
+                    rewrite.site().name()),
+            Remedy.LOAD_WITH_LABELS.with(
+                "Load the model with Task.classification(%s)".formatted(quoted(stored)), stored));
       }
     }
     LOG.info("{}: its classes {} are put into the model's order, {}", folder, stored, classes);

@@ -9,10 +9,14 @@ import com.google.gson.JsonObject;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterFactory;
 import io.github.peft4j.adapter.AdapterFormat;
+import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.layout.BareNames;
 import io.github.peft4j.adapter.layout.BroughtTables;
 import io.github.peft4j.adapter.layout.PeftLayouts;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.DType;
@@ -94,6 +98,27 @@ public final class PeftFolder implements AdapterFormat {
   public Adapter read(String name, Path folder, AdapterFactory factory) {
     JsonObject json = readConfig(folder);
     String source = folder.resolve(CONFIG).toString();
+    if (!type(json, source).equals(CompositeConfig.TYPE)) {
+      return factory.adapter(name, 1, i -> readPart(name, folder, folder, factory, true));
+    }
+    List<Path> parts = CompositeFolders.read(folder, json, source);
+    return factory.adapter(
+        name,
+        parts.size(),
+        i -> readPart(AdapterFactory.partName(name, i), parts.get(i), folder, factory, i == 0));
+  }
+
+  /**
+   * Reads a part of an adapter.
+   *
+   * @param name seeds tensors that the file does not hold
+   * @param whole the folder of the whole adapter
+   * @param first whether it is the first part, which has the classifier
+   */
+  private static AdapterPart readPart(
+      String name, Path folder, Path whole, AdapterFactory factory, boolean first) {
+    JsonObject json = readConfig(folder);
+    String source = folder.resolve(CONFIG).toString();
     PeftMethod<?> method = PeftMethods.ofType(type(json, source));
     TransformerModel model = factory.base();
     BareNames names = bareNames(folder, model);
@@ -104,15 +129,15 @@ public final class PeftFolder implements AdapterFormat {
     BroughtTables.requireSizes(weights(folder).toString(), shapes, PeftLayouts.of(method), model);
     try {
       return factory.load(
-          injection(method, json, source, shapes, factory),
+          injection(method, json, source, shapes, factory, first),
           name,
           source,
-          adapter -> {
-            adapter.names(names);
-            HeadLabels labels = HeadLabels.of(folder, model);
-            labels.require(adapter, shapes);
-            readTensors(folder, adapter, today, model.manager());
-            labels.align(adapter);
+          part -> {
+            part.names(names);
+            HeadLabels labels = HeadLabels.of(whole, model);
+            labels.require(part, shapes);
+            readTensors(folder, part, today, model.manager());
+            labels.align(part);
           });
     } catch (IllegalArgumentException e) {
       throw classifies(json.get("task_type"))
@@ -139,9 +164,10 @@ public final class PeftFolder implements AdapterFormat {
             : type.equals(Task.Type.TOKEN_CLS.name())
                 ? "Task.tokenClassification(List.of(" + classes + "))"
                 : "Task.questionAnswering()";
-    return new IllegalArgumentException(
-        "%s: field 'task_type' is %s, but the base model is loaded for %s. Load it with Peft.load(model, %s). %s"
-            .formatted(folder.resolve(CONFIG), type, loaded, task, e.getMessage()),
+    return new AdvisedException(
+        "%s: field 'task_type' is %s, but the base model is loaded for %s. %s"
+            .formatted(folder.resolve(CONFIG), type, loaded, e.getMessage()),
+        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task)),
         e);
   }
 
@@ -172,7 +198,8 @@ public final class PeftFolder implements AdapterFormat {
       JsonObject json,
       String source,
       Map<String, long[]> shapes,
-      AdapterFactory factory) {
+      AdapterFactory factory,
+      boolean first) {
     C config =
         PeftLayouts.of(method)
             .asRead(
@@ -183,7 +210,7 @@ public final class PeftFolder implements AdapterFormat {
     List<String> modules =
         !ConfigJson.savesModules(json, config)
             ? null
-            : classifies(json.get("task_type"))
+            : first && classifies(json.get("task_type"))
                 ? factory.withClassifiers(config.modulesToSave())
                 : config.modulesToSave();
     return new AdapterFactory.Injection<>(method, config, fields, modules, shapes);
@@ -211,19 +238,19 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /**
-   * Sets an adapter's tensors to those of a folder.
+   * Sets a part's tensors to those of a folder.
    *
    * @param today the file's tensors under the names of today
    * @throws IllegalArgumentException if tensors are missing, unexpected or of the wrong shape,
    *     listing them all
    */
   private static void readTensors(
-      Path folder, Adapter adapter, UnaryOperator<TensorSource> today, NDManager manager) {
+      Path folder, AdapterPart part, UnaryOperator<TensorSource> today, NDManager manager) {
     Path file = weights(folder);
     try (TensorSource source = today.apply(open(file))) {
-      read(file, source, tensors(adapter, false), adapter.frozen(), manager);
+      read(file, source, tensors(part, false), part.frozen(), manager);
     }
-    Map<String, Trainable> beside = tensors(adapter, true);
+    Map<String, Trainable> beside = tensors(part, true);
     Path second = folder.resolve(BESIDE);
     boolean all = beside.isEmpty() || Files.isRegularFile(second);
     if (all && !beside.isEmpty()) {
@@ -232,7 +259,7 @@ public final class PeftFolder implements AdapterFormat {
         read(second, source, beside, Map.of(), manager);
       }
     }
-    adapter.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+    part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
   }
 
   private static Path weights(Path folder) {
@@ -299,10 +326,9 @@ public final class PeftFolder implements AdapterFormat {
   }
 
   /** The tensors of one of the two files, by name. */
-  private static Map<String, Trainable> tensors(Adapter adapter, boolean beside) {
+  private static Map<String, Trainable> tensors(AdapterPart part, boolean beside) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
-    adapter
-        .tensors()
+    part.tensors()
         .forEach(
             (name, tensor) -> {
               if (tensor.isBeside() == beside) {
@@ -485,58 +511,87 @@ public final class PeftFolder implements AdapterFormat {
   @Override
   public void write(
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
-    SafetensorsWriter weights = named(adapter);
-    adapter
-        .frozen()
-        .forEach(
-            (name, parameter) ->
-                weights.add(
-                    adapter.names().inFile(name),
-                    parameter.shape().getShape(),
-                    Tensors.floats(parameter.frozen())));
-    files.write(WEIGHTS, weights.content());
-    Map<String, Trainable> beside = tensors(adapter, true);
-    if (beside.isEmpty()) {
-      files.remove(BESIDE); // that of an earlier adapter would not belong to this one
+    List<AdapterPart> parts = adapter.parts();
+    if (parts.size() == 1) {
+      write(files, "", parts.get(0));
     } else {
-      SafetensorsWriter second = writer(adapter, beside).metadata(BELONGS_TO, weights.tensorHash());
-      files.write(BESIDE, second.content());
+      List<String> folders = CompositeFolders.names(parts);
+      for (int i = 0; i < folders.size(); i++) {
+        write(files, folders.get(i) + "/", parts.get(i));
+      }
+      files.writeText(CONFIG, CompositeFolders.configText(folders, parts));
+      files.remove(WEIGHTS); // those of an earlier adapter would not belong to this one
+      files.remove(BESIDE);
     }
-    files.writeText(CONFIG, adapter.configText());
     files.writeText(Provenance.FILE, provenance.text());
     files.commit();
   }
 
-  private static SafetensorsWriter writer(Adapter adapter, Map<String, Trainable> tensors) {
+  /**
+   * Writes the files of one part.
+   *
+   * @param folder the part's folder with a slash, or nothing
+   */
+  private static void write(FileGroup files, String folder, AdapterPart part) {
+    SafetensorsWriter weights = named(part);
+    part.frozen()
+        .forEach(
+            (name, parameter) ->
+                weights.add(
+                    part.names().inFile(name),
+                    parameter.shape().getShape(),
+                    Tensors.floats(parameter.frozen())));
+    files.write(folder + WEIGHTS, weights.content());
+    Map<String, Trainable> beside = tensors(part, true);
+    if (beside.isEmpty()) {
+      files.remove(folder + BESIDE); // that of an earlier adapter would not belong to this one
+    } else {
+      SafetensorsWriter second = writer(part, beside).metadata(BELONGS_TO, weights.tensorHash());
+      files.write(folder + BESIDE, second.content());
+    }
+    files.writeText(folder + CONFIG, part.configText());
+  }
+
+  private static SafetensorsWriter writer(AdapterPart part, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors.forEach((name, tensor) -> add(writer, name, adapter, tensor));
+    tensors.forEach((name, tensor) -> add(writer, name, part.integers(), () -> part.stored(tensor)));
     return writer;
   }
 
-  private static SafetensorsWriter named(Adapter adapter) {
+  private static SafetensorsWriter named(AdapterPart part) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors(adapter, false)
-        .forEach((name, tensor) -> add(writer, adapter.names().inFile(name), adapter, tensor));
+    tensors(part, false)
+        .forEach(
+            (name, tensor) ->
+                add(
+                    writer,
+                    part.names().inFile(name),
+                    part.integers(),
+                    () -> part.stored(tensor)));
     return writer;
   }
 
   /** Adds a tensor to a file, in the form that the file holds. */
-  public static void add(SafetensorsWriter writer, String name, Adapter adapter, Trainable tensor) {
+  public static void add(SafetensorsWriter writer, String name, Supplier<NDArray> stored) {
+    add(writer, name, DType.I32, stored);
+  }
+
+  private static void add(
+      SafetensorsWriter writer, String name, DType integers, Supplier<NDArray> stored) {
     try (Scope scope = new Scope()) {
-      NDArray value = adapter.stored(tensor);
+      NDArray value = stored.get();
       long[] shape = value.getShape().getShape();
       if (value.getDataType() == DataType.INT32) {
-        ByteBuffer bytes = integers(value.toIntArray(), adapter.integers());
+        ByteBuffer bytes = bytes(value.toIntArray(), integers);
         writer.add(
-            new TensorInfo(name, adapter.integers(), shape),
-            sink -> sink.accept(bytes.asReadOnlyBuffer()));
+            new TensorInfo(name, integers, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
       } else {
         writer.add(name, shape, Tensors.floats(value));
       }
     }
   }
 
-  private static ByteBuffer integers(int[] numbers, DType type) {
+  private static ByteBuffer bytes(int[] numbers, DType type) {
     ByteBuffer bytes =
         ByteBuffer.allocate(type.bytes() * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
     for (int number : numbers) {

@@ -1,5 +1,7 @@
 package io.github.peft4j.adapter.layout;
 
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
@@ -121,11 +123,15 @@ public final class BroughtTables {
     for (String below : List.of("", PeftNames.TABLE_BELOW, PeftNames.TOKENS_TABLE_BELOW)) {
       long[] shape = shapes.get(module + below + "weight");
       if (shape != null && shape.length == 2 && shape[0] != rows) {
-        throw new IllegalArgumentException(
+        throw new AdvisedException(
             ("%s: %sweight has %d rows, but the model's token table has %d: the tables were"
-                    + " resized before the adapter was trained. Call model.resizeTokens(%d) before"
-                    + " loadAdapter, and use the tokenizer that the adapter was trained with")
-                .formatted(file, module + below, shape[0], rows, shape[0]));
+                    + " resized before the adapter was trained")
+                .formatted(file, module + below, shape[0], rows),
+            Remedy.RESIZE_TOKENS.with(
+                ("Call model.resizeTokens(%d) before loadAdapter, and use the tokenizer that the"
+                        + " adapter was trained with")
+                    .formatted(shape[0]),
+                shape[0]));
       }
     }
   }

@@ -7,6 +7,7 @@ import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 import java.util.Map;
@@ -63,7 +64,7 @@ public interface PeftLayout<C extends PeftConfig> {
    *
    * @param layers the adapter's layers and their sites
    */
-  default C trained(C config, List<Sites.Rewrite> layers) {
+  default C trained(C config, List<Rewrite> layers) {
     return config;
   }
 

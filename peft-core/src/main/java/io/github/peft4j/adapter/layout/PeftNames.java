@@ -8,6 +8,7 @@ import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -86,7 +87,7 @@ public record PeftNames<C extends PeftConfig>(
   public Map<String, Trainable> tensors(
       C config, Sites sites, Map<LinearSite, Trainable> followed) {
     Map<String, Trainable> tensors = new LinkedHashMap<>();
-    for (Sites.Rewrite rewrite : sites.rewrites()) {
+    for (Rewrite rewrite : sites.rewrites()) {
       for (Trainable tensor : rewrite.layer().trainables()) {
         put(tensors, name(rewrite.site(), tensor.key()), tensor);
       }

@@ -168,17 +168,14 @@ public record EncodedDataset(
       if (skipTooLong) {
         return new Encoded(List.of(), e.needed());
       }
-      throw at(index, example, e, "; FineTuner's skipTooLong() leaves them out");
+      throw at(index, example, e);
     } catch (DataException e) {
-      throw at(index, example, e, "");
+      throw at(index, example, e);
     }
   }
 
-  private static DataException at(int index, Example example, DataException e, String advice) {
-    return new DataException(
-        "example %d (%s): %s%s"
-            .formatted(index, Quote.shorten(example + ""), e.getMessage(), advice),
-        e);
+  private static DataException at(int index, Example example, DataException e) {
+    return DataException.at("example %d (%s)".formatted(index, Quote.fields(example)), e);
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.peft4j.data.batch;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -84,7 +85,9 @@ public record EncodedExample(
    */
   public EncodedExample {
     if (inputIds.length == 0) {
-      throw new DataException("the example has no tokens, expected one at least");
+      throw new DataException(
+          "the example has no tokens, expected one at least",
+          Remedy.SKIP_EMPTY.with("Leave such examples out by Dataset.filter"));
     }
     if (tokenTypeIds != null && tokenTypeIds.length != inputIds.length) {
       throw new IllegalArgumentException(

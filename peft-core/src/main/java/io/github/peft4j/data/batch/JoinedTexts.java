@@ -40,8 +40,8 @@ final class JoinedTexts {
     if (joinsWords(prompt, answer) && !warnedOfWords.getAndSet(true)) {
       LOG.warn(
           "the prompt '{}' and its answer '{}' become one word: nothing is put between them. Begin"
-              + " the answer with a blank, .answer(\" {answer}\"), or end the prompt with a line"
-              + " break. Further prompts may be alike; this is said once",
+              + " the answer with a blank, as the template ' {answer}' does, or end the prompt with a"
+              + " line break. Further prompts may be alike; this is said once",
           shortened(prompt),
           answer.length() <= 40 ? answer : answer.substring(0, 40) + "…");
     }

@@ -52,4 +52,15 @@ public record Masking(
   public Masking inBlocks(boolean on) {
     return new Masking(probability, masked, random, wholeWords, on);
   }
+
+  @Override
+  public String toString() {
+    return "%s of the tokens to find, of which %s masked and %s random%s%s"
+        .formatted(
+            probability,
+            masked,
+            random,
+            wholeWords ? ", whole words" : "",
+            blocks ? ", in blocks" : "");
+  }
 }

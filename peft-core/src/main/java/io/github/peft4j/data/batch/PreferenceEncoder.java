@@ -50,8 +50,8 @@ public record PreferenceEncoder(Tokenizer tokenizer, int maxLength)
     if (start >= maxLength) {
       int needed = Math.max(chosen.length, rejected.length);
       throw new AnswerTooLongException(
-          "the prompt alone has %d tokens, and maxLength is %d, so that nothing is left of the answers. Raise it to %d or filter such examples out"
-              .formatted(start, maxLength, needed),
+          "the prompt alone has %d tokens, and maxLength is %d, so that nothing is left of the answers"
+              .formatted(start, maxLength),
           needed);
     }
     return row(chosen, start, maxLength).with(row(rejected, start, maxLength));

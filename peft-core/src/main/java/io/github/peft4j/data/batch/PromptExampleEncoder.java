@@ -37,9 +37,8 @@ record PromptExampleEncoder(JoinedTexts texts, int maxLength) implements Encoder
     // answer.
     if (room < Math.min(1, prompt.length)) {
       throw new AnswerTooLongException(
-          ("the answer has %d tokens with the end of text, but maxLength is %d."
-                  + " Raise it to %d or filter such examples out")
-              .formatted(answerLength, maxLength, answerLength + 1),
+          "the answer has %d tokens with the end of text, but maxLength is %d"
+              .formatted(answerLength, maxLength),
           answerLength + 1);
     }
     if (prompt.length <= room) {

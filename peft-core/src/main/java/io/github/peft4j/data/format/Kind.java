@@ -1,5 +1,6 @@
 package io.github.peft4j.data.format;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -72,9 +73,10 @@ public enum Kind {
       return JSON;
     }
     throw new DataException(
-        ("%s: neither name nor content say what kind of file this is. Name it %s, or say it:"
-                + " Csv.read(…), or Conll.read(…) for words with tags")
-            .formatted(path, SUFFIXES));
+        "%s: neither name nor content say what kind of file this is. Expected a name with %s"
+            .formatted(path, SUFFIXES),
+        Remedy.SAY_KIND_OF_FILE.with(
+            "Rename it, or say it: Csv.read(…), or Conll.read(…) for words with tags"));
   }
 
   private static @Nullable String foreign(byte[] start) {

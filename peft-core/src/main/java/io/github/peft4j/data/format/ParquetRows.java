@@ -38,6 +38,10 @@ final class ParquetRows {
       return unpacked(path, mostHeld);
     } catch (DataException e) {
       throw e;
+    } catch (UnsupportedOperationException e) {
+      throw new DataException(
+          "%s: the Parquet file is of a kind that is not read: %s".formatted(path, e.getMessage()),
+          e);
     } catch (IOException | RuntimeException | OutOfMemoryError e) {
       throw new DataException(
           "%s: the Parquet file is truncated, damaged or of a kind that is not read: %s"
@@ -76,7 +80,7 @@ final class ParquetRows {
     try {
       return ParquetValues.row(schema, row);
     } catch (DataException e) {
-      throw new DataException("%s, row %d: %s".formatted(path, number, e.getMessage()), e);
+      throw DataException.at("%s, row %d".formatted(path, number), e);
     }
   }
 }

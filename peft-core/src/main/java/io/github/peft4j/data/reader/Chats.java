@@ -120,8 +120,7 @@ final class Chats {
       try {
         messages.add(message(turns.get(i)));
       } catch (DataException e) {
-        throw new DataException(
-            "column '%s', message %d: %s".formatted(column, i + 1, e.getMessage()), e);
+        throw DataException.at("column '%s', message %d".formatted(column, i + 1), e);
       }
     }
     return messages;

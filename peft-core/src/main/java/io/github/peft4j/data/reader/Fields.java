@@ -1,10 +1,12 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.Values;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -75,13 +77,27 @@ record Fields(Map<String, @Nullable Object> values) {
   /** A list of texts, or a word on how to read one text as several. */
   List<String> labels(String column) {
     if (values.get(column) instanceof String text) {
-      throw wrong(
-          column,
-          text,
-          "a list; if labels are separated in a text, say by what: .labels(\"%s\", \",\")"
-              .formatted(column));
+      throw new DataException(
+          wrong(column, text, "a list").fact(),
+          Remedy.SEPARATE_LABELS.with(
+              "If labels are separated in a text, say by what: .labels(\"%s\", \",\")"
+                  .formatted(column),
+              column));
     }
     return texts(column);
+  }
+
+  /** Whether a column says 1 or true, and not 0 or false. */
+  boolean flag(String column) {
+    String text = String.valueOf(Values.text(values.get(column))).strip();
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "1", "1.0", "true" -> true;
+      case "0", "0.0", "false" -> false;
+      default ->
+          throw new DataException(
+              "column '%s' is '%s', expected 1 or 0, or true or false"
+                  .formatted(column, Quote.shorten(text)));
+    };
   }
 
   static DataException wrong(String column, @Nullable Object value, String expected) {

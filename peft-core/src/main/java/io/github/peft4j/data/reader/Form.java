@@ -1,11 +1,13 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Quote;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -19,6 +21,7 @@ enum Form {
   PROMPT_COMPLETION(".promptCompletion()", "prompt", "completion"),
   ALPACA(".alpaca()", "instruction", "output"),
   QUESTIONS(".questions()", "question", "context", "answers"),
+  SQUAD(".questions()", "data"),
   LABELLED(".text(\"text\").label(\"label\")", "text", "label"),
   TEXTS(".texts()", "text");
 
@@ -56,21 +59,23 @@ enum Form {
     if (found.size() != 1) {
       throw new DataException(
           (found.isEmpty()
-                  ? "%s: no form is recognised by the columns %s. Recognised are: %s. For others,"
-                      + " name the columns: .text(column), .prompt(column).answer(column)"
-                  : "%s: the columns %s fit several forms. Say which: %s")
+                  ? "%s: no form is recognised by the columns %s. Recognised are: %s"
+                  : "%s: the columns %s fit several forms: %s")
               .formatted(
                   source,
                   Quote.list(columns),
-                  (found.isEmpty() ? candidates : found)
-                      .stream().map(Form::toString).collect(Collectors.joining("; "))));
+                  joined(found.isEmpty() ? candidates : found, Form::names)),
+          found.isEmpty()
+              ? Remedy.NAME_COLUMNS.with(
+                  "Name the columns: .text(column), .prompt(column).answer(column)")
+              : Remedy.CHOOSE_FORM.with("Say which: " + joined(found, form -> form.call)));
     }
     Form form = found.get(0);
     Set<String> unused = form.unused(columns);
     LOG.info(
-        "{}: recognised by its columns as {}{}",
+        "{}: recognised by its columns {}{}",
         source,
-        form,
+        form.names(),
         unused.isEmpty() ? "" : "; not used: " + Quote.list(unused));
     return form;
   }
@@ -95,6 +100,7 @@ enum Form {
                   "chat_template_kwargs");
           case ALPACA -> Set.of("input", "system", "history", "tools");
           case QUESTIONS -> Set.of("is_impossible");
+          case SQUAD -> Set.of("version");
           case LABELLED, TEXTS -> Set.of();
         };
     return all.stream()
@@ -102,8 +108,11 @@ enum Form {
         .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 
-  @Override
-  public String toString() {
-    return "%s (%s)".formatted(call, String.join(", ", columns));
+  private static String joined(List<Form> forms, Function<Form, String> words) {
+    return forms.stream().map(words).collect(Collectors.joining("; "));
+  }
+
+  private String names() {
+    return String.join(", ", columns);
   }
 }

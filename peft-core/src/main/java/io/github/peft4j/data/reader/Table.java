@@ -1,38 +1,22 @@
 package io.github.peft4j.data.reader;
 
-import io.github.peft4j.data.AnchorExample;
-import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.LabelValues;
-import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
-import io.github.peft4j.data.Quote;
-import io.github.peft4j.data.RegressionExample;
-import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
-import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.Values;
 import io.github.peft4j.data.conversation.ConversationExample;
-import io.github.peft4j.data.format.Row;
 import io.github.peft4j.data.format.Rows;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.Function;
-import java.util.function.IntFunction;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The rows of one data file or of several, to be mapped to examples.
@@ -56,20 +40,14 @@ import org.slf4j.LoggerFactory;
  */
 public final class Table implements Examples<Example> {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Table.class);
-  private static final Pattern NUMBER =
-      Pattern.compile("[+-]?(\\d+(\\.\\d*)?|\\.\\d+)([eE][+-]?\\d+)?");
-
-  private final Rows rows;
-  private final int leftOut;
+  private final TableRows rows;
 
   Table(Rows rows) {
-    this(rows, 0);
+    this(new TableRows(rows, 0));
   }
 
-  private Table(Rows rows, int leftOut) {
+  private Table(TableRows rows) {
     this.rows = rows;
-    this.leftOut = leftOut;
   }
 
   /**
@@ -96,7 +74,7 @@ public final class Table implements Examples<Example> {
    * @return the number of rows
    */
   public int leftOut() {
-    return leftOut;
+    return rows.leftOut();
   }
 
   /**
@@ -109,10 +87,10 @@ public final class Table implements Examples<Example> {
    * @throws DataException if no row is kept
    */
   public Table filter(String column, Predicate<? super String> condition) {
-    Template template = template(column);
-    return keep(
-        "the filter of '" + column + "'",
-        row -> condition.test(template.fill(c -> textOrEmpty(row, c), c -> isFilled(row, c))));
+    Column tested = rows.column(column);
+    return new Table(
+        rows.keep(
+            "the filter of '" + column + "'", row -> condition.test(tested.textOrEmpty(row))));
   }
 
   /**
@@ -126,34 +104,11 @@ public final class Table implements Examples<Example> {
    * @throws DataException if no row is kept
    */
   public Table labelled(String column) {
-    template("{" + column + "}");
-    return keep(
-        "no label in '" + column + "'",
-        row -> LabelValues.problem(Values.text(row.values().get(column))) == null);
-  }
-
-  private Table keep(String reason, Predicate<Row> condition) {
-    int[] kept = IntStream.range(0, size()).filter(row -> condition.test(rows.get(row))).toArray();
-    int fewer = size() - kept.length;
-    if (kept.length == 0) {
-      throw new DataException(
-          "%s: all %d rows are left out (%s), expected one at least"
-              .formatted(rows.source(), fewer, reason));
-    }
-    if (fewer == 0) {
-      return this;
-    }
-    LOG.info("{}: {} of {} rows are left out ({})", rows.source(), fewer, size(), reason);
-    return new Table(rows.select(kept), leftOut + fewer);
-  }
-
-  private static String textOrEmpty(Row row, String column) {
-    String text = Values.text(row.values().get(column));
-    return text == null ? "" : text;
-  }
-
-  private static boolean isFilled(Row row, String column) {
-    return !textOrEmpty(row, column).isBlank();
+    rows.column("{" + column + "}");
+    return new Table(
+        rows.keep(
+            "no label in '" + column + "'",
+            row -> LabelValues.problem(Values.text(row.values().get(column))) == null));
   }
 
   /**
@@ -164,7 +119,7 @@ public final class Table implements Examples<Example> {
    * @return the texts
    */
   public Texts text(String column) {
-    return new Texts(template(column));
+    return new Texts(rows, rows.column(column));
   }
 
   /**
@@ -174,7 +129,7 @@ public final class Table implements Examples<Example> {
    * @return the prompts; {@link Prompts#answer} adds the answers
    */
   public Prompts prompt(String column) {
-    return new Prompts(template(column));
+    return new Prompts(rows, rows.column(column));
   }
 
   /**
@@ -184,7 +139,7 @@ public final class Table implements Examples<Example> {
    * @return the texts; {@link Anchors#positive} adds what belongs to them
    */
   public Anchors anchor(String column) {
-    return new Anchors(template(column));
+    return new Anchors(rows, rows.column(column));
   }
 
   /**
@@ -194,7 +149,7 @@ public final class Table implements Examples<Example> {
    * @return the words; {@link Words#tags} adds their tags
    */
   public Words tokens(String column) {
-    return new Words(existing(column));
+    return new Words(rows, rows.existing(column));
   }
 
   /**
@@ -212,12 +167,12 @@ public final class Table implements Examples<Example> {
             candidate ->
                 switch (candidate) {
                   case MESSAGES, SHARE_GPT, ALPACA, PROMPT_COMPLETION -> true;
-                  case PREFERENCES, QUESTIONS, LABELLED, TEXTS -> false;
+                  case PREFERENCES, QUESTIONS, SQUAD, LABELLED, TEXTS -> false;
                 });
     return switch (form) {
       case SHARE_GPT -> shareGpt();
       case ALPACA -> alpaca();
-      case PROMPT_COMPLETION -> map(Answers::completionOfMessages, "prompt", "completion");
+      case PROMPT_COMPLETION -> rows.fields(Answers::completionOfMessages, "prompt", "completion");
       default -> messages();
     };
   }
@@ -241,7 +196,7 @@ public final class Table implements Examples<Example> {
    * @return the conversations
    */
   public Dataset<ConversationExample> messages(String column) {
-    return map(row -> Chats.messages(row, column), column);
+    return rows.fields(row -> Chats.messages(row, column), column);
   }
 
   /**
@@ -264,7 +219,7 @@ public final class Table implements Examples<Example> {
    * @return the conversations
    */
   public Dataset<ConversationExample> alpaca() {
-    return map(Chats::alpaca, "instruction", "output");
+    return rows.fields(Chats::alpaca, "instruction", "output");
   }
 
   /**
@@ -274,7 +229,7 @@ public final class Table implements Examples<Example> {
    *     lists of messages
    */
   public Dataset<Example> promptCompletion() {
-    return map(Answers::completion, "prompt", "completion");
+    return rows.fields(Answers::completion, "prompt", "completion");
   }
 
   /**
@@ -285,7 +240,7 @@ public final class Table implements Examples<Example> {
    *     io.github.peft4j.data.conversation.ConversationPreference}s if they are lists of messages
    */
   public Dataset<Example> preferences() {
-    return map(Answers::preference, "chosen", "rejected");
+    return rows.fields(Answers::preference, "chosen", "rejected");
   }
 
   /**
@@ -305,12 +260,10 @@ public final class Table implements Examples<Example> {
    */
   public Dataset<QuestionExample> questions() {
     if (columns().contains("question")) {
-      return map(row -> Questions.of(row).get(0), "question", "context", "answers");
+      return rows.fields(row -> Questions.of(row).get(0), "question", "context", "answers");
     }
     List<QuestionExample> questions = new ArrayList<>();
-    for (int i = 0; i < size(); i++) {
-      questions.addAll(read(rows.get(i), row -> Questions.of(new Fields(row.values()))));
-    }
+    rows.each(row -> questions.addAll(Questions.of(new Fields(row.values()))));
     if (questions.isEmpty()) {
       throw new DataException(rows.source() + ": there are no questions, expected one at least");
     }
@@ -327,17 +280,22 @@ public final class Table implements Examples<Example> {
   @Override
   public Dataset<Example> dataset() {
     Dataset<? extends Example> found =
-        switch (Form.of(rows.source(), columns(), form -> true)) {
+        switch (Form.of(rows.source(), columns(), form -> form != Form.SQUAD || isSquad())) {
           case MESSAGES -> messages();
           case SHARE_GPT -> shareGpt();
           case PREFERENCES -> preferences();
           case PROMPT_COMPLETION -> promptCompletion();
           case ALPACA -> alpaca();
-          case QUESTIONS -> questions();
+          case QUESTIONS, SQUAD -> questions();
           case LABELLED -> text("text").label("label");
           case TEXTS -> texts();
         };
     return Dataset.of(found.size(), found::get);
+  }
+
+  /** Whether the rows are files in SQuAD's form. */
+  private boolean isSquad() {
+    return Questions.isFile(rows.rows().get(0).values());
   }
 
   /**
@@ -349,493 +307,11 @@ public final class Table implements Examples<Example> {
    * @return the examples, in order
    */
   public <E extends Example> Dataset<E> map(Function<Map<String, @Nullable Object>, E> mapping) {
-    return examples(row -> mapping.apply(row.values()));
-  }
-
-  /** Examples of rows that have some columns. */
-  private <E extends Example> Dataset<E> map(Function<Fields, E> mapping, String... needed) {
-    for (String column : needed) {
-      existing(column);
-    }
-    return examples(row -> mapping.apply(new Fields(row.values())));
-  }
-
-  /**
-   * Makes every example once, so that errors are found now. They are kept if their rows are in
-   * memory, and made anew when they are needed if the rows are on disk.
-   */
-  private <E extends Example> Dataset<E> examples(Function<Row, E> mapping) {
-    IntFunction<E> example = i -> read(rows.get(i), mapping);
-    if (rows.held()) {
-      return new Dataset<>(IntStream.range(0, size()).mapToObj(example).toList());
-    }
-    IntStream.range(0, size()).mapToObj(example).forEach(Objects::requireNonNull);
-    return Dataset.of(size(), example);
-  }
-
-  private static <T> T read(Row row, Function<Row, T> reader) {
-    try {
-      return reader.apply(row);
-    } catch (DataException e) {
-      throw new DataException(row.place() + ": " + e.getMessage(), e);
-    }
-  }
-
-  private String existing(String column) {
-    if (!columns().contains(column)) {
-      throw new DataException(
-          "%s: no column '%s': the columns are %s"
-              .formatted(rows.source(), Quote.shorten(column), Quote.list(columns())));
-    }
-    return column;
-  }
-
-  private Template template(String text) {
-    Template template = Template.parse(text);
-    template.columns().forEach(this::existing);
-    return template;
-  }
-
-  private static String value(Template template, Row row) {
-    return template.fill(
-        column -> {
-          Object value = row.values().get(column);
-          String text = Values.text(value);
-          if (text != null) {
-            return text;
-          }
-          throw new DataException(
-              value == null
-                  ? ("column '%s' is missing or null, expected text or a number. Fill it in, or"
-                          + " leave the row out: .filter(column, value -> !value.isEmpty())")
-                      .formatted(column)
-                  : ("column '%s' holds %s, expected text or a number: a model would learn its"
-                          + " brackets and quotation marks. If these are the messages of a chat,"
-                          + " read them by .conversations()")
-                      .formatted(column, Values.kind(value)));
-        },
-        column -> isFilled(row, column));
-  }
-
-  private static String label(Template template, Row row) {
-    return value(template, row).strip();
-  }
-
-  /** Checks that all labels are labels, and that no two of them mean the same. */
-  private Template labels(String column) {
-    Template template = template(column);
-    LabelValues values = new LabelValues();
-    for (int i = 0; i < size(); i++) {
-      read(rows.get(i), row -> labelled(template, row, values));
-    }
-    return template;
-  }
-
-  private static String labelled(Template template, Row row, LabelValues values) {
-    String label = label(template, row);
-    String problem = LabelValues.problem(label);
-    if (problem != null) {
-      throw new DataException(
-          ("label '%s' is %s; expected the name or number of a class. Leave out the rows without a"
-                  + " label by .labelled(\"%s\") before .text; if it is a class, give it a name in the"
-                  + " file or by a template such as \"class {%s}\"")
-              .formatted(template, problem, template, template));
-    }
-    String contradiction = values.contradiction(label, row.position());
-    if (contradiction != null) {
-      throw new DataException("label '%s' is %s".formatted(template, contradiction));
-    }
-    return label;
-  }
-
-  private static double number(Template template, Row row) {
-    String text = value(template, row).strip();
-    double number = NUMBER.matcher(text).matches() ? Double.parseDouble(text) : Double.NaN;
-    if (!Double.isFinite(number)) {
-      throw new DataException(
-          "column '%s' is '%s', expected a finite number such as 4.5"
-              .formatted(template, Quote.shorten(text)));
-    }
-    return number;
+    return rows.examples(row -> mapping.apply(row.values()));
   }
 
   @Override
   public String toString() {
-    return "%s: %,d row%s with the column%s %s"
-            .formatted(
-                rows.source(),
-                size(),
-                size() == 1 ? "" : "s",
-                columns().size() == 1 ? "" : "s",
-                Quote.list(columns()))
-        + (leftOut == 0 ? "" : " (%,d left out)".formatted(leftOut));
-  }
-
-  /** Texts of a table: examples for language modelling, or the first part of a labelled example. */
-  public final class Texts implements Examples<TextExample> {
-
-    private final Template text;
-
-    private Texts(Template text) {
-      this.text = text;
-    }
-
-    /**
-     * Takes the second text of each pair from a column.
-     *
-     * @param column a column or a template
-     * @return the pairs, to which labels or numbers are added
-     */
-    public Pairs pair(String column) {
-      return new Pairs(text, template(column));
-    }
-
-    /**
-     * Takes the labels from a column: names or numbers, without surrounding blanks.
-     *
-     * @param column a column or a template
-     * @return the labelled examples
-     * @throws DataException naming the line, if a value is not a label (see {@link Table#labelled})
-     *     or spells an earlier number or boolean differently, such as 1 and 1.0
-     */
-    public Dataset<ClassificationExample> label(String column) {
-      return alone().label(column);
-    }
-
-    /**
-     * Takes numbers to predict from a column, such as scores.
-     *
-     * @param column a column or a template
-     * @return the texts with their numbers
-     * @throws DataException naming the line, if a value is no finite number
-     */
-    public Dataset<RegressionExample> score(String column) {
-      return alone().score(column);
-    }
-
-    /**
-     * Takes the labels of several classes at once from a column of lists.
-     *
-     * @param column the column: lists of names or numbers, which may be empty
-     * @return the texts with their labels
-     */
-    public Dataset<MultiLabelExample> labels(String column) {
-      return alone().labels(column);
-    }
-
-    /**
-     * Takes the labels of several classes at once from a column of texts such as {@code "fire,
-     * flood"}.
-     *
-     * @param column the column
-     * @param separator what stands between labels; blanks around them do not count
-     * @return the texts with their labels
-     */
-    public Dataset<MultiLabelExample> labels(String column, String separator) {
-      return alone().labels(column, separator);
-    }
-
-    /**
-     * Takes the labels of several classes at once from columns that are named as the classes, with
-     * 1 or true for the texts of a class, and 0 or false for others.
-     *
-     * @param columns the columns
-     * @return the texts with their labels, in the order of the columns
-     */
-    public Dataset<MultiLabelExample> flags(String... columns) {
-      return alone().flags(columns);
-    }
-
-    private Pairs alone() {
-      return new Pairs(text, null);
-    }
-
-    @Override
-    public Dataset<TextExample> dataset() {
-      return examples(row -> new TextExample(value(text, row)));
-    }
-
-    @Override
-    public String toString() {
-      return "texts '" + text + "' of " + Table.this;
-    }
-  }
-
-  /** Pairs of texts of a table. */
-  public final class Pairs {
-
-    private final Template text;
-    private final @Nullable Template pair;
-
-    private Pairs(Template text, @Nullable Template pair) {
-      this.text = text;
-      this.pair = pair;
-    }
-
-    private @Nullable String second(Row row) {
-      return pair == null ? null : value(pair, row);
-    }
-
-    /**
-     * Takes the labels from a column, as {@link Texts#label}.
-     *
-     * @param column a column or a template
-     * @return the labelled examples
-     */
-    public Dataset<ClassificationExample> label(String column) {
-      Template label = Table.this.labels(column);
-      return examples(
-          row -> new ClassificationExample(value(text, row), second(row), Table.label(label, row)));
-    }
-
-    /**
-     * Takes numbers to predict from a column, as {@link Texts#score}.
-     *
-     * @param column a column or a template
-     * @return the pairs with their numbers
-     */
-    public Dataset<RegressionExample> score(String column) {
-      Template score = template(column);
-      return examples(
-          row -> new RegressionExample(value(text, row), second(row), number(score, row)));
-    }
-
-    /**
-     * Takes how alike the texts of each pair are from a column, for embeddings.
-     *
-     * @param column a column or a template: a cosine from -1 to 1, or 1 for alike and 0 for not
-     *     alike
-     * @return the pairs with their numbers
-     * @throws DataException naming the line, if a value is no finite number
-     */
-    public Dataset<ScoredPair> similarity(String column) {
-      Template score = template(column);
-      Template other = Objects.requireNonNull(pair);
-      return examples(
-          row -> new ScoredPair(value(text, row), value(other, row), number(score, row)));
-    }
-
-    /**
-     * Takes the labels of several classes at once, as {@link Texts#labels(String)}.
-     *
-     * @param column the column: lists of names or numbers
-     * @return the pairs with their labels
-     */
-    public Dataset<MultiLabelExample> labels(String column) {
-      return several(column, row -> row.labels(column));
-    }
-
-    /**
-     * Takes the labels of several classes at once, as {@link Texts#labels(String, String)}.
-     *
-     * @param column the column
-     * @param separator what stands between labels
-     * @return the pairs with their labels
-     */
-    public Dataset<MultiLabelExample> labels(String column, String separator) {
-      Pattern between = Pattern.compile(Pattern.quote(separator));
-      return several(
-          column,
-          row ->
-              row.text(column).isBlank()
-                  ? List.of()
-                  : between.splitAsStream(row.text(column)).map(String::strip).toList());
-    }
-
-    private Dataset<MultiLabelExample> several(
-        String column, Function<Fields, List<String>> labels) {
-      existing(column);
-      LabelValues values = new LabelValues();
-      for (int i = 0; i < size(); i++) {
-        read(
-            rows.get(i),
-            row -> checked(column, row, labels.apply(new Fields(row.values())), values));
-      }
-      return examples(row -> labelled(row, labels.apply(new Fields(row.values()))));
-    }
-
-    private MultiLabelExample labelled(Row row, List<String> labels) {
-      return new MultiLabelExample(value(text, row), second(row), labels);
-    }
-
-    /**
-     * Takes the labels of several classes at once, as {@link Texts#flags}.
-     *
-     * @param columns the columns
-     * @return the pairs with their labels
-     */
-    public Dataset<MultiLabelExample> flags(String... columns) {
-      List<String> names = List.of(columns);
-      names.forEach(Table.this::existing);
-      return examples(
-          row -> labelled(row, names.stream().filter(column -> flag(column, row)).toList()));
-    }
-
-    @Override
-    public String toString() {
-      return (pair == null ? "texts '" + text + "'" : "pairs '" + text + "' and '" + pair + "'")
-          + " of "
-          + Table.this;
-    }
-  }
-
-  private static List<String> checked(
-      String column, Row row, List<String> labels, LabelValues values) {
-    for (String label : labels) {
-      String problem = LabelValues.problem(label);
-      problem = problem == null ? values.contradiction(label, row.position()) : problem;
-      if (problem != null) {
-        throw new DataException("a label of '%s' is %s".formatted(column, problem));
-      }
-    }
-    return labels;
-  }
-
-  private static boolean flag(String column, Row row) {
-    String text = String.valueOf(Values.text(row.values().get(column))).strip();
-    return switch (text.toLowerCase(Locale.ROOT)) {
-      case "1", "1.0", "true" -> true;
-      case "0", "0.0", "false" -> false;
-      default ->
-          throw new DataException(
-              "column '%s' is '%s', expected 1 or 0, or true or false"
-                  .formatted(column, Quote.shorten(text)));
-    };
-  }
-
-  /** Texts of a table, for embeddings. */
-  public final class Anchors {
-
-    private final Template anchor;
-
-    private Anchors(Template anchor) {
-      this.anchor = anchor;
-    }
-
-    /**
-     * Takes the texts that belong to the anchors from a column.
-     *
-     * @param column a column or a template
-     * @return the pairs, to which {@link Positives#negative} may add texts that do not belong to
-     *     them
-     */
-    public Positives positive(String column) {
-      return new Positives(anchor, template(column), List.of());
-    }
-
-    @Override
-    public String toString() {
-      return "anchors '" + anchor + "' of " + Table.this;
-    }
-  }
-
-  /** Texts of a table with texts that belong to them, for embeddings. */
-  public final class Positives implements Examples<AnchorExample> {
-
-    private final Template anchor;
-    private final Template positive;
-    private final List<Template> negatives;
-
-    private Positives(Template anchor, Template positive, List<Template> negatives) {
-      this.anchor = anchor;
-      this.positive = positive;
-      this.negatives = negatives;
-    }
-
-    /**
-     * Takes texts that do not belong to the anchors from a column.
-     *
-     * @param column a column or a template
-     * @return the same with one more negative text for each anchor
-     */
-    public Positives negative(String column) {
-      return new Positives(
-          anchor,
-          positive,
-          Stream.concat(negatives.stream(), Stream.of(template(column))).toList());
-    }
-
-    @Override
-    public Dataset<AnchorExample> dataset() {
-      return examples(
-          row ->
-              new AnchorExample(
-                  value(anchor, row),
-                  value(positive, row),
-                  negatives.stream().map(negative -> value(negative, row)).toList()));
-    }
-
-    @Override
-    public String toString() {
-      return "anchors '" + anchor + "' with '" + positive + "' of " + Table.this;
-    }
-  }
-
-  /** Words of a table, for token classification. */
-  public final class Words {
-
-    private final String words;
-
-    private Words(String words) {
-      this.words = words;
-    }
-
-    /**
-     * Takes the tags of the words from a column.
-     *
-     * @param column the column: lists of names, as long as the lists of words, or texts whose tags
-     *     are separated by blanks
-     * @return the sentences
-     */
-    public Dataset<TokensExample> tags(String column) {
-      return map(
-          row -> {
-            List<String> tokens = words(row, words);
-            if (tokens.isEmpty()) {
-              throw new DataException(
-                  "column '%s' has no words, expected one at least".formatted(words));
-            }
-            return new TokensExample(tokens, words(row, column));
-          },
-          words,
-          column);
-    }
-
-    private List<String> words(Fields row, String column) {
-      return row.get(column) instanceof String text
-          ? Pattern.compile("\\s+").splitAsStream(text.strip()).filter(w -> !w.isEmpty()).toList()
-          : row.texts(column);
-    }
-
-    @Override
-    public String toString() {
-      return "words '" + words + "' of " + Table.this;
-    }
-  }
-
-  /** Prompts of a table. */
-  public final class Prompts {
-
-    private final Template prompt;
-
-    private Prompts(Template prompt) {
-      this.prompt = prompt;
-    }
-
-    /**
-     * Takes the answers from a column.
-     *
-     * @param column a column or a template
-     * @return the prompts with their answers
-     */
-    public Dataset<PromptExample> answer(String column) {
-      Template answer = template(column);
-      return examples(row -> new PromptExample(value(prompt, row), value(answer, row)));
-    }
-
-    @Override
-    public String toString() {
-      return "prompts '" + prompt + "' of " + Table.this;
-    }
+    return rows.toString();
   }
 }

@@ -51,4 +51,9 @@ public record CoSentLoss(double scale) implements EmbeddingLoss {
   public double units(int examples) {
     return 1;
   }
+
+  @Override
+  public String toString() {
+    return "CoSENT loss with scale " + scale;
+  }
 }

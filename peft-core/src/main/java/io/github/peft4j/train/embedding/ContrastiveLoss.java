@@ -54,4 +54,9 @@ public record ContrastiveLoss(Distance distance, double margin) implements Embed
               + " take scores in between");
     }
   }
+
+  @Override
+  public String toString() {
+    return "contrastive loss with margin %s, %s distance".formatted(margin, distance.words());
+  }
 }

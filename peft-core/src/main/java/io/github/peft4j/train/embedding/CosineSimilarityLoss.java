@@ -31,4 +31,9 @@ public record CosineSimilarityLoss() implements EmbeddingLoss {
   public void check(double score) {
     Checks.requireCosine(score);
   }
+
+  @Override
+  public String toString() {
+    return "cosine similarity loss";
+  }
 }

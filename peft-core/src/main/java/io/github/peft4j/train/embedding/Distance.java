@@ -2,6 +2,7 @@ package io.github.peft4j.train.embedding;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import java.util.Locale;
 
 /** How far apart two vectors are, as in PyTorch. */
 public enum Distance {
@@ -28,6 +29,10 @@ public enum Distance {
 
   Distance(String source) {
     this.kernel = Kernel.of(source);
+  }
+
+  String words() {
+    return name().toLowerCase(Locale.ROOT);
   }
 
   /** The distances of the rows of two arrays (n, D): (n). */

@@ -10,6 +10,7 @@ import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.transformer.pass.LossTargets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * The loss of the vectors that a model gives for texts.
@@ -26,7 +27,7 @@ public record EmbeddingObjective(EmbeddingSettings settings, EmbeddingLoss loss)
       throw new IllegalArgumentException(
           "%s needs %s; the batch has labels of another kind".formatted(loss, loss.texts()));
     }
-    NDArray vectors = settings.vectors(outputs.hidden(), outputs.pass().mask());
+    NDArray vectors = settings.vectors(outputs.hidden(), outputs.pass().wholeMask());
     double[] scores =
         Arrays.stream(batch.values())
             .limit(batch.examples())
@@ -85,7 +86,7 @@ public record EmbeddingObjective(EmbeddingSettings settings, EmbeddingLoss loss)
     return "%s of vectors by %s%s%s"
         .formatted(
             loss,
-            settings.pooling(),
+            settings.pooling().name().toLowerCase(Locale.ROOT).replace('_', ' '),
             settings.dense().isEmpty() ? "" : ", " + settings.dense(),
             settings.normalized() ? ", normalised" : "");
   }

@@ -56,4 +56,10 @@ public record MatryoshkaLoss(EmbeddingLoss loss, List<Integer> sizes, List<Doubl
   public void check(double score) {
     loss.check(score);
   }
+
+  @Override
+  public String toString() {
+    return "Matryoshka loss of the sizes %s with the weights %s of %s"
+        .formatted(sizes, weights, loss);
+  }
 }

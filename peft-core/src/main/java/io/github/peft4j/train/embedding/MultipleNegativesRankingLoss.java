@@ -3,6 +3,7 @@ package io.github.peft4j.train.embedding;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.withers.Withers;
+import java.util.Locale;
 
 /**
  * In-batch negatives: each anchor is to be more similar to its own positive than to all other
@@ -77,5 +78,14 @@ public record MultipleNegativesRankingLoss(double scale, Similarity similarity, 
         .with("cosine", similarity == Similarity.COSINE)
         .with("symmetric", symmetric)
         .call(vectors.text(0), vectors.others());
+  }
+
+  @Override
+  public String toString() {
+    return "multiple negatives ranking loss with scale %s, %s similarity%s"
+        .formatted(
+            scale,
+            similarity.name().toLowerCase(Locale.ROOT).replace('_', ' '),
+            symmetric ? ", symmetric" : "");
   }
 }

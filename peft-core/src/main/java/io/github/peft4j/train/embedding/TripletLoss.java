@@ -41,4 +41,9 @@ public record TripletLoss(Distance distance, double margin) implements Embedding
         .with("margin", margin)
         .call(distance.of(anchor, vectors.text(1)), distance.of(anchor, vectors.text(2)));
   }
+
+  @Override
+  public String toString() {
+    return "triplet loss with margin %s, %s distance".formatted(margin, distance.words());
+  }
 }

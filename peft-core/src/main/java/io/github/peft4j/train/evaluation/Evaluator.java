@@ -11,6 +11,7 @@ import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.objective.Hits;
 import io.github.peft4j.train.objective.ModelRun;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.ModelCall;
@@ -27,8 +28,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures a model on data: its loss, what the {@link Measures} of its task say, and the perplexity
- * of a language model. Losses are means over all labels.
+ * Measures a model on data: its loss, what the {@link Measures} of its task say, the perplexity of
+ * a language model, and how many masked tokens a masked language model finds. Losses are means over
+ * all labels.
  */
 public final class Evaluator {
 
@@ -38,7 +40,7 @@ public final class Evaluator {
   private final Collator collator;
   private final int rows;
   private final long tokens;
-  private final int maxLength;
+  private final EncodingSettings reading;
   private final Objective objective;
   private final Measures measures;
 
@@ -65,7 +67,7 @@ public final class Evaluator {
         model,
         rows,
         tokens,
-        maxLength,
+        EncodingSettings.of(maxLength),
         Objective.of(model.base().head().loss()),
         Measures.of(model.base().task()));
   }
@@ -74,13 +76,16 @@ public final class Evaluator {
       TextModel model,
       int rows,
       long tokens,
-      int maxLength,
+      EncodingSettings reading,
       Objective objective,
       Measures measures) {
+    if (rows < 1) {
+      throw new IllegalArgumentException("batchSize is " + rows + ", expected 1 or more");
+    }
     this.model = model;
     this.rows = rows;
     this.tokens = tokens;
-    this.maxLength = maxLength;
+    this.reading = reading;
     this.objective = objective;
     this.measures = measures;
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
@@ -88,15 +93,20 @@ public final class Evaluator {
 
   /** This evaluator with another loss and other measures than those of the model's task. */
   public Evaluator measuring(Objective objective, Measures measures) {
-    return new Evaluator(model, rows, tokens, maxLength, objective, measures);
+    return new Evaluator(model, rows, tokens, reading, objective, measures);
+  }
+
+  /** This evaluator with other settings of how examples become ids. */
+  public Evaluator reading(EncodingSettings settings) {
+    return new Evaluator(model, rows, tokens, settings, objective, measures);
   }
 
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
-    EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+    EncodedDataset data = TaskEncoder.encode(model, examples, reading);
     objective.check(data);
     long room = model.room();
-    Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));
+    Truncated truncated = Truncated.of(data, (int) Math.min(reading.maxLength(), room));
     if (!truncated.isNone()) {
       LOG.warn(truncated.warning("evaluation", room));
     }
@@ -141,6 +151,7 @@ public final class Evaluator {
     double units = 0;
     Map<String, Double> sums = new LinkedHashMap<>();
     sums.put(Metrics.LOSS, 0.0);
+    Hits hits = Hits.NONE;
     int replicas = call.adapters().composition().replicas();
     Prediction[] predictions =
         new Prediction[measures.needPredictions() ? replicas * data.size() : 0];
@@ -160,22 +171,30 @@ public final class Evaluator {
           sums.merge(Metrics.LOSS, loss(run), Double::sum);
           run.reported().forEach((name, value) -> sums.merge(name, value, Double::sum));
           units += counted;
+          hits = measures.hasAccuracy() ? hits.and(Hits.of(run)) : hits;
         }
         if (predictions.length > 0) {
           predict(data, chosen, run, pass, predictions);
         }
       }
     }
-    return Optional.of(metrics(sums, units, data, List.of(predictions)));
+    return Optional.of(metrics(sums, units, hits, data, List.of(predictions)));
   }
 
   private Metrics metrics(
-      Map<String, Double> sums, double units, EncodedDataset data, List<Prediction> predictions) {
+      Map<String, Double> sums,
+      double units,
+      Hits hits,
+      EncodedDataset data,
+      List<Prediction> predictions) {
     Map<String, Double> values = new LinkedHashMap<>();
     double all = units == 0 ? 1 : units;
     sums.forEach((name, sum) -> values.put(name, sum / all));
     if (measures.hasPerplexity()) {
       values.put(Metrics.PERPLEXITY, Math.exp(sums.getOrDefault(Metrics.LOSS, 0.0) / all));
+    }
+    if (measures.hasAccuracy()) {
+      values.put(Metrics.ACCURACY, hits.accuracy());
     }
     Measure.Evaluation evaluation = new Measure.Evaluation(model, data.source(), predictions);
     measures.all().forEach(measure -> values.putAll(measure.of(evaluation)));

@@ -56,7 +56,7 @@ public record Truncated(int examples, int cut, int leftOut, int longest, int max
             longest,
             maxLength,
             longest <= most
-                ? "To keep all, set maxLength(%d)".formatted(longest)
+                ? "To keep all, raise maxLength to %d".formatted(longest)
                 : "The model reads %,d at most: to keep all, split the texts".formatted(most));
   }
 

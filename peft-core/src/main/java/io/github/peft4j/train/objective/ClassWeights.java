@@ -32,7 +32,7 @@ public interface ClassWeights {
   default List<Double> of(Task task, EncodedDataset data) {
     if (task.type() != Task.Type.SEQ_CLS && task.type() != Task.Type.TOKEN_CLS) {
       throw new IllegalArgumentException(
-          "classWeights are for models that classify texts or tokens; this one is for "
+          "class weights are for models that classify texts or tokens; this one is for "
               + task.type());
     }
     return of(task.labels(), data);
@@ -43,7 +43,7 @@ public interface ClassWeights {
     return (labels, data) -> {
       if (weights.size() != labels.size()) {
         throw new IllegalArgumentException(
-            "classWeights are %d numbers, but the model has %d classes: %s"
+            "the class weights are %d numbers, but the model has %d classes: %s"
                 .formatted(weights.size(), labels.size(), labels));
       }
       return weights;
@@ -56,7 +56,7 @@ public interface ClassWeights {
     return (labels, data) -> {
       if (!named.keySet().equals(Set.copyOf(labels))) {
         throw new IllegalArgumentException(
-            "classWeights name %s, but the model's classes are %s; name each of them"
+            "the class weights name %s, but the model's classes are %s; name each of them"
                 .formatted(named.keySet().stream().sorted().toList(), labels));
       }
       return labels.stream().map(label -> Objects.requireNonNull(named.get(label))).toList();
@@ -76,7 +76,7 @@ public interface ClassWeights {
             .toList();
     if (!without.isEmpty()) {
       throw new IllegalArgumentException(
-          "no training example has a label of %s, so that their classes have no balanced weight; give classWeights yourself"
+          "no training example has a label of %s, so that their classes have no balanced weight; give their weights yourself"
               .formatted(without));
     }
     double each = (double) Arrays.stream(counts).sum() / counts.length;

@@ -4,52 +4,35 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Collectors;
 
 /**
- * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with PyTorch's defaults and results. All
- * tensors of a group are updated in one fused call. A tensor that no gradient has reached stays as
- * it is.
- *
- * <p>The optimizer owns its moments. {@link #state} gives access to them for saving.
+ * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with PyTorch's results. All tensors of a
+ * group are updated in one fused call.
  */
-public final class AdamW implements AutoCloseable {
+public final class AdamW implements Optimizer {
+
+  /** AdamW with PyTorch's defaults: β₁ = 0.9, β₂ = 0.999, ε = 1e-8. */
+  public static final Settings DEFAULT = new Settings(0.9, 0.999, 1e-8);
 
   private static final Kernel UPDATE =
       Kernel.of(
           """
           def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], s: List[Tensor], rate: float) -> Tensor:
               torch._foreach_add_(s, 1)
-              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate, beta1=0.9, beta2=0.999, weight_decay={decay}, eps=1e-08, amsgrad=False, maximize=False)
+              torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), s, lr=rate, beta1={beta1}, beta2={beta2}, weight_decay={decay}, eps={epsilon}, amsgrad=False, maximize=False)
               return s[0]
-          """);
-  private static final Kernel CLIP =
-      Kernel.of(
-          """
-          def clip(g: List[Tensor], most: float) -> Tensor:
-              norm = torch.norm(torch.stack(torch._foreach_norm(g, 2)))
-              factor = torch.clamp(torch.mul(torch.reciprocal(torch.add(norm, 1e-06)), most), None, 1.)
-              torch._foreach_mul_(g, factor)
-              return norm
-          """);
-  private static final Kernel CLEAR =
-      Kernel.of(
-          """
-          def clear(g: List[Tensor]) -> Tensor:
-              torch._foreach_zero_(g)
-              return g[0]
           """);
 
   /**
@@ -63,180 +46,162 @@ public final class AdamW implements AutoCloseable {
               return torch.zeros_like(torch.detach(p))
           """);
 
-  private final List<Slot> slots = new ArrayList<>();
-  private @Nullable Reached reached;
+  private final Settings settings;
+  private final Map<Trainable, Slot> slots = new LinkedHashMap<>();
+  private final Gradients gradients;
+  private final List<Update> updates = new ArrayList<>();
+  private int bound;
+
+  /**
+   * AdamW's settings.
+   *
+   * @param beta1 decay of the mean of gradients, 0 or more and below 1
+   * @param beta2 decay of the mean of their squares, 0 or more and below 1
+   * @param epsilon added to the square root, above 0
+   */
+  public record Settings(double beta1, double beta2, double epsilon) implements Optimizer.Settings {
+
+    /** Checks the values. */
+    public Settings {
+      if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && epsilon > 0)) {
+        throw new IllegalArgumentException(
+            "AdamW has beta1 %s, beta2 %s and epsilon %s; expected betas of 0 or more and below 1, and an epsilon above 0"
+                .formatted(beta1, beta2, epsilon));
+      }
+    }
+
+    @Override
+    public AdamW of(Map<Trainable, ParameterGroup> tensors, double learningRate) {
+      return new AdamW(this, tensors, learningRate);
+    }
+
+    @Override
+    public String toString() {
+      return "AdamW with beta1 %s, beta2 %s, epsilon %s".formatted(beta1, beta2, epsilon);
+    }
+  }
 
   /** The common properties of the tensors in one fused call. No two of them share memory. */
   private record Group(double part, double decay, boolean views) {}
 
-  /** One tensor with its moments and, once one has reached it, its gradient. */
-  private static final class Slot {
-    private final Trainable parameter;
-    private final Group group;
-    private final NDArray mean;
-    private final NDArray square;
-    private final NDArray step;
-    private @Nullable NDArray gradient;
+  /** The moments of one tensor. */
+  private record Slot(Group group, NDArray mean, NDArray square, NDArray step) {
 
-    Slot(Trainable parameter, Group group) {
-      NDArray value = parameter.value();
-      this.parameter = parameter;
-      this.group = group;
-      this.mean = Scope.release(ZEROS.call(value));
-      this.square = Scope.release(ZEROS.call(value));
-      this.step = Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32));
-    }
-
-    /** Whether a first gradient has arrived. PyTorch adds later ones to it in place. */
-    boolean found() {
-      if (gradient != null) {
-        return false;
-      }
-      NDArray first = Autograd.gradient(parameter.value());
-      gradient = first == null ? null : Scope.release(first);
-      return gradient != null;
-    }
-
-    NDArray gradient() {
-      return Objects.requireNonNull(gradient);
+    static Slot of(Trainable tensor, Group group) {
+      NDArray value = tensor.value();
+      return new Slot(
+          group,
+          Scope.release(ZEROS.call(value)),
+          Scope.release(ZEROS.call(value)),
+          Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32)));
     }
   }
 
-  /** The calls on the tensors that gradients have reached. */
-  private record Reached(BoundKernel clip, Map<Group, BoundKernel> updates, BoundKernel clear)
-      implements AutoCloseable {
-    @Override
-    public void close() {
-      clip.close();
-      updates.values().forEach(BoundKernel::close);
-      clear.close();
-    }
-  }
+  /** The fused call of one group. */
+  private record Update(Group group, BoundKernel kernel) {}
 
-  /**
-   * Creates an optimizer that trains all tensors alike.
-   *
-   * @param parameters the tensors to update
-   * @param weightDecay decoupled weight decay, 0 or more; PyTorch's default is 0.01
-   */
-  public AdamW(List<Trainable> parameters, double weightDecay) {
-    parameters.forEach(
-        parameter -> slots.add(new Slot(parameter, new Group(1, weightDecay, parameter.isView()))));
-  }
-
-  /**
-   * Creates an optimizer with a learning rate and weight decay for each tensor.
-   *
-   * @param parameters the tensors to update, in order, each with its group
-   * @param learningRate the reference rate. {@link #update} scales each group's rate by the ratio
-   *     of its argument to this rate
-   */
-  public AdamW(Map<Trainable, ParameterGroup> parameters, double learningRate) {
-    parameters.forEach(
-        (parameter, group) -> {
+  private AdamW(Settings settings, Map<Trainable, ParameterGroup> tensors, double learningRate) {
+    this.settings = settings;
+    this.gradients = new Gradients(tensors.keySet());
+    tensors.forEach(
+        (tensor, group) -> {
           double part = group.learningRate() / learningRate;
-          slots.add(new Slot(parameter, new Group(part, group.weightDecay(), parameter.isView())));
+          slots.put(tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
         });
   }
 
   /**
-   * Scales the collected gradients so that their global norm is at most {@code most}.
+   * AdamW with PyTorch's defaults that trains all tensors alike.
    *
-   * @param most the largest norm, or 0 for no limit
-   * @return the norm before scaling; NaN or infinite if a gradient is
+   * @param tensors the tensors to update
+   * @param weightDecay decoupled weight decay, 0 or more; PyTorch's default is 0.01
    */
-  public double clip(double most) {
-    try (Scope scope = new Scope()) {
-      NDArray norm = reached().clip().call(most > 0 ? most : Double.POSITIVE_INFINITY);
-      return Tensors.floats(norm)[0];
-    }
+  public static AdamW of(List<Trainable> tensors, double weightDecay) {
+    ParameterGroup alike = new ParameterGroup(1, weightDecay);
+    Map<Trainable, ParameterGroup> groups = new LinkedHashMap<>();
+    tensors.forEach(tensor -> groups.put(tensor, alike));
+    return DEFAULT.of(groups, alike.learningRate());
   }
 
-  /**
-   * Updates all tensors by the gradients they have collected, and clears these.
-   *
-   * @param rate the learning rate
-   */
-  public void step(double rate) {
-    update(rate);
-    clear();
+  @Override
+  public Gradients gradients() {
+    return gradients;
   }
 
-  /**
-   * Updates all tensors by the gradients they have collected. The gradients stay until {@link
-   * #clear}, because {@link io.github.peft4j.AdapterTraining#afterStep} may read them.
-   *
-   * @param rate the learning rate
-   */
+  @Override
   public void update(double rate) {
-    reached().updates().forEach((group, update) -> update.call(rate * group.part()).close());
+    Map<Trainable, NDArray> arrived = gradients.arrived();
+    if (arrived.size() != bound) {
+      bind(arrived);
+    }
+    updates.forEach(update -> update.kernel().call(rate * update.group().part()).close());
   }
 
-  /** Clears the collected gradients. */
-  public void clear() {
-    reached().clear().call().close();
+  private void bind(Map<Trainable, NDArray> arrived) {
+    unbind();
+    slots.keySet().stream()
+        .filter(arrived::containsKey)
+        .collect(Collectors.groupingBy(this::groupOf, LinkedHashMap::new, Collectors.toList()))
+        .forEach((group, members) -> updates.add(new Update(group, bind(group, members, arrived))));
+    bound = arrived.size();
   }
 
-  private Reached reached() {
-    boolean more = false;
-    for (Slot slot : slots) {
-      more |= slot.found();
-    }
-    Reached present = reached;
-    if (present != null && !more) {
-      return present;
-    }
-    List<Slot> found = slots.stream().filter(slot -> slot.gradient != null).toList();
-    if (found.isEmpty()) {
-      throw new IllegalStateException(
-          "no gradient has reached any of the " + slots.size() + " trained tensors");
-    }
-    if (present != null) {
-      present.close();
-    }
-    NDList gradients = list(found, Slot::gradient);
-    Map<Group, List<Slot>> groups = new LinkedHashMap<>();
-    found.forEach(slot -> groups.computeIfAbsent(slot.group, g -> new ArrayList<>()).add(slot));
-    Map<Group, BoundKernel> updates = new LinkedHashMap<>();
-    groups.forEach((group, members) -> updates.put(group, update(group, members)));
-    Reached bound = new Reached(CLIP.bind(gradients), updates, CLEAR.bind(gradients));
-    reached = bound;
-    return bound;
-  }
-
-  private static BoundKernel update(Group group, List<Slot> slots) {
+  private BoundKernel bind(Group group, List<Trainable> members, Map<Trainable, NDArray> arrived) {
     return UPDATE
+        .with("beta1", settings.beta1())
+        .with("beta2", settings.beta2())
+        .with("epsilon", settings.epsilon())
         .with("decay", group.decay())
         .bind(
-            list(slots, slot -> slot.parameter.value()),
-            list(slots, Slot::gradient),
-            list(slots, slot -> slot.mean),
-            list(slots, slot -> slot.square),
-            list(slots, slot -> slot.step));
+            list(members, Trainable::value),
+            list(members, arrived::get),
+            list(members, tensor -> slot(tensor).mean()),
+            list(members, tensor -> slot(tensor).square()),
+            list(members, tensor -> slot(tensor).step()));
   }
 
-  private static NDList list(List<Slot> slots, Function<Slot, NDArray> part) {
-    return new NDList(slots.stream().map(part).toArray(NDArray[]::new));
+  private Group groupOf(Trainable tensor) {
+    return slot(tensor).group();
   }
 
-  /** The moments and step counts by name, for saving and restoring. */
+  private Slot slot(Trainable tensor) {
+    return Objects.requireNonNull(slots.get(tensor));
+  }
+
+  private static NDList list(List<Trainable> tensors, Function<Trainable, NDArray> part) {
+    return new NDList(tensors.stream().map(part).toArray(NDArray[]::new));
+  }
+
+  @Override
+  public Map<String, NDArray> moments(Trainable tensor) {
+    Slot slot = slots.get(tensor);
+    return slot == null ? Map.of() : Map.of("exp_avg", slot.mean(), "exp_avg_sq", slot.square());
+  }
+
+  @Override
   public Map<String, NDArray> state() {
     Map<String, NDArray> state = new LinkedHashMap<>();
-    for (int i = 0; i < slots.size(); i++) {
-      state.put(i + ".exp_avg", slots.get(i).mean);
-      state.put(i + ".exp_avg_sq", slots.get(i).square);
-      state.put(i + ".step", slots.get(i).step);
+    int i = 0;
+    for (Slot slot : slots.values()) {
+      state.put(i + ".exp_avg", slot.mean());
+      state.put(i + ".exp_avg_sq", slot.square());
+      state.put(i + ".step", slot.step());
+      i++;
     }
     return state;
   }
 
+  private void unbind() {
+    updates.forEach(update -> update.kernel().close());
+    updates.clear();
+    bound = 0;
+  }
+
   @Override
   public void close() {
-    if (reached != null) {
-      reached.close();
-    }
+    unbind();
+    gradients.close();
     state().values().forEach(NDArray::close);
-    slots.stream().filter(slot -> slot.gradient != null).forEach(s -> s.gradient().close());
     slots.clear();
   }
 }

@@ -27,6 +27,7 @@ public final class HtmlReport {
   private static final int MOST_ROWS = 40;
   private static final int MOST_SAMPLES = 20;
   private static final int MOST_CHARACTERS = 1200;
+  private static final String CUT = " … (";
 
   private static final String STYLE =
       """
@@ -60,8 +61,14 @@ public final class HtmlReport {
       .facts td,.samples td{white-space:pre-wrap;overflow-wrap:anywhere}
       .facts,.samples{table-layout:auto;width:100%}
       .samples td{min-width:9rem;max-width:40rem}
+      .samples td:empty::after{content:"–";color:var(--muted)}
+      .samples td[data-name^=predicted]:empty::after{content:"(no text)"}
       .samples td.miss{color:var(--warning)}
-      .samples td.miss::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
+      mark{background:color-mix(in srgb,var(--main) 18%,transparent);color:inherit;border-radius:3px;padding:.05em .2em}
+      .samples td.miss:has(mark){color:inherit}
+      .samples td.miss mark{background:color-mix(in srgb,var(--warning) 20%,transparent)}
+      mark small{color:var(--muted);padding-left:.35em;font-size:.75em}
+      .samples td.miss:not(:empty)::after{content:" ≠ expected";color:var(--muted);font-size:.8rem}
       .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 2.5rem}
       summary{cursor:pointer;color:var(--muted);margin:.5rem 0}
       .note{color:var(--muted);font-size:.85rem}
@@ -198,9 +205,7 @@ public final class HtmlReport {
     page.close().close().open("tbody");
     for (Sample sample :
         sheet.samples().subList(0, Math.min(MOST_SAMPLES, sheet.samples().size()))) {
-      boolean miss =
-          !sample.expected().isEmpty()
-              && !sample.expected().strip().equals(sample.predicted().strip());
+      boolean miss = sample.differs();
       page.open("tr");
       cell("input", sample.input(), "");
       cell("expected", sample.expected(), "");
@@ -212,8 +217,27 @@ public final class HtmlReport {
     page.close();
   }
 
-  private void cell(String name, String text, String css) {
-    page.element("td", cut(text), "data-name", name, "class", css, "dir", "auto");
+  private void cell(String name, MarkedText text, String css) {
+    page.open("td", "data-name", name, "class", css, "dir", "auto");
+    if (text.text().isBlank()) {
+      page.close(); // the style sheet says that there is no text
+      return;
+    }
+    String shown = cut(text.text());
+    int whole = shown.equals(text.text()) ? shown.length() : shown.lastIndexOf(CUT);
+    int next = 0;
+    for (MarkedText.Mark mark : text.marks()) {
+      if (mark.end() <= whole) {
+        page.text(shown.substring(next, mark.start())).raw("<mark>");
+        page.text(shown.substring(mark.start(), mark.end()));
+        if (!mark.label().isEmpty()) {
+          page.raw("<small>").text(mark.label()).raw("</small>"); // line breaks would be seen
+        }
+        page.raw("</mark>");
+        next = mark.end();
+      }
+    }
+    page.text(shown.substring(next)).close();
   }
 
   private void data() {
@@ -224,20 +248,21 @@ public final class HtmlReport {
     sheet.data().values().forEach(byName -> counts.addAll(byName.keySet()));
     page.open("section").element("h2", "Data");
     openTable(page, "Data");
-    page.open("thead").open("tr").element("th", "data", "scope", "col");
-    counts.forEach(count -> page.element("th", count, "class", "n", "scope", "col"));
-    page.close().close().open("tbody");
+    page.open("thead").open("tr").element("th", "count", "scope", "col");
     sheet
         .data()
+        .keySet()
         .forEach(
-            (name, byName) -> {
-              page.open("tr").element("th", cut(name), "scope", "row", "dir", "auto");
-              for (String count : counts) {
-                Long value = byName.get(count);
-                page.element("td", value == null ? "–" : Numbers.grouped(value), "class", "n");
-              }
-              page.close();
-            });
+            name -> page.element("th", cut(name), "class", "n", "scope", "col", "dir", "auto"));
+    page.close().close().open("tbody");
+    for (String count : counts) {
+      page.open("tr").element("th", cut(count), "scope", "row", "dir", "auto");
+      for (Map<String, Long> byName : sheet.data().values()) {
+        Long value = byName.get(count);
+        page.element("td", value == null ? "–" : Numbers.grouped(value), "class", "n");
+      }
+      page.close();
+    }
     page.close().close().close().close();
   }
 
@@ -277,7 +302,7 @@ public final class HtmlReport {
       return text;
     }
     return text.substring(0, text.offsetByCodePoints(0, MOST_CHARACTERS))
-        + " … ("
+        + CUT
         + Numbers.grouped(characters - MOST_CHARACTERS)
         + " more characters)";
   }

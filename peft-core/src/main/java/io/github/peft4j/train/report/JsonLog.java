@@ -1,6 +1,7 @@
 package io.github.peft4j.train.report;
 
 import com.google.gson.JsonObject;
+import io.github.peft4j.train.evaluation.Truncated;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
@@ -14,8 +15,9 @@ import java.time.Instant;
  * resumed training continues the same log.
  *
  * <p>The field {@code event} is {@code start}, {@code step}, {@code evaluation} or {@code end}. The
- * other fields are those of the event in snake case. A number that JSON cannot represent is written
- * as {@code "NaN"}, {@code "Infinity"} or {@code "-Infinity"}.
+ * other fields are those of the event in snake case; {@code start} has the counts of the data. A
+ * number that JSON cannot represent is written as {@code "NaN"}, {@code "Infinity"} or {@code
+ * "-Infinity"}.
  */
 public final class JsonLog implements TrainingListener {
 
@@ -61,7 +63,26 @@ public final class JsonLog implements TrainingListener {
     line.addProperty("steps_done", event.stepsDone());
     line.addProperty("total_steps", event.totalSteps());
     line.addProperty("epochs", event.epochs());
+    JsonObject training = counts(event.truncated());
+    training.addProperty("without_labels", event.data().withoutLabels());
+    training.addProperty("tokens", event.data().tokens());
+    training.addProperty("rows", event.data().rows());
+    add(training, "fill", event.data().fill());
+    line.add("training", training);
+    if (event.validationTruncated().examples() > 0) {
+      line.add("validation", counts(event.validationTruncated()));
+    }
     write(line);
+  }
+
+  private static JsonObject counts(Truncated truncated) {
+    JsonObject counts = new JsonObject();
+    counts.addProperty("examples", truncated.examples());
+    counts.addProperty("cut", truncated.cut());
+    counts.addProperty("left_out", truncated.leftOut());
+    counts.addProperty("longest", truncated.longest());
+    counts.addProperty("max_length", truncated.maxLength());
+    return counts;
   }
 
   @Override

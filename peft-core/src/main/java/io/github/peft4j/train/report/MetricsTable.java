@@ -8,12 +8,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** The evaluations of a run as a table. The best value of each column is marked. */
+/** The evaluations of a run as a table. The best value of each column is marked once. */
 final class MetricsTable {
 
   private static final int MOST_ROWS = 40;
@@ -22,8 +21,8 @@ final class MetricsTable {
   private final long kept;
   private final List<Column> columns = new ArrayList<>();
 
-  /** A column: a metric on a data set. */
-  private record Column(String data, String metric, double best, Map<Long, Metrics> byStep) {}
+  /** A column: a metric on a data set, and the step where its best value came first, or -1. */
+  private record Column(String data, String metric, long best, Map<Long, Metrics> byStep) {}
 
   MetricsTable(RunSheet sheet) {
     this.evaluations = sheet.curves().evaluations();
@@ -45,20 +44,18 @@ final class MetricsTable {
         });
   }
 
-  private static double best(
-      NavigableMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
-    double[] values =
-        byStep.values().stream()
-            .map(metrics -> metrics.values().get(name))
-            .filter(Objects::nonNull)
-            .mapToDouble(value -> value)
-            .filter(Double::isFinite)
-            .sorted()
-            .toArray();
-    if (values.length == 0) {
-      return Double.NaN;
+  private static long best(NavigableMap<Long, Metrics> byStep, String name, boolean lowerIsBetter) {
+    long best = -1;
+    double record = Double.NEGATIVE_INFINITY;
+    for (Map.Entry<Long, Metrics> each : byStep.entrySet()) {
+      Double value = each.getValue().values().get(name);
+      if (value != null && Double.isFinite(value)) {
+        double gain = lowerIsBetter ? -value : value;
+        best = gain > record ? each.getKey() : best;
+        record = Math.max(record, gain);
+      }
     }
-    return lowerIsBetter ? values[0] : values[values.length - 1];
+    return best;
   }
 
   void write(Markup page) {
@@ -69,7 +66,8 @@ final class MetricsTable {
     page.open("section").element("h2", "Evaluations");
     page.element(
         "p",
-        "Bold and ★: the best value of a column. Shaded: the step that was kept.",
+        "Bold and ★: the best value of a column, where it came first. Shaded: the step that was"
+            + " kept.",
         "class",
         "note");
     HtmlReport.openTable(page, "Evaluations");
@@ -103,7 +101,7 @@ final class MetricsTable {
   private void cell(Markup page, long step, Column column) {
     Metrics metrics = column.byStep().get(step);
     Double value = metrics == null ? null : metrics.values().get(column.metric());
-    boolean best = value != null && value == column.best();
+    boolean best = step == column.best();
     page.element(
         "td",
         value == null ? "–" : Numbers.significant(value) + (best ? " ★" : ""),
@@ -133,20 +131,8 @@ final class MetricsTable {
     return shown;
   }
 
-  /** Whether a column has its best value here for the first time. */
+  /** Whether a column has its best value here. */
   private boolean isBest(long step) {
-    return columns.stream()
-        .anyMatch(
-            column ->
-                column.byStep().entrySet().stream()
-                    .filter(e -> is(e.getValue(), column))
-                    .findFirst()
-                    .filter(e -> e.getKey() == step)
-                    .isPresent());
-  }
-
-  private static boolean is(Metrics metrics, Column column) {
-    Double value = metrics.values().get(column.metric());
-    return value != null && value == column.best();
+    return columns.stream().anyMatch(column -> column.best() == step);
   }
 }

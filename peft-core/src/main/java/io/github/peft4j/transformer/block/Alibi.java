@@ -90,7 +90,7 @@ public final class Alibi extends ScoreBias {
     if (pass.texts() != null && positions != null) {
       return packedBias.call(x, positions, mask, ahead);
     }
-    NDArray known = pass.mask();
+    NDArray known = pass.wholeMask();
     long keys = mask.getShape().get(3);
     NDArray tokens = known == null ? x.getManager().ones(new Shape(1, keys)) : known;
     return bias.call(x, tokens, mask, ahead);

@@ -130,6 +130,6 @@ public final class DisentangledScores {
         sum = Ops.add(sum, positionToContent.call(key, queries, relative.places()));
       }
     }
-    return pass.mask() == null ? sum : BLIND_PADDING.call(sum, bias);
+    return pass.wholeMask() == null ? sum : BLIND_PADDING.call(sum, bias);
   }
 }

@@ -54,7 +54,7 @@ public record EncoderDecoder(Stack encoder, Stack decoder, Shift shift) implemen
   private void read(ModelInput input, Pass pass, @Nullable KeyValueCache cache) {
     Pass reading = pass.beside();
     NDArray memory = pass.tape().share(encoder.forward(input, reading));
-    NDArray mask = reading.mask();
+    NDArray mask = reading.wholeMask();
     pass.remember(memory, mask);
     if (cache != null) {
       cache.once(MEMORY, memory::duplicate);

@@ -120,18 +120,18 @@ public final class InputEmbedding extends NamedBlock {
     Sequence entered =
         site.forward(
             new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
-    NDArray x = embed(input, entered.embedding(), pass, causal);
+    NDArray x = embed(entered.embedding(), pass, causal);
     if (entered.prompt().embedded() == null) {
       return x;
     }
     Sequence whole = entered.embeddedAs(x);
-    pass.enter(input.ids(), input.texts(), whole, causal);
+    pass.enter(whole, causal);
     return whole.vectors();
   }
 
   /** Adds positions and segments to vectors, normalises and projects them. */
-  private NDArray embed(ModelInput input, Sequence sequence, Pass pass, boolean causal) {
-    pass.enter(input.ids(), input.texts(), sequence, causal);
+  private NDArray embed(Sequence sequence, Pass pass, boolean causal) {
+    pass.enter(sequence, causal);
     boolean text = sequence.prompt().count() == 0;
     NDArray x = scaled(sequence.vectors(), text ? sum.scale() * sum.textScale() : sum.scale());
     Linear projection = sum.tokenProjection();

@@ -8,6 +8,9 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.StackSite;
+import io.github.peft4j.tuner.site.StackStates;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +28,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   private final boolean causal;
   private final long maxPositions;
   private final double dropout;
+  private final StackSite site;
 
   /**
    * Creates a stack.
@@ -60,13 +64,20 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     this.causal = causal;
     this.maxPositions = maxPositions;
     this.dropout = dropout;
+    this.site =
+        publish(
+            new StackSite(
+                name,
+                layers.size(),
+                layers.get(0).dimension(),
+                (x, context) -> states(x, Pass.of(context))));
   }
 
   @Override
   public NDArray forward(ModelInput input, Pass pass) {
     Tape tape = pass.tape();
+    pass.begin(input);
     NDArray first = tape.source(() -> embedding.forward(input, pass, causal));
-    NDArray h = first;
     ScoreBias bias = scoreBias;
     if (bias != null) {
       NDArray mask = pass.explicitBias(first, Integer.MAX_VALUE);
@@ -76,17 +87,28 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       relative.enter(first, pass);
     }
     for (RotaryEmbedding rotary : rotaries) {
-      pass.rotate(rotary, rotary.at(h, pass.start(), pass.end(), pass.positions()));
+      pass.rotate(rotary, rotary.at(first, pass.start(), pass.end(), pass.positions()));
     }
-    boolean trains = pass.trains();
-    for (TransformerLayer layer : layers) {
-      h = tape.segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
-    }
+    NDArray output = site.forward(first, pass).output();
     KeyValueCache cache = pass.cache();
     if (cache != null) {
-      cache.advance(h.getShape().get(1));
+      cache.advance(first.getShape().get(1));
     }
-    return projected(normed(h, pass), pass);
+    return output;
+  }
+
+  private StackStates states(NDArray first, Pass pass) {
+    boolean trains = pass.trains();
+    NDArray h = first;
+    List<NDArray> states = new ArrayList<>();
+    states.add(h);
+    for (TransformerLayer layer : layers) {
+      h =
+          pass.tape()
+              .segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
+      states.add(h);
+    }
+    return new StackStates(states, projected(normed(h, pass), pass));
   }
 
   private NDArray normed(NDArray h, Pass pass) {

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.site.LayerSite;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +20,7 @@ public final class TransformerLayer extends NamedBlock {
 
   private final List<Sublayer> sublayers;
   private final Residual residual;
+  private final LayerSite site;
 
   /**
    * Creates a layer.
@@ -27,16 +29,29 @@ public final class TransformerLayer extends NamedBlock {
    * @param sublayers the branches, which use those blocks
    */
   public TransformerLayer(
-      String name, List<NamedBlock> parts, List<Sublayer> sublayers, Residual residual) {
+      String name,
+      LayerSite.Place place,
+      List<NamedBlock> parts,
+      List<Sublayer> sublayers,
+      Residual residual) {
     super(name);
     this.sublayers = sublayers;
     this.residual = residual;
     parts.forEach(this::part);
+    this.site = publish(new LayerSite(name, place, (x, context) -> branches(x, Pass.of(context))));
     sublayers.forEach(sublayer -> publish(sublayer.site()));
   }
 
   NDArray forward(NDArray x, Pass pass) {
+    return site.forward(x, pass);
+  }
+
+  private NDArray branches(NDArray x, Pass pass) {
     return residual == Residual.PARALLEL ? parallel(x, pass) : sequential(x, pass);
+  }
+
+  long dimension() {
+    return site.place().dimension();
   }
 
   private NDArray sequential(NDArray x, Pass pass) {

@@ -236,7 +236,7 @@ final class HeadBuilder {
       case NONE -> (x, pass) -> x;
       case FIRST -> (x, pass) -> Pooled.first(x);
       case LAST -> lastToken();
-      case MEAN -> (x, pass) -> Pooled.mean(x, pass.mask());
+      case MEAN -> (x, pass) -> Pooled.mean(x, pass.wholeMask());
     };
   }
 
@@ -249,7 +249,7 @@ final class HeadBuilder {
    */
   private BiFunction<NDArray, Pass, NDArray> lastToken() {
     if (!config.has(PADDING)) {
-      return (x, pass) -> Pooled.last(x, pass.mask());
+      return (x, pass) -> Pooled.last(x, pass.wholeMask());
     }
     long padding = config.integer(PADDING);
     return (x, pass) -> Pooled.lastBut(padding, x, pass.ids());

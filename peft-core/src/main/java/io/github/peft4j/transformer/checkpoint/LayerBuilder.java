@@ -23,6 +23,7 @@ import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.transformer.rope.RopeSpec;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.LayerSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 import io.github.peft4j.tuner.site.SublayerSite;
 import io.github.peft4j.tuner.site.SublayerSite.Kind;
@@ -78,7 +79,12 @@ final class LayerBuilder {
       attention(Kind.CROSS_ATTENTION, spec.crossAttention());
     }
     feedForward(spec.feedForward());
-    return new TransformerLayer(name, parts, branches, spec.residual());
+    return new TransformerLayer(
+        name,
+        new LayerSite.Place(stack.name(), index, sizes.hidden()),
+        parts,
+        branches,
+        spec.residual());
   }
 
   private void attention(Kind kind, AttentionSpec attention) {

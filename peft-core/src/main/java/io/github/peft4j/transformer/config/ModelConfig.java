@@ -4,6 +4,8 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.io.ForeignFiles;
 import io.github.peft4j.io.JsonFile;
 import java.nio.file.Files;
@@ -89,15 +91,17 @@ public final class ModelConfig {
   public static ModelConfig read(Path folder) {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
-      throw new IllegalArgumentException(
+      throw new AdvisedException(
           (Files.isDirectory(folder)
                   ? folder + " has no config.json" + ForeignFiles.insteadOfModel(folder)
                   : folder
                       + " is not a folder"
                       + (Files.exists(folder) ? "" : ": it does not exist"))
               + ". Expected a Hugging Face model folder with config.json, model.safetensors and"
-              + " tokenizer.json: pass the folder that holds them, or the name of a model on the"
-              + " Hugging Face hub to Peft.load(\"org/name\")");
+              + " tokenizer.json",
+          Remedy.NAME_MODEL.with(
+              "Pass the folder that holds them, or the name of a model on the Hugging Face hub to"
+                  + " Peft.load(\"org/name\")"));
     }
     Path generation = folder.resolve("generation_config.json");
     return new ModelConfig(

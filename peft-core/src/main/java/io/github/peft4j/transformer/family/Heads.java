@@ -1,5 +1,6 @@
 package io.github.peft4j.transformer.family;
 
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
@@ -119,8 +120,10 @@ public record Heads(String className, String body, List<HeadSpec> all) implement
             named,
             "one of "
                 + all.stream().map(this::architecture).toList()
-                + ", whose heads are supported; to put a new head on the body of this model, load"
-                + " it for a task of your own, such as Task.classification(labels)"));
+                + ", whose heads are supported"),
+        Remedy.LOAD_FOR_TASK.with(
+            "To put a new head on the body of this model, load it for a task of your own, such as"
+                + " Task.classification(labels)"));
   }
 
   /**

@@ -23,4 +23,9 @@ public record BinaryCrossEntropy() implements Losses.AnyPrecision {
   public NDArray of(NDArray logits, NDArray targets) {
     return BINARY_CROSS_ENTROPY.call(logits, targets);
   }
+
+  @Override
+  public String toString() {
+    return "binary cross entropy";
+  }
 }

@@ -103,4 +103,11 @@ public record CrossEntropy(List<Double> weights, double smoothing) implements Lo
   public double units(long label) {
     return weights.isEmpty() ? 1 : weights.get((int) label);
   }
+
+  @Override
+  public String toString() {
+    return "cross entropy"
+        + (weights.isEmpty() ? "" : ", class weights " + weights)
+        + (smoothing == 0 ? "" : ", label smoothing " + smoothing);
+  }
 }

@@ -20,4 +20,9 @@ public record SquaredError() implements Losses.AnyPrecision {
   public NDArray of(NDArray logits, NDArray targets) {
     return SQUARED_ERROR.call(logits, targets);
   }
+
+  @Override
+  public String toString() {
+    return "squared error";
+  }
 }

@@ -18,6 +18,8 @@ import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +41,9 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final Map<SharedTensor, NDArray> values;
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
-    @Nullable NDArray ids;
+    @Nullable ModelInput input;
+    @Nullable Supplier<NDArray> frozen;
+    @Nullable NDArray frozenStates;
     @Nullable NDArray mask;
     @Nullable Visibility visibility;
     @Nullable NDArray bias;
@@ -119,6 +123,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return this;
   }
 
+  /** Whether rows are padded on the left. */
+  public boolean isLeftPadded() {
+    return run.leftPadded;
+  }
+
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
     Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
@@ -181,26 +190,49 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.cache;
   }
 
-  /** The number of positions that earlier runs have put into the cache. */
+  @Override
   public long past() {
     KeyValueCache cache = run.cache;
     return cache == null ? 0 : cache.length();
   }
 
   /**
+   * Records the model's input.
+   *
+   * @param frozen computes the frozen model's last hidden states for it
+   */
+  public void begin(ModelInput input, Supplier<NDArray> frozen) {
+    run.frozen = frozen;
+    begin(input);
+  }
+
+  /** Records the input of the stack that is entered next. */
+  public void begin(ModelInput input) {
+    run.input = input;
+  }
+
+  @Override
+  public NDArray frozenStates() {
+    NDArray states = run.frozenStates;
+    if (states == null) {
+      states = hold(Objects.requireNonNull(run.frozen, "no model has begun the pass").get());
+      run.frozenStates = states;
+    }
+    return rows.of(states);
+  }
+
+  /**
    * Records the sequence that enters the stack.
    *
-   * @param ids the token ids (B, T) of the sequence
-   * @param texts the texts of rows that hold several, or null
    * @throws IllegalArgumentException if rows hold several texts, but the pass has a cache
    */
-  public void enter(NDArray ids, @Nullable PackedTexts texts, Sequence sequence, boolean causal) {
+  public void enter(Sequence sequence, boolean causal) {
+    PackedTexts texts = input().texts();
     if (texts != null && (run.cache != null || run.leftPadded)) {
       throw new IllegalArgumentException(
           "texts are written one in each row, but rows of this input hold several: take them"
               + " apart");
     }
-    run.ids = ids;
     run.texts = texts;
     run.start = sequence.positions().start();
     run.virtual = sequence.prompt().count();
@@ -235,13 +267,23 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
   }
 
-  /** The token ids (B, T) of the sequence. */
-  public NDArray ids() {
-    NDArray ids = run.ids;
-    if (ids == null) {
-      throw new IllegalStateException("there are no ids: no sequence has entered a stack");
+  private ModelInput input() {
+    ModelInput input = run.input;
+    if (input == null) {
+      throw new IllegalStateException("there are no ids: no model has begun the pass");
     }
-    return ids;
+    return input;
+  }
+
+  @Override
+  public NDArray ids() {
+    return rows.of(input().ids());
+  }
+
+  @Override
+  public @Nullable NDArray mask() {
+    NDArray mask = input().mask();
+    return mask == null ? null : rows.of(mask);
   }
 
   @Override
@@ -294,7 +336,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.positions;
   }
 
-  /** The number of virtual tokens in front. */
+  @Override
   public long virtual() {
     return run.virtual;
   }
@@ -392,10 +434,10 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   /**
-   * The mask of the sequence (B, past + n + T), 1 for tokens and 0 for padding; null without
-   * padding.
+   * The mask of the whole sequence (B, past + n + T), 1 for tokens, virtual ones included, and 0
+   * for padding; null without padding.
    */
-  public @Nullable NDArray mask() {
+  public @Nullable NDArray wholeMask() {
     return run.mask;
   }
 

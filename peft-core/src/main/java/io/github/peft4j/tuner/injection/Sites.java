@@ -2,7 +2,6 @@ package io.github.peft4j.tuner.injection;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.config.TargetModules;
-import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
@@ -12,8 +11,11 @@ import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.NormSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import io.github.peft4j.tuner.site.TiedTable;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,11 +47,9 @@ public final class Sites {
   private final Map<String, Trainable> stored = new LinkedHashMap<>();
   private final List<ParameterSite> overlaps = new ArrayList<>();
   private final List<StepListener> listeners = new ArrayList<>();
+  private TrainingRule rule = TrainingRule.ALIKE;
   private Predicate<String> reserved = name -> false;
   private List<String> saved = List.of();
-
-  /** A site and the adapter's layer there. */
-  public record Rewrite(Site<?, ?> site, TunerLayer<?, ?> layer) {}
 
   /**
    * The model's tokenizer, for adapters that are initialized from a text.
@@ -350,9 +350,19 @@ public final class Sites {
     return overlaps;
   }
 
-  /** Registers a listener that is called after every optimizer step. */
-  public void afterStep(StepListener listener) {
+  /** Registers a listener that is called at every optimizer step. */
+  public void atSteps(StepListener listener) {
     listeners.add(listener);
+  }
+
+  /** Registers a rule by which the method trains its tensors. It comes after earlier ones. */
+  public void rule(TrainingRule more) {
+    rule = rule.and(more);
+  }
+
+  /** The method's rule. */
+  public TrainingRule rule() {
+    return rule;
   }
 
   /** The registered listeners. */

@@ -115,6 +115,7 @@ public final class ActiveAdapters implements Adapters {
     return composition.adapters().stream()
         .map(name -> layer(name, site))
         .filter(Objects::nonNull)
+        .flatMap(layer -> layer.layers().stream())
         .toList();
   }
 
@@ -127,7 +128,11 @@ public final class ActiveAdapters implements Adapters {
   }
 
   private <I, O> List<TunerLayer<I, O>> lineup(List<String> names, Site<I, O> site) {
-    return names.stream().map(name -> layer(name, site)).filter(Objects::nonNull).toList();
+    return names.stream()
+        .map(name -> layer(name, site))
+        .filter(Objects::nonNull)
+        .flatMap(layer -> layer.layers().stream())
+        .toList();
   }
 
   private <I, O> @Nullable TunerLayer<I, O> layer(String adapter, Site<I, O> site) {

@@ -1,11 +1,14 @@
 package io.github.peft4j.tuner.site;
 
 import io.github.peft4j.tuner.Nested;
+import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +41,31 @@ public final class AdapterLayers {
     if (outer != null) {
       layers.put(site, new Nested<>(inner, outer));
     }
+  }
+
+  /**
+   * The layers of several parts of an adapter. At a site where several have one, a later layer
+   * takes the earlier one for its base.
+   *
+   * @throws IllegalArgumentException if two parts replace the same tensor
+   */
+  public static AdapterLayers of(List<AdapterLayers> parts) {
+    if (parts.size() == 1) {
+      return parts.get(0);
+    }
+    AdapterLayers all = new AdapterLayers();
+    parts.forEach(part -> part.layers.keySet().forEach(site -> all.stack(site, part)));
+    return all;
+  }
+
+  private <I, O> void stack(Site<I, O> site, AdapterLayers part) {
+    TunerLayer<I, O> later = Objects.requireNonNull(part.at(site));
+    TunerLayer<I, O> earlier = at(site);
+    if (earlier instanceof TrainableCopy || (earlier != null && later instanceof TrainableCopy)) {
+      throw new IllegalArgumentException(
+          "two parts of an adapter train %s: leave it to one of them".formatted(site.name()));
+    }
+    layers.put(site, earlier == null ? later : new Nested<>(earlier, later));
   }
 
   /** The layer at a site, or null. */

@@ -43,15 +43,15 @@ public record Sequence(
   private static final Kernel PREPEND =
       Kernel.of(
           """
-          def prepend(x: Tensor, first: Tensor) -> Tensor:   # x (B, T, d), first (n, d)
-              shape = [torch.size(x, 0), torch.size(first, 0), torch.size(x, 2)]
+          def prepend(x: Tensor, first: Tensor) -> Tensor:   # x (B, T, d), first (n, d) or (B, n, d)
+              shape = [torch.size(x, 0), torch.size(first, -2), torch.size(x, 2)]
               return torch.cat([torch.expand(first.to(x.dtype), shape), x], 1)
           """);
   private static final Kernel PAD =
       Kernel.of(
           """
           def pad(mask: Tensor, first: Tensor) -> Tensor:    # mask (B, T)
-              return torch.constant_pad_nd(mask, [torch.size(first, 0), 0], {value})
+              return torch.constant_pad_nd(mask, [torch.size(first, -2), 0], {value})
           """);
   private static final Kernel NONE =
       Kernel.of(
@@ -103,7 +103,7 @@ public record Sequence(
    * The sequence with virtual tokens in front. All positions attend to them; they are of segment 0
    * and have no label. If a cache holds them already, only the mask is widened.
    *
-   * @param tokens (n, d)
+   * @param tokens (n, d), or (B, n, d) if they differ between rows
    */
   public Sequence prepend(NDArray tokens) {
     NDArray widened = mask == null ? null : PAD_ONES.call(mask, tokens);
@@ -115,7 +115,11 @@ public record Sequence(
         widened,
         types == null ? null : PAD_ZEROS.call(types, tokens),
         positions,
-        new Prompt(prompt.count() + tokens.getShape().get(0), prompt.embedded()));
+        new Prompt(prompt.count() + count(tokens), prompt.embedded()));
+  }
+
+  private static long count(NDArray tokens) {
+    return tokens.getShape().get(tokens.getShape().dimension() - 2);
   }
 
   /** The sequence with its positions counted from {@code n} on, as after a prefix. */
@@ -135,7 +139,7 @@ public record Sequence(
    * The sequence with virtual tokens that are put in front after the embedding layer, so that they
    * receive no position, segment or norm.
    *
-   * @param tokens (n', d)
+   * @param tokens (n', d), or (B, n', d) if they differ between rows
    */
   public Sequence prependEmbedded(NDArray tokens) {
     NDArray before = prompt.embedded();

@@ -128,7 +128,8 @@ class EncoderTest {
         .isInstanceOf(DataException.class)
         .hasMessage(
             "the answer has 3 tokens with the end of text, but maxLength is 3."
-                + " Raise it to 4 or filter such examples out");
+                + " Raise it to 4 or filter such examples out; FineTuner's skipTooLong() leaves them"
+                + " out");
   }
 
   @Test
@@ -179,7 +180,7 @@ class EncoderTest {
 
     assertThatThrownBy(() -> EncodedDataset.of(data, Encoder.classification(BERT, LABELS, 9)))
         .isInstanceOf(DataException.class)
-        .hasMessageStartingWith("example 1 (ClassificationExample[text=b, pair=null, label=maybe])")
+        .hasMessageStartingWith("example 1 ('b', 'maybe')")
         .hasMessageContaining("unknown label 'maybe': the labels are no, yes");
   }
 }

@@ -173,12 +173,12 @@ class ChatsTest {
         .isInstanceOf(DataException.class)
         .hasMessageContainingAll(
             "no form is recognised by the columns q, a",
-            ".messages() (messages)",
+            "Recognised are: messages; conversations",
             ".prompt(column)");
     assertThatThrownBy(unknown::conversations).hasMessageContaining("no form is recognised");
     Table several = rows("{\"messages\":[],\"text\":\"a\"}");
     assertThatThrownBy(several::dataset)
-        .hasMessageContainingAll("fit several forms", ".messages() (messages); .texts() (text)");
+        .hasMessageContainingAll("fit several forms", "messages; text", ".messages(); .texts()");
     assertThatThrownBy(unknown::messages).hasMessageContaining("no column 'messages'");
   }
 

@@ -265,7 +265,6 @@ class ReadersTest {
     Table table = Csv.read(file);
 
     assertThat(table).hasToString(file + ": 2 rows with the columns text, label");
-    assertThat(table.text("text").label("label"))
-        .hasToString("2 examples, the first: ClassificationExample[text=a, pair=null, label=b]");
+    assertThat(table.text("text").label("label")).hasToString("2 examples, the first: 'a', 'b'");
   }
 }

@@ -1,6 +1,7 @@
 package io.github.peft4j.train.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.chart.Chart;
 import io.github.peft4j.train.evaluation.Metrics;
@@ -147,6 +148,41 @@ class HtmlReportTest {
     assertThat(all(page, "script")).isEmpty();
     assertThat(texts(page, "h1")).containsExactly(EVIL.replace('\0', '␀'));
     assertThat(all(page, "h1").get(0).getAttribute("dir")).isEqualTo("auto");
+  }
+
+  @Test
+  void marksAreWhereTheyBelong() throws Exception {
+    MarkedText marked =
+        new MarkedText(
+            EVIL + " end",
+            List.of(
+                new MarkedText.Mark(0, EVIL.length(), EVIL),
+                new MarkedText.Mark(EVIL.length() + 1, EVIL.length() + 4, "")));
+    String html =
+        HtmlReport.html(
+            sheet(curves(2), List.of(new Sample(marked, marked, MarkedText.of("c"), true))));
+    Document page = parse(html);
+    String evil = EVIL.replace('\0', '␀');
+    assertThat(all(page, "script")).isEmpty();
+    assertThat(texts(page, "mark")).containsExactly(evil + evil, "end", evil + evil, "end");
+    assertThat(texts(page, "td")).contains(evil + evil + " end");
+    assertThat(html).contains("class=\"miss\"");
+    assertThatThrownBy(() -> new MarkedText("ab", List.of(new MarkedText.Mark(1, 3, ""))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("no part of the 2 characters");
+  }
+
+  @Test
+  void aMarkInWhatIsCutIsNotShown() throws Exception {
+    MarkedText marked =
+        new MarkedText(
+            "a ".repeat(1000),
+            List.of(new MarkedText.Mark(0, 1, "X"), new MarkedText.Mark(1500, 1501, "Y")));
+    Document page =
+        parse(
+            HtmlReport.html(
+                sheet(curves(2), List.of(new Sample(marked, MarkedText.of(""), marked, false)))));
+    assertThat(texts(page, "mark")).containsExactly("aX", "aX");
   }
 
   @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.Truncated;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -50,7 +51,7 @@ class ListenersTest {
   }
 
   private void train(TrainingListener listener, int steps) {
-    listener.onStart(new StartEvent(0, steps, 1));
+    listener.onStart(start(0, steps, 1));
     for (int i = 1; i <= steps; i++) {
       nanos.addAndGet(TimeUnit.SECONDS.toNanos(1));
       listener.onStep(step(i, steps, 1.0 / i));
@@ -91,7 +92,7 @@ class ListenersTest {
   @Test
   void timeLeftOfATrainingThatGoesOnCountsItsOwnStepsAlone() {
     ProgressBar bar = progressBar(false);
-    bar.onStart(new StartEvent(90, 100, 1));
+    bar.onStart(start(90, 100, 1));
     nanos.addAndGet(TimeUnit.SECONDS.toNanos(10));
     bar.onStep(step(91, 100, 1));
 
@@ -122,14 +123,19 @@ class ListenersTest {
   void jsonLogGoesOnAfterAHalfWrittenLine() throws IOException {
     Path file = Files.writeString(folder.resolve("log"), "{\"event\":\"end\"}\n{\"eve");
     JsonLog log = JsonLog.to(file);
-    log.onStart(new StartEvent(5, 9, 3));
+    log.onStart(start(5, 9, 3));
     log.onStep(step(6, 9, Double.NaN));
 
     List<String> lines = Files.readAllLines(file);
     assertThat(lines).hasSize(4);
     assertThat(lines.get(1)).isEqualTo("{\"eve");
+    assertThat(lines.get(2))
+        .contains(
+            "\"training\":{\"examples\":8,\"cut\":2,\"left_out\":1,\"longest\":20,\"max_length\":16,")
+        .contains("\"without_labels\":1,\"tokens\":60,\"rows\":3,\"fill\":0.5}")
+        .doesNotContain("validation");
     assertThat(lines.get(3)).contains("\"loss\":\"NaN\"");
-    assertThatThrownBy(() -> JsonLog.to(folder).onStart(new StartEvent(0, 1, 1)))
+    assertThatThrownBy(() -> JsonLog.to(folder).onStart(start(0, 1, 1)))
         .isInstanceOf(UncheckedIOException.class)
         .hasMessageContaining(folder.toString());
   }
@@ -180,5 +186,15 @@ class ListenersTest {
     TrainingChart chart = TrainingChart.savedTo(folder);
     chart.onStep(step(1, 1, 1));
     chart.onEnd(new EndEvent(1, 1, 1));
+  }
+
+  private static StartEvent start(long done, long total, int epochs) {
+    return new StartEvent(
+        done,
+        total,
+        epochs,
+        new DataCounts(7, 1, 60, 3, 0.5),
+        new Truncated(8, 2, 1, 20, 16),
+        Truncated.none(16));
   }
 }

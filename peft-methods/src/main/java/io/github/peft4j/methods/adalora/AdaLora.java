@@ -29,7 +29,7 @@ public final class AdaLora extends TargetedMethod<AdaLoraConfig> {
       layers.add(layer);
     }
     config.bias().train(targets, sites);
-    sites.afterStep(new RankAllocator(config, layers));
+    sites.atSteps(new RankAllocator(config, layers));
   }
 
   private static AdaLoraLinear layer(

@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.adalora;
 
 import io.github.peft4j.methods.common.linear.TargetedLayout;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,10 +15,10 @@ public final class AdaLoraLayout extends TargetedLayout<AdaLoraConfig> {
   }
 
   @Override
-  public AdaLoraConfig trained(AdaLoraConfig config, List<Sites.Rewrite> rewrites) {
+  public AdaLoraConfig trained(AdaLoraConfig config, List<Rewrite> rewrites) {
     Map<String, boolean[]> pattern = new LinkedHashMap<>();
     int steps = config.tinit() + config.tfinal() + 1;
-    for (Sites.Rewrite rewrite : rewrites) {
+    for (Rewrite rewrite : rewrites) {
       if (rewrite.layer() instanceof AdaLoraLinear layer && layer.kept() != null) {
         steps = layer.plannedSteps();
         String module = rewrite.site().name();

@@ -7,8 +7,9 @@ import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.tuner.StepListener;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.Step;
+import io.github.peft4j.tuner.training.StepListener;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -135,7 +136,9 @@ final class RankAllocator implements StepListener {
   }
 
   @Override
-  public void afterStep(int step, int totalSteps) {
+  public void afterStep(Step now) {
+    int step = now.number();
+    int totalSteps = now.total();
     Integer said = config.totalStep();
     int end = (said != null ? said : totalSteps) - config.tfinal();
     requireSteps(end);

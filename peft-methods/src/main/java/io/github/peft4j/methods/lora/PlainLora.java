@@ -9,7 +9,7 @@ import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +50,7 @@ public final class PlainLora {
     boolean doubled = config.initLoraWeights().isTakenOff();
     Adapter copy = model.adapt(to, doubled ? twice(config) : config).adapter(to);
     copy.tensors().forEach((name, tensor) -> copy(source.tensors().get(name), tensor));
-    List<Sites.Rewrite> parts = source.rewrites();
+    List<Rewrite> parts = source.rewrites();
     for (int i = 0; i < parts.size(); i++) {
       if (parts.get(i).layer() instanceof Factored stacked
           && copy.rewrites().get(i).layer() instanceof Factored plain) {

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.randlora;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -17,7 +18,7 @@ public final class RandLoraLayout extends TargetedLayout<RandLoraConfig> {
   @Override
   public Map<String, Trainable> repeated(RandLoraConfig config, Sites sites) {
     Map<String, Trainable> names = new LinkedHashMap<>();
-    for (Sites.Rewrite rewrite : sites.rewrites()) {
+    for (Rewrite rewrite : sites.rewrites()) {
       if (rewrite.layer() instanceof RandLoraLinear) {
         sites.stored().forEach((key, base) -> names.put(tensorName(rewrite.site(), key), base));
       }

@@ -1,6 +1,8 @@
 package io.github.peft4j.methods.tokens;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
@@ -52,14 +54,15 @@ final class TokenVectors implements AutoCloseable {
     long entries = table.shape().get(0);
     boolean once = new HashSet<>(ids).size() == ids.size();
     if (!once || ids.stream().anyMatch(id -> id < 0 || id >= entries)) {
-      throw new IllegalArgumentException(
+      throw new AdvisedException(
           "the indices of trainable tokens are "
               + ids
               + "; expected ids below "
               + entries
               + ", the number of rows of "
               + table.name()
-              + ", each once. model.addTokens(…) gives new tokens ids and rows");
+              + ", each once",
+          Remedy.RESIZE_TOKENS.with("New tokens get ids and rows by model.addTokens(…)"));
     }
     this.ids = ids;
     NDArray frozen = table.frozen();

@@ -239,7 +239,7 @@ class AdapterHubTest {
         folder.resolve("adapter_config.json"), text.replace("adapters.1.3.0", "adapters.1.0.1"));
     try (PeftModel model = model("tiny-bert/lora")) {
       model.loadAdapter("mine", folder);
-      assertThat(model.adapter("mine").configText()).contains("\"lora_alpha\": 3");
+      assertThat(model.adapter("mine").parts().get(0).configText()).contains("\"lora_alpha\": 3");
     }
   }
 

@@ -337,12 +337,13 @@ class AdaptersTest {
   }
 
   private static void train(PeftModel model, int steps) {
-    try (AdamW optimizer = new AdamW(model.trainables(), 0.01)) {
+    try (AdamW optimizer = AdamW.of(model.trainables(), 0.01)) {
       for (int step = 0; step < steps; step++) {
         long[][] labels = {{4, 9, 30}, {7, 12, 5}};
         new Backpropagation(model, true)
             .run(input(model), new LossTargets.NextTokens(labels), 0.2, step);
-        optimizer.step(0.01);
+        optimizer.update(0.01);
+        optimizer.gradients().clear();
       }
     }
   }

@@ -111,7 +111,7 @@ class ForeignFoldersTest {
     "adapter_model.safetensors, not its adapter_config.json, fetch",
     "llama_adapter_len10_layer30_release.pth, LLaMA-Adapter, convert",
     "adapter_0.pt, torchtune, convert",
-    "config.json, whole model, Peft.load",
+    "config.json, whole model, as a model",
     "my_style.safetensors, kohya, adapter_config.json",
   })
   void adaptersOfOthers(String file, String what, String advice) throws IOException {

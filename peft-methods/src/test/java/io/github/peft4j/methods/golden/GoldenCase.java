@@ -25,11 +25,15 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.golden.GoldenRules.Kind;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -192,7 +196,7 @@ final class GoldenCase {
   /** What PEFT never reaches gets no gradient there, and its values have no effect; nor here. */
   private void silenceUnreached(PeftModel model, GoldenGradients gradients) {
     Adapter adapted = model.adapter(PeftModel.DEFAULT);
-    for (Sites.Rewrite rewrite : adapted.rewrites()) {
+    for (Rewrite rewrite : adapted.rewrites()) {
       for (Trainable tensor : rewrite.layer().trainables()) {
         if (tensor.isBuffer() || tensor.isBeside() || gradients.reach(adapted, tensor)) {
           continue;
@@ -210,7 +214,7 @@ final class GoldenCase {
   }
 
   /** The value of a tensor with which its site computes what it computes without it. */
-  private static NDArray withoutEffect(Sites.Rewrite rewrite, Trainable tensor) {
+  private static NDArray withoutEffect(Rewrite rewrite, Trainable tensor) {
     if (rewrite.layer() instanceof TrainableCopy) {
       return ((ParameterSite) rewrite.site()).frozen();
     }
@@ -328,8 +332,10 @@ final class GoldenCase {
       List<JsonElement> losses = trace.getAsJsonArray("losses").asList();
       List<Trainable> reached =
           adapted.trainables().stream().filter(t -> t.value().hasGradient()).toList();
+      StepListener listener = adapted.listener(TrainingRule.ALIKE);
       try (AdapterTraining training = model.train(PeftModel.DEFAULT);
-          AdamW optimizer = new AdamW(reached, 0.01)) {
+          Optimizer optimizer = AdamW.of(reached, 0.01)) {
+        Update update = new Update(optimizer, listener, 1.0);
         double norm = 0;
         for (int step = 0; step < losses.size(); step++) {
           double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, step);
@@ -343,10 +349,7 @@ final class GoldenCase {
           } else if (Math.abs(loss - theirs) > 10 * tolerance * Math.abs(theirs)) {
             return new AssertionError("loss of step " + step + " is " + loss + ", not " + theirs);
           }
-          norm = optimizer.clip(1.0);
-          optimizer.update(1e-2);
-          training.afterStep(step + 1, losses.size());
-          optimizer.clear();
+          norm = update.run(step + 1, losses.size(), 1e-2, loss);
         }
         try {
           assertThat(norm)
@@ -356,6 +359,8 @@ final class GoldenCase {
           return e;
         }
         return null;
+      } finally {
+        listener.afterTraining();
       }
     }
   }

@@ -40,7 +40,8 @@ class LoraTest {
     try (PeftModel model = load("tiny-llama")) {
       TargetModules usual = completed(model, LoraConfig.ofRank(2)).targetModules();
       assertThat(usual).isEqualTo(TargetModules.of(List.of("q_proj", "v_proj")));
-      assertThat(model.adapter("default").configText()).contains("\"fan_in_fan_out\": false");
+      assertThat(model.adapter("default").parts().get(0).configText())
+          .contains("\"fan_in_fan_out\": false");
     }
     try (PeftModel model = load("tiny-bert")) {
       LoraConfig all =
@@ -70,7 +71,7 @@ class LoraTest {
       model.adapt(config.targetModules("q_proj", "v_proj"));
       assertThat(rankOf(model, "v_proj")).isOne();
       assertThat(rankOf(model, "q_proj")).isEqualTo(2);
-      assertThat(model.adapter("default").configText())
+      assertThat(model.adapter("default").parts().get(0).configText())
           .containsSubsequence(patterns.stream().map(pattern -> '"' + pattern + '"').toList());
     }
   }

@@ -126,8 +126,8 @@ class BestAdapterTest {
       assertThat(memory.keptStep()).isLessThan(40);
       assertThat(loss(model))
           .isCloseTo(memory.bestMetrics().orElseThrow().get(Metrics.LOSS), within(1e-5));
-      assertThat(model.adapter("default").configText())
-          .isEqualTo(other.adapter("default").configText());
+      assertThat(model.adapter("default").parts().get(0).configText())
+          .isEqualTo(other.adapter("default").parts().get(0).configText());
     }
   }
 

@@ -228,9 +228,10 @@ class SearchTest {
   @Test
   void whereSettingsDoNotApplyTheyAreRefused() {
     assertThatThrownBy(() -> firstLoss(t -> t.classWeights(1, 2)))
-        .hasMessage("classWeights are 2 numbers, but the model has 3 classes: [a, b, c]");
+        .hasMessage("the class weights are 2 numbers, but the model has 3 classes: [a, b, c]");
     assertThatThrownBy(() -> firstLoss(t -> t.classWeights(Map.of("a", 1.0, "x", 2.0))))
-        .hasMessageStartingWith("classWeights name [a, x], but the model's classes are [a, b, c]");
+        .hasMessageStartingWith(
+            "the class weights name [a, x], but the model's classes are [a, b, c]");
     assertThatThrownBy(
             () ->
                 firstLoss(
@@ -245,7 +246,7 @@ class SearchTest {
         .hasMessage("labelSmoothing is 1.0, expected in [0, 1)");
     try (PeftModel model = Trainings.llama(base)) {
       assertThatThrownBy(() -> FineTuner.of(model).on(PROMPTS).balancedClassWeights().quiet().run())
-          .hasMessageStartingWith("classWeights are for models that classify texts or tokens");
+          .hasMessageStartingWith("class weights are for models that classify texts or tokens");
     }
   }
 }

@@ -18,9 +18,9 @@ import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
-import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
@@ -65,7 +65,7 @@ class TooLongTest {
       assertThat(log)
           .containsOnlyOnce(
               "training data: 2 were cut of 4 examples; the longest has 25 tokens, maxLength is 10."
-                  + " To keep all, set maxLength(25)")
+                  + " To keep all, raise maxLength to 25")
           .containsOnlyOnce(
               "validation data: 2 were cut of 2 examples; the longest has 41 tokens, maxLength is"
                   + " 10. The model reads 32 at most: to keep all, split the texts");
@@ -96,7 +96,7 @@ class TooLongTest {
       assertThatThrownBy(() -> tuner(model, good, lengthy, good).maxLength(8).run())
           .isInstanceOf(DataException.class)
           .hasMessageContainingAll(
-              "example 1 (PromptExample[prompt=w4",
+              "example 1 ('w4",
               "the answer has 13 tokens",
               "maxLength is 8. Raise it to 14",
               "skipTooLong() leaves them out");
@@ -157,7 +157,7 @@ class TooLongTest {
     try (PeftModel model = llama()) {
       Evaluator byTokens = new Evaluator(model, Integer.MAX_VALUE, 24, 32);
       var data =
-          BatchFeed.encode(
+          TaskEncoder.encode(
               model,
               Examples.of(
                   List.of(

@@ -1,15 +1,17 @@
 package io.github.peft4j.methods.lora.training;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
-import io.github.peft4j.train.TrainingRule;
-import io.github.peft4j.train.optimizer.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.Step;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -50,19 +52,17 @@ public record LoraFa() implements TrainingRule {
   }
 
   @Override
-  public Correction correction(Adapter adapter) {
+  public StepListener listener(List<Rewrite> layers) {
     List<Factors> modules = new ArrayList<>();
-    adapter
-        .rewrites()
-        .forEach(
-            rewrite -> {
-              if (rewrite.layer() instanceof Factored layer) {
-                modules.add(layer.factors());
-              }
-            });
+    layers.forEach(
+        rewrite -> {
+          if (rewrite.layer() instanceof Factored layer) {
+            modules.add(layer.factors());
+          }
+        });
     if (modules.isEmpty()) {
       throw new IllegalArgumentException(
-          "LoRA-FA trains LoRA on linear modules, but " + adapter + " has none");
+          "LoRA-FA trains LoRA on linear modules, but the adapter has none");
     }
     return new Projections(modules);
   }
@@ -71,7 +71,7 @@ public record LoraFa() implements TrainingRule {
    * The projections of all modules. They are computed at the first step, because a resumed run
    * first reads A from its checkpoint.
    */
-  private static final class Projections implements Correction {
+  private static final class Projections implements StepListener {
 
     private final List<Factors> modules;
     private final List<Projection> projections = new ArrayList<>();
@@ -81,16 +81,17 @@ public record LoraFa() implements TrainingRule {
     }
 
     @Override
-    public void correct() {
+    public void beforeUpdate(Step step) {
       if (projections.isEmpty()) {
         modules.forEach(factors -> projections.add(Projection.of(factors)));
       }
-      projections.forEach(Projection::correct);
+      projections.forEach(projection -> projection.correct(step));
     }
 
     @Override
-    public void close() {
+    public void afterTraining() {
       projections.forEach(projection -> projection.inverse.close());
+      projections.clear();
     }
   }
 
@@ -104,12 +105,10 @@ public record LoraFa() implements TrainingRule {
           factors.trainedB(), Scope.release(Autograd.without(() -> kernel.call(a))));
     }
 
-    void correct() {
-      try (Scope scope = new Scope()) {
-        NDArray gradient = Autograd.gradient(b.value());
-        if (gradient != null) {
-          Autograd.without(() -> CORRECT.call(gradient, inverse));
-        }
+    void correct(Step step) {
+      NDArray gradient = step.gradient(b);
+      if (gradient != null) {
+        CORRECT.call(gradient, inverse).close();
       }
     }
   }

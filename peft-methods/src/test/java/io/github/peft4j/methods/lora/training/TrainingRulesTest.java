@@ -20,15 +20,18 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.TrainingRule;
 import io.github.peft4j.train.optimizer.AdamW;
-import io.github.peft4j.train.optimizer.ParameterGroup;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.Step;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -109,11 +112,12 @@ class TrainingRulesTest {
     Map<String, float[]> together;
     try (PeftModel model = model(config);
         AdamW optimizer =
-            new AdamW(
+            AdamW.DEFAULT.of(
                 groups(model.adapter("default"), LoraPlus.ofRatio(8)), USUAL.learningRate())) {
       for (int step = 0; step < 4; step++) {
         gradients(model);
-        optimizer.step(USUAL.learningRate() * (4 - step) / 4);
+        optimizer.update(USUAL.learningRate() * (4 - step) / 4);
+        optimizer.gradients().clear();
       }
       together = trained(model);
     }
@@ -126,11 +130,15 @@ class TrainingRulesTest {
       assertThat(apart).hasSize(3);
       Map<ParameterGroup, AdamW> optimizers = new LinkedHashMap<>();
       apart.forEach(
-          (group, tensors) -> optimizers.put(group, new AdamW(tensors, group.weightDecay())));
+          (group, tensors) -> optimizers.put(group, AdamW.of(tensors, group.weightDecay())));
       for (int step = 0; step < 4; step++) {
         gradients(model);
         double part = (4 - step) / 4.0;
-        optimizers.forEach((group, optimizer) -> optimizer.step(group.learningRate() * part));
+        optimizers.forEach(
+            (group, optimizer) -> {
+              optimizer.update(group.learningRate() * part);
+              optimizer.gradients().clear();
+            });
       }
       optimizers.values().forEach(AdamW::close);
       trained(model)
@@ -147,7 +155,8 @@ class TrainingRulesTest {
   @Test
   void loraFaCorrectsTheGradientOfB() {
     try (PeftModel model = model(LoraConfig.ofRank(3).loraAlpha(6).targetModules("query"));
-        TrainingRule.Correction correction = new LoraFa().correction(model.adapter("default"))) {
+        AdamW optimizer = AdamW.of(model.trainables(), 0)) {
+      StepListener listener = model.adapter("default").listener(new LoraFa());
       gradients(model);
       Factored layer =
           (Factored)
@@ -159,8 +168,10 @@ class TrainingRulesTest {
       float[] a = Tensors.floats(layer.factors().trainedA().value());
       NDArray b = layer.factors().trainedB().value();
       float[] before = gradient(b);
-      correction.correct();
-      float[] after = gradient(b);
+      float[][] after = new float[1][];
+      new Update(optimizer, StepListener.all(List.of(listener, reading(b, after))), 0)
+          .run(1, 1, 0, 0);
+      listener.afterTraining();
       double largest = 0;
       for (int row = 0; row < 16; row++) {
         for (int j = 0; j < 3; j++) {
@@ -170,7 +181,7 @@ class TrainingRulesTest {
             for (int i = 0; i < 16; i++) {
               square += (double) a[k * 16 + i] * a[j * 16 + i];
             }
-            sum += after[row * 3 + k] * square;
+            sum += after[0][row * 3 + k] * square;
           }
           double expected = before[row * 3 + j] / 4; // s = 2
           assertThat(sum).isCloseTo(expected, within(1e-5 * Math.abs(expected) + 1e-7));
@@ -179,6 +190,16 @@ class TrainingRulesTest {
       }
       assertThat(largest).isGreaterThan(1e-5);
     }
+  }
+
+  /** A listener that copies a tensor's gradient before it is used. */
+  private static StepListener reading(NDArray tensor, float[][] gradient) {
+    return new StepListener() {
+      @Override
+      public void beforeUpdate(Step step) {
+        gradient[0] = gradient(tensor);
+      }
+    };
   }
 
   private static float[] gradient(NDArray tensor) {

@@ -1,4 +1,4 @@
-package io.github.peft4j.train.optimizer;
+package io.github.peft4j.tuner.training;
 
 /**
  * The learning rate and weight decay of a tensor, as in PyTorch's {@code param_groups}.
@@ -18,5 +18,10 @@ public record ParameterGroup(double learningRate, double weightDecay) {
               + weightDecay
               + " of a tensor are to be 0 or more");
     }
+  }
+
+  @Override
+  public String toString() {
+    return "learning rate %s and weight decay %s".formatted(learningRate, weightDecay);
   }
 }

@@ -1,0 +1,128 @@
+package io.github.peft4j.train.optimizer;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.BoundKernel;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.Trainable;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The gradients that tensors collect. PyTorch makes a tensor's gradient when the first one reaches
+ * it, and adds later ones to it in place; all gradients are clipped and cleared in fused calls.
+ */
+public final class Gradients implements AutoCloseable {
+
+  private static final Kernel CLIP =
+      Kernel.of(
+          """
+          def clip(g: List[Tensor], most: float) -> Tensor:
+              norm = torch.norm(torch.stack(torch._foreach_norm(g, 2)))
+              factor = torch.clamp(torch.mul(torch.reciprocal(torch.add(norm, 1e-06)), most), None, 1.)
+              torch._foreach_mul_(g, factor)
+              return norm
+          """);
+  private static final Kernel CLEAR =
+      Kernel.of(
+          """
+          def clear(g: List[Tensor]) -> Tensor:
+              torch._foreach_zero_(g)
+              return g[0]
+          """);
+
+  private final List<Trainable> missing;
+  private final Map<Trainable, NDArray> found = new LinkedHashMap<>();
+  private @Nullable BoundKernel clip;
+  private @Nullable BoundKernel clear;
+
+  /** Collects the gradients of these tensors. */
+  public Gradients(Collection<Trainable> tensors) {
+    this.missing = new ArrayList<>(tensors);
+  }
+
+  /**
+   * The gradients that have arrived so far, in the order in which they first did. The optimizer
+   * owns the arrays.
+   */
+  public Map<Trainable, NDArray> arrived() {
+    List<Trainable> before = List.copyOf(missing);
+    before.forEach(this::find);
+    if (missing.size() < before.size()) {
+      unbind();
+    }
+    return found;
+  }
+
+  private void find(Trainable tensor) {
+    NDArray first = Autograd.gradient(tensor.value());
+    if (first != null) {
+      found.put(tensor, Scope.release(first));
+      missing.remove(tensor);
+    }
+  }
+
+  private NDList required() {
+    Map<Trainable, NDArray> all = arrived();
+    if (all.isEmpty()) {
+      throw new IllegalStateException(
+          "no gradient has reached any of the " + missing.size() + " trained tensors");
+    }
+    return new NDList(all.values());
+  }
+
+  /**
+   * Scales the gradients so that their global norm is at most {@code most}.
+   *
+   * @param most the largest norm, or 0 for no limit
+   * @return the norm before scaling; NaN or infinite if a gradient is
+   * @throws IllegalStateException if no gradient has arrived
+   */
+  public double clip(double most) {
+    try (Scope scope = new Scope()) {
+      NDList all = required();
+      if (clip == null) {
+        clip = CLIP.bind(all);
+      }
+      double limit = most > 0 ? most : Double.POSITIVE_INFINITY;
+      return Tensors.floats(Objects.requireNonNull(clip).call(limit))[0];
+    }
+  }
+
+  /** Sets the gradients to zero. */
+  public void clear() {
+    if (arrived().isEmpty()) {
+      return;
+    }
+    if (clear == null) {
+      clear = CLEAR.bind(new NDList(found.values()));
+    }
+    Objects.requireNonNull(clear).call().close();
+  }
+
+  private void unbind() {
+    if (clip != null) {
+      clip.close();
+      clip = null;
+    }
+    if (clear != null) {
+      clear.close();
+      clear = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    unbind();
+    found.values().forEach(NDArray::close);
+    found.clear();
+  }
+}

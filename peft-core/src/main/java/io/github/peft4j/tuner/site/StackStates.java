@@ -1,0 +1,65 @@
+package io.github.peft4j.tuner.site;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.tuner.ArrayRows;
+import io.github.peft4j.tuner.Joining;
+import io.github.peft4j.tuner.Rows;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * What a stack computes.
+ *
+ * @param states L + 1 hidden states (B, n + T, D): the input of each of the L layers, and the
+ *     output of the last one
+ * @param output the stack's output (B, n + T, D'), after its final norm and projection
+ */
+public record StackStates(List<NDArray> states, NDArray output) {
+
+  static final Joining<StackStates> ROWS = new ByRows();
+
+  /** The same states with another output. */
+  public StackStates with(NDArray other) {
+    return new StackStates(states, other);
+  }
+
+  /** Splits and joins all arrays by rows. */
+  private static final class ByRows implements Joining<StackStates> {
+
+    private static final ArrayRows ARRAYS = ArrayRows.INSTANCE;
+
+    @Override
+    public long rows(StackStates value) {
+      return ARRAYS.rows(value.output());
+    }
+
+    @Override
+    public StackStates select(StackStates value, Rows rows) {
+      return new StackStates(
+          value.states().stream().map(state -> ARRAYS.select(state, rows)).toList(),
+          ARRAYS.select(value.output(), rows));
+    }
+
+    @Override
+    public StackStates concatenate(List<StackStates> values) {
+      return each(values, ARRAYS::concatenate);
+    }
+
+    @Override
+    public StackStates sum(List<StackStates> values, List<Double> weights) {
+      return each(values, arrays -> ARRAYS.sum(arrays, weights));
+    }
+
+    private static StackStates each(
+        List<StackStates> values, Function<List<NDArray>, NDArray> function) {
+      List<NDArray> states = new ArrayList<>();
+      for (int i = 0; i < values.get(0).states().size(); i++) {
+        int index = i;
+        states.add(function.apply(values.stream().map(v -> v.states().get(index)).toList()));
+      }
+      return new StackStates(
+          states, function.apply(values.stream().map(StackStates::output).toList()));
+    }
+  }
+}

@@ -1,0 +1,105 @@
+package io.github.peft4j.cli;
+
+import io.github.peft4j.train.FineTuner;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** How long, how fast and in which portions a model learns. */
+final class TrainingOptions {
+
+  /** How the learning rate falls. */
+  enum Schedule {
+    LINEAR,
+    COSINE,
+    CONSTANT
+  }
+
+  @Option(names = "--epochs", paramLabel = "N", description = "Passes over the data; 3 by default.")
+  @Nullable Integer epochs;
+
+  @Option(names = "--steps", paramLabel = "N", description = "Optimizer steps, instead of epochs.")
+  @Nullable Long steps;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "Examples, or packed rows, of a forward pass; 8 by default.")
+  @Nullable Integer batchSize;
+
+  @Option(
+      names = "--accumulate",
+      paramLabel = "N",
+      description = "Batches of a step; 1 by default.")
+  @Nullable Integer accumulate;
+
+  @Option(
+      names = "--learning-rate",
+      paramLabel = "X",
+      description = "The peak of the learning rate; 2e-4 by default.")
+  @Nullable Double learningRate;
+
+  @Option(
+      names = "--warmup",
+      paramLabel = "X",
+      description = "The part of the steps in which the rate rises, from 0 to 1; 0 by default.")
+  @Nullable Double warmup;
+
+  @Option(
+      names = "--schedule",
+      paramLabel = "NAME",
+      description = "How the rate falls: linear (the default), cosine or constant.")
+  @Nullable Schedule schedule;
+
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "X",
+      description = "AdamW's weight decay; 0.01 by default.")
+  @Nullable Double weightDecay;
+
+  @Option(
+      names = "--clip",
+      paramLabel = "X",
+      description = "The largest norm of the gradients, 0 for none; 1 by default.")
+  @Nullable Double clip;
+
+  @Option(
+      names = "--skip-non-finite",
+      paramLabel = "N",
+      description = "How many steps without a finite loss are passed over; 0 by default.")
+  @Nullable Integer skipNonFinite;
+
+  @Option(names = "--packing", description = "Puts several examples into a row.")
+  boolean packing;
+
+  @Option(
+      names = "--bucket-by-length",
+      description = "Makes batches of examples of similar length: faster, slightly worse.")
+  boolean bucketByLength;
+
+  @Option(names = "--recompute", description = "Takes less memory and more time.")
+  boolean recompute;
+
+  void configure(FineTuner tuner) {
+    Mistakes.set("--epochs", epochs, tuner::epochs);
+    Mistakes.set("--steps", steps, tuner::steps);
+    Mistakes.set("--batch-size", batchSize, tuner::batchSize);
+    Mistakes.set("--accumulate", accumulate, tuner::accumulate);
+    Mistakes.set("--learning-rate", learningRate, tuner::learningRate);
+    Mistakes.set("--warmup", warmup, tuner::warmup);
+    Mistakes.set("--weight-decay", weightDecay, tuner::weightDecay);
+    Mistakes.set("--clip", clip, tuner::clip);
+    Mistakes.set("--skip-non-finite", skipNonFinite, tuner::skipNonFinite);
+    tuner.packing(packing).bucketByLength(bucketByLength).recompute(recompute);
+    if (schedule == Schedule.COSINE) {
+      tuner.cosine();
+    } else if (schedule == Schedule.CONSTANT) {
+      tuner.constant();
+    }
+  }
+
+  /** What the library would only find after the model is loaded. */
+  void check() {
+    Mistakes.exclude("--epochs", epochs != null, "--steps", steps != null);
+    Mistakes.exclude("--packing", packing, "--bucket-by-length", bucketByLength);
+  }
+}
