@@ -554,7 +554,8 @@ public final class PeftFolder implements AdapterFormat {
 
   private static SafetensorsWriter writer(AdapterPart part, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors.forEach((name, tensor) -> add(writer, name, part.integers(), () -> part.stored(tensor)));
+    tensors.forEach(
+        (name, tensor) -> add(writer, name, part.integers(), () -> part.stored(tensor)));
     return writer;
   }
 
@@ -563,11 +564,7 @@ public final class PeftFolder implements AdapterFormat {
     tensors(part, false)
         .forEach(
             (name, tensor) ->
-                add(
-                    writer,
-                    part.names().inFile(name),
-                    part.integers(),
-                    () -> part.stored(tensor)));
+                add(writer, part.names().inFile(name), part.integers(), () -> part.stored(tensor)));
     return writer;
   }
 

@@ -75,8 +75,7 @@ final class LilyLinear extends TunerLayer<NDArray, NDArray> {
     this.router = trainable("lily_router.weight", start.router());
     reads(a.value());
     reads(b.value());
-    this.lily =
-        LILY.with("n", config.numB()).with("r", config.r()).with("scale", config.scaling());
+    this.lily = LILY.with("n", config.numB()).with("r", config.r()).with("scale", config.scaling());
   }
 
   private Common own(String key, NDArray start) {

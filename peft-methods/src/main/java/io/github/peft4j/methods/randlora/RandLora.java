@@ -9,8 +9,9 @@ import io.github.peft4j.tuner.site.LinearSite;
 import java.util.List;
 
 /**
- * RandLoRA (Albert et al. 2025): W x + s Σₙ Bₙ Λₙ A Γₙ x. The Bₙ and A are random, frozen and shared
- * by all modules; the diagonal matrices Λₙ and Γₙ are trained. Together the terms have full rank.
+ * RandLoRA (Albert et al. 2025): W x + s Σₙ Bₙ Λₙ A Γₙ x. The Bₙ and A are random, frozen and
+ * shared by all modules; the diagonal matrices Λₙ and Γₙ are trained. Together the terms have full
+ * rank.
  */
 public final class RandLora extends TargetedMethod<RandLoraConfig> {
 
@@ -38,8 +39,7 @@ public final class RandLora extends TargetedMethod<RandLoraConfig> {
     config.bias().train(targets, sites);
   }
 
-  private static RandomBases bases(
-      RandLoraConfig config, long longer, long shorter, Sites sites) {
+  private static RandomBases bases(RandLoraConfig config, long longer, long shorter, Sites sites) {
     if (!config.saveProjection()) {
       return RandomBases.drawn(config, longer, shorter, sites.initial());
     }
@@ -58,8 +58,7 @@ public final class RandLora extends TargetedMethod<RandLoraConfig> {
     long longer = Math.max(site.inFeatures(), site.outFeatures());
     long n = config.bases(shorter);
     boolean plain = config.initWeights();
-    NDArray lambda =
-        plain ? initial.zeros(config.r(), n) : initial.normal(1, config.r(), n);
+    NDArray lambda = plain ? initial.zeros(config.r(), n) : initial.normal(1, config.r(), n);
     NDArray gamma = initial.filled(1.0 / (plain ? shorter : longer), n, shorter);
     return new RandLoraLinear(site, bases, lambda, gamma, config);
   }

@@ -20,8 +20,8 @@ import io.github.peft4j.tuner.site.LinearSite;
  * U [out, N r]: the matrices B₁ … B_N side by side
  * </pre>
  *
- * <p>Otherwise U and V are the transposes of each other's. PEFT orders the columns of U by n and the
- * rows of V by i, so a term multiplies columns and rows of different numbers; all are random.
+ * <p>Otherwise U and V are the transposes of each other's. PEFT orders the columns of U by n and
+ * the rows of V by i, so a term multiplies columns and rows of different numbers; all are random.
  */
 final class RandLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 

@@ -110,8 +110,7 @@ final class Choice {
     if (!known && places != null && weights != null) {
       try (Scope scope = new Scope()) {
         NDArray chosen =
-            Autograd.without(
-                () -> LOGITS.call(logits.value(), places.value(), weights.value()));
+            Autograd.without(() -> LOGITS.call(logits.value(), places.value(), weights.value()));
         Tensors.copy(logits.value(), chosen);
       }
     }

@@ -34,8 +34,7 @@ public final class VbLora extends TargetedMethod<VbLoraConfig> {
     config.bias().train(targets, sites);
   }
 
-  private static void requireDivisor(
-      long side, String what, LinearSite site, VbLoraConfig config) {
+  private static void requireDivisor(long side, String what, LinearSite site, VbLoraConfig config) {
     Configs.require(
         side % config.vectorLength() == 0,
         VbLoraConfig.class,

@@ -14,9 +14,7 @@ public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C
 
   /** Creates the layout that most methods share. */
   public TargetedLayout() {
-    this(
-        "FOURIERFT", "HRA", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "ROAD", "SHIRA",
-        "VERA");
+    this("FOURIERFT", "HRA", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "ROAD", "SHIRA", "VERA");
   }
 
   /** Creates the layout of certain method types. */
