@@ -111,7 +111,7 @@ record Recipe(PeftConfig config, double learningRate) {
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
     add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
     add("waveft", 1e-2, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
-    add("c3a", 1e-1, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
+    add("c3a", 5e-3, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
     add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));
     add("gralora", 1e-3, m -> on(m, GraloraConfig.ofRank(8)));
     add("krona", 1e-3, m -> on(m, KronaConfig.ofFactor(32, 32)));
