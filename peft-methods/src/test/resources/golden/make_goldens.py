@@ -21,8 +21,10 @@ from peft import (
     EvaConfig,
     FourierFTConfig,
     GraloraConfig,
+    HiraConfig,
     HRAConfig,
     IA3Config,
+    LilyConfig,
     LNTuningConfig,
     LoKrConfig,
     LoraConfig,
@@ -31,9 +33,12 @@ from peft import (
     PeftModel,
     PrefixTuningConfig,
     PromptTuningConfig,
+    RandLoraConfig,
+    RoadConfig,
     ShiraConfig,
     TrainableTokensConfig,
     WaveFTConfig,
+    VBLoRAConfig,
     get_peft_model,
     initialize_lora_eva_weights,
 )
@@ -364,6 +369,20 @@ CASES = {
         "lora-eva": lambda task: LoraConfig(
             r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
             eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
+        "hira-pattern": lambda task: HiraConfig(
+            r=2, target_modules=["q_proj", "down_proj"], rank_pattern={"q_proj": 3}, **task),
+        "road-2": lambda task: RoadConfig(
+            variant="road_2", group_size=4, target_modules=["v_proj", "up_proj"], **task),
+        "road-4": lambda task: RoadConfig(variant="road_4", group_size=8, target_modules=["q_proj"], **task),
+        "lily": lambda task: LilyConfig(
+            r=2, stride_A=2, num_B=3, scaling=2.0, target_modules=["q_proj", "v_proj"], **task),
+        "randlora": lambda task: RandLoraConfig(
+            r=5, randlora_alpha=4, target_modules=["v_proj", "up_proj"], save_projection=False,
+            projection_prng_key=7, **task),
+        "randlora-sparse": lambda task: RandLoraConfig(
+            r=3, randlora_alpha=4, target_modules=["down_proj"], sparse=True, **task),
+        "vblora": lambda task: VBLoRAConfig(
+            r=2, num_vectors=7, vector_length=8, topk=3, target_modules=["q_proj", "up_proj"], **task),
     },
     "tiny-bert": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
@@ -394,6 +413,16 @@ CASES = {
             boft_block_size=0, boft_block_num=2, target_modules=["dense"], init_weights=False, **task),
         "dora-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
+        "hira-embedding": lambda task: HiraConfig(
+            r=2, target_modules=["query", "word_embeddings"], init_weights="gaussian", **task),
+        "road-1": lambda task: RoadConfig(group_size=8, target_modules=["query", "dense"], **task),
+        "lily-dense": lambda task: LilyConfig(r=2, target_modules=["dense"], **task),
+        "randlora-very-sparse": lambda task: RandLoraConfig(
+            r=20, randlora_alpha=2, target_modules=["query"], very_sparse=True, save_projection=False,
+            bias="randlora_only", **task),
+        "vblora-chosen": lambda task: VBLoRAConfig(
+            r=2, num_vectors=257, vector_length=16, target_modules=["value"], save_only_topk_weights=True,
+            bias="vblora_only", **task),
     },
 }
 for name in QUERY_VALUE:
@@ -512,7 +541,7 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
-    if not config.is_prompt_learning and not shares_table(config):
+    if not config.is_prompt_learning and config.peft_type != "LILY" and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
         io.update(tensors(merged_logits=logits(merged.eval()(**inputs))))

@@ -25,6 +25,7 @@ public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C
         "LOKR",
         "MISS",
         "OFT",
+        "ROAD",
         "SHIRA",
         "VERA",
         "WAVEFT");
