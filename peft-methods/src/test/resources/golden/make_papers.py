@@ -112,6 +112,49 @@ class Said:
         return functional_call(model, moved, kwargs=inputs, tie_weights=True)
 
 
+class Sora:
+    """W + s B diag(g) A; a mean of |g| in the loss, and a soft threshold of g after each step."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors, self.modules, r = {}, [], settings["r"]
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in settings["target_modules"]:
+                out, inputs = module.weight.shape
+                self.modules.append(name)
+                self.tensors[PREFIX + name + ".lora_A.weight"] = torch.randn(r, inputs)
+                self.tensors[PREFIX + name + ".gate"] = torch.randn(1, r)
+                self.tensors[PREFIX + name + ".lora_B.weight"] = torch.randn(out, r)
+
+    def gates(self):
+        return [self.tensors[PREFIX + name + ".gate"] for name in self.modules]
+
+    def run(self, model, inputs):
+        moved = {}
+        for name in self.modules:
+            a, g, b = (self.tensors[PREFIX + name + "." + key] for key in ("lora_A.weight", "gate", "lora_B.weight"))
+            change = b @ torch.diag(g[0]) @ a
+            scale = self.settings["lora_alpha"] / self.settings["r"]
+            moved[name + ".weight"] = model.get_parameter(name + ".weight") + scale * change
+        return functional_call(model, moved, kwargs=inputs)
+
+    def penalty(self):
+        return self.settings["sparse_lambda"] * torch.cat(self.gates(), 1).abs().mean()
+
+    def after_step(self, rate):
+        t = self.settings["sparse_lambda_2"] * (rate if self.settings["threshold_by_rate"] else 1)
+        with torch.no_grad():
+            for g in self.gates():
+                g.copy_(torch.sign(g) * torch.clamp(g.abs() - t, min=0))
+
+    def groups(self):
+        gates = self.gates()
+        others = [tensor for tensor in self.tensors.values() if all(tensor is not g for g in gates)]
+        return [dict(params=others), dict(params=gates, weight_decay=0.0, lr=self.settings["sparse_lr"] or 1e-2)]
+
+
 class Pasta:
     """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
 
@@ -159,6 +202,9 @@ KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=No
              target_modules=None)
 SAID = dict(peft_type="SAID", intrinsic_dimension=100, modules_to_save=None, projection_seed=0, said=True,
             target_modules=None)
+SORA = dict(peft_type="SORA", bias="none", exclude_modules=None, layers_pattern=None, layers_to_transform=None,
+            lora_alpha=16, lora_dropout=0.0, modules_to_save=None, r=4, sparse_lambda=0.5, sparse_lambda_2=0.05,
+            sparse_lr=None, target_modules=None, threshold_by_rate=False)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
 CASES = {
@@ -166,12 +212,15 @@ CASES = {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
         "krona-b": (Krona, dict(KRONA, placement="feed_forward")),
         "krona-b-res": (Krona, dict(KRONA, a_out=2, scaling=0.5, placement="feed_forward_residual")),
+        "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "said": (Said, SAID),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
     }),
     "tiny-bert": (BertForSequenceClassification, {
         "krona": (Krona, dict(KRONA, target_modules=["query", "value"])),
+        "sora": (Sora, dict(SORA, sparse_lambda_2=4.0, sparse_lr=0.02, target_modules=["query", "value"],
+                            threshold_by_rate=True)),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
         "said": (Said, dict(SAID, projection_seed=7)),
     }),
@@ -180,6 +229,10 @@ CASES = {
 
 def copies(tensors):
     return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+
+
+def total(method, loss):
+    return loss + method.penalty() if hasattr(method, "penalty") else loss
 
 
 def make_case(model_class, folder, method_class, settings):
@@ -202,22 +255,27 @@ def make_case(model_class, folder, method_class, settings):
     save_file(copies(trained), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
     outputs = method.run(model, inputs)
-    outputs.loss.backward()
+    total(method, outputs.loss).backward()
     io = dict(logits=outputs.logits, loss=outputs.loss.reshape(1))
     io.update({"grad." + name: tensor.grad for name, tensor in trained.items()})
     if method.merges:
         io["merged_logits"] = outputs.logits
     save_file(copies(io), folder / "io.safetensors")
 
-    optimizer = torch.optim.AdamW(trained.values(), lr=1e-2, weight_decay=0.01)
+    groups = [dict(params=trained.values())]
+    if hasattr(method, "groups"):
+        groups = method.groups() + [dict(params=list(saved.values()))] * bool(saved)
+    optimizer = torch.optim.AdamW(groups, lr=1e-2, weight_decay=0.01)
     losses = []
     for _ in range(5):
         optimizer.zero_grad(set_to_none=True)
-        loss = method.run(model, inputs).loss
+        loss = total(method, method.run(model, inputs).loss)
         loss.backward()
         losses.append(loss.item())
         norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0).item()
         optimizer.step()
+        if hasattr(method, "after_step"):
+            method.after_step(1e-2)
     save_file(copies(trained), folder / "after.safetensors")
     (folder / "trace.json").write_text(json.dumps(dict(losses=losses, last_grad_norm=norm), indent=1) + "\n")
 

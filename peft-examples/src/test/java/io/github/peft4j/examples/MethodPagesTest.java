@@ -41,6 +41,7 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -110,6 +111,7 @@ class MethodPagesTest {
     ROWS.put("C³A", C3aConfig.ofBlockSize(128));
     ROWS.put("DeLoRA", DeloraConfig.ofRank(8));
     ROWS.put("GraLoRA", GraloraConfig.ofRank(32));
+    ROWS.put("SoRA", SoraConfig.defaults());
     ROWS.put("PASTA", PastaConfig.defaults());
     ROWS.put("KronA", KronaConfig.ofFactor(32, 32));
     ROWS.put("SAID", SaidConfig.ofDimension(1000));
