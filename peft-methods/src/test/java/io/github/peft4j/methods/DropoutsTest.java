@@ -58,8 +58,7 @@ class DropoutsTest {
     MISS(MissConfig.ofRank(4), MissConfig.ofRank(4).missDropout(0.4)),
     DELORA(DeloraConfig.ofRank(2), DeloraConfig.ofRank(2).moduleDropout(0.4)),
     GRALORA(
-        GraloraConfig.ofRank(4).hybridR(2),
-        GraloraConfig.ofRank(4).hybridR(2).graloraDropout(0.4));
+        GraloraConfig.ofRank(4).hybridR(2), GraloraConfig.ofRank(4).hybridR(2).graloraDropout(0.4));
 
     private final PeftConfig plain;
     private final PeftConfig dropping;

@@ -9,8 +9,8 @@ import java.util.Objects;
 import java.util.stream.LongStream;
 
 /**
- * PASTA (Yang et al. 2023, arXiv:2210.04382): before each layer, the state of the j-th special token
- * of a text gets a trained vector. In an encoder-decoder these are the tokens of the encoder.
+ * PASTA (Yang et al. 2023, arXiv:2210.04382): before each layer, the state of the j-th special
+ * token of a text gets a trained vector. In an encoder-decoder these are the tokens of the encoder.
  */
 public final class Pasta extends BaseMethod<PastaConfig> {
 
@@ -27,7 +27,9 @@ public final class Pasta extends BaseMethod<PastaConfig> {
   /** The tokens that the tokenizer adds to a text. */
   private static List<Integer> added(Sites sites) {
     List<Integer> ids =
-        LongStream.of(sites.words().encode().apply("")).mapToInt(Math::toIntExact).distinct()
+        LongStream.of(sites.words().encode().apply(""))
+            .mapToInt(Math::toIntExact)
+            .distinct()
             .boxed()
             .toList();
     if (ids.isEmpty()) {

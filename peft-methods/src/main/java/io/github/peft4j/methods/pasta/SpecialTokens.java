@@ -16,7 +16,9 @@ import java.util.List;
  */
 final class SpecialTokens extends TunerLayer<NDArray, NDArray> {
 
-  /** Which special token of its text each token is, from 1; 0 for other tokens and those after n. */
+  /**
+   * Which special token of its text each token is, from 1; 0 for other tokens and those after n.
+   */
   private static final Kernel NUMBERS =
       Kernel.of(
           """

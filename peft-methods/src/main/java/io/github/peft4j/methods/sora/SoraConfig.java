@@ -8,8 +8,8 @@ import io.github.peft4j.withers.Withers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of SoRA (Ding et al. 2023, arXiv:2311.11696), with the names and defaults of the authors'
- * code.
+ * Settings of SoRA (Ding et al. 2023, arXiv:2311.11696), with the names and defaults of the
+ * authors' code.
  *
  * @param r the rank at the start, above 0; 16
  * @param loraAlpha the scale is {@code loraAlpha / r}; 16

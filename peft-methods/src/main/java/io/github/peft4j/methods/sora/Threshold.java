@@ -48,8 +48,7 @@ final class Threshold implements StepListener {
   private BoundKernel bound() {
     BoundKernel present = shrink;
     if (present == null) {
-      NDArray[] gates =
-          layers.stream().map(layer -> layer.gate().value()).toArray(NDArray[]::new);
+      NDArray[] gates = layers.stream().map(layer -> layer.gate().value()).toArray(NDArray[]::new);
       present = SHRINK.bind(new NDList(gates));
       shrink = present;
     }
