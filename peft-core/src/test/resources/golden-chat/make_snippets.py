@@ -276,6 +276,25 @@ a{% generation %}b{% generation %}c{% endgeneration %}{% endgeneration %}👋{% 
 {% if message %}{% endif %}{% if d and l and not empty %}ok{% endif %}{% if 0.0 or '' or [] or {} or () or none or range(0) or missing %}x{% else %}false{% endif %}
 {% set x = 3 %}{% macro m(x) %}{{ x }}{% endmacro %}{{ m() is string }}{{ m(x) }}{{ m(none) }}{{ m(missing) }}
 {% macro m(x='d') %}[{{ x }}]{% endmacro %}{{ m() }}{{ m(missing) }}{{ m(none) }}
+{% for i in [1, 2] %}{{ n }}|{% endfor %}{% set n = 'set' %}{% for i in [1, 2] %}{{ n }}|{% endfor %}
+{{ n }}{% for i in [1, 2] %}{{ n }}|{% endfor %}{% set n = 'set' %}{% for i in [1, 2] %}{{ n }}|{% endfor %}
+{% for i in [1, 2] %}{{ n }}|{% endfor %}{% if yes %}{% set n = 'set' %}{% endif %}{% for i in [1, 2] %}{{ n }}|{% endfor %}
+{% for i in [1, 2] %}{{ n }}|{% endfor %}{% if no %}{% set n = 'set' %}{% else %}{% set n = 'other' %}{% endif %}{{ n }}
+{% for i in [1, 2] %}{{ n }}{% set n = i %}{{ n }}|{% endfor %}{{ n }}
+{% for i in [1, 2] %}{% set n = i %}{{ n }}|{% endfor %}{{ n }}{% set n = 'set' %}{{ n }}
+{% macro m() %}{{ n }}{% endmacro %}{{ m() }}|{% set n = 'set' %}{{ m() }}
+{% macro m() %}{{ n }}{% set n = 1 %}{{ n }}{% endmacro %}{{ m() }}|{{ n }}{{ m() }}
+{% set x %}{{ n }}{% endset %}{% set n = 'set' %}{{ x }}|{% filter upper %}{{ n }}{% endfilter %}
+{% with x = n %}{{ x }}{{ n }}{% endwith %}{% set n = 'set' %}{% with n = n %}{{ n }}{% endwith %}
+{% generation %}{{ n }}{% endgeneration %}{% set n = 'set' %}{% generation %}{{ n }}{% set n = 1 %}{% endgeneration %}{{ n }}
+{% for i in [1] if n == 7 %}{{ i }}{% else %}none{% endfor %}{% set n = 'set' %}
+{% if m is defined %}{{ m() }}{% endif %}{% for i in [1, 2] %}{% if i == 2 %}{{ m() }}{% endif %}{% endfor %}{% macro m() %}x{% endmacro %}
+{% macro m(a=b, b='d') %}{{ a }}{{ b }}{% endmacro %}{{ m() }}|{{ m(b='x') }}|{{ m('y') }}
+{% for i in [1, 2] %}{% if i == 1 %}{% set x = n %}{% endif %}{{ x }}|{% endfor %}
+{% for i in [1, 2] %}{% break %}{% else %}none{% endfor %}{% for i in [1, 2] %}{% continue %}{% else %}none{% endfor %}{% for i in [1, 2] %}{% if i == 2 %}{% break %}{% endif %}{% else %}none{% endfor %}
+{% for i in [1] %}{% set loop = 1 %}{% endfor %}
+{% for loop in [1] %}{% endfor %}
+{% for i in [1, 2] %}{{ loop }}{% endfor %}{% macro m() %}{% endmacro %}{{ m }}
 {% for m in people %}{{ loop.index }}{{ m.name }}{% set last = m.name %}{% endfor %}{{ last is defined }}
 {% for x in [1, 2] %}{% for x in 'ab' %}{{ x }}{% endfor %}{{ x }}{% endfor %}{{ x is defined }}
 {% set x = [] %}{% for i in l %}{% set x = x + [i] %}{% endfor %}{{ x }}

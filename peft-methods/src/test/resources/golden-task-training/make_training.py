@@ -1,4 +1,4 @@
-"""Losses of five steps of tiny models for tagging, answering and filling masks, as transformers and PEFT compute them.
+"""Losses of five steps of tiny models for pairs, tags, answers and masks, as transformers and PEFT compute them.
 
 Run with transformers 5.24, PEFT 0.21.2 and torch:  python make_training.py
 It writes a folder for each task: model, tokenizer, the adapter before the first step, and losses.json with the data and
@@ -12,7 +12,8 @@ import shutil
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import (
-    AutoModelForMaskedLM, AutoModelForQuestionAnswering, AutoModelForTokenClassification, AutoTokenizer, BertConfig)
+    AutoModelForMaskedLM, AutoModelForQuestionAnswering, AutoModelForSequenceClassification,
+    AutoModelForTokenClassification, AutoTokenizer, BertConfig)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOKENIZER = os.path.join(HERE, *[".."] * 5, "peft-core/src/test/resources/golden-tokenizers/files/bert-uncased.json")
@@ -28,6 +29,14 @@ QUESTIONS = [
     ("Where?", "Once upon a time the little dog sat on the mat and the cat reads what we wrote about the models in time.", "mat", 43),
     ("Why?", "the dog reads", None, None),
 ]
+PAIRS = [
+    ("The cat sat on the mat.", "the dog", "yes"),
+    ("little", "Once upon a time the little dog sat on the mat.", "no"),
+    ("we wrote the models in 1234567 newest cafés", "the cat reads what we wrote about the lowest models", "maybe"),
+    ("Who sat?", "", "no"),
+]
+JUDGEMENTS = ["no", "maybe", "yes"]
+PAIR_LENGTH = 15
 TEXTS = ["The cat sat on the mat.", "reads what we wrote", "little girl"]
 LENGTH = 24
 STRIDE = 6
@@ -71,8 +80,9 @@ def train(name, adapted, batch, data):
         f.write("\n")
 
 
-def padded(t, rows, **labels):
-    batch = t.pad({"input_ids": rows}, return_tensors="pt", padding_side="right")
+def padded(t, rows, types=None, **labels):
+    inputs = {"input_ids": rows} | ({"token_type_ids": types} if types else {})
+    batch = t.pad(inputs, return_tensors="pt", padding_side="right")
     width = batch["input_ids"].shape[1]
     for name, values in labels.items():
         batch[name] = torch.tensor([v + [-100] * (width - len(v)) if isinstance(v, list) else v for v in values])
@@ -91,6 +101,16 @@ def tagger():
           {"words": [{"words": w, "tags": g} for w, g in WORDS], "length": LENGTH})
 
 
+def judge():
+    adapted, t = model("judge", AutoModelForSequenceClassification, "SEQ_CLS", id2label=dict(enumerate(JUDGEMENTS)),
+                       label2id={name: i for i, name in enumerate(JUDGEMENTS)})
+    first, second, names = (list(column) for column in zip(*PAIRS))
+    e = t(first, second, truncation=True, max_length=PAIR_LENGTH)
+    labels = [JUDGEMENTS.index(name) for name in names]
+    train("judge", adapted, padded(t, e["input_ids"], e["token_type_ids"], labels=labels),
+          {"pairs": [{"text": a, "pair": b, "label": name} for a, b, name in PAIRS], "length": PAIR_LENGTH})
+
+
 def reader():
     adapted, t = model("reader", AutoModelForQuestionAnswering, "QUESTION_ANS")
     rows, types, starts, ends = [], [], [], []
@@ -106,9 +126,7 @@ def reader():
             types.append(e["token_type_ids"][i])
             starts.append(max(k for k in inside if offsets[k][0] <= start) if whole else 0)
             ends.append(min(k for k in inside if offsets[k][1] >= end) if whole else 0)
-    batch = t.pad({"input_ids": rows, "token_type_ids": types}, return_tensors="pt", padding_side="right")
-    batch["start_positions"], batch["end_positions"] = torch.tensor(starts), torch.tensor(ends)
-    train("reader", adapted, batch, {
+    train("reader", adapted, padded(t, rows, types, start_positions=starts, end_positions=ends), {
         "questions": [{"question": q, "context": c, "answer": a, "start": s} for q, c, a, s in QUESTIONS],
         "length": LENGTH, "stride": STRIDE, "windows": len(rows), "starts": starts, "ends": ends})
 
@@ -124,6 +142,7 @@ def filler():
 
 
 if __name__ == "__main__":
+    judge()
     tagger()
     reader()
     filler()

@@ -1,11 +1,10 @@
 package io.github.peft4j;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.LinkedHashMap;
 import java.util.List;

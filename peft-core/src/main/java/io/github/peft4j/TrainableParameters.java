@@ -1,9 +1,8 @@
 package io.github.peft4j;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Locale;

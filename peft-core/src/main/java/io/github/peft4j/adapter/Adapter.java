@@ -122,8 +122,7 @@ public final class Adapter {
     tensors.forEach(
         (name, tensor) -> {
           if (!tensor.isBuffer()) {
-            both.groupOf(name, tensor, usual)
-                .ifPresent(group -> chosen.putIfAbsent(tensor, group));
+            both.groupOf(name, tensor, usual).ifPresent(group -> chosen.putIfAbsent(tensor, group));
           }
         });
     if (chosen.isEmpty()) {
@@ -223,8 +222,8 @@ public final class Adapter {
   }
 
   /**
-   * All tensors, buffers included, by their names in the adapter's files. If there are several parts,
-   * a part's number and a dot come first.
+   * All tensors, buffers included, by their names in the adapter's files. If there are several
+   * parts, a part's number and a dot come first.
    */
   public Map<String, Trainable> tensors() {
     return tensors;

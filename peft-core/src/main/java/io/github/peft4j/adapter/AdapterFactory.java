@@ -82,8 +82,7 @@ public record AdapterFactory(
     return ofConfigs(name, config, Map.of());
   }
 
-  private Adapter ofConfigs(
-      String name, PeftConfig config, @Nullable Map<String, long[]> stored) {
+  private Adapter ofConfigs(String name, PeftConfig config, @Nullable Map<String, long[]> stored) {
     List<? extends PeftConfig> configs =
         config instanceof CompositeConfig composite ? composite.parts() : List.of(config);
     return adapter(
@@ -109,8 +108,7 @@ public record AdapterFactory(
   private <C extends PeftConfig> Injection<C> ofConfig(
       C config, @Nullable Map<String, long[]> stored, boolean first) {
     PeftMethod<C> method = PeftMethods.of(config);
-    List<String> modules =
-        first ? withClassifiers(config.modulesToSave()) : config.modulesToSave();
+    List<String> modules = first ? withClassifiers(config.modulesToSave()) : config.modulesToSave();
     Map<String, JsonElement> fields = commonFields(method);
     if (!first && !classifiers().isEmpty()) {
       fields.put("task_type", JsonNull.INSTANCE); // the first part has the classifier

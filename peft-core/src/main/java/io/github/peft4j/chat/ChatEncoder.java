@@ -65,11 +65,7 @@ public record ChatEncoder(
    */
   @Override
   public EncodedExample encode(ConversationExample example) {
-    try {
-      return encoded(example);
-    } catch (TemplateException e) { // a data set then says of which example
-      throw new DataException(e.getMessage() + "", e);
-    }
+    return TemplateException.inData(() -> encoded(example));
   }
 
   private EncodedExample encoded(ConversationExample example) {

@@ -1,6 +1,5 @@
 package io.github.peft4j.chat;
 
-import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.batch.PreferenceEncoder;
@@ -31,11 +30,7 @@ public record ChatPreferenceEncoder(Tokenizer tokenizer, ChatTemplate template, 
 
   @Override
   public EncodedExample encode(ConversationPreference example) {
-    try {
-      return encoded(example);
-    } catch (TemplateException e) { // a data set then says of which example
-      throw new DataException(e.getMessage() + "", e);
-    }
+    return TemplateException.inData(() -> encoded(example));
   }
 
   private EncodedExample encoded(ConversationPreference example) {

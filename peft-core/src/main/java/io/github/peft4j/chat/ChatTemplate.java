@@ -183,19 +183,23 @@ public final class ChatTemplate {
           chosen
               .template()
               .render(variables, values.characters(), () -> LocalDateTime.now(options.clock()));
-      return continued == null
-          ? rendered(result)
-          : new RenderedChat(continued.cut(result.text()), List.of());
+      return rendered(result, continued == null ? result.text() : continued.cut(result.text()));
     } catch (JinjaException e) {
       throw error(chosen.source(), e);
     }
   }
 
-  private static RenderedChat rendered(Template.Result result) {
+  /** The spans of a result in its text, which may be cut. */
+  private static RenderedChat rendered(Template.Result result, String text) {
+    int cut = result.text().length() - text.length();
     return new RenderedChat(
-        result.text(),
+        text,
         result.generations().stream()
-            .map(span -> new RenderedChat.Span(span.start(), span.end()))
+            .filter(span -> cut == 0 || span.start() <= text.length())
+            .map(
+                span ->
+                    new RenderedChat.Span(
+                        span.start(), cut == 0 ? span.end() : Math.min(span.end(), text.length())))
             .toList());
   }
 

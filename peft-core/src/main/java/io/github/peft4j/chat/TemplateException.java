@@ -1,5 +1,8 @@
 package io.github.peft4j.chat;
 
+import io.github.peft4j.data.DataException;
+import java.util.function.Supplier;
+
 /**
  * A chat template cannot be read, or it refuses a conversation. The message names the template and
  * its line.
@@ -15,5 +18,17 @@ public final class TemplateException extends IllegalArgumentException {
    */
   public TemplateException(String message) {
     super(message);
+  }
+
+  /**
+   * Renders an example of a data set. What the template refuses is an error of the data there, so
+   * that the data set says of which example.
+   */
+  static <T> T inData(Supplier<T> rendered) {
+    try {
+      return rendered.get();
+    } catch (TemplateException e) {
+      throw new DataException(String.valueOf(e.getMessage()), e);
+    }
   }
 }

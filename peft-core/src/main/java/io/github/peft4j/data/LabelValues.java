@@ -47,7 +47,7 @@ public final class LabelValues {
 
   /** Why a value is not a label, or null if it may be one. */
   public static @Nullable String problem(@Nullable String value) {
-    String label = value == null ? "" : value.strip();
+    String label = value == null ? "" : INVISIBLE.matcher(value).replaceAll("").strip();
     if (label.isEmpty()) {
       return value == null ? "missing or null" : "blank";
     }

@@ -61,12 +61,32 @@ public final class Labels {
    * The distinct labels of some examples, sorted: numerically if all are integers, else
    * alphabetically.
    *
-   * @param examples the examples
+   * @param examples examples with a label, with several, or with tags
    * @return the labels
+   * @throws DataException if the examples are of another type or have no labels at all
    */
-  public static Labels in(Examples<ClassificationExample> examples) {
-    return sorted(
-        examples.dataset().examples().stream().map(ClassificationExample::label).toList());
+  public static Labels in(Examples<? extends Example> examples) {
+    List<String> names =
+        examples.dataset().examples().stream()
+            .flatMap(example -> namesOf(example).stream())
+            .toList();
+    if (names.isEmpty()) {
+      throw new DataException("none of the examples has a label, expected one at least");
+    }
+    return sorted(names);
+  }
+
+  private static List<String> namesOf(Example example) {
+    if (example instanceof ClassificationExample one) {
+      return List.of(one.label());
+    } else if (example instanceof MultiLabelExample several) {
+      return several.labels();
+    } else if (example instanceof TokensExample words) {
+      return words.tags();
+    }
+    throw new DataException(
+        "a %s has no labels; expected ClassificationExample, MultiLabelExample or TokensExample"
+            .formatted(example.getClass().getSimpleName()));
   }
 
   /**
@@ -76,7 +96,7 @@ public final class Labels {
    * @return the tags
    */
   public static Labels inTags(Examples<TokensExample> examples) {
-    return sorted(examples.dataset().examples().stream().flatMap(e -> e.tags().stream()).toList());
+    return in(examples);
   }
 
   /**

@@ -11,7 +11,7 @@ import io.github.peft4j.TextModel;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
-import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -125,7 +125,7 @@ public final class EncodedRecords extends RandomAccessDataset {
      */
     public EncodedRecords build() {
       getSampler(); // which refuses that there is none, before anything is encoded
-      EncodedDataset data = BatchFeed.encode(model, examples, maxLength);
+      EncodedDataset data = TaskEncoder.encode(model, examples, maxLength);
       for (EncodedExample example : data.examples()) {
         if (!example.others().isEmpty() || example.alignment() == EncodedExample.Alignment.NONE) {
           throw new IllegalArgumentException(

@@ -47,7 +47,7 @@ public record EmbeddingEncoder(Tokenizer tokenizer, EmbeddingSettings settings, 
   private EncodedExample encode(String text, double[] score, List<EncodedExample> others) {
     String whole = settings.prompt() + text;
     Encoding encoding =
-        tokenizer.encoding(settings.lowerCased() ? whole.toLowerCase(Locale.ROOT) : whole, null);
+        tokenizer.input(settings.lowerCased() ? whole.toLowerCase(Locale.ROOT) : whole, null);
     int[] kept = Truncation.kept(encoding, Math.min(settings.maxLength(), maxLength));
     return new EncodedExample(
         Truncation.pick(encoding.ids(), kept),

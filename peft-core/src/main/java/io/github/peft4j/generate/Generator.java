@@ -175,7 +175,7 @@ public final class Generator {
   private long[] encode(String prompt) {
     return model.task().type().continuesPrompts()
         ? tokenizer.encodePrompt(prompt)
-        : tokenizer.encode(prompt);
+        : tokenizer.input(prompt, null).ids();
   }
 
   private List<Generation> generate(

@@ -29,9 +29,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,6 +57,48 @@ final class Checkpoints {
 
   /** The step of the newest checkpoint that is known to be intact, or -1. */
   private long newest = -1;
+
+  /**
+   * A folder of checkpoints belongs to one run at a time. A second run of the same program would
+   * remove what the first one writes.
+   */
+  static final class Claim implements AutoCloseable {
+
+    private static final Set<Path> CLAIMED = ConcurrentHashMap.newKeySet();
+
+    private final @Nullable Path folder;
+
+    /**
+     * Claims a folder until this is closed.
+     *
+     * @param folder which need not exist; null for a run without checkpoints
+     * @throws IllegalStateException if another run has it
+     */
+    Claim(@Nullable Path folder) {
+      this.folder = folder == null ? null : real(folder);
+      if (this.folder != null && !CLAIMED.add(this.folder)) {
+        throw new IllegalStateException(
+            "another training of this program writes its checkpoints to "
+                + folder
+                + ": take another folder, or wait until that training has ended");
+      }
+    }
+
+    private static Path real(Path folder) {
+      try {
+        return Files.exists(folder) ? folder.toRealPath() : folder.toAbsolutePath().normalize();
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot read the path of " + folder + ": " + e, e);
+      }
+    }
+
+    @Override
+    public void close() {
+      if (folder != null) {
+        CLAIMED.remove(folder);
+      }
+    }
+  }
 
   /** An intact checkpoint. */
   record Whole(Path folder, RunState state) {}

@@ -431,7 +431,8 @@ public final class FineTuner {
    * be stored elsewhere. To train with other settings, load the folder {@code checkpoint-N} as an
    * adapter and choose another folder.
    *
-   * <p>No checkpoint is written while a tensor or its loss is not finite.
+   * <p>No checkpoint is written while a tensor or its loss is not finite. Two runs of a program
+   * cannot have the same folder at the same time.
    */
   public FineTuner checkpointTo(Path folder) {
     this.folder = folder;
@@ -654,6 +655,7 @@ public final class FineTuner {
    * @throws TrainingException if a loss, a gradient or a tensor of the adapter is not finite
    * @throws IllegalArgumentException if settings, data, model and checkpoints do not fit together,
    *     or if there are checkpoints and all are damaged
+   * @throws IllegalStateException if another run trains the same adapter, or has the same folder
    */
   public TrainingReport run() {
     StopSignal stop = new StopSignal();

@@ -5,10 +5,10 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
 import io.github.peft4j.train.report.StepEvent;
-import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.tuner.Calls;
 import io.github.peft4j.tuner.training.StepListener;
 import java.io.UncheckedIOException;
@@ -299,6 +299,25 @@ final class TrainingLoop {
     unsaved = false;
   }
 
+  /** A shutdown loses what is not saved. A listener that stops wants what it stops with. */
+  private void sayStopped() {
+    String saved =
+        divergence.saved() + (checkpoints == null ? "" : ": the same lines go on from there");
+    if (stop.isByShutdown()) {
+      LOG.warn(
+          "the JVM's shutdown ended the training after step {} of {}; {}",
+          state.step,
+          setup.totalSteps(),
+          saved);
+    } else {
+      LOG.info(
+          "the training was asked to stop and ended after step {} of {}{}",
+          state.step,
+          setup.totalSteps(),
+          checkpoints == null ? "" : "; " + saved);
+    }
+  }
+
   /**
    * Gives the adapter the tensors that the run ends with.
    *
@@ -306,12 +325,7 @@ final class TrainingLoop {
    */
   private long giveBack() {
     if (state.step < setup.totalSteps() && stop.isGiven()) {
-      LOG.warn(
-          "the training was stopped{} after step {} of {}; {}",
-          stop.isByShutdown() ? " by the JVM's shutdown" : "",
-          state.step,
-          setup.totalSteps(),
-          divergence.saved() + (checkpoints == null ? "" : ": the same lines go on from there"));
+      sayStopped();
     }
     if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
       return state.step;

@@ -48,7 +48,8 @@ final class TrainingRun {
   static TrainingReport run(FineTuner settings, StopSignal stop) {
     TrainingSetup.requireParts(settings);
     Adapter adapter = TrainingSetup.theAdapter(settings.model);
-    try (AdapterTraining training = settings.model.train(adapter.name())) {
+    try (Checkpoints.Claim claim = new Checkpoints.Claim(settings.folder);
+        AdapterTraining training = settings.model.train(adapter.name())) {
       return new TrainingRun(settings, stop, training).run();
     }
   }

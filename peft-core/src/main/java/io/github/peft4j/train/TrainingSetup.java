@@ -11,18 +11,18 @@ import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.batch.Packing;
-import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
-import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.train.report.DataCounts;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -233,10 +233,10 @@ record TrainingSetup(
             settings.masking,
             settings.parts(),
             what.equals(TRAINING) ? settings.seed : 0);
-    EncodedDataset data = BatchFeed.encode(model, examples, reading);
+    EncodedDataset data = TaskEncoder.encode(model, examples, reading);
     settings.objective().check(data);
     if (settings.trainOn != null) {
-      BatchFeed.requireConversations(data);
+      TaskEncoder.requireConversations(data);
     }
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(maxLength, room));

@@ -124,7 +124,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
           try (Pass plain = Pass.inference(ActiveAdapters.NONE);
               Scope scope = new Scope()) {
             Stack first = body.stacks().get(0);
-            return scope.keep(first.forward(input, pass.isLeftPadded() ? plain.leftPadded() : plain));
+            return scope.keep(
+                first.forward(input, pass.isLeftPadded() ? plain.leftPadded() : plain));
           }
         });
   }

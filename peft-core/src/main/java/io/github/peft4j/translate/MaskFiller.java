@@ -200,7 +200,7 @@ public final class MaskFiller {
   }
 
   private EncodedExample encode(String text, ModelCall call) {
-    Encoding encoding = tokenizer.encoding(text, null);
+    Encoding encoding = tokenizer.input(text, null);
     if (Arrays.stream(encoding.ids()).noneMatch(id -> id == mask)) {
       throw new DataException("the text has no %s to fill".formatted(mask()));
     }

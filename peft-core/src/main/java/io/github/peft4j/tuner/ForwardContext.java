@@ -20,9 +20,10 @@ public interface ForwardContext {
   ForwardContext of(BatchRows rows);
 
   /**
-   * The token ids (B, T) that the stack reads in this pass, without virtual tokens: those of the rows
-   * that are computed. With a cache these are the new ones only. Before a stack is entered, as for a
-   * {@link SharedTensor}, they are the model's input; an encoder-decoder's is what its encoder reads.
+   * The token ids (B, T) that the stack reads in this pass, without virtual tokens: those of the
+   * rows that are computed. With a cache these are the new ones only. Before a stack is entered, as
+   * for a {@link SharedTensor}, they are the model's input; an encoder-decoder's is what its
+   * encoder reads.
    */
   NDArray ids();
 
@@ -39,9 +40,9 @@ public interface ForwardContext {
   long past();
 
   /**
-   * The last hidden states (B, T, D) of the frozen model for its input, without adapters and without
-   * gradients; those of the encoder, if there is one. They are computed at the first call of a pass.
-   * A {@link SharedTensor} may be computed from them.
+   * The last hidden states (B, T, D) of the frozen model for its input, without adapters and
+   * without gradients; those of the encoder, if there is one. They are computed at the first call
+   * of a pass. A {@link SharedTensor} may be computed from them.
    */
   NDArray frozenStates();
 

@@ -130,6 +130,45 @@ class ChatEncoderTest {
   }
 
   @Test
+  void aFirstMessageOfTheAssistantIsLearnedWithoutItsHeader() throws IOException {
+    ConversationExample example =
+        ConversationExample.of(
+            Message.assistant("reads"), Message.user("the cat"), Message.assistant("wrote"));
+    try (Tokenizer tokenizer = tokenizer()) {
+      ChatTemplate template = ChatTemplate.of(TURNS, SPECIAL);
+      RenderedChat whole = template.render(example.conversation(), ChatOptions.conversation());
+      List<String> turns =
+          new AssistantTurns(template, ChatOptions.conversation())
+              .of(example, whole, TrainOn.ASSISTANT_TURNS).stream()
+                  .map(turn -> whole.text().substring(turn.start(), turn.end()))
+                  .toList();
+      assertThat(turns).containsExactly("reads<|im_end|>\n", "wrote<|im_end|>\n");
+      String learned =
+          learned(tokenizer, new ChatEncoder(tokenizer, template, 1000).encode(example));
+      assertThat(learned).contains("reads").doesNotContain("assistant", "im_start");
+    }
+    ChatTemplate silent = ChatTemplate.of("{% for m in messages %}x{% endfor %}", SPECIAL);
+    RenderedChat whole = silent.render(example.conversation(), ChatOptions.conversation());
+    assertThatThrownBy(
+            () ->
+                new AssistantTurns(silent, ChatOptions.conversation())
+                    .of(example, whole, TrainOn.ASSISTANT_TURNS))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("does not write the first message's content");
+  }
+
+  @Test
+  void aPromptMayEndWithMoreLineBreaks() {
+    ChatTemplate template = ChatTemplate.of(TURNS + "{{ '\n' }}", SPECIAL);
+    RenderedChat whole = template.render(example().conversation(), ChatOptions.conversation());
+    assertThat(
+            new AssistantTurns(template, ChatOptions.conversation())
+                .of(example(), whole, TrainOn.LAST_TURN).stream()
+                    .map(turn -> whole.text().substring(turn.start(), turn.end())))
+        .containsExactly("wrote<|im_end|>\n\n");
+  }
+
+  @Test
   void aTextHasOneBeginning() throws IOException {
     try (Tokenizer tokenizer = tokenizer()) {
       EncodedExample ours =
@@ -156,7 +195,8 @@ class ChatEncoderTest {
   @Test
   void aTemplateThatRewritesTurnsIsRefused() throws IOException {
     String rewriting =
-        "{% for m in messages %}{{ m.role }}: {{ m.content if loop.last else '...' }}\n{% endfor %}";
+        "{% for m in messages %}{{ m.role }}: {{ m.content if loop.last else '...' }}\n"
+            + "{% endfor %}";
     try (Tokenizer tokenizer = tokenizer()) {
       ChatEncoder encoder = new ChatEncoder(tokenizer, ChatTemplate.of(rewriting, Map.of()), 1000);
       assertThatThrownBy(() -> encoder.encode(example()))

@@ -15,6 +15,24 @@ class DatasetTest {
   }
 
   @Test
+  void labelsOfSeveralClassesAndOfWords() {
+    Examples<MultiLabelExample> several =
+        Examples.of(
+            new MultiLabelExample("a", List.of("fire", "flood")),
+            new MultiLabelExample("b", List.of()),
+            new MultiLabelExample("c", List.of("dust", "fire")));
+    assertThat(Labels.in(several).names()).containsExactly("dust", "fire", "flood");
+    assertThat(
+            Labels.in(Examples.of(new TokensExample(List.of("x", "y"), List.of("O", "B")))).names())
+        .containsExactly("B", "O");
+    assertThatThrownBy(() -> Labels.in(Examples.of(new MultiLabelExample("b", List.of()))))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("none of the examples has a label");
+    assertThatThrownBy(() -> Labels.in(Examples.of(new TextExample("b"))))
+        .hasMessageContaining("a TextExample has no labels");
+  }
+
+  @Test
   void shuffleIsAPermutationFixedByItsSeed() {
     Dataset<TextExample> data = numbers(100);
 

@@ -1,6 +1,5 @@
 package io.github.peft4j.adapter.adapterhub;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
@@ -25,9 +24,9 @@ import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.method.PeftMethods;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import io.github.peft4j.tuner.site.SublayerSite;
 import java.nio.file.Files;
@@ -96,8 +95,7 @@ public final class AdapterHubFolder implements AdapterFormat {
 
   private static AdapterFactory.Injection<?> injection(
       JsonObject config, Path folder, String source, AdapterFactory factory, boolean first) {
-    return injection(
-        AdapterHubConfig.mapping(config), config, folder, source, factory, first);
+    return injection(AdapterHubConfig.mapping(config), config, folder, source, factory, first);
   }
 
   private static <C extends PeftConfig> AdapterFactory.Injection<C> injection(
@@ -337,8 +335,7 @@ public final class AdapterHubFolder implements AdapterFormat {
                     PeftFolder.add(
                         writer,
                         name,
-                        () ->
-                            adapter.stored(Objects.requireNonNull(adapter.tensors().get(own))))));
+                        () -> adapter.stored(Objects.requireNonNull(adapter.tensors().get(own))))));
     return writer;
   }
 }

@@ -1,6 +1,5 @@
 package io.github.peft4j.adapter.combine;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterFactory;
@@ -21,11 +20,11 @@ import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -148,8 +147,7 @@ public final class Combiner {
         });
   }
 
-  private static IllegalArgumentException refused(
-      Adapter source, Rewrite rewrite, String why) {
+  private static IllegalArgumentException refused(Adapter source, Rewrite rewrite, String why) {
     return new IllegalArgumentException(
         "adapter '"
             + source.name()

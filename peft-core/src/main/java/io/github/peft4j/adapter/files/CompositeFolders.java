@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * The folder of an adapter of several parts: a subfolder for each part, which Hugging Face PEFT reads
- * by itself, and an adapter_config.json that lists them.
+ * The folder of an adapter of several parts: a subfolder for each part, which Hugging Face PEFT
+ * reads by itself, and an adapter_config.json that lists them.
  */
 final class CompositeFolders {
 

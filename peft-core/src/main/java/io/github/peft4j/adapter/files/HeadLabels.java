@@ -1,6 +1,5 @@
 package io.github.peft4j.adapter.files;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import com.google.gson.JsonElement;
@@ -15,9 +14,9 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

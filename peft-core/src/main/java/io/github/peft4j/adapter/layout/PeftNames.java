@@ -1,6 +1,5 @@
 package io.github.peft4j.adapter.layout;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.TargetedConfig;
@@ -9,6 +8,7 @@ import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

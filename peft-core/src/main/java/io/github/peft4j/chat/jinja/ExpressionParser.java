@@ -20,12 +20,41 @@ final class ExpressionParser {
   private static final Set<String> UNSUPPORTED = Set.of("cycler", "joiner", "lipsum");
 
   private final TokenStream tokens;
+  private final List<Frame> frames = new ArrayList<>();
+  private Frame frame = new Frame(null);
   private Set<String> names = new HashSet<>();
   private final List<JinjaException> unknown = new ArrayList<>();
   private boolean conditional;
 
   ExpressionParser(TokenStream tokens) {
     this.tokens = tokens;
+    frames.add(frame);
+  }
+
+  /** The frame of what is parsed. */
+  Frame frame() {
+    return frame;
+  }
+
+  /** A new frame in the present one. */
+  Frame inner() {
+    Frame inner = new Frame(frame);
+    frames.add(inner);
+    return inner;
+  }
+
+  /** Parses something whose variables are those of a frame. */
+  <T> T in(Frame block, Supplier<T> parser) {
+    Frame around = frame;
+    frame = block;
+    T parsed = parser.get();
+    frame = around;
+    return parsed;
+  }
+
+  /** Closes all frames: the template is parsed. */
+  void closeFrames() {
+    frames.forEach(Frame::close);
   }
 
   /** Parses something and adds the variables that it reads to a set. */
@@ -201,6 +230,7 @@ final class ExpressionParser {
           throw new JinjaException(token.line(), token.text() + "() is not supported");
         }
         names.add(token.text());
+        frame.read(token.text());
         yield new Expression.Name(token.text());
       }
     };

@@ -1,6 +1,7 @@
 package io.github.peft4j.chat.jinja;
 
 import io.github.peft4j.chat.jinja.Statement.Target;
+import io.github.peft4j.chat.python.Arguments;
 import io.github.peft4j.chat.python.Budget;
 import io.github.peft4j.chat.python.Namespace;
 import io.github.peft4j.chat.python.PythonException;
@@ -115,34 +116,36 @@ final class Interpreter {
   private Flow run(Statement.For statement, Scope scope, StringBuilder out) {
     evaluator.at(statement.line());
     Object items = evaluate(statement.items(), scope);
-    Expression condition = statement.condition();
+    Statement.Condition condition = statement.condition();
     Iterator<Object> each = Sequences.iterate(items);
     Loop loop =
         condition == null
             ? new Loop(each, Sequences.sized(items), budget)
             : new Loop(filtered(each, statement.target(), condition, scope), null, budget);
-    boolean any = false;
-    while (loop.hasNext()) {
-      any = true;
+    Scope round = scope.in(statement.body().frame());
+    boolean whole = false; // Jinja's else comes if no round came to its end
+    Flow flow = Flow.NEXT;
+    while (flow != Flow.BREAK && loop.hasNext()) {
       budget.spend(1);
       Object item = loop.next();
-      Scope round = new Scope(scope);
+      round.begin();
       round.set("loop", loop);
       assign(statement.target(), item, round);
-      if (run(statement.body(), round, out) == Flow.BREAK) {
-        return Flow.NEXT;
-      }
+      flow = run(statement.body().statements(), round, out);
+      whole |= flow == Flow.NEXT;
     }
-    return any ? Flow.NEXT : run(statement.otherwise(), new Scope(scope), out);
+    round.end();
+    Statement.Block otherwise = statement.otherwise();
+    return whole ? Flow.NEXT : run(otherwise.statements(), scope.in(otherwise.frame()), out);
   }
 
   private Iterator<Object> filtered(
-      Iterator<Object> items, Target target, Expression condition, Scope scope) {
+      Iterator<Object> items, Target target, Statement.Condition condition, Scope scope) {
     Predicate<Object> holds =
         item -> {
-          Scope inner = new Scope(scope);
+          Scope inner = scope.in(condition.frame());
           assign(target, item, inner);
-          return evaluator.holds(condition, inner);
+          return evaluator.holds(condition.holds(), inner);
         };
     Iterable<Object> iterable = () -> items;
     return StreamSupport.stream(iterable.spliterator(), false).filter(holds).iterator();
@@ -150,10 +153,11 @@ final class Interpreter {
 
   private Flow run(Statement.SetBlock set, Scope scope) {
     StringBuilder out = new StringBuilder();
-    Flow flow = run(set.body(), new Scope(scope), out);
+    Scope block = scope.in(set.body().frame());
+    Flow flow = run(set.body().statements(), block, out);
     if (flow == Flow.NEXT) {
       evaluator.at(set.line());
-      Object value = evaluator.filtered(out.toString(), set.filters(), scope);
+      Object value = evaluator.filtered(out.toString(), set.filters(), block);
       assign(set.target(), value, scope);
     }
     return flow;
@@ -161,10 +165,11 @@ final class Interpreter {
 
   private Flow run(Statement.FilterBlock filter, Scope scope, StringBuilder out) {
     StringBuilder inner = new StringBuilder();
-    Flow flow = run(filter.body(), new Scope(scope), inner);
+    Scope block = scope.in(filter.body().frame());
+    Flow flow = run(filter.body().statements(), block, inner);
     if (flow == Flow.NEXT) {
       evaluator.at(filter.line());
-      Object value = evaluator.filtered(inner.toString(), filter.filters(), scope);
+      Object value = evaluator.filtered(inner.toString(), filter.filters(), block);
       write(Repr.str(value, budget), out);
     }
     return flow;
@@ -172,13 +177,13 @@ final class Interpreter {
 
   private Flow run(Statement.With with, Scope scope, StringBuilder out) {
     evaluator.at(with.line());
-    Scope inner = new Scope(scope);
+    Scope inner = scope.in(with.body().frame());
     List<Object> values = new ArrayList<>();
     with.assignments().forEach(each -> values.add(evaluate(each.value(), scope)));
     for (int i = 0; i < values.size(); i++) {
       assign(with.assignments().get(i).target(), values.get(i), inner);
     }
-    return run(with.body(), inner, out);
+    return run(with.body().statements(), inner, out);
   }
 
   /**
@@ -186,7 +191,8 @@ final class Interpreter {
    * set, that is before the text that the macro or block has already.
    */
   private void generation(Statement.Generation generation, Scope scope, StringBuilder out) {
-    String text = text(generation.body(), new Scope(scope));
+    Macro body = new Macro(generation.signature(), generation.body(), scope, this);
+    String text = (String) body.call(Arguments.NONE);
     generations.add(new Template.Span(page.length(), page.length() + text.length()));
     write(text, out);
   }

@@ -63,6 +63,11 @@ final class Loop implements Attributes.HasFields {
   }
 
   @Override
+  public String repr() {
+    return "<LoopContext " + (index + 1) + "/" + length() + ">";
+  }
+
+  @Override
   public @Nullable Object field(String name) {
     return switch (name) {
       case "index" -> index + 1;

@@ -1,5 +1,6 @@
 package io.github.peft4j.chat.jinja;
 
+import io.github.peft4j.chat.jinja.Statement.Block;
 import io.github.peft4j.chat.jinja.Statement.Parameter;
 import io.github.peft4j.chat.jinja.Statement.Signature;
 import io.github.peft4j.chat.python.Arguments;
@@ -19,12 +20,17 @@ import org.jspecify.annotations.Nullable;
  * A macro, or the body of a {@code call} block. It sees the variables of the place where it is
  * defined.
  */
-record Macro(Signature signature, List<Statement> body, Scope definedIn, Interpreter interpreter)
+record Macro(Signature signature, Block body, Scope definedIn, Interpreter interpreter)
     implements Function, Attributes.HasFields {
 
   @Override
   public String name() {
     return signature.name();
+  }
+
+  @Override
+  public String repr() {
+    return "<Macro '" + name() + "'>";
   }
 
   @Override
@@ -42,29 +48,27 @@ record Macro(Signature signature, List<Statement> body, Scope definedIn, Interpr
 
   @Override
   public Object call(Arguments arguments) {
-    Scope scope = new Scope(definedIn);
+    Scope scope = definedIn.in(body.frame());
     List<Parameter> parameters = signature.parameters();
     Map<String, Object> named = new LinkedHashMap<>(arguments.named());
+    List<Parameter> missing = new ArrayList<>();
     for (int i = 0; i < parameters.size(); i++) {
       Parameter parameter = parameters.get(i);
-      Object given = named.remove(parameter.name());
-      if (given != null && i < arguments.size()) {
-        throw new PythonException(
-            "macro '" + name() + "' got two values for '" + parameter.name() + "'");
+      Object value = i < arguments.size() ? arguments.get(i) : named.remove(parameter.name());
+      if (value == null) {
+        missing.add(parameter);
+      } else {
+        scope.set(parameter.name(), value);
       }
-      scope.set(
-          parameter.name(),
-          i < arguments.size() ? arguments.get(i) : orDefault(given, parameter, scope));
     }
     special(arguments, named, scope);
-    return interpreter.text(body, scope);
+    missing.forEach(parameter -> scope.set(parameter.name(), otherwise(parameter, scope)));
+    return interpreter.text(body.statements(), scope);
   }
 
-  private Object orDefault(@Nullable Object given, Parameter parameter, Scope scope) {
+  /** A default, which may name other parameters. */
+  private Object otherwise(Parameter parameter, Scope scope) {
     Expression otherwise = parameter.otherwise();
-    if (given != null) {
-      return given;
-    }
     return otherwise == null
         ? new Undefined("parameter '" + parameter.name() + "' was not provided")
         : interpreter.evaluate(otherwise, scope);

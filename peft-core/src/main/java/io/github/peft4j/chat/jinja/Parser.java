@@ -1,5 +1,6 @@
 package io.github.peft4j.chat.jinja;
 
+import io.github.peft4j.chat.jinja.Statement.Block;
 import io.github.peft4j.chat.jinja.Statement.Signature;
 import io.github.peft4j.chat.jinja.Statement.Target;
 import java.util.ArrayList;
@@ -18,21 +19,24 @@ final class Parser {
   private final TokenStream tokens;
   private final ExpressionParser expressions;
   private boolean inLoop;
+  private boolean guarded;
+  private int loops;
 
   private Parser(List<Token> tokens) {
     this.tokens = new TokenStream(tokens);
     this.expressions = new ExpressionParser(this.tokens);
   }
 
-  /** The statements of a template. */
-  static List<Statement> parse(String template) {
+  /** A template. */
+  static Block parse(String template) {
     Parser parser = new Parser(Lexer.tokens(template));
     List<Statement> statements = parser.statements(Set.of());
     if (!parser.tokens.is(Token.Type.END)) {
       throw parser.tokens.unexpected("a statement");
     }
     parser.expressions.requireNoUnknown();
-    return statements;
+    parser.expressions.closeFrames();
+    return new Block(parser.expressions.frame(), statements);
   }
 
   /** Statements up to a tag of one of the names, of which the name is the current token. */
@@ -78,6 +82,19 @@ final class Parser {
     return body;
   }
 
+  /** A body with a frame of its own, up to an end tag that is read too. */
+  private Block block(Frame frame, String end) {
+    return block(frame, () -> wholeBody(end));
+  }
+
+  private Block block(Frame frame, Supplier<List<Statement>> body) {
+    boolean outer = guarded;
+    guarded = false;
+    Block block = new Block(frame, expressions.in(frame, body));
+    guarded = outer;
+    return block;
+  }
+
   private Statement statement() {
     Token tag = tokens.expect(Token.Type.NAME);
     int line = tag.line();
@@ -87,11 +104,9 @@ final class Parser {
       case "set" -> set(line);
       case "macro" -> macro(line);
       case "call" -> call(line);
-      case "filter" ->
-          new Statement.FilterBlock(line, expressions.filterChain(true), wholeBody("endfilter"));
+      case "filter" -> filter(line);
       case "with" -> with(line);
-      case "generation" ->
-          new Statement.Generation(line, function(() -> wholeBody("endgeneration")));
+      case "generation" -> generation(line);
       case "break", "continue" -> {
         if (!inLoop) {
           throw new JinjaException(line, "{% " + tag.text() + " %} outside of a loop");
@@ -121,50 +136,76 @@ final class Parser {
   }
 
   private Statement ifStatement() {
-    return expressions.conditional(
-        true,
-        () -> {
-          List<Statement.Branch> branches = new ArrayList<>();
-          String tag = "if";
-          while (!tag.equals("endif")) {
-            int line = tokens.line();
-            boolean last = tag.equals("else");
-            Expression condition = last ? null : expressions.tuple(false, false);
-            List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
-            branches.add(new Statement.Branch(line, condition, body));
-            tag = tokens.next().text();
-          }
-          return new Statement.If(branches);
-        });
+    boolean outer = guarded;
+    guarded = true;
+    Statement branches = expressions.conditional(true, this::branches);
+    guarded = outer;
+    return branches;
+  }
+
+  private Statement branches() {
+    List<Statement.Branch> branches = new ArrayList<>();
+    String tag = "if";
+    while (!tag.equals("endif")) {
+      int line = tokens.line();
+      boolean last = tag.equals("else");
+      Expression condition = last ? null : expressions.tuple(false, false);
+      List<Statement> body = last ? body("endif") : body("elif", "else", "endif");
+      branches.add(new Statement.Branch(line, condition, body));
+      tag = tokens.next().text();
+    }
+    return new Statement.If(branches);
   }
 
   private Statement forStatement(int line) {
+    loops++;
     Target target = target(false);
     tokens.expectName("in");
     Expression items = expressions.tuple(false, false);
-    Expression condition = tokens.skipName("if") ? expressions.expression() : null;
+    requireNoLoop(target);
+    Frame tested = expressions.inner();
+    parameters(target, tested);
+    Statement.Condition condition =
+        tokens.skipName("if")
+            ? new Statement.Condition(tested, expressions.in(tested, expressions::expression))
+            : null;
     if (tokens.current().isName("recursive")) {
       throw new JinjaException(line, "recursive loops are not supported");
     }
     boolean outer = inLoop;
     inLoop = true;
-    List<Statement> body = expressions.conditional(false, () -> body("endfor", "else"));
+    Frame round = expressions.inner();
+    round.parameter("loop");
+    parameters(target, round);
+    Block body = block(round, () -> expressions.conditional(false, () -> body("endfor", "else")));
     inLoop = outer;
-    List<Statement> otherwise =
-        tokens.next().text().equals("else") ? wholeBody("endfor") : List.of();
+    Frame empty = expressions.inner();
+    Block otherwise =
+        tokens.next().text().equals("else") ? block(empty, "endfor") : new Block(empty, List.of());
+    loops--;
     return new Statement.For(line, target, items, condition, body, otherwise);
   }
 
   private Statement set(int line) {
     Target target = target(true);
     if (tokens.skipOperator("=")) {
-      return new Statement.Assign(line, target, expressions.tuple(true, false));
+      Expression value = expressions.tuple(true, false);
+      written(target);
+      return new Statement.Assign(line, target, value);
     }
-    return new Statement.SetBlock(
-        line, target, expressions.filterChain(false), wholeBody("endset"));
+    written(target);
+    Frame inner = expressions.inner();
+    List<Expression.Step> filters = expressions.in(inner, () -> expressions.filterChain(false));
+    return new Statement.SetBlock(line, target, filters, block(inner, "endset"));
+  }
+
+  private Statement filter(int line) {
+    List<Expression.Step> filters = expressions.filterChain(true);
+    return new Statement.FilterBlock(line, filters, block(expressions.inner(), "endfilter"));
   }
 
   private Statement with(int line) {
+    Frame inner = expressions.inner();
     List<Statement.Assignment> assignments = new ArrayList<>();
     while (!tokens.is(Token.Type.BLOCK_END)) {
       if (!assignments.isEmpty()) {
@@ -172,46 +213,94 @@ final class Parser {
       }
       Target target = target(false);
       tokens.expectOperator("=");
+      parameters(target, inner);
       assignments.add(new Statement.Assignment(target, expressions.expression()));
     }
-    return new Statement.With(line, assignments, wholeBody("endwith"));
+    return new Statement.With(line, assignments, block(inner, "endwith"));
+  }
+
+  /** Tells the frame of the statement what it sets. */
+  private void written(Target target) {
+    requireNoLoop(target);
+    if (target instanceof Statement.NameTarget name) {
+      expressions.frame().set(name.name(), guarded);
+    } else if (target instanceof Statement.NamespaceTarget name) {
+      expressions.frame().read(name.name());
+    } else if (target instanceof Statement.TupleTarget tuple) {
+      tuple.targets().forEach(this::written);
+    }
+  }
+
+  private void requireNoLoop(Target target) {
+    if (loops > 0 && target instanceof Statement.NameTarget name && name.name().equals("loop")) {
+      throw new JinjaException(tokens.line(), "cannot assign to 'loop' in a loop");
+    } else if (target instanceof Statement.TupleTarget tuple) {
+      tuple.targets().forEach(this::requireNoLoop);
+    }
+  }
+
+  private static void parameters(Target target, Frame frame) {
+    if (target instanceof Statement.NameTarget name) {
+      frame.parameter(name.name());
+    } else if (target instanceof Statement.TupleTarget tuple) {
+      tuple.targets().forEach(each -> parameters(each, frame));
+    }
   }
 
   private Statement macro(int line) {
     String name = variable();
+    expressions.frame().set(name, guarded);
+    Frame inner = expressions.inner();
     Set<String> names = new HashSet<>();
     return expressions.collecting(
         names,
         () -> {
-          List<Statement.Parameter> parameters = parameters();
-          List<Statement> body = function(() -> wholeBody("endmacro"));
-          return new Statement.MacroDefinition(line, signature(name, parameters, names), body);
+          List<Statement.Parameter> parameters = expressions.in(inner, this::parameters);
+          Block body = function(() -> block(inner, "endmacro"));
+          return new Statement.MacroDefinition(
+              line, signature(name, parameters, names, inner), body);
         });
   }
 
   private Statement call(int line) {
+    Frame inner = expressions.inner();
     Set<String> names = new HashSet<>();
     return expressions.collecting(
         names,
         () -> {
           List<Statement.Parameter> parameters =
-              tokens.current().isOperator("(") ? parameters() : List.of();
+              tokens.current().isOperator("(")
+                  ? expressions.in(inner, this::parameters)
+                  : List.of();
           Expression expression = expressions.expression();
           if (!(expression instanceof Expression.Postfix postfix)
               || !(postfix.steps().get(postfix.steps().size() - 1) instanceof Expression.Call)) {
             throw new JinjaException(line, "expected a call in {% call %}");
           }
-          List<Statement> body = function(() -> wholeBody("endcall"));
+          Block body = function(() -> block(inner, "endcall"));
           return new Statement.CallBlock(
-              line, signature("caller", parameters, names), postfix, body);
+              line, signature("caller", parameters, names, inner), postfix, body);
+        });
+  }
+
+  /** In Jinja this is a {@code call} block without parameters. */
+  private Statement generation(int line) {
+    Frame inner = expressions.inner();
+    Set<String> names = new HashSet<>();
+    return expressions.collecting(
+        names,
+        () -> {
+          Block body = function(() -> block(inner, "endgeneration"));
+          return new Statement.Generation(line, signature("caller", List.of(), names, inner), body);
         });
   }
 
   private static Signature signature(
-      String name, List<Statement.Parameter> parameters, Set<String> names) {
+      String name, List<Statement.Parameter> parameters, Set<String> names, Frame frame) {
     Set<String> special = new HashSet<>(SPECIAL);
     special.retainAll(names);
     parameters.forEach(parameter -> special.remove(parameter.name()));
+    special.forEach(frame::parameter);
     return new Signature(name, parameters, special);
   }
 
@@ -224,6 +313,7 @@ final class Parser {
         tokens.expectOperator(",");
       }
       String name = variable();
+      expressions.frame().parameter(name);
       boolean hasDefault = tokens.skipOperator("=");
       if (defaults && !hasDefault) {
         throw new JinjaException(

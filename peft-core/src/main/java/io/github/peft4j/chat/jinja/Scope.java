@@ -5,14 +5,51 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Variables. A block's own hide those of the blocks around it. */
+/** The variables of a block while it runs: those that its {@link Frame} has. */
 final class Scope {
 
+  private final Frame frame;
   private final @Nullable Scope outer;
+  private final Map<String, Object> given;
   private final Map<String, Object> variables = new HashMap<>();
 
-  Scope(@Nullable Scope outer) {
+  private Scope(Frame frame, @Nullable Scope outer, Map<String, Object> given) {
+    this.frame = frame;
     this.outer = outer;
+    this.given = given;
+    begin();
+  }
+
+  /** The scope of a template that is given values by name. */
+  static Scope of(Frame template, Map<String, Object> given) {
+    return new Scope(template, null, given);
+  }
+
+  /** The scope of a block in this one. */
+  Scope in(Frame block) {
+    return new Scope(block, this, given);
+  }
+
+  /** Gives all variables what they begin with. */
+  void begin() {
+    variables.clear();
+    frame.forEach(
+        (name, begin) -> {
+          Object value =
+              switch (begin) {
+                case GIVEN -> given.get(name);
+                case OUTER -> outer == null ? null : outer.find(name);
+                case PARAMETER, NOTHING -> null;
+              };
+          if (value != null) {
+            variables.put(name, value);
+          }
+        });
+  }
+
+  /** Makes all variables undefined. */
+  void end() {
+    variables.clear();
   }
 
   void set(String name, Object value) {
@@ -20,12 +57,16 @@ final class Scope {
   }
 
   Object get(String name) {
+    Object value = find(name);
+    return value == null ? new Undefined("'" + name + "' is undefined") : value;
+  }
+
+  private @Nullable Object find(String name) {
     for (Scope scope = this; scope != null; scope = scope.outer) {
-      Object value = scope.variables.get(name);
-      if (value != null) {
-        return value;
+      if (scope.frame.has(name)) {
+        return scope.variables.get(name);
       }
     }
-    return new Undefined("'" + name + "' is undefined");
+    return null;
   }
 }

@@ -7,6 +7,9 @@ import org.jspecify.annotations.Nullable;
 /** A statement, or text between statements. */
 sealed interface Statement {
 
+  /** Statements that have variables of their own. */
+  record Block(Frame frame, List<Statement> statements) {}
+
   /** Text as it is. */
   record Text(String text) implements Statement {}
 
@@ -24,10 +27,13 @@ sealed interface Statement {
       int line,
       Target target,
       Expression items,
-      @Nullable Expression condition,
-      List<Statement> body,
-      List<Statement> otherwise)
+      @Nullable Condition condition,
+      Block body,
+      Block otherwise)
       implements Statement {}
+
+  /** Which items a loop takes. The frame has the loop's target. */
+  record Condition(Frame frame, Expression holds) {}
 
   /** {@code {% break %}}. */
   record Break() implements Statement {}
@@ -39,29 +45,27 @@ sealed interface Statement {
   record Assign(int line, Target target, Expression value) implements Statement {}
 
   /** {@code {% set target | filters %}...{% endset %}}. */
-  record SetBlock(int line, Target target, List<Expression.Step> filters, List<Statement> body)
+  record SetBlock(int line, Target target, List<Expression.Step> filters, Block body)
       implements Statement {}
 
   /** {@code {% filter name %}...{% endfilter %}}. */
-  record FilterBlock(int line, List<Expression.Step> filters, List<Statement> body)
-      implements Statement {}
+  record FilterBlock(int line, List<Expression.Step> filters, Block body) implements Statement {}
 
   /** {@code {% with a = b %}...{% endwith %}}. */
-  record With(int line, List<Assignment> assignments, List<Statement> body) implements Statement {}
+  record With(int line, List<Assignment> assignments, Block body) implements Statement {}
 
   /** A target and its value. */
   record Assignment(Target target, Expression value) {}
 
   /** {@code {% macro name(parameters) %}}. */
-  record MacroDefinition(int line, Signature signature, List<Statement> body)
-      implements Statement {}
+  record MacroDefinition(int line, Signature signature, Block body) implements Statement {}
 
   /** {@code {% call(parameters) function(...) %}}. */
-  record CallBlock(int line, Signature signature, Expression.Postfix call, List<Statement> body)
+  record CallBlock(int line, Signature signature, Expression.Postfix call, Block body)
       implements Statement {}
 
   /** {@code {% generation %}}: what the assistant writes. */
-  record Generation(int line, List<Statement> body) implements Statement {}
+  record Generation(int line, Signature signature, Block body) implements Statement {}
 
   /**
    * The parameters of a macro.

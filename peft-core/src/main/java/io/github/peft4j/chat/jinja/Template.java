@@ -10,6 +10,7 @@ import io.github.peft4j.chat.python.Range;
 import io.github.peft4j.chat.python.Repr;
 import io.github.peft4j.chat.python.Sequences;
 import java.time.LocalDateTime;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -40,7 +41,7 @@ public final class Template {
    */
   public record Result(String text, List<Span> generations) {}
 
-  private final List<Statement> statements;
+  private final Statement.Block template;
 
   /**
    * Parses a template.
@@ -54,7 +55,7 @@ public final class Template {
           "the template has %,d characters; at most %,d are allowed"
               .formatted(source.length(), LONGEST));
     }
-    statements = Parser.parse(source);
+    template = Parser.parse(source);
   }
 
   /**
@@ -69,39 +70,43 @@ public final class Template {
       Map<String, Object> variables, long characters, Supplier<LocalDateTime> clock) {
     Budget budget = new Budget(characters);
     Evaluator evaluator = new Evaluator(budget);
-    Scope scope = new Scope(null);
-    globals(scope, budget, clock);
-    variables.forEach(scope::set);
+    Map<String, Object> given = globals(budget, clock);
+    given.putAll(variables);
     try {
-      return new Interpreter(evaluator).run(statements, scope);
+      Scope scope = Scope.of(template.frame(), given);
+      return new Interpreter(evaluator).run(template.statements(), scope);
     } catch (PythonException e) {
       throw new JinjaException(evaluator.line(), String.valueOf(e.getMessage()));
     }
   }
 
-  private static void globals(Scope scope, Budget budget, Supplier<LocalDateTime> clock) {
-    define(scope, "range", Template::range);
-    define(scope, "dict", SequenceFilters::dict);
-    define(scope, "namespace", Template::namespace);
+  private static Map<String, Object> globals(Budget budget, Supplier<LocalDateTime> clock) {
+    Map<String, Object> globals = new HashMap<>();
+    define(globals, "range", Template::range);
+    define(globals, "dict", SequenceFilters::dict);
+    define(globals, "namespace", Template::namespace);
     define(
-        scope,
+        globals,
         "raise_exception",
         arguments -> {
           Object message = arguments.bind("raise_exception", "message").required("message");
           throw new PythonException(Repr.str(message, budget));
         });
     define(
-        scope,
+        globals,
         "strftime_now",
         arguments -> {
           Object format = arguments.bind("strftime_now", "format").required("format");
           return Strftime.format(Sequences.requireText(format, "format"), clock.get());
         });
+    return globals;
   }
 
   private static void define(
-      Scope scope, String name, java.util.function.Function<Arguments, Object> body) {
-    scope.set(name, Function.of(name, body));
+      Map<String, Object> globals,
+      String name,
+      java.util.function.Function<Arguments, Object> body) {
+    globals.put(name, Function.of(name, body));
   }
 
   private static Object namespace(Arguments arguments) {

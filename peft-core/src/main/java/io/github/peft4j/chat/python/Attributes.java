@@ -24,6 +24,9 @@ public final class Attributes {
   public interface HasFields {
     /** A field, or null if there is none of this name. */
     @Nullable Object field(String name);
+
+    /** Its text as Python's {@code repr} gives it. */
+    String repr();
   }
 
   private Attributes() {}

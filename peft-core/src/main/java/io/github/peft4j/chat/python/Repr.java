@@ -68,6 +68,8 @@ public final class Repr {
       out.append('>');
     } else if (value instanceof Undefined) {
       out.append("Undefined");
+    } else if (value instanceof Attributes.HasFields fields) {
+      out.append(fields.repr());
     } else if (value instanceof Function function) {
       out.append("<function ").append(function.name()).append('>');
     } else if (value instanceof Long) {

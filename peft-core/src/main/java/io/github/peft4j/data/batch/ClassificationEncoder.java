@@ -17,7 +17,7 @@ record ClassificationEncoder(Tokenizer tokenizer, Labels labels, int maxLength)
 
   @Override
   public EncodedExample encode(ClassificationExample example) {
-    Encoding encoding = tokenizer.encoding(example.text(), example.pair());
+    Encoding encoding = tokenizer.input(example.text(), example.pair());
     int[] kept = Truncation.kept(encoding, maxLength);
     return new EncodedExample(
             Truncation.pick(encoding.ids(), kept),

@@ -18,7 +18,7 @@ record MaskedTextEncoder(Tokenizer tokenizer, int maxLength, boolean wholeWords)
   @Override
   public EncodedExample encode(TextExample example) {
     AlignedEncoding places = wholeWords ? tokenizer.aligned(example.text(), null) : null;
-    Encoding whole = places == null ? tokenizer.encoding(example.text(), null) : places.encoding();
+    Encoding whole = places == null ? tokenizer.input(example.text(), null) : places.encoding();
     long[] words = places == null ? tokens(whole) : words(places);
     int[] kept = Truncation.kept(whole, maxLength);
     return new EncodedExample(

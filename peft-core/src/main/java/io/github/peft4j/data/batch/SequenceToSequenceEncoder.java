@@ -16,8 +16,8 @@ record SequenceToSequenceEncoder(Tokenizer tokenizer, int maxLength, int maxAnsw
 
   @Override
   public EncodedExample encode(PromptExample example) {
-    Encoding prompt = tokenizer.encoding(example.prompt(), null);
-    Encoding answer = tokenizer.targetEncoding(example.answer());
+    Encoding prompt = tokenizer.input(example.prompt(), null);
+    Encoding answer = tokenizer.target(example.answer());
     long[] read = cut(prompt, maxLength);
     long[] written = cut(answer, maxAnswerLength);
     return EncodedExample.ofTarget(read, written)

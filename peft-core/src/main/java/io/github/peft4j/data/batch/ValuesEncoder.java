@@ -29,7 +29,7 @@ record ValuesEncoder(Tokenizer tokenizer, int maxLength) {
   }
 
   private EncodedExample encode(String text, @Nullable String pair, double[] values) {
-    Encoding encoding = tokenizer.encoding(text, pair);
+    Encoding encoding = tokenizer.input(text, pair);
     int[] kept = Truncation.kept(encoding, maxLength);
     return EncodedExample.ofValues(
             Truncation.pick(encoding.ids(), kept),

@@ -28,8 +28,8 @@ final class ParquetCodecs implements CompressionCodecFactory {
     return switch (codec) {
       case GZIP -> new Gunzip();
       case BROTLI, LZO ->
-          throw new IllegalArgumentException(
-              "it is packed by %s. Write it with zstd or snappy".formatted(codec));
+          throw new UnsupportedOperationException(
+              "its columns are packed by %s. Write it with zstd or snappy".formatted(codec));
       default -> own.getDecompressor(codec);
     };
   }

@@ -38,6 +38,10 @@ final class ParquetRows {
       return unpacked(path, mostHeld);
     } catch (DataException e) {
       throw e;
+    } catch (UnsupportedOperationException e) {
+      throw new DataException(
+          "%s: the Parquet file is of a kind that is not read: %s".formatted(path, e.getMessage()),
+          e);
     } catch (IOException | RuntimeException | OutOfMemoryError e) {
       throw new DataException(
           "%s: the Parquet file is truncated, damaged or of a kind that is not read: %s"

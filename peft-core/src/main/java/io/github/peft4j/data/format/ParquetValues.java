@@ -1,17 +1,23 @@
 package io.github.peft4j.data.format;
 
+import ai.djl.util.Float16Utils;
 import io.github.peft4j.data.Values;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalTime;
 import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
+import java.time.temporal.JulianFields;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.apache.parquet.example.data.Group;
 import org.apache.parquet.io.api.Binary;
 import org.apache.parquet.schema.GroupType;
@@ -19,6 +25,7 @@ import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.DateLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.DecimalLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.EnumLogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.Float16LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.IntLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.JsonLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.ListLogicalTypeAnnotation;
@@ -27,16 +34,19 @@ import org.apache.parquet.schema.LogicalTypeAnnotation.StringLogicalTypeAnnotati
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimeLogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimeUnit;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimestampLogicalTypeAnnotation;
+import org.apache.parquet.schema.LogicalTypeAnnotation.UUIDLogicalTypeAnnotation;
 import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Type;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Parquet's values as {@link Values}. Dates and times become text in ISO 8601, decimal numbers
- * text. NaN is null, as pandas means it. Bytes, and types that text cannot be, become an object
- * that says how many bytes they are.
+ * Parquet's values as {@link Values}. Dates and times become text in ISO 8601, decimal numbers and
+ * UUIDs text. NaN is null, as pandas means it. Bytes, and types that text cannot be, become an
+ * object that says how many bytes they are.
  */
 final class ParquetValues {
+
+  private static final DateTimeFormatter DATE_TIME = DateTimeFormatter.ISO_LOCAL_DATE_TIME;
 
   private ParquetValues() {}
 
@@ -142,10 +152,11 @@ final class ParquetValues {
       Instant instant = Instant.ofEpochSecond(0).plus(value, unit(time.getUnit()));
       return time.isAdjustedToUTC()
           ? instant.toString()
-          : instant.atOffset(ZoneOffset.UTC).toLocalDateTime().toString();
+          : DATE_TIME.format(instant.atOffset(ZoneOffset.UTC).toLocalDateTime());
     }
     if (meaning instanceof TimeLogicalTypeAnnotation time) {
-      return LocalTime.MIDNIGHT.plus(value, unit(time.getUnit())).toString();
+      return DateTimeFormatter.ISO_LOCAL_TIME.format(
+          LocalTime.MIDNIGHT.plus(value, unit(time.getUnit())));
     }
     if (meaning instanceof DecimalLogicalTypeAnnotation decimal) {
       return BigDecimal.valueOf(value, decimal.getScale()).toPlainString();
@@ -166,15 +177,36 @@ final class ParquetValues {
     };
   }
 
-  private static Object bytes(
+  /** Impala's time: nanoseconds of a day, and the Julian day, with the lowest byte first. */
+  private static String time(Binary value) {
+    ByteBuffer bytes = ByteBuffer.wrap(value.getBytes()).order(ByteOrder.LITTLE_ENDIAN);
+    long nanos = bytes.getLong();
+    return DATE_TIME.format(
+        LocalDate.MIN
+            .with(JulianFields.JULIAN_DAY, bytes.getInt())
+            .atStartOfDay()
+            .plusNanos(nanos));
+  }
+
+  private static @Nullable Object bytes(
       Group group, int field, int index, Type type, @Nullable LogicalTypeAnnotation meaning) {
     if (meaning instanceof StringLogicalTypeAnnotation
         || meaning instanceof EnumLogicalTypeAnnotation
         || meaning instanceof JsonLogicalTypeAnnotation) {
       return Text.utf8("column '" + type.getName() + "'", group.getBinary(field, index).getBytes());
     }
-    boolean wide = type.asPrimitiveType().getPrimitiveTypeName() == PrimitiveTypeName.INT96;
-    Binary value = wide ? group.getInt96(field, index) : group.getBinary(field, index);
+    if (type.asPrimitiveType().getPrimitiveTypeName() == PrimitiveTypeName.INT96) {
+      return time(group.getInt96(field, index));
+    }
+    Binary value = group.getBinary(field, index);
+    if (meaning instanceof Float16LogicalTypeAnnotation) {
+      short half = ByteBuffer.wrap(value.getBytes()).order(ByteOrder.LITTLE_ENDIAN).getShort();
+      return number(Float16Utils.halfToFloat(half));
+    }
+    if (meaning instanceof UUIDLogicalTypeAnnotation) {
+      ByteBuffer bytes = ByteBuffer.wrap(value.getBytes());
+      return new UUID(bytes.getLong(), bytes.getLong()).toString();
+    }
     if (meaning instanceof DecimalLogicalTypeAnnotation decimal) {
       return new BigDecimal(new BigInteger(value.getBytes()), decimal.getScale()).toPlainString();
     }

@@ -45,7 +45,11 @@ final class Answers {
   /** Messages that follow others, so that no system message comes before them; or only one. */
   private static List<Message> continuation(Fields row, String column) {
     if (row.get(column) instanceof Map) {
-      return List.of(Chats.message(Fields.object(column, row.get(column))));
+      try {
+        return List.of(Chats.message(Fields.object(column, row.get(column))));
+      } catch (DataException e) {
+        throw new DataException("column '%s': %s".formatted(column, e.getMessage()), e);
+      }
     }
     return Chats.messagesOf(new Fields(one(column, row.get(column))), column);
   }

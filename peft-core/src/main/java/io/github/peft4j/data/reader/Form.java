@@ -21,6 +21,7 @@ enum Form {
   PROMPT_COMPLETION(".promptCompletion()", "prompt", "completion"),
   ALPACA(".alpaca()", "instruction", "output"),
   QUESTIONS(".questions()", "question", "context", "answers"),
+  SQUAD(".questions()", "data"),
   LABELLED(".text(\"text\").label(\"label\")", "text", "label"),
   TEXTS(".texts()", "text");
 
@@ -99,6 +100,7 @@ enum Form {
                   "chat_template_kwargs");
           case ALPACA -> Set.of("input", "system", "history", "tools");
           case QUESTIONS -> Set.of("is_impossible");
+          case SQUAD -> Set.of("version");
           case LABELLED, TEXTS -> Set.of();
         };
     return all.stream()

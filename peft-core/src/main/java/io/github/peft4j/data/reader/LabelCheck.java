@@ -30,6 +30,16 @@ final class LabelCheck {
     }
   }
 
+  /** Checks a tag of a word. */
+  void tag(String column, String tag) {
+    String problem = LabelValues.problem(tag);
+    if (problem != null) {
+      throw new DataException(
+          "a tag of '%s' is %s; expected the name or number of a class for each word"
+              .formatted(column, problem));
+    }
+  }
+
   /** Checks the labels of a row that has several. */
   void several(String column, List<String> labels, String position) {
     for (String label : labels) {

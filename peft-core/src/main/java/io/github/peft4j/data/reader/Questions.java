@@ -14,6 +14,15 @@ final class Questions {
 
   private Questions() {}
 
+  /** Whether a row is a whole file of SQuAD: {@code data} has articles with paragraphs. */
+  static boolean isFile(Map<String, @Nullable Object> row) {
+    return row.get("data") instanceof List<?> articles
+        && articles.stream()
+            .allMatch(
+                article ->
+                    article instanceof Map<?, ?> map && map.get("paragraphs") instanceof List);
+  }
+
   /** The questions of a row: of a whole file, an article, a paragraph, or a single one. */
   static List<QuestionExample> of(Fields row) {
     List<QuestionExample> questions = new ArrayList<>();
@@ -46,6 +55,9 @@ final class Questions {
     List<Answer> found = new ArrayList<>();
     if (answers instanceof Map) {
       Fields columns = Fields.object("answers", answers);
+      if (!(columns.get("text") instanceof List && columns.get("answer_start") instanceof List)) {
+        throw Fields.wrong("answers", answers, "an object with the lists text and answer_start");
+      }
       List<String> texts = columns.texts("text");
       List<?> starts = columns.list("answer_start");
       if (texts.size() != starts.size()) {

@@ -167,7 +167,7 @@ public final class Table implements Examples<Example> {
             candidate ->
                 switch (candidate) {
                   case MESSAGES, SHARE_GPT, ALPACA, PROMPT_COMPLETION -> true;
-                  case PREFERENCES, QUESTIONS, LABELLED, TEXTS -> false;
+                  case PREFERENCES, QUESTIONS, SQUAD, LABELLED, TEXTS -> false;
                 });
     return switch (form) {
       case SHARE_GPT -> shareGpt();
@@ -280,17 +280,22 @@ public final class Table implements Examples<Example> {
   @Override
   public Dataset<Example> dataset() {
     Dataset<? extends Example> found =
-        switch (Form.of(rows.source(), columns(), form -> true)) {
+        switch (Form.of(rows.source(), columns(), form -> form != Form.SQUAD || isSquad())) {
           case MESSAGES -> messages();
           case SHARE_GPT -> shareGpt();
           case PREFERENCES -> preferences();
           case PROMPT_COMPLETION -> promptCompletion();
           case ALPACA -> alpaca();
-          case QUESTIONS -> questions();
+          case QUESTIONS, SQUAD -> questions();
           case LABELLED -> text("text").label("label");
           case TEXTS -> texts();
         };
     return Dataset.of(found.size(), found::get);
+  }
+
+  /** Whether the rows are files in SQuAD's form. */
+  private boolean isSquad() {
+    return Questions.isFile(rows.rows().get(0).values());
   }
 
   /**

@@ -25,8 +25,11 @@ public final class Words {
    * @param column the column: lists of names, as long as the lists of words, or texts whose tags
    *     are separated by blanks
    * @return the sentences
+   * @throws DataException naming the line, if the lists differ in length, or a tag is blank, a
+   *     negative number such as -100, or a word that tools write for a missing value
    */
   public Dataset<TokensExample> tags(String column) {
+    LabelCheck check = new LabelCheck();
     return rows.fields(
         row -> {
           List<String> tokens = words(row, words);
@@ -34,7 +37,14 @@ public final class Words {
             throw new DataException(
                 "column '%s' has no words, expected one at least".formatted(words));
           }
-          return new TokensExample(tokens, words(row, column));
+          List<String> tags = words(row, column);
+          tags.forEach(tag -> check.tag(column, tag));
+          try {
+            return new TokensExample(tokens, tags);
+          } catch (DataException e) {
+            throw new DataException(
+                "columns '%s' and '%s': %s".formatted(words, column, e.getMessage()), e);
+          }
         },
         words,
         column);

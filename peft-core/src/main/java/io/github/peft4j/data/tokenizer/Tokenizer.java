@@ -2,6 +2,7 @@ package io.github.peft4j.data.tokenizer;
 
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Quote;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.Encoder;
 import io.github.peft4j.data.tokenizer.AssembledTokenizer.Origin;
@@ -83,7 +84,7 @@ public final class Tokenizer implements AutoCloseable {
   private @Nullable Codec forWords;
   private volatile AssembledTokenizer.Traits traits;
   private volatile byte @Nullable [] json;
-  private final AtomicBoolean saidOneBeginning = new AtomicBoolean();
+  private final AtomicBoolean saidOnce = new AtomicBoolean();
   private volatile boolean changed;
   private boolean closed;
   private volatile int known = Integer.MAX_VALUE;
@@ -366,38 +367,14 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The ids of a text that a language model learns or continues, with one beginning-of-text token
-   * at most: a text that begins with that token as text, as chat templates write it, gets no second
-   * one. Otherwise the ids are those of {@link #encode(String)}.
+   * The ids of a text that a language model learns or continues: those of {@link #input}, in which
+   * special tokens that the text has itself, as chat templates write them, stand once.
    *
    * @param text the text
    * @return its ids
    */
   public long[] encodeText(String text) {
-    long[] ids = encode(text);
-    OptionalLong bos = bosId();
-    if (bos.isEmpty() || leading(bos.getAsLong(), ids) < 2) {
-      return ids;
-    }
-    int written = leading(bos.getAsLong(), encode(text, false));
-    int added = leading(bos.getAsLong(), ids) - written;
-    if (written == 0 || added < 1) {
-      return ids;
-    }
-    if (!saidOneBeginning.getAndSet(true)) {
-      LOG.info(
-          "texts that begin with {} get no second one: a chat template has written it",
-          decode(new long[] {bos.getAsLong()}, false));
-    }
-    return Arrays.copyOfRange(ids, added, ids.length);
-  }
-
-  private static int leading(long id, long... ids) {
-    int count = 0;
-    while (count < ids.length && ids[count] == id) {
-      count++;
-    }
-    return count;
+    return input(text, null).ids();
   }
 
   /**
@@ -426,9 +403,41 @@ public final class Tokenizer implements AutoCloseable {
     return encoding(text, pair).ids();
   }
 
+  /** The ids of a text or a pair as transformers gives them. */
   public Encoding encoding(String text, @Nullable String pair) {
     requireText(text);
     return guarded(codec -> checked(codec, codec.encoding(text, pair)));
+  }
+
+  /**
+   * The ids of a text or a pair as a model should read them. They are those of {@link
+   * #encoding(String, String)}, but a text that begins or ends with special tokens that the
+   * tokenizer would add there, as chat templates write them, gets no second ones. The log says so
+   * once. What a text itself has twice stays.
+   *
+   * @param text the text
+   * @param pair the second text, or null
+   * @return the ids
+   */
+  public Encoding input(String text, @Nullable String pair) {
+    return once(encoding(text, pair));
+  }
+
+  /** The ids of a text that an encoder-decoder is to write, with special tokens once. */
+  public Encoding target(String text) {
+    return once(targetEncoding(text));
+  }
+
+  private Encoding once(Encoding encoding) {
+    Encoding once = OwnTokens.once(encoding);
+    if (once.ids().length < encoding.ids().length && !saidOnce.getAndSet(true)) {
+      LOG.info(
+          "a text has special tokens that the tokenizer adds, and gets no second ones. It becomes"
+              + " the {} tokens '{}'. Further texts may be alike; this is said once",
+          once.ids().length,
+          Quote.shorten(decode(once.ids(), false)));
+    }
+    return once;
   }
 
   /**

@@ -103,7 +103,7 @@ public final class Evaluator {
 
   /** Measures the model, with its active adapters, on examples. */
   public Metrics evaluate(Examples<?> examples) {
-    EncodedDataset data = BatchFeed.encode(model, examples, reading);
+    EncodedDataset data = TaskEncoder.encode(model, examples, reading);
     objective.check(data);
     long room = model.room();
     Truncated truncated = Truncated.of(data, (int) Math.min(reading.maxLength(), room));

@@ -5,8 +5,10 @@ import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -50,7 +52,8 @@ public record Measures(
 
   /** The measures of a task. */
   public static Measures of(Task task) {
-    return new Measures(task, ofTask(task), List.of(), isOverVocabulary(task), List.of(""));
+    return new Measures(
+        task, TaskExamples.of(task).measures(), List.of(), isOverVocabulary(task), List.of(""));
   }
 
   /** These measures where this objective is minimised. */
@@ -76,23 +79,6 @@ public record Measures(
     return set.isEmpty() ? name : set + "/" + name;
   }
 
-  private static List<Measure> ofTask(Task task) {
-    return switch (task.type()) {
-      case SEQ_CLS -> List.of(ofTexts(task));
-      case TOKEN_CLS -> List.of(new EntityMeasure(task.labels()));
-      case QUESTION_ANS -> List.of(new AnswerMeasure());
-      case CAUSAL_LM, SEQ_2_SEQ_LM, MASKED_LM, FEATURE_EXTRACTION -> List.of();
-    };
-  }
-
-  private static Measure ofTexts(Task task) {
-    return switch (task.problem()) {
-      case SINGLE_LABEL -> new ClassMeasure(task.labels().size());
-      case MULTI_LABEL -> new MultiLabelMeasure();
-      case REGRESSION -> new RegressionMeasure();
-    };
-  }
-
   private static boolean isOverVocabulary(Task task) {
     return task.type().writes() || task.type() == Task.Type.MASKED_LM;
   }
@@ -108,21 +94,31 @@ public record Measures(
 
   /** The names of all numbers of an evaluation. */
   public List<String> names() {
-    List<String> each = namesOnOneSet();
-    return sets.stream().flatMap(set -> each.stream().map(name -> on(set, name))).toList();
+    return List.copyOf(lowerIsBetter().keySet());
   }
 
-  private List<String> namesOnOneSet() {
-    List<String> names = new ArrayList<>(List.of(Metrics.LOSS));
-    if (hasPerplexity) {
-      names.add(Metrics.PERPLEXITY);
+  /** Whether a smaller number of this name is better. */
+  public boolean isLowerBetter(String name) {
+    return lowerIsBetter().getOrDefault(name, false);
+  }
+
+  /** All numbers by name, in the order in which they are shown, and whether less is better. */
+  private Map<String, Boolean> lowerIsBetter() {
+    Map<String, Boolean> lower = new LinkedHashMap<>();
+    for (String set : sets) {
+      lower.put(on(set, Metrics.LOSS), true);
+      if (hasPerplexity) {
+        lower.put(on(set, Metrics.PERPLEXITY), true);
+      }
+      if (hasAccuracy()) {
+        lower.put(on(set, Metrics.ACCURACY), false);
+      }
+      for (Measure measure : all) {
+        measure.names().forEach(name -> lower.put(on(set, name), measure.isLowerBetter(name)));
+      }
+      reported.forEach(name -> lower.put(on(set, name), false));
     }
-    if (hasAccuracy()) {
-      names.add(Metrics.ACCURACY);
-    }
-    all.forEach(measure -> names.addAll(measure.names()));
-    names.addAll(reported);
-    return names;
+    return lower;
   }
 
   /**
@@ -134,26 +130,12 @@ public record Measures(
    */
   public String metric(@Nullable String name) {
     if (name == null) {
-      List<Measure> own = ofTask(task);
+      List<Measure> own = TaskExamples.of(task).measures();
       return on(sets.get(0), own.isEmpty() ? Metrics.LOSS : own.get(0).names().get(0));
     }
     if (!names().contains(name)) {
       throw Metrics.noMetric(name, names());
     }
     return name;
-  }
-
-  /** Whether a smaller number of this name is better. */
-  public boolean isLowerBetter(String name) {
-    return namesOnOneSet().stream()
-        .filter(this::isLower)
-        .anyMatch(lower -> sets.stream().anyMatch(set -> on(set, lower).equals(name)));
-  }
-
-  private boolean isLower(String name) {
-    return name.equals(Metrics.LOSS)
-        || name.equals(Metrics.PERPLEXITY)
-        || all.stream()
-            .anyMatch(measure -> measure.names().contains(name) && measure.isLowerBetter(name));
   }
 }

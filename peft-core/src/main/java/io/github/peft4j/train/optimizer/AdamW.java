@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -105,8 +106,7 @@ public final class AdamW implements Optimizer {
     tensors.forEach(
         (tensor, group) -> {
           double part = group.learningRate() / learningRate;
-          slots.put(
-              tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
+          slots.put(tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
         });
   }
 
@@ -165,7 +165,7 @@ public final class AdamW implements Optimizer {
   }
 
   private Slot slot(Trainable tensor) {
-    return slots.get(tensor);
+    return Objects.requireNonNull(slots.get(tensor));
   }
 
   private static NDList list(List<Trainable> tensors, Function<Trainable, NDArray> part) {

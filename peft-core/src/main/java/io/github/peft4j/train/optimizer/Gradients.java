@@ -50,8 +50,8 @@ public final class Gradients implements AutoCloseable {
   }
 
   /**
-   * The gradients that have arrived so far, in the order in which they first did. The optimizer owns
-   * the arrays.
+   * The gradients that have arrived so far, in the order in which they first did. The optimizer
+   * owns the arrays.
    */
   public Map<Trainable, NDArray> arrived() {
     List<Trainable> before = List.copyOf(missing);

@@ -120,7 +120,7 @@ public final class InputEmbedding extends NamedBlock {
     Sequence entered =
         site.forward(
             new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
-    NDArray x = embed(input, entered.embedding(), pass, causal);
+    NDArray x = embed(entered.embedding(), pass, causal);
     if (entered.prompt().embedded() == null) {
       return x;
     }
@@ -130,7 +130,7 @@ public final class InputEmbedding extends NamedBlock {
   }
 
   /** Adds positions and segments to vectors, normalises and projects them. */
-  private NDArray embed(ModelInput input, Sequence sequence, Pass pass, boolean causal) {
+  private NDArray embed(Sequence sequence, Pass pass, boolean causal) {
     pass.enter(sequence, causal);
     boolean text = sequence.prompt().count() == 0;
     NDArray x = scaled(sequence.vectors(), text ? sum.scale() * sum.textScale() : sum.scale());

@@ -38,8 +38,7 @@ public final class TransformerLayer extends NamedBlock {
     this.sublayers = sublayers;
     this.residual = residual;
     parts.forEach(this::part);
-    this.site =
-        publish(new LayerSite(name, place, (x, context) -> branches(x, Pass.of(context))));
+    this.site = publish(new LayerSite(name, place, (x, context) -> branches(x, Pass.of(context))));
     sublayers.forEach(sublayer -> publish(sublayer.site()));
   }
 

@@ -434,8 +434,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   /**
-   * The mask of the whole sequence (B, past + n + T), 1 for tokens, virtual ones included, and 0 for
-   * padding; null without padding.
+   * The mask of the whole sequence (B, past + n + T), 1 for tokens, virtual ones included, and 0
+   * for padding; null without padding.
    */
   public @Nullable NDArray wholeMask() {
     return run.mask;

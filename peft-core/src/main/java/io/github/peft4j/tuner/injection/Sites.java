@@ -2,8 +2,6 @@ package io.github.peft4j.tuner.injection;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.config.TargetModules;
-import io.github.peft4j.tuner.training.StepListener;
-import io.github.peft4j.tuner.training.TrainingRule;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.TunerLayer;
@@ -16,6 +14,8 @@ import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import io.github.peft4j.tuner.site.TiedTable;
+import io.github.peft4j.tuner.training.StepListener;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

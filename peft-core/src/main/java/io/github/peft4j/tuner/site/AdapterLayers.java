@@ -44,8 +44,8 @@ public final class AdapterLayers {
   }
 
   /**
-   * The layers of several parts of an adapter. At a site where several have one, a later layer takes
-   * the earlier one for its base.
+   * The layers of several parts of an adapter. At a site where several have one, a later layer
+   * takes the earlier one for its base.
    *
    * @throws IllegalArgumentException if two parts replace the same tensor
    */

@@ -4,8 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.tuner.Computation;
 
 /**
- * A whole layer of a stack, (B, n + T, D) → (B, n + T, D) with n virtual tokens. A method may change
- * the hidden states that enter the layer or those that leave it.
+ * A whole layer of a stack, (B, n + T, D) → (B, n + T, D) with n virtual tokens. A method may
+ * change the hidden states that enter the layer or those that leave it.
  */
 public final class LayerSite extends ArraySite {
 

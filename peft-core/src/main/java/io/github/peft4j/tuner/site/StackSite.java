@@ -11,8 +11,8 @@ import io.github.peft4j.tuner.Splitting;
  * between the layers. A method may read these states and give the stack another output.
  *
  * <p>The layers are segments of the pass's tape. A method that adds trained computations after them
- * runs these as segments too, see {@link io.github.peft4j.kernel.Tape#segment}. There is no backward
- * pass through the layers then: their states are constants.
+ * runs these as segments too, see {@link io.github.peft4j.kernel.Tape#segment}. There is no
+ * backward pass through the layers then: their states are constants.
  */
 public final class StackSite extends Site<NDArray, StackStates> {
 

@@ -11,8 +11,8 @@ import java.util.function.Function;
 /**
  * What a stack computes.
  *
- * @param states L + 1 hidden states (B, n + T, D): the input of each of the L layers, and the output
- *     of the last one
+ * @param states L + 1 hidden states (B, n + T, D): the input of each of the L layers, and the
+ *     output of the last one
  * @param output the stack's output (B, n + T, D'), after its final norm and projection
  */
 public record StackStates(List<NDArray> states, NDArray output) {

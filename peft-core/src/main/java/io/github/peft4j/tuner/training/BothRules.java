@@ -10,9 +10,7 @@ record BothRules(TrainingRule first, TrainingRule second) implements TrainingRul
 
   @Override
   public Optional<ParameterGroup> groupOf(String name, Trainable tensor, ParameterGroup usual) {
-    return first
-        .groupOf(name, tensor, usual)
-        .flatMap(group -> second.groupOf(name, tensor, group));
+    return first.groupOf(name, tensor, usual).flatMap(group -> second.groupOf(name, tensor, group));
   }
 
   @Override

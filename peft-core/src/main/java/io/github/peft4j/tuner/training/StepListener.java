@@ -8,9 +8,9 @@ import java.util.Map;
  * Work at the optimizer steps of a training, such as masking gradients, pruning ranks, projecting,
  * or drawing a new mask.
  *
- * <p>A step calls {@link #beforeClipping}, clips the gradients, calls {@link #beforeUpdate}, updates
- * the tensors, and calls {@link #afterStep}. If a gradient is not finite, the first two are called
- * at most. Nothing that a listener computes is recorded by autograd.
+ * <p>A step calls {@link #beforeClipping}, clips the gradients, calls {@link #beforeUpdate},
+ * updates the tensors, and calls {@link #afterStep}. If a gradient is not finite, the first two are
+ * called at most. Nothing that a listener computes is recorded by autograd.
  *
  * <p>A listener that keeps state between steps returns it from {@link #state}. Checkpoints store
  * it, so that a resumed training gives the same result as one without interruption.

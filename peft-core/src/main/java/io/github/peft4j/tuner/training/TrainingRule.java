@@ -6,12 +6,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Decides how the tensors of an adapter are trained, where not all are trained alike, and may change
- * their gradients. Rules compose, see {@link #and}.
+ * Decides how the tensors of an adapter are trained, where not all are trained alike, and may
+ * change their gradients. Rules compose, see {@link #and}.
  *
- * <p>A rule that the user sets belongs to a training, not to the adapter: the adapter's files do not
- * contain it. A method that needs a rule of its own registers it with {@code Sites.rule}; the user's
- * rule comes after it.
+ * <p>A rule that the user sets belongs to a training, not to the adapter: the adapter's files do
+ * not contain it. A method that needs a rule of its own registers it with {@code Sites.rule}; the
+ * user's rule comes after it.
  */
 @FunctionalInterface
 public interface TrainingRule {

@@ -97,6 +97,26 @@ class ParquetTest {
     assertThatThrownBy(() -> Data.read(file("empty.parquet"))).hasMessageContaining("no rows");
   }
 
+  @Test
+  void whatIsNotReadIsNamed() {
+    assertThatThrownBy(() -> Data.read(file("brotli.parquet")))
+        .isInstanceOf(DataException.class)
+        .hasMessageContainingAll(
+            "brotli.parquet", "packed by BROTLI. Write it with zstd or snappy");
+  }
+
+  @Test
+  void halfPrecisionNumbersAreNumbers() {
+    assertThat(
+            Data.read(file("more-types.parquet"))
+                .filter("float16", "0.0999755859375"::equals)
+                .text("long_text")
+                .score("float16")
+                .get(0)
+                .value())
+        .isEqualTo(0.0999755859375);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"chats-none", "chats-snappy", "chats-gzip", "chats-zstd", "groups"})
   void truncatedFilesSaySo(String name) throws IOException {

@@ -30,6 +30,25 @@ class TasksTest {
   }
 
   @Test
+  void aFileOfSquadIsRecognised() throws IOException {
+    Path squad =
+        Files.writeString(
+            folder.resolve("squad.json"),
+            """
+            {"version": "1.1", "data": [{"title": "T", "paragraphs": [{"context": "A cat sat.",
+              "qas": [{"id": "1", "question": "Who?", "answers": [{"text": "cat", "answer_start": 2}]},
+                      {"id": "2", "question": "Why?", "is_impossible": true, "answers": []}]}]}]}
+            """);
+    assertThat(Data.read(squad).dataset().examples())
+        .containsExactly(
+            new QuestionExample("Who?", "A cat sat.", "cat", 2),
+            new QuestionExample("Why?", "A cat sat.", List.of()));
+    Path other = Files.writeString(folder.resolve("other.json"), "{\"data\": \"text\"}");
+    assertThatThrownBy(() -> Data.read(other).dataset())
+        .hasMessageContainingAll("other.json", "no form is recognised by the columns data");
+  }
+
+  @Test
   void scores() throws IOException {
     Table csv = Data.read(file("d.csv", "q,p,s\na,b,4.5\nc,d,-1e-3\ne,f,1\n"));
     assertThat(csv.text("q").pair("p").score("s"))

@@ -46,6 +46,40 @@ TYPES = pa.table({
     "kind": pa.array(["x", "y", "x"]).dictionary_encode(),
 })
 
+UTC = datetime.timezone.utc
+MOMENT = datetime.datetime(2024, 1, 2, 3, 4, 0)
+
+# Of each type a value, a null and a value at the edge.
+MORE = pa.table({
+    "float16": pa.array([0.1, None, -65504.0, float("nan")], pa.float16()),
+    "int8": pa.array([-128, None, 127, 0], pa.int8()),
+    "uint8": pa.array([255, None, 0, 128], pa.uint8()),
+    "uint16": pa.array([65535, None, 0, 32768], pa.uint16()),
+    "uint32": pa.array([2**32 - 1, None, 0, 2**31], pa.uint32()),
+    "uint64": pa.array([2**64 - 1, None, 0, 2**63], pa.uint64()),
+    "int64": pa.array([-2**63, None, 2**63 - 1, 0], pa.int64()),
+    "decimal18": pa.array([decimal.Decimal(x) if x else None for x in ["-0.010", "", "12345678901234.567", "0.000"]],
+                          pa.decimal128(18, 3)),
+    "decimal38": pa.array([decimal.Decimal(x) if x else None for x in ["-1" + "0" * 30 + ".25", "", "0.01", "7.00"]],
+                          pa.decimal128(38, 2)),
+    "decimal76": pa.array([decimal.Decimal(x) if x else None for x in ["1" + "0" * 60, "", "-1", "0"]],
+                          pa.decimal256(76, 0)),
+    "date64": pa.array([datetime.date(1, 1, 1), None, datetime.date(9999, 12, 31), datetime.date(1970, 1, 1)], pa.date64()),
+    "millis": pa.array([MOMENT, None, datetime.datetime(1900, 1, 1, 0, 0, 0, 1000), MOMENT], pa.timestamp("ms")),
+    "nanos": pa.array([MOMENT, None, datetime.datetime(1950, 5, 5, 0, 0, 1), MOMENT], pa.timestamp("ns")),
+    "zoned": pa.array([MOMENT.replace(tzinfo=UTC), None, datetime.datetime(1900, 1, 1, 0, 0, 1, tzinfo=UTC), None],
+                      pa.timestamp("us", "UTC")),
+    "time": pa.array([datetime.time(3, 4), None, datetime.time(23, 59, 59), datetime.time(0)], pa.time32("ms")),
+    "long_text": pa.array(["é😀", None, "", "x" * 300], pa.large_string()),
+    "fixed": pa.array([b"abcd", None, b"\0\0\0\0", b"wxyz"], pa.binary(4)),
+    "nothing": pa.nulls(4),
+    "structs": pa.array([[{"a": {"b": [{"c": 1}, {"c": None}]}}], None, [], [None, {"a": None}]],
+                        pa.list_(pa.struct([("a", pa.struct([("b", pa.list_(pa.struct([("c", pa.int32())])))]))]))),
+    "lists": pa.array([[[1, 2], []], None, [None], [[None]]], pa.list_(pa.list_(pa.float16()))),
+    "sized": pa.array([[1.5, 2.5], None, [0.0, -1.0], [3.0, 4.0]], pa.list_(pa.float32(), 2)),
+    "codes": pa.array(["aa", None, "ab", "aa"]).dictionary_encode(),
+})
+
 
 def plain(value, nested=False):
     if isinstance(value, dict):
@@ -58,7 +92,11 @@ def plain(value, nested=False):
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, datetime.datetime):
-        return value.isoformat(timespec="milliseconds")
+        whole = value.replace(tzinfo=None).isoformat(timespec="seconds")
+        fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
+        return whole + fraction + ("Z" if value.tzinfo else "")
+    if isinstance(value, datetime.time):
+        return value.isoformat()
     if isinstance(value, datetime.date):
         return value.isoformat()
     if isinstance(value, decimal.Decimal):
@@ -87,6 +125,15 @@ def main():
     frame.to_parquet(HERE / "pandas.parquet")
     expected["pandas.parquet"] = [plain(r) for r in pq.read_table(HERE / "pandas.parquet").to_pylist()]
     write("empty.parquet", CHATS.slice(0, 0))
+    write("more-types.parquet", MORE, compression="lz4")
+    write("old-times.parquet", MORE.select(["millis", "nanos", "zoned"]), use_deprecated_int96_timestamps=True)
+    write("encodings.parquet", MORE.select(["int64", "long_text", "sized", "float16", "fixed"]), use_dictionary=False,
+          data_page_version="2.0", column_encoding={"int64": "DELTA_BINARY_PACKED", "long_text": "DELTA_BYTE_ARRAY",
+          "sized.list.element": "BYTE_STREAM_SPLIT", "float16": "BYTE_STREAM_SPLIT", "fixed": "PLAIN"})
+    pq.write_table(CHATS, HERE / "brotli.parquet", compression="brotli")
+    # INT96 has no zone: the reader gives the time as it stands.
+    for row in expected["old-times.parquet"]:
+        row["zoned"] = row["zoned"] and row["zoned"].rstrip("Z")
     (HERE / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1) + "\n")
 
 

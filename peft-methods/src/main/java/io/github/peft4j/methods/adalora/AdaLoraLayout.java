@@ -1,8 +1,7 @@
 package io.github.peft4j.methods.adalora;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.methods.common.linear.TargetedLayout;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

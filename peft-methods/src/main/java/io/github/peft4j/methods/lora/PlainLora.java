@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.lora;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
@@ -10,7 +9,7 @@ import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.injection.Sites;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

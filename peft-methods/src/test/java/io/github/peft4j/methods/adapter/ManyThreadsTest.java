@@ -20,18 +20,13 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Queue;
 import java.util.Random;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -49,9 +44,7 @@ class ManyThreadsTest {
   private static final GenerationConfig WRITE = GenerationConfig.greedy().maxNewTokens(6);
 
   @TempDir Path folder;
-  private final Queue<String> wrong = new ConcurrentLinkedQueue<>();
-  private final Map<String, AtomicLong> counts = new ConcurrentHashMap<>();
-  private volatile boolean over;
+  private final Crowd crowd = new Crowd();
 
   private static Map<String, PeftConfig> methods(String... targets) {
     LoraConfig lora =
@@ -128,12 +121,12 @@ class ManyThreadsTest {
       }
       long live = Tensors.live();
       work(bert, classes, llama, written, SECONDS * 400L);
-      long early = resident();
+      long early = Crowd.resident();
       work(bert, classes, llama, written, SECONDS * 600L);
-      long grown = resident() - early;
-      System.out.printf("many threads: %s, native memory %+d MiB%n", counts, grown >> 20);
-      assertThat(wrong).isEmpty();
-      assertThat(counts.keySet())
+      long grown = Crowd.resident() - early;
+      System.out.printf("many threads: %s, native memory %+d MiB%n", crowd.counts(), grown >> 20);
+      assertThat(crowd.wrong()).isEmpty();
+      assertThat(crowd.counts().keySet())
           .contains("classified", "written", "loaded", "merged", "saved", "lost");
       bert.activate("lora");
       llama.activate("lora");
@@ -150,46 +143,20 @@ class ManyThreadsTest {
       Map<String, String> written,
       long milliseconds)
       throws InterruptedException {
-    over = false;
-    List<Thread> threads = new ArrayList<>();
+    List<Runnable> works = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       Random random = new Random(i);
-      threads.add(start(() -> classify(bert, classes, random)));
+      works.add(() -> classify(bert, classes, random));
     }
     for (int i = 0; i < 2; i++) {
       Random random = new Random(10 + i);
-      threads.add(start(() -> generate(llama, written, random)));
+      works.add(() -> generate(llama, written, random));
     }
     Random ofBert = new Random(20);
-    threads.add(start(() -> change(bert, "tiny-bert", ofBert)));
+    works.add(() -> change(bert, "tiny-bert", ofBert));
     Random ofLlama = new Random(21);
-    threads.add(start(() -> change(llama, "tiny-llama", ofLlama)));
-    Thread.sleep(milliseconds);
-    over = true;
-    for (Thread thread : threads) {
-      thread.join();
-    }
-  }
-
-  private Thread start(Runnable work) {
-    Thread thread =
-        new Thread(
-            () -> {
-              while (!over && wrong.size() < 10) {
-                try {
-                  work.run();
-                } catch (RuntimeException | Error e) {
-                  e.printStackTrace();
-                  wrong.add(e.toString());
-                }
-              }
-            });
-    thread.start();
-    return thread;
-  }
-
-  private void count(String what) {
-    counts.computeIfAbsent(what, w -> new AtomicLong()).incrementAndGet();
+    works.add(() -> change(llama, "tiny-llama", ofLlama));
+    crowd.work(milliseconds, works);
   }
 
   private static <T> T any(List<T> all, Random random) {
@@ -224,7 +191,7 @@ class ManyThreadsTest {
         try {
           check(expected, "dora", texts, model.using("swapped").classify(texts));
         } catch (IllegalArgumentException e) {
-          count("lost");
+          crowd.count("lost");
           if (!Objects.requireNonNull(e.getMessage()).contains("there is no adapter 'swapped'")) {
             throw e;
           }
@@ -249,12 +216,12 @@ class ManyThreadsTest {
       String text,
       Classifications result,
       Object composition) {
-    count("classified");
+    crowd.count("classified");
     double[] wanted = Objects.requireNonNull(expected.get(adapter + text));
     double[] actual = probabilities(result);
     for (int i = 0; i < wanted.length; i++) {
       if (!(Math.abs(wanted[i] - actual[i]) <= TOLERANCE)) {
-        wrong.add(
+        crowd.wrong(
             "%s of %s in %s: %s, not %s"
                 .formatted(adapter, text, composition, actual[i], wanted[i]));
         return;
@@ -279,9 +246,9 @@ class ManyThreadsTest {
   }
 
   private void compare(Map<String, String> expected, Object adapter, String text, String actual) {
-    count("written");
+    crowd.count("written");
     if (!actual.equals(expected.get(adapter + text))) {
-      wrong.add(
+      crowd.wrong(
           "%s of %s: '%s', not '%s'"
               .formatted(adapter, text, actual, expected.get(adapter + text)));
     }
@@ -290,11 +257,11 @@ class ManyThreadsTest {
   /** Others come and go, what is active is merged and unmerged, and is "lora" all the time. */
   private void change(PeftModel model, String golden, Random random) {
     model.loadAdapter("new", folder.resolve(golden + "-dora"));
-    count("loaded");
+    crowd.count("loaded");
     model.rename("new", "swapped");
     pause(random);
     model.merge();
-    count("merged");
+    crowd.count("merged");
     pause(random);
     model.rename("swapped", "other").rename("other", "swapped");
     model.unmerge();
@@ -302,7 +269,7 @@ class ManyThreadsTest {
     model.activate("lora");
     if (random.nextInt(4) == 0) {
       model.saveMerged(folder.resolve(golden + "-merged").toString());
-      count("saved");
+      crowd.count("saved");
     }
     model.remove("swapped");
   }
@@ -321,21 +288,5 @@ class ManyThreadsTest {
 
   private static double[] probabilities(Classifications classes) {
     return classes.getProbabilities().stream().mapToDouble(Double::doubleValue).toArray();
-  }
-
-  /**
-   * Bytes of this process in memory, on Linux, without Java's heap. The system takes freed pages of
-   * the heap back a little later: the least of several looks counts.
-   */
-  private static long resident() throws IOException, InterruptedException {
-    Path status = Path.of("/proc/self/statm");
-    long least = Long.MAX_VALUE;
-    for (int i = 0; i < 6 && Files.exists(status); i++) {
-      System.gc();
-      Thread.sleep(300);
-      long all = Long.parseLong(Files.readString(status).split(" ", -1)[1]) * 4096;
-      least = Math.min(least, all - Runtime.getRuntime().totalMemory());
-    }
-    return least;
   }
 }

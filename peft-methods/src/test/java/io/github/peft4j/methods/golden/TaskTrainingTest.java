@@ -10,6 +10,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
@@ -110,6 +111,26 @@ class TaskTrainingTest {
           .isCloseTo(expected.get(i).getAsDouble(), within(TOLERANCE));
     }
     return report.evaluations().get(report.evaluations().size() - 1).metrics();
+  }
+
+  @Test
+  void aJudgeOfPairsLearnsAsWithTransformers() {
+    JsonObject golden = golden("judge");
+    try (PeftModel model = model("judge", Task.classification("no", "maybe", "yes"))) {
+      Dataset<ClassificationExample> pairs =
+          examples(golden, "pairs", each -> pair(each.getAsJsonObject()));
+
+      Metrics metrics = check(tuner(model, golden, pairs), golden);
+
+      assertThat(metrics.values()).containsKeys(Metrics.ACCURACY, "macro_f1");
+    }
+  }
+
+  private static ClassificationExample pair(JsonObject fields) {
+    return new ClassificationExample(
+        fields.get("text").getAsString(),
+        fields.get("pair").getAsString(),
+        fields.get("label").getAsString());
   }
 
   @Test

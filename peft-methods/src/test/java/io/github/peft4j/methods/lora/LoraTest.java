@@ -40,7 +40,8 @@ class LoraTest {
     try (PeftModel model = load("tiny-llama")) {
       TargetModules usual = completed(model, LoraConfig.ofRank(2)).targetModules();
       assertThat(usual).isEqualTo(TargetModules.of(List.of("q_proj", "v_proj")));
-      assertThat(model.adapter("default").parts().get(0).configText()).contains("\"fan_in_fan_out\": false");
+      assertThat(model.adapter("default").parts().get(0).configText())
+          .contains("\"fan_in_fan_out\": false");
     }
     try (PeftModel model = load("tiny-bert")) {
       LoraConfig all =

@@ -11,7 +11,9 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.chat.TemplateException;
 import io.github.peft4j.chat.TrainOn;
+import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.TextExample;
@@ -170,6 +172,42 @@ class ChatTrainingTest {
   }
 
   @Test
+  void anErrorOfTheTemplateIsSaidOfItsFileAndARefusalOfItsExample() throws IOException {
+    List<ConversationExample> chats =
+        List.of(
+            ConversationExample.of(Message.user("Who?"), Message.assistant("The dog")),
+            ConversationExample.of(Message.of("poet", "Who?"), Message.assistant("The cat")));
+    Path model = copy(golden(), "broken");
+    Path template = model.resolve("chat_template.jinja");
+    Files.writeString(template, TURNS + "\n{% while true %}");
+    try (PeftModel broken = Peft.load(model.toString())) {
+      assertThatThrownBy(() -> tuner(broken.adapt(LoraConfig.ofRank(2)), chats).run())
+          .isInstanceOf(TemplateException.class)
+          .hasMessageStartingWith(template + ", line 2: ");
+    }
+    Files.writeString(
+        template,
+        "{% for m in messages %}{% if m.role == 'poet' %}{{ raise_exception('no poets') }}"
+            + "{% endif %}{{ m.role }}: {{ m.content }}\n{% endfor %}");
+    try (PeftModel choosy = Peft.load(model.toString())) {
+      assertThatThrownBy(() -> tuner(choosy.adapt(LoraConfig.ofRank(2)), chats).run())
+          .isInstanceOf(DataException.class)
+          .hasMessageStartingWith("example 1 (ConversationExample")
+          .hasMessageContaining(template + ", line 1: no poets");
+    }
+  }
+
+  private Path copy(Path model, String name) throws IOException {
+    Path copy = Files.createDirectory(folder.resolve(name));
+    try (Stream<Path> files = Files.list(model)) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        Files.copy(file, copy.resolve(file.getFileName()));
+      }
+    }
+    return copy;
+  }
+
+  @Test
   void aConversationThatLosesItsAnswersIsCounted() {
     ConversationExample lengthy =
         ConversationExample.of(Message.user("the cat ".repeat(20)), Message.assistant("sat"));
@@ -198,12 +236,7 @@ class ChatTrainingTest {
       System.err.println("SKIPPED: no models/stories260K. Set -Dpeft4j.shared to its folder");
       Assumptions.abort("no " + shared);
     }
-    Path copy = Files.createDirectory(folder.resolve("stories"));
-    try (Stream<Path> files = Files.list(shared)) {
-      for (Path file : files.toList()) {
-        Files.copy(file, copy.resolve(file.getFileName()));
-      }
-    }
+    Path copy = copy(shared, "stories");
     Files.writeString(copy.resolve("chat_template.jinja"), TURNS);
     PeftModel model = Peft.load(copy.toString());
     return model.adapt(

@@ -40,6 +40,7 @@ import io.github.peft4j.train.embedding.TripletLoss;
 import io.github.peft4j.train.embedding.TripletMeasure;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
@@ -143,7 +144,7 @@ class EmbeddingTrainingTest {
 
   private static Backpropagation.Result run(
       PeftModel model, EmbeddingLoss loss, Examples<Example> examples) {
-    EncodedDataset data = BatchFeed.encode(model, examples, 32);
+    EncodedDataset data = TaskEncoder.encode(model, examples, 32);
     EmbeddingObjective objective = new EmbeddingObjective(model.embeddingSettings(), loss);
     objective.check(data);
     Batch batch = new Collator(model.tokenizer().padId()).collate(data.examples());

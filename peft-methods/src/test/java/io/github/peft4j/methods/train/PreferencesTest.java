@@ -30,6 +30,7 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.preference.Dpo;
 import io.github.peft4j.train.preference.DpoLoss;
@@ -111,7 +112,8 @@ class PreferencesTest {
   }
 
   private static Batch batch(PeftModel model) {
-    return new Collator(0).collate(BatchFeed.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
+    return new Collator(0)
+        .collate(TaskEncoder.encode(model, pairs, maxLength()).select(0, 1, 2, 3));
   }
 
   private static long[][] rows(String batch, String field) {
@@ -155,7 +157,7 @@ class PreferencesTest {
     Files.writeString(folder.resolve("chat_template.jinja"), golden.get("template").getAsString());
     try (PeftModel model = Peft.load(folder.toString())) {
       assertSame(
-          new Collator(0).collate(BatchFeed.encode(model, new Dataset<>(chats), 9).select(0, 1)),
+          new Collator(0).collate(TaskEncoder.encode(model, new Dataset<>(chats), 9).select(0, 1)),
           "chat_batch");
     }
   }

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -15,6 +16,7 @@ import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,6 +101,34 @@ class ResumeTest {
       assertThatThrownBy(() -> tuner(model).run())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("another tokenizer_sha256: ");
+    }
+  }
+
+  @Test
+  void aFolderBelongsToOneRunAtATime() throws IOException {
+    Files.createDirectories(run);
+    Path link = Files.createSymbolicLink(folder.resolve("same"), run);
+    List<Throwable> refused = new ArrayList<>();
+    try (PeftModel model = load(base, 4);
+        PeftModel other = load(base, 4)) {
+      TrainingReport first =
+          tuner(model)
+              .listener(
+                  Trainings.onStep(
+                      step ->
+                          refused.add(catchThrowable(() -> tuner(other).checkpointTo(link).run()))))
+              .run();
+      assertThat(refused)
+          .hasSize(8)
+          .allSatisfy(
+              error ->
+                  assertThat(error)
+                      .isInstanceOf(IllegalStateException.class)
+                      .hasMessageContaining("another training of this program")
+                      .hasMessageContaining(link.toString()));
+      assertThat(tuner(other).checkpointTo(link).run().losses())
+          .as("when it has ended")
+          .isEqualTo(first.losses());
     }
   }
 

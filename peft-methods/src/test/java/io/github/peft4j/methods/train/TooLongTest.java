@@ -18,9 +18,9 @@ import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
-import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.transformer.config.Task;
 import java.nio.file.Path;
@@ -157,7 +157,7 @@ class TooLongTest {
     try (PeftModel model = llama()) {
       Evaluator byTokens = new Evaluator(model, Integer.MAX_VALUE, 24, 32);
       var data =
-          BatchFeed.encode(
+          TaskEncoder.encode(
               model,
               Examples.of(
                   List.of(

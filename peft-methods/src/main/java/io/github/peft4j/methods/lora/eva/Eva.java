@@ -1,6 +1,5 @@
 package io.github.peft4j.methods.lora.eva;
 
-import io.github.peft4j.tuner.site.Rewrite;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.composition.Composition;
@@ -16,12 +15,13 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -104,7 +104,7 @@ public final class Eva {
    */
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
     int length = (int) Math.min(maxLength, model.base().maxPositions());
-    EncodedDataset data = BatchFeed.encode(model, examples, length);
+    EncodedDataset data = TaskEncoder.encode(model, examples, length);
     Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     List<int[]> rows = BatchSampler.shuffled(data.size(), batchSize, seed).epoch(0);
     return adapt(

@@ -6,12 +6,12 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.training.Step;
 import io.github.peft4j.tuner.training.StepListener;
 import io.github.peft4j.tuner.training.TrainingRule;
-import io.github.peft4j.tuner.training.ParameterGroup;
-import io.github.peft4j.tuner.Trainable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -54,13 +54,12 @@ public record LoraFa() implements TrainingRule {
   @Override
   public StepListener listener(List<Rewrite> layers) {
     List<Factors> modules = new ArrayList<>();
-    layers
-        .forEach(
-            rewrite -> {
-              if (rewrite.layer() instanceof Factored layer) {
-                modules.add(layer.factors());
-              }
-            });
+    layers.forEach(
+        rewrite -> {
+          if (rewrite.layer() instanceof Factored layer) {
+            modules.add(layer.factors());
+          }
+        });
     if (modules.isEmpty()) {
       throw new IllegalArgumentException(
           "LoRA-FA trains LoRA on linear modules, but the adapter has none");

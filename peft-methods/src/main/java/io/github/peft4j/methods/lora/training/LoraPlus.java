@@ -1,8 +1,8 @@
 package io.github.peft4j.methods.lora.training;
 
-import io.github.peft4j.tuner.training.TrainingRule;
-import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.Optional;
 
 /**

@@ -88,7 +88,8 @@ class EvaTest {
       batches.add(0, silent);
       Eva.of(CONFIG).adapt(PeftModel.DEFAULT, model, batches);
       JsonObject mine =
-          JsonParser.parseString(model.adapter(PeftModel.DEFAULT).parts().get(0).configText()).getAsJsonObject();
+          JsonParser.parseString(model.adapter(PeftModel.DEFAULT).parts().get(0).configText())
+              .getAsJsonObject();
       JsonObject theirs =
           JsonParser.parseString(Files.readString(golden.resolve("adapter_config.json")))
               .getAsJsonObject();
