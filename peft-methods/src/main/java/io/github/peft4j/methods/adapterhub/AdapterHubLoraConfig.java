@@ -11,10 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A config of AdapterHub's LoRAConfig or IA3Config ({@code adapters} 1.3.0,
- * configuration/adapter_config.py). It is converted to the config of LoRA,
- * of gated LoRA or of (IA)³, and back. The names of
- * the stored tensors decide which modules have an adapter, because AdapterHub confuses the two maps
- * of Llama's feed-forward network.
+ * configuration/adapter_config.py). It is converted to the config of LoRA, of gated LoRA or of
+ * (IA)³, and back. The names of the stored tensors decide which modules have an adapter, because
+ * AdapterHub confuses the two maps of Llama's feed-forward network.
  *
  * @param selfattnLora whether the attention has adapters
  * @param intermediateLora whether the first map of the feed-forward network has an adapter

@@ -11,9 +11,7 @@ import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
-/**
- * (IA)³ in AdapterHub's files. There it is a LoRA of rank 1 that scales outputs.
- */
+/** (IA)³ in AdapterHub's files. There it is a LoRA of rank 1 that scales outputs. */
 public final class Ia3Mapping implements AdapterHubMapping<Ia3Config> {
 
   @Override

@@ -42,11 +42,7 @@ record LoraPlaces(Set<Role> roles, List<Integer> leaveOut, boolean swapped) {
    */
   static LoraPlaces of(List<Rewrite> rewrites, TransformerModel model) {
     List<LayerSite> layers =
-        model
-            .sites()
-            .filter(LayerSite.class::isInstance)
-            .map(LayerSite.class::cast)
-            .toList();
+        model.sites().filter(LayerSite.class::isInstance).map(LayerSite.class::cast).toList();
     Set<String> adapted = new TreeSet<>();
     Set<Role> roles = EnumSet.noneOf(Role.class);
     Set<Integer> inLayers = new LinkedHashSet<>();
@@ -96,7 +92,12 @@ record LoraPlaces(Set<Role> roles, List<Integer> leaveOut, boolean swapped) {
 
   /** A config with these places. */
   AdapterHubLoraConfig in(AdapterHubLoraConfig config) {
-    List<String> attention = ALL.stream().filter(roles::contains).filter(ATTENTION::containsKey).map(ATTENTION::get).toList();
+    List<String> attention =
+        ALL.stream()
+            .filter(roles::contains)
+            .filter(ATTENTION::containsKey)
+            .map(ATTENTION::get)
+            .toList();
     return config
         .selfattnLora(!attention.isEmpty())
         .attnMatrices(attention.isEmpty() ? config.attnMatrices() : attention)

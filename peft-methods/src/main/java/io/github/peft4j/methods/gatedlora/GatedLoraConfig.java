@@ -11,14 +11,13 @@ import io.github.peft4j.withers.Withers;
  * LoRAConfig with {@code use_gating}.
  *
  * @param r the rank, above 0; 8
- * @param loraAlpha α of AdapterHub's config. It is kept in the file but not used: the gate takes the
- *     place of the scale
+ * @param loraAlpha α of AdapterHub's config. It is kept in the file but not used: the gate takes
+ *     the place of the scale
  * @param loraDropout probability that an element of the input is dropped before A, in [0, 1); 0
  * @param targets the modules that get an adapter
  */
 @Withers
-public record GatedLoraConfig(
-    int r, double loraAlpha, double loraDropout, ModuleTargets targets)
+public record GatedLoraConfig(int r, double loraAlpha, double loraDropout, ModuleTargets targets)
     implements LinearConfig<GatedLoraConfig>, GatedLoraConfigWithers {
 
   /** Checks the values. */

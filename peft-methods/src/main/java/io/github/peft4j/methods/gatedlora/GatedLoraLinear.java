@@ -10,8 +10,8 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
 
 /**
- * y = W x + b + g B A dropout(x), with A [r, in], B [out, r] and, for each text, the gate g: the mean
- * of σ(w x + c) over its tokens.
+ * y = W x + b + g B A dropout(x), with A [r, in], B [out, r] and, for each text, the gate g: the
+ * mean of σ(w x + c) over its tokens.
  */
 final class GatedLoraLinear extends TunerLayer<NDArray, NDArray> {
 

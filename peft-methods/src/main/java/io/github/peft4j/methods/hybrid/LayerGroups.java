@@ -119,9 +119,9 @@ public record LayerGroups(List<List<Integer>> groups, List<List<Strategy>> strat
 
   /**
    * The paper's S4 model for a model of BERT's kind: a spindle, all groups trained, the same number
-   * of parameters in each layer, and adapter with LoRA, adapter with prefix, adapter with prefix and
-   * biases, and prefix with biases and LoRA, from the first group to the last. The methods of a layer
-   * share its parameters equally; its biases are 11 d.
+   * of parameters in each layer, and adapter with LoRA, adapter with prefix, adapter with prefix
+   * and biases, and prefix with biases and LoRA, from the first group to the last. The methods of a
+   * layer share its parameters equally; its biases are 11 d.
    *
    * @param layers the number of layers, 4 or more
    * @param hiddenSize d, the model's width

@@ -5,9 +5,9 @@ import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 
 /**
- * The MAM adapter, mix-and-match (He et al. 2022, arXiv:2110.04366): prefix tuning in the attention,
- * and a scaled adapter parallel to the feed-forward network. AdapterHub's library reads and writes it
- * as {@code mam}.
+ * The MAM adapter, mix-and-match (He et al. 2022, arXiv:2110.04366): prefix tuning in the
+ * attention, and a scaled adapter parallel to the feed-forward network. AdapterHub's library reads
+ * and writes it as {@code mam}.
  *
  * <pre>{@code
  * model.adapt(Mam.config());

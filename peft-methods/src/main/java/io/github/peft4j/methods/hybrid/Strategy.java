@@ -81,12 +81,17 @@ public record Strategy(Kind kind, int size) {
     List<Integer> others =
         IntStream.range(0, layers).boxed().filter(l -> !group.contains(l)).toList();
     return switch (kind) {
-      case ADAPTER ->
-          BottleneckConfig.pfeiffer().reductionFactor((double) d / size).leaveOut(others);
+      case ADAPTER -> BottleneckConfig.pfeiffer().reductionFactor(reduction(d)).leaveOut(others);
       case LORA -> LoraConfig.ofRank(size).loraAlpha(2 * size).layersToTransform(group);
       case PREFIX -> AdapterHubPrefixConfig.ofVirtualTokens(size).flat(true).leaveOut(others);
       case BIASES -> BitFitConfig.defaults().targetModules(inLayers(group));
     };
+  }
+
+  /** A factor by which d becomes this size, rounding included. */
+  private double reduction(int d) {
+    double factor = (double) d / size;
+    return (long) (d / factor) == size ? factor : Math.nextDown(factor);
   }
 
   private static TargetModules inLayers(List<Integer> group) {

@@ -19,8 +19,8 @@ public final class UniPelt {
   private UniPelt() {}
 
   /**
-   * The paper's numbers, as AdapterHub has them: 10 vectors, an adapter of a sixteenth of the model's
-   * width (48 in BERT-base), and LoRA of rank 8 on queries and values.
+   * The paper's numbers, as AdapterHub has them: 10 vectors, an adapter of a sixteenth of the
+   * model's width (48 in BERT-base), and LoRA of rank 8 on queries and values.
    */
   public static CompositeConfig config() {
     return of(

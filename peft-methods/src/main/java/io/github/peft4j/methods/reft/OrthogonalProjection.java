@@ -11,14 +11,14 @@ import io.github.peft4j.tuner.injection.Sites;
 import java.util.List;
 
 /**
- * An R with orthonormal rows, as PyTorch's {@code parametrizations.orthogonal} has it: Rᵀ = B Q, with
- * a fixed orthogonal B [D, D] and Q [D, r] made of X [r, D].
+ * An R with orthonormal rows, as PyTorch's {@code parametrizations.orthogonal} has it: Rᵀ = B Q,
+ * with a fixed orthogonal B [D, D] and Q [D, r] made of X [r, D].
  *
  * <ul>
- *   <li>r below D: Q is the product of the reflections I − τᵢ aᵢ aᵢᵀ, where aᵢ is what row i of X has
- *       behind its diagonal, with a 1 in front. The diagonal holds the signs of Q's columns. PyTorch
- *       cuts it to whole numbers, so that weight decay makes its −1 a 0 and R with it. Here it does
- *       not change in a training.
+ *   <li>r below D: Q is the product of the reflections I − τᵢ aᵢ aᵢᵀ, where aᵢ is what row i of X
+ *       has behind its diagonal, with a 1 in front. The diagonal holds the signs of Q's columns.
+ *       PyTorch cuts it to whole numbers, so that weight decay makes its −1 a 0 and R with it. Here
+ *       it does not change in a training.
  *   <li>r = D: Q = exp(L − Lᵀ) with the lower triangle L of X.
  * </ul>
  */
@@ -29,7 +29,7 @@ final class OrthogonalProjection implements Projection {
           """
           def base(n: Tensor) -> Tensor:
               q, r = torch.linalg_qr(n)
-              return q
+              return q.contiguous()
           """);
   private static final Kernel DIAGONAL =
       Kernel.of(
@@ -89,8 +89,7 @@ final class OrthogonalProjection implements Projection {
       this.r =
           layer.reads(
               new SharedTensor(
-                  List.of(x),
-                  context -> kernel.call(x.value(), base.value(), diagonal.value())));
+                  List.of(x), context -> kernel.call(x.value(), base.value(), diagonal.value())));
     }
   }
 

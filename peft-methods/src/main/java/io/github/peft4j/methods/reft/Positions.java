@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which hidden states are those of a text's first and last tokens: (B or 1, n + T, 1), false for
- * padding and for virtual tokens. Places are counted in the whole text. The last tokens are those of
- * a prompt: with a cache, they are looked for in the first pass only.
+ * padding and for virtual tokens. Places are counted in the whole text. The last tokens are those
+ * of a prompt: with a cache, they are looked for in the first pass only.
  *
  * @param first number of first tokens
  * @param last number of last tokens
@@ -54,12 +54,12 @@ record Positions(int first, int last) {
   /** Where the last tokens are in h (B, n + T, D); null if there are none in this pass. */
   @Nullable NDArray ofLast(NDArray h, ForwardContext context) {
     NDArray mask = context.past() > 0 ? null : mask(context);
-    return mask == null || last == 0
-        ? null
-        : LAST.with("count", last).call(mask, context.ids(), h);
+    return mask == null || last == 0 ? null : LAST.with("count", last).call(mask, context.ids(), h);
   }
 
-  /** The mask, with ones if there is no padding; null if the first tokens have passed in all rows. */
+  /**
+   * The mask, with ones if there is no padding; null if the first tokens have passed in all rows.
+   */
   private @Nullable NDArray mask(ForwardContext context) {
     NDArray mask = context.mask();
     if (mask != null) {

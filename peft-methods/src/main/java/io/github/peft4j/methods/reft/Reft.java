@@ -29,7 +29,9 @@ public final class Reft extends BaseMethod<ReftConfig> {
     for (int i = 0; i < layers.size(); i++) {
       LayerSite site = layers.get(i);
       if (config.layers().has(i)) {
-        if (inputs.size() > 1 && site.place().stack().equals(last) && config.suffixPositions() > 0) {
+        if (inputs.size() > 1
+            && site.place().stack().equals(last)
+            && config.suffixPositions() > 0) {
           throw new UnsupportedMethodException(
               "ReftConfig: field 'suffix_positions' is %d, but %s is a layer of a decoder that has no prompt, so its last tokens are not known; expected 0, or layers of the encoder only in field 'layers'"
                   .formatted(config.suffixPositions(), site.name()));

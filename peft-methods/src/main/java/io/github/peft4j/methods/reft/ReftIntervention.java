@@ -13,9 +13,10 @@ import io.github.peft4j.tuner.injection.Sites;
 import java.util.List;
 
 /**
- * u(h) = h + Rᵀ (f(W h + b) − R h) at the first and last tokens of a text, with W [r, D], b [r] and R
- * [r, D]. Without {@code subtract_projection}, R h is left out. First and last tokens have tensors
- * of their own, unless these are tied. A token that is among both is changed as one of the last.
+ * u(h) = h + Rᵀ (f(W h + b) − R h) at the first and last tokens of a text, with W [r, D], b [r] and
+ * R [r, D]. Without {@code subtract_projection}, R h is left out. First and last tokens have
+ * tensors of their own, unless these are tied. A token that is among both is changed as one of the
+ * last.
  */
 final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
 
@@ -103,7 +104,9 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
     NDArray first = positions.ofFirst(h, context);
     NDArray last = positions.ofLast(h, context);
     NDArray changed = first == null ? h : WHERE.call(first, changed(h, units.get(0), context), h);
-    return last == null ? changed : WHERE.call(last, changed(h, units.get(units.size() - 1), context), changed);
+    return last == null
+        ? changed
+        : WHERE.call(last, changed(h, units.get(units.size() - 1), context), changed);
   }
 
   @Override
@@ -129,8 +132,7 @@ final class ReftIntervention extends TunerLayer<NDArray, NDArray> {
 
   /** u(h). */
   private NDArray changed(NDArray h, Unit unit, ForwardContext context) {
-    NDArray u =
-        intervene.call(h, unit.w.value(), unit.b.value(), unit.r.of(context));
+    NDArray u = intervene.call(h, unit.w.value(), unit.b.value(), unit.r.of(context));
     return isTraining(context) && dropout > 0 ? Dropout.of(dropout).call(u) : u;
   }
 }

@@ -219,8 +219,7 @@ class AdapterHubTest {
     Path theirs = cases().resolve("tiny-bert/lora");
     Files.copy(theirs.resolve("adapter.safetensors"), folder.resolve("adapter.safetensors"));
     String text = config(theirs);
-    for (String change :
-        List.of("\"use_dora\": true", "\"composition_mode\": \"mix\"")) {
+    for (String change : List.of("\"use_dora\": true", "\"composition_mode\": \"mix\"")) {
       String field = change.substring(0, change.indexOf(':'));
       String changed = text.replaceFirst(field + ": [^,]*", change);
       assertThat(changed).isNotEqualTo(text);

@@ -137,7 +137,8 @@ final class AdapterHubCase {
       }
     }
     assertThat(gradients).isNotEmpty();
-    double largest = gradients.values().stream().mapToDouble(AdapterHubCase::largest).max().orElse(0);
+    double largest =
+        gradients.values().stream().mapToDouble(AdapterHubCase::largest).max().orElse(0);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
       Backpropagation backpropagation = new Backpropagation(model, recompute);
       double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, 0);
@@ -148,8 +149,11 @@ final class AdapterHubCase {
       gradients.forEach(
           (tensor, wanted) -> {
             Trainable mine = tensors.get(normal(tensor));
-            assertThat(mine).as("the tensor of " + tensor + " among " + tensors.keySet()).isNotNull();
-            if (mine.isBuffer()) { // learn_phm false, which the library forgets where layers share A
+            assertThat(mine)
+                .as("the tensor of " + tensor + " among " + tensors.keySet())
+                .isNotNull();
+            if (mine
+                .isBuffer()) { // learn_phm false, which the library forgets where layers share A
               assertThat(normal(tensor).contains("phm_rule") || largest(wanted) == 0)
                   .as("gradient of %s, which is not trained here", tensor)
                   .isTrue();
@@ -166,7 +170,8 @@ final class AdapterHubCase {
           });
       tensors.forEach(
           (tensor, mine) -> {
-            if (!mine.isBuffer() && gradients.keySet().stream().noneMatch(n -> normal(n).equals(tensor))) {
+            if (!mine.isBuffer()
+                && gradients.keySet().stream().noneMatch(n -> normal(n).equals(tensor))) {
               assertSilent(tensor, mine, largest);
             }
           });
@@ -178,7 +183,9 @@ final class AdapterHubCase {
     NDArray gradient = Autograd.gradient(mine.value());
     if (gradient != null) {
       try (gradient) {
-        assertThat(largest(Tensors.floats(gradient))).as("gradient of " + tensor).isLessThan(1e-6 * largest);
+        assertThat(largest(Tensors.floats(gradient)))
+            .as("gradient of " + tensor)
+            .isLessThan(1e-6 * largest);
       }
     }
   }
@@ -202,12 +209,13 @@ final class AdapterHubCase {
     AdapterHubFolder.names(adapter, model.base())
         .forEach(
             (own, theirs) ->
-                theirs.forEach(
-                    name -> tensors.put(normal(name), adapter.tensors().get(own))));
+                theirs.forEach(name -> tensors.put(normal(name), adapter.tensors().get(own))));
     return tensors;
   }
 
-  /** A name without the adapter's. Every attention of the library lists the shared prefixes again. */
+  /**
+   * A name without the adapter's. Every attention of the library lists the shared prefixes again.
+   */
   private static String normal(String name) {
     return name.replaceFirst("^.*\\.prefix_tuning\\.pool\\.", "prefix_tuning.")
         .replaceFirst("^.*prefix_tuning\\.prefix_tunings\\.", "prefix_tuning.prefix_tunings.")
@@ -229,8 +237,12 @@ final class AdapterHubCase {
       theirs.forEach(
           (tensor, theirName) -> {
             String ourName = ours.get(tensor);
-            assertThat(mine.info(ourName).shape()).as(tensor).isEqualTo(golden.info(theirName).shape());
-            assertThat(mine.info(ourName).dtype()).as(tensor).isEqualTo(golden.info(theirName).dtype());
+            assertThat(mine.info(ourName).shape())
+                .as(tensor)
+                .isEqualTo(golden.info(theirName).shape());
+            assertThat(mine.info(ourName).dtype())
+                .as(tensor)
+                .isEqualTo(golden.info(theirName).dtype());
             assertThat(mine.floats(ourName)).as(tensor).isEqualTo(golden.floats(theirName));
           });
     }
@@ -258,7 +270,12 @@ final class AdapterHubCase {
         copy.remove("attn_matrices"); // the library reads it in attentions only
       } else {
         copy.addProperty(
-            "attn_matrices", new TreeSet<>(copy.getAsJsonArray("attn_matrices").asList().stream().map(JsonElement::getAsString).toList()).toString());
+            "attn_matrices",
+            new TreeSet<>(
+                    copy.getAsJsonArray("attn_matrices").asList().stream()
+                        .map(JsonElement::getAsString)
+                        .toList())
+                .toString());
       }
     }
     return copy;

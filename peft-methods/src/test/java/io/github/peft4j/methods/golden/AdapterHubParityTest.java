@@ -23,8 +23,9 @@ import org.opentest4j.TestAbortedException;
 /**
  * What AdapterHub's library computed with its adapters, forward and backward, is computed here too,
  * and its files are written as they were. The project has cases of its own. {@code
- * -Dpeft4j.adapterhub=DIR} adds others: DIR/base/ with a model, and DIR/base/case/ with an adapter and
- * io.safetensors: logits, loss and gradients. {@code -Dpeft4j.adapterhub.cases=REGEX} chooses some.
+ * -Dpeft4j.adapterhub=DIR} adds others: DIR/base/ with a model, and DIR/base/case/ with an adapter
+ * and io.safetensors: logits, loss and gradients. {@code -Dpeft4j.adapterhub.cases=REGEX} chooses
+ * some.
  */
 class AdapterHubParityTest {
 
@@ -42,7 +43,8 @@ class AdapterHubParityTest {
     assertThat(tests).as("the project's own cases").isNotEmpty();
     String more = System.getProperty(FOLDER);
     if (more == null) {
-      System.out.println("adapterhub: the project's own cases only; -D" + FOLDER + "=DIR adds more");
+      System.out.println(
+          "adapterhub: the project's own cases only; -D" + FOLDER + "=DIR adds more");
     } else if (Files.isDirectory(Path.of(more))) {
       cases(Path.of(more), tests);
     } else {
@@ -82,7 +84,10 @@ class AdapterHubParityTest {
     } catch (AssertionError | RuntimeException e) {
       FAILED.incrementAndGet();
       System.out.println(
-          "adapterhub: FAILED " + name + ": " + String.valueOf(e.getMessage()).lines().limit(3).toList());
+          "adapterhub: FAILED "
+              + name
+              + ": "
+              + String.valueOf(e.getMessage()).lines().limit(3).toList());
       throw e;
     }
   }

@@ -85,9 +85,7 @@ class LayerGroupsTest {
   @Test
   void loraIsInTheLayersOfItsGroup() {
     CompositeConfig config =
-        LayerGroups.spindle(12)
-            .with(1, Strategy.adapter(48), Strategy.lora(8))
-            .config(768);
+        LayerGroups.spindle(12).with(1, Strategy.adapter(48), Strategy.lora(8)).config(768);
     assertThat(((LoraConfig) config.parts().get(1)).targets().layersToTransform())
         .containsExactly(2, 3, 4, 5);
     assertThatThrownBy(() -> Strategy.lora(0)).hasMessageContaining("expected 1 or more");
