@@ -18,6 +18,7 @@ import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -43,7 +44,8 @@ class FamilyTargetsTest {
           "LN_TUNING", LnTuningConfig.defaults(),
           "VERA", VeraConfig.ofRank(2),
           "FOURIERFT", FourierFtConfig.ofFrequencies(4),
-          "SHIRA", ShiraConfig.ofRank(1));
+          "SHIRA", ShiraConfig.ofRank(1),
+          "VBLORA", VbLoraConfig.ofRank(1).numVectors(4).vectorLength(1));
 
   @TempDir Path folder;
 
