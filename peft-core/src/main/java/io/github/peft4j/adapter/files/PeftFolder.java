@@ -374,7 +374,7 @@ public final class PeftFolder implements AdapterFormat {
       Map<String, ParameterSite> frozen,
       NDManager manager) {
     check(file, source, tensors, frozen);
-    Map<Trainable, String> firstNames = new IdentityHashMap<>();
+    IdentityHashMap<Trainable, String> firstNames = new IdentityHashMap<>();
     tensors.forEach(
         (name, tensor) -> {
           String first = firstNames.putIfAbsent(tensor, name);
