@@ -19,6 +19,7 @@ import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.methods.waveft.WaveFtConfig;
 import java.io.IOException;
@@ -47,7 +48,8 @@ class FamilyTargetsTest {
           "FOURIERFT", FourierFtConfig.ofFrequencies(4),
           "SHIRA", ShiraConfig.ofRank(1),
           "C3A", C3aConfig.ofBlockSize(1),
-          "WAVEFT", WaveFtConfig.ofFrequencies(4));
+          "WAVEFT", WaveFtConfig.ofFrequencies(4),
+          "VBLORA", VbLoraConfig.ofRank(1).numVectors(4).vectorLength(1));
 
   @TempDir Path folder;
 

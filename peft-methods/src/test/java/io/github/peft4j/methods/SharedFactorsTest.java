@@ -19,8 +19,6 @@ import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -59,12 +57,10 @@ class SharedFactorsTest {
       model.save(folder.toString());
     }
     SafetensorsWriter other = new SafetensorsWriter();
-    Map<String, float[]> values = new LinkedHashMap<>();
     try (Safetensors file = Safetensors.open(folder.resolve(WEIGHTS))) {
       for (String name : file.names()) {
         float[] numbers = file.floats(name);
         numbers[0] += name.contains("layers.1") && name.contains("lily_A") ? 1 : 0;
-        values.put(name, numbers);
         other.add(name, file.info(name).shape(), numbers);
       }
     }

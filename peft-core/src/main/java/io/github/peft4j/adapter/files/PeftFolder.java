@@ -44,7 +44,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.IdentityHashMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -374,7 +374,7 @@ public final class PeftFolder implements AdapterFormat {
       Map<String, ParameterSite> frozen,
       NDManager manager) {
     check(file, source, tensors, frozen);
-    Map<Trainable, String> firstNames = new IdentityHashMap<>();
+    Map<Trainable, String> firstNames = new HashMap<>(); // tensors are equal if they are the same
     tensors.forEach(
         (name, tensor) -> {
           String first = firstNames.putIfAbsent(tensor, name);

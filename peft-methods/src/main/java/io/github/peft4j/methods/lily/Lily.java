@@ -1,5 +1,7 @@
 package io.github.peft4j.methods.lily;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.TargetModules;
@@ -31,7 +33,7 @@ public final class Lily extends TargetedMethod<LilyConfig> {
   @Override
   public void inject(LilyConfig config, Sites sites) {
     refuseEmbeddings(config, sites);
-    TargetModules named = complete(config, sites, true).targets().targetModules();
+    TargetModules named = requireNonNull(complete(config, sites, true).targetModules());
     Map<Kind, List<LilyLinear>> kinds = new LinkedHashMap<>();
     for (LinearSite site : config.targets().linear(sites).required()) {
       refuseHead(site, config);

@@ -7,6 +7,7 @@ import io.github.peft4j.tuner.site.LayerSite;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * PASTA (Yang et al. 2023, arXiv:2210.04382): before each layer, the state of the j-th special
@@ -68,7 +69,7 @@ public final class Pasta extends BaseMethod<PastaConfig> {
                         config.dropout())));
   }
 
-  private static void requireLayers(List<Integer> chosen, int layers) {
+  private static void requireLayers(@Nullable List<Integer> chosen, int layers) {
     if (chosen != null
         && (chosen.isEmpty() || chosen.stream().anyMatch(i -> i < 0 || i >= layers))) {
       throw new IllegalArgumentException(

@@ -42,7 +42,7 @@ record RandomBases(NDArray a, NDArray b) {
     int sizeA = Math.toIntExact(r * shorter);
     int sizeB = Math.toIntExact(longer * bases * r);
     boolean ternary = config.sparse() || config.verySparse();
-    double sparsity = config.verySparse() ? Math.sqrt(shorter) : 3;
+    double sparsity = config.verySparse() ? Math.sqrt((double) shorter) : 3;
     float[] a;
     float[] b;
     try (TorchRandom random = new TorchRandom(config.projectionPrngKey())) {
