@@ -26,6 +26,7 @@ import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
@@ -40,6 +41,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -116,6 +118,9 @@ class CompositionTest {
             Arguments.of(
                 TinyModel.T5,
                 AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5).useGating(true)),
+            Arguments.of(TinyModel.LLAMA, ReftConfig.loReft().r(2).suffixPositions(2).dropout(0)),
+            Arguments.of(TinyModel.T5, ReftConfig.diReft().r(2).dropout(0)),
+            Arguments.of(TinyModel.BERT, GatedLoraConfig.ofRank(2)),
             Arguments.of(TinyModel.BERT, BitFitConfig.defaults())));
   }
 

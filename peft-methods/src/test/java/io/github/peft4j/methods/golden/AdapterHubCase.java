@@ -28,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.assertj.core.data.Offset;
@@ -236,7 +237,7 @@ final class AdapterHubCase {
       assertThat(ours.keySet()).isEqualTo(theirs.keySet());
       theirs.forEach(
           (tensor, theirName) -> {
-            String ourName = ours.get(tensor);
+            String ourName = Objects.requireNonNull(ours.get(tensor));
             assertThat(mine.info(ourName).shape())
                 .as(tensor)
                 .isEqualTo(golden.info(theirName).shape());
