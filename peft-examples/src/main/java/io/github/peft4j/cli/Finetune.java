@@ -91,7 +91,7 @@ final class Finetune implements Callable<Integer> {
     DataTask task = read.task();
     check(task);
     ValidationOptions.Split split = validation.split(data, read, model.seed);
-    out.printf("task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
+    out.printf("task: %s%s%n", task, said ? "" : ", recognised by " + data.recognisedBy());
     try (PeftModel loaded =
         model.load(task.of(read.examples(), data.labels.or(adapter.labels())))) {
       if (task == DataTask.CHAT) {
