@@ -124,7 +124,9 @@ final class DataOptions {
               .formatted(option, paths.get(0)));
     }
     return Mistakes.at(
-        option, () -> new Dataset<>(paths.stream().flatMap(p -> Conll.read(p).examples().stream()).toList()));
+        option,
+        () ->
+            new Dataset<>(paths.stream().flatMap(p -> Conll.read(p).examples().stream()).toList()));
   }
 
   private Columns columns(String option, List<String> paths) {

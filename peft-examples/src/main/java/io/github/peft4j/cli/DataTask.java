@@ -87,7 +87,9 @@ enum DataTask {
   /** Questions on texts. */
   QUESTIONS(List.of(), (table, columns) -> table.questions(), QuestionExample.class::isInstance),
   /** Plain texts of which a model has to find masked tokens. */
-  MASKED(List.of("text"), (table, columns) -> table.text(columns.of("text")).dataset(),
+  MASKED(
+      List.of("text"),
+      (table, columns) -> table.text(columns.of("text")).dataset(),
       example -> false),
   /** A better and a worse answer. */
   PREFERENCES(

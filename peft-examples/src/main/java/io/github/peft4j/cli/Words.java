@@ -24,7 +24,8 @@ final class Words {
               + " --column 'label=class {%s}'".formatted(advice.value());
       case SEPARATE_LABELS -> "If labels are separated in a text, say by what: --label-separator ,";
       case READ_CONVERSATIONS -> "If these are the messages of chats, give --task chat";
-      case SAY_KIND_OF_FILE -> "Rename it; for words with tags in CoNLL's format, give --task tokens";
+      case SAY_KIND_OF_FILE ->
+          "Rename it; for words with tags in CoNLL's format, give --task tokens";
       case TAKE_OTHER_DATA ->
           "Take another model, or a --task for which this one can be loaded, such as classify";
       case ALLOW_LENGTH ->

@@ -419,18 +419,36 @@ class CliTest {
     assertFine(finetune("--dry-run", "--label-separator", ","));
     assertThat(out()).contains("task: multi-label, recognised by --label-separator");
     data = write("scores.csv", "text,score\nw3,1\nw4,2\n");
-    assertMistake(finetune("--dry-run"), "fit several forms: text, score; text. Say which by --task");
+    assertMistake(
+        finetune("--dry-run"), "fit several forms: text, score; text. Say which by --task");
+  }
+
+  @Test
+  void aReportThatCannotBeWrittenCostsNoAdapter() throws IOException {
+    model = model("tiny-bert");
+    data = write("tags.jsonl", "{\"tokens\": [\"w3\", \"w4\"], \"tags\": [\"B-X\", \"O\"]}\n");
+    Path adapter = folder.resolve("tagger");
+    Path report = folder.resolve("tags.html");
+    assertFine(finetune("--epochs", "1", "--quiet", "--output", adapter, "--report", report));
+    assertThat(report).content().contains("Sample predictions", "w3");
+    assertMistake(
+        finetune(
+            "--epochs", "1", "--quiet", "--overwrite", "--output", adapter, "--report", folder),
+        "cannot write");
+    assertThat(out()).contains("adapter: " + adapter);
   }
 
   @Test
   void wordsWithTagsAreReadFromConll() throws IOException {
     model = model("tiny-bert");
     data = write("train.conll", "w3 B-X\nw4 O\n\nw5 O\n");
-    assertMistake(finetune("--dry-run"), "for words with tags in CoNLL's format, give --task tokens");
+    assertMistake(
+        finetune("--dry-run"), "for words with tags in CoNLL's format, give --task tokens");
     assertFine(finetune("--dry-run", "--task", "tokens"));
     assertThat(out()).contains("data: 2 examples", "w3→B-X w4→O");
     assertMistake(
-        finetune("--dry-run", "--task", "tokens", "--column", "tags=x"), "has no columns of a name");
+        finetune("--dry-run", "--task", "tokens", "--column", "tags=x"),
+        "has no columns of a name");
   }
 
   @Test

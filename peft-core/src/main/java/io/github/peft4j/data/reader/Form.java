@@ -27,8 +27,7 @@ enum Form {
   /** Also a corpus whose texts have a score of quality. So it is never taken by itself. */
   SCORED(".text(\"text\").score(\"score\")", "text", "score"),
   SCORED_PAIRS(".text(\"text\").pair(\"pair\").score(\"score\")", "text", "pair", "score"),
-  SIMILAR_PAIRS(
-      ".text(\"text\").pair(\"pair\").similarity(\"score\")", "text", "pair", "score"),
+  SIMILAR_PAIRS(".text(\"text\").pair(\"pair\").similarity(\"score\")", "text", "pair", "score"),
   MULTI_LABELLED(".text(\"text\").labels(\"labels\")", "text", "labels"),
   TAGGED(".tokens(\"tokens\").tags(\"tags\")", "tokens", "tags"),
   ANCHORS(".anchor(\"anchor\").positive(\"positive\")", "anchor", "positive"),

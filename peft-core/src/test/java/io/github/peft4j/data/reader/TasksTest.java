@@ -1,12 +1,12 @@
 package io.github.peft4j.data.reader;
-import io.github.peft4j.data.Example;
-import io.github.peft4j.data.ClassificationExample;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.data.AnchorExample;
+import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Example;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.QuestionExample.Answer;
@@ -70,7 +70,8 @@ class TasksTest {
   @Test
   void aScoreIsNotGuessed() {
     assertThatThrownBy(() -> recognised("text,score\na,1\n"))
-        .hasMessageContainingAll("fit several forms: text, score; text.", ".score(\"score\"); .texts()");
+        .hasMessageContainingAll(
+            "fit several forms: text, score; text.", ".score(\"score\"); .texts()");
     assertThatThrownBy(() -> recognised("text,pair,score\na,b,1\n"))
         .hasMessageContainingAll("fit several forms", ".similarity(\"score\")");
     assertThatThrownBy(() -> recognised("text,label,score\na,b,1\n"))
