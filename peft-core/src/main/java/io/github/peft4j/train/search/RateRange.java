@@ -118,7 +118,8 @@ public record RateRange(List<Point> points) {
 
     @Override
     public boolean stops() {
-      return !points.isEmpty() && points.get(points.size() - 1).mean() > lowest + (RISE - 1) * Math.abs(lowest);
+      return !points.isEmpty()
+          && points.get(points.size() - 1).mean() > lowest + (RISE - 1) * Math.abs(lowest);
     }
   }
 

@@ -131,8 +131,7 @@ class SearchTest {
           Search.of(
                   model,
                   folder.resolve("constant").toString(),
-                  tuner ->
-                      tuner.on(data).validateOn(data).steps(2).metric("pearson").quiet())
+                  tuner -> tuner.on(data).validateOn(data).steps(2).metric("pearson").quiet())
               .attempt("one", LoraConfig.ofRank(2).targetModules("query"));
       assertThatThrownBy(search::run)
           .isInstanceOf(TrainingException.class)
