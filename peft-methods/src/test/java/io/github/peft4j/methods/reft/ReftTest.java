@@ -16,6 +16,7 @@ import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,7 +30,7 @@ class ReftTest {
     return Peft.load(TinyModels.golden(name).toString());
   }
 
-  private static float[] logits(PeftModel model, long[][] ids, long[][] mask) {
+  private static float[] logits(PeftModel model, long[][] ids, long @Nullable [][] mask) {
     return Tensors.floats(model.logits(ModelInput.of(model.base().manager(), ids, mask)));
   }
 
