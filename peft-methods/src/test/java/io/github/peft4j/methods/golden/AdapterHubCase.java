@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.golden;
 
 import static io.github.peft4j.methods.adapter.Closeness.assertClose;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
@@ -28,7 +29,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.assertj.core.data.Offset;
@@ -237,7 +237,7 @@ final class AdapterHubCase {
       assertThat(ours.keySet()).isEqualTo(theirs.keySet());
       theirs.forEach(
           (tensor, theirName) -> {
-            String ourName = Objects.requireNonNull(ours.get(tensor));
+            String ourName = requireNonNull(ours.get(tensor));
             assertThat(mine.info(ourName).shape())
                 .as(tensor)
                 .isEqualTo(golden.info(theirName).shape());
