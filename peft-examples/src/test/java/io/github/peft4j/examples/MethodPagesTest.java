@@ -17,6 +17,8 @@ import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
+import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
@@ -86,6 +88,9 @@ class MethodPagesTest {
     ROWS.put("BitFit", BitFitConfig.defaults());
     ROWS.put("full fine-tuning", FullConfig.defaults());
     ROWS.put("head only", FullConfig.defaults().targetModules("pooler.dense", "classifier"));
+    ROWS.put("FISH mask", FishConfig.defaults().random());
+    ROWS.put("Child-Tuning-F", ChildTuningConfig.free());
+    ROWS.put("Child-Tuning-D", ChildTuningConfig.driven().random());
     ROWS.put("VeRA", VeraConfig.ofRank(256));
     ROWS.put("LoHa", LohaConfig.ofRank(8));
     ROWS.put("LoKr", LokrConfig.ofRank(8));

@@ -13,6 +13,9 @@ import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.bottleneck.fields.PhmInit;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.fish.FishConfig;
+import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.hra.HraConfig;
@@ -105,6 +108,11 @@ class MethodsTest extends MethodContract {
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Fish", FishConfig.ofRatio(0.2).sampleType(SampleType.RANDOM))
+            .fitting(model -> true),
+        method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
+        method("ChildTuningD", ChildTuningConfig.driven().sampleType(SampleType.RANDOM))
+            .fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("Loha", LohaConfig.ofRank(2)),

@@ -72,6 +72,8 @@ class RefusedFieldsTest {
           "ADAPTERHUB_PREFIX_TUNING",
           "ADAPTERHUB_PROMPT_TUNING",
           "BITFIT",
+          "FISH",
+          "CHILD_TUNING",
           "FULL");
 
   private static Set<String> union(Set<String> some, Set<String> others) {

@@ -1,0 +1,135 @@
+"""Reference values of sparse methods, by plain loops over the papers' and the authors' formulas.
+
+    python make_sparse.py
+
+Fisher masks: FISH mask (arXiv:2111.09839), as its code counts: the classifier is trained whole and
+part of the budget. LT-SFT (arXiv:2110.07560), as composable-sft trains.
+"""
+
+import os
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GOLDEN = os.path.join(HERE, "..", "golden")
+RATIO = 0.3
+
+
+def load(name):
+    kind = AutoModelForCausalLM if "llama" in name else AutoModelForSequenceClassification
+    return kind.from_pretrained(
+        os.path.join(GOLDEN, name), dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+
+
+def examples(model, count, length=6):
+    generator = torch.Generator().manual_seed(7)
+    ids = torch.randint(3, 40, (count, length), generator=generator)
+    labels = (
+        torch.randint(0, 3, (count,), generator=generator)
+        if model.config.architectures[0].endswith("Classification")
+        else ids
+    )
+    return ids, labels
+
+
+def fisher(model, sample_type, grad_type):
+    """The sum over examples of what the squared or absolute gradient is."""
+    part = {"square": torch.square, "absolute": torch.abs}[grad_type]
+    sums = {n: torch.zeros_like(p) for n, p in model.named_parameters()}
+    ids, labels = examples(model, 5)
+    for i in range(len(ids)):
+        if sample_type == "label":
+            terms = [(1.0, model(ids[i : i + 1], labels=labels[i : i + 1]).loss)]
+        else:
+            log_p = torch.log_softmax(model(ids[i : i + 1]).logits[0], -1)
+            terms = [(log_p[c].exp().item(), -log_p[c]) for c in range(len(log_p))]
+        for weight, loss in terms:
+            model.zero_grad()
+            loss.backward(retain_graph=True)
+            for n, p in model.named_parameters():
+                sums[n] += weight * part(p.grad)
+    return sums
+
+
+def top(sums, ratio):
+    whole = [n for n in sums if "classifier" in n]
+    keep = int(sum(s.numel() for s in sums.values()) * ratio) - sum(sums[n].numel() for n in whole)
+    names = [n for n in sums if n not in whole]
+    flat = torch.cat([sums[n].reshape(-1) for n in names])
+    mask = torch.zeros_like(flat)
+    mask[torch.topk(flat, keep)[1]] = 1
+    chosen, start = {}, 0
+    for n in names:
+        size = sums[n].numel()
+        places = mask[start : start + size].nonzero().reshape(-1).to(torch.int32)
+        if len(places):
+            chosen[n] = places
+        start += size
+    return chosen
+
+
+def masks(name, cases):
+    model = load(name)
+    ids, labels = examples(model, 5)
+    tensors = {"input_ids": ids, "labels": labels.contiguous().clone()}
+    for case in cases:
+        for n, places in top(fisher(model, *case.split("-")), RATIO).items():
+            tensors[f"{case}.{n}"] = places
+    save_file(tensors, os.path.join(HERE, f"fisher-{name}.safetensors"))
+
+
+def lt_sft(name, full=3, sparse=4, iterations=2, proportion=0.05, lr=1e-2, clip=0.5):
+    """Full phase, k / iterations further entries of the mask, reset, masked phase; and again."""
+    model = load(name)
+    ids, labels = examples(model, 6)
+    original = {n: p.detach().clone() for n, p in model.named_parameters()}
+    maskable = [n for n in original if "classifier" not in n]
+    mask = {n: torch.zeros_like(original[n], dtype=torch.bool) for n in maskable}
+    k = int(proportion * sum(original[n].numel() for n in maskable)) // iterations
+    losses = []
+
+    def phase(steps, masked):
+        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
+        for _ in range(steps):
+            i = 2 * (len(losses) % 3)
+            optimizer.zero_grad()
+            loss = model(ids[i : i + 2], labels=labels[i : i + 2]).loss
+            losses.append(loss.item())
+            loss.backward()
+            if masked:
+                for n, p in model.named_parameters():
+                    if n in mask:
+                        p.grad *= mask[n]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+
+    for _ in range(iterations):
+        previous = {n: p.detach().clone() for n, p in model.named_parameters()}
+        phase(full, False)
+        with torch.no_grad():
+            change = {n: (dict(model.named_parameters())[n] - original[n]).abs() for n in maskable}
+            free = torch.cat([change[n][~mask[n]] for n in maskable])
+            threshold = torch.topk(free, k)[0][-1]
+            for n in maskable:
+                mask[n] |= change[n] >= threshold
+            for n, p in model.named_parameters():
+                p.copy_(previous[n])
+        phase(sparse, True)
+    tensors = {"input_ids": ids, "labels": labels, "losses": torch.tensor(losses)}
+    for n, p in model.named_parameters():
+        delta = (p - original[n]).detach()
+        if n not in mask:
+            tensors["abs." + n] = p.detach()
+        elif mask[n].any():
+            tensors["indices." + n] = mask[n].reshape(-1).nonzero().reshape(-1).to(torch.int32)
+            tensors["values." + n] = delta[mask[n]]
+    save_file(tensors, os.path.join(HERE, f"lt-sft-{name}.safetensors"))
+
+
+if __name__ == "__main__":
+    masks("tiny-bert", ["label-square", "label-absolute", "expect-square"])
+    masks("tiny-llama", ["label-square"])
+    lt_sft("tiny-bert")
