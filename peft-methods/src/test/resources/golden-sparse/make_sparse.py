@@ -1,12 +1,15 @@
 """Reference values of sparse methods, by plain loops over the papers' and the authors' formulas.
 
-    python make_sparse.py
+    python make_sparse.py FOLDER        # src/sft of github.com/cambridgeltl/composable-sft
 
 Fisher masks: FISH mask (arXiv:2111.09839), as its code counts: the classifier is trained whole and
 part of the budget. LT-SFT (arXiv:2110.07560), as composable-sft trains.
 """
 
+import importlib.util
 import os
+import sys
+import types
 
 import torch
 from safetensors.torch import save_file
@@ -81,6 +84,19 @@ def masks(name, cases):
     save_file(tensors, os.path.join(HERE, f"fisher-{name}.safetensors"))
 
 
+def composable_sft():
+    """The authors' module that saves; its download of other files is left out."""
+    package = types.ModuleType("sft")
+    package.__path__ = []
+    hub = types.ModuleType("sft.hf_utils")
+    hub.pull_from_hf_model_hub = None
+    sys.modules.update({"sft": package, "sft.hf_utils": hub})
+    spec = importlib.util.spec_from_file_location("sft.sft", os.path.join(sys.argv[1], "sft.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def lt_sft(name, full=3, sparse=4, iterations=2, proportion=0.05, lr=1e-2, clip=0.5):
     """Full phase, k / iterations further entries of the mask, reset, masked phase; and again."""
     model = load(name)
@@ -118,7 +134,16 @@ def lt_sft(name, full=3, sparse=4, iterations=2, proportion=0.05, lr=1e-2, clip=
             for n, p in model.named_parameters():
                 p.copy_(previous[n])
         phase(sparse, True)
+    sft = composable_sft().SFT()
+    for n, p in model.named_parameters():
+        sft.add_param(n, (p - original[n]).detach() if n in mask else p.detach(), diff=n in mask)
+    folder = os.path.join(HERE, f"composable-sft-{name}")
+    os.makedirs(folder, exist_ok=True)
+    sft.save(folder)
+    with torch.no_grad():
+        logits = model(ids).logits
     tensors = {"input_ids": ids, "labels": labels, "losses": torch.tensor(losses)}
+    tensors["logits"] = logits
     for n, p in model.named_parameters():
         delta = (p - original[n]).detach()
         if n not in mask:

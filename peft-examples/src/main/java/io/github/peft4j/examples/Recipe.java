@@ -17,6 +17,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
@@ -60,6 +61,7 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 5e-5, m -> ChildTuningConfig.free());
+    add("lt-sft", 5e-5, m -> LtSftConfig.defaults());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
     add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));

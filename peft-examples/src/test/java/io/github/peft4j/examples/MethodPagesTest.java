@@ -27,6 +27,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
@@ -91,6 +92,7 @@ class MethodPagesTest {
     ROWS.put("FISH mask", FishConfig.defaults().random());
     ROWS.put("Child-Tuning-F", ChildTuningConfig.free());
     ROWS.put("Child-Tuning-D", ChildTuningConfig.driven().random());
+    ROWS.put("LT-SFT", LtSftConfig.defaults());
     ROWS.put("VeRA", VeraConfig.ofRank(256));
     ROWS.put("LoHa", LohaConfig.ofRank(8));
     ROWS.put("LoKr", LokrConfig.ofRank(8));

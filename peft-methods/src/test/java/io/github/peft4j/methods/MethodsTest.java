@@ -25,6 +25,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -113,6 +114,7 @@ class MethodsTest extends MethodContract {
         method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
         method("ChildTuningD", ChildTuningConfig.driven().sampleType(SampleType.RANDOM))
             .fitting(model -> true),
+        method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("Loha", LohaConfig.ofRank(2)),

@@ -74,6 +74,7 @@ class RefusedFieldsTest {
           "BITFIT",
           "FISH",
           "CHILD_TUNING",
+          "LT_SFT",
           "FULL");
 
   private static Set<String> union(Set<String> some, Set<String> others) {

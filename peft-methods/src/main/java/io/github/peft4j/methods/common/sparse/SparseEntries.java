@@ -4,10 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.ParameterSite;
 
@@ -18,10 +15,13 @@ import io.github.peft4j.tuner.site.ParameterSite;
  * <p>The gradient of W + S is a whole tensor, but only until the backward pass has left the layer
  * that uses it. What is kept has k elements: values, gradient, moments.
  */
-public final class SparseEntries extends TunerLayer<NDArray, NDArray> implements Mergeable {
+public final class SparseEntries extends TensorDelta {
 
   /** The end of the name of the tensor of places in a file. */
   static final String INDICES = ".indices";
+
+  /** The end of the name of the tensor of values. */
+  static final String VALUES = ".values";
 
   private static final Kernel ADD =
       Kernel.of(
@@ -45,18 +45,23 @@ public final class SparseEntries extends TunerLayer<NDArray, NDArray> implements
    *     says which they are
    */
   SparseEntries(ParameterSite site, int count, Initializer initial, boolean chosen) {
+    requireCountable(site);
+    this.site = site;
+    this.chosen = chosen;
+    String own = site.name().substring(site.module().length() + 1);
+    NDArray zeros = initial.zeros(count);
+    this.values = trainable(own + VALUES, zeros);
+    this.indices =
+        buffer(own + INDICES, zeros.getManager().create(new int[count], new Shape(count)));
+  }
+
+  /** Refuses a tensor whose entries 32-bit numbers cannot count. */
+  static void requireCountable(ParameterSite site) {
     if (site.shape().size() > Integer.MAX_VALUE) {
       throw new IllegalArgumentException(
           "%s has %,d elements; entries are 32-bit numbers, so that a tensor may have %,d at most: leave it out with exclude_modules"
               .formatted(site.name(), site.shape().size(), Integer.MAX_VALUE));
     }
-    this.site = site;
-    this.chosen = chosen;
-    String own = site.name().substring(site.module().length() + 1);
-    NDArray zeros = initial.zeros(count);
-    this.values = trainable(own + ".values", zeros);
-    this.indices =
-        buffer(own + INDICES, zeros.getManager().create(new int[count], new Shape(count)));
   }
 
   /** The tensor whose entries are trained. */
@@ -106,45 +111,12 @@ public final class SparseEntries extends TunerLayer<NDArray, NDArray> implements
   }
 
   @Override
-  public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
-    return changed(base.forward(frozen));
-  }
-
-  @Override
-  public NDArray merge(NDArray weight) {
-    return changed(weight);
-  }
-
-  private NDArray changed(NDArray weight) {
+  NDArray changed(NDArray weight) {
     if (!chosen) {
       throw new IllegalStateException(
-          "which entries of %s are trained is not chosen: the config tells their number alone. Make the adapter with Fisher.of(config).adapt(model, examples)"
+          "which entries of %s are trained is not chosen: the config's field 'entries' tells their number alone. Leave it empty, and make the adapter as the method's page says"
               .formatted(site.name()));
     }
     return ADD.call(weight, values.value(), indices.value());
-  }
-
-  /** The same change of a weight that shares the tensor's memory, without tensors of its own. */
-  TunerLayer<NDArray, NDArray> follower() {
-    return new Follower(this);
-  }
-
-  private static final class Follower extends TunerLayer<NDArray, NDArray> implements Mergeable {
-
-    private final SparseEntries table;
-
-    Follower(SparseEntries table) {
-      this.table = table;
-    }
-
-    @Override
-    public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
-      return table.changed(base.forward(frozen));
-    }
-
-    @Override
-    public NDArray merge(NDArray weight) {
-      return table.changed(weight);
-    }
   }
 }

@@ -71,12 +71,17 @@ public final class SparseSites {
         layers.put(site, layer);
       }
     }
+    follow(layers, sites);
+    return new ArrayList<>(layers.values());
+  }
+
+  /** Makes output maps that share a table use its change. */
+  public static void follow(Map<ParameterSite, ? extends TensorDelta> tables, Sites sites) {
     for (LinearSite output : sites.all(LinearSite.class)) {
       output
           .table()
-          .map(table -> layers.get(table.weight()))
+          .map(table -> tables.get(table.weight()))
           .ifPresent(table -> sites.rewrite(output.weight(), table.follower()));
     }
-    return new ArrayList<>(layers.values());
   }
 }
