@@ -13,14 +13,14 @@ import pathlib
 import re
 
 import transformers as T
-from peft import AdaLoraConfig, FourierFTConfig, IA3Config, LNTuningConfig, LoraConfig, ShiraConfig, VeraConfig
-from peft import get_peft_model
+from peft import AdaLoraConfig, C3AConfig, FourierFTConfig, IA3Config, LNTuningConfig, LoraConfig, ShiraConfig
+from peft import VBLoRAConfig, VeraConfig, WaveFTConfig, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 
 from make_families import CLASSIFIER, FAMILIES, settings_of
 
 HERE = pathlib.Path(__file__).parent
-# OFT, BOFT, HRA, LoHa, LoKr and MiSS share LoRA's table
+# OFT, BOFT, HRA, HiRA, LoHa, LoKr, MiSS, RoAd, Lily, RandLoRA, DeLoRA and GraLoRA share LoRA's table
 METHODS = {
     "LORA": lambda **t: LoraConfig(r=2, **t),
     "ADALORA": lambda **t: AdaLoraConfig(init_r=2, target_r=1, total_step=10, **t),
@@ -29,6 +29,9 @@ METHODS = {
     "VERA": lambda **t: VeraConfig(r=2, **t),
     "FOURIERFT": lambda **t: FourierFTConfig(n_frequency=4, **t),
     "SHIRA": lambda **t: ShiraConfig(r=1, **t),
+    "C3A": lambda **t: C3AConfig(block_size=1, **t),
+    "WAVEFT": lambda **t: WaveFTConfig(n_frequency=4, **t),
+    "VBLORA": lambda **t: VBLoRAConfig(r=1, num_vectors=4, vector_length=1, **t),
 }
 
 

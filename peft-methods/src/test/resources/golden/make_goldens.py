@@ -16,10 +16,15 @@ import sys
 import torch
 from peft import (
     BOFTConfig,
+    C3AConfig,
+    DeloraConfig,
     EvaConfig,
     FourierFTConfig,
+    GraloraConfig,
+    HiraConfig,
     HRAConfig,
     IA3Config,
+    LilyConfig,
     LNTuningConfig,
     LoKrConfig,
     LoraConfig,
@@ -28,11 +33,16 @@ from peft import (
     PeftModel,
     PrefixTuningConfig,
     PromptTuningConfig,
+    RandLoraConfig,
+    RoadConfig,
     ShiraConfig,
     TrainableTokensConfig,
+    WaveFTConfig,
+    VBLoRAConfig,
     get_peft_model,
     initialize_lora_eva_weights,
 )
+from peft.tuners.c3a import layer as c3a
 from safetensors.torch import save_file
 from transformers import (
     AlbertConfig,
@@ -261,6 +271,11 @@ CASES = {
     "tiny-gpt2-left": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], fan_in_fan_out=True, **task),
         "prefix": lambda task: PrefixTuningConfig(num_virtual_tokens=3, **task),
+        "gralora": lambda task: GraloraConfig(
+            r=4, gralora_k=2, hybrid_r=1, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True, **task),
+        "waveft": lambda task: WaveFTConfig(
+            n_frequency=20, wavelet_family="coif2", target_modules=["c_attn", "mlp.c_proj"], fan_in_fan_out=True,
+            **task),
     },
     "tiny-llama-classifier": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["q_proj", "v_proj"], **task),
@@ -338,11 +353,36 @@ CASES = {
             r=1, target_modules=["q_proj"], modules_to_save=["lm_head"], random_seed=1, **task),
         "miss-bat": lambda task: MissConfig(
             r=4, target_modules=["q_proj", "up_proj"], init_weights="bat", **task),
+        "circulant": lambda task: C3AConfig(
+            block_size=8, target_modules="all-linear", init_weights=True,
+            block_size_pattern={"down_proj": 4, "layers.1.self_attn.v_proj": 2}, **task),
+        "delora-patterns": lambda task: DeloraConfig(
+            r=3, delora_lambda=5, target_modules="all-linear", rank_pattern={"down_proj": 2},
+            lambda_pattern={"layers.1.*": 2}, **task),
+        "gralora-hybrid": lambda task: GraloraConfig(
+            r=4, alpha=6, gralora_k=4, hybrid_r=2, target_modules=["v_proj", "down_proj"], **task),
+        "waveft-proportional": lambda task: WaveFTConfig(
+            n_frequency=11, scaling=5.0, wavelet_family="sym4", proportional_parameters=True,
+            target_modules="all-linear", exclude_modules=["o_proj"], **task),
         "boft-one-butterfly": lambda task: BOFTConfig(
             boft_block_size=4, boft_n_butterfly_factor=2, target_modules=["v_proj"], **task),
         "lora-eva": lambda task: LoraConfig(
             r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights="eva",
             eva_config=EvaConfig(rho=2.0, tau=0.9), **task),
+        "hira-pattern": lambda task: HiraConfig(
+            r=2, target_modules=["q_proj", "down_proj"], rank_pattern={"q_proj": 3}, **task),
+        "road-2": lambda task: RoadConfig(
+            variant="road_2", group_size=4, target_modules=["v_proj", "up_proj"], **task),
+        "road-4": lambda task: RoadConfig(variant="road_4", group_size=8, target_modules=["q_proj"], **task),
+        "lily": lambda task: LilyConfig(
+            r=2, stride_A=2, num_B=3, scaling=2.0, target_modules=["q_proj", "v_proj"], **task),
+        "randlora": lambda task: RandLoraConfig(
+            r=5, randlora_alpha=4, target_modules=["v_proj", "up_proj"], save_projection=False,
+            projection_prng_key=7, **task),
+        "randlora-sparse": lambda task: RandLoraConfig(
+            r=3, randlora_alpha=4, target_modules=["down_proj"], sparse=True, **task),
+        "vblora": lambda task: VBLoRAConfig(
+            r=2, num_vectors=7, vector_length=8, topk=3, target_modules=["q_proj", "up_proj"], **task),
     },
     "tiny-bert": {
         "lora": lambda task: LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"], **task),
@@ -362,10 +402,27 @@ CASES = {
             r=2, lora_alpha=4, bias="all", target_modules=["key"], modules_to_save=["pooler"], **task),
         "coft-embedding": lambda task: OFTConfig(
             oft_block_size=4, coft=True, eps=0.2, target_modules=["query", "word_embeddings"], **task),
+        "circulant-bias": lambda task: C3AConfig(
+            block_size=4, bias="c3a_only", target_modules=["query", "key"], layers_to_transform=[1], **task),
+        "delora-bias": lambda task: DeloraConfig(
+            r=2, bias="all", init_weights=False, target_modules=["query", "dense"], **task),
+        "waveft-sparse": lambda task: WaveFTConfig(
+            n_frequency=9, use_idwt=False, random_loc_seed=5, bias="waveft_only", target_modules=["value"],
+            n_frequency_pattern={"layer.0.*": 4}, **task),
         "boft-dense": lambda task: BOFTConfig(
             boft_block_size=0, boft_block_num=2, target_modules=["dense"], init_weights=False, **task),
         "dora-embedding": lambda task: LoraConfig(
             r=2, lora_alpha=4, use_dora=True, target_modules=["value", "word_embeddings"], **task),
+        "hira-embedding": lambda task: HiraConfig(
+            r=2, target_modules=["query", "word_embeddings"], init_weights="gaussian", **task),
+        "road-1": lambda task: RoadConfig(group_size=8, target_modules=["query", "dense"], **task),
+        "lily-dense": lambda task: LilyConfig(r=2, target_modules=["dense"], **task),
+        "randlora-very-sparse": lambda task: RandLoraConfig(
+            r=20, randlora_alpha=2, target_modules=["query"], very_sparse=True, save_projection=False,
+            bias="randlora_only", **task),
+        "vblora-chosen": lambda task: VBLoRAConfig(
+            r=2, num_vectors=257, vector_length=16, target_modules=["value"], save_only_topk_weights=True,
+            bias="vblora_only", **task),
     },
 }
 for name in QUERY_VALUE:
@@ -376,6 +433,19 @@ for name in ("tiny-roberta", "tiny-mpnet"):
     CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
+
+
+class CircularConvolution:
+    """PEFT's, differentiated by PyTorch: PEFT's own backward pass has another gradient of x than the function."""
+
+    @staticmethod
+    def apply(x, w):
+        blocks = x.reshape(*x.shape[:-1], *w.shape[1:])
+        product = torch.einsum("...nb,mnb->...mb", torch.fft.ifft(blocks), torch.fft.fft(w))
+        return torch.fft.fft(product).real.flatten(-2)
+
+
+c3a.BlockCircularConvolution = CircularConvolution
 
 
 def randomize(parameters, scale):
@@ -471,7 +541,7 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
-    if not config.is_prompt_learning and not shares_table(config):
+    if not config.is_prompt_learning and config.peft_type != "LILY" and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
         io.update(tensors(merged_logits=logits(merged.eval()(**inputs))))

@@ -10,6 +10,7 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.ConfigValues;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.io.DType;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
@@ -40,6 +41,7 @@ public final class AdapterPart {
   private final PeftConfig config;
   private final PeftMethod<?> method;
   private final Supplier<PeftConfig> trained;
+  private final DType integers;
   private final AdapterLayers layers;
   private final List<Rewrite> rewrites;
   private final Map<String, Trainable> tensors;
@@ -64,6 +66,7 @@ public final class AdapterPart {
     this.config = config;
     this.method = method;
     this.trained = () -> layout.trained(config, rewrites());
+    this.integers = layout.integers(config);
     this.layers = sites.layers();
     this.rewrites = List.copyOf(sites.rewrites());
     this.tensors = tensors;
@@ -91,6 +94,11 @@ public final class AdapterPart {
         "task_type",
         task.type().peftName().<JsonElement>map(JsonPrimitive::new).orElse(JsonNull.INSTANCE));
     return fields;
+  }
+
+  /** The type of tensors of whole numbers in the file. */
+  public DType integers() {
+    return integers;
   }
 
   /** The config that the part was created with or loaded with. */

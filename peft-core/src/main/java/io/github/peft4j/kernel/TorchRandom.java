@@ -15,7 +15,7 @@ public final class TorchRandom implements AutoCloseable {
       Kernel.of(
           """
           def uniform(x: Tensor) -> Tensor:
-              return torch.uniform_(x, -{bound}, {bound})
+              return torch.uniform_(x, {low}, {high})
           """);
   private static final Kernel NORMAL =
       Kernel.of(
@@ -49,11 +49,14 @@ public final class TorchRandom implements AutoCloseable {
 
   /** Uniform numbers between -bound and bound, as {@code tensor.uniform_} draws them. */
   public float[] uniform(double bound, int count) {
+    return uniform(-bound, bound, count);
+  }
+
+  /** Uniform numbers in [low, high), as {@code tensor.uniform_} draws them. */
+  public float[] uniform(double low, double high, int count) {
     try (NDManager manager = Tensors.newManager(Device.cpu())) {
-      NDArray drawn =
-          Autograd.without(
-              () -> UNIFORM.with("bound", bound).call(manager.zeros(new Shape(count))));
-      return drawn.toFloatArray();
+      Kernel uniform = UNIFORM.with("low", low).with("high", high);
+      return Autograd.without(() -> uniform.call(manager.zeros(new Shape(count)))).toFloatArray();
     }
   }
 

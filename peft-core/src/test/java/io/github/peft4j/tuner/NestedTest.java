@@ -41,11 +41,6 @@ class NestedTest {
       seen.add(base.context());
       return base.forward(input);
     }
-
-    @Override
-    public void onTraining(boolean training) {
-      seen.add(training);
-    }
   }
 
   @Test
@@ -79,14 +74,15 @@ class NestedTest {
   }
 
   @Test
-  void bothGetTheContextOfThePassAndAreToldOfTraining() {
+  void bothGetTheContextOfThePassAndAreLayersOfTheirOwn() {
     Witness inner = new Witness();
     Witness outer = new Witness();
     Nested<NDArray, NDArray> nested = new Nested<>(inner, outer);
     assertThat(compute(nested)).containsExactly(5, 11, 17);
-    nested.onTraining(true);
-    assertThat(inner.seen).containsExactly(pass, true);
-    assertThat(outer.seen).containsExactly(pass, true);
+    assertThat(inner.seen).containsExactly(pass);
+    assertThat(outer.seen).containsExactly(pass);
+    Nested<NDArray, NDArray> three = new Nested<>(nested, new Witness());
+    assertThat(three.layers()).startsWith(inner, outer).hasSize(3);
   }
 
   @Test

@@ -8,11 +8,18 @@ import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.common.linear.LinearConfig;
+import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gralora.GraloraConfig;
+import io.github.peft4j.methods.hira.HiraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
+import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -20,12 +27,19 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.randlora.RandLoraConfig;
+import io.github.peft4j.methods.road.RoadConfig;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.methods.waveft.WaveFtConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.transformer.TransformerModel;
@@ -83,6 +97,17 @@ record Recipe(PeftConfig config, double learningRate) {
         "vera",
         5e-3,
         m -> VeraConfig.ofRank(256).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("hira", 1e-3, m -> on(m, HiraConfig.ofRank(32)));
+    add("lily", 1e-3, m -> on(m, LilyConfig.ofRank(16).strideA(2)));
+    add("vblora", 5e-3, m -> on(m, VbLoraConfig.ofRank(4).vectorLength(64)));
+    add(
+        "road",
+        5e-3,
+        m -> RoadConfig.defaults().targetModules(m.attention()).modulesToSave(saved(m)));
+    add(
+        "randlora",
+        5e-4,
+        m -> RandLoraConfig.ofRank(32).targetModules(m.attention()).modulesToSave(saved(m)));
     add("loha", 1e-3, m -> on(m, LohaConfig.ofRank(8)));
     add("lokr", 1e-3, m -> on(m, LokrConfig.ofRank(8)));
     add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
@@ -90,6 +115,17 @@ record Recipe(PeftConfig config, double learningRate) {
     add("hra", 1e-3, m -> on(m, HraConfig.ofRank(8)));
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
     add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
+    add("waveft", 1e-2, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
+    add("c3a", 5e-3, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
+    add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));
+    add("gralora", 1e-3, m -> on(m, GraloraConfig.ofRank(8)));
+    add("krona", 1e-3, m -> on(m, KronaConfig.ofFactor(32, 32)));
+    add(
+        "said",
+        1e-2,
+        m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
+    add("pasta", 5e-3, m -> PastaConfig.defaults().modulesToSave(saved(m)));
     add(
         "shira",
         1e-3,

@@ -22,10 +22,15 @@ import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
+import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -35,9 +40,11 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.methods.waveft.WaveFtConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
@@ -71,6 +78,13 @@ class CompositionTest {
           HraConfig.ofRank(4),
           MissConfig.ofRank(5),
           FourierFtConfig.ofFrequencies(12),
+          WaveFtConfig.ofFrequencies(12),
+          C3aConfig.ofBlockSize(4),
+          DeloraConfig.ofRank(2),
+          GraloraConfig.ofRank(4).hybridR(1),
+          KronaConfig.ofFactor(4, 2),
+          KronaConfig.ofFactor(4, 2).placement(KronaPlacement.FEED_FORWARD_RESIDUAL),
+          SaidConfig.ofDimension(150).targetModules("all-linear"),
           ShiraConfig.ofRank(1),
           BottleneckConfig.pfeiffer().reductionFactor(4),
           BottleneckConfig.houlsby().reductionFactor(4),

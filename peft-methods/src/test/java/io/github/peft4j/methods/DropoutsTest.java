@@ -17,6 +17,8 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.methods.common.linear.RowDropout;
+import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.miss.MissConfig;
@@ -53,7 +55,10 @@ class DropoutsTest {
     BOFT(
         BoftConfig.ofBlockSize(2).boftNButterflyFactor(2),
         BoftConfig.ofBlockSize(2).boftNButterflyFactor(2).boftDropout(0.5)),
-    MISS(MissConfig.ofRank(4), MissConfig.ofRank(4).missDropout(0.4));
+    MISS(MissConfig.ofRank(4), MissConfig.ofRank(4).missDropout(0.4)),
+    DELORA(DeloraConfig.ofRank(2), DeloraConfig.ofRank(2).moduleDropout(0.4)),
+    GRALORA(
+        GraloraConfig.ofRank(4).hybridR(2), GraloraConfig.ofRank(4).hybridR(2).graloraDropout(0.4));
 
     private final PeftConfig plain;
     private final PeftConfig dropping;

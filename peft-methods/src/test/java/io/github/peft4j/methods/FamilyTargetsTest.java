@@ -13,12 +13,15 @@ import io.github.peft4j.adapter.layout.PeftLayout;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetedConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.methods.waveft.WaveFtConfig;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
@@ -43,7 +46,10 @@ class FamilyTargetsTest {
           "LN_TUNING", LnTuningConfig.defaults(),
           "VERA", VeraConfig.ofRank(2),
           "FOURIERFT", FourierFtConfig.ofFrequencies(4),
-          "SHIRA", ShiraConfig.ofRank(1));
+          "SHIRA", ShiraConfig.ofRank(1),
+          "C3A", C3aConfig.ofBlockSize(1),
+          "WAVEFT", WaveFtConfig.ofFrequencies(4),
+          "VBLORA", VbLoraConfig.ofRank(1).numVectors(4).vectorLength(1));
 
   @TempDir Path folder;
 

@@ -16,10 +16,19 @@ import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
+import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.c3a.C3aInitialization;
+import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gralora.GraloraConfig;
+import io.github.peft4j.methods.hira.HiraConfig;
+import io.github.peft4j.methods.hira.HiraInitialization;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.krona.KronaConfig;
+import io.github.peft4j.methods.krona.KronaPlacement;
+import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
@@ -29,12 +38,21 @@ import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.methods.randlora.RandLoraConfig;
+import io.github.peft4j.methods.road.RoadConfig;
+import io.github.peft4j.methods.road.RoadVariant;
+import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
+import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
+import io.github.peft4j.methods.waveft.WaveFtConfig;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 
@@ -117,6 +135,14 @@ class MethodsTest extends MethodContract {
         method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
+        method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),
+        method("SparseRandLora", sparseRandLora().saveProjection(false)),
+        method("VbLora", vbLora()).hasEffectAtOnce(),
+        method("VbLoraOfChosen", vbLora().saveOnlyTopkWeights(true)).hasEffectAtOnce(),
+        method("Lily", LilyConfig.ofRank(2).numB(3)).cannotMerge().gatingRuns(),
+        method("LilyOfSharedA", LilyConfig.ofRank(2).strideA(2).targetModules("all-linear"))
+            .cannotMerge()
+            .gatingRuns(),
         method("Loha", LohaConfig.ofRank(2)),
         method("Lokr", LokrConfig.ofRank(1).decomposeFactor(2)),
         method("LokrOfWholeFactors", LokrConfig.ofRank(8)),
@@ -125,6 +151,11 @@ class MethodsTest extends MethodContract {
         method("Boft", BoftConfig.ofBlockSize(4)),
         method("BoftOfTwoLayers", BoftConfig.ofBlockSize(4).boftNButterflyFactor(2)),
         method("Hra", HraConfig.ofRank(4)),
+        method("Hira", HiraConfig.ofRank(2)),
+        method("HiraOfEmbeddings", hiraOfEmbeddings()),
+        method("Road", RoadConfig.defaults().groupSize(4)),
+        method("Road2", RoadConfig.of(RoadVariant.ROAD_2).groupSize(4)),
+        method("Road4", RoadConfig.of(RoadVariant.ROAD_4).groupSize(4)),
         method("Miss", MissConfig.ofRank(5)),
         method("Bat", MissConfig.ofRank(4).initWeights(MissInitialization.BAT)),
         method(
@@ -134,6 +165,28 @@ class MethodsTest extends MethodContract {
                     "embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")),
         method("OftWithBiases", OftConfig.ofBlockSize(4).useCayleyNeumann(false).bias("all")),
         method("FourierFt", FourierFtConfig.ofFrequencies(12)).hasEffectAtOnce(),
+        method("C3a", C3aConfig.ofBlockSize(4)).hasEffectAtOnce(),
+        method("C3aOfZeros", C3aConfig.ofBlockSize(2).initWeights(C3aInitialization.ZEROS)),
+        method("Delora", DeloraConfig.ofRank(2)),
+        method("Gralora", GraloraConfig.ofRank(4)),
+        method("HybridGralora", GraloraConfig.ofRank(4).graloraK(4).hybridR(2)),
+        method("WaveFt", WaveFtConfig.ofFrequencies(12)),
+        method(
+            "WaveFtOfLongFilters",
+            WaveFtConfig.ofFrequencies(12).waveletFamily("sym4").proportionalParameters(true)),
+        method("SparseWaveFt", WaveFtConfig.ofFrequencies(12).useIdwt(false)),
+        method("Krona", KronaConfig.ofFactor(4, 2).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method(
+                "KronaB",
+                KronaConfig.ofFactor(4, 2).placement(KronaPlacement.FEED_FORWARD).scaling(3))
+            .cannotMerge(),
+        method(
+                "KronaBRes",
+                KronaConfig.ofFactor(2, 4).placement(KronaPlacement.FEED_FORWARD_RESIDUAL))
+            .cannotMerge(),
+        method("Said", SaidConfig.ofDimension(150)).fitting(model -> true),
+        method("Did", SaidConfig.ofDimension(30).said(false).targetModules("all-linear")),
         method("Shira", ShiraConfig.ofRank(1)),
         method("TrainableTokens", TrainableTokensConfig.of(5, 9)).fitting(model -> true),
         method("Pfeiffer", BottleneckConfig.pfeiffer().reductionFactor(4))
@@ -198,6 +251,11 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
+        method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
@@ -240,6 +298,20 @@ class MethodsTest extends MethodContract {
   /** With experts, all-linear means tensors that are no modules, see {@code ExpertsTest}. */
   private static boolean hasNoExperts(TinyModel model) {
     return model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL;
+  }
+
+  private static RandLoraConfig sparseRandLora() {
+    return RandLoraConfig.ofRank(5).randloraAlpha(1).sparse(true).targetModules("all-linear");
+  }
+
+  private static VbLoraConfig vbLora() {
+    return VbLoraConfig.ofRank(2).numVectors(6).vectorLength(4);
+  }
+
+  private static HiraConfig hiraOfEmbeddings() {
+    return HiraConfig.ofRank(2)
+        .targetModules("embed_tokens", "word_embeddings", "shared", "q_proj", "query", "q")
+        .initWeights(HiraInitialization.GAUSSIAN);
   }
 
   /** A bottleneck with all that a config can add to it. */

@@ -44,6 +44,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -373,8 +374,14 @@ public final class PeftFolder implements AdapterFormat {
       Map<String, ParameterSite> frozen,
       NDManager manager) {
     check(file, source, tensors, frozen);
+    Map<Trainable, String> firstNames = new HashMap<>(); // tensors are equal if they are the same
     tensors.forEach(
         (name, tensor) -> {
+          String first = firstNames.putIfAbsent(tensor, name);
+          if (first != null) {
+            requireSame(file, source, first, name);
+            return;
+          }
           Shape shape = new Shape(source.info(name).shape());
           try (NDArray value =
               source.info(name).dtype().isFloating()
@@ -383,6 +390,19 @@ public final class PeftFolder implements AdapterFormat {
             Tensors.copy(tensor.value(), value);
           }
         });
+  }
+
+  private static void requireSame(Path file, TensorSource source, String first, String name) {
+    if (!Arrays.equals(source.floats(first), source.floats(name))) {
+      throw new IllegalArgumentException(
+          file
+              + ": "
+              + name
+              + " differs from "
+              + first
+              + ", but modules share this tensor; expected equal values: another program than"
+              + " Hugging Face PEFT or peft4j wrote the file, or its config was changed since");
+    }
   }
 
   private static float[] finite(Path file, String name, float... values) {
@@ -534,7 +554,8 @@ public final class PeftFolder implements AdapterFormat {
 
   private static SafetensorsWriter writer(AdapterPart part, Map<String, Trainable> tensors) {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
-    tensors.forEach((name, tensor) -> add(writer, name, () -> part.stored(tensor)));
+    tensors.forEach(
+        (name, tensor) -> add(writer, name, part.integers(), () -> part.stored(tensor)));
     return writer;
   }
 
@@ -542,27 +563,42 @@ public final class PeftFolder implements AdapterFormat {
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     tensors(part, false)
         .forEach(
-            (name, tensor) -> add(writer, part.names().inFile(name), () -> part.stored(tensor)));
+            (name, tensor) ->
+                add(writer, part.names().inFile(name), part.integers(), () -> part.stored(tensor)));
     return writer;
   }
 
   /** Adds a tensor to a file, in the form that the file holds. */
   public static void add(SafetensorsWriter writer, String name, Supplier<NDArray> stored) {
+    add(writer, name, DType.I32, stored);
+  }
+
+  private static void add(
+      SafetensorsWriter writer, String name, DType integers, Supplier<NDArray> stored) {
     try (Scope scope = new Scope()) {
-      add(writer, name, stored.get());
+      NDArray value = stored.get();
+      long[] shape = value.getShape().getShape();
+      if (value.getDataType() == DataType.INT32) {
+        ByteBuffer bytes = bytes(value.toIntArray(), integers);
+        writer.add(
+            new TensorInfo(name, integers, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
+      } else {
+        writer.add(name, shape, Tensors.floats(value));
+      }
     }
   }
 
-  private static void add(SafetensorsWriter writer, String name, NDArray value) {
-    long[] shape = value.getShape().getShape();
-    if (value.getDataType() != DataType.INT32) {
-      writer.add(name, shape, Tensors.floats(value));
-      return;
+  private static ByteBuffer bytes(int[] numbers, DType type) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(type.bytes() * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
+    for (int number : numbers) {
+      switch (type) {
+        case U8 -> bytes.put((byte) number);
+        case I16 -> bytes.putShort((short) number);
+        case I32 -> bytes.putInt(number);
+        default -> throw new IllegalArgumentException(type + " is no type of whole numbers here");
+      }
     }
-    int[] numbers = value.toIntArray();
-    ByteBuffer bytes = ByteBuffer.allocate(4 * numbers.length).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asIntBuffer().put(numbers);
-    writer.add(
-        new TensorInfo(name, DType.I32, shape), sink -> sink.accept(bytes.asReadOnlyBuffer()));
+    return bytes.flip();
   }
 }

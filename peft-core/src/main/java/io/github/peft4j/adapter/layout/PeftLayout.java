@@ -1,6 +1,7 @@
 package io.github.peft4j.adapter.layout;
 
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.io.DType;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.tuner.Trainable;
@@ -76,6 +77,11 @@ public interface PeftLayout<C extends PeftConfig> {
     return true;
   }
 
+  /** The type of tensors of whole numbers in the file. */
+  default DType integers(C config) {
+    return DType.I32;
+  }
+
   /** The prefix of module names. */
   default String prefix() {
     return PREFIX;
@@ -96,7 +102,7 @@ public interface PeftLayout<C extends PeftConfig> {
     return "base_model." + key;
   }
 
-  /** Tensors that the file holds a second time, by their second names. */
+  /** Tensors that the file holds several times, by their other names. */
   default Map<String, Trainable> repeated(C config, Sites sites) {
     return Map.of();
   }

@@ -120,7 +120,7 @@ class OddValuesTest {
     } catch (DataException e) {
       String message = e.getMessage() + "";
       boolean placed = message.contains(file + ", line 2") && message.contains(field);
-      return placed || value.equals("NaN") && message.contains(file + ", line 2") ? "" : message;
+      return placed || (value.equals("NaN") && message.contains(file + ", line 2")) ? "" : message;
     } catch (RuntimeException e) {
       return e.toString();
     }

@@ -4,6 +4,7 @@ import io.github.peft4j.config.ConfigCheck;
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.common.linear.ModuleTargets;
+import io.github.peft4j.methods.common.linear.NamePatterns;
 import io.github.peft4j.tuner.injection.Bias;
 import io.github.peft4j.withers.Withers;
 import java.util.Map;
@@ -56,15 +57,8 @@ public record FourierFtConfig(
     return defaults().nFrequency(n);
   }
 
-  /**
-   * The number of frequencies of a module. As in PEFT, a pattern matches the whole name, or an
-   * ending after a dot.
-   */
+  /** The number of frequencies of a module. */
   int frequenciesOf(String module) {
-    return nFrequencyPattern.entrySet().stream()
-        .filter(entry -> module.matches(".*\\.(" + entry.getKey() + ")"))
-        .findFirst()
-        .map(Map.Entry::getValue)
-        .orElseGet(() -> nFrequencyPattern.getOrDefault(module, nFrequency));
+    return NamePatterns.afterDot(nFrequencyPattern, module, nFrequency);
   }
 }

@@ -64,6 +64,9 @@ final class GoldenGradients {
     if (tensor == null && name.equals("prompt_encoder.embedding.weight")) {
       return adapter.tensors().get("prompt_embeddings"); // the parameter is all that is saved
     }
+    if (name.endsWith(".vblora_vector_bank")) { // a parameter of the first module that reads it
+      return adapter.tensors().get("base_model.vblora_vector_bank");
+    }
     return tensor != null ? tensor : adapter.tensors().get(name.replaceAll("\\.weight$", ""));
   }
 }

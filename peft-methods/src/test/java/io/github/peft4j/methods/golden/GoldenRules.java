@@ -36,6 +36,11 @@ record GoldenRules(List<Rule> rules) {
      * computed without it is compared.
      */
     DROPOUT,
+    /**
+     * PEFT's gradients are not the loss's derivatives: they are not compared, nor are steps, but
+     * logits and files are.
+     */
+    DERIVATIVE,
     /** Logits were computed with tensors that the folder lacks: they are not compared. */
     UNSAVED,
     /** PEFT's model never computes with the tensor: here it is set to what changes nothing. */

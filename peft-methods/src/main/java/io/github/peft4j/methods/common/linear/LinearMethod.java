@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMethod<C> {
 
-  private final LayerFactory<LinearSite, C> linear;
+  private final Layers<C> linear;
   private final @Nullable LayerFactory<EmbeddingSite, C> embedding;
 
   /** Creates the adapter layer of one site. */
@@ -37,9 +37,28 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
     TunerLayer<NDArray, NDArray> layer(S site, C config, Initializer initial);
   }
 
+  /** Decides how layers are created, once all modules of an adapter are known. */
+  @FunctionalInterface
+  public interface Layers<C> {
+
+    /**
+     * Decides it.
+     *
+     * @param modules the linear layers that get one
+     */
+    LayerFactory<LinearSite, C> of(C config, List<LinearSite> modules);
+  }
+
   /** Creates a method for linear layers only. */
   protected LinearMethod(String type, Class<C> configType, LayerFactory<LinearSite, C> linear) {
     this(type, configType, linear, null);
+  }
+
+  /** Creates a method for linear layers whose layers depend on one another. */
+  protected LinearMethod(String type, Class<C> configType, Layers<C> linear) {
+    super(type, configType);
+    this.linear = linear;
+    this.embedding = null;
   }
 
   /** Creates a method for linear layers and, if a factory is given, embeddings. */
@@ -49,17 +68,18 @@ public abstract class LinearMethod<C extends LinearConfig<C>> extends TargetedMe
       LayerFactory<LinearSite, C> linear,
       @Nullable LayerFactory<EmbeddingSite, C> embedding) {
     super(type, configType);
-    this.linear = linear;
+    this.linear = (config, modules) -> linear;
     this.embedding = embedding;
   }
 
   @Override
-  public final void inject(C config, Sites sites) {
+  public void inject(C config, Sites sites) {
     Selection<LinearSite> named = config.targets().linear(sites);
     List<EmbeddingSite> tables = config.targets().embeddings(sites).list();
     List<LinearSite> maps = tables.isEmpty() ? named.required() : named.list();
+    LayerFactory<LinearSite, C> layers = linear.of(config, maps);
     for (LinearSite site : maps) {
-      sites.rewrite(site, linear.layer(site, config, sites.initial()));
+      sites.rewrite(site, layers.layer(site, config, sites.initial()));
     }
     for (EmbeddingSite site : tables) {
       sites.rewrite(site, layer(site, config, sites.initial()));

@@ -14,7 +14,21 @@ public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C
 
   /** Creates the layout that most methods share. */
   public TargetedLayout() {
-    this("FOURIERFT", "HRA", "LN_TUNING", "LOHA", "LOKR", "MISS", "OFT", "SHIRA", "VERA");
+    this(
+        "C3A",
+        "DELORA",
+        "FOURIERFT",
+        "GRALORA",
+        "HRA",
+        "LN_TUNING",
+        "LOHA",
+        "LOKR",
+        "MISS",
+        "OFT",
+        "ROAD",
+        "SHIRA",
+        "VERA",
+        "WAVEFT");
   }
 
   /** Creates the layout of certain method types. */

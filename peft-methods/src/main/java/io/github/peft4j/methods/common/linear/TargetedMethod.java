@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.common.linear;
 
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.TargetedConfig;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.injection.Selection;
@@ -13,6 +14,27 @@ public abstract class TargetedMethod<C extends TargetedConfig<C>> extends BaseMe
   /** See {@link BaseMethod}. */
   protected TargetedMethod(String type, Class<C> configType) {
     super(type, configType);
+  }
+
+  /**
+   * Refuses embeddings as targets.
+   *
+   * @throws IllegalArgumentException if the config selects one
+   */
+  protected final void refuseEmbeddings(C config, Sites sites) {
+    sites.embeddings(config.targetModules()).list().stream()
+        .findFirst()
+        .ifPresent(
+            site -> {
+              throw Configs.error(
+                  configType(),
+                  "target_modules",
+                  config.targetModules(),
+                  "linear maps alone: "
+                      + type()
+                      + " is not for embeddings, such as "
+                      + site.name());
+            });
   }
 
   /** The modules that the config names, or the default ones. */

@@ -1,0 +1,291 @@
+"""Makes golden cases of methods that Hugging Face PEFT lacks, from their formulas, in plain PyTorch.
+
+    pip install torch transformers safetensors
+    python make_papers.py
+
+The models are those of make_goldens.py, and so are the files of a case.
+"""
+
+import json
+import math
+import pathlib
+import re
+import sys
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.func import functional_call
+from transformers import BertForSequenceClassification, LlamaForCausalLM
+
+HERE = pathlib.Path(__file__).parent
+PREFIX = "base_model.model."
+
+
+class Krona:
+    """W + s (A x B) for the weights of modules; or s (A x B) x + rho x beside feed-forward networks."""
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors = {}
+        beside = settings["placement"] != "weights"
+        self.merges = not beside
+        names = [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)]
+        self.modules = []
+        for name in names:
+            if name.endswith("mlp.down_proj") if beside else name.split(".")[-1] in settings["target_modules"]:
+                weight = model.get_submodule(name).weight
+                out, inputs = (weight.shape[0],) * 2 if beside else weight.shape
+                # peft4j calls the network feed_forward, in every family
+                key = PREFIX + (name.removesuffix("mlp.down_proj") + "feed_forward" if beside else name) + "."
+                self.modules.append((name, key))
+                a, b = settings["a_out"], settings["a_in"]
+                self.tensors[key + "krona_A"] = torch.randn(a, b)
+                self.tensors[key + "krona_B"] = torch.randn(out // a, inputs // b)
+                if settings["placement"] == "feed_forward_residual":
+                    self.tensors[key + "krona_residual"] = torch.randn(1)
+
+    def product(self, key):
+        return self.settings["scaling"] * torch.kron(self.tensors[key + "krona_A"], self.tensors[key + "krona_B"])
+
+    def run(self, model, inputs):
+        if self.settings["placement"] == "weights":
+            weights = {n + ".weight": model.get_parameter(n + ".weight") + self.product(k) for n, k in self.modules}
+            return functional_call(model, weights, kwargs=inputs)
+        hooks = [model.get_submodule(n.removesuffix(".down_proj")).register_forward_hook(self.beside(k))
+                 for n, k in self.modules]
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def beside(self, key):
+        rho = self.tensors.get(key + "krona_residual", torch.zeros(1))
+        return lambda module, given, y: y + given[0] @ self.product(key).T + rho * given[0]
+
+
+def java_hash(text):
+    value = 0
+    for character in text:
+        value = (31 * value + ord(character)) & 0xFFFFFFFF
+    return value
+
+
+class Said:
+    """W + lambda_i P_i(theta) for every tensor W, with P = H G Pi H B as matrices."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        targets = settings["target_modules"]
+        self.names = sorted(n for n, _ in model.named_parameters()
+                            if not n.startswith("classifier")
+                            and (targets is None or n.split(".")[-2] in targets))
+        count = len(self.names) if settings["said"] else 0
+        self.size = settings["intrinsic_dimension"] - count
+        self.tensors = {"base_model.said_theta": torch.randn(self.size)}
+        if count:
+            self.tensors["base_model.said_lambda"] = 1 + torch.randn(count)
+        self.projections = {n: self.projection(n, model.get_parameter(n).numel(), settings) for n in self.names}
+
+    def projection(self, name, elements, settings):
+        length = 2 ** math.ceil(math.log2(elements))
+        used = min(self.size, length)
+        torch.manual_seed((settings["projection_seed"] << 32) | java_hash(name))
+        signs = torch.where(torch.empty(used).uniform_(-1, 1) < 0, -1.0, 1.0)
+        order = torch.randperm(length)
+        weights = torch.randn(1, length)[0]
+        hadamard = torch.ones(1, 1)
+        while len(hadamard) < length:
+            hadamard = torch.kron(torch.tensor([[1.0, 1.0], [1.0, -1.0]]), hadamard)
+        matrix = hadamard @ (weights[:, None] * hadamard[:, :used][order] * signs)
+        divisor = torch.sqrt(length * torch.sum(weights ** 2)) * math.sqrt(elements / length)
+        padded = torch.zeros(elements, self.size)
+        padded[:, :used] = matrix[:elements] / divisor
+        return padded
+
+    def run(self, model, inputs):
+        theta = self.tensors["base_model.said_theta"]
+        scales = self.tensors.get("base_model.said_lambda", torch.ones(len(self.names)))
+        moved = {n: model.get_parameter(n) + scales[i] * (self.projections[n] @ theta).view_as(model.get_parameter(n))
+                 for i, n in enumerate(self.names)}
+        return functional_call(model, moved, kwargs=inputs, tie_weights=True)
+
+
+class Sora:
+    """W + s B diag(g) A; a mean of |g| in the loss, and a soft threshold of g after each step."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors, self.modules, r = {}, [], settings["r"]
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in settings["target_modules"]:
+                out, inputs = module.weight.shape
+                self.modules.append(name)
+                self.tensors[PREFIX + name + ".lora_A.weight"] = torch.randn(r, inputs)
+                self.tensors[PREFIX + name + ".gate"] = torch.randn(1, r)
+                self.tensors[PREFIX + name + ".lora_B.weight"] = torch.randn(out, r)
+
+    def gates(self):
+        return [self.tensors[PREFIX + name + ".gate"] for name in self.modules]
+
+    def run(self, model, inputs):
+        moved = {}
+        for name in self.modules:
+            a, g, b = (self.tensors[PREFIX + name + "." + key] for key in ("lora_A.weight", "gate", "lora_B.weight"))
+            change = b @ torch.diag(g[0]) @ a
+            scale = self.settings["lora_alpha"] / self.settings["r"]
+            moved[name + ".weight"] = model.get_parameter(name + ".weight") + scale * change
+        return functional_call(model, moved, kwargs=inputs)
+
+    def penalty(self):
+        return self.settings["sparse_lambda"] * torch.cat(self.gates(), 1).abs().mean()
+
+    def after_step(self, rate):
+        t = self.settings["sparse_lambda_2"] * (rate if self.settings["threshold_by_rate"] else 1)
+        with torch.no_grad():
+            for g in self.gates():
+                g.copy_(torch.sign(g) * torch.clamp(g.abs() - t, min=0))
+
+    def groups(self):
+        gates = self.gates()
+        others = [tensor for tensor in self.tensors.values() if all(tensor is not g for g in gates)]
+        return [dict(params=others), dict(params=gates, weight_decay=0.0, lr=self.settings["sparse_lr"] or 1e-2)]
+
+
+class Pasta:
+    """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors = {}
+        chosen = settings["layers_to_transform"]
+        pattern = re.compile(r"(model|bert\.encoder)\.layers?\.(\d+)")
+        self.layers = [n for n, _ in model.named_modules()
+                       if (m := pattern.fullmatch(n)) and (chosen is None or int(m[2]) in chosen)]
+        for name in self.layers:
+            size = (settings["num_special_tokens"], model.config.hidden_size)
+            self.tensors[PREFIX + name + ".special_token_embedding.weight"] = torch.randn(size)
+
+    def run(self, model, inputs):
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        places = []  # row, column, which special token of the row
+        for row in range(len(ids)):
+            found = [c for c in range(ids.shape[1])
+                     if mask[row, c] and ids[row, c].item() in self.settings["special_token_ids"]]
+            places += [(row, c, j) for j, c in enumerate(found[:self.settings["num_special_tokens"]])]
+
+        def before(name):
+            table = self.tensors[PREFIX + name + ".special_token_embedding.weight"]
+
+            def hook(module, given, named):
+                hidden = (given[0] if given else named["hidden_states"]).clone()
+                for row, column, j in places:
+                    hidden[row, column] += table[j]
+                return ((hidden,) + given[1:], named) if given else (given, dict(named, hidden_states=hidden))
+            return hook
+
+        hooks = [model.get_submodule(n).register_forward_pre_hook(before(n), with_kwargs=True) for n in self.layers]
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
+             layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
+             target_modules=None)
+SAID = dict(peft_type="SAID", intrinsic_dimension=100, modules_to_save=None, projection_seed=0, said=True,
+            target_modules=None)
+SORA = dict(peft_type="SORA", bias="none", exclude_modules=None, layers_pattern=None, layers_to_transform=None,
+            lora_alpha=16, lora_dropout=0.0, modules_to_save=None, r=4, sparse_lambda=0.5, sparse_lambda_2=0.05,
+            sparse_lr=None, target_modules=None, threshold_by_rate=False)
+PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
+             num_special_tokens=3)
+CASES = {
+    "tiny-llama": (LlamaForCausalLM, {
+        "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
+        "krona-b": (Krona, dict(KRONA, placement="feed_forward")),
+        "krona-b-res": (Krona, dict(KRONA, a_out=2, scaling=0.5, placement="feed_forward_residual")),
+        "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
+        "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
+        "said": (Said, SAID),
+        "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
+    }),
+    "tiny-bert": (BertForSequenceClassification, {
+        "krona": (Krona, dict(KRONA, target_modules=["query", "value"])),
+        "sora": (Sora, dict(SORA, sparse_lambda_2=4.0, sparse_lr=0.02, target_modules=["query", "value"],
+                            threshold_by_rate=True)),
+        "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
+        "said": (Said, dict(SAID, projection_seed=7)),
+    }),
+}
+
+
+def copies(tensors):
+    return {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+
+
+def total(method, loss):
+    return loss + method.penalty() if hasattr(method, "penalty") else loss
+
+
+def make_case(model_class, folder, method_class, settings):
+    folder.mkdir(exist_ok=True)
+    model = model_class.from_pretrained(folder.parent, attn_implementation="eager").train()
+    base = load_file(folder.parent / "io.safetensors")
+    inputs = {name: base[name] for name in ("input_ids", "attention_mask", "labels")}
+    model.requires_grad_(False)
+    torch.manual_seed(3)
+    method = method_class(model, settings)
+    for name, tensor in method.tensors.items():
+        tensor.mul_(0.3).requires_grad_(True)
+    saved = {n: p.requires_grad_(True) for n, p in model.named_parameters() if n.startswith("classifier")}
+    trained = dict(method.tensors, **{PREFIX + n: p for n, p in saved.items()})
+    config = dict(auto_mapping=None, base_model_name_or_path=folder.parent.name, inference_mode=True,
+                  peft_version="0.21.0", revision=None, task_type="SEQ_CLS" if saved else "CAUSAL_LM", **settings)
+    if saved:
+        config["modules_to_save"] = ["classifier", "score"]
+    (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
+    save_file(copies(trained), folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+    outputs = method.run(model, inputs)
+    total(method, outputs.loss).backward()
+    io = dict(logits=outputs.logits, loss=outputs.loss.reshape(1))
+    io.update({"grad." + name: tensor.grad for name, tensor in trained.items()})
+    if method.merges:
+        io["merged_logits"] = outputs.logits
+    save_file(copies(io), folder / "io.safetensors")
+
+    groups = [dict(params=trained.values())]
+    if hasattr(method, "groups"):
+        groups = method.groups() + [dict(params=list(saved.values()))] * bool(saved)
+    optimizer = torch.optim.AdamW(groups, lr=1e-2, weight_decay=0.01)
+    losses = []
+    for _ in range(5):
+        optimizer.zero_grad(set_to_none=True)
+        loss = total(method, method.run(model, inputs).loss)
+        loss.backward()
+        losses.append(loss.item())
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0).item()
+        optimizer.step()
+        if hasattr(method, "after_step"):
+            method.after_step(1e-2)
+    save_file(copies(trained), folder / "after.safetensors")
+    (folder / "trace.json").write_text(json.dumps(dict(losses=losses, last_grad_norm=norm), indent=1) + "\n")
+
+
+def main():
+    torch.use_deterministic_algorithms(True)
+    for name, (model_class, cases) in CASES.items():
+        for case, (method, settings) in cases.items():
+            make_case(model_class, HERE / name / case, method, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
