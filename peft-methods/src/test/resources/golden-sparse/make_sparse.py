@@ -154,7 +154,92 @@ def lt_sft(name, full=3, sparse=4, iterations=2, proportion=0.05, lr=1e-2, clip=
     save_file(tensors, os.path.join(HERE, f"lt-sft-{name}.safetensors"))
 
 
+def java_hash(text):
+    value = 0
+    for character in text:
+        value = (31 * value + ord(character)) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def noise(shapes, name, step, seed=42):
+    """log u - log(1 - u), drawn as peft4j draws it, so that both have the same gates."""
+    torch.manual_seed((seed * 1_000_003 + step) * 31 + java_hash(name))
+    us = [torch.rand(shape).clamp(0.0001, 0.9999) for shape in shapes]
+    return [u.log() - (1 - u).log() for u in us]
+
+
+def diff_pruning(name, gated=4, masked=3, lower=-1.5, upper=1.5, penalty=1e-4, alpha_init=1.5):
+    """Gates of entries and tensors with the L0 penalty, a cut by magnitude, a masked phase."""
+    model = load(name)
+    ids, labels = examples(model, 6)
+    original = {n: p.detach().clone() for n, p in model.named_parameters()}
+    targets = [n for n in original if "classifier" not in n]
+    w = {n: torch.zeros_like(original[n], requires_grad=True) for n in targets}
+    whole = {n: original[n].clone().requires_grad_() for n in original if n not in w}
+    alpha = {n: torch.full_like(w[n], alpha_init).requires_grad_() for n in targets}
+    group = {n: torch.full((1,), alpha_init).requires_grad_() for n in targets}
+    ratio = torch.log(torch.tensor(-lower / upper))
+
+    def gate(a, drawn):
+        return (torch.sigmoid(drawn + a) * (upper - lower) + lower).clamp(0, 1)
+
+    def change(n, step):
+        shapes = (w[n].shape, (1,))
+        z, z2 = noise(shapes, n, step) if step is not None else [torch.zeros(s) for s in shapes]
+        return w[n] * gate(alpha[n], z) * gate(group[n], z2)
+
+    losses = []
+    trained = list(w.values()) + list(whole.values())
+    alphas = list(alpha.values()) + list(group.values())
+
+    def phase(steps, with_gates, mask=None):
+        optimizer = torch.optim.AdamW(trained, lr=1e-2, weight_decay=0.0)
+        of_alphas = torch.optim.AdamW(alphas, lr=0.1, weight_decay=0.0)
+        for step in range(steps):
+            i = 2 * (len(losses) % 3)
+            parameters = {
+                n: original[n] + (change(n, step) if with_gates else w[n]) for n in targets
+            } | whole
+            loss = torch.func.functional_call(
+                model, parameters, (ids[i : i + 2],), {"labels": labels[i : i + 2]}
+            ).loss
+            losses.append(loss.item())
+            if with_gates:
+                loss = loss + penalty * sum(torch.sigmoid(a - ratio).sum() for a in alphas)
+            optimizer.zero_grad()
+            of_alphas.zero_grad()
+            loss.backward()
+            if mask is not None:
+                for n in targets:
+                    w[n].grad *= mask[n]
+            torch.nn.utils.clip_grad_norm_(trained, 0.5)
+            optimizer.step()
+            if with_gates:
+                torch.nn.utils.clip_grad_norm_(alphas, 1.0)
+                of_alphas.step()
+
+    phase(gated, True)
+    with torch.no_grad():
+        for n in targets:
+            w[n].copy_(change(n, None))
+        flat = torch.cat([w[n].abs().reshape(-1) for n in targets])
+        threshold = torch.topk(flat, int(0.06 * flat.numel()))[0][-1]
+        mask = {n: w[n].abs() >= threshold for n in targets}
+        for n in targets:
+            w[n].mul_(mask[n])
+    phase(masked, False, mask)
+    tensors = {"input_ids": ids, "labels": labels, "losses": torch.tensor(losses)}
+    for n in original:
+        if n in whole:
+            tensors["abs." + n] = whole[n].detach()
+        elif mask[n].any():
+            tensors["indices." + n] = mask[n].reshape(-1).nonzero().reshape(-1).to(torch.int32)
+            tensors["values." + n] = w[n].detach()[mask[n]]
+    save_file(tensors, os.path.join(HERE, f"diff-pruning-{name}.safetensors"))
+
+
 if __name__ == "__main__":
     masks("tiny-bert", ["label-square", "label-absolute", "expect-square"])
     masks("tiny-llama", ["label-square"])
     lt_sft("tiny-bert")
+    diff_pruning("tiny-bert")

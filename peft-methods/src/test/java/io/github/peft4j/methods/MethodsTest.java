@@ -13,12 +13,13 @@ import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.bottleneck.fields.PhmInit;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
-import io.github.peft4j.methods.childtuning.ChildTuningConfig;
-import io.github.peft4j.methods.fish.FishConfig;
-import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
+import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.fish.FishConfig;
+import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
@@ -132,6 +133,9 @@ class MethodsTest extends MethodContract {
         method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
         method("ChildTuningD", ChildTuningConfig.driven().sampleType(SampleType.RANDOM))
             .fitting(model -> true),
+        method("DiffPruning", DiffPruningConfig.defaults().targetSparsity(0.1))
+            .fitting(model -> true)
+            .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),

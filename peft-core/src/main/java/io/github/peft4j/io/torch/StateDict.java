@@ -126,8 +126,8 @@ final class StateDict implements Pickle.Meaning {
   }
 
   /**
-   * Reads a pickled dictionary of dictionaries, whose values are tensors and lists of whole numbers,
-   * NumPy's among them. Names are joined by slashes.
+   * Reads a pickled dictionary of dictionaries, whose values are tensors and lists of whole
+   * numbers, NumPy's among them. Names are joined by slashes.
    *
    * @throws TorchFileException if it holds anything else
    */
@@ -141,7 +141,8 @@ final class StateDict implements Pickle.Meaning {
   private void collect(String name, Object value, Map<String, Tensor> tensors) {
     if (value instanceof Map<?, ?> map) {
       map.forEach(
-          (key, within) -> collect(name.isEmpty() ? "" + key : name + WITHIN + key, within, tensors));
+          (key, within) ->
+              collect(name.isEmpty() ? "" + key : name + WITHIN + key, within, tensors));
     } else if (value instanceof Layout layout) {
       tensors.put(name, tensor(name, layout));
     } else if (value instanceof List<?> list && list.stream().allMatch(Long.class::isInstance)) {
@@ -232,7 +233,8 @@ final class StateDict implements Pickle.Meaning {
       case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state" ->
           arguments.get(0);
       case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2" -> layout(arguments);
-      case "numpy.dtype" -> requireNested(function, new LinkedHashMap<>(Map.of(DTYPE, arguments.get(0))));
+      case "numpy.dtype" ->
+          requireNested(function, new LinkedHashMap<>(Map.of(DTYPE, arguments.get(0))));
       case "_codecs.encode" -> requireNested(function, arguments.get(0));
       case "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar" ->
           requireNested(function, number((Map<?, ?>) arguments.get(0), (String) arguments.get(1)));

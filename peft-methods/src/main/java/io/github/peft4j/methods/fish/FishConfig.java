@@ -2,7 +2,6 @@ package io.github.peft4j.methods.fish;
 
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.TargetModules;
-import io.github.peft4j.methods.common.sparse.SparseConfig;
 import io.github.peft4j.methods.fisher.FisherConfig;
 import io.github.peft4j.methods.fisher.GradType;
 import io.github.peft4j.methods.fisher.SampleType;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param targetModules the modules whose tensors may be chosen; null for all
  * @param excludeModules modules to leave out of those, or null for none
  * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
- * @param entries see {@link SparseConfig#entries}
+ * @param entries internal: the number of trained entries by tensor; empty until they are chosen
  */
 @Withers
 public record FishConfig(

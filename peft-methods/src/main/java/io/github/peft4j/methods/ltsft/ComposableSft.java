@@ -58,7 +58,10 @@ public final class ComposableSft {
    */
   public static PeftModel load(PeftModel model, String name, Path folder) {
     Map<String, ParameterSite> sites =
-        model.base().parameters().collect(Collectors.toMap(ParameterSite::name, Function.identity()));
+        model
+            .base()
+            .parameters()
+            .collect(Collectors.toMap(ParameterSite::name, Function.identity()));
     Path path = folder.resolve(FILE);
     try (TorchFile file = TorchFile.openNested(path)) {
       Map<String, Entries> diffs = new LinkedHashMap<>();
@@ -119,7 +122,9 @@ public final class ComposableSft {
     }
   }
 
-  /** The entries of a tensor; the file counts them column by column, as steps from one to the next. */
+  /**
+   * The entries of a tensor; the file counts them column by column, as steps from one to the next.
+   */
   private static Entries entries(
       Path path, String tensor, TorchFile file, @Nullable ParameterSite site) {
     long[] size = file.numbers().get(DIFFS + tensor + "/size");
@@ -127,12 +132,16 @@ public final class ComposableSft {
     float[] values = file.floats(DIFFS + tensor + "/values");
     if (size == null || steps == null || steps.length != values.length) {
       throw new IllegalArgumentException(
-          path + ": " + tensor + " has no size, or not as many index_steps as values: it is damaged");
+          path
+              + ": "
+              + tensor
+              + " has no size, or not as many index_steps as values: it is damaged");
     }
     if (site == null || !site.shape().equals(new Shape(size))) {
       throw new IllegalArgumentException(
           "%s: %s has shape %s, but the model has %s: it is a difference of another base model"
-              .formatted(path, tensor, new Shape(size), site == null ? "no such tensor" : site.shape()));
+              .formatted(
+                  path, tensor, new Shape(size), site == null ? "no such tensor" : site.shape()));
     }
     long elements = site.shape().size();
     int[] places = new int[steps.length];

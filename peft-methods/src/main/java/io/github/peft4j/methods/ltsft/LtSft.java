@@ -3,7 +3,6 @@ package io.github.peft4j.methods.ltsft;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.common.sparse.DenseDelta;
 import io.github.peft4j.methods.common.sparse.SparseSites;
-import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.util.LinkedHashMap;
@@ -31,11 +30,6 @@ public final class LtSft extends BaseMethod<LtSftConfig> {
       SparseSites.inject(config, sites);
       return;
     }
-    List<Trainable> whole =
-        sites.rewrites().stream()
-            .flatMap(rewrite -> rewrite.layer().trainables().stream())
-            .filter(tensor -> !tensor.isBuffer())
-            .toList();
     Map<ParameterSite, DenseDelta> deltas = new LinkedHashMap<>();
     for (ParameterSite site : SparseSites.targets(config, sites)) {
       DenseDelta delta = new DenseDelta(site, sites.initial(), LEAST);
@@ -45,7 +39,6 @@ public final class LtSft extends BaseMethod<LtSftConfig> {
     SparseSites.follow(deltas, sites);
     long parameters =
         sites.all(ParameterSite.class).stream().mapToLong(site -> site.shape().size()).sum();
-    sites.atSteps(
-        new LotteryTicket(config, List.copyOf(deltas.values()), whole, parameters));
+    sites.atSteps(new LotteryTicket(config, List.copyOf(deltas.values()), SparseSites.whole(sites), parameters));
   }
 }

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param targetModules the modules whose tensors are masked; null for all
  * @param excludeModules modules that stay frozen, or null for none
  * @param modulesToSave modules that are fully trained and saved with the adapter, or null for none
- * @param entries see {@link SparseConfig#entries}
+ * @param entries internal: the number of trained entries by tensor; empty until they are chosen
  */
 @Withers
 public record LtSftConfig(

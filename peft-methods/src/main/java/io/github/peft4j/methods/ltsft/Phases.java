@@ -25,7 +25,9 @@ record Phases(int iterations, long full, long masked, long total) {
     long first = full != null ? full : masked != null ? each - masked : each / 2;
     long second = masked != null ? masked : each - first;
     boolean fits =
-        first > 0 && second > 0 && (full == null || masked == null || n * (first + second) == total);
+        first > 0
+            && second > 0
+            && (full == null || masked == null || n * (first + second) == total);
     if (!fits) {
       throw new IllegalArgumentException(
           "LtSftConfig: the training has %d steps, and n_ft_iterations is %d, full_ft_max_steps_per_iteration %s, sparse_ft_max_steps_per_iteration %s; expected at least one step for each phase, and %s steps in all if both are set"
@@ -65,7 +67,10 @@ record Phases(int iterations, long full, long masked, long total) {
   /** The part of its phase that is left before a step, 1 before the first one. */
   double left(long step) {
     long place = within(step);
-    long last = iteration(step) == iterations - 1 ? total - (iterations - 1) * (full + masked) : full + masked;
+    long last =
+        iteration(step) == iterations - 1
+            ? total - (iterations - 1) * (full + masked)
+            : full + masked;
     return place < full
         ? 1 - (double) place / full
         : Math.max(0, 1 - (double) (place - full) / (last - full));

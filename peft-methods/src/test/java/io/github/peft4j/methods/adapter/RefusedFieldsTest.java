@@ -75,6 +75,7 @@ class RefusedFieldsTest {
           "FISH",
           "CHILD_TUNING",
           "LT_SFT",
+          "DIFF_PRUNING",
           "FULL");
 
   private static Set<String> union(Set<String> some, Set<String> others) {

@@ -4,31 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.io.TensorSource;
-import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
-import io.github.peft4j.train.optimizer.Optimizer;
-import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
-import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
-import io.github.peft4j.tuner.training.ParameterGroup;
-import io.github.peft4j.tuner.training.StepListener;
-import io.github.peft4j.tuner.training.TrainingRule;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,30 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class LtSftTest {
 
-  private static final String PREFIX = "base_model.model.";
-
   @TempDir Path folder;
-
-  private static TensorSource golden() {
-    try {
-      return Safetensors.open(
-          Path.of(
-              Objects.requireNonNull(
-                      LtSftTest.class.getResource("/golden-sparse/lt-sft-tiny-bert.safetensors"))
-                  .toURI()));
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static long[][] rows(TensorSource source, String name, int first, int count) {
-    long[] flat = source.longs(name);
-    int width = flat.length / (int) source.info(name).shape()[0];
-    long[][] rows = new long[count][];
-    Arrays.setAll(
-        rows, i -> Arrays.copyOfRange(flat, (first + i) * width, (first + i + 1) * width));
-    return rows;
-  }
 
   /** Two iterations on the same batches end as those of a plain loop in PyTorch. */
   @Test
@@ -78,53 +44,7 @@ class LtSftTest {
             .nFtIterations(2)
             .fullFtMaxStepsPerIteration(3)
             .sparseFtMaxStepsPerIteration(4);
-    Path saved = folder.resolve("saved");
-    try (TensorSource source = golden();
-        PeftModel model = Peft.load(TinyModels.golden("tiny-bert").toString()).adapt(config)) {
-      Adapter adapter = model.adapter("default");
-      StepListener listener = adapter.listener(TrainingRule.ALIKE);
-      float[] losses = source.floats("losses");
-      try (AdapterTraining training = model.train("default");
-          Optimizer optimizer =
-              AdamW.DEFAULT.of(
-                  adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0)), 1e-2)) {
-        Backpropagation backpropagation = new Backpropagation(training, false);
-        Update update = new Update(optimizer, listener, 0.5);
-        for (int step = 1; step <= 14; step++) {
-          int i = 2 * ((step - 1) % 3);
-          ModelInput input =
-              ModelInput.of(
-                  model.base().manager(),
-                  rows(source, "input_ids", i, 2),
-                  new long[][] {{1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}});
-          long[][] labels = rows(source, "labels", i, 2);
-          LossTargets targets = new LossTargets.Classes(new long[] {labels[0][0], labels[1][0]});
-          double loss = backpropagation.run(input, targets, 0.5, step) / 2;
-          assertThat(loss)
-              .as("loss of step %d", step)
-              .isCloseTo(losses[step - 1], Offset.offset(1e-4));
-          update.run(step, 14, 1e-2, loss);
-        }
-      } finally {
-        listener.afterTraining();
-      }
-      model.save(saved.toString());
-      try (TensorSource file = Safetensors.open(saved.resolve("adapter_model.safetensors"))) {
-        for (String name : source.names()) {
-          if (name.startsWith("indices.")) {
-            String own = PREFIX + name.substring("indices.".length());
-            assertThat(file.longs(own + ".indices")).as(own).isEqualTo(source.longs(name));
-            assertThat(file.floats(own + ".values"))
-                .as(own)
-                .containsExactly(
-                    source.floats(name.replace("indices.", "values.")), Offset.offset(1e-4f));
-          } else if (name.startsWith("abs.")) {
-            assertThat(file.floats(PREFIX + name.substring("abs.".length())))
-                .containsExactly(source.floats(name), Offset.offset(1e-4f));
-          }
-        }
-      }
-    }
+    SparseGolden.assertTrainsAs("lt-sft-tiny-bert.safetensors", config, 14, folder);
   }
 
   private static Dataset<PromptExample> prompts(int seed) {
@@ -185,11 +105,7 @@ class LtSftTest {
           };
       assertThatThrownBy(
               () ->
-                  tuner(killed, 5)
-                      .checkpointTo(run)
-                      .checkpointEvery(after)
-                      .listener(killer)
-                      .run())
+                  tuner(killed, 5).checkpointTo(run).checkpointEvery(after).listener(killer).run())
           .isInstanceOf(Killed.class);
       assertThat(tuner(resumed, 5).checkpointTo(run).run().losses()).isEqualTo(losses);
       resumed.save(continued.toString());
@@ -243,7 +159,7 @@ class LtSftTest {
                     LtSftTest.class.getResource("/golden-sparse/composable-sft-tiny-bert"))
                 .toURI());
     Path saved = this.folder.resolve("saved");
-    try (TensorSource source = golden();
+    try (TensorSource source = SparseGolden.open("lt-sft-tiny-bert.safetensors");
         PeftModel model = Peft.load(TinyModels.golden("tiny-bert").toString())) {
       ComposableSft.load(model, "default", folder);
       long[][] ones = new long[6][6];
@@ -252,7 +168,7 @@ class LtSftTest {
       }
       float[] expected = source.floats("logits");
       ModelInput input =
-          ModelInput.of(model.base().manager(), rows(source, "input_ids", 0, 6), ones);
+          ModelInput.of(model.base().manager(), SparseGolden.rows(source, "input_ids", 0, 6), ones);
       assertThat(floats(model.logits(input))).containsExactly(expected, close());
       model.save(saved.toString());
       model.remove("default").loadAdapter(saved.toString());

@@ -10,7 +10,7 @@ import io.github.peft4j.tuner.site.ParameterSite;
  * W + S of one tensor W, where every entry of S is trained, of which a mask will leave few. Files
  * hold the entries that are not zero, as {@link SparseEntries} has them, which is what is loaded.
  */
-public final class DenseDelta extends TensorDelta {
+public class DenseDelta extends TensorDelta {
 
   private static final Kernel ADD =
       Kernel.of(
@@ -19,7 +19,10 @@ public final class DenseDelta extends TensorDelta {
               return torch.add(w, s).to(w.dtype)
           """);
 
-  /** The entries beyond a threshold; the first one if there are none, as a file has no empty tensors. */
+  /**
+   * The entries beyond a threshold; the first one if there are none, as a file has no empty
+   * tensors.
+   */
   private static final Kernel PLACES =
       Kernel.of(
           """
@@ -59,23 +62,29 @@ public final class DenseDelta extends TensorDelta {
   }
 
   /** The tensor W. */
-  public ParameterSite site() {
+  public final ParameterSite site() {
     return site;
   }
 
   /** S, of W's shape. */
-  public Trainable delta() {
+  public final Trainable delta() {
     return delta;
   }
 
-  @Override
-  NDArray changed(NDArray weight) {
-    return ADD.call(weight, delta.value());
+  /** S as it is added: by default all of it. */
+  protected NDArray effective() {
+    return delta.value();
   }
 
   @Override
-  public NDArray stored(Trainable tensor) {
-    NDArray found = places.call(delta.value());
-    return tensor == indices ? found : VALUES.call(delta.value(), found);
+  protected final NDArray changed(NDArray weight) {
+    return ADD.call(weight, effective());
+  }
+
+  @Override
+  public final NDArray stored(Trainable tensor) {
+    NDArray change = effective();
+    NDArray found = places.call(change);
+    return tensor == indices ? found : VALUES.call(change, found);
   }
 }

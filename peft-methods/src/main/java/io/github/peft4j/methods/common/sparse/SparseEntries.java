@@ -111,7 +111,7 @@ public final class SparseEntries extends TensorDelta {
   }
 
   @Override
-  NDArray changed(NDArray weight) {
+  protected NDArray changed(NDArray weight) {
     if (!chosen) {
       throw new IllegalStateException(
           "which entries of %s are trained is not chosen: the config's field 'entries' tells their number alone. Leave it empty, and make the adapter as the method's page says"

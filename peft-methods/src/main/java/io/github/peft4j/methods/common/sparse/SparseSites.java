@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.common.sparse;
 
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -17,6 +18,15 @@ public final class SparseSites {
   public static List<ParameterSite> targets(SparseConfig<?> config, Sites sites) {
     return sites.parameters(config::trains).required().stream()
         .filter(site -> sites.layer(site) == null && !sites.isReserved(site.module()))
+        .toList();
+  }
+
+  /** The trained tensors of the modules that are trained whole. */
+  public static List<Trainable> whole(Sites sites) {
+    return sites.rewrites().stream()
+        .filter(rewrite -> !(rewrite.layer() instanceof TensorDelta))
+        .flatMap(rewrite -> rewrite.layer().trainables().stream())
+        .filter(tensor -> !tensor.isBuffer())
         .toList();
   }
 

@@ -9,7 +9,7 @@ import io.github.peft4j.tuner.TunerLayer;
 public abstract class TensorDelta extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
   /** W + S, in the precision of W. */
-  abstract NDArray changed(NDArray weight);
+  protected abstract NDArray changed(NDArray weight);
 
   @Override
   public final NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
@@ -35,7 +35,7 @@ public abstract class TensorDelta extends TunerLayer<NDArray, NDArray> implement
     }
 
     @Override
-    NDArray changed(NDArray weight) {
+    protected NDArray changed(NDArray weight) {
       return table.changed(weight);
     }
   }
