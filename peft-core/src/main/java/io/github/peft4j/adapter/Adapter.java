@@ -231,11 +231,7 @@ public final class Adapter {
 
   /** The name of a tensor in the adapter's files, see {@link #tensors()}. */
   public String nameOf(Trainable tensor) {
-    return tensors.entrySet().stream()
-        .filter(entry -> entry.getValue() == tensor)
-        .findFirst()
-        .orElseThrow()
-        .getKey();
+    return AdapterPart.nameOf(tensor, tensors);
   }
 
   /** The tensors with these names. */

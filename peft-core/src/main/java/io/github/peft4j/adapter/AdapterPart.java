@@ -162,6 +162,10 @@ public final class AdapterPart {
 
   /** The name of a tensor in the files. */
   public String nameOf(Trainable tensor) {
+    return nameOf(tensor, tensors);
+  }
+
+  static String nameOf(Trainable tensor, Map<String, Trainable> tensors) {
     return tensors.entrySet().stream()
         .filter(entry -> entry.getValue() == tensor)
         .findFirst()

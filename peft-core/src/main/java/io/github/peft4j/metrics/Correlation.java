@@ -57,6 +57,15 @@ public final class Correlation {
    */
   public static double kendall(double[] x, double[] y) {
     check(x, y);
+    return kendallOfOneZero(withOneZero(x), withOneZero(y));
+  }
+
+  /** Sorting puts -0 before 0, which are equal. */
+  private static double[] withOneZero(double[] values) {
+    return Arrays.stream(values).map(value -> value + 0.0).toArray();
+  }
+
+  private static double kendallOfOneZero(double[] x, double[] y) {
     int n = x.length;
     int[] order =
         IntStream.range(0, n)

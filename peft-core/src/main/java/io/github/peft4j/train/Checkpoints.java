@@ -107,6 +107,27 @@ final class Checkpoints {
     this.folder = folder;
   }
 
+  /**
+   * Checks that checkpoints can be written, before anything is trained for them. Nothing is made.
+   *
+   * @throws IllegalArgumentException if the folder, or where it would be, is none or read-only
+   */
+  static void requireWritable(@Nullable Path folder) {
+    if (folder == null) {
+      return;
+    }
+    Path nearest = folder.toAbsolutePath().normalize();
+    while (!Files.exists(nearest) && nearest.getParent() != null) {
+      nearest = nearest.getParent();
+    }
+    if (!Files.isDirectory(nearest) || !Files.isWritable(nearest)) {
+      throw new IllegalArgumentException(
+          "checkpointTo(%s): %s is %s, expected a folder that can be written to; take another one"
+              .formatted(
+                  folder, nearest, Files.isDirectory(nearest) ? "read-only" : "not a folder"));
+    }
+  }
+
   /** Writes a checkpoint, and removes those that are no longer kept. */
   void write(PeftModel model, String adapter, Map<String, NDArray> tensors, RunState state) {
     Path whole = folder.resolve("checkpoint-" + state.step);

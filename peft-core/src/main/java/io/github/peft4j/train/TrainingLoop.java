@@ -327,6 +327,13 @@ final class TrainingLoop {
     if (state.step < setup.totalSteps() && stop.isGiven()) {
       sayStopped();
     }
+    if (keepsBest() && state.bestStep < 0 && !state.evaluations.isEmpty()) {
+      LOG.warn(
+          "no evaluation has a finite {} and loss, so that none is the best: the adapter keeps the"
+              + " tensors of step {}",
+          setup.metric(),
+          state.step);
+    }
     if (!keepsBest() || state.bestStep <= 0 || state.bestStep == state.step) {
       return state.step;
     }

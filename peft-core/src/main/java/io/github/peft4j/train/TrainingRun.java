@@ -48,6 +48,7 @@ final class TrainingRun {
   static TrainingReport run(FineTuner settings, StopSignal stop) {
     TrainingSetup.requireParts(settings);
     Adapter adapter = TrainingSetup.theAdapter(settings.model);
+    Checkpoints.requireWritable(settings.folder);
     try (Checkpoints.Claim claim = new Checkpoints.Claim(settings.folder);
         AdapterTraining training = settings.model.train(adapter.name())) {
       return new TrainingRun(settings, stop, training).run();

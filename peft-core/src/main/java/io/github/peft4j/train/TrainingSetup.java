@@ -90,9 +90,19 @@ record TrainingSetup(
     DataCounts counts = counts(training, encoded, plan);
     Map<String, EncodedDataset> validation = new LinkedHashMap<>();
     settings.validation.forEach(
-        (name, held) ->
-            validation.put(
-                name, encode(settings, training, held, maxLength, (name + " validation").strip())));
+        (name, held) -> {
+          String what = (name + " validation").strip();
+          EncodedDataset data = encode(settings, training, held, maxLength, what);
+          int without = withoutLabels(training, data, what, "there is no loss to measure");
+          if (without > 0) {
+            LOG.warn(
+                "{} data: {} of {} examples have no label that counts, and no part in the loss",
+                what,
+                without,
+                data.size());
+          }
+          validation.put(name, data);
+        });
     long steps =
         settings.steps > 0 ? settings.steps : plan.stepsPerEpoch() * (long) settings.epochs;
     Map<Trainable, ParameterGroup> groups =
@@ -283,17 +293,9 @@ record TrainingSetup(
   }
 
   private static DataCounts counts(AdapterTraining training, EncodedDataset data, BatchPlan plan) {
-    TransformerModel model = training.base();
-    boolean ahead =
-        model.task().type() == Task.Type.CAUSAL_LM && model.virtualTokens(training.active()) == 0;
-    int without = (int) data.examples().stream().filter(e -> !e.hasLabel(ahead)).count();
+    int without = withoutLabels(training, data, TRAINING, "nothing is learnt");
     DataCounts counts =
         new DataCounts(data.size(), without, data.tokens(), plan.rowCount(), plan.fill());
-    if (without == data.size()) {
-      throw new DataException(
-          "none of the %,d examples of the training data has a label that counts, so nothing is learnt: raise maxLength if their answers were cut"
-              .formatted(without));
-    }
     if (without > 0) {
       LOG.warn(
           "training data: {}. Nothing is learnt of these: leave them out, or raise maxLength if"
@@ -303,6 +305,25 @@ record TrainingSetup(
       LOG.info("training data: {}", counts);
     }
     return counts;
+  }
+
+  /**
+   * The number of examples without a label that counts.
+   *
+   * @throws DataException if all are such
+   */
+  private static int withoutLabels(
+      AdapterTraining training, EncodedDataset data, String what, String then) {
+    TransformerModel model = training.base();
+    boolean ahead =
+        model.task().type() == Task.Type.CAUSAL_LM && model.virtualTokens(training.active()) == 0;
+    int without = (int) data.examples().stream().filter(e -> !e.hasLabel(ahead)).count();
+    if (without == data.size()) {
+      throw new DataException(
+          "none of the %,d examples of the %s data has a label that counts, so %s: raise maxLength if their answers were cut"
+              .formatted(without, what, then));
+    }
+    return without;
   }
 
   private static BatchSampler sampler(

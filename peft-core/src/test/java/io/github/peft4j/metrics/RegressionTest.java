@@ -60,6 +60,16 @@ class RegressionTest {
   }
 
   @Test
+  void minusZeroTiesWithZero() {
+    assertThat(Correlation.kendall(new double[] {-0.0, 0.0, 1}, new double[] {2, 1, 3}))
+        .isCloseTo(0.816496580927726, within(1e-12)); // scipy.stats.kendalltau
+    assertThat(
+            Correlation.kendall(
+                new double[] {2, -0.0, 2, 1, -0.0, 0}, new double[] {0, 2, -0.0, 0.5, -0.0, -1}))
+        .isCloseTo(-0.08703882797784893, within(1e-12));
+  }
+
+  @Test
   void oneExampleHasErrorsAndNoCorrelation() {
     assertThat(Regression.of(new double[] {2}, new double[] {5}).values())
         .containsEntry("mse", 9.0)

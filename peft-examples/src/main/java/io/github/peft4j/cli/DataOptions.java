@@ -2,8 +2,12 @@ package io.github.peft4j.cli;
 
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
+import io.github.peft4j.data.TokensExample;
+import io.github.peft4j.data.reader.Conll;
 import io.github.peft4j.data.reader.Data;
 import io.github.peft4j.data.reader.Table;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +23,7 @@ final class DataOptions {
       paramLabel = "FILE",
       description =
           "The examples: a file, a folder or a pattern; JSON Lines, JSON, CSV, TSV, Parquet, or"
-              + " texts; may be given several times.")
+              + " texts; for tokens, CoNLL too; may be given several times.")
   @Nullable List<String> data;
 
   @Option(
@@ -64,18 +68,27 @@ final class DataOptions {
 
   /** The examples of {@code --data} and their task, which is {@link #task} from then on. */
   DataTask.Read read() {
-    Columns columns = columns("--data", Mistakes.given("--data", data));
-    DataTask known = task;
+    List<String> paths = Mistakes.given("--data", data);
+    DataTask known = task == null && separator != null ? DataTask.MULTI_LABEL : task;
     DataTask.Read read =
-        Mistakes.at(
-            "--data",
-            () ->
-                known == null
-                    ? DataTask.recognise(columns)
-                    : new DataTask.Read(known, known.read(columns)));
+        known == null
+            ? recognised(columns("--data", paths))
+            : new DataTask.Read(known, read("--data", paths, known));
     task = read.task();
     check(read.task());
     return limit == null ? read : new DataTask.Read(read.task(), first(read.examples(), limit));
+  }
+
+  private static DataTask.Read recognised(Columns columns) {
+    return Mistakes.at("--data", () -> DataTask.recognise(columns));
+  }
+
+  /** By what the task is recognised, if it is not said. */
+  String recognisedBy() {
+    if (separator != null) {
+      return "--label-separator";
+    }
+    return columns == null ? "the columns of the data" : "--column";
   }
 
   private static Dataset<? extends Example> first(Dataset<? extends Example> examples, int limit) {
@@ -91,8 +104,29 @@ final class DataOptions {
 
   /** Further examples for the same task, with the same columns. */
   Dataset<? extends Example> read(String option, List<String> paths, DataTask same) {
+    if (same == DataTask.TOKENS && paths.stream().allMatch(DataOptions::isConll)) {
+      return conll(option, paths);
+    }
     Columns columns = columns(option, paths);
     return Mistakes.at(option, () -> same.read(columns));
+  }
+
+  /** Whether a file is no table by its name: words with tags are in CoNLL's format then. */
+  private static boolean isConll(String path) {
+    return Files.isRegularFile(Path.of(path))
+        && !path.matches("(?i).*\\.(jsonl|ndjson|json|csv|tsv|tab|parquet)(\\.gz)?");
+  }
+
+  private Dataset<TokensExample> conll(String option, List<String> paths) {
+    if (columns != null || skipUnlabelled || skipEmpty != null) {
+      throw new IllegalArgumentException(
+          "%s: %s is read as CoNLL's format, which has no columns of a name. Leave out --column, --skip-unlabelled and --skip-empty"
+              .formatted(option, paths.get(0)));
+    }
+    return Mistakes.at(
+        option,
+        () ->
+            new Dataset<>(paths.stream().flatMap(p -> Conll.read(p).examples().stream()).toList()));
   }
 
   private Columns columns(String option, List<String> paths) {

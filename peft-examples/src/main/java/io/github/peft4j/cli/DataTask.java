@@ -1,5 +1,6 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -9,6 +10,7 @@ import io.github.peft4j.data.PreferenceExample;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -25,6 +27,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -41,27 +44,28 @@ enum DataTask {
           columns.named().isEmpty()
               ? table.conversations()
               : table.messages(columns.of("messages")),
-      ConversationExample.class),
+      ConversationExample.class::isInstance),
   /** Prompts with their answers. */
   PROMPTS(
       List.of("prompt", "completion"),
       (table, columns) -> table.prompt(columns.of("prompt")).answer(columns.of("completion")),
-      PromptExample.class),
+      PromptExample.class::isInstance),
   /** Plain texts. */
   TEXT(
       List.of("text"),
       (table, columns) -> table.text(columns.of("text")).dataset(),
-      TextExample.class),
+      TextExample.class::isInstance),
   /** Texts with a label. */
   CLASSIFY(
       List.of("text", "label"),
       (table, columns) -> table.text(columns.of("text")).label(columns.of("label")),
-      ClassificationExample.class),
+      example -> example instanceof ClassificationExample one && one.pair() == null),
   /** Pairs of texts with a label. */
   PAIRS(
       List.of("text", "pair", "label"),
       (table, columns) ->
-          table.text(columns.of("text")).pair(columns.of("pair")).label(columns.of("label"))),
+          table.text(columns.of("text")).pair(columns.of("pair")).label(columns.of("label")),
+      example -> example instanceof ClassificationExample one && one.pair() != null),
   /** Texts or pairs with a number. */
   REGRESSION(
       List.of("text", "score", "pair?"),
@@ -69,53 +73,57 @@ enum DataTask {
           columns.has("pair")
               ? table.text(columns.of("text")).pair(columns.of("pair")).score(columns.of("score"))
               : table.text(columns.of("text")).score(columns.of("score")),
-      RegressionExample.class),
+      RegressionExample.class::isInstance),
   /** Texts or pairs with a list of labels. */
   MULTI_LABEL(
       List.of("text", "labels", "pair?"),
       (table, columns) -> multiLabel(table, columns),
-      MultiLabelExample.class),
+      MultiLabelExample.class::isInstance),
   /** Words with tags. */
   TOKENS(
       List.of("tokens", "tags"),
       (table, columns) -> table.tokens(columns.of("tokens")).tags(columns.of("tags")),
-      TokensExample.class),
+      TokensExample.class::isInstance),
   /** Questions on texts. */
-  QUESTIONS(List.of(), (table, columns) -> table.questions(), QuestionExample.class),
+  QUESTIONS(List.of(), (table, columns) -> table.questions(), QuestionExample.class::isInstance),
   /** Plain texts of which a model has to find masked tokens. */
-  MASKED(List.of("text"), (table, columns) -> table.text(columns.of("text")).dataset()),
+  MASKED(
+      List.of("text"),
+      (table, columns) -> table.text(columns.of("text")).dataset(),
+      example -> false),
   /** A better and a worse answer. */
   PREFERENCES(
       List.of(),
       (table, columns) -> table.preferences(),
-      PreferenceExample.class,
-      ConversationPreference.class),
+      example -> example instanceof PreferenceExample || example instanceof ConversationPreference),
   /** Texts that belong together, whose vectors are to be near. */
   EMBEDDINGS(
       List.of("anchor", "positive", "negative?"),
       (table, columns) -> {
         Positives pairs = table.anchor(columns.of("anchor")).positive(columns.of("positive"));
         return (columns.has("negative") ? pairs.negative(columns.of("negative")) : pairs).dataset();
-      }),
+      },
+      AnchorExample.class::isInstance),
   /** Pairs of texts and how alike they are, for their vectors. */
   SIMILARITY(
       List.of("text", "pair", "score"),
       (table, columns) ->
-          table.text(columns.of("text")).pair(columns.of("pair")).similarity(columns.of("score")));
+          table.text(columns.of("text")).pair(columns.of("pair")).similarity(columns.of("score")),
+      ScoredPair.class::isInstance);
 
   private static final String OPTIONAL = "?";
 
   private final List<String> roles;
   private final BiFunction<Table, Columns, Dataset<? extends Example>> reader;
-  private final List<Class<?>> recognisedBy;
+  private final Predicate<Example> recognised;
 
   DataTask(
       List<String> roles,
       BiFunction<Table, Columns, Dataset<? extends Example>> reader,
-      Class<?>... recognisedBy) {
+      Predicate<Example> recognised) {
     this.roles = roles;
     this.reader = reader;
-    this.recognisedBy = List.of(recognisedBy);
+    this.recognised = recognised;
   }
 
   /** A task and its examples. */
@@ -139,10 +147,10 @@ enum DataTask {
   static Read recognise(Columns columns) {
     if (columns.named().isEmpty()) {
       Dataset<Example> examples = columns.table().dataset();
-      Class<?> kind = examples.get(0).getClass();
+      Example first = examples.get(0);
       return new Read(
           Arrays.stream(values())
-              .filter(task -> task.recognisedBy.contains(kind))
+              .filter(task -> task.recognised.test(first))
               .findFirst()
               .orElseThrow(),
           examples);

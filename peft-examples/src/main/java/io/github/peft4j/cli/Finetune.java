@@ -1,16 +1,13 @@
 package io.github.peft4j.cli;
 
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.Samples;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.report.JsonLog;
-import io.github.peft4j.train.report.Sample;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -91,7 +88,7 @@ final class Finetune implements Callable<Integer> {
     DataTask task = read.task();
     check(task);
     ValidationOptions.Split split = validation.split(data, read, model.seed);
-    out.printf("task: %s%s%n", task, said ? "" : ", recognised by the columns of the data");
+    out.printf("task: %s%s%n", task, said ? "" : ", recognised by " + data.recognisedBy());
     try (PeftModel loaded =
         model.load(task.of(read.examples(), data.labels.or(adapter.labels())))) {
       if (task == DataTask.CHAT) {
@@ -129,20 +126,21 @@ final class Finetune implements Callable<Integer> {
     out.flush();
     TrainingReport result = tuner.run();
     out.println(result);
-    if (report != null) {
-      result.html(report.toString(), samples(loaded, shown));
-      out.println("report: " + report);
-    }
-    if (result.ending() == Ending.STOPPED) {
+    boolean stopped = result.ending() == Ending.STOPPED;
+    if (stopped) {
       out.println(
           "stopped: the adapter is not saved"
               + (checkpoints == null ? "" : "; the same command goes on from the checkpoint"));
-      return Cli.STOPPED;
+    } else {
+      Path folder = Mistakes.given("--output", output.output);
+      loaded.save(folder.toString());
+      out.println("adapter: " + folder);
     }
-    Path folder = Mistakes.given("--output", output.output);
-    loaded.save(folder.toString());
-    out.println("adapter: " + folder);
-    return Cli.FINE;
+    if (report != null) { // last: if it cannot be written, the adapter is saved all the same
+      result.html(report.toString(), Samples.of(loaded, shown, SAMPLES));
+      out.println("report: " + report);
+    }
+    return stopped ? Cli.STOPPED : Cli.FINE;
   }
 
   private Path folder() {
@@ -198,14 +196,6 @@ final class Finetune implements Callable<Integer> {
     if (task == DataTask.EMBEDDINGS) {
       tuner.withoutDuplicates();
     }
-  }
-
-  /** Samples of the examples that have an answer to compare with. */
-  private static List<Sample> samples(PeftModel model, Dataset<? extends Example> examples) {
-    Example first = examples.get(0);
-    return first instanceof PromptExample || first instanceof ClassificationExample
-        ? Samples.of(model, examples, SAMPLES)
-        : List.of();
   }
 
   /** The options as they were given, and the task. */

@@ -14,7 +14,8 @@ final class Words {
           "Say what is learnt by --task, and by --column ROLE=COLUMN which columns it has:"
               + " --task classify --column text=review --column label=stars";
       case CHOOSE_FORM ->
-          "Say which by --task: chat, prompts, text, classify, questions or preferences";
+          "Say which by --task: chat, prompts, text, classify, regression, similarity, multi-label,"
+              + " questions or preferences";
       case SKIP_EMPTY ->
           "Leave such rows out by --skip-empty "
               + (advice.value().isEmpty() ? "COLUMN" : advice.value());
@@ -23,7 +24,8 @@ final class Words {
               + " --column 'label=class {%s}'".formatted(advice.value());
       case SEPARATE_LABELS -> "If labels are separated in a text, say by what: --label-separator ,";
       case READ_CONVERSATIONS -> "If these are the messages of chats, give --task chat";
-      case SAY_KIND_OF_FILE -> "Rename it";
+      case SAY_KIND_OF_FILE ->
+          "Rename it; for words with tags in CoNLL's format, give --task tokens";
       case TAKE_OTHER_DATA ->
           "Take another model, or a --task for which this one can be loaded, such as classify";
       case ALLOW_LENGTH ->

@@ -3,6 +3,7 @@ package io.github.peft4j.examples;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
@@ -12,11 +13,15 @@ import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hira.HiraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
+import io.github.peft4j.methods.hybrid.Mam;
+import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.lily.LilyConfig;
@@ -32,6 +37,7 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
+import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
@@ -75,6 +81,7 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 5e-5, m -> ChildTuningConfig.free());
+    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults());
     add("lt-sft", 5e-5, m -> LtSftConfig.defaults());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
@@ -93,6 +100,21 @@ record Recipe(PeftConfig config, double learningRate) {
     add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
     add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));
     add("scaled-parallel", 1e-3, m -> BottleneckConfig.scaledParallel().modulesToSave(saved(m)));
+    add(
+        "gated-lora",
+        1e-3,
+        m -> GatedLoraConfig.ofRank(8).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("loreft", 2e-3, m -> ReftConfig.loReft().r(4).modulesToSave(saved(m)));
+    add("direft", 2e-3, m -> ReftConfig.diReft().r(4).modulesToSave(saved(m)));
+    add("mam", 5e-4, m -> Mam.of(prefix(m, 30).bottleneckSize(800), BottleneckConfig.parallel()));
+    add(
+        "unipelt",
+        5e-4,
+        m ->
+            UniPelt.of(
+                prefix(m, 10),
+                BottleneckConfig.pfeiffer(),
+                GatedLoraConfig.ofRank(8).targetModules(m.attention())));
     add(
         "vera",
         5e-3,
@@ -137,6 +159,10 @@ record Recipe(PeftConfig config, double learningRate) {
   private static void add(
       String method, double learningRate, Function<ModelModules, PeftConfig> config) {
     RECIPES.put(method, (modules, steps) -> new Recipe(config.apply(modules), learningRate));
+  }
+
+  private static AdapterHubPrefixConfig prefix(ModelModules modules, int n) {
+    return AdapterHubPrefixConfig.ofVirtualTokens(n).modulesToSave(saved(modules));
   }
 
   private static LoraConfig lora(ModelModules modules) {

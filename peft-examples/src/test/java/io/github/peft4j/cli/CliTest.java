@@ -406,6 +406,52 @@ class CliTest {
   }
 
   @Test
+  void pairsTagsAndLabelsAreRecognised() throws IOException {
+    model = model("tiny-bert");
+    data = write("pairs.csv", "text,pair,label\nw3,w4,a\nw5,w6,b\n");
+    assertFine(finetune("--dry-run"));
+    assertThat(out()).contains("task: pairs, recognised by the columns of the data");
+    data = write("columns.csv", "p,h,l\nw3,w4,a\nw5,w6,b\n");
+    assertFine(
+        finetune("--dry-run", "--column", "text=p", "--column", "pair=h", "--column", "label=l"));
+    assertThat(out()).contains("task: pairs, recognised by --column");
+    data = write("topics.csv", "text,labels\nw3,\"a, b\"\nw4,b\n");
+    assertFine(finetune("--dry-run", "--label-separator", ","));
+    assertThat(out()).contains("task: multi-label, recognised by --label-separator");
+    data = write("scores.csv", "text,score\nw3,1\nw4,2\n");
+    assertMistake(
+        finetune("--dry-run"), "fit several forms: text, score; text. Say which by --task");
+  }
+
+  @Test
+  void aReportThatCannotBeWrittenCostsNoAdapter() throws IOException {
+    model = model("tiny-bert");
+    data = write("tags.jsonl", "{\"tokens\": [\"w3\", \"w4\"], \"tags\": [\"B-X\", \"O\"]}\n");
+    Path adapter = folder.resolve("tagger");
+    Path report = folder.resolve("tags.html");
+    assertFine(finetune("--epochs", "1", "--quiet", "--output", adapter, "--report", report));
+    assertThat(report).content().contains("Sample predictions", "w3");
+    assertMistake(
+        finetune(
+            "--epochs", "1", "--quiet", "--overwrite", "--output", adapter, "--report", folder),
+        "cannot write");
+    assertThat(out()).contains("adapter: " + adapter);
+  }
+
+  @Test
+  void wordsWithTagsAreReadFromConll() throws IOException {
+    model = model("tiny-bert");
+    data = write("train.conll", "w3 B-X\nw4 O\n\nw5 O\n");
+    assertMistake(
+        finetune("--dry-run"), "for words with tags in CoNLL's format, give --task tokens");
+    assertFine(finetune("--dry-run", "--task", "tokens"));
+    assertThat(out()).contains("data: 2 examples", "w3→B-X w4→O");
+    assertMistake(
+        finetune("--dry-run", "--task", "tokens", "--column", "tags=x"),
+        "has no columns of a name");
+  }
+
+  @Test
   void errorsOfTheLibraryAdviseOptions() throws IOException {
     Path llama = model;
     model = model("tiny-bert");

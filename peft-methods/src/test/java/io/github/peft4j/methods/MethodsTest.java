@@ -10,6 +10,7 @@ import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
+import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.methods.bottleneck.fields.PhmInit;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
@@ -22,10 +23,13 @@ import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hira.HiraConfig;
 import io.github.peft4j.methods.hira.HiraInitialization;
 import io.github.peft4j.methods.hra.HraConfig;
+import io.github.peft4j.methods.hybrid.Mam;
+import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
@@ -44,6 +48,7 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
+import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.said.SaidConfig;
@@ -231,6 +236,37 @@ class MethodsTest extends MethodContract {
                     .flat(true)
                     .useGating(true)
                     .sharedGating(false))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
+        method("GatedLora", GatedLoraConfig.ofRank(2)).cannotMerge().gatingRuns(),
+        method("LoReft", ReftConfig.loReft().r(2).dropout(0)).hasEffectAtOnce().cannotMerge(),
+        method(
+                "LoReftOfFirstAndLast",
+                ReftConfig.loReft().r(2).dropout(0).prefixPositions(2).suffixPositions(2))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.T5)
+            .gatingRuns(),
+        method("NoReft", ReftConfig.noReft().r(2).tiedWeights(true).dropout(0))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("DiReft", ReftConfig.diReft().r(2).dropout(0).nonLinearity(NonLinearity.GELU))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "Mam",
+                Mam.of(
+                    AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5),
+                    BottleneckConfig.parallel()))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "UniPelt",
+                UniPelt.of(
+                    AdapterHubPrefixConfig.ofVirtualTokens(3).bottleneckSize(5),
+                    BottleneckConfig.pfeiffer().reductionFactor(4),
+                    GatedLoraConfig.ofRank(2)))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),

@@ -11,9 +11,9 @@ import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.adapter.Provenance;
 import io.github.peft4j.adapter.files.HeadLabels;
 import io.github.peft4j.adapter.files.PeftFolder;
-import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
@@ -38,7 +38,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -157,6 +156,18 @@ public final class AdapterHubFolder implements AdapterFormat {
     return names;
   }
 
+  /**
+   * The names of an adapter's tensors in the files that {@link #write} makes, by their own names. A
+   * tensor may have several; the first one is read.
+   *
+   * @throws UnsupportedMethodException if AdapterHub's library does not have the adapter's methods
+   */
+  public static Map<String, List<String>> names(Adapter adapter, TransformerModel model) {
+    List<AdapterHubMapping<?>> mappings = new ArrayList<>();
+    adapter.parts().forEach(part -> mappings.add(AdapterHubMappings.toWrite(part)));
+    return names(adapter, mappings, adapter.name(), model);
+  }
+
   /** The names of the tensors of fully trained modules, which belong to the head. */
   private static Map<String, List<String>> headNames(
       Adapter adapter, Optional<AdapterHubHead> head) {
@@ -245,7 +256,7 @@ public final class AdapterHubFolder implements AdapterFormat {
       FileGroup files, Adapter adapter, TransformerModel model, Provenance provenance) {
     List<AdapterHubMapping<?>> mappings = new ArrayList<>();
     adapter.parts().forEach(part -> mappings.add(AdapterHubMappings.toWrite(part)));
-    JsonObject config = config(adapter);
+    JsonObject config = config(adapter, mappings, model);
     files.write(
         WEIGHTS, writer(adapter, names(adapter, mappings, adapter.name(), model)).content());
     files.remove(PICKLED_WEIGHTS);
@@ -266,16 +277,20 @@ public final class AdapterHubFolder implements AdapterFormat {
     files.commit();
   }
 
-  private static JsonObject config(Adapter adapter) {
-    List<JsonObject> parts = adapter.parts().stream().map(AdapterHubFolder::config).toList();
+  private static JsonObject config(
+      Adapter adapter, List<AdapterHubMapping<?>> mappings, TransformerModel model) {
+    List<JsonObject> parts = new ArrayList<>();
+    for (int i = 0; i < mappings.size(); i++) {
+      parts.add(config(adapter.parts().get(i), mappings.get(i), model));
+    }
     return parts.size() == 1 ? parts.get(0) : AdapterHubConfig.union(parts);
   }
 
-  private static JsonObject config(AdapterPart part) {
-    JsonObject config = new JsonObject();
-    Map<String, JsonElement> fields = new TreeMap<>(ConfigJson.fields(part.trainedConfig()));
-    fields.remove("modules_to_save");
-    fields.forEach(config::add);
+  private static <C extends PeftConfig> JsonObject config(
+      AdapterPart part, AdapterHubMapping<C> mapping, TransformerModel model) {
+    C trained = mapping.configType().cast(part.trainedConfig());
+    JsonObject config = mapping.write(trained, part.rewrites(), model);
+    config.remove("modules_to_save");
     return config;
   }
 

@@ -5,8 +5,11 @@ import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.config.UnsupportedMethodException;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
+import java.util.TreeMap;
 
 /**
  * Maps a method to the files of AdapterHub's library: its configs, and the names of its tensors.
@@ -46,11 +49,16 @@ public interface AdapterHubMapping<C extends PeftConfig> {
   }
 
   /**
-   * Whether adapters can be written for the library; by default true, for records that have the
-   * library's fields.
+   * Converts the method's config to one of the library. By default both have the same fields.
+   *
+   * @param rewrites what the adapter has at the model's sites
+   * @throws UnsupportedMethodException if the library does not have such an adapter; the message
+   *     says why
    */
-  default boolean isWritable() {
-    return true;
+  default JsonObject write(C config, List<Rewrite> rewrites, TransformerModel model) {
+    JsonObject fields = new JsonObject();
+    new TreeMap<>(ConfigJson.fields(config)).forEach(fields::add);
+    return fields;
   }
 
   /**

@@ -57,9 +57,7 @@ final class AdapterHubMappings {
    */
   static AdapterHubMapping<?> toWrite(AdapterPart part) {
     Optional<AdapterHubMapping<?>> found =
-        ALL.stream()
-            .filter(m -> m.isWritable() && m.configType() == part.config().getClass())
-            .findFirst();
+        ALL.stream().filter(m -> m.configType() == part.config().getClass()).findFirst();
     return found.orElseThrow(
         () ->
             new UnsupportedMethodException(

@@ -5,12 +5,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -102,15 +102,17 @@ public final class BatchSampler {
    */
   public static BatchSampler withoutDuplicates(int[][] texts, int batchSize, long seed) {
     BatchSampler sampler = new BatchSampler(texts.length, batchSize, seed, null, texts);
-    Map<Integer, Long> examples =
-        Arrays.stream(texts)
-            .flatMap(own -> Arrays.stream(own).distinct().boxed())
-            .collect(Collectors.groupingBy(text -> text, Collectors.counting()));
-    long most = Collections.max(examples.values());
-    if (most > sampler.batchesPerEpoch()) {
+    Map<Integer, List<Integer>> examples = new HashMap<>();
+    for (int example = 0; example < texts.length; example++) {
+      for (int text : Arrays.stream(texts[example]).distinct().toArray()) {
+        examples.computeIfAbsent(text, unseen -> new ArrayList<>()).add(example);
+      }
+    }
+    List<Integer> most = Collections.max(examples.values(), Comparator.comparing(List::size));
+    if (most.size() > sampler.batchesPerEpoch()) {
       throw new IllegalArgumentException(
-          "a text occurs in %d examples, which cannot be kept apart in the %d batches of an epoch; take smaller batches or fewer examples of it"
-              .formatted(most, sampler.batchesPerEpoch()));
+          "%d examples share a text, such as the examples %d and %d, counted from 0. They cannot be kept apart in the %d batches of an epoch: take smaller batches, or fewer examples with that text"
+              .formatted(most.size(), most.get(0), most.get(1), sampler.batchesPerEpoch()));
     }
     return sampler;
   }

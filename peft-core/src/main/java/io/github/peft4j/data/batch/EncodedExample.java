@@ -252,4 +252,15 @@ public record EncodedExample(
   public int length() {
     return inputIds.length;
   }
+
+  /** The ids, and what is learnt of them. */
+  @Override
+  public String toString() {
+    return "ids %s, labels %s%s%s"
+        .formatted(
+            Arrays.toString(inputIds),
+            values.length > 0 ? Arrays.toString(values) : Arrays.toString(labels),
+            cut.tokens() == 0 ? "" : ", cut by %d tokens".formatted(cut.tokens()),
+            others.isEmpty() ? "" : ", with " + others);
+  }
 }

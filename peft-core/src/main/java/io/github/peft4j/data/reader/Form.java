@@ -23,6 +23,14 @@ enum Form {
   QUESTIONS(".questions()", "question", "context", "answers"),
   SQUAD(".questions()", "data"),
   LABELLED(".text(\"text\").label(\"label\")", "text", "label"),
+  LABELLED_PAIRS(".text(\"text\").pair(\"pair\").label(\"label\")", "text", "pair", "label"),
+  /** Also a corpus whose texts have a score of quality. So it is never taken by itself. */
+  SCORED(".text(\"text\").score(\"score\")", "text", "score"),
+  SCORED_PAIRS(".text(\"text\").pair(\"pair\").score(\"score\")", "text", "pair", "score"),
+  SIMILAR_PAIRS(".text(\"text\").pair(\"pair\").similarity(\"score\")", "text", "pair", "score"),
+  MULTI_LABELLED(".text(\"text\").labels(\"labels\")", "text", "labels"),
+  TAGGED(".tokens(\"tokens\").tags(\"tags\")", "tokens", "tags"),
+  ANCHORS(".anchor(\"anchor\").positive(\"positive\")", "anchor", "positive"),
   TEXTS(".texts()", "text");
 
   private static final Logger LOG = LoggerFactory.getLogger(Form.class);
@@ -37,7 +45,9 @@ enum Form {
 
   /** Whether all of another form's columns are among this form's, and more. */
   private boolean contains(Form other) {
-    return columns.size() > other.columns.size() && columns.containsAll(other.columns);
+    return !(this == SCORED && other == TEXTS)
+        && columns.size() > other.columns.size()
+        && columns.containsAll(other.columns);
   }
 
   /**
@@ -101,7 +111,10 @@ enum Form {
           case ALPACA -> Set.of("input", "system", "history", "tools");
           case QUESTIONS -> Set.of("is_impossible");
           case SQUAD -> Set.of("version");
-          case LABELLED, TEXTS -> Set.of();
+          case ANCHORS -> Set.of("negative");
+          case MULTI_LABELLED -> Set.of("pair");
+          case LABELLED, LABELLED_PAIRS, SCORED, SCORED_PAIRS, SIMILAR_PAIRS, TAGGED, TEXTS ->
+              Set.of();
         };
     return all.stream()
         .filter(column -> !columns.contains(column) && !optional.contains(column))
@@ -109,7 +122,7 @@ enum Form {
   }
 
   private static String joined(List<Form> forms, Function<Form, String> words) {
-    return forms.stream().map(words).collect(Collectors.joining("; "));
+    return forms.stream().map(words).distinct().collect(Collectors.joining("; "));
   }
 
   private String names() {

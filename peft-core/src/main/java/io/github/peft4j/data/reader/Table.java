@@ -1,5 +1,6 @@
 package io.github.peft4j.data.reader;
 
+import io.github.peft4j.data.AnchorExample;
 import io.github.peft4j.data.DataException;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
@@ -167,7 +168,7 @@ public final class Table implements Examples<Example> {
             candidate ->
                 switch (candidate) {
                   case MESSAGES, SHARE_GPT, ALPACA, PROMPT_COMPLETION -> true;
-                  case PREFERENCES, QUESTIONS, SQUAD, LABELLED, TEXTS -> false;
+                  default -> false;
                 });
     return switch (form) {
       case SHARE_GPT -> shareGpt();
@@ -272,7 +273,8 @@ public final class Table implements Examples<Example> {
 
   /**
    * Examples in the form that the columns say: conversations, preferences, prompts with
-   * completions, questions, texts with labels, or texts. The log says which.
+   * completions, questions, texts or pairs with a label or with several, words with tags, texts
+   * that belong together, or texts. The log says which.
    *
    * @return the examples
    * @throws DataException if the columns are those of no form, or of several
@@ -288,9 +290,24 @@ public final class Table implements Examples<Example> {
           case ALPACA -> alpaca();
           case QUESTIONS, SQUAD -> questions();
           case LABELLED -> text("text").label("label");
+          case LABELLED_PAIRS -> text("text").pair("pair").label("label");
+          case SCORED -> text("text").score("score");
+          case SCORED_PAIRS -> text("text").pair("pair").score("score");
+          case SIMILAR_PAIRS -> text("text").pair("pair").similarity("score");
+          case MULTI_LABELLED ->
+              columns().contains("pair")
+                  ? text("text").pair("pair").labels("labels")
+                  : text("text").labels("labels");
+          case TAGGED -> tokens("tokens").tags("tags");
+          case ANCHORS -> anchors();
           case TEXTS -> texts();
         };
     return Dataset.of(found.size(), found::get);
+  }
+
+  private Dataset<AnchorExample> anchors() {
+    Positives pairs = anchor("anchor").positive("positive");
+    return (columns().contains("negative") ? pairs.negative("negative") : pairs).dataset();
   }
 
   /** Whether the rows are files in SQuAD's form. */

@@ -188,10 +188,9 @@ public final class Evaluator {
       EncodedDataset data,
       List<Prediction> predictions) {
     Map<String, Double> values = new LinkedHashMap<>();
-    double all = units == 0 ? 1 : units;
-    sums.forEach((name, sum) -> values.put(name, sum / all));
+    sums.forEach((name, sum) -> values.put(name, sum / units)); // NaN if nothing counts
     if (measures.hasPerplexity()) {
-      values.put(Metrics.PERPLEXITY, Math.exp(sums.getOrDefault(Metrics.LOSS, 0.0) / all));
+      values.put(Metrics.PERPLEXITY, Math.exp(sums.getOrDefault(Metrics.LOSS, 0.0) / units));
     }
     if (measures.hasAccuracy()) {
       values.put(Metrics.ACCURACY, hits.accuracy());

@@ -45,7 +45,8 @@ public interface Measure {
   /**
    * A measure of one number, of which more is better.
    *
-   * @param function the number, given the predictions
+   * @param function the number, given the predictions. An exception that it throws ends the
+   *     training; it then names the measure
    */
   static Measure of(String name, ToDoubleFunction<List<Prediction>> function) {
     return new Measure() {
@@ -56,7 +57,11 @@ public interface Measure {
 
       @Override
       public Map<String, Double> of(Evaluation evaluation) {
-        return Map.of(name, function.applyAsDouble(evaluation.predictions()));
+        try {
+          return Map.of(name, function.applyAsDouble(evaluation.predictions()));
+        } catch (RuntimeException e) {
+          throw new IllegalArgumentException("measure '%s' failed: %s".formatted(name, e), e);
+        }
       }
     };
   }

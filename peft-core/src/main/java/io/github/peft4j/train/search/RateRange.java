@@ -64,8 +64,8 @@ public record RateRange(List<Point> points) {
    * @param settings the training's data and settings other than rate and length
    * @param from the first rate, above 0
    * @param to the last rate, above {@code from}
-   * @param steps the number of steps, 2 or more. The test ends before if the loss rises to twice
-   *     its lowest mean, or is not finite
+   * @param steps the number of steps, 2 or more. The test ends before if its mean rises above the
+   *     lowest one by as much as that is, or the loss is not finite
    */
   public static RateRange test(
       PeftModel model,
@@ -118,7 +118,8 @@ public record RateRange(List<Point> points) {
 
     @Override
     public boolean stops() {
-      return !points.isEmpty() && points.get(points.size() - 1).mean() > RISE * lowest;
+      return !points.isEmpty()
+          && points.get(points.size() - 1).mean() > lowest + (RISE - 1) * Math.abs(lowest);
     }
   }
 

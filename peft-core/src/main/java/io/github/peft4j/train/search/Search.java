@@ -61,7 +61,8 @@ public final class Search {
    *
    * @param metric the name of the number that decides
    * @param trials the attempts that were trained, the best first
-   * @param diverged the attempts whose training diverged, with what was wrong
+   * @param diverged the attempts without a result, with what was wrong: the training diverged, or
+   *     the number that decides was never finite
    */
   public record Result(String metric, List<Trial> trials, Map<String, String> diverged) {
 
@@ -94,7 +95,7 @@ public final class Search {
                     String.format(Locale.ROOT, "%,d", trial.trainable()),
                     String.format(Locale.ROOT, "%.1f", trial.report().seconds())));
       }
-      diverged.keySet().forEach(name -> table.append('\n').append(name).append("  diverged"));
+      diverged.keySet().forEach(name -> table.append('\n').append(name).append("  no result"));
       return table.toString();
     }
   }
@@ -154,7 +155,7 @@ public final class Search {
    * Makes all attempts. Afterwards the model has the adapter of the best one, under its name.
    *
    * @throws IllegalArgumentException if there are no attempts, or settings are wrong
-   * @throws TrainingException if all trainings diverge
+   * @throws TrainingException if no attempt has a result
    */
   public Result run() {
     requireBare(model);
@@ -176,9 +177,9 @@ public final class Search {
           }
         });
     if (trials.isEmpty()) {
-      throw new TrainingException("all attempts diverged: " + diverged);
+      throw new TrainingException("no attempt has a result: " + diverged);
     }
-    trials.sort((a, b) -> Double.compare(sign * a.metric(), sign * b.metric())); // NaN is last
+    trials.sort((a, b) -> Double.compare(sign * a.metric(), sign * b.metric()));
     Result result = new Result(metric, trials, diverged);
     model.loadAdapter(result.best().name(), result.best().checkpoint());
     return result;
@@ -194,7 +195,15 @@ public final class Search {
               .checkpointTo(folder.resolve(name))
               .run();
       long trainable = model.trainables().stream().mapToLong(Trainable::size).sum();
-      double best = report.bestMetrics().map(m -> m.get(metric)).orElse(Double.NaN);
+      double best =
+          report
+              .bestMetrics()
+              .map(m -> m.get(metric))
+              .orElseThrow(
+                  () ->
+                      new TrainingException(
+                          "no evaluation has a finite %s and loss, so that this attempt cannot be compared"
+                              .formatted(metric)));
       Path checkpoint = folder.resolve(name).resolve("checkpoint-" + report.bestStep());
       return new Trial(name, best, trainable, checkpoint, report);
     } finally {

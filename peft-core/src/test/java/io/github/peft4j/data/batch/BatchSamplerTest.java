@@ -96,7 +96,7 @@ class BatchSamplerTest {
     assertThat(array(sampler.epoch(0))).isNotEqualTo(array(sampler.epoch(1)));
     assertThat(array(sampler.epoch(1))).isDeepEqualTo(array(sampler.epoch(1)));
     assertThatThrownBy(() -> BatchSampler.withoutDuplicates(new int[9][1], 5, 5))
-        .hasMessageStartingWith("a text occurs in 9 examples")
+        .hasMessageStartingWith("9 examples share a text, such as the examples 0 and 1")
         .hasMessageContaining("in the 2 batches of an epoch");
   }
 

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.data.AnchorExample;
+import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.DataException;
+import io.github.peft4j.data.Example;
 import io.github.peft4j.data.MultiLabelExample;
 import io.github.peft4j.data.QuestionExample;
 import io.github.peft4j.data.QuestionExample.Answer;
@@ -46,6 +48,38 @@ class TasksTest {
     Path other = Files.writeString(folder.resolve("other.json"), "{\"data\": \"text\"}");
     assertThatThrownBy(() -> Data.read(other).dataset())
         .hasMessageContainingAll("other.json", "no form is recognised by the columns data");
+  }
+
+  @Test
+  void tasksAreRecognisedByTheirColumns() throws IOException {
+    assertThat(recognised("text,pair,label\na,b,x\n"))
+        .isEqualTo(new ClassificationExample("a", "b", "x"));
+    assertThat(recognised("text,label\na,x\n")).isEqualTo(new ClassificationExample("a", "x"));
+    assertThat(recognised("anchor,positive\na,b\n")).isEqualTo(AnchorExample.of("a", "b"));
+    assertThat(recognised("anchor,positive,negative\na,b,c\n"))
+        .isEqualTo(AnchorExample.of("a", "b", "c"));
+    assertThat(recognised("tokens,tags\na b,O B-X\n"))
+        .isEqualTo(new TokensExample(List.of("a", "b"), List.of("O", "B-X")));
+    Path topics =
+        Files.writeString(
+            folder.resolve("topics.jsonl"), "{\"text\": \"a\", \"labels\": [\"x\", \"y\"]}\n");
+    assertThat(Data.read(topics).dataset().get(0))
+        .isEqualTo(new MultiLabelExample("a", List.of("x", "y")));
+  }
+
+  @Test
+  void aScoreIsNotGuessed() {
+    assertThatThrownBy(() -> recognised("text,score\na,1\n"))
+        .hasMessageContainingAll(
+            "fit several forms: text, score; text.", ".score(\"score\"); .texts()");
+    assertThatThrownBy(() -> recognised("text,pair,score\na,b,1\n"))
+        .hasMessageContainingAll("fit several forms", ".similarity(\"score\")");
+    assertThatThrownBy(() -> recognised("text,label,score\na,b,1\n"))
+        .hasMessageContaining("fit several forms");
+  }
+
+  private Example recognised(String csv) throws IOException {
+    return Data.read(file("recognised.csv", csv)).dataset().get(0);
   }
 
   @Test

@@ -55,6 +55,15 @@ class MaskedAccuracyTest {
         assertThat(metrics.get("perplexity")).isCloseTo(expected.perplexity(), within(1e-3));
         assertThat(metrics.get("accuracy")).isCloseTo(expected.accuracy(), within(1e-9));
       }
+      Measure failing =
+          Measure.of(
+              "mine",
+              predictions -> {
+                throw new IllegalStateException("why");
+              });
+      Measure.Evaluation evaluation = new Measure.Evaluation(model, data.source(), List.of());
+      assertThatThrownBy(() -> failing.of(evaluation))
+          .hasMessageContainingAll("measure 'mine' failed", "why");
     }
   }
 

@@ -32,7 +32,7 @@ final class AdapterHubModules {
         : ofAdapters((SublayerSite) site, modelType);
   }
 
-  private static String ofAdapters(SublayerSite branch, String modelType) {
+  private static JsonObject family(String modelType) {
     JsonElement family = BY_MODEL_TYPE.get(modelType);
     if (family == null) {
       throw new UnsupportedMethodException(
@@ -42,7 +42,22 @@ final class AdapterHubModules {
               + BY_MODEL_TYPE.keySet()
               + ". Save the adapter as Hugging Face PEFT does, by save(folder)");
     }
-    JsonObject modules = family.getAsJsonObject();
+    return family.getAsJsonObject();
+  }
+
+  /**
+   * Whether {@code intermediate_lora} means the last map of the feed-forward network, and {@code
+   * output_lora} the first.
+   *
+   * @throws UnsupportedMethodException if the library does not know models of this type
+   */
+  static boolean swapsFeedForward(String modelType) {
+    JsonElement swaps = family(modelType).get("swaps_feed_forward");
+    return swaps != null && swaps.getAsBoolean();
+  }
+
+  private static String ofAdapters(SublayerSite branch, String modelType) {
+    JsonObject modules = family(modelType);
     String kind = branch.kind().name().toLowerCase(Locale.ROOT);
     JsonElement ofStack = modules.get(branch.stack() + "." + kind);
     JsonElement module = ofStack != null ? ofStack : modules.get(kind);

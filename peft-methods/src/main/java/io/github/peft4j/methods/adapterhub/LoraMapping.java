@@ -3,13 +3,17 @@ package io.github.peft4j.methods.adapterhub;
 import com.google.gson.JsonObject;
 import io.github.peft4j.adapter.adapterhub.AdapterHubMapping;
 import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.tuner.injection.Bias;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.site.Site;
 import java.util.List;
 
 /**
- * LoRA in AdapterHub's files, which can only be read: PEFT's config lacks some of AdapterHub's
- * fields.
+ * LoRA in AdapterHub's files. Here it is PEFT's LoRA, whose config names modules. Only what the
+ * library has too is written.
  */
 public final class LoraMapping implements AdapterHubMapping<LoraConfig> {
 
@@ -25,7 +29,7 @@ public final class LoraMapping implements AdapterHubMapping<LoraConfig> {
 
   @Override
   public boolean means(JsonObject config) {
-    return !AdapterHubLoraConfig.scales(config);
+    return !AdapterHubLoraConfig.scales(config) && !AdapterHubLoraConfig.gates(config);
   }
 
   @Override
@@ -38,8 +42,28 @@ public final class LoraMapping implements AdapterHubMapping<LoraConfig> {
   }
 
   @Override
-  public boolean isWritable() {
-    return false;
+  public JsonObject write(LoraConfig config, List<Rewrite> rewrites, TransformerModel model) {
+    refuse(config.useDora(), "use_dora", true);
+    refuse(config.loraBias(), "lora_bias", true);
+    refuse(config.initLoraWeights().isTakenOff(), "init_lora_weights", config.initLoraWeights());
+    refuse(!config.bias().equals(Bias.NONE), "bias", config.bias());
+    refuse(!config.rankPattern().isEmpty(), "rank_pattern", config.rankPattern());
+    refuse(!config.alphaPattern().isEmpty(), "alpha_pattern", config.alphaPattern());
+    double alpha = config.loraAlpha() * (config.useRslora() ? Math.sqrt(config.r()) : 1);
+    return LoraPlaces.of(rewrites, model)
+        .in(AdapterHubLoraConfig.defaults())
+        .r(config.r())
+        .alpha(alpha)
+        .dropout(config.loraDropout())
+        .json();
+  }
+
+  private static void refuse(boolean refused, String field, Object value) {
+    if (refused) {
+      throw new UnsupportedMethodException(
+          "LoraConfig: field '%s' is %s, which AdapterHub's library does not have; save the adapter as Hugging Face PEFT does, by save(folder)"
+              .formatted(field, value));
+    }
   }
 
   @Override

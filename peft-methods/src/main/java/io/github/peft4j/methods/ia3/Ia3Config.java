@@ -76,7 +76,7 @@ public record Ia3Config(
   }
 
   /** Whether the adapter of a module scales its input rather than its output. */
-  boolean scalesInput(LinearSite site) {
+  public boolean scalesInput(LinearSite site) {
     return feedforwardModules == null
         ? site.role() == LinearSite.Role.DOWN
         : feedforwardModules.matches(site.name());

@@ -76,6 +76,8 @@ class RefusedFieldsTest {
           "CHILD_TUNING",
           "LT_SFT",
           "DIFF_PRUNING",
+          "GATED_LORA",
+          "REFT",
           "FULL");
 
   private static Set<String> union(Set<String> some, Set<String> others) {

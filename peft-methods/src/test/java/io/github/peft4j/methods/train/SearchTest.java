@@ -10,22 +10,28 @@ import io.github.peft4j.data.ClassificationExample;
 import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.data.RegressionExample;
+import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.train.search.RateRange;
 import io.github.peft4j.train.search.Search;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.loss.CrossEntropy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -81,7 +87,7 @@ class SearchTest {
               lines -> {
                 assertThat(lines.get(0)).startsWith("attempt").contains("loss", "trainable");
                 assertThat(lines.get(1)).startsWith("fast");
-                assertThat(lines.get(3)).isEqualTo("wild  diverged");
+                assertThat(lines.get(3)).isEqualTo("wild  no result");
               });
       assertThat(model.adapters()).containsOnlyKeys("fast");
       assertThat(model.active().adapters()).containsExactly("fast");
@@ -112,6 +118,65 @@ class SearchTest {
       model.adapt(lora(2));
       assertThatThrownBy(() -> search(model, new ArrayList<>()))
           .hasMessageStartingWith("the model has adapters, [default]; expected none");
+    }
+  }
+
+  @Test
+  void attemptsWithoutANumberToCompareHaveNoResult() {
+    Dataset<RegressionExample> data =
+        Examples.of(List.of(new RegressionExample("a", 1), new RegressionExample("b c", 1)));
+    Path bert = TinyModels.copy("tiny-bert", folder.resolve("bert"));
+    try (PeftModel model = Peft.load(bert.toString(), Task.regression())) {
+      Search search =
+          Search.of(
+                  model,
+                  folder.resolve("constant").toString(),
+                  tuner -> tuner.on(data).validateOn(data).steps(2).metric("pearson").quiet())
+              .attempt("one", LoraConfig.ofRank(2).targetModules("query"));
+      assertThatThrownBy(search::run)
+          .isInstanceOf(TrainingException.class)
+          .hasMessage(
+              "no attempt has a result: {one=no evaluation has a finite pearson and loss, so that this attempt cannot be compared}");
+      assertThat(model.adapters()).isEmpty();
+    }
+  }
+
+  @Test
+  void whatCannotBeMeasuredOrWrittenIsRefusedBeforeTheFirstStep() throws Exception {
+    Path file = Files.writeString(folder.resolve("file"), "x");
+    try (PeftModel model = Peft.load(base.toString()).adapt(lora(2))) {
+      FineTuner tuner = FineTuner.of(model).on(PROMPTS).steps(1).quiet();
+      assertThatThrownBy(() -> tuner.checkpointTo(file.resolve("run")).run())
+          .hasMessage(
+              "checkpointTo(%s): %s is not a folder, expected a folder that can be written to; take another one",
+              file.resolve("run"), file);
+    }
+    Path bert =
+        Path.of(
+            Objects.requireNonNull(getClass().getResource("/golden-task-training/tagger")).toURI());
+    try (PeftModel model =
+        Peft.load(bert.toString(), Task.tokenClassification(List.of("O", "B-A")))
+            .adapt(LoraConfig.ofRank(2).targetModules("query"))) {
+      FineTuner tuner =
+          FineTuner.of(model)
+              .on(Examples.of(List.of(new TokensExample(List.of("cat"), List.of("B-A")))))
+              .validateOn(Examples.of(List.of(new TokensExample(List.of("\u200b"), List.of("O")))))
+              .steps(1)
+              .quiet();
+      assertThatThrownBy(tuner::run)
+          .hasMessageContaining(
+              "none of the 1 examples of the validation data has a label that counts");
+    }
+  }
+
+  @Test
+  void lossesBelowZeroDoNotEndARangeTest() {
+    Objective shifted = outputs -> outputs.sum(CrossEntropy.PLAIN).sub(1000);
+    try (PeftModel model = Peft.load(base.toString())) {
+      RateRange range =
+          RateRange.test(
+              model, lora(2), tuner -> tuner.on(PROMPTS).objective(shifted).quiet(), 1e-6, 1e-3, 5);
+      assertThat(range.points()).hasSize(5).allMatch(point -> point.loss() < 0);
     }
   }
 

@@ -74,7 +74,7 @@ class ValuesTest {
       assertThat(best.get("pearson")).isGreaterThan(0.9);
       Dataset<?> classes = examples(i -> new ClassificationExample(text(i), "1"));
       assertThatThrownBy(() -> tuner(model, classes).run())
-          .hasMessageContaining("texts with numbers: .text(column).score(column)");
+          .hasMessageContaining("texts with numbers. Read them by .text(column).score(column)");
     }
   }
 
