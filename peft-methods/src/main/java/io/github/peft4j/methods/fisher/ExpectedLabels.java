@@ -85,7 +85,7 @@ final class ExpectedLabels {
         example.alignment());
   }
 
-  private long draw(double[] probabilities) {
+  private int draw(double[] probabilities) {
     double left = random.nextDouble();
     for (int c = 0; c < probabilities.length; c++) {
       left -= probabilities[c];

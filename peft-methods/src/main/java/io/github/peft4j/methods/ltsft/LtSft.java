@@ -39,6 +39,8 @@ public final class LtSft extends BaseMethod<LtSftConfig> {
     SparseSites.follow(deltas, sites);
     long parameters =
         sites.all(ParameterSite.class).stream().mapToLong(site -> site.shape().size()).sum();
-    sites.atSteps(new LotteryTicket(config, List.copyOf(deltas.values()), SparseSites.whole(sites), parameters));
+    sites.atSteps(
+        new LotteryTicket(
+            config, List.copyOf(deltas.values()), SparseSites.whole(sites), parameters));
   }
 }

@@ -93,8 +93,7 @@ class DiffPruningTest {
             }
           };
       assertThatThrownBy(
-              () ->
-                  tuner(killed).checkpointTo(run).checkpointEvery(after).listener(killer).run())
+              () -> tuner(killed).checkpointTo(run).checkpointEvery(after).listener(killer).run())
           .isInstanceOf(Killed.class);
       assertThat(tuner(resumed).checkpointTo(run).run().losses()).isEqualTo(losses);
       resumed.save(continued.toString());
