@@ -7,6 +7,7 @@ import io.github.peft4j.train.evaluation.EncodingSettings;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Measures;
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -57,7 +58,7 @@ final class Evaluate implements Callable<Integer> {
           .orElse(plain)
           .evaluate(examples)
           .values()
-          .forEach((name, value) -> out.printf("%s: %s%n", name, value));
+          .forEach((name, value) -> out.printf(Locale.ROOT, "%s: %.4f%n", name, value));
     }
     out.flush();
     return Cli.FINE;

@@ -51,8 +51,12 @@ final class SettingsFile {
     complete.add(args[0]);
     for (Map.Entry<String, @Nullable Object> setting : read(file).entrySet()) {
       OptionSpec option = option(file, setting.getKey(), given.commandSpec());
-      if (setting.getValue() != null
-          && (!given.hasMatchedOption(option) || option.typeInfo().isMap())) {
+      if (setting.getValue() == null) {
+        throw new IllegalArgumentException(
+            "--settings: %s: '%s' has no value; give it one, or leave the line out"
+                .formatted(file, setting.getKey()));
+      }
+      if (!given.hasMatchedOption(option) || option.typeInfo().isMap()) {
         complete.addAll(arguments(file, option, setting.getValue()));
       }
     }

@@ -535,6 +535,7 @@ class CliTest {
     assertSettingsMistake("epochs: [1, 2]", "setting 'epochs' is [1,2], expected one value");
     assertSettingsMistake("set: 3", "setting 'set' is 3, expected names with values");
     assertSettingsMistake("- 3", "has no settings");
+    assertSettingsMistake("epochs:", "'epochs' has no value");
     assertSettingsMistake("epochs: [", "is neither YAML nor JSON");
     assertSettingsMistake("epochs: 1\nepochs: 2", "duplicate");
     assertSettingsMistake("epochs: !!java.net.URL [x]", "settings.yaml");

@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.golden;
 
 import static io.github.peft4j.methods.adapter.Closeness.assertClose;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
@@ -236,7 +237,7 @@ final class AdapterHubCase {
       assertThat(ours.keySet()).isEqualTo(theirs.keySet());
       theirs.forEach(
           (tensor, theirName) -> {
-            String ourName = ours.get(tensor);
+            String ourName = requireNonNull(ours.get(tensor));
             assertThat(mine.info(ourName).shape())
                 .as(tensor)
                 .isEqualTo(golden.info(theirName).shape());
