@@ -10,8 +10,10 @@ import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
+import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
@@ -27,6 +29,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
@@ -77,6 +80,9 @@ record Recipe(PeftConfig config, double learningRate) {
   static {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
+    add("child-f", 5e-5, m -> ChildTuningConfig.free());
+    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults());
+    add("lt-sft", 5e-5, m -> LtSftConfig.defaults());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
     add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));

@@ -16,7 +16,11 @@ import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
+import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.fish.FishConfig;
+import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
@@ -35,6 +39,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -128,6 +133,15 @@ class MethodsTest extends MethodContract {
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Fish", FishConfig.ofRatio(0.2).sampleType(SampleType.RANDOM))
+            .fitting(model -> true),
+        method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
+        method("ChildTuningD", ChildTuningConfig.driven().sampleType(SampleType.RANDOM))
+            .fitting(model -> true),
+        method("DiffPruning", DiffPruningConfig.defaults().targetSparsity(0.1))
+            .fitting(model -> true)
+            .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
+        method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),

@@ -29,8 +29,16 @@ final class StateDict implements Pickle.Meaning {
           "torch.ByteStorage", DType.U8,
           "torch.BoolStorage", DType.BOOL);
 
+  /** The key of NumPy's name of a type. */
+  private static final String DTYPE = "dtype";
+
+  /** What names within each other are joined by. */
+  private static final String WITHIN = "/";
+
   private final Object file;
+  private final boolean nested;
   private final Map<String, Storage> storages = new LinkedHashMap<>();
+  private final Map<String, long[]> numbers = new LinkedHashMap<>();
 
   /**
    * Elements that tensors share.
@@ -90,8 +98,9 @@ final class StateDict implements Pickle.Meaning {
     }
   }
 
-  private StateDict(Object file) {
+  private StateDict(Object file, boolean nested) {
     this.file = file;
+    this.nested = nested;
   }
 
   /**
@@ -99,8 +108,10 @@ final class StateDict implements Pickle.Meaning {
    *
    * @param tensors by name, in the order of the file
    * @param storages that they are in, by key
+   * @param numbers lists of whole numbers by name, of nested dictionaries
    */
-  record Content(Map<String, Tensor> tensors, Map<String, Storage> storages) {}
+  record Content(
+      Map<String, Tensor> tensors, Map<String, Storage> storages, Map<String, long[]> numbers) {}
 
   /**
    * Reads a pickled dictionary of tensors.
@@ -109,9 +120,37 @@ final class StateDict implements Pickle.Meaning {
    * @throws TorchFileException if it holds anything else, or a tensor that leaves its storage
    */
   static Content read(Object file, ByteBuffer pickle) {
-    StateDict dict = new StateDict(file);
+    StateDict dict = new StateDict(file, false);
     Map<String, Tensor> tensors = dict.tensors(Pickle.read(file, pickle, dict));
-    return new Content(tensors, dict.storages);
+    return new Content(tensors, dict.storages, Map.of());
+  }
+
+  /**
+   * Reads a pickled dictionary of dictionaries, whose values are tensors and lists of whole
+   * numbers, NumPy's among them. Names are joined by slashes.
+   *
+   * @throws TorchFileException if it holds anything else
+   */
+  static Content readNested(Object file, ByteBuffer pickle) {
+    StateDict dict = new StateDict(file, true);
+    Map<String, Tensor> tensors = new LinkedHashMap<>();
+    dict.collect("", Pickle.read(file, pickle, dict), tensors);
+    return new Content(tensors, dict.storages, dict.numbers);
+  }
+
+  private void collect(String name, Object value, Map<String, Tensor> tensors) {
+    if (value instanceof Map<?, ?> map) {
+      map.forEach(
+          (key, within) ->
+              collect(name.isEmpty() ? "" + key : name + WITHIN + key, within, tensors));
+    } else if (value instanceof Layout layout) {
+      tensors.put(name, tensor(name, layout));
+    } else if (value instanceof List<?> list && list.stream().allMatch(Long.class::isInstance)) {
+      numbers.put(name, longs(list));
+    } else {
+      throw TorchFileException.unsupported(
+          file, "an entry '" + name + "' that is neither a tensor nor whole numbers");
+    }
   }
 
   private Map<String, Tensor> tensors(Object root) {
@@ -194,10 +233,35 @@ final class StateDict implements Pickle.Meaning {
       case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state" ->
           arguments.get(0);
       case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2" -> layout(arguments);
+      case "numpy.dtype" ->
+          requireNested(function, new LinkedHashMap<>(Map.of(DTYPE, arguments.get(0))));
+      case "_codecs.encode" -> requireNested(function, arguments.get(0));
+      case "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar" ->
+          requireNested(function, number((Map<?, ?>) arguments.get(0), (String) arguments.get(1)));
       default ->
           throw TorchFileException.unsupported(
               file, "a call of " + function + ", which makes no tensor that is known here");
     };
+  }
+
+  private Object requireNested(String function, Object result) {
+    if (!nested) {
+      throw TorchFileException.unsupported(
+          file, "a call of " + function + ", which makes no tensor that is known here");
+    }
+    return result;
+  }
+
+  /** A whole number of NumPy, of 64 bits: its bytes are characters, little-endian. */
+  private long number(Map<?, ?> type, String bytes) {
+    if (!"i8".equals(type.get(DTYPE)) || bytes.length() != Long.BYTES) {
+      throw TorchFileException.unsupported(file, "a number of NumPy's type " + type.get(DTYPE));
+    }
+    long value = 0;
+    for (int i = Long.BYTES - 1; i >= 0; i--) {
+      value = value << 8 | (bytes.charAt(i) & 0xff);
+    }
+    return value;
   }
 
   /** (storage, offset, sizes, strides, …). */

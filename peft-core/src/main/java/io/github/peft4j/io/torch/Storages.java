@@ -14,6 +14,11 @@ interface Storages extends Closeable {
   /** The tensors that are made of them. */
   Map<String, StateDict.Tensor> tensors();
 
+  /** Lists of whole numbers beside the tensors, by name. */
+  default Map<String, long[]> numbers() {
+    return Map.of();
+  }
+
   /**
    * Passes bytes of a storage in order, in buffers that hold whole elements. They lie within the
    * storage.

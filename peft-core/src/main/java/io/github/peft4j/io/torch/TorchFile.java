@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -48,6 +49,22 @@ public final class TorchFile implements TensorSource {
    * @throws UncheckedIOException if it cannot be read
    */
   public static TorchFile open(Path file) {
+    return open(file, false);
+  }
+
+  /**
+   * Opens a file of dictionaries within each other, whose values are tensors and lists of whole
+   * numbers. Names are joined by slashes, such as {@code diffs/bert.pooler.dense.bias/values}.
+   *
+   * @throws TorchFileException if it holds anything else, is damaged, or is in the format of before
+   *     PyTorch 1.6
+   * @throws UncheckedIOException if it cannot be read
+   */
+  public static TorchFile openNested(Path file) {
+    return open(file, true);
+  }
+
+  private static TorchFile open(Path file, boolean nested) {
     byte[] begin;
     try (InputStream in = Files.newInputStream(file)) {
       begin = in.readNBytes(64);
@@ -60,9 +77,9 @@ public final class TorchFile implements TensorSource {
     }
     try {
       if (text.startsWith("PK")) {
-        return new TorchFile(file, ZipStorages.open(file));
+        return new TorchFile(file, ZipStorages.open(file, nested));
       }
-      if (text.startsWith("\u0080")) {
+      if (!nested && text.startsWith("\u0080")) {
         return new TorchFile(file, LegacyStorages.open(file));
       }
     } catch (TorchFileException e) {
@@ -79,6 +96,11 @@ public final class TorchFile implements TensorSource {
   @Override
   public Set<String> names() {
     return Collections.unmodifiableSet(storages.tensors().keySet());
+  }
+
+  /** Lists of whole numbers beside the tensors, by name; none in a file that is not nested. */
+  public Map<String, long[]> numbers() {
+    return Collections.unmodifiableMap(storages.numbers());
   }
 
   @Override

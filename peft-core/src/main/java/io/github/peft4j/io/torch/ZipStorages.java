@@ -24,7 +24,9 @@ final class ZipStorages implements Storages {
   private final String root;
   private final Map<String, StateDict.Tensor> tensors;
 
-  private ZipStorages(Path file, ZipFile zip) throws IOException {
+  private final Map<String, long[]> numbers;
+
+  private ZipStorages(Path file, ZipFile zip, boolean nested) throws IOException {
     this.file = file;
     this.zip = zip;
     ZipEntry pickle = pickle();
@@ -35,16 +37,23 @@ final class ZipStorages implements Storages {
       throw new TorchFileException(
           file + ": its bytes are not little-endian; save it anew on a machine that is");
     }
+    ByteBuffer bytes = ByteBuffer.wrap(bytes(pickle, TorchFile.LONGEST_PICKLE));
     StateDict.Content content =
-        StateDict.read(file, ByteBuffer.wrap(bytes(pickle, TorchFile.LONGEST_PICKLE)));
+        nested ? StateDict.readNested(file, bytes) : StateDict.read(file, bytes);
+    this.numbers = content.numbers();
     this.tensors = content.tensors();
     content.storages().values().forEach(this::requireWhole);
   }
 
-  static ZipStorages open(Path file) throws IOException {
+  /**
+   * Opens an archive.
+   *
+   * @param nested whether it holds dictionaries within each other, see {@link StateDict#readNested}
+   */
+  static ZipStorages open(Path file, boolean nested) throws IOException {
     ZipFile zip = new ZipFile(file.toFile());
     try {
-      return new ZipStorages(file, zip);
+      return new ZipStorages(file, zip, nested);
     } catch (IOException | RuntimeException | Error e) {
       zip.close();
       throw e;
@@ -101,6 +110,11 @@ final class ZipStorages implements Storages {
   @Override
   public Map<String, StateDict.Tensor> tensors() {
     return tensors;
+  }
+
+  @Override
+  public Map<String, long[]> numbers() {
+    return numbers;
   }
 
   @Override

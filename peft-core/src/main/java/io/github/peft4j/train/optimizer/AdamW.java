@@ -175,7 +175,9 @@ public final class AdamW implements Optimizer {
   @Override
   public Map<String, NDArray> moments(Trainable tensor) {
     Slot slot = slots.get(tensor);
-    return slot == null ? Map.of() : Map.of("exp_avg", slot.mean(), "exp_avg_sq", slot.square());
+    return slot == null
+        ? Map.of()
+        : Map.of("exp_avg", slot.mean(), "exp_avg_sq", slot.square(), "step", slot.step());
   }
 
   @Override

@@ -28,7 +28,9 @@ public interface Step {
 
   /**
    * The state that the optimizer keeps for a tensor, by PyTorch's names: {@code exp_avg} and {@code
-   * exp_avg_sq} of AdamW, of the tensor's shape. Empty if the tensor is not trained.
+   * exp_avg_sq} of AdamW, of the tensor's shape, and {@code step}, a scalar: the number of updates.
+   * Empty if the tensor is not trained. A tensor whose whole state is set to zero is trained as by
+   * a new optimizer.
    */
   Map<String, NDArray> moments(Trainable tensor);
 }

@@ -72,6 +72,10 @@ class RefusedFieldsTest {
           "ADAPTERHUB_PREFIX_TUNING",
           "ADAPTERHUB_PROMPT_TUNING",
           "BITFIT",
+          "FISH",
+          "CHILD_TUNING",
+          "LT_SFT",
+          "DIFF_PRUNING",
           "GATED_LORA",
           "REFT",
           "FULL");

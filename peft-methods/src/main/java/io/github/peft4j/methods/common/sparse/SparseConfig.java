@@ -1,0 +1,35 @@
+package io.github.peft4j.methods.common.sparse;
+
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.config.TargetedConfig;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A config of a method that trains single entries of the model's tensors.
+ *
+ * @param <C> the config itself
+ */
+public interface SparseConfig<C extends SparseConfig<C>> extends TargetedConfig<C> {
+
+  /** Modules to leave out of the targets, or null for none. */
+  @Nullable TargetModules excludeModules();
+
+  /**
+   * The number of trained entries by the name of their tensor; empty until entries are chosen.
+   * Files do not hold it: their tensors have these sizes.
+   */
+  Map<String, Integer> entries();
+
+  /** A copy with these numbers of trained entries. */
+  C entries(Map<String, Integer> entries);
+
+  /** Whether a tensor of this name is one of the targets. */
+  default boolean trains(String parameter) {
+    String module = parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
+    TargetModules targets = targetModules();
+    TargetModules excluded = excludeModules();
+    return (targets == null || targets.matches(module))
+        && (excluded == null || !excluded.matches(module));
+  }
+}

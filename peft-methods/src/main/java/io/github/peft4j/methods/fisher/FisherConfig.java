@@ -1,0 +1,30 @@
+package io.github.peft4j.methods.fisher;
+
+import io.github.peft4j.methods.common.sparse.SparseConfig;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A config of a method that trains the entries with the largest Fisher information.
+ *
+ * @param <C> the config itself
+ */
+public interface FisherConfig<C extends FisherConfig<C>> extends SparseConfig<C> {
+
+  /** The most examples that the information is computed from, or null for all. */
+  @Nullable Integer mostExamples();
+
+  /** Which labels it is computed with. */
+  SampleType sampleType();
+
+  /** What of an example's gradient is summed. */
+  GradType gradType();
+
+  /** A copy that chooses entries at random. */
+  C random();
+
+  /** The name of the field that says which part of the parameters is trained. */
+  String partField();
+
+  /** The part of the parameters that is trained. */
+  double part();
+}

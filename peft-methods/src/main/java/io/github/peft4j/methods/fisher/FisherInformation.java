@@ -1,0 +1,121 @@
+package io.github.peft4j.methods.fisher;
+
+import static java.util.Objects.requireNonNull;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.AdapterTraining;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.optimizer.Gradients;
+import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.tuner.Calls;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.TrainableCopy;
+import io.github.peft4j.tuner.site.Rewrite;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The diagonal of the Fisher information: for each parameter, the sum over examples of its squared
+ * gradient of the example's loss. The dropout of the model is on, as in the code of FISH mask and
+ * of Child-Tuning.
+ */
+final class FisherInformation implements AutoCloseable {
+
+  private static final Kernel ADD =
+      Kernel.of(
+          """
+          def add(sum: Tensor, g: Tensor, weight: Tensor) -> Tensor:
+              return torch.add_(sum, torch.mul({part}, weight))
+          """);
+  private static final Kernel SQUARE = ADD.with("part", "torch.square(g)");
+  private static final Kernel ABSOLUTE = ADD.with("part", "torch.abs(g)");
+
+  private final PeftModel model;
+  private final AdapterTraining training;
+  private final Backpropagation backpropagation;
+  private final Gradients gradients;
+  private final Map<String, Trainable> copies = new LinkedHashMap<>();
+  private final Map<String, NDArray> sums = new LinkedHashMap<>();
+  private final Kernel add;
+  private long runs;
+
+  /**
+   * Creates sums of zero.
+   *
+   * @param probe the name of an adapter that trains all of the model
+   * @param names the tensors that are of interest
+   */
+  FisherInformation(PeftModel model, String probe, Predicate<String> names, GradType part) {
+    this.model = model;
+    this.training = model.train(probe);
+    this.backpropagation = new Backpropagation(training, false);
+    this.add = part == GradType.SQUARE ? SQUARE : ABSOLUTE;
+    for (Rewrite rewrite : training.adapter().rewrites()) {
+      if (rewrite.layer() instanceof TrainableCopy layer && names.test(rewrite.site().name())) {
+        copies.put(rewrite.site().name(), layer.value());
+        sums.put(rewrite.site().name(), Scope.release(layer.value().value().zerosLike()));
+      }
+    }
+    this.gradients = new Gradients(training.adapter().trainables());
+  }
+
+  /**
+   * Adds the information of one example with these labels. The loss is the mean over its labels.
+   *
+   * @param weight of the example in the sum
+   */
+  void add(Batch example, LossTargets labels, double weight) {
+    double count = model.count(labels);
+    if (count == 0 || weight == 0) {
+      return;
+    }
+    try (Calls.Call alone = training.step();
+        Scope all = new Scope()) {
+      backpropagation.run(
+          BatchFeed.input(model.base(), example), labels, 1 / count, runs++ * 1_000_003L);
+      Autograd.without(
+          () -> {
+            NDArray factor = model.base().manager().create((float) weight);
+            Map<Trainable, NDArray> arrived = gradients.arrived();
+            copies.forEach((name, copy) -> add(name, arrived.get(copy), factor));
+            return null;
+          });
+      gradients.clear();
+    }
+  }
+
+  private void add(String name, @Nullable NDArray gradient, NDArray weight) {
+    if (gradient != null) {
+      add.call(requireNonNull(sums.get(name)), gradient, weight).close();
+    }
+  }
+
+  /** The sums by the names of tensors, each read when it is asked for. */
+  Map<String, Supplier<float[]>> scores() {
+    if (runs == 0) {
+      throw new IllegalArgumentException(
+          "no example has a label that counts, so that nothing is known of the parameters: give"
+              + " examples of the task, or raise maxLength if their answers were cut");
+    }
+    Map<String, Supplier<float[]>> scores = new LinkedHashMap<>();
+    sums.forEach((name, sum) -> scores.put(name, () -> Tensors.floats(sum)));
+    return scores;
+  }
+
+  @Override
+  public void close() {
+    sums.values().forEach(NDArray::close);
+    gradients.close();
+    training.close();
+  }
+}

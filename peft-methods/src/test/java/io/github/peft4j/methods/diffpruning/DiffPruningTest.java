@@ -1,0 +1,128 @@
+package io.github.peft4j.methods.diffpruning;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.peft4j.Peft;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.PromptExample;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.methods.common.sparse.SparseGolden;
+import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.report.StepEvent;
+import io.github.peft4j.train.report.TrainingListener;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DiffPruningTest {
+
+  @TempDir Path folder;
+
+  /** Gates drawn alike, penalty, cut and masked phase end as a plain loop in PyTorch. */
+  @Test
+  void masksValuesAndLossesAreThoseOfPyTorch() {
+    DiffPruningConfig config =
+        DiffPruningConfig.defaults()
+            .sparsityPen(1e-4)
+            .alphaInit(1.5)
+            .targetSparsity(0.06)
+            .pruningSteps(4);
+    SparseGolden.assertTrainsAs("diff-pruning-tiny-bert.safetensors", config, 7, folder);
+  }
+
+  private static Dataset<PromptExample> prompts() {
+    Random random = new Random(5);
+    List<PromptExample> examples = new ArrayList<>();
+    for (int i = 0; i < 24; i++) {
+      String word = "w" + (3 + random.nextInt(20));
+      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
+    }
+    return Examples.of(examples);
+  }
+
+  private PeftModel llama(DiffPruningConfig config) {
+    Path base = folder.resolve("llama");
+    if (!Files.exists(base)) {
+      TinyModels.copy("tiny-llama", base);
+    }
+    return Peft.load(base.toString()).adapt(config);
+  }
+
+  private static DiffPruningConfig small() {
+    return DiffPruningConfig.defaults().targetSparsity(0.1).alphaInit(1);
+  }
+
+  private static FineTuner tuner(PeftModel model) {
+    return FineTuner.of(model).on(prompts()).steps(12).batchSize(4).learningRate(1e-2).quiet();
+  }
+
+  private static final class Killed extends Error {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** While gates are trained, and after the cut; with a gate for each tensor and without. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 5, 9})
+  void aResumedTrainingEndsAsOneThatNeverStopped(int after) throws Exception {
+    DiffPruningConfig config = small().perParamsAlpha(after != 5);
+    Path run = folder.resolve("run");
+    Path whole = folder.resolve("whole");
+    Path continued = folder.resolve("continued");
+    try (PeftModel first = llama(config);
+        PeftModel killed = llama(config);
+        PeftModel resumed = llama(config)) {
+      List<Double> losses = tuner(first).run().losses();
+      first.save(whole.toString());
+      TrainingListener killer =
+          new TrainingListener() {
+            @Override
+            public void onStep(StepEvent event) {
+              if (event.step() == after + 1) {
+                throw new Killed();
+              }
+            }
+          };
+      assertThatThrownBy(
+              () -> tuner(killed).checkpointTo(run).checkpointEvery(after).listener(killer).run())
+          .isInstanceOf(Killed.class);
+      assertThat(tuner(resumed).checkpointTo(run).run().losses()).isEqualTo(losses);
+      resumed.save(continued.toString());
+    }
+    assertThat(continued.resolve("adapter_model.safetensors"))
+        .hasSameBinaryContentAs(whole.resolve("adapter_model.safetensors"));
+    try (PeftModel model = llama(config).remove("default")) {
+      model.loadAdapter(whole.toString());
+      long parameters = model.base().parameters().mapToLong(p -> p.shape().size()).sum();
+      assertThat(model.adapter("default").size()).isBetween(parameters / 20, parameters / 10 + 20);
+    }
+  }
+
+  @Test
+  void aTrainingTooShortForBothPhasesIsRefused() {
+    try (PeftModel model = llama(small().pruningSteps(12))) {
+      assertThatThrownBy(() -> tuner(model).run())
+          .hasMessageContaining("pruning_steps")
+          .hasMessageContaining("12 steps");
+    }
+  }
+
+  @Test
+  void nothingIsLeftInMemoryAfterATraining() {
+    try (PeftModel model = llama(small())) {
+      tuner(model).run();
+      long after = Tensors.live();
+      tuner(model).run();
+      assertThat(Tensors.live()).isEqualTo(after);
+    }
+  }
+}
