@@ -51,7 +51,8 @@ class FamiliesTest {
           "LoraWithTiedOutput",
           "LoraOnTensors",
           "DoraOfEmbeddings",
-          "OftOfEmbeddings");
+          "OftOfEmbeddings",
+          "HiraOfEmbeddings");
 
   /**
    * What is refused.
@@ -74,6 +75,8 @@ class FamiliesTest {
               "BitFit",
               "gemma.*|granite|llama|mistral|mixtral|mt5|olmo2|phi3|qwen3.*|smollm3|t5",
               "no such module of this model has a bias"),
+          new Refusal(
+              "Lily.*", "deberta-v2|distilbert|modernbert", "Lily takes a mean over all tokens"),
           new Refusal("Dora|Pissa", "mixtral|qwen3_moe", "since target_parameters are"));
 
   /** A model of each family, and a second one into which adapters are loaded. */

@@ -282,7 +282,18 @@ class PackingTest {
             "AdapterHubPrompt",
             "Prompt",
             "PTuningMlp",
-            "PTuningLstm")
+            "PTuningLstm",
+            "DiReft",
+            "GatedLora",
+            "Lily",
+            "LilyOfSharedA",
+            "LoReft",
+            "LoReftOfFirstAndLast",
+            "NoReft",
+            "Pasta",
+            "UniPelt",
+            "LoraAndPrompt",
+            "PromptAndPrefix")
         .contains(method.name());
   }
 

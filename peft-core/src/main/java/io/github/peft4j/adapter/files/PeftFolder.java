@@ -165,8 +165,8 @@ public final class PeftFolder implements AdapterFormat {
                 ? "Task.tokenClassification(List.of(" + classes + "))"
                 : "Task.questionAnswering()";
     return new AdvisedException(
-        "%s: field 'task_type' is %s, but the base model is loaded for %s. %s"
-            .formatted(folder.resolve(CONFIG), type, loaded, e.getMessage()),
+        "%s: field 'task_type' is %s, but the base model is loaded for %s"
+            .formatted(folder.resolve(CONFIG), type, loaded),
         Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task)),
         e);
   }

@@ -74,7 +74,7 @@ public final class Said extends BaseMethod<SaidConfig> {
                 .filter(site -> targets == null || targets.matches(site.module()));
     List<ParameterSite> tensors =
         chosen
-            .filter(site -> !sites.isReserved(site.module()))
+            .filter(site -> !sites.isReserved(site.module()) && sites.layer(site) == null)
             .sorted(Comparator.comparing(ParameterSite::name))
             .toList();
     Configs.require(

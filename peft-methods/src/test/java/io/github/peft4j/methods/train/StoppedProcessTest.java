@@ -57,7 +57,7 @@ class StoppedProcessTest {
     assertThat(before.size()).isBetween(20, STEPS - 1);
     assertThat(before).isEqualTo(whole.subList(0, before.size()));
     assertThat(stopped.errors())
-        .containsOnlyOnce("stopped by the JVM's shutdown")
+        .containsOnlyOnce("the JVM's shutdown ended the training")
         .contains("after step " + before.size() + " of " + STEPS)
         .contains("checkpoint-" + before.size() + ": the same lines go on from there");
     assertThat(stopped.output()).doesNotContain("the program goes on");
