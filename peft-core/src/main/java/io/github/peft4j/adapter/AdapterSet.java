@@ -69,6 +69,7 @@ public final class AdapterSet {
     private Adapter get(String name) {
       Adapter adapter = adapters.get(name);
       if (adapter == null) {
+        base.requireOpen(); // a closed model has no adapters, which is not the mistake then
         throw new IllegalArgumentException(
             "there is no adapter '"
                 + name

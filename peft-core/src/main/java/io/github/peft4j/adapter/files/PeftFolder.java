@@ -167,7 +167,8 @@ public final class PeftFolder implements AdapterFormat {
     return new AdvisedException(
         "%s: field 'task_type' is %s, but the base model is loaded for %s"
             .formatted(folder.resolve(CONFIG), type, loaded),
-        Remedy.LOAD_FOR_TASK.with("Load it with Peft.load(model, %s)".formatted(task)),
+        Remedy.LOAD_FOR_TASK.with(
+            "Load it with Peft.load(model, %s). %s".formatted(task, e.getMessage())),
         e);
   }
 
