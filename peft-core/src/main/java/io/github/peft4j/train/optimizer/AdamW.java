@@ -154,7 +154,7 @@ public final class AdamW implements Optimizer {
         .with("decay", group.decay())
         .bind(
             list(members, Trainable::value),
-            list(members, arrived::get),
+            list(members, tensor -> Objects.requireNonNull(arrived.get(tensor))),
             list(members, tensor -> slot(tensor).mean()),
             list(members, tensor -> slot(tensor).square()),
             list(members, tensor -> slot(tensor).step()));
