@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Puts {@link SparseEntries} into the tensors of a model. */
 public final class SparseSites {
@@ -90,7 +91,7 @@ public final class SparseSites {
     for (LinearSite output : sites.all(LinearSite.class)) {
       output
           .table()
-          .map(table -> tables.get(table.weight()))
+          .flatMap(table -> Optional.ofNullable(tables.get(table.weight())))
           .ifPresent(table -> sites.rewrite(output.weight(), table.follower()));
     }
   }
