@@ -21,8 +21,8 @@ public final class TemplateException extends IllegalArgumentException {
   }
 
   /**
-   * Renders an example of a data set. What the template refuses is an error of the data there, so
-   * that the data set says of which example.
+   * Renders an example of a data set. If the template refuses it, the data is wrong, and the data
+   * set names the example.
    */
   static <T> T inData(Supplier<T> rendered) {
     try {

@@ -19,7 +19,7 @@ public final class HiraLayout extends TargetedLayout<HiraConfig> {
 
   /**
    * PEFT 0.21 ignores {@code rank_pattern} in a model's first adapter and applies it in further
-   * ones, so a config does not tell what a file holds.
+   * ones. So the ranks come from the file's tensors.
    */
   @Override
   public HiraConfig asStored(HiraConfig config, Map<String, long[]> shapes) {
