@@ -20,12 +20,13 @@ import org.jspecify.annotations.Nullable;
 public record Update(Optimizer optimizer, StepListener listener, double clipNorm) {
 
   /** A step of an optimizer. */
-  private record OptimizerStep(Optimizer optimizer, int number, int total, double rate)
+  private record OptimizerStep(
+      Optimizer optimizer, Map<Trainable, NDArray> gradients, int number, int total, double rate)
       implements Step {
 
     @Override
     public @Nullable NDArray gradient(Trainable tensor) {
-      return optimizer.gradients().arrived().get(tensor);
+      return gradients.get(tensor);
     }
 
     @Override
@@ -45,7 +46,7 @@ public record Update(Optimizer optimizer, StepListener listener, double clipNorm
    * @return the norm of the gradients before clipping
    */
   public double run(int number, int total, double rate, double loss) {
-    Step step = new OptimizerStep(optimizer, number, total, rate);
+    Step step = step(number, total, rate);
     tell(listener::beforeClipping, step);
     double norm = optimizer.gradients().clip(clipNorm);
     if (Double.isFinite(loss) && Double.isFinite(norm)) {
@@ -60,7 +61,11 @@ public record Update(Optimizer optimizer, StepListener listener, double clipNorm
   /** Passes over a step: the tensors stay as they are, and listeners see gradients of zero. */
   public void skip(int number, int total, double rate) {
     optimizer.gradients().clear();
-    tell(listener::afterStep, new OptimizerStep(optimizer, number, total, rate));
+    tell(listener::afterStep, step(number, total, rate));
+  }
+
+  private Step step(int number, int total, double rate) {
+    return new OptimizerStep(optimizer, optimizer.gradients().arrived(), number, total, rate);
   }
 
   private static void tell(Consumer<Step> call, Step step) {
