@@ -5,20 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.Dataset;
-import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
+import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,16 +36,6 @@ class DiffPruningTest {
     SparseGolden.assertTrainsAs("diff-pruning-tiny-bert.safetensors", config, 7, folder);
   }
 
-  private static Dataset<PromptExample> prompts() {
-    Random random = new Random(5);
-    List<PromptExample> examples = new ArrayList<>();
-    for (int i = 0; i < 24; i++) {
-      String word = "w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
-    }
-    return Examples.of(examples);
-  }
-
   private PeftModel llama(DiffPruningConfig config) {
     Path base = folder.resolve("llama");
     if (!Files.exists(base)) {
@@ -63,7 +49,12 @@ class DiffPruningTest {
   }
 
   private static FineTuner tuner(PeftModel model) {
-    return FineTuner.of(model).on(prompts()).steps(12).batchSize(4).learningRate(1e-2).quiet();
+    return FineTuner.of(model)
+        .on(Trainings.echoes(5))
+        .steps(12)
+        .batchSize(4)
+        .learningRate(1e-2)
+        .quiet();
   }
 
   private static final class Killed extends Error {

@@ -5,9 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.Dataset;
-import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.io.TensorSource;
@@ -18,6 +15,7 @@ import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.common.sparse.SparseEntries;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
@@ -30,7 +28,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -124,16 +121,6 @@ class FisherTest {
     }
   }
 
-  private static Dataset<PromptExample> prompts() {
-    Random random = new Random(5);
-    List<PromptExample> examples = new ArrayList<>();
-    for (int i = 0; i < 24; i++) {
-      String word = "w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
-    }
-    return Examples.of(examples);
-  }
-
   private PeftModel llama() {
     Path base = folder.resolve("llama");
     if (!Files.exists(base)) {
@@ -148,11 +135,12 @@ class FisherTest {
     try (PeftModel first = llama();
         PeftModel second = llama();
         PeftModel other = llama()) {
-      Map<String, int[]> chosen = chosen(Fisher.of(drawn).adapt(first, prompts()));
-      assertThat(chosen(Fisher.of(drawn).adapt(second, prompts())).toString().isEmpty()).isFalse();
+      Map<String, int[]> chosen = chosen(Fisher.of(drawn).adapt(first, Trainings.echoes(5)));
+      assertThat(chosen(Fisher.of(drawn).adapt(second, Trainings.echoes(5))).toString().isEmpty())
+          .isFalse();
       chosen.forEach((name, places) -> assertThat(chosen(second).get(name)).isEqualTo(places));
       Map<String, int[]> empirical =
-          chosen(Fisher.of(drawn.sampleType(SampleType.LABEL)).adapt(other, prompts()));
+          chosen(Fisher.of(drawn.sampleType(SampleType.LABEL)).adapt(other, Trainings.echoes(5)));
       assertThat(empirical.values().stream().mapToInt(p -> p.length).sum())
           .isEqualTo(chosen.values().stream().mapToInt(p -> p.length).sum());
       assertThat(flat(empirical)).isNotEqualTo(flat(chosen));
@@ -206,23 +194,29 @@ class FisherTest {
 
   private PeftModel adapted(String method) {
     return switch (method) {
-      case "fish" -> Fisher.of(FishConfig.ofRatio(0.05).numSamples(8)).adapt(llama(), prompts());
-      case "child-d" -> Fisher.of(ChildTuningConfig.driven()).adapt(llama(), prompts());
+      case "fish" ->
+          Fisher.of(FishConfig.ofRatio(0.05).numSamples(8)).adapt(llama(), Trainings.echoes(5));
+      case "child-d" -> Fisher.of(ChildTuningConfig.driven()).adapt(llama(), Trainings.echoes(5));
       default -> llama().adapt(ChildTuningConfig.free());
     };
   }
 
   private static FineTuner tuner(PeftModel model) {
-    return FineTuner.of(model).on(prompts()).steps(12).batchSize(4).learningRate(1e-2).quiet();
+    return FineTuner.of(model)
+        .on(Trainings.echoes(5))
+        .steps(12)
+        .batchSize(4)
+        .learningRate(1e-2)
+        .quiet();
   }
 
   @Test
   void nothingIsLeftInMemory() {
     try (PeftModel model = llama()) {
       FishConfig config = FishConfig.ofRatio(0.05).numSamples(4);
-      Fisher.of(config).adapt(model, prompts()).remove("default");
+      Fisher.of(config).adapt(model, Trainings.echoes(5)).remove("default");
       long before = Tensors.live();
-      Fisher.of(config).adapt(model, prompts()).remove("default");
+      Fisher.of(config).adapt(model, Trainings.echoes(5)).remove("default");
       assertThat(Tensors.live()).isEqualTo(before);
     }
   }
@@ -237,7 +231,7 @@ class FisherTest {
       assertThatThrownBy(
               () ->
                   Fisher.of(FishConfig.ofRatio(0.01).modulesToSave("embed_tokens"))
-                      .adapt(model, prompts()))
+                      .adapt(model, Trainings.echoes(5)))
           .hasMessageContaining("keep_ratio")
           .hasMessageContaining("trained whole");
       assertThat(model.adapters()).isEmpty();

@@ -6,13 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.Dataset;
-import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
+import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.report.StepEvent;
@@ -20,11 +18,9 @@ import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,16 +43,6 @@ class LtSftTest {
     SparseGolden.assertTrainsAs("lt-sft-tiny-bert.safetensors", config, 14, folder);
   }
 
-  private static Dataset<PromptExample> prompts(int seed) {
-    Random random = new Random(seed);
-    List<PromptExample> examples = new ArrayList<>();
-    for (int i = 0; i < 24; i++) {
-      String word = "w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
-    }
-    return Examples.of(examples);
-  }
-
   private PeftModel llama() {
     Path base = folder.resolve("llama");
     if (!Files.exists(base)) {
@@ -71,7 +57,7 @@ class LtSftTest {
 
   private static FineTuner tuner(PeftModel model, int seed) {
     return FineTuner.of(model)
-        .on(prompts(seed))
+        .on(Trainings.echoes(seed))
         .steps(14)
         .batchSize(4)
         .schedule(small().linear(1e-2))

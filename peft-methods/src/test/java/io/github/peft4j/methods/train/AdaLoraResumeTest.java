@@ -5,9 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.data.Dataset;
-import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapter.TinyModels;
@@ -17,9 +14,7 @@ import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,16 +24,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AdaLoraResumeTest {
 
   @TempDir Path folder;
-
-  private static Dataset<PromptExample> prompts() {
-    Random random = new Random(5);
-    List<PromptExample> examples = new ArrayList<>();
-    for (int i = 0; i < 24; i++) {
-      String word = "w" + (3 + random.nextInt(20));
-      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
-    }
-    return Examples.of(examples);
-  }
 
   private PeftModel model() {
     Path base = folder.resolve("llama");
@@ -54,7 +39,12 @@ class AdaLoraResumeTest {
   }
 
   private static FineTuner tuner(PeftModel model) {
-    return FineTuner.of(model).on(prompts()).steps(14).batchSize(4).learningRate(2e-2).quiet();
+    return FineTuner.of(model)
+        .on(Trainings.echoes(5))
+        .steps(14)
+        .batchSize(4)
+        .learningRate(2e-2)
+        .quiet();
   }
 
   private static void runAndDie(FineTuner tuner, int after) {

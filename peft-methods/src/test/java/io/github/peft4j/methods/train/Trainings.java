@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
 
-/** Small trainings for the tests of this package. */
-final class Trainings {
+/** Small trainings for tests. */
+public final class Trainings {
 
   private Trainings() {}
 
@@ -38,6 +38,17 @@ final class Trainings {
     for (int i = 0; i < count; i++) {
       String words = "w" + (3 + random.nextInt(20)) + " w" + (3 + random.nextInt(20));
       examples.add(new PromptExample(words, " " + answer));
+    }
+    return Examples.of(examples);
+  }
+
+  /** Prompts of two words, each with its second word as the answer. */
+  public static Dataset<PromptExample> echoes(long seed) {
+    Random random = new Random(seed);
+    List<PromptExample> examples = new ArrayList<>();
+    for (int i = 0; i < 24; i++) {
+      String word = "w" + (3 + random.nextInt(20));
+      examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
     }
     return Examples.of(examples);
   }
