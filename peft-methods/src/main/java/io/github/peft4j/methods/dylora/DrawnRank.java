@@ -1,0 +1,76 @@
+package io.github.peft4j.methods.dylora;
+
+import io.github.peft4j.kernel.TorchRandom;
+import io.github.peft4j.tuner.training.Step;
+import io.github.peft4j.tuner.training.StepListener;
+
+/**
+ * The rank at which all modules of an adapter compute: one that is drawn for each training step, and
+ * a fixed one otherwise. A step's rank depends on the seed and the number of the step alone, so it
+ * is the same in all batches of the step, in layers that are recomputed, and in a resumed training.
+ */
+final class DrawnRank implements StepListener {
+
+  private final int r;
+  private final int multiple;
+  private final boolean frozen;
+  private final long seed;
+  private volatile int inference;
+  private long step;
+  private int drawn;
+
+  DrawnRank(DyLoraConfig config) {
+    this.r = config.r();
+    this.multiple = config.rankMultiple();
+    this.frozen = config.frozen();
+    this.seed = config.seed();
+    Integer rank = config.inferenceRank();
+    this.inference = rank == null ? r : rank;
+  }
+
+  /** The rank outside of training steps. */
+  int inference() {
+    return inference;
+  }
+
+  /** Sets the rank outside of training steps, from 1 to r. */
+  void inference(int rank) {
+    inference = rank;
+  }
+
+  /** b, the rank of the current training step. */
+  int training() {
+    if (drawn == 0) {
+      try (TorchRandom random = new TorchRandom(seed * 1_000_003 + step)) {
+        int choice = (int) (random.uniform(0, 1, 1)[0] * (r / multiple));
+        drawn = multiple * (1 + choice);
+      }
+    }
+    return drawn;
+  }
+
+  /** The number of first ranks that the current training step uses and does not train. */
+  int resting() {
+    return frozen ? training() - multiple : 0;
+  }
+
+  private void at(long done) {
+    step = done;
+    drawn = 0;
+  }
+
+  @Override
+  public void afterStep(Step done) {
+    at(done.number());
+  }
+
+  @Override
+  public void resumed(int done, int totalSteps) {
+    at(done);
+  }
+
+  @Override
+  public void afterTraining() {
+    at(0);
+  }
+}
