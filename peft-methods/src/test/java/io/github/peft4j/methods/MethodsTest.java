@@ -19,9 +19,9 @@ import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
-import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
@@ -292,7 +292,9 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
-        method("Dylora", DyLoraConfig.ofRank(4).rankMultiple(4).frozen(false).targetModules("all-linear"))
+        method(
+                "Dylora",
+                DyLoraConfig.ofRank(4).rankMultiple(4).frozen(false).targetModules("all-linear"))
             .fitting(MethodsTest::hasNoExperts),
         method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
             .withWholeGradientOf(tensor -> false),

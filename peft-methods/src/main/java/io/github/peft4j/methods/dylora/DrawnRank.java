@@ -5,14 +5,15 @@ import io.github.peft4j.tuner.training.Step;
 import io.github.peft4j.tuner.training.StepListener;
 
 /**
- * The rank at which all modules of an adapter compute: one that is drawn for each training step, and
- * a fixed one otherwise. A step's rank depends on the seed and the number of the step alone, so it
- * is the same in all batches of the step, in layers that are recomputed, and in a resumed training.
+ * The rank at which all modules of an adapter compute: one that is drawn for each training step,
+ * and a fixed one otherwise. A step's rank depends on the seed and the number of the step alone, so
+ * it is the same in all batches of the step, in layers that are recomputed, and in a resumed
+ * training.
  */
 final class DrawnRank implements StepListener {
 
-  private final int r;
   private final int multiple;
+  private final int choices;
   private final boolean frozen;
   private final long seed;
   private volatile int inference;
@@ -20,12 +21,12 @@ final class DrawnRank implements StepListener {
   private int drawn;
 
   DrawnRank(DyLoraConfig config) {
-    this.r = config.r();
     this.multiple = config.rankMultiple();
+    this.choices = config.r() / multiple;
     this.frozen = config.frozen();
     this.seed = config.seed();
     Integer rank = config.inferenceRank();
-    this.inference = rank == null ? r : rank;
+    this.inference = rank == null ? config.r() : rank;
   }
 
   /** The rank outside of training steps. */
@@ -42,8 +43,7 @@ final class DrawnRank implements StepListener {
   int training() {
     if (drawn == 0) {
       try (TorchRandom random = new TorchRandom(seed * 1_000_003 + step)) {
-        int choice = (int) (random.uniform(0, 1, 1)[0] * (r / multiple));
-        drawn = multiple * (1 + choice);
+        drawn = multiple * (1 + (int) (random.uniform(0, 1, 1)[0] * choices));
       }
     }
     return drawn;

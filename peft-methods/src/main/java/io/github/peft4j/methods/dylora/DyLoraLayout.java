@@ -16,6 +16,9 @@ public final class DyLoraLayout implements PeftLayout<DyLoraConfig> {
   @Override
   public DyLoraConfig trained(DyLoraConfig config, List<Rewrite> layers) {
     int before = config.inferenceRank() == null ? config.r() : config.inferenceRank();
-    return InferenceRank.of(layers).filter(rank -> rank != before).map(config::inferenceRank).orElse(config);
+    return InferenceRank.of(layers)
+        .filter(rank -> rank != before)
+        .map(config::inferenceRank)
+        .orElse(config);
   }
 }

@@ -60,8 +60,7 @@ class DiffPruningTest {
   @ValueSource(ints = {2, 5, 9})
   void aResumedTrainingEndsAsOneThatNeverStopped(int after) {
     DiffPruningConfig config = small().perParamsAlpha(after != 5);
-    Path whole =
-        Resuming.assertGoesOn(() -> llama(config), DiffPruningTest::tuner, after, folder);
+    Path whole = Resuming.assertGoesOn(() -> llama(config), DiffPruningTest::tuner, after, folder);
     try (PeftModel model = llama(config).remove("default")) {
       model.loadAdapter(whole.toString());
       long parameters = model.base().parameters().mapToLong(p -> p.shape().size()).sum();

@@ -66,8 +66,7 @@ class LtSftTest {
   @ParameterizedTest
   @ValueSource(ints = {2, 6, 12})
   void aResumedTrainingEndsAsOneThatNeverStopped(int after) {
-    Resuming.assertGoesOn(
-        () -> llama().adapt(small()), model -> tuner(model, 5), after, folder);
+    Resuming.assertGoesOn(() -> llama().adapt(small()), model -> tuner(model, 5), after, folder);
   }
 
   /** The saved adapter has a tenth of the parameters; a task's is added to a language's. */
