@@ -39,19 +39,26 @@ final class DrawnRank implements StepListener {
     inference = rank;
   }
 
-  /** b, the rank of the current training step. */
-  int training() {
+  /**
+   * Draws the rank of the current training step, if it is not drawn yet. This must not happen while
+   * layers run: they have random numbers of their own.
+   */
+  void draw() {
     if (drawn == 0) {
       try (TorchRandom random = new TorchRandom(seed * 1_000_003 + step)) {
         drawn = multiple * (1 + (int) (random.uniform(0, 1, 1)[0] * choices));
       }
     }
+  }
+
+  /** b, the rank of the current training step. */
+  int training() {
     return drawn;
   }
 
   /** The number of first ranks that the current training step uses and does not train. */
   int resting() {
-    return frozen ? training() - multiple : 0;
+    return frozen ? drawn - multiple : 0;
   }
 
   private void at(long done) {

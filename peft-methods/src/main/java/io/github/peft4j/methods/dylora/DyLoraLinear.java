@@ -86,6 +86,11 @@ final class DyLoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank
   }
 
   @Override
+  public void onTraining(boolean training) {
+    rank.draw();
+  }
+
+  @Override
   public NDArray merge(NDArray weight) {
     return merge.into(weight, a(), b());
   }
