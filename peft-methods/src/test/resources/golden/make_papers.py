@@ -155,6 +155,39 @@ class Sora:
         return [dict(params=others), dict(params=gates, weight_decay=0.0, lr=self.settings["sparse_lr"] or 1e-2)]
 
 
+class DyLora:
+    """W + alpha/b B[:, :b] A[:b], with a rank b that each step draws; only its last ranks may be trained."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        self.settings, self.step = settings, None
+        self.tensors, self.modules, r = {}, [], settings["r"]
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in settings["target_modules"]:
+                out, inputs = module.weight.shape
+                self.modules.append(name)
+                self.tensors[PREFIX + name + ".lora_A.weight"] = torch.randn(r, inputs)
+                self.tensors[PREFIX + name + ".lora_B.weight"] = torch.randn(out, r)
+
+    def rank(self):
+        if self.step is None:
+            return self.settings["inference_rank"] or self.settings["r"]
+        torch.manual_seed(self.settings["seed"] * 1_000_003 + self.step)
+        multiple = self.settings["rank_multiple"]
+        return multiple * (1 + int(torch.empty(1).uniform_(0, 1).item() * (self.settings["r"] // multiple)))
+
+    def run(self, model, inputs):
+        moved, b = {}, self.rank()
+        resting = b - self.settings["rank_multiple"] if self.settings["frozen"] and self.step is not None else 0
+        for name in self.modules:
+            down, up = (self.tensors[PREFIX + name + "." + key] for key in ("lora_A.weight", "lora_B.weight"))
+            down = torch.cat([down[:resting].detach(), down[resting:b]])
+            up = torch.cat([up[:, :resting].detach(), up[:, resting:b]], 1)
+            moved[name + ".weight"] = model.get_parameter(name + ".weight") + self.settings["lora_alpha"] / b * up @ down
+        return functional_call(model, moved, kwargs=inputs)
+
+
 class Pasta:
     """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
 
@@ -205,6 +238,9 @@ SAID = dict(peft_type="SAID", intrinsic_dimension=100, modules_to_save=None, pro
 SORA = dict(peft_type="SORA", bias="none", exclude_modules=None, layers_pattern=None, layers_to_transform=None,
             lora_alpha=16, lora_dropout=0.0, modules_to_save=None, r=4, sparse_lambda=0.5, sparse_lambda_2=0.05,
             sparse_lr=None, target_modules=None, threshold_by_rate=False)
+DYLORA = dict(peft_type="DYLORA", bias="none", exclude_modules=None, frozen=True, inference_rank=None,
+              layers_pattern=None, layers_to_transform=None, lora_alpha=8, lora_dropout=0.0, modules_to_save=None, r=4,
+              rank_multiple=1, seed=42, target_modules=None)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
 CASES = {
@@ -213,6 +249,7 @@ CASES = {
         "krona-b": (Krona, dict(KRONA, placement="feed_forward")),
         "krona-b-res": (Krona, dict(KRONA, a_out=2, scaling=0.5, placement="feed_forward_residual")),
         "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
+        "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "said": (Said, SAID),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
@@ -221,6 +258,8 @@ CASES = {
         "krona": (Krona, dict(KRONA, target_modules=["query", "value"])),
         "sora": (Sora, dict(SORA, sparse_lambda_2=4.0, sparse_lr=0.02, target_modules=["query", "value"],
                             threshold_by_rate=True)),
+        "dylora": (DyLora, dict(DYLORA, frozen=False, inference_rank=3, seed=7, target_modules=["query", "value"])),
+        "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
         "said": (Said, dict(SAID, projection_seed=7)),
     }),
@@ -255,7 +294,11 @@ def make_case(model_class, folder, method_class, settings):
     save_file(copies(trained), folder / "adapter_model.safetensors", metadata={"format": "pt"})
 
     outputs = method.run(model, inputs)
-    total(method, outputs.loss).backward()
+    first = outputs
+    if hasattr(method, "step"):  # the method computes otherwise while it trains
+        method.step = 0
+        first = method.run(model, inputs)
+    total(method, first.loss).backward()
     io = dict(logits=outputs.logits, loss=outputs.loss.reshape(1))
     io.update({"grad." + name: tensor.grad for name, tensor in trained.items()})
     if method.merges:
@@ -267,7 +310,8 @@ def make_case(model_class, folder, method_class, settings):
         groups = method.groups() + [dict(params=list(saved.values()))] * bool(saved)
     optimizer = torch.optim.AdamW(groups, lr=1e-2, weight_decay=0.01)
     losses = []
-    for _ in range(5):
+    for step in range(5):
+        method.step = step
         optimizer.zero_grad(set_to_none=True)
         loss = total(method, method.run(model, inputs).loss)
         loss.backward()

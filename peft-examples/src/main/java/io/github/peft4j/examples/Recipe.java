@@ -14,6 +14,7 @@ import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
@@ -146,6 +147,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "said",
         1e-2,
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
     add("pasta", 5e-3, m -> PastaConfig.defaults().modulesToSave(saved(m)));
     add(

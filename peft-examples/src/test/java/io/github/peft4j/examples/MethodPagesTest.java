@@ -21,6 +21,7 @@ import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
@@ -132,6 +133,7 @@ class MethodPagesTest {
     ROWS.put("DeLoRA", DeloraConfig.ofRank(8));
     ROWS.put("GraLoRA", GraloraConfig.ofRank(32));
     ROWS.put("SoRA", SoraConfig.defaults());
+    ROWS.put("DyLoRA", DyLoraConfig.defaults());
     ROWS.put("PASTA", PastaConfig.defaults());
     ROWS.put("KronA", KronaConfig.ofFactor(32, 32));
     ROWS.put("SAID", SaidConfig.ofDimension(1000));

@@ -24,6 +24,7 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
@@ -70,6 +71,7 @@ class CompositionTest {
           LoraConfig.ofRank(2).targetModules("all-linear"),
           LoraConfig.ofRank(2).targetModules("all-linear").useDora(true),
           AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1),
+          DyLoraConfig.ofRank(4).inferenceRank(3),
           Ia3Config.defaults(),
           LnTuningConfig.defaults(),
           VeraConfig.ofRank(4),

@@ -19,6 +19,7 @@ import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
@@ -291,6 +292,12 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        method(
+                "Dylora",
+                DyLoraConfig.ofRank(4).rankMultiple(4).frozen(false).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
+            .withWholeGradientOf(tensor -> false),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
