@@ -17,6 +17,7 @@ import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
@@ -275,6 +276,7 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("Prompt", PromptTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("Cpt", cpt()).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
@@ -349,6 +351,13 @@ class MethodsTest extends MethodContract {
 
   private static RandLoraConfig sparseRandLora() {
     return RandLoraConfig.ofRank(5).randloraAlpha(1).sparse(true).targetModules("all-linear");
+  }
+
+  /** The balls are larger than what the contract's tensors move by: projected, they would stay. */
+  private static CptConfig cpt() {
+    return CptConfig.of(List.of(5, 9, 6, 7), List.of(1, 2, 3, 4))
+        .optProjectionEpsilon(1000)
+        .optProjectionFormatEpsilon(1000);
   }
 
   private static VbLoraConfig vbLora() {
