@@ -82,8 +82,8 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 5e-5, m -> ChildTuningConfig.free());
-    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults());
-    add("lt-sft", 5e-5, m -> LtSftConfig.defaults());
+    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
+    add("lt-sft", 5e-5, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
     add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));
