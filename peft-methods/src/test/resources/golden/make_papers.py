@@ -15,7 +15,7 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 from torch.func import functional_call
-from transformers import BertForSequenceClassification, LlamaForCausalLM
+from transformers import BertForSequenceClassification, LlamaForCausalLM, T5ForConditionalGeneration
 
 HERE = pathlib.Path(__file__).parent
 PREFIX = "base_model.model."
@@ -230,6 +230,21 @@ class Pasta:
                 hook.remove()
 
 
+class Selective:
+    """Copies of the model's own tensors, of those whose names match."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        pattern = re.compile(SELECTED[json.dumps(settings["select"])])
+        self.tensors = {PREFIX + n: p.detach() + torch.randn(p.shape)
+                        for n, p in model.named_parameters() if pattern.fullmatch(n)}
+
+    def run(self, model, inputs):
+        copied = {name.removeprefix(PREFIX): tensor for name, tensor in self.tensors.items()}
+        return functional_call(model, copied, kwargs=inputs, tie_weights=True)
+
+
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
              layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
              target_modules=None)
@@ -243,6 +258,14 @@ DYLORA = dict(peft_type="DYLORA", bias="none", exclude_modules=None, frozen=True
               rank_multiple=1, seed=42, target_modules=None)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
+TOP = {"plus": [{"top_layers": 1}, "head"]}
+NORMS = {"minus": ["norms", {"layers": [0]}]}
+XATTN = {"plus": ["cross_attention", {"within": ["embeddings", "encoder"]}]}
+SELECTED = {
+    json.dumps(TOP): r"bert\.(encoder\.layer\.1|pooler)\..*",
+    json.dumps(NORMS): r"model\.(norm|layers\.1\.\w+_layernorm)\.weight",
+    json.dumps(XATTN): r"shared\.weight|decoder\.block\.\d+\.layer\.1\..*",
+}
 CASES = {
     "tiny-llama": (LlamaForCausalLM, {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
@@ -252,6 +275,7 @@ CASES = {
         "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "said": (Said, SAID),
+        "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
     }),
     "tiny-bert": (BertForSequenceClassification, {
@@ -262,8 +286,16 @@ CASES = {
         "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
         "said": (Said, dict(SAID, projection_seed=7)),
+        "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
+    }),
+    "tiny-t5": (T5ForConditionalGeneration, {
+        "selective-xattn": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=XATTN)),
     }),
 }
+
+
+TASKS = {BertForSequenceClassification: "SEQ_CLS", LlamaForCausalLM: "CAUSAL_LM",
+         T5ForConditionalGeneration: "SEQ_2_SEQ_LM"}
 
 
 def copies(tensors):
@@ -287,7 +319,7 @@ def make_case(model_class, folder, method_class, settings):
     saved = {n: p.requires_grad_(True) for n, p in model.named_parameters() if n.startswith("classifier")}
     trained = dict(method.tensors, **{PREFIX + n: p for n, p in saved.items()})
     config = dict(auto_mapping=None, base_model_name_or_path=folder.parent.name, inference_mode=True,
-                  peft_version="0.21.0", revision=None, task_type="SEQ_CLS" if saved else "CAUSAL_LM", **settings)
+                  peft_version="0.21.0", revision=None, task_type=TASKS[model_class], **settings)
     if saved:
         config["modules_to_save"] = ["classifier", "score"]
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))

@@ -41,6 +41,7 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -84,6 +85,8 @@ record Recipe(PeftConfig config, double learningRate) {
     add("child-f", 5e-5, m -> ChildTuningConfig.free());
     add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
     add("lt-sft", 5e-5, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
+    add("top-2", 5e-5, m -> SelectiveConfig.topTwo());
+    add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
     add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));

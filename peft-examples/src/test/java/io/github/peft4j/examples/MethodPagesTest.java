@@ -50,6 +50,7 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -115,6 +116,7 @@ class MethodPagesTest {
     ROWS.put("BitFit", BitFitConfig.defaults());
     ROWS.put("full fine-tuning", FullConfig.defaults());
     ROWS.put("head only", FullConfig.defaults().targetModules("pooler.dense", "classifier"));
+    ROWS.put("two top layers", SelectiveConfig.topTwo());
     ROWS.put("FISH mask", FishConfig.defaults().random());
     ROWS.put("Child-Tuning-F", ChildTuningConfig.free());
     ROWS.put("Child-Tuning-D", ChildTuningConfig.driven().random());

@@ -54,6 +54,8 @@ import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.Select;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -135,6 +137,12 @@ class MethodsTest extends MethodContract {
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Selective", SelectiveConfig.of(Select.topLayers(1).plus(Select.norms())))
+            .fitting(model -> true),
+        method("SelectiveEmbeddings", SelectiveConfig.of(Select.embeddings()))
+            .fitting(model -> true),
+        method("CrossAttention", SelectiveConfig.crossAttentionAndSource())
+            .fitting(model -> model == TinyModel.T5),
         method("Fish", FishConfig.ofRatio(0.2).sampleType(SampleType.RANDOM))
             .fitting(model -> true),
         method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
