@@ -51,7 +51,8 @@ class CptTest {
   }
 
   private static float[] lastLogits(PeftModel model, long... ids) {
-    try (NDArray logits = model.logits(ModelInput.of(model.base().manager(), new long[][] {ids}, null));
+    try (NDArray logits =
+            model.logits(ModelInput.of(model.base().manager(), new long[][] {ids}, null));
         NDArray last = logits.get(new NDIndex(":, -1"))) {
       return Tensors.floats(last);
     }
@@ -68,7 +69,8 @@ class CptTest {
 
   /** Some families scale token vectors in the embedding, some after it. */
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "gemma", "gemma2", "gemma3_text", "granite", "gpt2", "opt", "bloom"})
+  @ValueSource(
+      strings = {"llama", "gemma", "gemma2", "gemma3_text", "granite", "gpt2", "opt", "bloom"})
   void aFreshPromptIsItsTokens(String family) throws IOException {
     TinyFamily tiny = TinyFamily.all().get(family);
     assertThat(tiny).isNotNull();
@@ -163,9 +165,7 @@ class CptTest {
       Files.delete(adapter.resolve("peft4j_training.safetensors"));
       bare.loadAdapter(adapter.toString());
       assertThat(lastLogits(bare, 3, 10)).containsExactly(lastLogits(model, 3, 10), within(1e-6f));
-      NDArray delta =
-          requireNonNull(bare.adapter(PeftModel.DEFAULT).tensors().get(DELTA))
-              .value();
+      NDArray delta = requireNonNull(bare.adapter(PeftModel.DEFAULT).tensors().get(DELTA)).value();
       assertThat(Tensors.floats(delta)).containsOnly(0);
       training(bare).steps(1).run();
     }
@@ -207,9 +207,7 @@ class CptTest {
       assertThatThrownBy(
               () ->
                   FineTuner.of(bert)
-                      .on(
-                          Examples.of(
-                              new ClassificationExample("w3", "LABEL_0")))
+                      .on(Examples.of(new ClassificationExample("w3", "LABEL_0")))
                       .steps(1)
                       .quiet()
                       .run())
@@ -225,7 +223,8 @@ class CptTest {
       model.adapt("cpt", config());
       model.activate(Composition.stack("other", "cpt"));
       assertThatThrownBy(() -> training(model).steps(1).run())
-          .hasMessageContaining("10 virtual tokens are in front of a text, but the prompt of CPT has 8");
+          .hasMessageContaining(
+              "10 virtual tokens are in front of a text, but the prompt of CPT has 8");
     }
   }
 }

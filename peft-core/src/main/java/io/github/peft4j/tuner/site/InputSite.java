@@ -67,8 +67,8 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
   }
 
   /**
-   * The factor between a row of the embedding's table and the vector that enters the sequence, as in
-   * Gemma. A vector that is put in front has no factor any more.
+   * The factor between a row of the embedding's table and the vector that enters the sequence, as
+   * in Gemma. A vector that is put in front has no factor any more.
    */
   public double scale() {
     return scale;
