@@ -559,7 +559,8 @@ public final class FineTuner {
     }
     CrossEntropy loss = plain.smoothing(labelSmoothing);
     return Objective.of(
-        model, classWeights == null ? loss : loss.weights(classWeights.of(model.base().task(), data)));
+        model,
+        classWeights == null ? loss : loss.weights(classWeights.of(model.base().task(), data)));
   }
 
   Objective objective() {

@@ -281,6 +281,7 @@ class PackingTest {
             "GatedHubPrefix",
             "AdapterHubPrompt",
             "Prompt",
+            "Cpt",
             "PTuningMlp",
             "PTuningLstm",
             "DiReft",

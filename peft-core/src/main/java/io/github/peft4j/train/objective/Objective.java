@@ -2,12 +2,12 @@ package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.data.batch.EncodedDataset;
-import io.github.peft4j.transformer.loss.LabelLoss;
-import io.github.peft4j.transformer.pass.LossTargets;
-import java.util.List;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.List;
 import java.util.Optional;
 
 /**

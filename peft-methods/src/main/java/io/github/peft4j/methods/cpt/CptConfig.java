@@ -59,10 +59,8 @@ public record CptConfig(
             "cpt_tokens_type_mask",
             cptTokensTypeMask,
             aNumberForEach(n) + ", each 0 or more")
-        .that(
-            optLossDecayFactor >= 0, "opt_loss_decay_factor", optLossDecayFactor, "0 or more")
-        .that(
-            optProjectionEpsilon > 0, "opt_projection_epsilon", optProjectionEpsilon, "above 0")
+        .that(optLossDecayFactor >= 0, "opt_loss_decay_factor", optLossDecayFactor, "0 or more")
+        .that(optProjectionEpsilon > 0, "opt_projection_epsilon", optProjectionEpsilon, "above 0")
         .that(
             optProjectionFormatEpsilon > 0,
             "opt_projection_format_epsilon",

@@ -13,9 +13,9 @@ import io.github.peft4j.tuner.site.Sequence;
 import java.util.List;
 
 /**
- * [E + m ∘ D; x]: the vectors E [n, d] of the prompt's tokens, moved by D, before the sequence x (B,
- * T, d). The mask m [n] is 1 for the tokens that are trained. A row of D is no longer than its ε; a
- * longer one is shortened before each training batch.
+ * [E + m ∘ D; x]: the vectors E [n, d] of the prompt's tokens, moved by D, before the sequence x
+ * (B, T, d). The mask m [n] is 1 for the tokens that are trained. A row of D is no longer than its
+ * ε; a longer one is shortened before each training batch.
  *
  * <p>Hugging Face PEFT's file has the sum alone. Of such a file it is E, and D is 0.
  */
@@ -108,7 +108,8 @@ final class CptPrompt extends TunerLayer<InputSite.Tokens, Sequence>
   @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     boolean training = isTraining(base.context());
-    return base.forward(tokens).prepend(training ? move.call(center.value(), delta.value()) : prompt());
+    return base.forward(tokens)
+        .prepend(training ? move.call(center.value(), delta.value()) : prompt());
   }
 
   private NDArray prompt() {
