@@ -243,6 +243,82 @@ class Selective:
     def run(self, model, inputs):
         copied = {name.removeprefix(PREFIX): tensor for name, tensor in self.tensors.items()}
         return functional_call(model, copied, kwargs=inputs, tie_weights=True)
+class Ipt:
+    """Prompts of the first tokens' vectors, or of the mean state, in front of the embedded text."""
+
+    merges = False
+    saved = "base_model."  # PEFT's names beside prompts
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        vectors = model.get_input_embeddings().weight
+        d, h = vectors.shape[1], settings["encoder_hidden_size"]
+        if settings["prompt_source"] == "STATES":
+            self.network = torch.nn.Sequential(torch.nn.Linear(d, h), torch.nn.ReLU(),
+                                               torch.nn.Linear(h, settings["num_virtual_tokens"] * d))
+            shapes = {"prompt_encoder.mlp_head." + n: p.shape for n, p in self.network.named_parameters()}
+        else:
+            self.network = dict(MLP=self.mlp, CNN=self.cnn, LSTM=self.lstm, NONE=lambda d, h: {})[
+                settings["prompt_encoder"]](d, h)
+            shapes = {"prompt_encoder." + n + "." + k: p.shape for n, m in self.network.items()
+                      for k, p in m.named_parameters()}
+            shapes["prompt_end"] = (d,)
+            if settings["token_table"] != "MODEL":
+                shapes["prompt_table.weight"] = vectors.shape
+        self.tensors = {n: torch.randn(s) for n, s in shapes.items()}  # without modules, as PEFT's prompts
+
+    @staticmethod
+    def mlp(d, h):
+        return dict(mlp_head=torch.nn.Sequential(torch.nn.Linear(d, h), torch.nn.ReLU(), torch.nn.Linear(h, h),
+                                                 torch.nn.ReLU(), torch.nn.Linear(h, d)))
+
+    @staticmethod
+    def cnn(d, h):
+        return dict(conv=torch.nn.Conv1d(d, h, 3, padding=1), linear=torch.nn.Linear(h, d))
+
+    def lstm(self, d, h):
+        layers = self.settings["encoder_num_layers"]
+        return dict(lstm_head=torch.nn.LSTM(d, h, layers, bidirectional=True, batch_first=True),
+                    mlp_head=torch.nn.Sequential(torch.nn.Linear(2 * h, 2 * h), torch.nn.ReLU(),
+                                                 torch.nn.Linear(2 * h, d)))
+
+    def part(self, name):
+        prefix = "prompt_encoder." + name
+        return {n.removeprefix(prefix): t for n, t in self.tensors.items() if n.startswith(prefix)}
+
+    def call(self, name, x):
+        return functional_call(self.network[name], self.part(name + "."), (x,))
+
+    def prompts(self, model, inputs):
+        ids, mask, n = inputs["input_ids"], inputs["attention_mask"], self.settings["num_virtual_tokens"]
+        if self.settings["prompt_source"] == "STATES":
+            with torch.no_grad():
+                states = model.base_model(input_ids=ids, attention_mask=mask)[0]
+            mean = torch.stack([states[b, mask[b] > 0].mean(0) for b in range(len(ids))])
+            return functional_call(self.network, self.part("mlp_head."), (mean,)).view(len(ids), n, -1)
+        table = self.tensors.get("prompt_table.weight", model.get_input_embeddings().weight)
+        end = self.tensors["prompt_end"]
+        e = torch.stack([torch.stack([table[i] for i in row[m > 0][:n]] + [end] * max(0, n - int(m.sum()))) + 0 * end
+                         for row, m in zip(ids, mask)])
+        match self.settings["prompt_encoder"]:
+            case "NONE":
+                return e
+            case "MLP":
+                return self.call("mlp_head", e)
+            case "CNN":
+                return self.call("linear", torch.relu(self.call("conv", e.transpose(1, 2)).transpose(1, 2)))
+            case "LSTM":
+                return self.call("mlp_head", self.call("lstm_head", e)[0])
+
+    def run(self, model, inputs):
+        prompts = self.prompts(model, inputs)
+        n = prompts.shape[1]
+        labels = inputs["labels"]
+        if labels.dim() == 2:
+            labels = torch.nn.functional.pad(labels, (n, 0), value=-100)
+        embedded = torch.cat([prompts, model.get_input_embeddings()(inputs["input_ids"])], 1)
+        mask = torch.nn.functional.pad(inputs["attention_mask"], (n, 0), value=1)
+        return model(inputs_embeds=embedded, attention_mask=mask, labels=labels)
 
 
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
@@ -266,6 +342,8 @@ SELECTED = {
     json.dumps(NORMS): r"model\.(norm|layers\.1\.\w+_layernorm)\.weight",
     json.dumps(XATTN): r"shared\.weight|decoder\.block\.\d+\.layer\.1\..*",
 }
+IPT = dict(peft_type="IPT", encoder_dropout=0.0, encoder_hidden_size=5, encoder_num_layers=1, modules_to_save=None,
+           num_virtual_tokens=4, prompt_encoder="MLP", prompt_source="TOKENS", random_range=0.5, token_table="MODEL")
 CASES = {
     "tiny-llama": (LlamaForCausalLM, {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
@@ -274,6 +352,8 @@ CASES = {
         "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
         "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
+        "ipt": (Ipt, IPT),
+        "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
         "said": (Said, SAID),
         "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
@@ -285,6 +365,9 @@ CASES = {
         "dylora": (DyLora, dict(DYLORA, frozen=False, inference_rank=3, seed=7, target_modules=["query", "value"])),
         "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
+        "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
+        "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),
+        "ipt-states": (Ipt, dict(IPT, prompt_source="STATES")),
         "said": (Said, dict(SAID, projection_seed=7)),
         "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
     }),
@@ -317,7 +400,7 @@ def make_case(model_class, folder, method_class, settings):
     for name, tensor in method.tensors.items():
         tensor.mul_(0.3).requires_grad_(True)
     saved = {n: p.requires_grad_(True) for n, p in model.named_parameters() if n.startswith("classifier")}
-    trained = dict(method.tensors, **{PREFIX + n: p for n, p in saved.items()})
+    trained = dict(method.tensors, **{getattr(method, "saved", PREFIX) + n: p for n, p in saved.items()})
     config = dict(auto_mapping=None, base_model_name_or_path=folder.parent.name, inference_mode=True,
                   peft_version="0.21.0", revision=None, task_type=TASKS[model_class], **settings)
     if saved:

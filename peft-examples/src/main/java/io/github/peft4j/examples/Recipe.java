@@ -24,6 +24,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -100,6 +101,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "p-tuning",
         2e-3,
         m -> PTuningConfig.ofVirtualTokens(20).encoderHiddenSize(128).modulesToSave(saved(m)));
+    add("ipt", 2e-3, m -> IptConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add("pfeiffer", 1e-3, m -> BottleneckConfig.pfeiffer().modulesToSave(saved(m)));
     add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
     add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));

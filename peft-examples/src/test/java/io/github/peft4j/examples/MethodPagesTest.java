@@ -34,6 +34,7 @@ import io.github.peft4j.methods.hybrid.LayerGroups;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -105,6 +106,7 @@ class MethodPagesTest {
     List<Integer> twenty = Collections.nCopies(20, 7);
     ROWS.put("CPT", CptConfig.of(twenty, twenty));
     ROWS.put("P-tuning", PTuningConfig.ofVirtualTokens(20));
+    ROWS.put("IPT", IptConfig.ofVirtualTokens(20));
     ROWS.put("LLaMA-Adapter", AdaptionPromptConfig.of(10, 6));
     ROWS.put("Pfeiffer", BottleneckConfig.pfeiffer());
     ROWS.put("Houlsby", BottleneckConfig.houlsby());

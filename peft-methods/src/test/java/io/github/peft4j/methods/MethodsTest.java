@@ -33,6 +33,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lily.LilyConfig;
@@ -295,6 +296,39 @@ class MethodsTest extends MethodContract {
                     .encoderReparameterizationType(PTuningConfig.Encoder.LSTM))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Ipt", IptConfig.ofVirtualTokens(2).encoderHiddenSize(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptTable",
+                IptConfig.ofVirtualTokens(2)
+                    .tokenTable(IptConfig.Table.RANDOM)
+                    .promptEncoder(IptConfig.Encoder.NONE))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptConvolution",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .tokenTable(IptConfig.Table.COPY)
+                    .promptEncoder(IptConfig.Encoder.CNN))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptLstm",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .promptEncoder(IptConfig.Encoder.LSTM))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptOfStates",
+                IptConfig.ofVirtualTokens(3)
+                    .encoderHiddenSize(6)
+                    .promptSource(IptConfig.Source.STATES))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         method("Prefix", PrefixTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method(
                 "PrefixProjection",
