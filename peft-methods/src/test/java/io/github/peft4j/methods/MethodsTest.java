@@ -352,7 +352,9 @@ class MethodsTest extends MethodContract {
             .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),
-        method("LstOfOneLayer", LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
+        method(
+                "LstOfOneLayer",
+                LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
             .fitting(model -> model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),

@@ -41,9 +41,7 @@ public record NarrowStack(
 
   @Override
   public NDArray norm(NDArray x, ForwardContext context) {
-    return finalNorm == null
-        ? x
-        : Pass.of(context).drop(finalNorm.forward(x, context), dropout);
+    return finalNorm == null ? x : Pass.of(context).drop(finalNorm.forward(x, context), dropout);
   }
 
   @Override

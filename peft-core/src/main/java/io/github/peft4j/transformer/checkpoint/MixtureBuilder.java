@@ -26,8 +26,7 @@ final class MixtureBuilder {
    * @param layer the layer's name
    * @param hidden D
    */
-  MixtureBuilder(
-      String layer, Mixture mixture, FeedForwardSpec spec, int hidden, Weights weights) {
+  MixtureBuilder(String layer, Mixture mixture, FeedForwardSpec spec, int hidden, Weights weights) {
     this.layer = layer + ".";
     this.mixture = mixture;
     this.spec = spec;

@@ -33,8 +33,7 @@ final class NarrowBuilder implements Narrowing {
   }
 
   @Override
-  public NarrowLayers narrow(
-      int factor, List<Integer> chosen, Function<Tensor, NDArray> tensors) {
+  public NarrowLayers narrow(int factor, List<Integer> chosen, Function<Tensor, NDArray> tensors) {
     String prefix = "narrow" + STACKS.incrementAndGet() + ".";
     StackSpec narrow = narrower(factor).prefix(prefix);
     Weights weights =
@@ -90,7 +89,10 @@ final class NarrowBuilder implements Narrowing {
     if (rope.scaling() instanceof RopeScaling.LongRope) {
       throw refused("its rotary positions have a factor for each pair of a head's dimensions");
     }
-    int pairs = divided(rope.dimensions(), 2 * factor, "the rotated part of a head has");
+    if (head < 2) {
+      throw refused("heads of one dimension cannot be rotated; expected a smaller factor");
+    }
+    int pairs = Math.max(1, rope.dimensions() / (2 * factor));
     return new RopeSpec(rope.theta(), 2 * pairs, head, rope.scaling());
   }
 

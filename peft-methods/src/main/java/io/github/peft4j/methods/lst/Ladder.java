@@ -87,9 +87,7 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
               trainable("side.gates." + i, initial.filled(config.gateAlpha(), 1))));
     }
     this.up =
-        last
-            ? new Projection("side.upsample", wide, narrow, bias, declarations(), initial)
-            : null;
+        last ? new Projection("side.upsample", wide, narrow, bias, declarations(), initial) : null;
   }
 
   private NDArray add(Narrowing.Tensor tensor, Function<Narrowing.Tensor, NDArray> tensors) {
@@ -121,6 +119,7 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
     NDArray memory = encoder == null ? null : context.left(encoder);
     side.enter(x, context);
     NDArray s = tape.segment(x, trains(), first::forward);
+    Step top = steps.get(steps.size() - 1);
     for (Step step : steps) {
       NDArray state = tape.share(stack.states().get(step.layer + 1));
       s =
@@ -129,15 +128,15 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
               trains(),
               h -> {
                 NDArray sum = climb.call(h, step.down.forward(state), step.alpha.value());
-                return side.layer(step.layer, sum, memory, context);
+                NDArray y = side.layer(step.layer, sum, memory, context);
+                return step == top ? side.norm(y, context) : y;
               });
     }
-    Projection out = up;
-    if (out == null) {
-      context.leave(this, tape.share(tape.segment(s, trains(), h -> side.norm(h, context))));
+    if (up == null) {
+      context.leave(this, tape.share(s));
       return stack;
     }
-    return stack.with(tape.segment(s, trains(), h -> out.forward(side.norm(h, context))));
+    return stack.with(tape.segment(s, trains(), up::forward));
   }
 
   @Override

@@ -31,7 +31,8 @@ final class Projection {
     this.weight = declarations.trainable(key + ".weight", initial.kaimingUniform(out, in));
     this.bias =
         bias
-            ? declarations.trainable(key + ".bias", initial.uniform(1 / Math.sqrt((double) in), out))
+            ? declarations.trainable(
+                key + ".bias", initial.uniform(1 / Math.sqrt((double) in), out))
             : null;
   }
 

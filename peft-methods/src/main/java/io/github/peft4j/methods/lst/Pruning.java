@@ -139,8 +139,7 @@ final class Pruning implements Function<Narrowing.Tensor, NDArray> {
     Cut cut = cuts.get(module);
     if (cut == null) {
       Kept ofHeads = attention(module).map(site -> heads.get(site.name())).orElse(null);
-      return select(
-          ROWS, tensor, ofHeads == null ? hidden : ofHeads.of(tensor.getShape().get(0)));
+      return select(ROWS, tensor, ofHeads == null ? hidden : ofHeads.of(tensor.getShape().get(0)));
     }
     if (name.endsWith(".bias")) {
       return select(ROWS, tensor, cut.rows);
@@ -209,7 +208,10 @@ final class Pruning implements Function<Narrowing.Tensor, NDArray> {
         && attention(map.name()).map(site -> site.place().cross()).orElse(false);
   }
 
-  /** Finds out what is kept of the maps of a layer: those that read the stream, then one that writes. */
+  /**
+   * Finds out what is kept of the maps of a layer: those that read the stream, then one that
+   * writes.
+   */
   private void cut(List<LinearSite> maps) {
     List<LinearSite> reading = new ArrayList<>();
     for (LinearSite map : maps) {

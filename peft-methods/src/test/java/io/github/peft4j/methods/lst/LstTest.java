@@ -101,7 +101,8 @@ class LstTest {
     double[] hidden = new double[16];
     for (int layer = 0; layer < 2; layer++) {
       String prefix = "model.layers." + layer + ".";
-      for (String map : List.of("self_attn.q", "self_attn.k", "self_attn.v", "mlp.gate", "mlp.up")) {
+      for (String map :
+          List.of("self_attn.q", "self_attn.k", "self_attn.v", "mlp.gate", "mlp.up")) {
         float[] w = of.apply(prefix + map + "_proj.weight"); // (out, 16)
         for (int i = 0; i < w.length; i++) {
           hidden[i % 16] += w[i];
@@ -209,8 +210,7 @@ class LstTest {
       Probe probe = new Probe();
       AdapterLayers probes = new AdapterLayers();
       probes.put(
-          requireNonNull(
-              model.base().site(LinearSite.class, "model.layers.1.self_attn.q_proj")),
+          requireNonNull(model.base().site(LinearSite.class, "model.layers.1.self_attn.q_proj")),
           probe);
       AdapterLayers side = new AdapterLayers();
       for (Rewrite rewrite : model.adapter("default").rewrites()) {
