@@ -119,7 +119,7 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
     NDArray memory = encoder == null ? null : context.left(encoder);
     side.enter(x, context);
     NDArray s = tape.segment(x, trains(), first::forward);
-    Step top = steps.get(steps.size() - 1);
+    int top = steps.get(steps.size() - 1).layer;
     for (Step step : steps) {
       NDArray state = tape.share(stack.states().get(step.layer + 1));
       s =
@@ -129,7 +129,7 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
               h -> {
                 NDArray sum = climb.call(h, step.down.forward(state), step.alpha.value());
                 NDArray y = side.layer(step.layer, sum, memory, context);
-                return step == top ? side.norm(y, context) : y;
+                return step.layer == top ? side.norm(y, context) : y;
               });
     }
     if (up == null) {
