@@ -324,6 +324,46 @@ class Ipt:
         return model(inputs_embeds=embedded, attention_mask=mask, labels=labels)
 
 
+class AttentionFusion:
+    """The head reads a mixture of a token's states after all layers, weighted by a trained query."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.key = PREFIX + ("model" if model.config.model_type == "llama" else "bert") + ".fusion."
+        self.tensors = {self.key + n: torch.randn(model.config.hidden_size)
+                        for n in ("query", "norm.weight", "norm.bias")}
+
+    def run(self, model, inputs):
+        query, weight, bias = (self.tensors[self.key + n] for n in ("query", "norm.weight", "norm.bias"))
+        llama = model.config.model_type == "llama"
+        layers = model.model.layers if llama else model.bert.encoder.layer
+        states = []
+
+        def before(module, given, named):
+            states.append(given[0] if given else named["hidden_states"])
+
+        def after(module, given, y):
+            states.append(y[0] if isinstance(y, tuple) else y)
+
+        def end(module, given, y):
+            used = states if self.settings["include_embeddings"] else states[1:]
+            v = [torch.nn.functional.layer_norm(h, h.shape[-1:], weight, bias) for h in used]
+            alpha = torch.softmax(torch.stack([x @ query for x in v], -1), -1)
+            output = sum(alpha[..., i, None] * x for i, x in enumerate(v))
+            return (output,) + y[1:] if isinstance(y, tuple) else output
+
+        hooks = [layers[0].register_forward_pre_hook(before, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(after) for layer in layers]
+        hooks.append((model.model.norm if llama else layers[-1]).register_forward_hook(end))
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
 class Lst:
     """A narrow network of the family's own layers reads the states after the frozen model's layers."""
 
@@ -457,6 +497,7 @@ SELECTED = {
 }
 IPT = dict(peft_type="IPT", encoder_dropout=0.0, encoder_hidden_size=5, encoder_num_layers=1, modules_to_save=None,
            num_virtual_tokens=4, prompt_encoder="MLP", prompt_source="TOKENS", random_range=0.5, token_table="MODEL")
+FUSION = dict(peft_type="ATTENTION_FUSION", dropout=0.0, include_embeddings=True, modules_to_save=None)
 LST = dict(peft_type="LST", add_bias_sampling=True, gate_alpha=0.0, gate_t=0.1, modules_to_save=None,
            reduction_factor=2, side_layers=None)
 CASES = {
@@ -469,6 +510,7 @@ CASES = {
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "ipt": (Ipt, IPT),
         "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
+        "attention-fusion": (AttentionFusion, FUSION),
         "lst": (Lst, LST),
         "said": (Said, SAID),
         "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
@@ -484,6 +526,7 @@ CASES = {
         "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
         "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),
         "ipt-states": (Ipt, dict(IPT, prompt_source="STATES")),
+        "attention-fusion": (AttentionFusion, dict(FUSION, include_embeddings=False)),
         "lst": (Lst, dict(LST, add_bias_sampling=False, side_layers=[1])),
         "said": (Said, dict(SAID, projection_seed=7)),
         "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),

@@ -6,6 +6,7 @@ import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -348,6 +349,14 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
+        method("AttentionFusion", AttentionFusionConfig.defaults().dropout(0))
+            .fitting(model -> model != TinyModel.TIED_LLAMA)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AttentionFusionOfLayers", attentionFusionOfLayers())
+            .fitting(model -> model == TinyModel.BERT)
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("Lst", LstConfig.ofReductionFactor(2))
             .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
@@ -384,6 +393,10 @@ class MethodsTest extends MethodContract {
                 PrefixTuningConfig.ofVirtualTokens(3))
             .hasEffectAtOnce()
             .cannotMerge());
+  }
+
+  private static AttentionFusionConfig attentionFusionOfLayers() {
+    return AttentionFusionConfig.defaults().dropout(0).includeEmbeddings(false);
   }
 
   private static MethodCase composite(String name, PeftConfig... parts) {

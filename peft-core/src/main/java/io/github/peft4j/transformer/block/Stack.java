@@ -81,7 +81,11 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   public NDArray forward(ModelInput input, Pass pass) {
     Tape tape = pass.tape();
     pass.begin(input);
-    NDArray first = tape.source(() -> embedding.forward(input, pass, causal));
+    Pass own = pass.ofStack();
+    if (input.kept() != null) {
+      requireConstant(pass.adapters());
+    }
+    NDArray first = tape.source(() -> embedding.forward(input, own, causal));
     ScoreBias bias = scoreBias;
     if (bias != null) {
       NDArray mask = pass.explicitBias(first, Integer.MAX_VALUE);
@@ -102,6 +106,17 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   }
 
   private StackStates states(NDArray first, Pass pass) {
+    Pass own = pass.ofStack();
+    List<NDArray> states = pass.kept(name(), first);
+    if (states == null) {
+      states = computed(first, own);
+      pass.keep(name(), states);
+    }
+    NDArray last = states.get(states.size() - 1);
+    return new StackStates(states, projected(normed(last, own), own));
+  }
+
+  private List<NDArray> computed(NDArray first, Pass pass) {
     boolean trains = pass.trains();
     NDArray h = first;
     List<NDArray> states = new ArrayList<>();
@@ -112,7 +127,22 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
               .segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
       states.add(h);
     }
-    return new StackStates(states, projected(normed(h, pass), pass));
+    return states;
+  }
+
+  /** Checks that the states of a text are the same at each step. */
+  private void requireConstant(ActiveAdapters active) {
+    ScoreBias bias = scoreBias;
+    RelativeVectors vectors = relative;
+    if (embedding.trains(active)
+        || (bias != null && bias.trains(active))
+        || (vectors != null && vectors.trains(active))
+        || layers.stream().anyMatch(layer -> layer.trains(active))) {
+      throw new IllegalArgumentException(
+          "the states of a text cannot be kept: an adapter trains within stack '"
+              + name()
+              + "', so they change with each step; train without keepStates");
+    }
   }
 
   private NDArray normed(NDArray h, Pass pass) {

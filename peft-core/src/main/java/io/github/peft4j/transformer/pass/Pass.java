@@ -34,6 +34,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   private final Run run;
   private final BatchRows rows;
   private final @Nullable NDArray otherMemory;
+  private final boolean still;
 
   /** The state that all rows share. */
   private static final class Run {
@@ -78,10 +79,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
   }
 
-  private Pass(Run run, BatchRows rows, @Nullable NDArray otherMemory) {
+  private Pass(Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still) {
     this.run = run;
     this.rows = rows;
     this.otherMemory = otherMemory;
+    this.still = still;
   }
 
   /**
@@ -95,7 +97,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
     this(
         new Run(tape, cache, adapters, new IdentityHashMap<>(), new IdentityHashMap<>()),
         BatchRows.ALL,
-        null);
+        null,
+        false);
   }
 
   /** An inference pass without a cache. */
@@ -110,7 +113,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public Pass of(BatchRows rows) {
-    return new Pass(run, rows, otherMemory);
+    return new Pass(run, rows, otherMemory, still);
   }
 
   @Override
@@ -139,7 +142,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
-    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null);
+    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
@@ -152,7 +155,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param memory (B, S, d); null where keys and values of it are in the cache
    */
   public Pass reading(@Nullable NDArray memory) {
-    return new Pass(run, rows, memory);
+    return new Pass(run, rows, memory, still);
   }
 
   @Override
@@ -201,12 +204,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** Applies the frozen model's dropout to x in training. */
   public NDArray drop(NDArray x, double probability) {
-    return run.training && probability > 0 ? Dropout.of(probability).call(x) : x;
+    return isTraining() && probability > 0 ? Dropout.of(probability).call(x) : x;
   }
 
   @Override
   public boolean isTraining() {
-    return run.training;
+    return run.training && !still;
   }
 
   @Override
@@ -238,6 +241,29 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Records the input of the stack that is entered next. */
   public void begin(ModelInput input) {
     run.input = input;
+  }
+
+  /** The same pass without dropout for a stack whose states are kept; otherwise itself. */
+  public Pass ofStack() {
+    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true);
+  }
+
+  /** The kept states of a stack for this input (B, T, D), or null if they have to be computed. */
+  public @Nullable List<NDArray> kept(String stack, NDArray first) {
+    KeptStates.Rows kept = input().kept();
+    List<NDArray> states = kept == null || !rows.isWhole() ? null : kept.states(stack, first);
+    if (states != null) {
+      states.forEach(this::hold);
+    }
+    return states;
+  }
+
+  /** Keeps the states of a stack for this input, if they are to be kept. */
+  public void keep(String stack, List<NDArray> states) {
+    KeptStates.Rows kept = input().kept();
+    if (kept != null && rows.isWhole()) {
+      kept.keep(stack, states);
+    }
   }
 
   @Override
