@@ -5,6 +5,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -155,6 +156,7 @@ record Recipe(PeftConfig config, double learningRate) {
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
+    add("attention-fusion", 1e-3, m -> AttentionFusionConfig.defaults().modulesToSave(saved(m)));
     add("lst", 3e-3, m -> LstConfig.defaults().modulesToSave(saved(m)));
     add("pasta", 5e-3, m -> PastaConfig.defaults().modulesToSave(saved(m)));
     add(

@@ -14,6 +14,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -143,6 +144,7 @@ class MethodPagesTest {
     ROWS.put("GraLoRA", GraloraConfig.ofRank(32));
     ROWS.put("SoRA", SoraConfig.defaults());
     ROWS.put("DyLoRA", DyLoraConfig.defaults());
+    ROWS.put("attention fusion", AttentionFusionConfig.defaults());
     ROWS.put("LST", LstConfig.defaults());
     ROWS.put("PASTA", PastaConfig.defaults());
     ROWS.put("KronA", KronaConfig.ofFactor(32, 32));
