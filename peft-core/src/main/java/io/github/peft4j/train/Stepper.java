@@ -125,11 +125,7 @@ final class Stepper implements AutoCloseable {
     LossTargets targets = BatchFeed.targets(model, batch);
     KeptStates.Rows rows = kept == null ? null : BatchFeed.rows(kept, batch);
     return backpropagation.run(
-        setup.objective(),
-        BatchFeed.input(model, batch).keeping(rows),
-        targets,
-        1 / units,
-        seed);
+        setup.objective(), BatchFeed.input(model, batch).keeping(rows), targets, 1 / units, seed);
   }
 
   @Override

@@ -64,7 +64,9 @@ public final class BatchFeed {
           last--;
         }
         decoderLengths[b] = last;
-        row = LongStream.concat(LongStream.concat(row, LongStream.of(-1)), Arrays.stream(labels, 0, last));
+        row =
+            LongStream.concat(
+                LongStream.concat(row, LongStream.of(-1)), Arrays.stream(labels, 0, last));
       }
       tokens.add(LongBuffer.wrap(row.toArray()));
     }

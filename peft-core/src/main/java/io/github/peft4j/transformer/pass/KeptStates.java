@@ -71,10 +71,7 @@ public final class KeptStates implements AutoCloseable {
    */
   @SuppressWarnings("ArrayRecordComponent") // nobody compares them
   public record Rows(
-      KeptStates store,
-      List<LongBuffer> tokens,
-      int[] lengths,
-      int @Nullable [] decoderLengths) {
+      KeptStates store, List<LongBuffer> tokens, int[] lengths, int @Nullable [] decoderLengths) {
 
     /** The rows n times. */
     Rows repeat(int n) {
@@ -82,7 +79,11 @@ public final class KeptStates implements AutoCloseable {
       for (int i = 0; i < n; i++) {
         all.addAll(tokens);
       }
-      return new Rows(store, all, repeat(lengths, n), decoderLengths == null ? null : repeat(decoderLengths, n));
+      return new Rows(
+          store,
+          all,
+          repeat(lengths, n),
+          decoderLengths == null ? null : repeat(decoderLengths, n));
     }
 
     private static int[] repeat(int[] values, int n) {
@@ -104,8 +105,7 @@ public final class KeptStates implements AutoCloseable {
         }
         found.add(states);
       }
-      return Autograd.without(
-          () -> ROWS.callWithLists(new NDList(found), new NDList(like)));
+      return Autograd.without(() -> ROWS.callWithLists(new NDList(found), new NDList(like)));
     }
 
     /** Keeps the states of a stack, as long as there is room. */

@@ -142,7 +142,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
-    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
+    Pass other =
+        new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);

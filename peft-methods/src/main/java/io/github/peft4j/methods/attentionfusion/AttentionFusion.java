@@ -6,8 +6,8 @@ import io.github.peft4j.tuner.site.StackSite;
 import java.util.List;
 
 /**
- * Attention fusion (Cao et al. 2022, Findings of NAACL, paper 64): the head reads, for each token, a
- * mixture of the states of all layers, weighted by a trained query. Nothing within the layers is
+ * Attention fusion (Cao et al. 2022, Findings of NAACL, paper 64): the head reads, for each token,
+ * a mixture of the states of all layers, weighted by a trained query. Nothing within the layers is
  * trained. In an encoder-decoder these are the decoder's layers.
  */
 public final class AttentionFusion extends BaseMethod<AttentionFusionConfig> {

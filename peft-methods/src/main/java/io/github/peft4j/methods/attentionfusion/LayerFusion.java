@@ -72,8 +72,7 @@ final class LayerFusion extends TunerLayer<NDArray, StackStates> {
               states.add(h);
               NDArray v =
                   NORMED
-                      .callWithLists(
-                          states, new NDList(weight.value()), new NDList(bias.value()))
+                      .callWithLists(states, new NDList(weight.value()), new NDList(bias.value()))
                       .singletonOrThrow();
               return FUSED.call(drops ? Dropout.of(dropout).call(v) : v, query.value());
             }));

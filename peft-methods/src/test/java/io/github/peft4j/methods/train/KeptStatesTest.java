@@ -86,7 +86,10 @@ class KeptStatesTest {
     assertTrainsAlike(FUSION);
   }
 
-  /** The first batch pads its short row; the second has it alone; the third has a row of another batch. */
+  /**
+   * The first batch pads its short row; the second has it alone; the third has a row of another
+   * batch.
+   */
   private static final List<Batch> BATCHES =
       List.of(
           batch(new long[][] {{5, 6, 7}, {9, 4, 30, 5, 8}}),
@@ -225,7 +228,10 @@ class KeptStatesTest {
                 "\"attention_probs_dropout_prob\": 0.0", "\"attention_probs_dropout_prob\": 0.5"));
     Batch batch =
         new Batch(
-            new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}, null, new long[][] {{1}},
+            new long[][] {{5, 6, 7}},
+            new long[][] {{1, 1, 1}},
+            null,
+            new long[][] {{1}},
             Alignment.TEXT);
     try (PeftModel model = Peft.load(base.toString());
         KeptStates store = new KeptStates(100_000)) {
@@ -263,7 +269,8 @@ class KeptStatesTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("the states of a text cannot be kept")
           .hasMessageContaining("train without keepStates");
-      assertThatThrownBy(() -> tuner.packing(true).run()).hasMessageContaining("take one of the two");
+      assertThatThrownBy(() -> tuner.packing(true).run())
+          .hasMessageContaining("take one of the two");
       assertThatThrownBy(() -> tuner.keepStates(0)).hasMessageContaining("above 0");
     }
   }
