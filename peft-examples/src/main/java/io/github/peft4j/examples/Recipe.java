@@ -31,6 +31,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -154,6 +155,7 @@ record Recipe(PeftConfig config, double learningRate) {
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
+    add("lst", 3e-3, m -> LstConfig.defaults().modulesToSave(saved(m)));
     add("pasta", 5e-3, m -> PastaConfig.defaults().modulesToSave(saved(m)));
     add(
         "shira",

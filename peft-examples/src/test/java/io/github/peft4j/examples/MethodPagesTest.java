@@ -41,6 +41,7 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
@@ -142,6 +143,7 @@ class MethodPagesTest {
     ROWS.put("GraLoRA", GraloraConfig.ofRank(32));
     ROWS.put("SoRA", SoraConfig.defaults());
     ROWS.put("DyLoRA", DyLoraConfig.defaults());
+    ROWS.put("LST", LstConfig.defaults());
     ROWS.put("PASTA", PastaConfig.defaults());
     ROWS.put("KronA", KronaConfig.ofFactor(32, 32));
     ROWS.put("SAID", SaidConfig.ofDimension(1000));

@@ -42,6 +42,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
@@ -347,10 +348,27 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
+        method("Lst", LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "LstOfOneLayer",
+                LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
+            .fitting(model -> model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
                 PromptTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
+                "LoraAndLst",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),
         composite(

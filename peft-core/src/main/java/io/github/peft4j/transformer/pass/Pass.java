@@ -11,6 +11,7 @@ import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.Sequence;
@@ -32,6 +33,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   private final Run run;
   private final BatchRows rows;
+  private final @Nullable NDArray otherMemory;
 
   /** The state that all rows share. */
   private static final class Run {
@@ -39,6 +41,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final @Nullable KeyValueCache cache;
     final ActiveAdapters adapters;
     final Map<SharedTensor, NDArray> values;
+    final Map<TunerLayer<?, ?>, NDArray> left;
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
     @Nullable ModelInput input;
@@ -65,17 +68,20 @@ public final class Pass implements ForwardContext, AutoCloseable {
         Tape tape,
         @Nullable KeyValueCache cache,
         ActiveAdapters adapters,
-        Map<SharedTensor, NDArray> values) {
+        Map<SharedTensor, NDArray> values,
+        Map<TunerLayer<?, ?>, NDArray> left) {
       this.tape = tape;
       this.cache = cache;
       this.adapters = adapters;
       this.values = values;
+      this.left = left;
     }
   }
 
-  private Pass(Run run, BatchRows rows) {
+  private Pass(Run run, BatchRows rows, @Nullable NDArray otherMemory) {
     this.run = run;
     this.rows = rows;
+    this.otherMemory = otherMemory;
   }
 
   /**
@@ -86,7 +92,10 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param adapters the adapters; they have to live as long as the pass
    */
   public Pass(Tape tape, @Nullable KeyValueCache cache, ActiveAdapters adapters) {
-    this(new Run(tape, cache, adapters, new IdentityHashMap<>()), BatchRows.ALL);
+    this(
+        new Run(tape, cache, adapters, new IdentityHashMap<>(), new IdentityHashMap<>()),
+        BatchRows.ALL,
+        null);
   }
 
   /** An inference pass without a cache. */
@@ -101,7 +110,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public Pass of(BatchRows rows) {
-    return new Pass(run, rows);
+    return new Pass(run, rows, otherMemory);
   }
 
   @Override
@@ -130,11 +139,30 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
-    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
+    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null);
     other.run.training = run.training;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
     return other;
+  }
+
+  /**
+   * The same pass for layers whose cross-attention reads something else.
+   *
+   * @param memory (B, S, d); null where keys and values of it are in the cache
+   */
+  public Pass reading(@Nullable NDArray memory) {
+    return new Pass(run, rows, memory);
+  }
+
+  @Override
+  public void leave(TunerLayer<?, ?> layer, NDArray value) {
+    run.left.put(layer, value);
+  }
+
+  @Override
+  public @Nullable NDArray left(TunerLayer<?, ?> layer) {
+    return run.left.get(layer);
   }
 
   /**
@@ -380,8 +408,13 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return present;
   }
 
-  /** Sets the rotation of this pass's positions by an embedding. */
-  public void rotate(RotaryEmbedding embedding, Rotation rotation) {
+  /**
+   * Prepares the rotation of this pass's positions by an embedding.
+   *
+   * @param first the input of the first layer (B, n + T, D)
+   */
+  public void rotate(RotaryEmbedding embedding, NDArray first) {
+    Rotation rotation = embedding.at(first, start(), end(), positions());
     hold(rotation.cosine());
     hold(rotation.sine());
     run.rotations.put(embedding, rotation);
@@ -453,7 +486,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   public NDArray memory() {
-    NDArray memory = run.memory;
+    NDArray memory = otherMemory == null ? run.memory : otherMemory;
     if (memory == null) {
       throw new IllegalStateException("cross-attention without an encoder's output");
     }
