@@ -15,7 +15,7 @@ import sys
 import torch
 from safetensors.torch import load_file, save_file
 from torch.func import functional_call
-from transformers import BertForSequenceClassification, LlamaForCausalLM
+from transformers import BertForSequenceClassification, LlamaForCausalLM, T5ForConditionalGeneration
 
 HERE = pathlib.Path(__file__).parent
 PREFIX = "base_model.model."
@@ -198,10 +198,24 @@ class AdaMix:
         self.settings, self.step, self.routed = settings, None, routed
         self.experts = [1 if settings[side] else settings["num_experts"] for side in ("sharing_down", "sharing_up")]
 
+    def one(self, key, route, copy):
+        tensor = self.tensors[key]
+        if tensor.dim() == self.plain[key]:
+            return tensor
+        return tensor.mean(0) if route is None else tensor[route[copy]]
+
+    def run(self, model, inputs):
+        weight, routes = self.settings["consistency_weight"], self.routes(2)
+        first = self.one_pass(model, inputs, routes, 0)
+        if self.step is not None and weight:
+            first.loss = first.loss + weight * self.apart(first, self.one_pass(model, inputs, routes, 1), inputs)
+        return first
+
     def routes(self, copies):
         """For each place the experts that each copy of a batch takes, or nothing for the means."""
         if self.step is None:
             return {}
+        copies = copies if self.settings["consistency_weight"] else 1
         drawn, seeded = {}, None
         for name in self.places:
             layer = int(re.search(r"layers?\.(\d+)\.", name)[1])
@@ -212,18 +226,17 @@ class AdaMix:
                            for m in self.experts]
         return drawn
 
-    def one(self, key, route, copy):
-        tensor = self.tensors[key]
-        if tensor.dim() == self.plain[key]:
-            return tensor
-        return tensor.mean(0) if route is None else tensor[route[copy]]
-
-    def run(self, model, inputs):
-        return self.passes(model, inputs, 1)[0]
-
-    def passes(self, model, inputs, copies):
-        routes = self.routes(copies)
-        return [self.one_pass(model, inputs, routes, copy) for copy in range(copies)]
+    @staticmethod
+    def apart(first, second, inputs):
+        """How far two passes are apart, for each label; each learns from the other as it is."""
+        x, y = first.logits, second.logits
+        if inputs["labels"].dim() == 2:
+            counts = inputs["labels"][:, 1:] != -100
+            x, y = x[:, :-1][counts], y[:, :-1][counts]
+        p, q = x.log_softmax(-1), y.log_softmax(-1)
+        divergence = torch.nn.functional.kl_div
+        return 0.5 * (divergence(p, q.detach().exp(), reduction="batchmean")
+                      + divergence(q, p.detach().exp(), reduction="batchmean"))
 
 
 class AdaMixLora(AdaMix):
@@ -291,21 +304,6 @@ class AdaMixBottleneck(AdaMix):
                 hook.remove()
 
 
-def consistency(method, model, inputs, weight):
-    """Of two passes: the loss of the first, and how far they are apart, which changes both."""
-    first, second = method.passes(model, inputs, 2)
-    labels = inputs["labels"]
-    x, y = first.logits, second.logits
-    if labels.dim() == 2:
-        counts = labels[:, 1:] != -100
-        x, y = x[:, :-1][counts], y[:, :-1][counts]
-    p, q = x.log_softmax(-1), y.log_softmax(-1)
-    divergence = torch.nn.functional.kl_div
-    apart = (divergence(p, q.detach().exp(), reduction="batchmean")
-             + divergence(q, p.detach().exp(), reduction="batchmean"))
-    return first.loss + weight * 0.5 * apart
-
-
 class Pasta:
     """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
 
@@ -348,6 +346,97 @@ class Pasta:
                 hook.remove()
 
 
+class Selective:
+    """Copies of the model's own tensors, of those whose names match."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        pattern = re.compile(SELECTED[json.dumps(settings["select"])])
+        self.tensors = {PREFIX + n: p.detach() + torch.randn(p.shape)
+                        for n, p in model.named_parameters() if pattern.fullmatch(n)}
+
+    def run(self, model, inputs):
+        copied = {name.removeprefix(PREFIX): tensor for name, tensor in self.tensors.items()}
+        return functional_call(model, copied, kwargs=inputs, tie_weights=True)
+class Ipt:
+    """Prompts of the first tokens' vectors, or of the mean state, in front of the embedded text."""
+
+    merges = False
+    saved = "base_model."  # PEFT's names beside prompts
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        vectors = model.get_input_embeddings().weight
+        d, h = vectors.shape[1], settings["encoder_hidden_size"]
+        if settings["prompt_source"] == "STATES":
+            self.network = torch.nn.Sequential(torch.nn.Linear(d, h), torch.nn.ReLU(),
+                                               torch.nn.Linear(h, settings["num_virtual_tokens"] * d))
+            shapes = {"prompt_encoder.mlp_head." + n: p.shape for n, p in self.network.named_parameters()}
+        else:
+            self.network = dict(MLP=self.mlp, CNN=self.cnn, LSTM=self.lstm, NONE=lambda d, h: {})[
+                settings["prompt_encoder"]](d, h)
+            shapes = {"prompt_encoder." + n + "." + k: p.shape for n, m in self.network.items()
+                      for k, p in m.named_parameters()}
+            shapes["prompt_end"] = (d,)
+            if settings["token_table"] != "MODEL":
+                shapes["prompt_table.weight"] = vectors.shape
+        self.tensors = {n: torch.randn(s) for n, s in shapes.items()}  # without modules, as PEFT's prompts
+
+    @staticmethod
+    def mlp(d, h):
+        return dict(mlp_head=torch.nn.Sequential(torch.nn.Linear(d, h), torch.nn.ReLU(), torch.nn.Linear(h, h),
+                                                 torch.nn.ReLU(), torch.nn.Linear(h, d)))
+
+    @staticmethod
+    def cnn(d, h):
+        return dict(conv=torch.nn.Conv1d(d, h, 3, padding=1), linear=torch.nn.Linear(h, d))
+
+    def lstm(self, d, h):
+        layers = self.settings["encoder_num_layers"]
+        return dict(lstm_head=torch.nn.LSTM(d, h, layers, bidirectional=True, batch_first=True),
+                    mlp_head=torch.nn.Sequential(torch.nn.Linear(2 * h, 2 * h), torch.nn.ReLU(),
+                                                 torch.nn.Linear(2 * h, d)))
+
+    def part(self, name):
+        prefix = "prompt_encoder." + name
+        return {n.removeprefix(prefix): t for n, t in self.tensors.items() if n.startswith(prefix)}
+
+    def call(self, name, x):
+        return functional_call(self.network[name], self.part(name + "."), (x,))
+
+    def prompts(self, model, inputs):
+        ids, mask, n = inputs["input_ids"], inputs["attention_mask"], self.settings["num_virtual_tokens"]
+        if self.settings["prompt_source"] == "STATES":
+            with torch.no_grad():
+                states = model.base_model(input_ids=ids, attention_mask=mask)[0]
+            mean = torch.stack([states[b, mask[b] > 0].mean(0) for b in range(len(ids))])
+            return functional_call(self.network, self.part("mlp_head."), (mean,)).view(len(ids), n, -1)
+        table = self.tensors.get("prompt_table.weight", model.get_input_embeddings().weight)
+        end = self.tensors["prompt_end"]
+        e = torch.stack([torch.stack([table[i] for i in row[m > 0][:n]] + [end] * max(0, n - int(m.sum()))) + 0 * end
+                         for row, m in zip(ids, mask)])
+        match self.settings["prompt_encoder"]:
+            case "NONE":
+                return e
+            case "MLP":
+                return self.call("mlp_head", e)
+            case "CNN":
+                return self.call("linear", torch.relu(self.call("conv", e.transpose(1, 2)).transpose(1, 2)))
+            case "LSTM":
+                return self.call("mlp_head", self.call("lstm_head", e)[0])
+
+    def run(self, model, inputs):
+        prompts = self.prompts(model, inputs)
+        n = prompts.shape[1]
+        labels = inputs["labels"]
+        if labels.dim() == 2:
+            labels = torch.nn.functional.pad(labels, (n, 0), value=-100)
+        embedded = torch.cat([prompts, model.get_input_embeddings()(inputs["input_ids"])], 1)
+        mask = torch.nn.functional.pad(inputs["attention_mask"], (n, 0), value=1)
+        return model(inputs_embeds=embedded, attention_mask=mask, labels=labels)
+
+
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
              layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
              target_modules=None)
@@ -361,7 +450,7 @@ DYLORA = dict(peft_type="DYLORA", bias="none", exclude_modules=None, frozen=True
               rank_multiple=1, seed=42, target_modules=None)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
-EXPERTS = dict(num_experts=3, sharing_down=False, sharing_up=True)
+EXPERTS = dict(consistency_weight=0.7, num_experts=3, sharing_down=False, sharing_up=True)
 ADAMIX_LORA = dict(peft_type="ADAMIX_LORA", bias="none", exclude_modules=None, layers_pattern=None,
                    layers_to_transform=None, lora_alpha=6, lora_dropout=0.0, modules_to_save=None, r=4,
                    target_modules=None, **EXPERTS)
@@ -373,6 +462,16 @@ ADAMIX = dict(peft_type="ADAMIX", adapter_residual_before_ln=False, cross_adapte
               output_adapter=True, phm_bias=True, phm_c_init="normal", phm_dim=4, phm_init_range=0.0001,
               phm_layer=False, phm_rank=1, reduction_factor=2, residual_before_ln=True, scaling=1.0, shared_W_phm=False,
               shared_phm_rule=True, stochastic_depth=0.0, use_gating=False, **EXPERTS)
+TOP = {"plus": [{"top_layers": 1}, "head"]}
+NORMS = {"minus": ["norms", {"layers": [0]}]}
+XATTN = {"plus": ["cross_attention", {"within": ["embeddings", "encoder"]}]}
+SELECTED = {
+    json.dumps(TOP): r"bert\.(encoder\.layer\.1|pooler)\..*",
+    json.dumps(NORMS): r"model\.(norm|layers\.1\.\w+_layernorm)\.weight",
+    json.dumps(XATTN): r"shared\.weight|decoder\.block\.\d+\.layer\.1\..*",
+}
+IPT = dict(peft_type="IPT", encoder_dropout=0.0, encoder_hidden_size=5, encoder_num_layers=1, modules_to_save=None,
+           num_virtual_tokens=4, prompt_encoder="MLP", prompt_source="TOKENS", random_range=0.5, token_table="MODEL")
 CASES = {
     "tiny-llama": (LlamaForCausalLM, {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
@@ -382,7 +481,10 @@ CASES = {
         "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
         "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, target_modules=["q_proj", "v_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
+        "ipt": (Ipt, IPT),
+        "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
         "said": (Said, SAID),
+        "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
     }),
     "tiny-bert": (BertForSequenceClassification, {
@@ -392,13 +494,24 @@ CASES = {
         "dylora": (DyLora, dict(DYLORA, frozen=False, inference_rank=3, seed=7, target_modules=["query", "value"])),
         "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
         "adamix": (AdaMixBottleneck, ADAMIX),
-        "adamix-apart": (AdaMixBottleneck, dict(ADAMIX, sharing_up=False)),
+        "adamix-apart": (AdaMixBottleneck, dict(ADAMIX, consistency_weight=0.0, sharing_up=False)),
         "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, sharing_down=True, sharing_up=False,
                                          target_modules=["query", "key"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
+        "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
+        "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),
+        "ipt-states": (Ipt, dict(IPT, prompt_source="STATES")),
         "said": (Said, dict(SAID, projection_seed=7)),
+        "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
+    }),
+    "tiny-t5": (T5ForConditionalGeneration, {
+        "selective-xattn": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=XATTN)),
     }),
 }
+
+
+TASKS = {BertForSequenceClassification: "SEQ_CLS", LlamaForCausalLM: "CAUSAL_LM",
+         T5ForConditionalGeneration: "SEQ_2_SEQ_LM"}
 
 
 def copies(tensors):
@@ -420,9 +533,9 @@ def make_case(model_class, folder, method_class, settings):
     for name, tensor in method.tensors.items():
         tensor.mul_(0.3).requires_grad_(True)
     saved = {n: p.requires_grad_(True) for n, p in model.named_parameters() if n.startswith("classifier")}
-    trained = dict(method.tensors, **{PREFIX + n: p for n, p in saved.items()})
+    trained = dict(method.tensors, **{getattr(method, "saved", PREFIX) + n: p for n, p in saved.items()})
     config = dict(auto_mapping=None, base_model_name_or_path=folder.parent.name, inference_mode=True,
-                  peft_version="0.21.0", revision=None, task_type="SEQ_CLS" if saved else "CAUSAL_LM", **settings)
+                  peft_version="0.21.0", revision=None, task_type=TASKS[model_class], **settings)
     if saved:
         config["modules_to_save"] = ["classifier", "score"]
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -439,14 +552,6 @@ def make_case(model_class, folder, method_class, settings):
     if method.merges:
         io["merged_logits"] = outputs.logits
     save_file(copies(io), folder / "io.safetensors")
-
-    if isinstance(method, AdaMix):
-        for tensor in trained.values():
-            tensor.grad = None
-        loss = consistency(method, model, inputs, 0.7)
-        loss.backward()
-        agreed = dict(loss=loss.reshape(1), **{"grad." + name: tensor.grad for name, tensor in trained.items()})
-        save_file(copies(agreed), folder / "consistency.safetensors")
 
     groups = [dict(params=trained.values())]
     if hasattr(method, "groups"):

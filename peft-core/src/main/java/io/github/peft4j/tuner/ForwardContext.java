@@ -33,6 +33,13 @@ public interface ForwardContext {
    */
   @Nullable NDArray mask();
 
+  /**
+   * Which of the tokens the model is given, for the rows that are computed: (B, T), 0 for padding;
+   * null if all are. In training, a causal language model is given the tokens before the first that
+   * it learns to write. What is computed from a text as a whole must not see the others.
+   */
+  @Nullable NDArray given();
+
   /** n, the number of virtual tokens that come before the tokens in hidden states (B, n + T, D). */
   long virtual();
 

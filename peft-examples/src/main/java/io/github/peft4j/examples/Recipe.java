@@ -26,6 +26,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -43,6 +44,7 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -84,8 +86,10 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 5e-5, m -> ChildTuningConfig.free());
-    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults());
-    add("lt-sft", 5e-5, m -> LtSftConfig.defaults());
+    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
+    add("lt-sft", 5e-5, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
+    add("top-2", 5e-5, m -> SelectiveConfig.topTwo());
+    add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
     add("lora", 1e-3, m -> lora(m).targetModules(m.attention()));
@@ -99,6 +103,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "p-tuning",
         2e-3,
         m -> PTuningConfig.ofVirtualTokens(20).encoderHiddenSize(128).modulesToSave(saved(m)));
+    add("ipt", 2e-3, m -> IptConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add("pfeiffer", 1e-3, m -> BottleneckConfig.pfeiffer().modulesToSave(saved(m)));
     add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
     add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));

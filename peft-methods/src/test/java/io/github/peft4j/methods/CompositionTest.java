@@ -33,6 +33,7 @@ import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -106,6 +107,8 @@ class CompositionTest {
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          IptConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          IptConfig.ofVirtualTokens(3).promptSource(IptConfig.Source.STATES),
           PrefixTuningConfig.ofVirtualTokens(3),
           AdaptionPromptConfig.of(3, 2));
 
@@ -205,6 +208,7 @@ class CompositionTest {
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
           || config instanceof PTuningConfig
+          || config instanceof IptConfig
           || config instanceof AdapterHubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)

@@ -19,6 +19,7 @@ import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
@@ -34,6 +35,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lily.LilyConfig;
@@ -55,6 +57,8 @@ import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.Select;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -136,6 +140,12 @@ class MethodsTest extends MethodContract {
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Selective", SelectiveConfig.of(Select.topLayers(1).plus(Select.norms())))
+            .fitting(model -> true),
+        method("SelectiveEmbeddings", SelectiveConfig.of(Select.embeddings()))
+            .fitting(model -> true),
+        method("CrossAttention", SelectiveConfig.crossAttentionAndSource())
+            .fitting(model -> model == TinyModel.T5),
         method("Fish", FishConfig.ofRatio(0.2).sampleType(SampleType.RANDOM))
             .fitting(model -> true),
         method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
@@ -277,6 +287,7 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("Prompt", PromptTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("Cpt", cpt()).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
@@ -287,6 +298,39 @@ class MethodsTest extends MethodContract {
                     .encoderReparameterizationType(PTuningConfig.Encoder.LSTM))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Ipt", IptConfig.ofVirtualTokens(2).encoderHiddenSize(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptTable",
+                IptConfig.ofVirtualTokens(2)
+                    .tokenTable(IptConfig.Table.RANDOM)
+                    .promptEncoder(IptConfig.Encoder.NONE))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptConvolution",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .tokenTable(IptConfig.Table.COPY)
+                    .promptEncoder(IptConfig.Encoder.CNN))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptLstm",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .promptEncoder(IptConfig.Encoder.LSTM))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptOfStates",
+                IptConfig.ofVirtualTokens(3)
+                    .encoderHiddenSize(6)
+                    .promptSource(IptConfig.Source.STATES))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         method("Prefix", PrefixTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method(
                 "PrefixProjection",
@@ -365,6 +409,13 @@ class MethodsTest extends MethodContract {
 
   private static RandLoraConfig sparseRandLora() {
     return RandLoraConfig.ofRank(5).randloraAlpha(1).sparse(true).targetModules("all-linear");
+  }
+
+  /** The balls are larger than what the contract's tensors move by: projected, they would stay. */
+  private static CptConfig cpt() {
+    return CptConfig.of(List.of(5, 9, 6, 7), List.of(1, 2, 3, 4))
+        .optProjectionEpsilon(1000)
+        .optProjectionFormatEpsilon(1000);
   }
 
   private static VbLoraConfig vbLora() {

@@ -134,6 +134,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
     other.run.training = run.training;
     other.run.copies = run.copies;
+    other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
     return other;
   }
@@ -215,7 +216,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param frozen computes the frozen model's last hidden states for it
    */
   public void begin(ModelInput input, Supplier<NDArray> frozen) {
-    run.frozen = frozen;
+    run.frozen = () -> hold(frozen.get());
     begin(input);
   }
 
@@ -226,12 +227,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public NDArray frozenStates() {
+    return rows.of(frozenStatesOfAllRows());
+  }
+
+  private NDArray frozenStatesOfAllRows() {
     NDArray states = run.frozenStates;
     if (states == null) {
-      states = hold(Objects.requireNonNull(run.frozen, "no model has begun the pass").get());
+      states = Objects.requireNonNull(run.frozen, "no model has begun the pass").get();
       run.frozenStates = states;
     }
-    return rows.of(states);
+    return states;
   }
 
   /**
@@ -297,6 +302,12 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public @Nullable NDArray mask() {
     NDArray mask = input().mask();
     return mask == null ? null : rows.of(mask);
+  }
+
+  @Override
+  public @Nullable NDArray given() {
+    NDArray given = input().given();
+    return given == null ? mask() : rows.of(given);
   }
 
   @Override

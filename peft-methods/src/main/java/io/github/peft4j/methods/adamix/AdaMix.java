@@ -8,7 +8,6 @@ import io.github.peft4j.tuner.injection.Sites;
  * AdaMix on bottleneck adapters (Wang et al. 2022): several maps down and up in each adapter. A
  * training pass takes one of each at random, everything else takes their mean.
  *
- * @see Consistency
  * @see Averaged
  */
 public final class AdaMix extends BaseMethod<AdaMixConfig> {
@@ -20,7 +19,6 @@ public final class AdaMix extends BaseMethod<AdaMixConfig> {
 
   @Override
   public void inject(AdaMixConfig config, Sites sites) {
-    Bottleneck.inject(
-        config.adapter(), ExpertMap.source(config.experts(), sites.initial()), sites);
+    Bottleneck.inject(config.adapter(), new ExpertMaps(config.experts(), sites.initial()), sites);
   }
 }

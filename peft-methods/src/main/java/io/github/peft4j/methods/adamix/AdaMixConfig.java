@@ -20,8 +20,8 @@ public record AdaMixConfig(BottleneckConfig adapter, Experts experts)
 
   /** Checks the values. */
   public AdaMixConfig {
+    experts.check(AdaMixConfig.class);
     Configs.check(AdaMixConfig.class)
-        .positive("num_experts", experts.numExperts())
         .that(
             !adapter.phm().phmLayer(),
             "phm_layer",

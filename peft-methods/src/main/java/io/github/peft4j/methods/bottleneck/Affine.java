@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Trainable;
@@ -52,6 +53,15 @@ public interface Affine {
         long in,
         BiFunction<Long, Long, NDArray> start,
         Declarations layer);
+
+    /**
+     * What a training of these maps minimises; by default the loss of the task.
+     *
+     * @param ofTask the loss of the task
+     */
+    default Objective objective(Objective ofTask) {
+      return ofTask;
+    }
   }
 
   /** A map with a trainable weight and bias. */

@@ -10,6 +10,8 @@ import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.methods.bottleneck.fields.Norms;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.objective.OwnObjective;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
@@ -33,7 +35,8 @@ import org.jspecify.annotations.Nullable;
  * the mean of σ(w z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter
  * and ParallelAdapter, pre_forward, forward and post_forward.
  */
-final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
+final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
+    implements OwnObjective {
 
   static final String NORM_BEFORE = "adapter_norm_before";
 
@@ -99,6 +102,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final boolean residualBeforeNorm;
   private final double dropout;
   private final @Nullable Norm before;
+  private final Affine.Source maps;
   private final Affine first;
   private final Affine second;
   private final @Nullable Trainable s;
@@ -144,6 +148,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     this.before = norms.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
     String down = norms.lnBefore() ? "adapter_down.1" : "adapter_down.0";
     InitWeights start = settings.start;
+    this.maps = maps;
     Declarations layer = declarations();
     this.first =
         maps.map(down, Position.DOWN, m, d, (o, i) -> start.down(initial, o, i), layer);
@@ -172,6 +177,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     return new Norm(
         trainable(key + ".weight", initial.filled(1, d)),
         trainable(key + ".bias", initial.zeros(d)));
+  }
+
+  @Override
+  public Objective objective(Objective ofTask) {
+    return trains() ? maps.objective(ofTask) : ofTask;
   }
 
   @Override

@@ -7,8 +7,6 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
-import io.github.peft4j.io.TensorSource;
-import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
@@ -21,19 +19,16 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
 import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Objects;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class AdaMixTest {
@@ -68,7 +63,6 @@ class AdaMixTest {
         .steps(8)
         .batchSize(4)
         .learningRate(1e-2)
-        .objective(Consistency.ofWeight(1))
         .quiet();
   }
 
@@ -79,56 +73,6 @@ class AdaMixTest {
                 model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}))) {
       return Tensors.floats(logits);
     }
-  }
-
-  private static long[][] rows(TensorSource source, String name) {
-    long[] flat = source.longs(name);
-    int width = flat.length / (int) source.info(name).shape()[0];
-    long[][] rows = new long[flat.length / width][];
-    Arrays.setAll(rows, i -> Arrays.copyOfRange(flat, i * width, (i + 1) * width));
-    return rows;
-  }
-
-  /** Two passes by different routes give PyTorch's loss and gradients, recomputed or not. */
-  @ParameterizedTest
-  @CsvSource({
-    "tiny-bert,adamix,false",
-    "tiny-bert,adamix-apart,true",
-    "tiny-bert,adamix-lora,false",
-    "tiny-llama,adamix-lora,true"
-  })
-  void twoRoutesAgreeAsInPyTorch(String base, String name, boolean recompute) {
-    Path golden = TinyModels.golden(base);
-    Path adapter = golden.resolve(name);
-    try (TensorSource batch = Safetensors.open(golden.resolve("io.safetensors"));
-        TensorSource expected = Safetensors.open(adapter.resolve("consistency.safetensors"));
-        PeftModel model = Peft.load(golden.toString()).loadAdapter(adapter.toString())) {
-      ModelInput input =
-          ModelInput.of(
-              model.base().manager(), rows(batch, "input_ids"), rows(batch, "attention_mask"));
-      LossTargets targets =
-          base.equals("tiny-bert")
-              ? new LossTargets.Classes(batch.longs("labels"))
-              : new LossTargets.NextTokens(rows(batch, "labels"));
-      double labels = model.count(targets);
-      Objective objective = Consistency.ofWeight(0.7);
-      double sum =
-          new Backpropagation(model, recompute)
-              .run(objective, input, targets, 1 / labels, 0)
-              .loss();
-      float loss = expected.floats("loss")[0];
-      assertThat(sum / labels).isCloseTo(loss, Offset.offset(1e-4 * loss));
-      model.adapter("default").tensors().forEach((key, tensor) -> compare(key, tensor, expected));
-    }
-  }
-
-  private static void compare(String key, Trainable tensor, TensorSource expected) {
-    try (NDArray gradient = Objects.requireNonNull(Autograd.gradient(tensor.value()), key)) {
-      assertThat(Tensors.floats(gradient))
-          .as(key)
-          .containsExactly(expected.floats("grad." + key), Offset.offset(1e-4f));
-    }
-    tensor.clearGradient();
   }
 
   /** The mean of the experts is an ordinary adapter, which computes the same. */
@@ -214,14 +158,31 @@ class AdaMixTest {
     }
   }
 
+  /** A training compares two routes unless the config or an objective says otherwise. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lora", "bottleneck"})
+  void twoRoutesAreCompared(String name) {
+    try (PeftModel model = llama().adapt(config(name))) {
+      assertThat(Objective.of(model).copies()).isEqualTo(2);
+      assertThat(Objective.of(model)).hasToString("cross entropy, and two routes that agree by weight 1.0");
+      model.freeze("default");
+      assertThat(Objective.of(model).copies()).isEqualTo(1);
+    }
+    AdaMixLoraConfig one = loras().consistencyWeight(0);
+    try (PeftModel model = llama().adapt(one)) {
+      assertThat(Objective.of(model).copies()).isEqualTo(1);
+      tuner(model).run();
+    }
+  }
+
   @Test
   void whatCannotBeMixedIsRefused() {
     assertThatThrownBy(() -> AdaMixConfig.of(BottleneckConfig.compacter()))
         .hasMessageContaining("'phm_layer' is true")
         .hasMessageContaining("experts are dense maps");
     assertThatThrownBy(() -> loras().numExperts(0)).hasMessageContaining("'num_experts' is 0");
-    assertThatThrownBy(() -> new Consistency(CrossEntropy.PLAIN, -1))
-        .hasMessageContaining("weight of Consistency is -1.0");
+    assertThatThrownBy(() -> bottlenecks().consistencyWeight(-1))
+        .hasMessageContaining("AdaMixConfig: field 'consistency_weight' is -1.0");
     try (PeftModel model = llama().adapt("lora", LoraConfig.ofRank(2))) {
       assertThatThrownBy(() -> Averaged.of(model, "lora", "mean"))
           .hasMessageContaining("'lora' is of type LORA; expected an adapter of AdaMix");

@@ -2,7 +2,6 @@ package io.github.peft4j.methods.adamix.lora;
 
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.adamix.Averaged;
-import io.github.peft4j.methods.adamix.Consistency;
 import io.github.peft4j.methods.common.linear.LinearMethod;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -12,7 +11,6 @@ import io.github.peft4j.tuner.site.LinearSite.Role;
  * AdaMix on LoRA (Wang et al. 2022): several A and B in each module. A training pass takes one of
  * each at random, everything else takes their means.
  *
- * @see Consistency
  * @see Averaged
  */
 public final class AdaMixLora extends LinearMethod<AdaMixLoraConfig> {

@@ -36,8 +36,8 @@ public record AdaMixLoraConfig(
     Configs.check(AdaMixLoraConfig.class)
         .rank("r", r)
         .finite("lora_alpha", loraAlpha)
-        .probability("lora_dropout", loraDropout)
-        .positive("num_experts", experts.numExperts());
+        .probability("lora_dropout", loraDropout);
+    experts.check(AdaMixLoraConfig.class);
   }
 
   /** The default for each field of {@code adapter_config.json}. */

@@ -4,8 +4,11 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.adamix.Experts;
 import io.github.peft4j.methods.adamix.Routes;
 import io.github.peft4j.methods.common.linear.WeightDelta;
+import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.objective.OwnObjective;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
@@ -19,7 +22,7 @@ import java.util.stream.IntStream;
  * are drawn for each copy of the batch. Outside of training steps it is s B A x with the means of
  * the Aᵢ and of the Bⱼ.
  */
-final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRank {
+final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRank, OwnObjective {
 
   private static final Kernel ROUTED =
       Kernel.of(
@@ -53,6 +56,7 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
 
   private final Trainable a;
   private final Trainable b;
+  private final Experts experts;
   private final double scale;
   private final double dropout;
   private final Kernel routed;
@@ -61,15 +65,16 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
 
   /** Creates the experts of one linear layer. All A start alike, and all B as zero. */
   ExpertsLinear(LinearSite site, AdaMixLoraConfig config, Initializer initial) {
+    this.experts = config.experts();
     NDArray start = initial.kaimingUniform(config.r(), site.inFeatures());
     this.a =
         trainable(
             "lora_A.weight",
-            Routes.stack(IntStream.range(0, config.experts().down()).mapToObj(i -> start)));
+            Routes.stack(IntStream.range(0, experts.down()).mapToObj(i -> start)));
     this.b =
         trainable(
             "lora_B.weight",
-            initial.zeros(config.experts().up(), site.outFeatures(), config.r()));
+            initial.zeros(experts.up(), site.outFeatures(), config.r()));
     this.scale = config.scale();
     this.dropout = config.loraDropout();
     this.routed = ROUTED.with("scale", scale);
@@ -85,6 +90,11 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
     NDArray dropped = dropout > 0 ? Dropout.of(dropout).call(x) : x;
     NDArray copies = Tensors.scalar(base.context().copies());
     return routed.call(dropped, base.forward(x), a.value(), b.value(), copies);
+  }
+
+  @Override
+  public Objective objective(Objective ofTask) {
+    return trains() ? experts.objective(ofTask) : ofTask;
   }
 
   @Override
