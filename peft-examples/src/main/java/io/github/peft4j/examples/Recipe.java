@@ -2,9 +2,9 @@ package io.github.peft4j.examples;
 
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adamix.AdaMixConfig;
 import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
-import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;

@@ -2,9 +2,9 @@ package io.github.peft4j.methods;
 
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adamix.AdaMixConfig;
 import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
-import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;

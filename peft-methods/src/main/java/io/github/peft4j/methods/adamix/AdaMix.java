@@ -1,7 +1,7 @@
 package io.github.peft4j.methods.adamix;
 
-import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.methods.bottleneck.Bottleneck;
+import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.injection.Sites;
 
 /**

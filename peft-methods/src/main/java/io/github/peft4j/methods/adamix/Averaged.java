@@ -49,8 +49,7 @@ public final class Averaged {
     }
     try (Scope scope = new Scope()) {
       boolean single = experts.getShape().equals(mean.value().getShape());
-      Tensors.copy(
-          mean.value(), single ? experts : Autograd.without(() -> Routes.mean(experts)));
+      Tensors.copy(mean.value(), single ? experts : Autograd.without(() -> Routes.mean(experts)));
     }
   }
 }

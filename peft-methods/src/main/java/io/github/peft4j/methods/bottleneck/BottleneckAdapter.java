@@ -150,8 +150,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
     InitWeights start = settings.start;
     this.maps = maps;
     Declarations layer = declarations();
-    this.first =
-        maps.map(down, Position.DOWN, m, d, (o, i) -> start.down(initial, o, i), layer);
+    this.first = maps.map(down, Position.DOWN, m, d, (o, i) -> start.down(initial, o, i), layer);
     this.second =
         maps.map("adapter_up", Position.UP, d, m, (o, i) -> start.up(initial, o, i), layer);
     Scaling scaling = settings.scaling;

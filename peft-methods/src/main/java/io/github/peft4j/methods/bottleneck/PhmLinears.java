@@ -118,7 +118,8 @@ final class PhmLinears implements Affine.Source {
     divides(in);
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
-    String parts = config.sharedWPhm() ? SHARED + "W_" + side.name().toLowerCase(Locale.ROOT) : module + ".W";
+    String parts =
+        config.sharedWPhm() ? SHARED + "W_" + side.name().toLowerCase(Locale.ROOT) : module + ".W";
     Function<ForwardContext, NDArray> a =
         matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
     Function<ForwardContext, NDArray> b =

@@ -105,8 +105,7 @@ class AdaMixTest {
     try (PeftModel model = llama().adapt(config)) {
       tuner(model).run();
       ModelInput input =
-          ModelInput.of(
-              model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}});
+          ModelInput.of(model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}});
       LossTargets targets = new LossTargets.NextTokens(new long[][] {{5, 6, 7}});
       Backpropagation pass = new Backpropagation(model, false);
       boolean[][] seen = new boolean[2][4];
@@ -127,7 +126,8 @@ class AdaMixTest {
         }
         model.trainables().forEach(Trainable::clearGradient);
       }
-      assertThat(seen).isEqualTo(new boolean[][] {{true, true, true, true}, {true, true, true, true}});
+      assertThat(seen)
+          .isEqualTo(new boolean[][] {{true, true, true, true}, {true, true, true, true}});
     }
   }
 
@@ -164,7 +164,8 @@ class AdaMixTest {
   void twoRoutesAreCompared(String name) {
     try (PeftModel model = llama().adapt(config(name))) {
       assertThat(Objective.of(model).copies()).isEqualTo(2);
-      assertThat(Objective.of(model)).hasToString("cross entropy, and two routes that agree by weight 1.0");
+      assertThat(Objective.of(model))
+          .hasToString("cross entropy, and two routes that agree by weight 1.0");
       model.freeze("default");
       assertThat(Objective.of(model).copies()).isEqualTo(1);
     }

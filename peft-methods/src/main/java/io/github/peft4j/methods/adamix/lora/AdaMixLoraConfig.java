@@ -23,12 +23,7 @@ import io.github.peft4j.withers.Withers;
  */
 @Withers
 public record AdaMixLoraConfig(
-    int r,
-    double loraAlpha,
-    double loraDropout,
-    Experts experts,
-    ModuleTargets targets,
-    Bias bias)
+    int r, double loraAlpha, double loraDropout, Experts experts, ModuleTargets targets, Bias bias)
     implements LinearConfig<AdaMixLoraConfig>, Mixture, AdaMixLoraConfigWithers {
 
   /** Checks the values. */

@@ -69,12 +69,9 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
     NDArray start = initial.kaimingUniform(config.r(), site.inFeatures());
     this.a =
         trainable(
-            "lora_A.weight",
-            Routes.stack(IntStream.range(0, experts.down()).mapToObj(i -> start)));
+            "lora_A.weight", Routes.stack(IntStream.range(0, experts.down()).mapToObj(i -> start)));
     this.b =
-        trainable(
-            "lora_B.weight",
-            initial.zeros(experts.up(), site.outFeatures(), config.r()));
+        trainable("lora_B.weight", initial.zeros(experts.up(), site.outFeatures(), config.r()));
     this.scale = config.scale();
     this.dropout = config.loraDropout();
     this.routed = ROUTED.with("scale", scale);
