@@ -189,6 +189,122 @@ class DyLora:
         return functional_call(model, moved, kwargs=inputs)
 
 
+class AdaMix:
+    """Several maps down and up; each pass of a training draws one of each, other passes take the means.
+
+    peft4j draws from a generator that it seeds for each segment: the embeddings are the first, then come the layers.
+    """
+
+    def __init__(self, model, settings, routed):
+        self.settings, self.step, self.routed = settings, None, routed
+        self.experts = [1 if settings[side] else settings["num_experts"] for side in ("sharing_down", "sharing_up")]
+
+    def one(self, key, route, copy):
+        tensor = self.tensors[key]
+        if tensor.dim() == self.plain[key]:
+            return tensor
+        return tensor.mean(0) if route is None else tensor[route[copy]]
+
+    def run(self, model, inputs):
+        weight, routes = self.settings["consistency_weight"], self.routes(2)
+        first = self.one_pass(model, inputs, routes, 0)
+        if self.step is not None and weight:
+            first.loss = first.loss + weight * self.apart(first, self.one_pass(model, inputs, routes, 1), inputs)
+        return first
+
+    def routes(self, copies):
+        """For each place the experts that each copy of a batch takes, or nothing for the means."""
+        if self.step is None:
+            return {}
+        copies = copies if self.settings["consistency_weight"] else 1
+        drawn, seeded = {}, None
+        for name in self.places:
+            layer = int(re.search(r"layers?\.(\d+)\.", name)[1])
+            if layer != seeded:
+                torch.manual_seed(self.step * 1_000_003 + 1 + layer)
+                seeded = layer
+            drawn[name] = [torch.randint(0, m, [copies]) if m > 1 or self.routed else torch.zeros(copies, dtype=int)
+                           for m in self.experts]
+        return drawn
+
+    @staticmethod
+    def apart(first, second, inputs):
+        """How far two passes are apart, for each label; each learns from the other as it is."""
+        x, y = first.logits, second.logits
+        if inputs["labels"].dim() == 2:
+            counts = inputs["labels"][:, 1:] != -100
+            x, y = x[:, :-1][counts], y[:, :-1][counts]
+        p, q = x.log_softmax(-1), y.log_softmax(-1)
+        divergence = torch.nn.functional.kl_div
+        return 0.5 * (divergence(p, q.detach().exp(), reduction="batchmean")
+                      + divergence(q, p.detach().exp(), reduction="batchmean"))
+
+
+class AdaMixLora(AdaMix):
+    """W + s B_j A_i."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings, True)
+        self.tensors, self.places, self.plain, r = {}, [], {}, settings["r"]
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in settings["target_modules"]:
+                out, inputs = module.weight.shape
+                self.places.append(name)
+                self.tensors[PREFIX + name + ".lora_A.weight"] = torch.randn(self.experts[0], r, inputs)
+                self.tensors[PREFIX + name + ".lora_B.weight"] = torch.randn(self.experts[1], out, r)
+        self.plain = dict.fromkeys(self.tensors, 2)
+
+    def one_pass(self, model, inputs, routes, copy):
+        moved, scale = {}, self.settings["lora_alpha"] / self.settings["r"]
+        for name in self.places:
+            down, up = routes.get(name, (None, None))
+            a = self.one(PREFIX + name + ".lora_A.weight", down, copy)
+            b = self.one(PREFIX + name + ".lora_B.weight", up, copy)
+            moved[name + ".weight"] = model.get_parameter(name + ".weight") + scale * b @ a
+        return functional_call(model, moved, kwargs=inputs)
+
+
+class AdaMixBottleneck(AdaMix):
+    """h + B_j gelu(A_i h) after the feed-forward network of each layer of BERT, before the sum with its input."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings, False)
+        d = model.config.hidden_size
+        m, self.tensors, self.plain = int(d / settings["reduction_factor"]), {}, {}
+        self.places = [n for n, _ in model.named_modules() if re.fullmatch(r"bert\.encoder\.layer\.\d+\.output", n)]
+        for name in self.places:
+            for key, experts, out, inputs in (("adapter_down.0", self.experts[0], m, d),
+                                              ("adapter_up", self.experts[1], d, m)):
+                # peft4j calls the branch feed_forward, in every family
+                prefix = self.key(name) + key
+                many = [experts] if experts > 1 else []
+                self.tensors[prefix + ".weight"] = torch.randn(*many, out, inputs)
+                self.tensors[prefix + ".bias"] = torch.randn(*many, out)
+                self.plain.update({prefix + ".weight": 2, prefix + ".bias": 1})
+
+    @staticmethod
+    def key(name):
+        return PREFIX + name.removesuffix("output") + "feed_forward."
+
+    def one_pass(self, model, inputs, routes, copy):
+        def after(name):
+            down, up = routes.get(name, (None, None))
+            w1, b1 = (self.one(self.key(name) + "adapter_down.0." + k, down, copy) for k in ("weight", "bias"))
+            w2, b2 = (self.one(self.key(name) + "adapter_up." + k, up, copy) for k in ("weight", "bias"))
+            return lambda module, given, h: h + torch.nn.functional.gelu(h @ w1.T + b1) @ w2.T + b2
+
+        hooks = [model.get_submodule(n + ".dropout").register_forward_hook(after(n)) for n in self.places]
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
 class Pasta:
     """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
 
@@ -487,6 +603,18 @@ DYLORA = dict(peft_type="DYLORA", bias="none", exclude_modules=None, frozen=True
               rank_multiple=1, seed=42, target_modules=None)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
+EXPERTS = dict(consistency_weight=0.7, num_experts=3, sharing_down=False, sharing_up=True)
+ADAMIX_LORA = dict(peft_type="ADAMIX_LORA", bias="none", exclude_modules=None, layers_pattern=None,
+                   layers_to_transform=None, lora_alpha=6, lora_dropout=0.0, modules_to_save=None, r=4,
+                   target_modules=None, **EXPERTS)
+ADAMIX = dict(peft_type="ADAMIX", adapter_residual_before_ln=False, cross_adapter=False, dropout=0.0,
+              factorized_phm_W=True, factorized_phm_rule=False, hypercomplex_nonlinearity="glorot-uniform",
+              init_weights="bert", init_weights_seed=None, inv_adapter=None, inv_adapter_reduction_factor=None,
+              is_parallel=False, learn_phm=True, leave_out=[], ln_after=False, ln_before=False, mh_adapter=False,
+              modules_to_save=None, non_linearity="gelu", original_ln_after=True, original_ln_before=False,
+              output_adapter=True, phm_bias=True, phm_c_init="normal", phm_dim=4, phm_init_range=0.0001,
+              phm_layer=False, phm_rank=1, reduction_factor=2, residual_before_ln=True, scaling=1.0, shared_W_phm=False,
+              shared_phm_rule=True, stochastic_depth=0.0, use_gating=False, **EXPERTS)
 TOP = {"plus": [{"top_layers": 1}, "head"]}
 NORMS = {"minus": ["norms", {"layers": [0]}]}
 XATTN = {"plus": ["cross_attention", {"within": ["embeddings", "encoder"]}]}
@@ -507,6 +635,7 @@ CASES = {
         "krona-b-res": (Krona, dict(KRONA, a_out=2, scaling=0.5, placement="feed_forward_residual")),
         "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
         "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
+        "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, target_modules=["q_proj", "v_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "ipt": (Ipt, IPT),
         "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
@@ -522,6 +651,10 @@ CASES = {
                             threshold_by_rate=True)),
         "dylora": (DyLora, dict(DYLORA, frozen=False, inference_rank=3, seed=7, target_modules=["query", "value"])),
         "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
+        "adamix": (AdaMixBottleneck, ADAMIX),
+        "adamix-apart": (AdaMixBottleneck, dict(ADAMIX, consistency_weight=0.0, sharing_up=False)),
+        "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, sharing_down=True, sharing_up=False,
+                                         target_modules=["query", "key"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
         "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
         "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),

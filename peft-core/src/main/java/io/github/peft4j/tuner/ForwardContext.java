@@ -53,6 +53,13 @@ public interface ForwardContext {
    */
   NDArray frozenStates();
 
+  /**
+   * The number of copies of the batch that the rows are: all rows of the first copy come first. An
+   * objective may compare several passes over one batch, such as passes with different dropout,
+   * which run as one.
+   */
+  int copies();
+
   /** Whether this is a training step, so that dropout applies. */
   boolean isTraining();
 

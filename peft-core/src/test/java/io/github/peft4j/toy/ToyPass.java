@@ -53,6 +53,11 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   }
 
   @Override
+  public int copies() {
+    return 1;
+  }
+
+  @Override
   public boolean isTraining() {
     return false;
   }

@@ -3,6 +3,8 @@ package io.github.peft4j.examples;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
@@ -154,6 +156,8 @@ record Recipe(PeftConfig config, double learningRate) {
         "said",
         1e-2,
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("adamix", 4e-4, m -> AdaMixConfig.defaults().modulesToSave(saved(m)));
+    add("adamix-lora", 1e-3, m -> on(m, AdaMixLoraConfig.ofRank(4)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
     add("attention-fusion", 1e-3, m -> AttentionFusionConfig.defaults().modulesToSave(saved(m)));

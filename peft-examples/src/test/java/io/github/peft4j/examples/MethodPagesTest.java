@@ -13,6 +13,8 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.method.PeftMethod;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
@@ -142,6 +144,8 @@ class MethodPagesTest {
     ROWS.put("C³A", C3aConfig.ofBlockSize(128));
     ROWS.put("DeLoRA", DeloraConfig.ofRank(8));
     ROWS.put("GraLoRA", GraloraConfig.ofRank(32));
+    ROWS.put("AdaMix", AdaMixConfig.defaults());
+    ROWS.put("AdaMix on LoRA", AdaMixLoraConfig.defaults());
     ROWS.put("SoRA", SoraConfig.defaults());
     ROWS.put("DyLoRA", DyLoraConfig.defaults());
     ROWS.put("attention fusion", AttentionFusionConfig.defaults());

@@ -3,6 +3,8 @@ package io.github.peft4j.methods;
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
@@ -344,6 +346,20 @@ class MethodsTest extends MethodContract {
             .fitting(MethodsTest::hasNoExperts),
         method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
             .withWholeGradientOf(tensor -> false),
+        method("AdaMix", AdaMixConfig.defaults().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false),
+        method(
+                "AdaMixOfOne",
+                AdaMixConfig.of(BottleneckConfig.houlsby().reductionFactor(4))
+                    .numExperts(1)
+                    .sharingUp(false))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()

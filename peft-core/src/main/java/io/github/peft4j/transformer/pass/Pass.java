@@ -52,6 +52,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     @Nullable Visibility visibility;
     @Nullable NDArray bias;
     boolean training;
+    int copies = 1;
     boolean leftPadded;
     boolean blind;
     long start;
@@ -145,6 +146,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Pass other =
         new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
+    other.run.copies = run.copies;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
     return other;
@@ -201,6 +203,17 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public Pass training() {
     run.training = true;
     return this;
+  }
+
+  /** Says how many copies of a batch the rows are, 1 or more. */
+  public Pass copies(int copies) {
+    run.copies = copies;
+    return this;
+  }
+
+  @Override
+  public int copies() {
+    return run.copies;
   }
 
   /** Applies the frozen model's dropout to x in training. */
