@@ -108,8 +108,12 @@ public final class KeptStates implements AutoCloseable {
       return Autograd.without(() -> ROWS.callWithLists(new NDList(found), new NDList(like)));
     }
 
-    /** Keeps the states of a stack, as long as there is room. */
-    void keep(String stack, List<NDArray> states) {
+    /**
+     * Keeps the states of a stack, as long as there is room.
+     *
+     * @param virtual the number of vectors before the tokens of each row
+     */
+    void keep(String stack, List<NDArray> states, long virtual) {
       if (store.bytes >= store.limit) {
         return;
       }
@@ -118,7 +122,7 @@ public final class KeptStates implements AutoCloseable {
             try (Scope scope = new Scope()) {
               NDArray all = STACK.callWithLists(new NDList(states)).singletonOrThrow();
               for (int b = 0; b < tokens.size(); b++) {
-                store.keep(new Key(stack, tokens.get(b)), all, b, lengths[b]);
+                store.keep(new Key(stack, tokens.get(b)), all, b, virtual + lengths[b]);
               }
               return null;
             }
@@ -126,7 +130,7 @@ public final class KeptStates implements AutoCloseable {
     }
   }
 
-  private void keep(Key key, NDArray all, int row, int length) {
+  private void keep(Key key, NDArray all, int row, long length) {
     long rows = all.getShape().get(1) * all.getShape().get(2);
     long size = all.getShape().size() / rows * length * all.getDataType().getNumOfBytes();
     if (bytes + size <= limit && !kept.containsKey(key)) {

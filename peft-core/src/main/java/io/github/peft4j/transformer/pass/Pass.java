@@ -276,7 +276,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public void keep(String stack, List<NDArray> states) {
     KeptStates.Rows kept = input().kept();
     if (kept != null && rows.isWhole()) {
-      kept.keep(stack, states);
+      kept.keep(stack, states, virtual());
     }
   }
 

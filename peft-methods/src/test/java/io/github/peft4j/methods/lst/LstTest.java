@@ -8,7 +8,9 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.composition.Composition;
+import io.github.peft4j.generate.GenerationConfig;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
@@ -37,6 +39,8 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LstTest {
 
@@ -230,6 +234,28 @@ class LstTest {
         assertThat(Autograd.requiresGradient(model.base().hidden(input, pass))).isTrue();
       }
       assertThat(probe.recorded).containsExactly(false);
+    }
+  }
+
+  /** Rows of the side network's cache change places as those of the model's. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-llama", "tiny-t5"})
+  void beamsAreWrittenWithACacheAsWithout(String name) {
+    Path base = folder.resolve(name);
+    TinyModels.copy(name, base);
+    try (PeftModel model = Peft.from(base).precision(Precision.FLOAT64).load()) {
+      model.adapt("a", HALF).adapt("b", HALF.sideLayers(List.of(1)));
+      for (String adapter : List.of("a", "b")) {
+        model.activate(adapter);
+        GenerationConfig beams = GenerationConfig.beams(3).maxNewTokens(8);
+        String written = model.generate("w5 w6 w7", beams).text();
+        assertThat(model.generate("w5 w6 w7", beams.useCache(false)).text()).isEqualTo(written);
+      }
+      model.activate("a", "b"); // the second one's output counts
+      GenerationConfig greedy = GenerationConfig.greedy().maxNewTokens(8);
+      String both = model.generate("w5 w6 w7", greedy).text();
+      assertThat(model.activate("b").generate("w5 w6 w7", greedy).text())
+          .isEqualTo(both);
     }
   }
 
