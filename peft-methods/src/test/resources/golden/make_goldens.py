@@ -17,6 +17,7 @@ import torch
 from peft import (
     BOFTConfig,
     C3AConfig,
+    CPTConfig,
     DeloraConfig,
     EvaConfig,
     FourierFTConfig,
@@ -429,6 +430,11 @@ for name in QUERY_VALUE:
     CASES["tiny-" + name] = {
         "lora": lambda task, targets=QUERY_VALUE[name]: LoraConfig(r=2, lora_alpha=4, target_modules=targets, **task)}
 CASES["tiny-albert"]["lora-all"] = lambda task: LoraConfig(r=2, lora_alpha=4, target_modules="all-linear", **task)
+for name in ("tiny-llama", "tiny-gpt2-left"):
+    CASES[name]["cpt"] = lambda task: CPTConfig(
+        cpt_token_ids=[4, 7, 9, 11, 7, 30, 21, 5], cpt_mask=[1] * 8, cpt_tokens_type_mask=[1, 2, 3, 4, 0, 6, 8, 8],
+        opt_weighted_loss_type="decay", opt_loss_decay_factor=0.7, opt_projection_epsilon=2.0,
+        opt_projection_format_epsilon=1.0, **task)
 for name in ("tiny-roberta", "tiny-mpnet"):
     CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
@@ -541,6 +547,8 @@ def make_case(model_class, folder, config, inputs):
     outputs.loss.backward()
     io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
+    if config.peft_type == "CPT":  # the file has the sum of these
+        io.update(tensors(**{"init." + n: p for n, p in model.named_parameters() if "prompt_encoder" in n}))
     if not config.is_prompt_learning and config.peft_type != "LILY" and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()

@@ -468,7 +468,8 @@ public final class FineTuner {
   /**
    * Sets what is minimised. By default it is the loss of the model's task, as in transformers:
    * cross entropy, the squared error of {@link io.github.peft4j.transformer.config.Task#regression
-   * numbers}, or the binary cross entropy of several labels at once.
+   * numbers}, or the binary cross entropy of several labels at once. A method may have a loss of
+   * its own, as CPT has; an objective that is set replaces it.
    */
   public FineTuner objective(Objective objective) {
     this.objective = objective;
@@ -558,11 +559,12 @@ public final class FineTuner {
     }
     CrossEntropy loss = plain.smoothing(labelSmoothing);
     return Objective.of(
+        model,
         classWeights == null ? loss : loss.weights(classWeights.of(model.base().task(), data)));
   }
 
   Objective objective() {
-    return objective == null ? Objective.of(model.base().head().loss()) : objective;
+    return objective == null ? Objective.of(model) : objective;
   }
 
   /**

@@ -3,6 +3,8 @@ package io.github.peft4j.methods;
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
@@ -17,8 +19,10 @@ import io.github.peft4j.methods.bottleneck.fields.Scaling;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.c3a.C3aInitialization;
 import io.github.peft4j.methods.childtuning.ChildTuningConfig;
+import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
@@ -31,6 +35,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lily.LilyConfig;
@@ -39,6 +44,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
@@ -296,6 +302,7 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("Prompt", PromptTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
+        method("Cpt", cpt()).hasEffectAtOnce().cannotMerge(),
         method("PTuningMlp", PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
@@ -306,6 +313,39 @@ class MethodsTest extends MethodContract {
                     .encoderReparameterizationType(PTuningConfig.Encoder.LSTM))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Ipt", IptConfig.ofVirtualTokens(2).encoderHiddenSize(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptTable",
+                IptConfig.ofVirtualTokens(2)
+                    .tokenTable(IptConfig.Table.RANDOM)
+                    .promptEncoder(IptConfig.Encoder.NONE))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptConvolution",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .tokenTable(IptConfig.Table.COPY)
+                    .promptEncoder(IptConfig.Encoder.CNN))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptLstm",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .promptEncoder(IptConfig.Encoder.LSTM))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptOfStates",
+                IptConfig.ofVirtualTokens(3)
+                    .encoderHiddenSize(6)
+                    .promptSource(IptConfig.Source.STATES))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         method("Prefix", PrefixTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method(
                 "PrefixProjection",
@@ -313,15 +353,52 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        method(
+                "Dylora",
+                DyLoraConfig.ofRank(4).rankMultiple(4).frozen(false).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMix", AdaMixConfig.defaults().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false),
+        method(
+                "AdaMixOfOne",
+                AdaMixConfig.of(BottleneckConfig.houlsby().reductionFactor(4))
+                    .numExperts(1)
+                    .sharingUp(false))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
+        method("Lst", LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "LstOfOneLayer",
+                LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
+            .fitting(model -> model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
                 PromptTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
+                "LoraAndLst",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),
         composite(
@@ -369,6 +446,13 @@ class MethodsTest extends MethodContract {
 
   private static RandLoraConfig sparseRandLora() {
     return RandLoraConfig.ofRank(5).randloraAlpha(1).sparse(true).targetModules("all-linear");
+  }
+
+  /** The balls are larger than what the contract's tensors move by: projected, they would stay. */
+  private static CptConfig cpt() {
+    return CptConfig.of(List.of(5, 9, 6, 7), List.of(1, 2, 3, 4))
+        .optProjectionEpsilon(1000)
+        .optProjectionFormatEpsilon(1000);
   }
 
   private static VbLoraConfig vbLora() {

@@ -2,6 +2,7 @@ package io.github.peft4j.train.evaluation;
 
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
@@ -28,9 +29,30 @@ public final class BatchFeed {
     if (packed != null) {
       input = input.withTexts(PackedTexts.of(manager, packed, batch.length()));
     }
-    return model.task().type() == Task.Type.SEQ_2_SEQ_LM
-        ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
-        : input;
+    return switch (model.task().type()) {
+      case SEQ_2_SEQ_LM ->
+          input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())));
+      case CAUSAL_LM ->
+          batch.alignment() == Alignment.TOKEN
+              ? input.withGiven(ModelInput.array(manager, given(batch)))
+              : input;
+      default -> input;
+    };
+  }
+
+  /** The tokens before the first label of a row. */
+  private static long[][] given(Batch batch) {
+    long[][] given = new long[batch.size()][];
+    for (int b = 0; b < given.length; b++) {
+      long[] labels = batch.labels()[b];
+      given[b] = batch.attentionMask()[b].clone();
+      int first = 0;
+      while (first < labels.length && labels[first] == LossTargets.IGNORED) {
+        first++;
+      }
+      Arrays.fill(given[b], first, labels.length, 0);
+    }
+    return given;
   }
 
   /** The labels that the model's outputs are compared with. */

@@ -68,7 +68,7 @@ public final class Evaluator {
         rows,
         tokens,
         EncodingSettings.of(maxLength),
-        Objective.of(model.base().head().loss()),
+        Objective.of(model),
         Measures.of(model.base().task()));
   }
 

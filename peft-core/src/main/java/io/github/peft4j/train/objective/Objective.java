@@ -2,8 +2,11 @@ package io.github.peft4j.train.objective;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.data.batch.EncodedDataset;
+import io.github.peft4j.transformer.AdaptedModel;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.tuner.TunerLayer;
 import java.util.List;
 import java.util.Optional;
 
@@ -114,5 +117,26 @@ public interface Objective {
   /** The sum of the losses of all labels. */
   static Objective of(LabelLoss loss) {
     return new SumOfLabels(loss);
+  }
+
+  /** What a model minimises by default: {@link #of(AdaptedModel, LabelLoss)} of its task's loss. */
+  static Objective of(AdaptedModel model) {
+    return of(model, model.base().head().loss());
+  }
+
+  /**
+   * The sum of the losses of all labels, or what the methods of the active adapters make of it: see
+   * {@link OwnObjective}.
+   */
+  static Objective of(AdaptedModel model, LabelLoss loss) {
+    Objective objective = of(loss);
+    try (ModelCall call = model.newCall()) {
+      for (TunerLayer<?, ?> layer : call.adapters().all()) {
+        if (layer instanceof OwnObjective own) {
+          objective = own.objective(objective);
+        }
+      }
+    }
+    return objective;
   }
 }

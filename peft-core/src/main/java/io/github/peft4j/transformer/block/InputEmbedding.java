@@ -96,7 +96,9 @@ public final class InputEmbedding extends NamedBlock {
         .forEach(this::part);
     EmbeddingSite table = tokens.table().site();
     this.site =
-        publish(new InputSite(name(), stack, table, tokens.ownName(), relative, this::vectors));
+        publish(
+            new InputSite(
+                name(), stack, table, tokens.ownName(), relative, tokens.scale(), this::vectors));
     long dimension =
         Stream.of(sum.projection(), sum.tokenProjection())
             .filter(Objects::nonNull)

@@ -8,6 +8,7 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.Narrowing;
 import io.github.peft4j.tuner.site.StackSite;
 import io.github.peft4j.tuner.site.StackStates;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
    * @param rotaries the rotary positions of all layers
    * @param maxPositions number of positions that a text may have
    * @param dropout probability after the final norm, in training
+   * @param narrowing makes narrower layers for adapters
    */
   public Stack(
       String name,
@@ -51,7 +53,8 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       Collection<RotaryEmbedding> rotaries,
       boolean causal,
       long maxPositions,
-      double dropout) {
+      double dropout,
+      Narrowing narrowing) {
     super(name);
     this.embedding = part(embedding);
     this.scoreBias = scoreBias == null ? null : part(scoreBias);
@@ -70,7 +73,8 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
                 name,
                 layers.size(),
                 layers.get(0).dimension(),
-                (x, context) -> states(x, Pass.of(context))));
+                (x, context) -> states(x, Pass.of(context)),
+                narrowing));
   }
 
   @Override
@@ -87,7 +91,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       relative.enter(first, pass);
     }
     for (RotaryEmbedding rotary : rotaries) {
-      pass.rotate(rotary, rotary.at(first, pass.start(), pass.end(), pass.positions()));
+      pass.rotate(rotary, first);
     }
     NDArray output = site.forward(first, pass).output();
     KeyValueCache cache = pass.cache();

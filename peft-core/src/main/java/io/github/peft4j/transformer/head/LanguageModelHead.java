@@ -114,6 +114,9 @@ public final class LanguageModelHead extends Head {
     if (ahead && labels instanceof LossTargets.NextTokens next) {
       return LossTargets.targets(next.tokens(), virtual, 1);
     }
+    if (ahead && labels instanceof LossTargets.NextOfAll all) {
+      return LossTargets.targets(all.tokens(), 0, 1);
+    }
     if (!ahead && labels instanceof LossTargets.Tokens tokens) {
       return LossTargets.targets(tokens.classes(), virtual, 0);
     }

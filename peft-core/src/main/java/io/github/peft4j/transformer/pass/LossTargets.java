@@ -68,6 +68,23 @@ public sealed interface LossTargets {
   }
 
   /**
+   * Labels of virtual tokens too: each position predicts the label of the next one.
+   *
+   * @param tokens [B][n + T], {@link #IGNORED} for positions that do not count
+   */
+  record NextOfAll(long[][] tokens) implements LossTargets {
+    @Override
+    public int rows() {
+      return tokens.length;
+    }
+
+    @Override
+    public LossTargets repeat(int n) {
+      return new NextOfAll(repeated(tokens, n));
+    }
+  }
+
+  /**
    * A span for each row of the batch. As in transformers, positions below 0 are 0, and positions
    * beyond the last one do not count.
    *

@@ -21,13 +21,16 @@ import org.jspecify.annotations.Nullable;
  * @param types segment ids (B, T), or null
  * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
  * @param texts the texts of each row, if a row holds several; null if each row is one text
+ * @param given (B, T), 1 for the tokens that a causal language model is given, 0 for padding and
+ *     for those that it learns to write and what follows them; null if all tokens are given
  */
 public record ModelInput(
     NDArray ids,
     @Nullable NDArray mask,
     @Nullable NDArray types,
     @Nullable NDArray decoderIds,
-    @Nullable PackedTexts texts) {
+    @Nullable PackedTexts texts,
+    @Nullable NDArray given) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -73,12 +76,15 @@ public record ModelInput(
     if (texts != null) {
       texts.arrays().forEach(array -> requireLike("texts", array, shape));
     }
+    if (given != null) {
+      requireLike("given", given, shape);
+    }
   }
 
-  /** An input whose rows are one text each. */
+  /** An input whose rows are one text each, and given. */
   public ModelInput(
       NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
-    this(ids, mask, types, decoderIds, null);
+    this(ids, mask, types, decoderIds, null, null);
   }
 
   private static void requireLike(String name, NDArray array, Shape shape) {
@@ -183,17 +189,22 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts);
+    return new ModelInput(this.ids, mask, types, ids, texts, given);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given);
+  }
+
+  /** A copy of which these tokens (B, T) are given; null for all. */
+  public ModelInput withGiven(@Nullable NDArray given) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, given);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -205,7 +216,8 @@ public record ModelInput(
             mask == null ? null : repeat(mask, n),
             types == null ? null : repeat(types, n),
             decoderIds == null ? null : repeat(decoderIds, n),
-            texts == null ? null : texts.repeat(n));
+            texts == null ? null : texts.repeat(n),
+            given == null ? null : repeat(given, n));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */
@@ -221,7 +233,7 @@ public record ModelInput(
 
   private Stream<NDArray> arrays() {
     return Stream.concat(
-        Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull),
+        Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
         texts == null ? Stream.empty() : texts.arrays());
   }
 

@@ -23,6 +23,7 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
   private final EmbeddingSite embedding;
   private final @Nullable String alias;
   private final boolean relative;
+  private final double scale;
 
   /**
    * Creates the site of a token embedding.
@@ -30,6 +31,7 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
    * @param stack the stack's name
    * @param alias see {@link #alias}; or null
    * @param relative see {@link #isRelative}
+   * @param scale see {@link #scale}
    */
   public InputSite(
       String name,
@@ -37,6 +39,7 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
       EmbeddingSite embedding,
       @Nullable String alias,
       boolean relative,
+      double scale,
       Computation<NDArray, NDArray> lookup) {
     super(
         name,
@@ -50,6 +53,7 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
     this.embedding = embedding;
     this.alias = alias;
     this.relative = relative;
+    this.scale = scale;
   }
 
   /** The name of the stack that the sequence enters. */
@@ -60,6 +64,14 @@ public final class InputSite extends Site<InputSite.Tokens, Sequence> {
   /** Whether the stack has relative positions, as T5 has. */
   public boolean isRelative() {
     return relative;
+  }
+
+  /**
+   * The factor between a row of the embedding's table and the vector that enters the sequence, as
+   * in Gemma. A vector that is put in front has no factor any more.
+   */
+  public double scale() {
+    return scale;
   }
 
   /** A layer that prepends vectors to the sequence. */

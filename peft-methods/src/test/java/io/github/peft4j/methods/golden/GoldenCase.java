@@ -24,9 +24,11 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.golden.GoldenRules.Kind;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TrainableCopy;
@@ -331,7 +333,8 @@ final class GoldenCase {
       GoldenGradients gradients = new GoldenGradients(expected, rules);
       silenceUnreached(model, gradients);
       LossTargets targets = batch.targets(model);
-      double labels = model.count(targets);
+      Objective objective = Objective.of(model);
+      double labels = units(objective, model, targets);
       Backpropagation backpropagation = new Backpropagation(model, recompute);
       Adapter adapted = model.adapter(PeftModel.DEFAULT);
       JsonObject trace = json(adapter.resolve("trace.json"));
@@ -345,7 +348,10 @@ final class GoldenCase {
         Update update = new Update(optimizer, listener, 1.0);
         double norm = 0;
         for (int step = 0; step < losses.size(); step++) {
-          double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, step);
+          double sum =
+              backpropagation
+                  .run(objective, batch.input(model, true), targets, 1 / labels, step)
+                  .loss();
           double loss = sum / labels + backpropagation.penalty();
           double theirs = losses.get(step).getAsDouble();
           if (step == 0) {
@@ -369,6 +375,12 @@ final class GoldenCase {
       } finally {
         listener.afterTraining();
       }
+    }
+  }
+
+  private static double units(Objective objective, PeftModel model, LossTargets targets) {
+    try (ModelCall call = model.newCall()) {
+      return objective.units(targets.rows(), model.base().labels(targets, call.adapters()));
     }
   }
 

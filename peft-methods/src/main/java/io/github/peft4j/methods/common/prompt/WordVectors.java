@@ -14,16 +14,18 @@ public final class WordVectors {
       Kernel.of(
           """
           def rows(table: Tensor, ids: Tensor) -> Tensor:        # table (V, d), ids (n) → (n, d)
-              return torch.embedding(table, ids)
+              vectors = torch.embedding(table, ids)
+              factor = torch.ones([], dtype=table.dtype, layout=None, device=table.device)
+              return torch.mul(vectors, torch.mul(factor, {scale}))
           """);
 
   private WordVectors() {}
 
-  /** Copies of the vectors (n, d) of these tokens. */
+  /** Copies of the vectors (n, d) of these tokens, as they enter the sequence. */
   public static NDArray of(long[] ids, InputSite input, Sites sites) {
     NDArray table = input.embedding().weight().frozen();
     try (NDArray indices = table.getManager().create(ids, new Shape(ids.length));
-        NDArray vectors = ROWS.call(table, indices)) {
+        NDArray vectors = ROWS.with("scale", input.scale()).call(table, indices)) {
       return sites.initial().copy(vectors);
     }
   }
