@@ -41,6 +41,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -89,6 +90,9 @@ record Recipe(PeftConfig config, double learningRate) {
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 1e-4, m -> ChildTuningConfig.free());
     add("diff-pruning", 1e-3, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
+    add("movement", 5e-5, m -> PruningConfig.movement(0.15));
+    add("soft-movement", 5e-5, m -> PruningConfig.softMovement(100));
+    add("magnitude", 5e-5, m -> PruningConfig.magnitude(0.15));
     add("lt-sft", 1e-3, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
     add("top-2", 1e-4, m -> SelectiveConfig.topTwo());
     add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());
