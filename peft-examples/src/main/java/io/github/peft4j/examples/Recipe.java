@@ -41,6 +41,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -89,6 +90,9 @@ record Recipe(PeftConfig config, double learningRate) {
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 1e-4, m -> ChildTuningConfig.free());
     add("diff-pruning", 1e-3, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
+    add("movement", 5e-5, m -> PruningConfig.movement(0.15));
+    add("soft-movement", 5e-5, m -> PruningConfig.softMovement(100));
+    add("magnitude", 5e-5, m -> PruningConfig.magnitude(0.15));
     add("lt-sft", 1e-3, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
     add("top-2", 1e-4, m -> SelectiveConfig.topTwo());
     add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());
@@ -114,7 +118,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "gated-lora",
         1e-3,
         m -> GatedLoraConfig.ofRank(8).targetModules(m.attention()).modulesToSave(saved(m)));
-    add("loreft", 5e-3, m -> ReftConfig.loReft().r(4).modulesToSave(saved(m)));
+    add("loreft", 2e-3, m -> ReftConfig.loReft().r(4).modulesToSave(saved(m)));
     add("direft", 1e-2, m -> ReftConfig.diReft().r(4).modulesToSave(saved(m)));
     add("mam", 5e-4, m -> Mam.of(prefix(m, 30).bottleneckSize(800), BottleneckConfig.parallel()));
     add(
@@ -143,10 +147,10 @@ record Recipe(PeftConfig config, double learningRate) {
     add("loha", 3e-3, m -> on(m, LohaConfig.ofRank(8)));
     add("lokr", 1e-2, m -> on(m, LokrConfig.ofRank(8)));
     add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
-    add("boft", 3e-3, m -> on(m, BoftConfig.ofBlockSize(4)));
+    add("boft", 1e-3, m -> on(m, BoftConfig.ofBlockSize(4)));
     add("hra", 3e-3, m -> on(m, HraConfig.ofRank(8)));
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
-    add("fourierft", 3e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
+    add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
     add("waveft", 1e-3, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
     add("c3a", 5e-2, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
     add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));

@@ -51,6 +51,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -131,6 +132,7 @@ class MethodPagesTest {
     ROWS.put("Child-Tuning-F", ChildTuningConfig.free());
     ROWS.put("Child-Tuning-D", ChildTuningConfig.driven().random());
     ROWS.put("diff pruning", DiffPruningConfig.defaults());
+    ROWS.put("movement pruning", PruningConfig.movement(0.15));
     ROWS.put("LT-SFT", LtSftConfig.defaults());
     ROWS.put("VeRA", VeraConfig.ofRank(256));
     ROWS.put("LoHa", LohaConfig.ofRank(8));

@@ -53,6 +53,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -157,6 +158,19 @@ class MethodsTest extends MethodContract {
             .fitting(model -> true)
             .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
+        method("MovementPruning", PruningConfig.movement(0.4).initialThreshold(0.4))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method("SoftMovementPruning", PruningConfig.softMovement(2).initialThreshold(0.1))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method(
+                "GlobalMagnitudePruning",
+                PruningConfig.magnitude(0.4).initialThreshold(0.4).globalTopk(true))
+            .fitting(model -> true),
+        method("L0Pruning", PruningConfig.l0(2))
+            .fitting(model -> true)
+            .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),
@@ -421,6 +435,11 @@ class MethodsTest extends MethodContract {
 
   private static MethodCase method(String name, PeftConfig config) {
     return MethodCase.of(name, config);
+  }
+
+  /** The estimated gradient of a score is not that of the mask, which is constant. */
+  private static boolean isNoScore(String tensor) {
+    return !tensor.endsWith("mask_scores");
   }
 
   /** A factor of the table and its transpose in the output have a gradient each, and one value. */
