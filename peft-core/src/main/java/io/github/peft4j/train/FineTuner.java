@@ -397,8 +397,8 @@ public final class FineTuner {
    * runs once for each and not once an epoch. For methods that train beside the model only, such as
    * LST and attention fusion; it is refused if an adapter trains within the model's layers. The
    * model's own dropout is off then. States take (L + 1) · D numbers a token, on the model's
-   * device; examples for which there is no more room are computed at each step, and so are rows that
-   * are other ones in each epoch, as those of masked language modelling. Off by default.
+   * device; examples for which there is no more room are computed at each step, and so are rows
+   * that are other ones in each epoch, as those of masked language modelling. Off by default.
    *
    * @param mebibytes the most memory for states, above 0
    * @throws IllegalArgumentException if it is not above 0

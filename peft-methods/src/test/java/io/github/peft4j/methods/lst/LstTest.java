@@ -254,8 +254,7 @@ class LstTest {
       model.activate("a", "b"); // the second one's output counts
       GenerationConfig greedy = GenerationConfig.greedy().maxNewTokens(8);
       String both = model.generate("w5 w6 w7", greedy).text();
-      assertThat(model.activate("b").generate("w5 w6 w7", greedy).text())
-          .isEqualTo(both);
+      assertThat(model.activate("b").generate("w5 w6 w7", greedy).text()).isEqualTo(both);
     }
   }
 

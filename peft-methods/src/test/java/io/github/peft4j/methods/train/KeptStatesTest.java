@@ -166,7 +166,8 @@ class KeptStatesTest {
 
   @Test
   void vectorsBeforeTheTokensAreKeptToo() {
-    try (PeftModel model = load("tiny-llama").adapt("prompt", PromptTuningConfig.ofVirtualTokens(2))) {
+    try (PeftModel model =
+        load("tiny-llama").adapt("prompt", PromptTuningConfig.ofVirtualTokens(2))) {
       model.adapter("prompt").freeze(true);
       model.adapt("side", LST).activate("prompt", "side");
       assertAlike(model, BATCHES, 100_000, 3);
