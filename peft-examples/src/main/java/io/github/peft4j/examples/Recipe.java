@@ -119,7 +119,7 @@ record Recipe(PeftConfig config, double learningRate) {
         1e-3,
         m -> GatedLoraConfig.ofRank(8).targetModules(m.attention()).modulesToSave(saved(m)));
     add("loreft", 2e-3, m -> ReftConfig.loReft().r(4).modulesToSave(saved(m)));
-    add("direft", 1e-2, m -> ReftConfig.diReft().r(4).modulesToSave(saved(m)));
+    add("direft", 2e-3, m -> ReftConfig.diReft().r(4).modulesToSave(saved(m)));
     add("mam", 5e-4, m -> Mam.of(prefix(m, 30).bottleneckSize(800), BottleneckConfig.parallel()));
     add(
         "unipelt",
@@ -131,7 +131,7 @@ record Recipe(PeftConfig config, double learningRate) {
                 GatedLoraConfig.ofRank(8).targetModules(m.attention())));
     add(
         "vera",
-        3e-2,
+        5e-3,
         m -> VeraConfig.ofRank(256).targetModules(m.attention()).modulesToSave(saved(m)));
     add("hira", 3e-3, m -> on(m, HiraConfig.ofRank(32)));
     add("lily", 1e-3, m -> on(m, LilyConfig.ofRank(16).strideA(2)));
@@ -144,15 +144,15 @@ record Recipe(PeftConfig config, double learningRate) {
         "randlora",
         5e-4,
         m -> RandLoraConfig.ofRank(32).targetModules(m.attention()).modulesToSave(saved(m)));
-    add("loha", 3e-3, m -> on(m, LohaConfig.ofRank(8)));
-    add("lokr", 1e-2, m -> on(m, LokrConfig.ofRank(8)));
+    add("loha", 1e-3, m -> on(m, LohaConfig.ofRank(8)));
+    add("lokr", 1e-3, m -> on(m, LokrConfig.ofRank(8)));
     add("oft", 1e-3, m -> on(m, OftConfig.ofBlockSize(32)));
     add("boft", 1e-3, m -> on(m, BoftConfig.ofBlockSize(4)));
-    add("hra", 3e-3, m -> on(m, HraConfig.ofRank(8)));
+    add("hra", 1e-3, m -> on(m, HraConfig.ofRank(8)));
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
     add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
     add("waveft", 1e-3, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
-    add("c3a", 5e-2, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
+    add("c3a", 5e-3, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
     add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));
     add("gralora", 1e-3, m -> on(m, GraloraConfig.ofRank(8)));
     add("krona", 1e-2, m -> on(m, KronaConfig.ofFactor(32, 32)));
@@ -160,7 +160,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "said",
         1e-2,
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
-    add("adamix", 4e-4, m -> AdaMixConfig.defaults().modulesToSave(saved(m)));
+    add("adamix", 1e-3, m -> AdaMixConfig.defaults().modulesToSave(saved(m)));
     add("adamix-lora", 1e-3, m -> on(m, AdaMixLoraConfig.ofRank(4)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
@@ -172,7 +172,7 @@ record Recipe(PeftConfig config, double learningRate) {
         1e-3,
         m -> ShiraConfig.ofRank(8).targetModules(m.attention()).modulesToSave(saved(m)));
     add("tokens", 1e-3, m -> TrainableTokensConfig.of(MARKS));
-    add("adaption-prompt", 1e-2, m -> AdaptionPromptConfig.of(10, 4));
+    add("adaption-prompt", 5e-3, m -> AdaptionPromptConfig.of(10, 4));
   }
 
   private static void add(
