@@ -8,11 +8,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.Closeness;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -168,6 +172,12 @@ class FamiliesTest {
     }
   }
 
+  /** The method's optimizer, without weight decay. */
+  private static Optimizer optimizer(Adapter adapter) {
+    return OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
+        .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1, 0)), 1);
+  }
+
   /**
    * A step makes the loss smaller. AdaLoRA prunes after a step, so its listener is called after the
    * loss is taken.
@@ -176,7 +186,7 @@ class FamiliesTest {
     Backpropagation backpropagation = new Backpropagation(model, false);
     StepListener listener = model.adapter(PeftModel.DEFAULT).listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT);
-        AdamW optimizer = AdamW.of(model.trainables(), 0)) {
+        Optimizer optimizer = optimizer(model.adapter(PeftModel.DEFAULT))) {
       double loss = backward(model, backpropagation);
       optimizer.update(1e-4);
       double after = backward(model, backpropagation);

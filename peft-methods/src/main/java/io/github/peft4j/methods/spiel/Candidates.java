@@ -128,7 +128,9 @@ final class Candidates implements AutoCloseable {
 
   /** Takes the trained entries and the candidates as the arrays have them. */
   void resumed(boolean hasCandidates) {
-    RESTORE.call(kept().trained(), layer.trained(), columns()).close();
+    try (Scope scope = new Scope()) {
+      RESTORE.call(kept().trained(), layer.trained(), columns());
+    }
     picked = hasCandidates && Tensors.floats(kept().candidates())[0] >= 0;
     ZERO.call(kept().step()).close();
   }
@@ -140,8 +142,11 @@ final class Candidates implements AutoCloseable {
 
   /** Notes which entries are trained now. */
   void keepTrained() {
-    if (kept != null) {
-      KEEP.call(kept.trained(), layer.trained(), columns()).close();
+    Kept present = kept;
+    if (present != null) {
+      try (Scope scope = new Scope()) {
+        KEEP.call(present.trained(), layer.trained(), columns());
+      }
     }
   }
 
