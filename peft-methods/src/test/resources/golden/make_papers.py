@@ -1,11 +1,12 @@
 """Makes golden cases of methods that Hugging Face PEFT lacks, from their formulas, in plain PyTorch.
 
     pip install torch transformers safetensors
-    python make_papers.py
+    python make_papers.py [REGEX of cases, such as tiny-llama/lst]
 
 The models are those of make_goldens.py, and so are the files of a case.
 """
 
+import copy
 import json
 import math
 import pathlib
@@ -359,6 +360,8 @@ class Selective:
     def run(self, model, inputs):
         copied = {name.removeprefix(PREFIX): tensor for name, tensor in self.tensors.items()}
         return functional_call(model, copied, kwargs=inputs, tie_weights=True)
+
+
 class Ipt:
     """Prompts of the first tokens' vectors, or of the mean state, in front of the embedded text."""
 
@@ -437,6 +440,156 @@ class Ipt:
         return model(inputs_embeds=embedded, attention_mask=mask, labels=labels)
 
 
+class AttentionFusion:
+    """The head reads a mixture of a token's states after all layers, weighted by a trained query."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.key = PREFIX + ("model" if model.config.model_type == "llama" else "bert") + ".fusion."
+        self.tensors = {self.key + n: torch.randn(model.config.hidden_size)
+                        for n in ("query", "norm.weight", "norm.bias")}
+
+    def run(self, model, inputs):
+        query, weight, bias = (self.tensors[self.key + n] for n in ("query", "norm.weight", "norm.bias"))
+        llama = model.config.model_type == "llama"
+        layers = model.model.layers if llama else model.bert.encoder.layer
+        states = []
+
+        def before(module, given, named):
+            states.append(given[0] if given else named["hidden_states"])
+
+        def after(module, given, y):
+            states.append(y[0] if isinstance(y, tuple) else y)
+
+        def end(module, given, y):
+            used = states if self.settings["include_embeddings"] else states[1:]
+            v = [torch.nn.functional.layer_norm(h, h.shape[-1:], weight, bias) for h in used]
+            alpha = torch.softmax(torch.stack([x @ query for x in v], -1), -1)
+            output = sum(alpha[..., i, None] * x for i, x in enumerate(v))
+            return (output,) + y[1:] if isinstance(y, tuple) else output
+
+        hooks = [layers[0].register_forward_pre_hook(before, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(after) for layer in layers]
+        hooks.append((model.model.norm if llama else layers[-1]).register_forward_hook(end))
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+class Lst:
+    """A narrow network of the family's own layers reads the states after the frozen model's layers."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors = {}
+        r, config = settings["reduction_factor"], copy.deepcopy(model.config)
+        for size in ("hidden_size", "intermediate_size", "head_dim", "d_model", "d_ff", "d_kv"):
+            if isinstance(getattr(config, size, None), int) and size not in type(config).attribute_map:
+                setattr(config, size, getattr(config, size) // r)
+        torch.manual_seed(4)
+        narrow = type(model)(config).train().requires_grad_(False)
+        name, self.stacks = model.config.model_type, []
+        for stack in ("encoder", "decoder") if name == "t5" else ("model",) if name == "llama" else ("bert",):
+            wide, side = model.get_submodule(stack), narrow.get_submodule(stack)
+            layers = "block" if name == "t5" else "layers" if name == "llama" else "encoder.layer"
+            norm = {"t5": "final_layer_norm", "llama": "norm", "bert": None}[name]
+            self.add(stack, wide, side, layers, norm, model.config, config, stack != "encoder")
+
+    def add(self, stack, wide, side, layers, norm, config, narrow_config, is_last):
+        count = len(wide.get_submodule(layers))
+        chosen = self.settings["side_layers"] or list(range(count))
+        key, size, narrow = PREFIX + stack + ".side.", config.hidden_size, narrow_config.hidden_size
+        for name, tensor in side.named_parameters():
+            used = norm is not None and name.startswith(norm)
+            used |= any(name.startswith(f"{layers}.{i}.") for i in chosen)
+            if used and "relative_attention_bias" not in name:
+                self.tensors[key + name] = tensor
+        maps = ["first_downsample"] + [f"downsamples.{i}" for i in chosen]
+        for name in maps + ["upsample"] * is_last:
+            out, inputs = (size, narrow) if name == "upsample" else (narrow, size)
+            self.tensors[key + name + ".weight"] = torch.randn(out, inputs)
+            if self.settings["add_bias_sampling"]:
+                self.tensors[key + name + ".bias"] = torch.randn(out)
+        for i in chosen:
+            self.tensors[f"{key}gates.{i}"] = torch.randn(1)
+        self.stacks.append((key, wide, side, layers, norm, chosen, is_last))
+
+    def linear(self, name, x):
+        return torch.nn.functional.linear(x, self.tensors[name + ".weight"], self.tensors.get(name + ".bias"))
+
+    def run(self, model, inputs):
+        memory, hooks = [None], []
+
+        def climb(stack, layer, states):
+            key, wide, side, layers, norm, chosen, is_last = stack
+            s = self.linear(key + "first_downsample", states[0])
+            for i in chosen:
+                gate = torch.sigmoid(self.tensors[f"{key}gates.{i}"] / self.settings["gate_t"])
+                h = gate * s + (1 - gate) * self.linear(f"{key}downsamples.{i}", states[i + 1])
+                s = layer(wide, side, i, h, memory[0])
+            s = s if norm is None else side.get_submodule(norm)(s)
+            memory[0] = s
+            return self.linear(key + "upsample", s) if is_last else None
+
+        for stack in self.stacks:
+            key, wide, side, layers, norm, chosen, is_last = stack
+            states, blocks = [], wide.get_submodule(layers)
+
+            def before(module, given, named, states=states):
+                states.append(given[0] if given else named["hidden_states"])
+
+            def after(module, given, y, states=states):
+                states.append(y[0] if isinstance(y, tuple) else y)
+
+            def end(module, given, y, stack=stack, states=states):
+                output = climb(stack, self.layers(model, inputs), states)
+                return None if output is None else (output,) + y[1:] if isinstance(y, tuple) else output
+
+            hooks.append(blocks[0].register_forward_pre_hook(before, with_kwargs=True))
+            hooks += [block.register_forward_hook(after) for block in blocks]
+            hooks.append((blocks[-1] if norm is None else wide.get_submodule(norm)).register_forward_hook(end))
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @staticmethod
+    def layers(model, inputs):
+        """How a layer is called: (wide stack, narrow stack, index, states, memory) -> states."""
+        unseen = (1.0 - inputs["attention_mask"][:, None, None, :]) * torch.finfo(torch.float32).min
+
+        def causal(h):
+            return torch.full((h.shape[1], h.shape[1]), torch.finfo(torch.float32).min).triu(1)
+
+        def llama(wide, side, i, h, memory):
+            places = torch.arange(h.shape[1])[None]
+            mask = torch.maximum(unseen + causal(h), torch.tensor(torch.finfo(torch.float32).min))
+            y = side.layers[i](h, attention_mask=mask, position_ids=places,
+                               position_embeddings=side.rotary_emb(h, places))
+            return y[0] if isinstance(y, tuple) else y
+
+        def bert(wide, side, i, h, memory):
+            y = side.encoder.layer[i](h, attention_mask=unseen)
+            return y[0] if isinstance(y, tuple) else y
+
+        def t5(wide, side, i, h, memory):
+            own = wide.block[0].layer[0].SelfAttention  # the table of the frozen model
+            bias = own.compute_bias(h.shape[1], h.shape[1])
+            if memory is None or not wide.is_decoder:
+                return side.block[i](h, position_bias=bias + unseen)[0]
+            return side.block[i](h, position_bias=bias + causal(h), encoder_hidden_states=memory,
+                                 encoder_decoder_position_bias=unseen)[0]
+
+        return {"llama": llama, "bert": bert, "t5": t5}[model.config.model_type]
+
+
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
              layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
              target_modules=None)
@@ -472,6 +625,9 @@ SELECTED = {
 }
 IPT = dict(peft_type="IPT", encoder_dropout=0.0, encoder_hidden_size=5, encoder_num_layers=1, modules_to_save=None,
            num_virtual_tokens=4, prompt_encoder="MLP", prompt_source="TOKENS", random_range=0.5, token_table="MODEL")
+FUSION = dict(peft_type="ATTENTION_FUSION", dropout=0.0, include_embeddings=True, modules_to_save=None)
+LST = dict(peft_type="LST", add_bias_sampling=True, gate_alpha=0.0, gate_t=0.1, modules_to_save=None,
+           reduction_factor=2, side_layers=None)
 CASES = {
     "tiny-llama": (LlamaForCausalLM, {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
@@ -483,6 +639,8 @@ CASES = {
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "ipt": (Ipt, IPT),
         "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
+        "attention-fusion": (AttentionFusion, FUSION),
+        "lst": (Lst, LST),
         "said": (Said, SAID),
         "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
@@ -501,11 +659,14 @@ CASES = {
         "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
         "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),
         "ipt-states": (Ipt, dict(IPT, prompt_source="STATES")),
+        "attention-fusion": (AttentionFusion, dict(FUSION, include_embeddings=False)),
+        "lst": (Lst, dict(LST, add_bias_sampling=False, side_layers=[1])),
         "said": (Said, dict(SAID, projection_seed=7)),
         "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
     }),
     "tiny-t5": (T5ForConditionalGeneration, {
         "selective-xattn": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=XATTN)),
+        "lst": (Lst, LST),
     }),
 }
 
@@ -572,12 +733,14 @@ def make_case(model_class, folder, method_class, settings):
     (folder / "trace.json").write_text(json.dumps(dict(losses=losses, last_grad_norm=norm), indent=1) + "\n")
 
 
-def main():
+def main(chosen=".*"):
     torch.use_deterministic_algorithms(True)
     for name, (model_class, cases) in CASES.items():
         for case, (method, settings) in cases.items():
+            if not re.fullmatch(chosen, f"{name}/{case}"):
+                continue
             make_case(model_class, HERE / name / case, method, settings)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -69,6 +69,17 @@ public interface ForwardContext {
   /** The value of a shared tensor in this pass, computed before the first layer. */
   NDArray value(SharedTensor shared);
 
+  /**
+   * Leaves a tensor for a layer that comes later in this pass, such as one of a decoder.
+   *
+   * @param layer the layer that leaves it
+   * @param value readable for later segments, see {@link Tape#share}
+   */
+  void leave(TunerLayer<?, ?> layer, NDArray value);
+
+  /** What a layer has left in this pass, or null. */
+  @Nullable NDArray left(TunerLayer<?, ?> layer);
+
   /** How the segments of this pass are run. */
   Tape tape();
 }
