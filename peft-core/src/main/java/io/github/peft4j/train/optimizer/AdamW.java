@@ -83,8 +83,7 @@ public final class AdamW extends GroupedOptimizer {
     Map<String, NDArray> slot = new LinkedHashMap<>();
     slot.put("exp_avg", Scope.release(ZEROS.call(value)));
     slot.put("exp_avg_sq", Scope.release(ZEROS.call(value)));
-    slot.put(
-        "step", Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32)));
+    slot.put("step", Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32)));
     return slot;
   }
 

@@ -167,8 +167,7 @@ public final class Sm3 extends GroupedOptimizer {
       members.forEach(tensor -> moments.addAll(moments(tensor).values()));
       return kernel(DENSE.with("rank", rank), group).bind(values, gradients, moments);
     }
-    NDList places =
-        list(members, t -> Objects.requireNonNull(settings.covers().of(t)).places());
+    NDList places = list(members, t -> Objects.requireNonNull(settings.covers().of(t)).places());
     return kernel(ENTRIES, group)
         .bind(values, gradients, places, states(members, name(0)), states(members, name(1)));
   }

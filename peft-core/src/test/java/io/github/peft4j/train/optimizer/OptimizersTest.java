@@ -1,5 +1,6 @@
 package io.github.peft4j.train.optimizer;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -101,7 +102,7 @@ class OptimizersTest {
       for (int step = 0; step < 4; step++) {
         double[] g = gradient(layer.matrix);
         if (step == 3) {
-          NDArray ages = optimizer.moments(layer.matrix).get("age");
+          NDArray ages = requireNonNull(optimizer.moments(layer.matrix).get("age"));
           float[] now = ages.toFloatArray();
           now[1] = 1;
           age[1] = 0;
@@ -178,15 +179,14 @@ class OptimizersTest {
         }
         assertClose(layer.vector, p);
       }
-      float[] moments = optimizer.moments(layer.vector).get("accumulator_1").toFloatArray();
+      float[] moments = requireNonNull(optimizer.moments(layer.vector).get("accumulator_1")).toFloatArray();
       for (int i = 0; i < 4; i++) {
         assertThat((double) moments[i]).isCloseTo(columns[i], CLOSE);
       }
     }
   }
 
-  private static final class Choosing extends TunerLayer<NDArray, NDArray>
-      implements OwnOptimizer {
+  private static final class Choosing extends TunerLayer<NDArray, NDArray> implements OwnOptimizer {
 
     private final Optimizer.Settings own;
 

@@ -62,6 +62,7 @@ final class Candidates implements AutoCloseable {
 
   /** No candidates. */
   private static final Kernel NONE = FILL.with("value", -1);
+
   private static final Kernel KEEP =
       Kernel.of(
           PLACES
@@ -86,8 +87,7 @@ final class Candidates implements AutoCloseable {
    * @param squares sums of the squares (k)
    * @param step the gradients of the current step (k)
    */
-  record Kept(
-      NDArray trained, NDArray candidates, NDArray sums, NDArray squares, NDArray step) {}
+  record Kept(NDArray trained, NDArray candidates, NDArray sums, NDArray squares, NDArray step) {}
 
   private final ExchangedEntries layer;
   private @Nullable Kept kept;

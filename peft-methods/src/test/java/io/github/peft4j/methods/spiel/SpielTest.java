@@ -116,8 +116,7 @@ class SpielTest {
     "MOMENT_APPROXIMATION,3"
   })
   void aResumedTrainingEndsAsOneThatNeverStopped(SelectionAlgorithm algorithm, int after) {
-    Resuming.assertGoesOn(
-        () -> llama().adapt(config(algorithm)), SpielTest::tuner, after, folder);
+    Resuming.assertGoesOn(() -> llama().adapt(config(algorithm)), SpielTest::tuner, after, folder);
   }
 
   /** Entries are exchanged, each is trained once, and the saved adapter computes the same. */
@@ -144,9 +143,9 @@ class SpielTest {
     }
   }
 
-  /** Candidates see the gradients of a whole step, however it is split, and of layers run again. */
+  /** Candidates see the same gradients of layers that run again in the backward pass. */
   @Test
-  void aStepInPartsIsAWholeStep() {
+  void recomputedLayersExchangeTheSameEntries() {
     SpielConfig config = config(SelectionAlgorithm.ACCUMULATED_GRADIENTS);
     try (PeftModel whole = llama().adapt(config);
         PeftModel again = llama().adapt(config)) {
@@ -161,7 +160,7 @@ class SpielTest {
     }
   }
 
-  /** With one round to go, the best adapter has the entries that it had then. */
+  /** Entries were exchanged after the best evaluation; the best adapter has those from before. */
   @Test
   void theBestAdapterHasItsEntries() {
     SpielConfig config = config(SelectionAlgorithm.ACCUMULATED_GRADIENTS);

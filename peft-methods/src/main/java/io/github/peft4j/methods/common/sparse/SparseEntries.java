@@ -44,8 +44,7 @@ public class SparseEntries extends TensorDelta {
    * @param chosen whether the entries are about to be read from a file; if not, {@link #choose}
    *     says which they are
    */
-  protected SparseEntries(
-      ParameterSite site, int count, Initializer initial, boolean chosen) {
+  protected SparseEntries(ParameterSite site, int count, Initializer initial, boolean chosen) {
     requireCountable(site);
     this.site = site;
     this.chosen = chosen;
