@@ -60,6 +60,7 @@ import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
+import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -134,6 +135,7 @@ class MethodPagesTest {
     ROWS.put("diff pruning", DiffPruningConfig.defaults());
     ROWS.put("movement pruning", PruningConfig.movement(0.15));
     ROWS.put("LT-SFT", LtSftConfig.defaults());
+    ROWS.put("SpIEL", SpielConfig.ag());
     ROWS.put("VeRA", VeraConfig.ofRank(256));
     ROWS.put("LoHa", LohaConfig.ofRank(8));
     ROWS.put("LoKr", LokrConfig.ofRank(8));

@@ -64,6 +64,7 @@ import io.github.peft4j.methods.selective.Select;
 import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
+import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -374,6 +375,8 @@ class MethodsTest extends MethodContract {
         method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
             .withWholeGradientOf(tensor -> false),
         method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
+        method("SpielAg", spiel(SpielConfig.ag())),
+        method("SpielMa", spiel(SpielConfig.ma())),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
@@ -479,6 +482,11 @@ class MethodsTest extends MethodContract {
   }
 
   /** A bottleneck with all that a config can add to it. */
+  /** Entries are exchanged after the first step and the third. */
+  private static SpielConfig spiel(SpielConfig config) {
+    return config.density(0.1).selectionAccumulationSteps(1).reselectionSteps(2);
+  }
+
   private static BottleneckConfig normed() {
     BottleneckConfig config = BottleneckConfig.houlsby().reductionFactor(4).crossAdapter(true);
     config = config.lnBefore(true).lnAfter(true);

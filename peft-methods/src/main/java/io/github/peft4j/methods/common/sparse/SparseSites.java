@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.common.sparse;
 
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -73,11 +74,34 @@ public final class SparseSites {
    * @return the layers
    */
   public static List<SparseEntries> inject(SparseConfig<?> config, Sites sites) {
-    Map<ParameterSite, SparseEntries> layers = new LinkedHashMap<>();
+    return inject(config, sites, SparseEntries::new);
+  }
+
+  /** Creates the layer of a tensor. */
+  @FunctionalInterface
+  public interface Factory<L extends SparseEntries> {
+
+    /**
+     * Creates it.
+     *
+     * @param count the number of entries
+     * @param chosen whether the entries are about to be read from a file
+     */
+    L layer(ParameterSite site, int count, Initializer initial, boolean chosen);
+  }
+
+  /**
+   * Puts a layer of the method's own into each tensor of which the config trains entries.
+   *
+   * @return the layers
+   */
+  public static <L extends SparseEntries> List<L> inject(
+      SparseConfig<?> config, Sites sites, Factory<L> factory) {
+    Map<ParameterSite, L> layers = new LinkedHashMap<>();
     for (ParameterSite site : sites.all(ParameterSite.class)) {
       Integer count = config.entries().get(site.name());
       if (count != null && sites.layer(site) == null) {
-        SparseEntries layer = new SparseEntries(site, count, sites.initial(), !sites.isFresh());
+        L layer = factory.layer(site, count, sites.initial(), !sites.isFresh());
         sites.rewrite(site, layer);
         layers.put(site, layer);
       }
