@@ -44,6 +44,8 @@ from peft import (
     initialize_lora_eva_weights,
 )
 from peft.tuners.c3a import layer as c3a
+from peft.tuners.lora.config import CordaConfig
+from peft.tuners.lora.corda import preprocess_corda
 from safetensors.torch import save_file
 from transformers import (
     AlbertConfig,
@@ -441,6 +443,18 @@ for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
 
+CORDA = {
+    "tiny-llama": {
+        "corda-ipm": lambda task: LoraConfig(
+            r=3, lora_alpha=6, init_lora_weights="corda", rank_pattern={"mlp.down_proj": 2},
+            target_modules=["q_proj", "v_proj", "down_proj"], **task)},
+    "tiny-gpt2-left": {
+        "corda-kpm": lambda task: LoraConfig(
+            r=2, lora_alpha=1, init_lora_weights="corda", corda_config=CordaConfig(corda_method="kpm"),
+            target_modules=["c_attn", "c_proj"], fan_in_fan_out=True, **task)},
+}
+
+
 class CircularConvolution:
     """PEFT's, differentiated by PyTorch: PEFT's own backward pass has another gradient of x than the function."""
 
@@ -523,6 +537,23 @@ def start_from_data(model, folder):
     save_file(tensors(**started, **data), folder / "eva.safetensors")
 
 
+def make_corda(model_class, folder, config):
+    """CorDA's A and B, from five texts; the adapter's file alone says nothing without them."""
+    torch.manual_seed(3)
+    model = model_class.from_pretrained(folder.parent, attn_implementation="eager")
+    generator = torch.Generator().manual_seed(6)
+    texts = [torch.randint(3, 40, (1, length), generator=generator) for length in (9, 12, 5, 20, 7)]
+    preprocess_corda(model, config, run_model=lambda: [model(text) for text in texts])
+    model = get_peft_model(model, config)
+    started = {n: p for n, p in model.named_parameters() if "lora_" in n}
+    folder.mkdir(exist_ok=True)
+    model.save_pretrained(folder)
+    for name in ("README.md", "adapter_model.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+    data = {f"{i}.input_ids": text for i, text in enumerate(texts)}
+    save_file(tensors(**started, **data), folder / "corda.safetensors")
+
+
 def shares_table(config):
     """Whether PEFT merges twice into one table."""
     tokens = getattr(config, "trainable_token_indices", None)
@@ -584,6 +615,8 @@ def main():
         save_file(tensors(**inputs, logits=logits(outputs), loss=outputs.loss.reshape(1)), folder / "io.safetensors")
         for case, make in CASES.get(name, {}).items():
             make_case(model_class, folder / case, make(task), inputs)
+        for case, make in CORDA.get(name, {}).items():
+            make_corda(model_class, folder / case, make(task))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ class RefusedFieldsTest {
       Set.of(
           "alora_invocation_tokens",
           "arrow_config",
-          "corda_config",
           "kasa_config",
           "layer_replication",
           "loftq_config",
@@ -45,6 +44,7 @@ class RefusedFieldsTest {
           OF_LORA,
           Set.of(
               "alpha_pattern",
+              "corda_config",
               "ensure_weight_tying",
               "eva_config",
               "lora_bias",
