@@ -32,6 +32,7 @@ from peft import (
     MissConfig,
     OFTConfig,
     PeftModel,
+    PolyConfig,
     PrefixTuningConfig,
     PromptTuningConfig,
     RandLoraConfig,
@@ -437,6 +438,11 @@ for name in ("tiny-llama", "tiny-gpt2-left"):
         cpt_token_ids=[4, 7, 9, 11, 7, 30, 21, 5], cpt_mask=[1] * 8, cpt_tokens_type_mask=[1, 2, 3, 4, 0, 6, 8, 8],
         opt_weighted_loss_type="decay", opt_loss_decay_factor=0.7, opt_projection_epsilon=2.0,
         opt_projection_format_epsilon=1.0, **task)
+for name, targets in (("tiny-llama", ["q_proj", "v_proj"]), ("tiny-t5", ["q", "v", "wo"])):
+    CASES[name]["poly"] = lambda task, targets=targets: PolyConfig(
+        r=3, n_tasks=3, n_skills=2, n_splits=2, target_modules=targets, **task)
+CASES["tiny-bert"]["poly-one-split"] = lambda task: PolyConfig(
+    r=2, n_tasks=4, n_skills=5, target_modules="all-linear", exclude_modules=["pooler.dense"], **task)
 for name in ("tiny-roberta", "tiny-mpnet"):
     CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
@@ -573,14 +579,18 @@ def make_case(model_class, folder, config, inputs):
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
 
-    model.train()
+    model.train(config.peft_type != "POLY")  # Poly draws in training
+    if config.peft_type == "POLY":
+        inputs = dict(inputs, task_ids=torch.tensor([2, 0, 1]))
     outputs = model(**inputs)
     outputs.loss.backward()
     io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
     if config.peft_type == "CPT":  # the file has the sum of these
         io.update(tensors(**{"init." + n: p for n, p in model.named_parameters() if "prompt_encoder" in n}))
-    if not config.is_prompt_learning and config.peft_type != "LILY" and not shares_table(config):
+    if config.peft_type == "POLY":
+        io.update(tensors(task_ids=inputs["task_ids"]))
+    if not config.is_prompt_learning and config.peft_type not in ("LILY", "POLY") and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
         io.update(tensors(merged_logits=logits(merged.eval()(**inputs))))

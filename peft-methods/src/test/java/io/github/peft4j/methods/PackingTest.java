@@ -292,6 +292,7 @@ class PackingTest {
             "LoReftOfFirstAndLast",
             "NoReft",
             "Pasta",
+            "Poly",
             "UniPelt",
             "LoraAndPrompt",
             "PromptAndPrefix")

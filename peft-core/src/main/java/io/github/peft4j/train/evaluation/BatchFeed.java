@@ -1,5 +1,6 @@
 package io.github.peft4j.train.evaluation;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.train.objective.Objective;
@@ -10,6 +11,8 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PackedTexts;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 
 /** Turns batches into the arrays that a model takes. */
 public final class BatchFeed {
@@ -28,6 +31,9 @@ public final class BatchFeed {
     if (packed != null) {
       input = input.withTexts(PackedTexts.of(manager, packed, batch.length()));
     }
+    Map<String, NDArray> values = new HashMap<>();
+    batch.rowValues().forEach((name, numbers) -> values.put(name, manager.create(numbers)));
+    input = input.withRowValues(values);
     return model.task().type() == Task.Type.SEQ_2_SEQ_LM
         ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
         : input;

@@ -8,7 +8,9 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,19 +23,28 @@ import org.jspecify.annotations.Nullable;
  * @param types segment ids (B, T), or null
  * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
  * @param texts the texts of each row, if a row holds several; null if each row is one text
+ * @param rowValues by name, an int64 number of each row (B) that methods read
  */
 public record ModelInput(
     NDArray ids,
     @Nullable NDArray mask,
     @Nullable NDArray types,
     @Nullable NDArray decoderIds,
-    @Nullable PackedTexts texts) {
+    @Nullable PackedTexts texts,
+    Map<String, NDArray> rowValues) {
 
   private static final Kernel REPEAT =
       Kernel.of(
           """
           def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B, T) → (n · B, T)
               return torch.repeat(x, [int(n), 1])
+          """);
+
+  private static final Kernel REPEAT_VALUES =
+      Kernel.of(
+          """
+          def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B) → (n · B)
+              return torch.repeat(x, [int(n)])
           """);
 
   private static final Kernel BOUNDS =
@@ -73,6 +84,25 @@ public record ModelInput(
     if (texts != null) {
       texts.arrays().forEach(array -> requireLike("texts", array, shape));
     }
+    rowValues = Map.copyOf(rowValues);
+    rowValues.forEach(
+        (name, numbers) ->
+            require(
+                numbers.getDataType().isInteger()
+                    && numbers.getShape().equals(new Shape(shape.get(0))),
+                name,
+                numbers,
+                "a whole number for each row of the ids " + shape));
+  }
+
+  /** An input without numbers for methods. */
+  public ModelInput(
+      NDArray ids,
+      @Nullable NDArray mask,
+      @Nullable NDArray types,
+      @Nullable NDArray decoderIds,
+      @Nullable PackedTexts texts) {
+    this(ids, mask, types, decoderIds, texts, Map.of());
   }
 
   /** An input whose rows are one text each. */
@@ -183,17 +213,26 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts);
+    return new ModelInput(this.ids, mask, types, ids, texts, rowValues);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
+  }
+
+  /**
+   * A copy with numbers of rows that methods read.
+   *
+   * @param rowValues by name, int64 (B), such as {@code task_ids}
+   */
+  public ModelInput withRowValues(Map<String, NDArray> rowValues) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -205,7 +244,11 @@ public record ModelInput(
             mask == null ? null : repeat(mask, n),
             types == null ? null : repeat(types, n),
             decoderIds == null ? null : repeat(decoderIds, n),
-            texts == null ? null : texts.repeat(n));
+            texts == null ? null : texts.repeat(n),
+            rowValues.entrySet().stream()
+                .collect(
+                    Collectors.toMap(
+                        Map.Entry::getKey, value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */
@@ -220,9 +263,11 @@ public record ModelInput(
   }
 
   private Stream<NDArray> arrays() {
-    return Stream.concat(
-        Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull),
-        texts == null ? Stream.empty() : texts.arrays());
+    return Stream.of(
+            Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull),
+            texts == null ? Stream.<NDArray>empty() : texts.arrays(),
+            rowValues.values().stream())
+        .flatMap(arrays -> arrays);
   }
 
   static NDArray repeat(NDArray rows, long n) {

@@ -42,6 +42,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
     @Nullable ModelInput input;
+    Map<String, NDArray> rowValues = Map.of();
     @Nullable Supplier<NDArray> frozen;
     @Nullable NDArray frozenStates;
     @Nullable NDArray mask;
@@ -132,6 +133,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public Pass beside() {
     Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
     other.run.training = run.training;
+    other.run.rowValues = run.rowValues;
     run.others.add(other);
     return other;
   }
@@ -203,6 +205,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    */
   public void begin(ModelInput input, Supplier<NDArray> frozen) {
     run.frozen = frozen;
+    run.rowValues = input.rowValues();
     begin(input);
   }
 
@@ -284,6 +287,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public @Nullable NDArray mask() {
     NDArray mask = input().mask();
     return mask == null ? null : rows.of(mask);
+  }
+
+  @Override
+  public @Nullable NDArray rowValue(String name) {
+    NDArray given = run.rowValues.get(name);
+    if (given != null) {
+      return rows.ofItems(given);
+    }
+    Long ofAll = run.adapters.rowValues().get(name);
+    return ofAll == null ? null : input().ids().getManager().create(new long[] {ofAll});
   }
 
   @Override
