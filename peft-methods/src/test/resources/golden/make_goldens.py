@@ -41,6 +41,7 @@ from peft import (
     TrainableTokensConfig,
     WaveFTConfig,
     VBLoRAConfig,
+    XLoraConfig,
     get_peft_model,
     initialize_lora_eva_weights,
 )
@@ -449,6 +450,16 @@ for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
 
 
+XLORA = {
+    "tiny-llama": {
+        "xlora": lambda adapters, task: XLoraConfig(hidden_size=16, adapters=adapters, **task),
+        "xlora-layerwise": lambda adapters, task: XLoraConfig(
+            hidden_size=16, adapters=adapters, xlora_depth=3, xlora_size=6, xlora_dropout_p=0.0,
+            layerwise_scalings=True, top_k_lora=2, softmax_temperature=0.5, global_scaling_weight=1.7, **task),
+        "xlora-topk": lambda adapters, task: XLoraConfig(
+            hidden_size=16, adapters=adapters, xlora_depth=2, xlora_size=5, xlora_dropout_p=0.0,
+            enable_softmax=False, enable_softmax_topk=True, top_k_lora=2, layerwise_scalings=True, **task)},
+}
 CORDA = {
     "tiny-llama": {
         "corda-ipm": lambda task: LoraConfig(
@@ -560,6 +571,35 @@ def make_corda(model_class, folder, config):
     save_file(tensors(**started, **data), folder / "corda.safetensors")
 
 
+def make_xlora(model_class, folder, make, task, inputs):
+    """X-LoRA over adapters 0, 1, …; PEFT 0.21 leaves the classifier's layers.0 out of its file."""
+    torch.manual_seed(3)
+
+    def base():
+        model = model_class.from_pretrained(folder.parent, attn_implementation="eager")
+        model.config.use_cache = False
+        return model
+
+    targets = [["q_proj", "v_proj"], ["v_proj", "down_proj"], ["q_proj"]]
+    adapters = {}
+    for i, modules in enumerate(targets):
+        adapters[str(i)] = str(folder / str(i))
+        lora = get_peft_model(
+            base(), LoraConfig(r=2, lora_alpha=3 + i, init_lora_weights=False, target_modules=modules, **task))
+        lora.peft_config["default"].base_model_name_or_path = folder.parent.name
+        lora.save_pretrained(adapters[str(i)])
+        (folder / str(i) / "README.md").unlink(missing_ok=True)
+    model = get_peft_model(base(), make(adapters, task))
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    randomize(trained.values(), 0.5)
+    started = tensors(**trained)
+    outputs = model(**inputs)
+    outputs.loss.backward()
+    io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
+    io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items()}))
+    save_file({**started, **io}, folder / "xlora.safetensors")
+
+
 def shares_table(config):
     """Whether PEFT merges twice into one table."""
     tokens = getattr(config, "trainable_token_indices", None)
@@ -625,6 +665,8 @@ def main():
         save_file(tensors(**inputs, logits=logits(outputs), loss=outputs.loss.reshape(1)), folder / "io.safetensors")
         for case, make in CASES.get(name, {}).items():
             make_case(model_class, folder / case, make(task), inputs)
+        for case, make in XLORA.get(name, {}).items():
+            make_xlora(model_class, folder / case, make, task, inputs)
         for case, make in CORDA.get(name, {}).items():
             make_corda(model_class, folder / case, make(task))
 

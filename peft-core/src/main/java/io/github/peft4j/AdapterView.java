@@ -3,11 +3,11 @@ package io.github.peft4j;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.composition.Composition;
+import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
-import io.github.peft4j.data.TaskExample;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -85,7 +85,8 @@ public final class AdapterView extends ModelBlock {
   public ModelCall newCall() {
     while (true) {
       AdapterSet.Resolved resolved = resolved();
-      Optional<ModelCall> call = base().newCall(resolved.active().with(rowValues), resolved.resources());
+      Optional<ModelCall> call =
+          base().newCall(resolved.active().with(rowValues), resolved.resources());
       if (call.isPresent()) {
         return call.get();
       } // an adapter has been removed since

@@ -91,9 +91,7 @@ public final class BatchRows {
    */
   public NDArray ofItems(NDArray whole) {
     NDArray rows = of(whole);
-    return rowOf == null
-        ? rows
-        : ArrayRows.INSTANCE.select(rows, Rows.of(LongStream.of(rowOf)));
+    return rowOf == null ? rows : ArrayRows.INSTANCE.select(rows, Rows.of(LongStream.of(rowOf)));
   }
 
   /** The number of rows, once known. */

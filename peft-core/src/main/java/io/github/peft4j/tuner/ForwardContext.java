@@ -47,9 +47,9 @@ public interface ForwardContext {
   NDArray frozenStates();
 
   /**
-   * A number of each row that was given with the input, such as the task of each text: int64 (b) for
-   * b rows that are computed, or for b items of them (see {@link BatchRows}); (1) if all have the
-   * same; null if none was given.
+   * A number of each row that was given with the input, such as the task of each text: int64 (b)
+   * for b rows that are computed, or for b items of them (see {@link BatchRows}); (1) if all have
+   * the same; null if none was given.
    *
    * @param name such as {@code task_ids}
    */

@@ -96,7 +96,10 @@ class PolyTest {
                 .onTask(task)
                 .logits(ModelInput.of(model.base().manager(), new long[][] {IDS[i]}, null))) {
           assertClose(
-              "row " + i, Tensors.floats(alone), Arrays.copyOfRange(all, i * row, (i + 1) * row), 1e-5);
+              "row " + i,
+              Tensors.floats(alone),
+              Arrays.copyOfRange(all, i * row, (i + 1) * row),
+              1e-5);
         }
       }
       assertThat(model.using(PeftModel.DEFAULT).onTask(1).generate("w3 w4")).isNotNull();
@@ -174,8 +177,7 @@ class PolyTest {
     Path file = folder.resolve("train.csv");
     Files.writeString(file, "task,question,answer\n1,w3,w4\n0,w5,w6\n");
     Table table = Csv.read(file);
-    Dataset<TaskExample> tasks =
-        table.tasks("task", table.prompt("question").answer("answer"));
+    Dataset<TaskExample> tasks = table.tasks("task", table.prompt("question").answer("answer"));
     assertThat(tasks.examples())
         .containsExactly(
             new TaskExample(new PromptExample("w3", "w4"), 1),
@@ -200,8 +202,7 @@ class PolyTest {
       assertThatThrownBy(() -> model.using(PeftModel.DEFAULT).onTask(-1))
           .hasMessageContaining("expected 0 or more");
       model.remove(PeftModel.DEFAULT);
-      assertThatThrownBy(() -> model.adapt(config().nSplits(3)))
-          .hasMessageContaining("n_splits");
+      assertThatThrownBy(() -> model.adapt(config().nSplits(3))).hasMessageContaining("n_splits");
     }
   }
 }

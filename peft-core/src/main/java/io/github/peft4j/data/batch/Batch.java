@@ -58,7 +58,15 @@ public record Batch(
   Batch packed(int[][] lengths) {
     int examples = Arrays.stream(lengths).mapToInt(row -> row.length).sum();
     return new Batch(
-        inputIds, attentionMask, tokenTypeIds, labels, values, alignment, examples, lengths, rowValues);
+        inputIds,
+        attentionMask,
+        tokenTypeIds,
+        labels,
+        values,
+        alignment,
+        examples,
+        lengths,
+        rowValues);
   }
 
   /**

@@ -154,7 +154,8 @@ public record Collator(long padId, Side side, int multiple) {
     Map<String, long[]> values = new LinkedHashMap<>();
     for (String name : texts.get(0).rowValues().keySet()) {
       values.put(
-          name, texts.stream().mapToLong(text -> text.rowValues().getOrDefault(name, -1L)).toArray());
+          name,
+          texts.stream().mapToLong(text -> text.rowValues().getOrDefault(name, -1L)).toArray());
     }
     return values;
   }

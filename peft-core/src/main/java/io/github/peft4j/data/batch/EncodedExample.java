@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  *     char} indices, -1 for ids that are not of that text; null if nobody asks
  * @param others further texts that belong to this one, such as the rejected answer beside the
  *     chosen one. All examples of a batch have equally many, and each becomes a row
- * @param rowValues numbers that methods read, by name, such as {@link io.github.peft4j.data.TaskExample#TASK_IDS}
+ * @param rowValues numbers that methods read, by name, such as {@link
+ *     io.github.peft4j.data.TaskExample#TASK_IDS}
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record EncodedExample(
@@ -174,12 +175,14 @@ public record EncodedExample(
   /** The same example with the places of its ids. */
   EncodedExample at(int[] starts, int[] ends) {
     int[][] at = {starts, ends};
-    return new EncodedExample(inputIds, tokenTypeIds, labels, values, alignment, cut, at, others, rowValues);
+    return new EncodedExample(
+        inputIds, tokenTypeIds, labels, values, alignment, cut, at, others, rowValues);
   }
 
   /** The same example with other ids and labels, which are as many. */
   EncodedExample drawn(long[] ids, long[] drawn) {
-    return new EncodedExample(ids, tokenTypeIds, drawn, values, alignment, cut, places, others, rowValues);
+    return new EncodedExample(
+        ids, tokenTypeIds, drawn, values, alignment, cut, places, others, rowValues);
   }
 
   /** This example's texts: this one and the others. */

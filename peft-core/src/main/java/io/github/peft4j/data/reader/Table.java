@@ -322,7 +322,8 @@ public final class Table implements Examples<Example> {
    * @param column a column of whole numbers from 0 on
    * @param examples those of this table's rows, one of each
    * @return the same examples in the same order
-   * @throws DataException if a row has no such number, or there are more or fewer examples than rows
+   * @throws DataException if a row has no such number, or there are more or fewer examples than
+   *     rows
    */
   public Dataset<TaskExample> tasks(String column, Examples<?> examples) {
     rows.column("{" + column + "}");

@@ -248,7 +248,8 @@ public record ModelInput(
             rowValues.entrySet().stream()
                 .collect(
                     Collectors.toMap(
-                        Map.Entry::getKey, value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))));
+                        Map.Entry::getKey,
+                        value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */

@@ -8,7 +8,9 @@ import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 
-/** Poly (Ponti et al. 2022): W x + b + B(t) A(t) x / r, where A(t) and B(t) are mixed for task t. */
+/**
+ * Poly (Ponti et al. 2022): W x + b + B(t) A(t) x / r, where A(t) and B(t) are mixed for task t.
+ */
 public final class Poly extends TargetedMethod<PolyConfig> {
 
   /** The method. */

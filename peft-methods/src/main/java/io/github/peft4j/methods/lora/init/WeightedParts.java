@@ -103,7 +103,9 @@ public final class WeightedParts implements AutoCloseable {
     Covariance covariance = covariances.get(module.site().name());
     if (covariance == null) {
       throw new IllegalArgumentException(
-          "no example reached " + module.site().name() + ", so that CorDA knows no inputs of it;"
+          "no example reached "
+              + module.site().name()
+              + ", so that CorDA knows no inputs of it;"
               + " take it out of the targets, or take other examples");
     }
     Kernel parts =
@@ -114,8 +116,7 @@ public final class WeightedParts implements AutoCloseable {
     return Autograd.without(
         () -> {
           var both =
-              parts.callForAll(
-                  module.weight(), covariance.sum(), Tensors.scalar(covariance.n()));
+              parts.callForAll(module.weight(), covariance.sum(), Tensors.scalar(covariance.n()));
           return new InitialFactors(both.get(0), both.get(1));
         });
   }

@@ -85,7 +85,11 @@ class CordaTest {
         Arrays.fill(ones, 1);
         texts.add(
             new Batch(
-                new long[][] {ids}, new long[][] {ones}, null, new long[][] {ids}, Alignment.TOKEN));
+                new long[][] {ids},
+                new long[][] {ones},
+                null,
+                new long[][] {ids},
+                Alignment.TOKEN));
       }
       float[] frozen = logits(model);
       Corda.of(config).adapt(PeftModel.DEFAULT, model, texts);
