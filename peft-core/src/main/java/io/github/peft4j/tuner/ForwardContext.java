@@ -33,6 +33,13 @@ public interface ForwardContext {
    */
   @Nullable NDArray mask();
 
+  /**
+   * Which of the tokens the model is given, for the rows that are computed: (B, T), 0 for padding;
+   * null if all are. In training, a causal language model is given the tokens before the first that
+   * it learns to write. What is computed from a text as a whole must not see the others.
+   */
+  @Nullable NDArray given();
+
   /** n, the number of virtual tokens that come before the tokens in hidden states (B, n + T, D). */
   long virtual();
 
@@ -54,6 +61,11 @@ public interface ForwardContext {
    * @param name such as {@code task_ids}
    */
   @Nullable NDArray rowValue(String name);
+   * The number of copies of the batch that the rows are: all rows of the first copy come first. An
+   * objective may compare several passes over one batch, such as passes with different dropout,
+   * which run as one.
+   */
+  int copies();
 
   /** Whether this is a training step, so that dropout applies. */
   boolean isTraining();
@@ -63,6 +75,17 @@ public interface ForwardContext {
 
   /** The value of a shared tensor in this pass, computed before the first layer. */
   NDArray value(SharedTensor shared);
+
+  /**
+   * Leaves a tensor for a layer that comes later in this pass, such as one of a decoder.
+   *
+   * @param layer the layer that leaves it
+   * @param value readable for later segments, see {@link Tape#share}
+   */
+  void leave(TunerLayer<?, ?> layer, NDArray value);
+
+  /** What a layer has left in this pass, or null. */
+  @Nullable NDArray left(TunerLayer<?, ?> layer);
 
   /** How the segments of this pass are run. */
   Tape tape();

@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Adapters;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /** A forward pass outside of a model, for sites alone. */
@@ -32,6 +33,11 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   }
 
   @Override
+  public @Nullable NDArray given() {
+    return null;
+  }
+
+  @Override
   public long virtual() {
     return 0;
   }
@@ -49,6 +55,8 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   @Override
   public @Nullable NDArray rowValue(String name) {
     return null;
+  public int copies() {
+    return 1;
   }
 
   @Override
@@ -64,6 +72,16 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   @Override
   public NDArray value(SharedTensor shared) {
     throw new UnsupportedOperationException("no tensor is shared here");
+  }
+
+  @Override
+  public void leave(TunerLayer<?, ?> layer, NDArray value) {
+    throw new UnsupportedOperationException("no layer comes later here");
+  }
+
+  @Override
+  public @Nullable NDArray left(TunerLayer<?, ?> layer) {
+    return null;
   }
 
   @Override

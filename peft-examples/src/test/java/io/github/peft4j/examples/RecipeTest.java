@@ -20,6 +20,7 @@ class RecipeTest {
     try (PeftModel model = MiniLm.load("no", "yes")) {
       assertThat(trained(model, "head")).isEqualTo(148_610);
       assertThat(trained(model, "full")).isEqualTo(22_713_986);
+      assertThat(trained(model, "top-2")).isEqualTo(3_697_538);
       assertThat(trained(model, "bitfit")).isEqualTo(174_338);
       assertThat(trained(model, "ia3")).isEqualTo(164_738);
       assertThat(trained(model, "lora")).isEqualTo(222_338);

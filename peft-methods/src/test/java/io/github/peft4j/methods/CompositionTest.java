@@ -15,6 +15,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
@@ -24,12 +26,14 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.c3a.C3aConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.methods.gatedlora.GatedLoraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
 import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lntuning.LnTuningConfig;
@@ -70,6 +74,7 @@ class CompositionTest {
           LoraConfig.ofRank(2).targetModules("all-linear"),
           LoraConfig.ofRank(2).targetModules("all-linear").useDora(true),
           AdaLoraConfig.ofRanks(4, 2).tinit(0).tfinal(1),
+          DyLoraConfig.ofRank(4).inferenceRank(3),
           Ia3Config.defaults(),
           LnTuningConfig.defaults(),
           VeraConfig.ofRank(4),
@@ -97,9 +102,13 @@ class CompositionTest {
               .invAdapter(Invertible.NICE),
           BottleneckConfig.houlsby().reductionFactor(4).useGating(true),
           BottleneckConfig.compacter().reductionFactor(2).phmDim(2),
+          AdaMixConfig.defaults().reductionFactor(4).numExperts(1).sharingUp(false),
+          AdaMixLoraConfig.ofRank(2).numExperts(1),
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          IptConfig.ofVirtualTokens(3).encoderHiddenSize(6),
+          IptConfig.ofVirtualTokens(3).promptSource(IptConfig.Source.STATES),
           PrefixTuningConfig.ofVirtualTokens(3),
           AdaptionPromptConfig.of(3, 2));
 
@@ -199,6 +208,7 @@ class CompositionTest {
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
           || config instanceof PTuningConfig
+          || config instanceof IptConfig
           || config instanceof AdapterHubPromptConfig) {
         assertThatThrownBy(() -> model.activate(mixed))
             .isInstanceOf(IllegalStateException.class)

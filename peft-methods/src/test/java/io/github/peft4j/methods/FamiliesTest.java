@@ -76,6 +76,8 @@ class FamiliesTest {
               "gemma.*|granite|llama|mistral|mixtral|mt5|olmo2|phi3|qwen3.*|smollm3|t5",
               "no such module of this model has a bias"),
           new Refusal(
+              "CrossAttention", "(?!(bart|marian|mbart|mt5|pegasus|t5)$).*", "no encoder-decoder"),
+          new Refusal(
               "LilyOfSharedA",
               "deberta-v2|distilbert|modernbert",
               "Lily takes a mean over all tokens of a batch"),
@@ -83,6 +85,8 @@ class FamiliesTest {
               "LoReftOfFirstAndLast",
               "bart|marian|mbart|mt5|pegasus|t5",
               "its last tokens are not known"),
+          new Refusal("(LoraAnd)?Lst.*", "mixtral|qwen3_moe", "it has experts"),
+          new Refusal("(LoraAnd)?Lst.*", "deberta-v2", "vectors of relative positions"),
           new Refusal("Dora|Pissa", "mixtral|qwen3_moe", "since target_parameters are"));
 
   /** A model of each family, and a second one into which adapters are loaded. */

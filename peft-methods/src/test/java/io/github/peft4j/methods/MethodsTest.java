@@ -3,9 +3,12 @@ package io.github.peft4j.methods;
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -20,6 +23,7 @@ import io.github.peft4j.methods.childtuning.ChildTuningConfig;
 import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.diffpruning.DiffPruningConfig;
+import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fish.FishConfig;
 import io.github.peft4j.methods.fisher.SampleType;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
@@ -32,6 +36,7 @@ import io.github.peft4j.methods.hra.HraConfig;
 import io.github.peft4j.methods.hybrid.Mam;
 import io.github.peft4j.methods.hybrid.UniPelt;
 import io.github.peft4j.methods.ia3.Ia3Config;
+import io.github.peft4j.methods.ipt.IptConfig;
 import io.github.peft4j.methods.krona.KronaConfig;
 import io.github.peft4j.methods.krona.KronaPlacement;
 import io.github.peft4j.methods.lily.LilyConfig;
@@ -40,6 +45,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
@@ -48,12 +54,15 @@ import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
 import io.github.peft4j.methods.road.RoadConfig;
 import io.github.peft4j.methods.road.RoadVariant;
 import io.github.peft4j.methods.said.SaidConfig;
+import io.github.peft4j.methods.selective.Select;
+import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
@@ -135,6 +144,12 @@ class MethodsTest extends MethodContract {
         method("BitFit", BitFitConfig.defaults()).fitting(model -> model == TinyModel.BERT),
         method("LnTuning", LnTuningConfig.defaults()),
         method("Full", FullConfig.defaults()).fitting(model -> true),
+        method("Selective", SelectiveConfig.of(Select.topLayers(1).plus(Select.norms())))
+            .fitting(model -> true),
+        method("SelectiveEmbeddings", SelectiveConfig.of(Select.embeddings()))
+            .fitting(model -> true),
+        method("CrossAttention", SelectiveConfig.crossAttentionAndSource())
+            .fitting(model -> model == TinyModel.T5),
         method("Fish", FishConfig.ofRatio(0.2).sampleType(SampleType.RANDOM))
             .fitting(model -> true),
         method("ChildTuningF", ChildTuningConfig.free()).fitting(model -> true),
@@ -144,6 +159,19 @@ class MethodsTest extends MethodContract {
             .fitting(model -> true)
             .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
+        method("MovementPruning", PruningConfig.movement(0.4).initialThreshold(0.4))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method("SoftMovementPruning", PruningConfig.softMovement(2).initialThreshold(0.1))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method(
+                "GlobalMagnitudePruning",
+                PruningConfig.magnitude(0.4).initialThreshold(0.4).globalTopk(true))
+            .fitting(model -> true),
+        method("L0Pruning", PruningConfig.l0(2))
+            .fitting(model -> true)
+            .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),
@@ -287,6 +315,39 @@ class MethodsTest extends MethodContract {
                     .encoderReparameterizationType(PTuningConfig.Encoder.LSTM))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Ipt", IptConfig.ofVirtualTokens(2).encoderHiddenSize(6))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptTable",
+                IptConfig.ofVirtualTokens(2)
+                    .tokenTable(IptConfig.Table.RANDOM)
+                    .promptEncoder(IptConfig.Encoder.NONE))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptConvolution",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .tokenTable(IptConfig.Table.COPY)
+                    .promptEncoder(IptConfig.Encoder.CNN))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptLstm",
+                IptConfig.ofVirtualTokens(2)
+                    .encoderHiddenSize(6)
+                    .promptEncoder(IptConfig.Encoder.LSTM))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "IptOfStates",
+                IptConfig.ofVirtualTokens(3)
+                    .encoderHiddenSize(6)
+                    .promptSource(IptConfig.Source.STATES))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .gatingRuns(),
         method("Prefix", PrefixTuningConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method(
                 "PrefixProjection",
@@ -297,15 +358,60 @@ class MethodsTest extends MethodContract {
             .cannotMerge()
             .withWholeGradientOf(tensor -> false), // weights are drawn in training, see PolyTest
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
+        method(
+                "Dylora",
+                DyLoraConfig.ofRank(4).rankMultiple(4).frozen(false).targetModules("all-linear"))
+            .fitting(MethodsTest::hasNoExperts),
+        method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMix", AdaMixConfig.defaults().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false),
+        method(
+                "AdaMixOfOne",
+                AdaMixConfig.of(BottleneckConfig.houlsby().reductionFactor(4))
+                    .numExperts(1)
+                    .sharingUp(false))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
+        method("AttentionFusion", AttentionFusionConfig.defaults().dropout(0))
+            .fitting(model -> model != TinyModel.TIED_LLAMA)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AttentionFusionOfLayers", attentionFusionOfLayers())
+            .fitting(model -> model == TinyModel.BERT)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Lst", LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "LstOfOneLayer",
+                LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
+            .fitting(model -> model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
                 PromptTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
+                "LoraAndLst",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),
         composite(
@@ -323,12 +429,21 @@ class MethodsTest extends MethodContract {
             .cannotMerge());
   }
 
+  private static AttentionFusionConfig attentionFusionOfLayers() {
+    return AttentionFusionConfig.defaults().dropout(0).includeEmbeddings(false);
+  }
+
   private static MethodCase composite(String name, PeftConfig... parts) {
     return method(name, CompositeConfig.of(parts));
   }
 
   private static MethodCase method(String name, PeftConfig config) {
     return MethodCase.of(name, config);
+  }
+
+  /** The estimated gradient of a score is not that of the mask, which is constant. */
+  private static boolean isNoScore(String tensor) {
+    return !tensor.endsWith("mask_scores");
   }
 
   /** A factor of the table and its transpose in the output have a gradient each, and one value. */

@@ -31,8 +31,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Builds one {@link TransformerLayer}, branch by branch. */
@@ -41,7 +43,7 @@ final class LayerBuilder {
   private final StackSpec stack;
   private final LayerSpec spec;
   private final int index;
-  private final Checkpoint weights;
+  private final Weights weights;
   private final Function<RopeSpec, RotaryEmbedding> rotary;
   private final String name;
   private final Sizes sizes;
@@ -62,7 +64,7 @@ final class LayerBuilder {
       StackSpec stack,
       LayerSpec spec,
       int index,
-      Checkpoint weights,
+      Weights weights,
       Function<RopeSpec, RotaryEmbedding> rotary) {
     this.stack = stack;
     this.spec = spec;
@@ -228,9 +230,14 @@ final class LayerBuilder {
 
   private void branch(
       String site, Kind kind, BranchSpec branch, BiFunction<NDArray, Pass, NDArray> function) {
+    List<String> around =
+        Stream.of(branch.before(), branch.after(), branch.out())
+            .filter(Objects::nonNull)
+            .map(norm -> name + "." + norm)
+            .toList();
     branches.add(
         new Sublayer(
-            new SublayerSite(site, kind, stack.name(), index, name, sizes.hidden()),
+            new SublayerSite(site, kind, stack.name(), index, name, around, sizes.hidden()),
             function,
             new Sublayer.Norms(
                 normOf(branch.before()),

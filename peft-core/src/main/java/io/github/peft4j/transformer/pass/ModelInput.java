@@ -24,6 +24,10 @@ import org.jspecify.annotations.Nullable;
  * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
  * @param texts the texts of each row, if a row holds several; null if each row is one text
  * @param rowValues by name, an int64 number of each row (B) that methods read
+ * @param given (B, T), 1 for the tokens that a causal language model is given, 0 for padding and
+ *     for those that it learns to write and what follows them; null if all tokens are given
+ * @param kept where the states of the rows are kept, without the model's dropout; null if they are
+ *     computed each time
  */
 public record ModelInput(
     NDArray ids,
@@ -32,6 +36,8 @@ public record ModelInput(
     @Nullable NDArray decoderIds,
     @Nullable PackedTexts texts,
     Map<String, NDArray> rowValues) {
+    @Nullable NDArray given,
+    KeptStates.@Nullable Rows kept) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -103,12 +109,15 @@ public record ModelInput(
       @Nullable NDArray decoderIds,
       @Nullable PackedTexts texts) {
     this(ids, mask, types, decoderIds, texts, Map.of());
+    if (given != null) {
+      requireLike("given", given, shape);
+    }
   }
 
-  /** An input whose rows are one text each. */
+  /** An input whose rows are one text each, and given. */
   public ModelInput(
       NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
-    this(ids, mask, types, decoderIds, null);
+    this(ids, mask, types, decoderIds, null, null, null);
   }
 
   private static void requireLike(String name, NDArray array, Shape shape) {
@@ -214,11 +223,13 @@ public record ModelInput(
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
     return new ModelInput(this.ids, mask, types, ids, texts, rowValues);
+    return new ModelInput(this.ids, mask, types, ids, texts, given, kept);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
     return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
@@ -233,6 +244,17 @@ public record ModelInput(
    */
   public ModelInput withRowValues(Map<String, NDArray> rowValues) {
     return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+  }
+
+  /** A copy of which these tokens (B, T) are given; null for all. */
+  public ModelInput withGiven(@Nullable NDArray given) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+  }
+
+  /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
+  public ModelInput keeping(KeptStates.@Nullable Rows kept) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -250,6 +272,8 @@ public record ModelInput(
                     Collectors.toMap(
                         Map.Entry::getKey,
                         value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))));
+            given == null ? null : repeat(given, n),
+            kept == null ? null : kept.repeat(n));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */
@@ -269,6 +293,9 @@ public record ModelInput(
             texts == null ? Stream.<NDArray>empty() : texts.arrays(),
             rowValues.values().stream())
         .flatMap(arrays -> arrays);
+    return Stream.concat(
+        Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
+        texts == null ? Stream.empty() : texts.arrays());
   }
 
   static NDArray repeat(NDArray rows, long n) {

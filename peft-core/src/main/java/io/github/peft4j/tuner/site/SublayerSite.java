@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
+import java.util.List;
 
 /**
  * One residual branch of a layer, attention or feed-forward: (B, T, D) → (B, T, D). A serial
@@ -28,6 +29,7 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   private final int layer;
   private final long dimension;
   private final String layerName;
+  private final List<String> norms;
 
   /**
    * Creates a site.
@@ -35,16 +37,24 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
    * @param stack the stack's name
    * @param layer index in its stack, from 0
    * @param layerName the name of the layer's module
+   * @param norms see {@link #norms}
    * @param dimension D
    */
   public SublayerSite(
-      String name, Kind kind, String stack, int layer, String layerName, long dimension) {
+      String name,
+      Kind kind,
+      String stack,
+      int layer,
+      String layerName,
+      List<String> norms,
+      long dimension) {
     super(name, (input, context) -> input.function().forward(input.hidden(), context));
     this.kind = kind;
     this.stack = stack;
     this.layer = layer;
     this.dimension = dimension;
     this.layerName = layerName;
+    this.norms = List.copyOf(norms);
   }
 
   /** The kind of this branch. */
@@ -65,6 +75,14 @@ public final class SublayerSite extends Site<SublayerSite.Input, NDArray> {
   /** The name of the layer's module, such as {@code bert.encoder.layer.0}. */
   public String layerName() {
     return layerName;
+  }
+
+  /**
+   * The names of the norms around the branch, such as {@code
+   * model.decoder.layers.0.encoder_attn_layer_norm}. Branches may share a norm.
+   */
+  public List<String> norms() {
+    return norms;
   }
 
   /** The hidden size D. */

@@ -2,8 +2,10 @@ package io.github.peft4j.methods.ptuning;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.methods.common.BaseMethod;
+import io.github.peft4j.methods.common.prompt.LstmNetwork;
+import io.github.peft4j.methods.common.prompt.MlpNetwork;
 import io.github.peft4j.methods.common.prompt.ModelShape;
-import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.methods.common.prompt.PromptNetwork;
 import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.InputSite;
@@ -40,7 +42,7 @@ public final class PTuning extends BaseMethod<PTuningConfig> {
   }
 
   private static PromptNetwork network(
-      PTuningConfig config, long d, Initializer initial, Declarations layer) {
+      PTuningConfig config, long d, Initializer initial, PromptNetwork.Declaring layer) {
     long hidden = Objects.requireNonNull(config.encoderHiddenSize());
     return switch (config.encoderReparameterizationType()) {
       case MLP -> new MlpNetwork(d, hidden, initial, layer);

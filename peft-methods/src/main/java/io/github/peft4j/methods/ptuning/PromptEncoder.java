@@ -3,7 +3,7 @@ package io.github.peft4j.methods.ptuning;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.common.prompt.EncodedPrompt;
-import io.github.peft4j.tuner.Declarations;
+import io.github.peft4j.methods.common.prompt.PromptNetwork;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
@@ -25,6 +25,9 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
               return torch.narrow(prompt, 0, 0, {n})
           """);
 
+  /** The prefix of the encoder's tensors in PEFT. */
+  private static final String KEY = "prompt_encoder.";
+
   private final EncodedPrompt prompt;
   private final Kernel first;
   private final int n;
@@ -37,9 +40,10 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
    *     never reads the second half
    * @param network declares f with the tensors of a layer
    */
-  PromptEncoder(int n, NDArray embedding, Function<Declarations, PromptNetwork> network) {
-    Trainable e = beside(PromptNetwork.KEY + "embedding.weight", embedding);
-    PromptNetwork f = network.apply(declarations());
+  PromptEncoder(
+      int n, NDArray embedding, Function<PromptNetwork.Declaring, PromptNetwork> network) {
+    Trainable e = beside(KEY + "embedding.weight", embedding);
+    PromptNetwork f = network.apply((name, initial) -> beside(KEY + name, initial));
     this.prompt =
         new EncodedPrompt(e, f::forward, buffer("prompt_embeddings", embedding.zerosLike()));
     this.n = n;

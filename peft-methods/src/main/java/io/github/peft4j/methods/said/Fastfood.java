@@ -19,12 +19,6 @@ import io.github.peft4j.kernel.TorchRandom;
 record Fastfood(NDArray signs, NDArray order, NDArray weights, long elements, double factor)
     implements AutoCloseable {
 
-  private static final String TURN =
-      """
-          y = torch.reshape(y, [-1, 2, {h}])
-          y = torch.stack([torch.add(y[:, 0], y[:, 1]), torch.sub(y[:, 0], y[:, 1])], 1)
-      """;
-
   /**
    * Draws the projection of a tensor.
    *
@@ -71,15 +65,6 @@ record Fastfood(NDArray signs, NDArray order, NDArray weights, long elements, do
   /** L. */
   long size() {
     return padded(elements);
-  }
-
-  /** A kernel function {@code hadamard(x)} that multiplies x (L) by H. */
-  String hadamard() {
-    StringBuilder source = new StringBuilder("def hadamard(x: Tensor) -> Tensor:\n    y = x\n");
-    for (long h = 1; h < size(); h *= 2) {
-      source.append(TURN.replace("{h}", Long.toString(h)));
-    }
-    return source.append("    return torch.reshape(y, [-1])\n").toString();
   }
 
   @Override

@@ -39,7 +39,11 @@ public final class Said extends BaseMethod<SaidConfig> {
     int size = d - scales;
     SubspaceTensor first =
         SubspaceTensor.first(
-            size, scales, projection(tensors.get(0), config, size, sites), sites.initial());
+            size,
+            scales,
+            hadamard(sites),
+            projection(tensors.get(0), config, size, sites),
+            sites.initial());
     rewrite(tensors.get(0), first, sites);
     for (int i = 1; i < tensors.size(); i++) {
       ParameterSite tensor = tensors.get(i);
@@ -53,6 +57,12 @@ public final class Said extends BaseMethod<SaidConfig> {
     long seed = ((long) config.projectionSeed() << 32) | (tensor.name().hashCode() & 0xffffffffL);
     try (NDArray like = sites.initial().zeros(1)) {
       return Fastfood.draw(tensor.shape().size(), size, seed, like.getManager());
+    }
+  }
+
+  private static Hadamard hadamard(Sites sites) {
+    try (NDArray like = sites.initial().zeros(1)) {
+      return Hadamard.create(like.getManager());
     }
   }
 

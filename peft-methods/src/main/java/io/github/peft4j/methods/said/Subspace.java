@@ -9,8 +9,11 @@ import io.github.peft4j.tuner.injection.Initializer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** θ [k] and the scales λ [m], which all tensors of an adapter read. θ starts at 0 and λ at 1. */
-final class Subspace {
+/**
+ * What all tensors of an adapter read: θ [k], which starts at 0, the scales λ [m], which start at
+ * 1, and the Hadamard matrix.
+ */
+final class Subspace implements AutoCloseable {
 
   /** The prefix of the tensors' keys. */
   static final String KEYS = "said_";
@@ -30,6 +33,7 @@ final class Subspace {
 
   private final long size;
   private final int count;
+  private final Hadamard hadamard;
   private final List<Trainable> parts = new ArrayList<>();
   private final SharedTensor values;
 
@@ -38,11 +42,13 @@ final class Subspace {
    *
    * @param size k
    * @param count m, 0 for a subspace without scales
+   * @param hadamard belongs to the subspace then
    * @param layer of the adapter, which declares the tensors
    */
-  Subspace(long size, int count, Initializer initial, Declarations layer) {
+  Subspace(long size, int count, Hadamard hadamard, Initializer initial, Declarations layer) {
     this.size = size;
     this.count = count;
+    this.hadamard = hadamard;
     parts.add(layer.trainable(KEYS + "theta", initial.zeros(size)));
     if (count > 0) {
       parts.add(layer.trainable(KEYS + "lambda", initial.filled(1, count)));
@@ -60,6 +66,11 @@ final class Subspace {
     return count > 0;
   }
 
+  /** The matrix (512, 512) of {@link Hadamard}. */
+  NDArray hadamard() {
+    return hadamard.matrix();
+  }
+
   /** θ and λ as one tensor [k + m], computed once per pass. */
   SharedTensor values() {
     return values;
@@ -70,5 +81,11 @@ final class Subspace {
     return count > 0
         ? ALL.call(parts.get(0).value(), parts.get(1).value())
         : COPY.call(parts.get(0).value());
+  }
+
+  /** Frees the matrix. To do it again has no effect. */
+  @Override
+  public void close() {
+    hadamard.close();
   }
 }

@@ -13,12 +13,12 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
 
   private static final String CHANGE =
       """
-      def change(values: Tensor, signs: Tensor, order: Tensor, weights: Tensor) -> Tensor:
+      def change(values: Tensor, signs: Tensor, order: Tensor, weights: Tensor, h: Tensor) -> Tensor:
           signed = torch.mul(torch.narrow(values, 0, 0, {used}), signs.to(values.dtype))   # B θ
-          mixed = hadamard(torch.constant_pad_nd(signed, [0, {rest}]))                     # (L)
+          mixed = hadamard(torch.constant_pad_nd(signed, [0, {rest}]), h)                   # (L)
           drawn = torch.index_select(mixed, 0, order)
           weighted = torch.mul(drawn, torch.reshape(weights, [-1]).to(values.dtype))
-          projected = torch.mul(torch.narrow(hadamard(weighted), 0, 0, {elements}), {factor})
+          projected = torch.mul(torch.narrow(hadamard(weighted, h), 0, 0, {elements}), {factor})
           return {scaled}                                                                  # (D)
       """;
   private static final Kernel ADD =
@@ -34,12 +34,14 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
   private final Kernel change;
 
   /** Creates the first layer of an adapter, which declares what all of them read. */
-  static SubspaceTensor first(long size, int scales, Fastfood projection, Initializer initial) {
-    return new SubspaceTensor(size, scales, projection, initial);
+  static SubspaceTensor first(
+      long size, int scales, Hadamard hadamard, Fastfood projection, Initializer initial) {
+    return new SubspaceTensor(size, scales, hadamard, projection, initial);
   }
 
-  private SubspaceTensor(long size, int scales, Fastfood projection, Initializer initial) {
-    this.subspace = new Subspace(size, scales, initial, declarations());
+  private SubspaceTensor(
+      long size, int scales, Hadamard hadamard, Fastfood projection, Initializer initial) {
+    this.subspace = new Subspace(size, scales, hadamard, initial, declarations());
     this.values = reads(subspace.values());
     this.projection = projection;
     this.change = kernel(0);
@@ -60,7 +62,7 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
   private Kernel kernel(int scale) {
     long used = Math.min(subspace.size(), projection.size());
     String lambda = "torch.narrow(values, 0, %d, 1)".formatted(subspace.size() + scale);
-    return Kernel.of(projection.hadamard() + CHANGE)
+    return Kernel.of(Hadamard.function(projection.size()) + CHANGE)
         .with("used", used)
         .with("rest", projection.size() - used)
         .with("elements", projection.elements())
@@ -84,7 +86,8 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
    * @param all θ and λ
    */
   NDArray change(NDArray all) {
-    return change.call(all, projection.signs(), projection.order(), projection.weights());
+    return change.call(
+        all, projection.signs(), projection.order(), projection.weights(), subspace.hadamard());
   }
 
   @Override
@@ -101,5 +104,6 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
   public void close() {
     super.close();
     projection.close();
+    subspace.close();
   }
 }

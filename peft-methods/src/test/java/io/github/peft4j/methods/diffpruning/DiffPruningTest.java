@@ -8,13 +8,11 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
+import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.train.report.StepEvent;
-import io.github.peft4j.train.report.TrainingListener;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,40 +55,12 @@ class DiffPruningTest {
         .quiet();
   }
 
-  private static final class Killed extends Error {
-    private static final long serialVersionUID = 1L;
-  }
-
   /** While gates are trained, and after the cut; with a gate for each tensor and without. */
   @ParameterizedTest
   @ValueSource(ints = {2, 5, 9})
-  void aResumedTrainingEndsAsOneThatNeverStopped(int after) throws Exception {
+  void aResumedTrainingEndsAsOneThatNeverStopped(int after) {
     DiffPruningConfig config = small().perParamsAlpha(after != 5);
-    Path run = folder.resolve("run");
-    Path whole = folder.resolve("whole");
-    Path continued = folder.resolve("continued");
-    try (PeftModel first = llama(config);
-        PeftModel killed = llama(config);
-        PeftModel resumed = llama(config)) {
-      List<Double> losses = tuner(first).run().losses();
-      first.save(whole.toString());
-      TrainingListener killer =
-          new TrainingListener() {
-            @Override
-            public void onStep(StepEvent event) {
-              if (event.step() == after + 1) {
-                throw new Killed();
-              }
-            }
-          };
-      assertThatThrownBy(
-              () -> tuner(killed).checkpointTo(run).checkpointEvery(after).listener(killer).run())
-          .isInstanceOf(Killed.class);
-      assertThat(tuner(resumed).checkpointTo(run).run().losses()).isEqualTo(losses);
-      resumed.save(continued.toString());
-    }
-    assertThat(continued.resolve("adapter_model.safetensors"))
-        .hasSameBinaryContentAs(whole.resolve("adapter_model.safetensors"));
+    Path whole = Resuming.assertGoesOn(() -> llama(config), DiffPruningTest::tuner, after, folder);
     try (PeftModel model = llama(config).remove("default")) {
       model.loadAdapter(whole.toString());
       long parameters = model.base().parameters().mapToLong(p -> p.shape().size()).sum();

@@ -10,16 +10,14 @@ import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
+import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
-import io.github.peft4j.train.report.StepEvent;
-import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Objects;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
@@ -64,40 +62,11 @@ class LtSftTest {
         .quiet();
   }
 
-  private static final class Killed extends Error {
-    private static final long serialVersionUID = 1L;
-  }
-
   /** In the first full phase, in a masked phase, and in the second iteration. */
   @ParameterizedTest
   @ValueSource(ints = {2, 6, 12})
-  void aResumedTrainingEndsAsOneThatNeverStopped(int after) throws Exception {
-    Path run = folder.resolve("run");
-    Path whole = folder.resolve("whole");
-    Path continued = folder.resolve("continued");
-    try (PeftModel first = llama().adapt(small());
-        PeftModel killed = llama().adapt(small());
-        PeftModel resumed = llama().adapt(small())) {
-      List<Double> losses = tuner(first, 5).run().losses();
-      first.save(whole.toString());
-      TrainingListener killer =
-          new TrainingListener() {
-            @Override
-            public void onStep(StepEvent event) {
-              if (event.step() == after + 1) {
-                throw new Killed();
-              }
-            }
-          };
-      assertThatThrownBy(
-              () ->
-                  tuner(killed, 5).checkpointTo(run).checkpointEvery(after).listener(killer).run())
-          .isInstanceOf(Killed.class);
-      assertThat(tuner(resumed, 5).checkpointTo(run).run().losses()).isEqualTo(losses);
-      resumed.save(continued.toString());
-    }
-    assertThat(continued.resolve("adapter_model.safetensors"))
-        .hasSameBinaryContentAs(whole.resolve("adapter_model.safetensors"));
+  void aResumedTrainingEndsAsOneThatNeverStopped(int after) {
+    Resuming.assertGoesOn(() -> llama().adapt(small()), model -> tuner(model, 5), after, folder);
   }
 
   /** The saved adapter has a tenth of the parameters; a task's is added to a language's. */

@@ -14,7 +14,7 @@ public final class PromptLayout<C extends PeftConfig> implements PeftLayout<C> {
 
   @Override
   public Set<String> types() {
-    return Set.of("CPT", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING");
+    return Set.of("CPT", "IPT", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING");
   }
 
   @Override
