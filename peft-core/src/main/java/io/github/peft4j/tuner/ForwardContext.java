@@ -61,6 +61,8 @@ public interface ForwardContext {
    * @param name such as {@code task_ids}
    */
   @Nullable NDArray rowValue(String name);
+
+  /**
    * The number of copies of the batch that the rows are: all rows of the first copy come first. An
    * objective may compare several passes over one batch, such as passes with different dropout,
    * which run as one.

@@ -16,8 +16,8 @@ import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.Map;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 
 /** Turns batches into the arrays that a model takes. */
@@ -40,9 +40,6 @@ public final class BatchFeed {
     Map<String, NDArray> values = new HashMap<>();
     batch.rowValues().forEach((name, numbers) -> values.put(name, manager.create(numbers)));
     input = input.withRowValues(values);
-    return model.task().type() == Task.Type.SEQ_2_SEQ_LM
-        ? input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())))
-        : input;
     return switch (model.task().type()) {
       case SEQ_2_SEQ_LM ->
           input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())));

@@ -35,7 +35,7 @@ public record ModelInput(
     @Nullable NDArray types,
     @Nullable NDArray decoderIds,
     @Nullable PackedTexts texts,
-    Map<String, NDArray> rowValues) {
+    Map<String, NDArray> rowValues,
     @Nullable NDArray given,
     KeptStates.@Nullable Rows kept) {
 
@@ -90,6 +90,9 @@ public record ModelInput(
     if (texts != null) {
       texts.arrays().forEach(array -> requireLike("texts", array, shape));
     }
+    if (given != null) {
+      requireLike("given", given, shape);
+    }
     rowValues = Map.copyOf(rowValues);
     rowValues.forEach(
         (name, numbers) ->
@@ -108,16 +111,13 @@ public record ModelInput(
       @Nullable NDArray types,
       @Nullable NDArray decoderIds,
       @Nullable PackedTexts texts) {
-    this(ids, mask, types, decoderIds, texts, Map.of());
-    if (given != null) {
-      requireLike("given", given, shape);
-    }
+    this(ids, mask, types, decoderIds, texts, Map.of(), null, null);
   }
 
   /** An input whose rows are one text each, and given. */
   public ModelInput(
       NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
-    this(ids, mask, types, decoderIds, null, null, null);
+    this(ids, mask, types, decoderIds, null);
   }
 
   private static void requireLike(String name, NDArray array, Shape shape) {
@@ -222,19 +222,17 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts, rowValues);
-    return new ModelInput(this.ids, mask, types, ids, texts, given, kept);
+    return new ModelInput(this.ids, mask, types, ids, texts, rowValues, given, kept);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /**
@@ -243,18 +241,17 @@ public record ModelInput(
    * @param rowValues by name, int64 (B), such as {@code task_ids}
    */
   public ModelInput withRowValues(Map<String, NDArray> rowValues) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues);
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy of which these tokens (B, T) are given; null for all. */
   public ModelInput withGiven(@Nullable NDArray given) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
   public ModelInput keeping(KeptStates.@Nullable Rows kept) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -271,7 +268,7 @@ public record ModelInput(
                 .collect(
                     Collectors.toMap(
                         Map.Entry::getKey,
-                        value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))));
+                        value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))),
             given == null ? null : repeat(given, n),
             kept == null ? null : kept.repeat(n));
   }
@@ -289,13 +286,10 @@ public record ModelInput(
 
   private Stream<NDArray> arrays() {
     return Stream.of(
-            Stream.of(ids, mask, types, decoderIds).filter(Objects::nonNull),
+            Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
             texts == null ? Stream.<NDArray>empty() : texts.arrays(),
             rowValues.values().stream())
         .flatMap(arrays -> arrays);
-    return Stream.concat(
-        Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
-        texts == null ? Stream.empty() : texts.arrays());
   }
 
   static NDArray repeat(NDArray rows, long n) {

@@ -250,7 +250,6 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param frozen computes the frozen model's last hidden states for it
    */
   public void begin(ModelInput input, Supplier<NDArray> frozen) {
-    run.frozen = frozen;
     run.rowValues = input.rowValues();
     run.frozen = () -> hold(frozen.get());
     begin(input);
@@ -371,6 +370,9 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
     Long ofAll = run.adapters.rowValues().get(name);
     return ofAll == null ? null : input().ids().getManager().create(new long[] {ofAll});
+  }
+
+  @Override
   public @Nullable NDArray given() {
     NDArray given = input().given();
     return given == null ? mask() : rows.of(given);

@@ -62,7 +62,11 @@ class RefusedFieldsTest {
           "PROMPT_TUNING",
           Set.of("tokenizer_kwargs"),
           "SHIRA",
-          Set.of("mask_type"));
+          Set.of("mask_type"),
+          "POLY",
+          Set.of("poly_type"),
+          "XLORA",
+          Set.of("scaling_pass_value", "use_trainable_adapters"));
 
   /** Of other libraries or of our own. */
   private static final Set<String> NOT_OF_PEFT =
