@@ -49,6 +49,7 @@ import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
+import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
@@ -160,6 +161,7 @@ class MethodPagesTest {
     ROWS.put("HiRA", HiraConfig.defaults());
     ROWS.put("RoAd", RoadConfig.defaults());
     ROWS.put("Lily", LilyConfig.defaults());
+    ROWS.put("Poly", PolyConfig.defaults());
     ROWS.put("RandLoRA", RandLoraConfig.defaults());
     ROWS.put("VB-LoRA", VbLoraConfig.defaults().vectorLength(128));
     ROWS.put("LN tuning", LnTuningConfig.defaults());

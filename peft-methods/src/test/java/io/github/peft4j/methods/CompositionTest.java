@@ -25,6 +25,7 @@ import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
@@ -42,6 +43,7 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -106,6 +108,8 @@ class CompositionTest {
           AdaMixLoraConfig.ofRank(2).numExperts(1),
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
+          CptConfig.of(List.of(5, 9, 6), List.of(1, 2, 4)),
+          PolyConfig.defaults().r(2),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).promptSource(IptConfig.Source.STATES),

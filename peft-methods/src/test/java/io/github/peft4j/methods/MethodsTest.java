@@ -51,6 +51,7 @@ import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
+import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
@@ -354,6 +355,9 @@ class MethodsTest extends MethodContract {
                 PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Poly", PolyConfig.defaults().r(2).nSplits(2).nSkills(3))
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false), // weights are drawn in training, see PolyTest
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
         method(
                 "Dylora",

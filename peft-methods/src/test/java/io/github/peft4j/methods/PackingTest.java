@@ -297,6 +297,7 @@ class PackingTest {
             "LoReftOfFirstAndLast",
             "NoReft",
             "Pasta",
+            "Poly",
             "UniPelt",
             "LoraAndPrompt",
             "PromptAndPrefix")
