@@ -1,11 +1,12 @@
 """Makes golden cases of methods that Hugging Face PEFT lacks, from their formulas, in plain PyTorch.
 
     pip install torch transformers safetensors
-    python make_papers.py
+    python make_papers.py [REGEX of cases, such as tiny-llama/lst]
 
 The models are those of make_goldens.py, and so are the files of a case.
 """
 
+import copy
 import json
 import math
 import pathlib
@@ -188,6 +189,122 @@ class DyLora:
         return functional_call(model, moved, kwargs=inputs)
 
 
+class AdaMix:
+    """Several maps down and up; each pass of a training draws one of each, other passes take the means.
+
+    peft4j draws from a generator that it seeds for each segment: the embeddings are the first, then come the layers.
+    """
+
+    def __init__(self, model, settings, routed):
+        self.settings, self.step, self.routed = settings, None, routed
+        self.experts = [1 if settings[side] else settings["num_experts"] for side in ("sharing_down", "sharing_up")]
+
+    def one(self, key, route, copy):
+        tensor = self.tensors[key]
+        if tensor.dim() == self.plain[key]:
+            return tensor
+        return tensor.mean(0) if route is None else tensor[route[copy]]
+
+    def run(self, model, inputs):
+        weight, routes = self.settings["consistency_weight"], self.routes(2)
+        first = self.one_pass(model, inputs, routes, 0)
+        if self.step is not None and weight:
+            first.loss = first.loss + weight * self.apart(first, self.one_pass(model, inputs, routes, 1), inputs)
+        return first
+
+    def routes(self, copies):
+        """For each place the experts that each copy of a batch takes, or nothing for the means."""
+        if self.step is None:
+            return {}
+        copies = copies if self.settings["consistency_weight"] else 1
+        drawn, seeded = {}, None
+        for name in self.places:
+            layer = int(re.search(r"layers?\.(\d+)\.", name)[1])
+            if layer != seeded:
+                torch.manual_seed(self.step * 1_000_003 + 1 + layer)
+                seeded = layer
+            drawn[name] = [torch.randint(0, m, [copies]) if m > 1 or self.routed else torch.zeros(copies, dtype=int)
+                           for m in self.experts]
+        return drawn
+
+    @staticmethod
+    def apart(first, second, inputs):
+        """How far two passes are apart, for each label; each learns from the other as it is."""
+        x, y = first.logits, second.logits
+        if inputs["labels"].dim() == 2:
+            counts = inputs["labels"][:, 1:] != -100
+            x, y = x[:, :-1][counts], y[:, :-1][counts]
+        p, q = x.log_softmax(-1), y.log_softmax(-1)
+        divergence = torch.nn.functional.kl_div
+        return 0.5 * (divergence(p, q.detach().exp(), reduction="batchmean")
+                      + divergence(q, p.detach().exp(), reduction="batchmean"))
+
+
+class AdaMixLora(AdaMix):
+    """W + s B_j A_i."""
+
+    merges = True
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings, True)
+        self.tensors, self.places, self.plain, r = {}, [], {}, settings["r"]
+        for name, module in model.named_modules():
+            if isinstance(module, torch.nn.Linear) and name.split(".")[-1] in settings["target_modules"]:
+                out, inputs = module.weight.shape
+                self.places.append(name)
+                self.tensors[PREFIX + name + ".lora_A.weight"] = torch.randn(self.experts[0], r, inputs)
+                self.tensors[PREFIX + name + ".lora_B.weight"] = torch.randn(self.experts[1], out, r)
+        self.plain = dict.fromkeys(self.tensors, 2)
+
+    def one_pass(self, model, inputs, routes, copy):
+        moved, scale = {}, self.settings["lora_alpha"] / self.settings["r"]
+        for name in self.places:
+            down, up = routes.get(name, (None, None))
+            a = self.one(PREFIX + name + ".lora_A.weight", down, copy)
+            b = self.one(PREFIX + name + ".lora_B.weight", up, copy)
+            moved[name + ".weight"] = model.get_parameter(name + ".weight") + scale * b @ a
+        return functional_call(model, moved, kwargs=inputs)
+
+
+class AdaMixBottleneck(AdaMix):
+    """h + B_j gelu(A_i h) after the feed-forward network of each layer of BERT, before the sum with its input."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        super().__init__(model, settings, False)
+        d = model.config.hidden_size
+        m, self.tensors, self.plain = int(d / settings["reduction_factor"]), {}, {}
+        self.places = [n for n, _ in model.named_modules() if re.fullmatch(r"bert\.encoder\.layer\.\d+\.output", n)]
+        for name in self.places:
+            for key, experts, out, inputs in (("adapter_down.0", self.experts[0], m, d),
+                                              ("adapter_up", self.experts[1], d, m)):
+                # peft4j calls the branch feed_forward, in every family
+                prefix = self.key(name) + key
+                many = [experts] if experts > 1 else []
+                self.tensors[prefix + ".weight"] = torch.randn(*many, out, inputs)
+                self.tensors[prefix + ".bias"] = torch.randn(*many, out)
+                self.plain.update({prefix + ".weight": 2, prefix + ".bias": 1})
+
+    @staticmethod
+    def key(name):
+        return PREFIX + name.removesuffix("output") + "feed_forward."
+
+    def one_pass(self, model, inputs, routes, copy):
+        def after(name):
+            down, up = routes.get(name, (None, None))
+            w1, b1 = (self.one(self.key(name) + "adapter_down.0." + k, down, copy) for k in ("weight", "bias"))
+            w2, b2 = (self.one(self.key(name) + "adapter_up." + k, up, copy) for k in ("weight", "bias"))
+            return lambda module, given, h: h + torch.nn.functional.gelu(h @ w1.T + b1) @ w2.T + b2
+
+        hooks = [model.get_submodule(n + ".dropout").register_forward_hook(after(n)) for n in self.places]
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
 class Pasta:
     """Before each layer, the j-th special token of a text gets the vector E_j of the layer."""
 
@@ -243,6 +360,8 @@ class Selective:
     def run(self, model, inputs):
         copied = {name.removeprefix(PREFIX): tensor for name, tensor in self.tensors.items()}
         return functional_call(model, copied, kwargs=inputs, tie_weights=True)
+
+
 class Ipt:
     """Prompts of the first tokens' vectors, or of the mean state, in front of the embedded text."""
 
@@ -321,6 +440,156 @@ class Ipt:
         return model(inputs_embeds=embedded, attention_mask=mask, labels=labels)
 
 
+class AttentionFusion:
+    """The head reads a mixture of a token's states after all layers, weighted by a trained query."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.key = PREFIX + ("model" if model.config.model_type == "llama" else "bert") + ".fusion."
+        self.tensors = {self.key + n: torch.randn(model.config.hidden_size)
+                        for n in ("query", "norm.weight", "norm.bias")}
+
+    def run(self, model, inputs):
+        query, weight, bias = (self.tensors[self.key + n] for n in ("query", "norm.weight", "norm.bias"))
+        llama = model.config.model_type == "llama"
+        layers = model.model.layers if llama else model.bert.encoder.layer
+        states = []
+
+        def before(module, given, named):
+            states.append(given[0] if given else named["hidden_states"])
+
+        def after(module, given, y):
+            states.append(y[0] if isinstance(y, tuple) else y)
+
+        def end(module, given, y):
+            used = states if self.settings["include_embeddings"] else states[1:]
+            v = [torch.nn.functional.layer_norm(h, h.shape[-1:], weight, bias) for h in used]
+            alpha = torch.softmax(torch.stack([x @ query for x in v], -1), -1)
+            output = sum(alpha[..., i, None] * x for i, x in enumerate(v))
+            return (output,) + y[1:] if isinstance(y, tuple) else output
+
+        hooks = [layers[0].register_forward_pre_hook(before, with_kwargs=True)]
+        hooks += [layer.register_forward_hook(after) for layer in layers]
+        hooks.append((model.model.norm if llama else layers[-1]).register_forward_hook(end))
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+class Lst:
+    """A narrow network of the family's own layers reads the states after the frozen model's layers."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        self.settings = settings
+        self.tensors = {}
+        r, config = settings["reduction_factor"], copy.deepcopy(model.config)
+        for size in ("hidden_size", "intermediate_size", "head_dim", "d_model", "d_ff", "d_kv"):
+            if isinstance(getattr(config, size, None), int) and size not in type(config).attribute_map:
+                setattr(config, size, getattr(config, size) // r)
+        torch.manual_seed(4)
+        narrow = type(model)(config).train().requires_grad_(False)
+        name, self.stacks = model.config.model_type, []
+        for stack in ("encoder", "decoder") if name == "t5" else ("model",) if name == "llama" else ("bert",):
+            wide, side = model.get_submodule(stack), narrow.get_submodule(stack)
+            layers = "block" if name == "t5" else "layers" if name == "llama" else "encoder.layer"
+            norm = {"t5": "final_layer_norm", "llama": "norm", "bert": None}[name]
+            self.add(stack, wide, side, layers, norm, model.config, config, stack != "encoder")
+
+    def add(self, stack, wide, side, layers, norm, config, narrow_config, is_last):
+        count = len(wide.get_submodule(layers))
+        chosen = self.settings["side_layers"] or list(range(count))
+        key, size, narrow = PREFIX + stack + ".side.", config.hidden_size, narrow_config.hidden_size
+        for name, tensor in side.named_parameters():
+            used = norm is not None and name.startswith(norm)
+            used |= any(name.startswith(f"{layers}.{i}.") for i in chosen)
+            if used and "relative_attention_bias" not in name:
+                self.tensors[key + name] = tensor
+        maps = ["first_downsample"] + [f"downsamples.{i}" for i in chosen]
+        for name in maps + ["upsample"] * is_last:
+            out, inputs = (size, narrow) if name == "upsample" else (narrow, size)
+            self.tensors[key + name + ".weight"] = torch.randn(out, inputs)
+            if self.settings["add_bias_sampling"]:
+                self.tensors[key + name + ".bias"] = torch.randn(out)
+        for i in chosen:
+            self.tensors[f"{key}gates.{i}"] = torch.randn(1)
+        self.stacks.append((key, wide, side, layers, norm, chosen, is_last))
+
+    def linear(self, name, x):
+        return torch.nn.functional.linear(x, self.tensors[name + ".weight"], self.tensors.get(name + ".bias"))
+
+    def run(self, model, inputs):
+        memory, hooks = [None], []
+
+        def climb(stack, layer, states):
+            key, wide, side, layers, norm, chosen, is_last = stack
+            s = self.linear(key + "first_downsample", states[0])
+            for i in chosen:
+                gate = torch.sigmoid(self.tensors[f"{key}gates.{i}"] / self.settings["gate_t"])
+                h = gate * s + (1 - gate) * self.linear(f"{key}downsamples.{i}", states[i + 1])
+                s = layer(wide, side, i, h, memory[0])
+            s = s if norm is None else side.get_submodule(norm)(s)
+            memory[0] = s
+            return self.linear(key + "upsample", s) if is_last else None
+
+        for stack in self.stacks:
+            key, wide, side, layers, norm, chosen, is_last = stack
+            states, blocks = [], wide.get_submodule(layers)
+
+            def before(module, given, named, states=states):
+                states.append(given[0] if given else named["hidden_states"])
+
+            def after(module, given, y, states=states):
+                states.append(y[0] if isinstance(y, tuple) else y)
+
+            def end(module, given, y, stack=stack, states=states):
+                output = climb(stack, self.layers(model, inputs), states)
+                return None if output is None else (output,) + y[1:] if isinstance(y, tuple) else output
+
+            hooks.append(blocks[0].register_forward_pre_hook(before, with_kwargs=True))
+            hooks += [block.register_forward_hook(after) for block in blocks]
+            hooks.append((blocks[-1] if norm is None else wide.get_submodule(norm)).register_forward_hook(end))
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @staticmethod
+    def layers(model, inputs):
+        """How a layer is called: (wide stack, narrow stack, index, states, memory) -> states."""
+        unseen = (1.0 - inputs["attention_mask"][:, None, None, :]) * torch.finfo(torch.float32).min
+
+        def causal(h):
+            return torch.full((h.shape[1], h.shape[1]), torch.finfo(torch.float32).min).triu(1)
+
+        def llama(wide, side, i, h, memory):
+            places = torch.arange(h.shape[1])[None]
+            mask = torch.maximum(unseen + causal(h), torch.tensor(torch.finfo(torch.float32).min))
+            y = side.layers[i](h, attention_mask=mask, position_ids=places,
+                               position_embeddings=side.rotary_emb(h, places))
+            return y[0] if isinstance(y, tuple) else y
+
+        def bert(wide, side, i, h, memory):
+            y = side.encoder.layer[i](h, attention_mask=unseen)
+            return y[0] if isinstance(y, tuple) else y
+
+        def t5(wide, side, i, h, memory):
+            own = wide.block[0].layer[0].SelfAttention  # the table of the frozen model
+            bias = own.compute_bias(h.shape[1], h.shape[1])
+            if memory is None or not wide.is_decoder:
+                return side.block[i](h, position_bias=bias + unseen)[0]
+            return side.block[i](h, position_bias=bias + causal(h), encoder_hidden_states=memory,
+                                 encoder_decoder_position_bias=unseen)[0]
+
+        return {"llama": llama, "bert": bert, "t5": t5}[model.config.model_type]
+
+
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
              layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
              target_modules=None)
@@ -334,6 +603,18 @@ DYLORA = dict(peft_type="DYLORA", bias="none", exclude_modules=None, frozen=True
               rank_multiple=1, seed=42, target_modules=None)
 PASTA = dict(peft_type="PASTA", dropout=0.0, initializer_range=0.02, layers_to_transform=None, modules_to_save=None,
              num_special_tokens=3)
+EXPERTS = dict(consistency_weight=0.7, num_experts=3, sharing_down=False, sharing_up=True)
+ADAMIX_LORA = dict(peft_type="ADAMIX_LORA", bias="none", exclude_modules=None, layers_pattern=None,
+                   layers_to_transform=None, lora_alpha=6, lora_dropout=0.0, modules_to_save=None, r=4,
+                   target_modules=None, **EXPERTS)
+ADAMIX = dict(peft_type="ADAMIX", adapter_residual_before_ln=False, cross_adapter=False, dropout=0.0,
+              factorized_phm_W=True, factorized_phm_rule=False, hypercomplex_nonlinearity="glorot-uniform",
+              init_weights="bert", init_weights_seed=None, inv_adapter=None, inv_adapter_reduction_factor=None,
+              is_parallel=False, learn_phm=True, leave_out=[], ln_after=False, ln_before=False, mh_adapter=False,
+              modules_to_save=None, non_linearity="gelu", original_ln_after=True, original_ln_before=False,
+              output_adapter=True, phm_bias=True, phm_c_init="normal", phm_dim=4, phm_init_range=0.0001,
+              phm_layer=False, phm_rank=1, reduction_factor=2, residual_before_ln=True, scaling=1.0, shared_W_phm=False,
+              shared_phm_rule=True, stochastic_depth=0.0, use_gating=False, **EXPERTS)
 TOP = {"plus": [{"top_layers": 1}, "head"]}
 NORMS = {"minus": ["norms", {"layers": [0]}]}
 XATTN = {"plus": ["cross_attention", {"within": ["embeddings", "encoder"]}]}
@@ -344,6 +625,9 @@ SELECTED = {
 }
 IPT = dict(peft_type="IPT", encoder_dropout=0.0, encoder_hidden_size=5, encoder_num_layers=1, modules_to_save=None,
            num_virtual_tokens=4, prompt_encoder="MLP", prompt_source="TOKENS", random_range=0.5, token_table="MODEL")
+FUSION = dict(peft_type="ATTENTION_FUSION", dropout=0.0, include_embeddings=True, modules_to_save=None)
+LST = dict(peft_type="LST", add_bias_sampling=True, gate_alpha=0.0, gate_t=0.1, modules_to_save=None,
+           reduction_factor=2, side_layers=None)
 CASES = {
     "tiny-llama": (LlamaForCausalLM, {
         "krona": (Krona, dict(KRONA, scaling=2.5, target_modules=["q_proj", "down_proj"])),
@@ -351,9 +635,12 @@ CASES = {
         "krona-b-res": (Krona, dict(KRONA, a_out=2, scaling=0.5, placement="feed_forward_residual")),
         "sora": (Sora, dict(SORA, lora_alpha=6, target_modules=["q_proj", "down_proj"])),
         "dylora": (DyLora, dict(DYLORA, target_modules=["q_proj", "down_proj"])),
+        "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, target_modules=["q_proj", "v_proj"])),
         "pasta": (Pasta, dict(PASTA, num_special_tokens=1, layers_to_transform=[1], special_token_ids=[4, 7, 33])),
         "ipt": (Ipt, IPT),
         "ipt-lstm": (Ipt, dict(IPT, prompt_encoder="LSTM", encoder_num_layers=2, num_virtual_tokens=8)),
+        "attention-fusion": (AttentionFusion, FUSION),
+        "lst": (Lst, LST),
         "said": (Said, SAID),
         "selective-norms": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=NORMS)),
         "did": (Said, dict(SAID, said=False, projection_seed=3, intrinsic_dimension=40, target_modules=["v_proj"])),
@@ -364,15 +651,22 @@ CASES = {
                             threshold_by_rate=True)),
         "dylora": (DyLora, dict(DYLORA, frozen=False, inference_rank=3, seed=7, target_modules=["query", "value"])),
         "dylora-multiple": (DyLora, dict(DYLORA, rank_multiple=2, target_modules=["query", "value"])),
+        "adamix": (AdaMixBottleneck, ADAMIX),
+        "adamix-apart": (AdaMixBottleneck, dict(ADAMIX, consistency_weight=0.0, sharing_up=False)),
+        "adamix-lora": (AdaMixLora, dict(ADAMIX_LORA, sharing_down=True, sharing_up=False,
+                                         target_modules=["query", "key"])),
         "pasta": (Pasta, dict(PASTA, special_token_ids=[4, 5, 9, 17])),
         "ipt-table": (Ipt, dict(IPT, prompt_encoder="NONE", token_table="RANDOM", num_virtual_tokens=10)),
         "ipt-convolution": (Ipt, dict(IPT, prompt_encoder="CNN", token_table="COPY")),
         "ipt-states": (Ipt, dict(IPT, prompt_source="STATES")),
+        "attention-fusion": (AttentionFusion, dict(FUSION, include_embeddings=False)),
+        "lst": (Lst, dict(LST, add_bias_sampling=False, side_layers=[1])),
         "said": (Said, dict(SAID, projection_seed=7)),
         "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
     }),
     "tiny-t5": (T5ForConditionalGeneration, {
         "selective-xattn": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=XATTN)),
+        "lst": (Lst, LST),
     }),
 }
 
@@ -439,12 +733,14 @@ def make_case(model_class, folder, method_class, settings):
     (folder / "trace.json").write_text(json.dumps(dict(losses=losses, last_grad_norm=norm), indent=1) + "\n")
 
 
-def main():
+def main(chosen=".*"):
     torch.use_deterministic_algorithms(True)
     for name, (model_class, cases) in CASES.items():
         for case, (method, settings) in cases.items():
+            if not re.fullmatch(chosen, f"{name}/{case}"):
+                continue
             make_case(model_class, HERE / name / case, method, settings)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

@@ -593,6 +593,25 @@ public final class PeftModel extends LoadedModel {
   }
 
   /**
+   * Saves the model with the active adapters merged into its weights, without the weights that are
+   * zero: for pruned models. The folder is that of {@link #saveMerged(Path, long)}, but for the
+   * weights, which are in {@code model.sparse.safetensors}: each tensor as its values and a bit for
+   * each element, or as it is where that is smaller. {@link Peft#load} reads it, and has exactly
+   * the merged model. Transformers does not.
+   *
+   * @param folder which is made if it is not there
+   * @throws IllegalStateException if a layer of an active adapter cannot be merged
+   * @throws java.io.UncheckedIOException if a file cannot be written
+   */
+  public PeftModel saveSparse(String folder) {
+    Path path = Path.of(folder);
+    origin.beforeWriting(path);
+    CompanionFiles companions = companions();
+    adapters.whileReading(merger -> ModelFiles.writeSparse(base, merger, companions, path));
+    return this;
+  }
+
+  /**
    * Saves the model without its adapters, in files of at most 50 GB of weights. See {@link
    * #saveBase(Path, long)}.
    */

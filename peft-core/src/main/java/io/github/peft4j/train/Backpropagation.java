@@ -103,7 +103,8 @@ public final class Backpropagation {
       List<TunerLayer<?, ?>> trained =
           call.adapters().all().stream().filter(TunerLayer::trains).toList();
       trained.forEach(layer -> layer.onTraining(true));
-      try (Pass pass = new Pass(tape, null, call.adapters()).training()) {
+      try (Pass pass =
+          new Pass(tape, null, call.adapters()).training().copies(objective.copies())) {
         return run(call.model(), objective, input, targets, scale, seed, tape, pass);
       } finally {
         trained.forEach(layer -> layer.onTraining(false));

@@ -78,6 +78,8 @@ public final class FineTuner {
   boolean packing;
   boolean withoutDuplicates;
   boolean recompute;
+
+  long keptStates;
   int evaluateEvery;
   int evaluationBatchSize;
   int checkpointEvery;
@@ -387,6 +389,26 @@ public final class FineTuner {
    */
   public FineTuner withoutDuplicates() {
     this.withoutDuplicates = true;
+    return this;
+  }
+
+  /**
+   * Keeps the states between the frozen model's layers of each training example, so that the model
+   * runs once for each and not once an epoch. For methods that train beside the model only, such as
+   * LST and attention fusion; it is refused if an adapter trains within the model's layers. The
+   * model's own dropout is off then. States take (L + 1) · D numbers a token, on the model's
+   * device; examples for which there is no more room are computed at each step, and so are rows
+   * that are other ones in each epoch, as those of masked language modelling. Off by default.
+   *
+   * @param mebibytes the most memory for states, above 0
+   * @throws IllegalArgumentException if it is not above 0
+   */
+  public FineTuner keepStates(long mebibytes) {
+    if (mebibytes <= 0) {
+      throw new IllegalArgumentException(
+          "keepStates is given " + mebibytes + " MiB; expected a number above 0");
+    }
+    this.keptStates = mebibytes << 20;
     return this;
   }
 

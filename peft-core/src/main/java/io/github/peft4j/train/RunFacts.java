@@ -79,6 +79,9 @@ final class RunFacts {
     if (settings.withoutDuplicates) {
       facts.put("without_duplicates", "true");
     }
+    if (settings.keptStates > 0) {
+      facts.put("keep_states", "true");
+    }
     facts.put("skip_too_long", "" + settings.skipTooLong);
     reading(settings).ifPresent(reading -> facts.put("reading", reading));
     facts.put(SEED, "" + settings.seed);

@@ -6,17 +6,19 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Runs the steps of a training: forward and backward passes of the batches, then the update. */
-final class Stepper {
+final class Stepper implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Stepper.class);
 
@@ -26,6 +28,7 @@ final class Stepper {
   private final long seed;
   private final Update update;
   private final Backpropagation backpropagation;
+  private final @Nullable KeptStates kept;
   private boolean toldOfNoLabels;
 
   /**
@@ -52,6 +55,7 @@ final class Stepper {
     this.seed = settings.seed;
     this.update = update;
     this.backpropagation = new Backpropagation(training, settings.recompute);
+    this.kept = settings.keptStates == 0 ? null : new KeptStates(settings.keptStates);
   }
 
   /**
@@ -119,7 +123,15 @@ final class Stepper {
 
   private Backpropagation.Result backpropagate(Batch batch, double units, long seed) {
     LossTargets targets = BatchFeed.targets(model, batch);
+    KeptStates.Rows rows = kept == null ? null : BatchFeed.rows(kept, batch);
     return backpropagation.run(
-        setup.objective(), BatchFeed.input(model, batch), targets, 1 / units, seed);
+        setup.objective(), BatchFeed.input(model, batch).keeping(rows), targets, 1 / units, seed);
+  }
+
+  @Override
+  public void close() {
+    if (kept != null) {
+      kept.close();
+    }
   }
 }

@@ -94,6 +94,7 @@ final class TrainingLoop {
       }
       return giveBack();
     } finally {
+      stepper.close();
       if (interrupted) {
         Thread.currentThread().interrupt();
       }

@@ -174,6 +174,11 @@ record TrainingSetup(
           "bucketByLength does nothing with packing, whose rows are of one length: take one of the"
               + " two");
     }
+    if (settings.packing && settings.keptStates > 0) {
+      throw new IllegalArgumentException(
+          "keepStates keeps the states of rows, and packing makes other rows of the examples in each"
+              + " training: take one of the two");
+    }
     boolean saved = settings.folder != null;
     require(saved || settings.checkpointEvery == 0, "checkpointEvery", "checkpointTo(folder)");
     if (settings.withoutDuplicates && settings.packing) {

@@ -49,6 +49,11 @@ public final class BatchRows {
     return new BatchRows(rowOf, batch, parts, origin);
   }
 
+  /** Whether all rows of the batch are computed together. */
+  public boolean isWhole() {
+    return origin == null;
+  }
+
   /** The computed part of a split, or null if the rows have not been split by it. */
   public @Nullable Integer partOf(Object split) {
     return parts.get(split);

@@ -53,6 +53,13 @@ public interface ForwardContext {
    */
   NDArray frozenStates();
 
+  /**
+   * The number of copies of the batch that the rows are: all rows of the first copy come first. An
+   * objective may compare several passes over one batch, such as passes with different dropout,
+   * which run as one.
+   */
+  int copies();
+
   /** Whether this is a training step, so that dropout applies. */
   boolean isTraining();
 
@@ -61,6 +68,17 @@ public interface ForwardContext {
 
   /** The value of a shared tensor in this pass, computed before the first layer. */
   NDArray value(SharedTensor shared);
+
+  /**
+   * Leaves a tensor for a layer that comes later in this pass, such as one of a decoder.
+   *
+   * @param layer the layer that leaves it
+   * @param value readable for later segments, see {@link Tape#share}
+   */
+  void leave(TunerLayer<?, ?> layer, NDArray value);
+
+  /** What a layer has left in this pass, or null. */
+  @Nullable NDArray left(TunerLayer<?, ?> layer);
 
   /** How the segments of this pass are run. */
   Tape tape();

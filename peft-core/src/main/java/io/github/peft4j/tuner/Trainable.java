@@ -25,6 +25,8 @@ public final class Trainable implements AutoCloseable {
     TRAINED_VIEW,
     /** Trained, and saved in peft4j's own file because Hugging Face PEFT's file lacks it. */
     TRAINED_BESIDE,
+    /** Trained and in no file of the adapter: only training needs it. Checkpoints hold it. */
+    TRAINED_UNSAVED,
     /** Saved in peft4j's own file, not trained. */
     BUFFER_BESIDE
   }
@@ -69,6 +71,11 @@ public final class Trainable implements AutoCloseable {
   /** Whether it is saved in peft4j's own file because Hugging Face PEFT's file lacks it. */
   public boolean isBeside() {
     return kind == Kind.TRAINED_BESIDE || kind == Kind.BUFFER_BESIDE;
+  }
+
+  /** Whether a file of the adapter holds it. If not, checkpoints of a training still do. */
+  public boolean isSaved() {
+    return kind != Kind.TRAINED_UNSAVED;
   }
 
   /** Whether it needs a gradient. */

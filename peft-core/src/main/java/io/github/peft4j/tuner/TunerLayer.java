@@ -97,6 +97,14 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
+   * Declares a trainable tensor that is in no file of the adapter, because nobody needs it once the
+   * adapter is trained. Checkpoints of a training hold it.
+   */
+  protected final Trainable unsaved(String key, NDArray initial) {
+    return add(new Trainable(key, initial, Trainable.Kind.TRAINED_UNSAVED));
+  }
+
+  /**
    * Declares a tensor that is not trained and that Hugging Face PEFT computes anew instead of
    * saving it. It is saved in peft4j's own file; {@link #loaded} receives whether that file was
    * there.

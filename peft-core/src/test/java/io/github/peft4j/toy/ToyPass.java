@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Adapters;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.TunerLayer;
 import org.jspecify.annotations.Nullable;
 
 /** A forward pass outside of a model, for sites alone. */
@@ -52,6 +53,11 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   }
 
   @Override
+  public int copies() {
+    return 1;
+  }
+
+  @Override
   public boolean isTraining() {
     return false;
   }
@@ -64,6 +70,16 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   @Override
   public NDArray value(SharedTensor shared) {
     throw new UnsupportedOperationException("no tensor is shared here");
+  }
+
+  @Override
+  public void leave(TunerLayer<?, ?> layer, NDArray value) {
+    throw new UnsupportedOperationException("no layer comes later here");
+  }
+
+  @Override
+  public @Nullable NDArray left(TunerLayer<?, ?> layer) {
+    return null;
   }
 
   @Override

@@ -10,6 +10,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.training.LoraFa;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
@@ -56,7 +57,7 @@ public final class Bench {
           """
           [--shape NAME,...]  tiny (the default), thin, minilm, 160m or 1b
           [--cases NAME,...]  some of recompute, train and inference; all by default
-          [--method NAME]     lora (the default), lora-fa or dora
+          [--method NAME]     lora (the default), lora-fa, dora or lst
           [--batch N]         sequences a step, 4 by default
           [--length N]        tokens of a sequence, 128 by default
           [--steps N]         measured steps, 8 by default
@@ -74,7 +75,8 @@ public final class Bench {
       Map.of(
           "lora", new Method(lora(), TrainingRule.ALIKE),
           "lora-fa", new Method(lora(), new LoraFa()),
-          "dora", new Method(lora().useDora(true), TrainingRule.ALIKE));
+          "dora", new Method(lora().useDora(true), TrainingRule.ALIKE),
+          "lst", new Method(LstConfig.defaults(), TrainingRule.ALIKE));
 
   /** The config and the training rule of a method. */
   private record Method(PeftConfig config, TrainingRule rule) {}

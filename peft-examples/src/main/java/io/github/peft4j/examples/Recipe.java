@@ -3,8 +3,11 @@ package io.github.peft4j.examples;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -31,12 +34,14 @@ import io.github.peft4j.methods.lntuning.LnTuningConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -83,10 +88,13 @@ record Recipe(PeftConfig config, double learningRate) {
   static {
     RECIPES.put("head", (m, n) -> new Recipe(FullConfig.defaults().targetModules(head(m)), 1e-3));
     add("full", 5e-5, m -> FullConfig.defaults());
-    add("child-f", 5e-5, m -> ChildTuningConfig.free());
-    add("diff-pruning", 5e-5, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
-    add("lt-sft", 5e-5, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
-    add("top-2", 5e-5, m -> SelectiveConfig.topTwo());
+    add("child-f", 1e-4, m -> ChildTuningConfig.free());
+    add("diff-pruning", 1e-3, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
+    add("movement", 5e-5, m -> PruningConfig.movement(0.15));
+    add("soft-movement", 5e-5, m -> PruningConfig.softMovement(100));
+    add("magnitude", 5e-5, m -> PruningConfig.magnitude(0.15));
+    add("lt-sft", 1e-3, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
+    add("top-2", 1e-4, m -> SelectiveConfig.topTwo());
     add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());
     add("bitfit", 1e-3, m -> BitFitConfig.defaults().modulesToSave(saved(m)));
     add("ln-tuning", 1e-3, m -> LnTuningConfig.defaults().modulesToSave(saved(m)));
@@ -101,7 +109,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "p-tuning",
         2e-3,
         m -> PTuningConfig.ofVirtualTokens(20).encoderHiddenSize(128).modulesToSave(saved(m)));
-    add("ipt", 2e-3, m -> IptConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
+    add("ipt", 5e-3, m -> IptConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add("pfeiffer", 1e-3, m -> BottleneckConfig.pfeiffer().modulesToSave(saved(m)));
     add("houlsby", 1e-3, m -> BottleneckConfig.houlsby().modulesToSave(saved(m)));
     add("parallel", 1e-3, m -> BottleneckConfig.parallel().modulesToSave(saved(m)));
@@ -125,7 +133,7 @@ record Recipe(PeftConfig config, double learningRate) {
         "vera",
         5e-3,
         m -> VeraConfig.ofRank(256).targetModules(m.attention()).modulesToSave(saved(m)));
-    add("hira", 1e-3, m -> on(m, HiraConfig.ofRank(32)));
+    add("hira", 3e-3, m -> on(m, HiraConfig.ofRank(32)));
     add("lily", 1e-3, m -> on(m, LilyConfig.ofRank(16).strideA(2)));
     add("vblora", 5e-3, m -> on(m, VbLoraConfig.ofRank(4).vectorLength(64)));
     add(
@@ -143,17 +151,21 @@ record Recipe(PeftConfig config, double learningRate) {
     add("hra", 1e-3, m -> on(m, HraConfig.ofRank(8)));
     add("miss", 1e-3, m -> on(m, MissConfig.ofRank(16)));
     add("fourierft", 1e-2, m -> on(m, FourierFtConfig.ofFrequencies(1000)));
-    add("waveft", 1e-2, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
+    add("waveft", 1e-3, m -> on(m, WaveFtConfig.ofFrequencies(2592)));
     add("c3a", 5e-3, m -> on(m, C3aConfig.ofBlockSize(128).initWeights(C3aInitialization.ZEROS)));
     add("delora", 1e-3, m -> on(m, DeloraConfig.ofRank(8)));
     add("gralora", 1e-3, m -> on(m, GraloraConfig.ofRank(8)));
-    add("krona", 1e-3, m -> on(m, KronaConfig.ofFactor(32, 32)));
+    add("krona", 1e-2, m -> on(m, KronaConfig.ofFactor(32, 32)));
     add(
         "said",
         1e-2,
         m -> SaidConfig.ofDimension(500).targetModules(m.attention()).modulesToSave(saved(m)));
+    add("adamix", 1e-3, m -> AdaMixConfig.defaults().modulesToSave(saved(m)));
+    add("adamix-lora", 1e-3, m -> on(m, AdaMixLoraConfig.ofRank(4)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
+    add("attention-fusion", 1e-3, m -> AttentionFusionConfig.defaults().modulesToSave(saved(m)));
+    add("lst", 3e-3, m -> LstConfig.defaults().modulesToSave(saved(m)));
     add("pasta", 5e-3, m -> PastaConfig.defaults().modulesToSave(saved(m)));
     add(
         "shira",

@@ -15,6 +15,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
@@ -100,6 +102,8 @@ class CompositionTest {
               .invAdapter(Invertible.NICE),
           BottleneckConfig.houlsby().reductionFactor(4).useGating(true),
           BottleneckConfig.compacter().reductionFactor(2).phmDim(2),
+          AdaMixConfig.defaults().reductionFactor(4).numExperts(1).sharingUp(false),
+          AdaMixLoraConfig.ofRank(2).numExperts(1),
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),

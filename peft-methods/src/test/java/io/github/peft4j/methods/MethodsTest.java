@@ -3,9 +3,12 @@ package io.github.peft4j.methods;
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
+import io.github.peft4j.methods.adamix.AdaMixConfig;
+import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
 import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adapterhub.prompttuning.AdapterHubPromptConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
+import io.github.peft4j.methods.attentionfusion.AttentionFusionConfig;
 import io.github.peft4j.methods.bitfit.BitFitConfig;
 import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
@@ -42,6 +45,7 @@ import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.ltsft.LtSftConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
@@ -49,6 +53,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
 import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.reft.ReftConfig;
@@ -153,6 +158,19 @@ class MethodsTest extends MethodContract {
             .fitting(model -> true)
             .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("LtSft", LtSftConfig.defaults().ftParamsProportion(0.1)).fitting(model -> true),
+        method("MovementPruning", PruningConfig.movement(0.4).initialThreshold(0.4))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method("SoftMovementPruning", PruningConfig.softMovement(2).initialThreshold(0.1))
+            .fitting(model -> true)
+            .withWholeGradientOf(MethodsTest::isNoScore),
+        method(
+                "GlobalMagnitudePruning",
+                PruningConfig.magnitude(0.4).initialThreshold(0.4).globalTopk(true))
+            .fitting(model -> true),
+        method("L0Pruning", PruningConfig.l0(2))
+            .fitting(model -> true)
+            .withWholeGradientOf(tensor -> false), // gates are drawn in training, see its own test
         method("Vera", VeraConfig.ofRank(4)),
         method("VeraWithoutProjections", VeraConfig.ofRank(4).saveProjection(false)),
         method("RandLora", RandLoraConfig.ofRank(3).randloraAlpha(1)),
@@ -342,15 +360,54 @@ class MethodsTest extends MethodContract {
             .fitting(MethodsTest::hasNoExperts),
         method("DyloraFrozen", DyLoraConfig.ofRank(3).inferenceRank(2))
             .withWholeGradientOf(tensor -> false),
+        method("AdaMix", AdaMixConfig.defaults().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false),
+        method(
+                "AdaMixOfOne",
+                AdaMixConfig.of(BottleneckConfig.houlsby().reductionFactor(4))
+                    .numExperts(1)
+                    .sharingUp(false))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
+            .withWholeGradientOf(tensor -> false),
+        method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
             .cannotMerge()
             .gatingRuns(),
+        method("AttentionFusion", AttentionFusionConfig.defaults().dropout(0))
+            .fitting(model -> model != TinyModel.TIED_LLAMA)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("AttentionFusionOfLayers", attentionFusionOfLayers())
+            .fitting(model -> model == TinyModel.BERT)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method("Lst", LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        method(
+                "LstOfOneLayer",
+                LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
+            .fitting(model -> model != TinyModel.MIXTRAL)
+            .hasEffectAtOnce()
+            .cannotMerge(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
                 PromptTuningConfig.ofVirtualTokens(3))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
+                "LoraAndLst",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                LstConfig.ofReductionFactor(2))
+            .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
             .cannotMerge(),
         composite(
@@ -368,12 +425,21 @@ class MethodsTest extends MethodContract {
             .cannotMerge());
   }
 
+  private static AttentionFusionConfig attentionFusionOfLayers() {
+    return AttentionFusionConfig.defaults().dropout(0).includeEmbeddings(false);
+  }
+
   private static MethodCase composite(String name, PeftConfig... parts) {
     return method(name, CompositeConfig.of(parts));
   }
 
   private static MethodCase method(String name, PeftConfig config) {
     return MethodCase.of(name, config);
+  }
+
+  /** The estimated gradient of a score is not that of the mask, which is constant. */
+  private static boolean isNoScore(String tensor) {
+    return !tensor.endsWith("mask_scores");
   }
 
   /** A factor of the table and its transpose in the output have a gradient each, and one value. */

@@ -10,6 +10,8 @@ import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorInfo;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.ShardedWriter;
+import io.github.peft4j.io.safetensors.SparseWriter;
+import io.github.peft4j.io.safetensors.WeightsWriter;
 import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
@@ -36,7 +38,8 @@ public final class ModelFiles {
 
   /** Weights that readers of a folder would take for the model's, or prefer to them. */
   private static final Pattern WEIGHTS =
-      Pattern.compile("model(-\\d{5}-of-\\d{5})?\\.safetensors|model\\.safetensors\\.index\\.json");
+      Pattern.compile(
+          "model(-\\d{5}-of-\\d{5}|\\.sparse)?\\.safetensors|model\\.safetensors\\.index\\.json");
 
   private ModelFiles() {}
 
@@ -50,7 +53,21 @@ public final class ModelFiles {
    */
   public static void write(
       TransformerModel model, Merger merger, CompanionFiles companions, Path folder, long largest) {
-    ShardedWriter writer = new ShardedWriter(Map.of("format", "pt"), largest);
+    write(model, merger, companions, folder, new ShardedWriter(Map.of("format", "pt"), largest));
+  }
+
+  /** The same without weights that are zero, see {@link SparseWriter}. */
+  public static void writeSparse(
+      TransformerModel model, Merger merger, CompanionFiles companions, Path folder) {
+    write(model, merger, companions, folder, new SparseWriter());
+  }
+
+  private static void write(
+      TransformerModel model,
+      Merger merger,
+      CompanionFiles companions,
+      Path folder,
+      WeightsWriter writer) {
     List<PartsOfTensor> open = new ArrayList<>();
     Stream.concat(model.parameters(), model.untied(merger::changes))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));
@@ -126,7 +143,7 @@ public final class ModelFiles {
   }
 
   /** Tensors of other parts of the model, as they are. */
-  private static void addOthers(ShardedWriter writer, TensorSource source, List<String> prefixes) {
+  private static void addOthers(WeightsWriter writer, TensorSource source, List<String> prefixes) {
     for (String name : source.names()) {
       if (prefixes.stream().anyMatch(name::startsWith)) {
         writer.add(source.info(name), sink -> source.read(name, sink));
@@ -140,7 +157,7 @@ public final class ModelFiles {
    * @param open gets what has to be closed after the tensors are written
    */
   private static void add(
-      ShardedWriter writer,
+      WeightsWriter writer,
       ParameterSite parameter,
       Precision precision,
       Merger merger,
@@ -160,7 +177,7 @@ public final class ModelFiles {
 
   /** Adds a whole tensor under a name. */
   private static void add(
-      ShardedWriter writer,
+      WeightsWriter writer,
       String name,
       ParameterSite parameter,
       Precision precision,

@@ -345,7 +345,7 @@ public final class PeftFolder implements AdapterFormat {
     part.tensors()
         .forEach(
             (name, tensor) -> {
-              if (tensor.isBeside() == beside) {
+              if (tensor.isSaved() && tensor.isBeside() == beside) {
                 tensors.put(name, tensor);
               }
             });

@@ -94,7 +94,11 @@ public interface PeftLayout<C extends PeftConfig> {
    * @param key the tensor's key in its layer; empty if the tensor is the site's own
    */
   default String tensorName(Site<?, ?> site, String key) {
-    return prefix() + (key.isEmpty() ? site.name() : site.module() + "." + key);
+    if (key.isEmpty()) {
+      return prefix() + site.name();
+    }
+    String module = site.module(); // empty for the stack of a model without a head
+    return prefix() + (module.isEmpty() ? key : module + "." + key);
   }
 
   /** The name of a tensor that belongs to no module. */

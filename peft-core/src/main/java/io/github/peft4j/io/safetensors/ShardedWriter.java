@@ -19,7 +19,7 @@ import java.util.TreeMap;
  * model-00001-of-0000N.safetensors} and their index. Tensors are put into files in the order in
  * which they were added. A tensor that is larger than the limit gets a file of its own.
  */
-public final class ShardedWriter {
+public final class ShardedWriter implements WeightsWriter {
 
   /** The limit of transformers 5, in bytes. */
   public static final long LARGEST_SHARD = 50_000_000_000L;
@@ -43,17 +43,12 @@ public final class ShardedWriter {
     this.largest = largest;
   }
 
-  /** Adds a tensor whose bytes are only read when its file is written. */
+  @Override
   public void add(TensorInfo info, SafetensorsWriter.Data data) {
     tensors.put(info, data);
   }
 
-  /**
-   * Writes the files.
-   *
-   * @return their names
-   * @throws IllegalArgumentException if two tensors have the same name
-   */
+  @Override
   public Set<String> writeTo(FileGroup files) {
     List<List<TensorInfo>> shards = shards();
     if (shards.size() < 2) {

@@ -6,11 +6,16 @@ import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
+import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PackedTexts;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import java.nio.LongBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.LongStream;
 
 /** Turns batches into the arrays that a model takes. */
 public final class BatchFeed {
@@ -38,6 +43,34 @@ public final class BatchFeed {
               : input;
       default -> input;
     };
+  }
+
+  /** The rows of a batch, to keep their states. */
+  public static KeptStates.Rows rows(KeptStates store, Batch batch) {
+    int[] lengths = new int[batch.size()];
+    int[] decoderLengths = new int[batch.size()];
+    List<LongBuffer> tokens = new ArrayList<>();
+    for (int b = 0; b < lengths.length; b++) {
+      lengths[b] = (int) Arrays.stream(batch.attentionMask()[b]).sum();
+      LongStream row = Arrays.stream(batch.inputIds()[b], 0, lengths[b]);
+      long[][] types = batch.tokenTypeIds();
+      if (types != null) {
+        row = LongStream.concat(row, Arrays.stream(types[b], 0, lengths[b]));
+      }
+      if (batch.alignment() == Alignment.TARGET) { // a decoder reads the labels
+        long[] labels = batch.labels()[b];
+        int last = labels.length;
+        while (last > 0 && labels[last - 1] == LossTargets.IGNORED) {
+          last--;
+        }
+        decoderLengths[b] = last;
+        row =
+            LongStream.concat(
+                LongStream.concat(row, LongStream.of(-1)), Arrays.stream(labels, 0, last));
+      }
+      tokens.add(LongBuffer.wrap(row.toArray()));
+    }
+    return new KeptStates.Rows(store, tokens, lengths, decoderLengths);
   }
 
   /** The tokens before the first label of a row. */

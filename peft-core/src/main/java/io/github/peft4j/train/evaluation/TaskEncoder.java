@@ -8,6 +8,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.batch.IdsExample;
 import io.github.peft4j.data.batch.Masker;
 import io.github.peft4j.data.batch.TextBlocks;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -16,6 +17,7 @@ import io.github.peft4j.transformer.config.Task;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +51,7 @@ public final class TaskEncoder {
             examples,
             new ByClass(new Reading(model, maxLength, settings, examples.dataset())),
             settings.skipTooLong());
-    return task.type() == Task.Type.MASKED_LM && hasLabels(data)
+    return task.type() == Task.Type.MASKED_LM && hasLabels(data) && !areIds(data)
         ? masked(model, data, maxLength, settings)
         : data;
   }
@@ -57,6 +59,22 @@ public final class TaskEncoder {
   /** Whether any labels are learnt: texts that belong together have none. */
   private static boolean hasLabels(EncodedDataset data) {
     return data.examples().stream().anyMatch(e -> e.alignment() == EncodedExample.Alignment.TOKEN);
+  }
+
+  /**
+   * Whether the examples are ids, which say themselves what is masked.
+   *
+   * @throws IllegalArgumentException if only some are
+   */
+  private static boolean areIds(EncodedDataset data) {
+    long ids =
+        IntStream.range(0, data.size()).filter(i -> data.sourceOf(i) instanceof IdsExample).count();
+    if (ids > 0 && ids < data.size()) {
+      throw new IllegalArgumentException(
+          "%d of %d examples are ids and the others are texts, whose tokens would be masked: train on one kind"
+              .formatted(ids, data.size()));
+    }
+    return ids > 0;
   }
 
   private static EncodedDataset masked(

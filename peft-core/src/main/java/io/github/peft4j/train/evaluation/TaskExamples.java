@@ -15,6 +15,7 @@ import io.github.peft4j.data.ScoredPair;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.TokensExample;
 import io.github.peft4j.data.batch.Encoder;
+import io.github.peft4j.data.batch.IdsExample;
 import io.github.peft4j.data.conversation.ConversationExample;
 import io.github.peft4j.data.conversation.ConversationPreference;
 import io.github.peft4j.transformer.config.Task;
@@ -102,11 +103,12 @@ record TaskExamples(
     };
   }
 
-  /** Texts that belong together have vectors each, whatever the model's task. */
+  /** Texts that belong together have vectors each, and ids are ids, whatever the model's task. */
   private static TaskExamples takes(String takes, String calls, Measure... measures) {
     return new TaskExamples(takes, calls, List.of(measures), Map.of())
         .with(AnchorExample.class, r -> r.embedding()::encode)
-        .with(ScoredPair.class, r -> r.embedding()::encode);
+        .with(ScoredPair.class, r -> r.embedding()::encode)
+        .with(IdsExample.class, r -> example -> example.fitting(r.maxLength()));
   }
 
   private <E extends Example> TaskExamples with(

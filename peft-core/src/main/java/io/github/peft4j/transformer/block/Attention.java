@@ -100,9 +100,8 @@ public final class Attention extends NamedBlock {
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
-    NDArray memory = pass.memory();
-    NDArray k = once(".key", pass, () -> projections.key(memory, pass));
-    NDArray v = once(".value", pass, () -> projections.value(memory, pass));
+    NDArray k = once(".key", pass, () -> projections.key(pass.memory(), pass));
+    NDArray v = once(".value", pass, () -> projections.value(pass.memory(), pass));
     NDArray q = projections.query(x, pass);
     return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null);
   }

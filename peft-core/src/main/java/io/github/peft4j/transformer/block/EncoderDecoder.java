@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.transformer.config.ModelConfig;
+import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -48,7 +49,9 @@ public record EncoderDecoder(Stack encoder, Stack decoder, Shift shift) implemen
     } else {
       read(input, pass, cache);
     }
-    return decoder.forward(ModelInput.of(ids), pass);
+    KeptStates.Rows kept = input.kept();
+    ModelInput written = ModelInput.of(ids).keeping(kept == null ? null : kept.ofDecoder());
+    return decoder.forward(written, pass);
   }
 
   private void read(ModelInput input, Pass pass, @Nullable KeyValueCache cache) {

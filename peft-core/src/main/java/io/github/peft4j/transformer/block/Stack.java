@@ -8,6 +8,7 @@ import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.Narrowing;
 import io.github.peft4j.tuner.site.StackSite;
 import io.github.peft4j.tuner.site.StackStates;
 import java.util.ArrayList;
@@ -39,6 +40,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
    * @param rotaries the rotary positions of all layers
    * @param maxPositions number of positions that a text may have
    * @param dropout probability after the final norm, in training
+   * @param narrowing makes narrower layers for adapters
    */
   public Stack(
       String name,
@@ -51,7 +53,8 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       Collection<RotaryEmbedding> rotaries,
       boolean causal,
       long maxPositions,
-      double dropout) {
+      double dropout,
+      Narrowing narrowing) {
     super(name);
     this.embedding = part(embedding);
     this.scoreBias = scoreBias == null ? null : part(scoreBias);
@@ -70,14 +73,19 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
                 name,
                 layers.size(),
                 layers.get(0).dimension(),
-                (x, context) -> states(x, Pass.of(context))));
+                (x, context) -> states(x, Pass.of(context)),
+                narrowing));
   }
 
   @Override
   public NDArray forward(ModelInput input, Pass pass) {
     Tape tape = pass.tape();
     pass.begin(input);
-    NDArray first = tape.source(() -> embedding.forward(input, pass, causal));
+    Pass own = pass.ofStack();
+    if (input.kept() != null) {
+      requireConstant(pass.adapters());
+    }
+    NDArray first = tape.source(() -> embedding.forward(input, own, causal));
     ScoreBias bias = scoreBias;
     if (bias != null) {
       NDArray mask = pass.explicitBias(first, Integer.MAX_VALUE);
@@ -87,7 +95,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
       relative.enter(first, pass);
     }
     for (RotaryEmbedding rotary : rotaries) {
-      pass.rotate(rotary, rotary.at(first, pass.start(), pass.end(), pass.positions()));
+      pass.rotate(rotary, first);
     }
     NDArray output = site.forward(first, pass).output();
     KeyValueCache cache = pass.cache();
@@ -98,6 +106,17 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
   }
 
   private StackStates states(NDArray first, Pass pass) {
+    Pass own = pass.ofStack();
+    List<NDArray> states = pass.kept(name(), first);
+    if (states == null) {
+      states = computed(first, own);
+      pass.keep(name(), states);
+    }
+    NDArray last = states.get(states.size() - 1);
+    return new StackStates(states, projected(normed(last, own), own));
+  }
+
+  private List<NDArray> computed(NDArray first, Pass pass) {
     boolean trains = pass.trains();
     NDArray h = first;
     List<NDArray> states = new ArrayList<>();
@@ -108,7 +127,22 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
               .segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
       states.add(h);
     }
-    return new StackStates(states, projected(normed(h, pass), pass));
+    return states;
+  }
+
+  /** Checks that the states of a text are the same at each step. */
+  private void requireConstant(ActiveAdapters active) {
+    ScoreBias bias = scoreBias;
+    RelativeVectors vectors = relative;
+    if (embedding.trains(active)
+        || (bias != null && bias.trains(active))
+        || (vectors != null && vectors.trains(active))
+        || layers.stream().anyMatch(layer -> layer.trains(active))) {
+      throw new IllegalArgumentException(
+          "the states of a text cannot be kept: an adapter trains within stack '"
+              + name()
+              + "', so they change with each step; train without keepStates");
+    }
   }
 
   private NDArray normed(NDArray h, Pass pass) {

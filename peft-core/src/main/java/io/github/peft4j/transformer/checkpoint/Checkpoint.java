@@ -31,7 +31,7 @@ import org.slf4j.event.Level;
  * Provides the tensors of a checkpoint to blocks and checks their shapes. All tensors that are
  * missing, left over or of the wrong shape are reported together at the end.
  */
-final class Checkpoint {
+final class Checkpoint implements Weights {
 
   private static final Logger LOG = LoggerFactory.getLogger(Checkpoint.class);
 
@@ -112,7 +112,8 @@ final class Checkpoint {
   }
 
   /** A required tensor of this shape. */
-  NDArray tensor(String name, long... shape) {
+  @Override
+  public NDArray tensor(String name, long... shape) {
     return fits(name, shape) ? loader.load(source, stored(name)) : placeholder(shape);
   }
 
@@ -120,7 +121,8 @@ final class Checkpoint {
    * A required tensor that a checkpoint stores in parts, or else as a whole under its own name. The
    * parts are loaded one by one.
    */
-  NDArray tensor(String name, List<Part> parts, long... shape) {
+  @Override
+  public NDArray tensor(String name, List<Part> parts, long... shape) {
     if (has(name)) {
       return tensor(name, shape);
     }
@@ -166,16 +168,6 @@ final class Checkpoint {
       finish(true);
     }
     return loader.create(new float[(int) elements], new Shape(shape));
-  }
-
-  /** A linear map. */
-  Linear linear(String name, Role role, long in, long out, boolean bias, boolean transposed) {
-    return new Linear(
-        name,
-        role,
-        transposed ? tensor(name + ".weight", in, out) : tensor(name + ".weight", out, in),
-        bias ? tensor(name + ".bias", out) : null,
-        transposed);
   }
 
   /**
@@ -230,15 +222,6 @@ final class Checkpoint {
         spec.kind(),
         headTensor(name + ".weight", 1, dimension),
         spec.bias() ? headTensor(name + ".bias", 0, dimension) : null,
-        spec.epsilon());
-  }
-
-  Norm norm(String name, long dimension, NormSpec spec) {
-    return new Norm(
-        name,
-        spec.kind(),
-        tensor(name + ".weight", dimension),
-        spec.bias() ? tensor(name + ".bias", dimension) : null,
         spec.epsilon());
   }
 

@@ -43,7 +43,7 @@ final class LayerBuilder {
   private final StackSpec stack;
   private final LayerSpec spec;
   private final int index;
-  private final Checkpoint weights;
+  private final Weights weights;
   private final Function<RopeSpec, RotaryEmbedding> rotary;
   private final String name;
   private final Sizes sizes;
@@ -64,7 +64,7 @@ final class LayerBuilder {
       StackSpec stack,
       LayerSpec spec,
       int index,
-      Checkpoint weights,
+      Weights weights,
       Function<RopeSpec, RotaryEmbedding> rotary) {
     this.stack = stack;
     this.spec = spec;

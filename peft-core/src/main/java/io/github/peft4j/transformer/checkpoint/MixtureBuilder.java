@@ -18,7 +18,7 @@ final class MixtureBuilder {
   private final Mixture mixture;
   private final FeedForwardSpec spec;
   private final int hidden;
-  private final Checkpoint weights;
+  private final Weights weights;
 
   /**
    * Creates a builder.
@@ -26,8 +26,7 @@ final class MixtureBuilder {
    * @param layer the layer's name
    * @param hidden D
    */
-  MixtureBuilder(
-      String layer, Mixture mixture, FeedForwardSpec spec, int hidden, Checkpoint weights) {
+  MixtureBuilder(String layer, Mixture mixture, FeedForwardSpec spec, int hidden, Weights weights) {
     this.layer = layer + ".";
     this.mixture = mixture;
     this.spec = spec;

@@ -12,18 +12,12 @@ import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.block.TransformerLayer;
 import io.github.peft4j.transformer.family.DisentangledSpec;
 import io.github.peft4j.transformer.family.EmbeddingSpec;
-import io.github.peft4j.transformer.family.LayerSpec;
 import io.github.peft4j.transformer.family.PositionSpec;
 import io.github.peft4j.transformer.family.ScoreBiasSpec;
 import io.github.peft4j.transformer.family.StackSpec;
-import io.github.peft4j.transformer.rope.RopeSpec;
-import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.tuner.site.LinearSite.Role;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Builds a {@link Stack} from its spec and a checkpoint. */
@@ -31,7 +25,6 @@ final class StackBuilder {
 
   private final StackSpec spec;
   private final Checkpoint weights;
-  private final Map<RopeSpec, RotaryEmbedding> rotaries = new LinkedHashMap<>();
 
   StackBuilder(StackSpec spec, Checkpoint weights) {
     this.spec = spec;
@@ -49,7 +42,9 @@ final class StackBuilder {
     InputEmbedding embedding = embedding(tokens, vocabulary);
     ScoreBias scoreBias = spec.scoreBias() == null ? null : scoreBias(spec.scoreBias());
     RelativeVectors relative = relative(spec.layer().apply(0).attention().disentangled());
-    List<TransformerLayer> layers = layers();
+    LayersBuilder builder = new LayersBuilder(spec, weights);
+    List<TransformerLayer> layers =
+        IntStream.range(0, spec.sizes().layers()).mapToObj(builder::layer).toList();
     String norm = spec.finalNorm();
     String projection = spec.projection();
     int hidden = spec.sizes().hidden();
@@ -69,10 +64,11 @@ final class StackBuilder {
                 spec.outputSize(),
                 false,
                 false),
-        rotaries.values(),
+        builder.rotaries(),
         spec.causal(),
         spec.limit(),
-        spec.dropout());
+        spec.dropout(),
+        new NarrowBuilder(spec));
   }
 
   private InputEmbedding embedding(@Nullable Embedding tokens, int vocabulary) {
@@ -144,24 +140,5 @@ final class StackBuilder {
         weights.embedding(terms.table(), 2L * terms.span(), hidden),
         norm == null ? null : weights.norm(norm, hidden, spec.norm()),
         terms.farthest());
-  }
-
-  private List<TransformerLayer> layers() {
-    Map<String, TransformerLayer> byName = new HashMap<>();
-    List<TransformerLayer> layers = new ArrayList<>();
-    for (int i = 0; i < spec.sizes().layers(); i++) {
-      LayerSpec layer = spec.layer().apply(i);
-      int index = byName.size();
-      layers.add(
-          byName.computeIfAbsent(
-              layer.name(),
-              name -> new LayerBuilder(spec, layer, index, weights, this::rotary).build()));
-    }
-    return layers;
-  }
-
-  /** Attentions of equal rotary positions share their tables. */
-  private RotaryEmbedding rotary(RopeSpec rope) {
-    return rotaries.computeIfAbsent(rope, RotaryEmbedding::new);
   }
 }

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param texts the texts of each row, if a row holds several; null if each row is one text
  * @param given (B, T), 1 for the tokens that a causal language model is given, 0 for padding and
  *     for those that it learns to write and what follows them; null if all tokens are given
+ * @param kept where the states of the rows are kept, without the model's dropout; null if they are
+ *     computed each time
  */
 public record ModelInput(
     NDArray ids,
@@ -30,7 +32,8 @@ public record ModelInput(
     @Nullable NDArray types,
     @Nullable NDArray decoderIds,
     @Nullable PackedTexts texts,
-    @Nullable NDArray given) {
+    @Nullable NDArray given,
+    KeptStates.@Nullable Rows kept) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -84,7 +87,7 @@ public record ModelInput(
   /** An input whose rows are one text each, and given. */
   public ModelInput(
       NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
-    this(ids, mask, types, decoderIds, null, null);
+    this(ids, mask, types, decoderIds, null, null, null);
   }
 
   private static void requireLike(String name, NDArray array, Shape shape) {
@@ -189,22 +192,27 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts, given);
+    return new ModelInput(this.ids, mask, types, ids, texts, given, kept);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
   }
 
   /** A copy of which these tokens (B, T) are given; null for all. */
   public ModelInput withGiven(@Nullable NDArray given) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given);
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+  }
+
+  /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
+  public ModelInput keeping(KeptStates.@Nullable Rows kept) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -217,7 +225,8 @@ public record ModelInput(
             types == null ? null : repeat(types, n),
             decoderIds == null ? null : repeat(decoderIds, n),
             texts == null ? null : texts.repeat(n),
-            given == null ? null : repeat(given, n));
+            given == null ? null : repeat(given, n),
+            kept == null ? null : kept.repeat(n));
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */

@@ -11,6 +11,7 @@ import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.SharedTensor;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.Sequence;
@@ -32,6 +33,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   private final Run run;
   private final BatchRows rows;
+  private final @Nullable NDArray otherMemory;
+  private final boolean still;
 
   /** The state that all rows share. */
   private static final class Run {
@@ -39,6 +42,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final @Nullable KeyValueCache cache;
     final ActiveAdapters adapters;
     final Map<SharedTensor, NDArray> values;
+    final Map<TunerLayer<?, ?>, NDArray> left;
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
     @Nullable ModelInput input;
@@ -48,6 +52,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     @Nullable Visibility visibility;
     @Nullable NDArray bias;
     boolean training;
+    int copies = 1;
     boolean leftPadded;
     boolean blind;
     long start;
@@ -65,17 +70,21 @@ public final class Pass implements ForwardContext, AutoCloseable {
         Tape tape,
         @Nullable KeyValueCache cache,
         ActiveAdapters adapters,
-        Map<SharedTensor, NDArray> values) {
+        Map<SharedTensor, NDArray> values,
+        Map<TunerLayer<?, ?>, NDArray> left) {
       this.tape = tape;
       this.cache = cache;
       this.adapters = adapters;
       this.values = values;
+      this.left = left;
     }
   }
 
-  private Pass(Run run, BatchRows rows) {
+  private Pass(Run run, BatchRows rows, @Nullable NDArray otherMemory, boolean still) {
     this.run = run;
     this.rows = rows;
+    this.otherMemory = otherMemory;
+    this.still = still;
   }
 
   /**
@@ -86,7 +95,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param adapters the adapters; they have to live as long as the pass
    */
   public Pass(Tape tape, @Nullable KeyValueCache cache, ActiveAdapters adapters) {
-    this(new Run(tape, cache, adapters, new IdentityHashMap<>()), BatchRows.ALL);
+    this(
+        new Run(tape, cache, adapters, new IdentityHashMap<>(), new IdentityHashMap<>()),
+        BatchRows.ALL,
+        null,
+        false);
   }
 
   /** An inference pass without a cache. */
@@ -101,7 +114,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public Pass of(BatchRows rows) {
-    return new Pass(run, rows);
+    return new Pass(run, rows, otherMemory, still);
   }
 
   @Override
@@ -130,11 +143,32 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** A pass of the same run through another stack, without a cache; it is closed with this one. */
   public Pass beside() {
-    Pass other = new Pass(new Run(run.tape, null, run.adapters, run.values), rows);
+    Pass other =
+        new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
+    other.run.copies = run.copies;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
     return other;
+  }
+
+  /**
+   * The same pass for layers whose cross-attention reads something else.
+   *
+   * @param memory (B, S, d); null where keys and values of it are in the cache
+   */
+  public Pass reading(@Nullable NDArray memory) {
+    return new Pass(run, rows, memory, still);
+  }
+
+  @Override
+  public void leave(TunerLayer<?, ?> layer, NDArray value) {
+    run.left.put(layer, value);
+  }
+
+  @Override
+  public @Nullable NDArray left(TunerLayer<?, ?> layer) {
+    return run.left.get(layer);
   }
 
   /**
@@ -171,14 +205,25 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return this;
   }
 
+  /** Says how many copies of a batch the rows are, 1 or more. */
+  public Pass copies(int copies) {
+    run.copies = copies;
+    return this;
+  }
+
+  @Override
+  public int copies() {
+    return run.copies;
+  }
+
   /** Applies the frozen model's dropout to x in training. */
   public NDArray drop(NDArray x, double probability) {
-    return run.training && probability > 0 ? Dropout.of(probability).call(x) : x;
+    return isTraining() && probability > 0 ? Dropout.of(probability).call(x) : x;
   }
 
   @Override
   public boolean isTraining() {
-    return run.training;
+    return run.training && !still;
   }
 
   @Override
@@ -210,6 +255,29 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Records the input of the stack that is entered next. */
   public void begin(ModelInput input) {
     run.input = input;
+  }
+
+  /** The same pass without dropout for a stack whose states are kept; otherwise itself. */
+  public Pass ofStack() {
+    return input().kept() == null ? this : new Pass(run, rows, otherMemory, true);
+  }
+
+  /** The kept states of a stack for this input (B, T, D), or null if they have to be computed. */
+  public @Nullable List<NDArray> kept(String stack, NDArray first) {
+    KeptStates.Rows kept = input().kept();
+    List<NDArray> states = kept == null || !rows.isWhole() ? null : kept.states(stack, first);
+    if (states != null) {
+      states.forEach(this::hold);
+    }
+    return states;
+  }
+
+  /** Keeps the states of a stack for this input, if they are to be kept. */
+  public void keep(String stack, List<NDArray> states) {
+    KeptStates.Rows kept = input().kept();
+    if (kept != null && rows.isWhole()) {
+      kept.keep(stack, states, virtual());
+    }
   }
 
   @Override
@@ -380,8 +448,13 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return present;
   }
 
-  /** Sets the rotation of this pass's positions by an embedding. */
-  public void rotate(RotaryEmbedding embedding, Rotation rotation) {
+  /**
+   * Prepares the rotation of this pass's positions by an embedding.
+   *
+   * @param first the input of the first layer (B, n + T, D)
+   */
+  public void rotate(RotaryEmbedding embedding, NDArray first) {
+    Rotation rotation = embedding.at(first, start(), end(), positions());
     hold(rotation.cosine());
     hold(rotation.sine());
     run.rotations.put(embedding, rotation);
@@ -453,7 +526,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
   }
 
   public NDArray memory() {
-    NDArray memory = run.memory;
+    NDArray memory = otherMemory == null ? run.memory : otherMemory;
     if (memory == null) {
       throw new IllegalStateException("cross-attention without an encoder's output");
     }

@@ -62,7 +62,7 @@ final class WithersSource {
           docs.getOrDefault(field, field),
           "new %s(%s)".formatted(name(), arguments(field)));
       if (isPart(component)) {
-        part(field, (TypeElement) ((DeclaredType) component.asType()).asElement());
+        part(field, recordOf(component));
       }
     }
     return text.append("}\n").toString();
@@ -80,7 +80,11 @@ final class WithersSource {
         .collect(Collectors.joining(", "));
   }
 
-  /** Accessors and withers of a part's components. */
+  private static TypeElement recordOf(RecordComponentElement component) {
+    return (TypeElement) ((DeclaredType) component.asType()).asElement();
+  }
+
+  /** Accessors and withers of a part's components, and of those that it has in parts of its own. */
   private void part(String part, TypeElement type) {
     Map<String, String> docs = docs(type);
     for (RecordComponentElement component : type.getRecordComponents()) {
@@ -90,6 +94,9 @@ final class WithersSource {
       method(type(component), field, "", "%s().%s()".formatted(part, field));
       String changed = "%s(%s().%s(%s))".formatted(part, part, field, field);
       withers(component, docs.getOrDefault(field, field), changed);
+      if (isPart(component)) {
+        part(part, recordOf(component));
+      }
     }
   }
 

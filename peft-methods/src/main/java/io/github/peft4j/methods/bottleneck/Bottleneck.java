@@ -22,10 +22,24 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
 
   @Override
   public void inject(BottleneckConfig config, Sites sites) {
+    inject(
+        config,
+        config.phm().phmLayer()
+            ? new PhmLinears(config.phm(), sites.initial())
+            : Affine.Dense.source(sites.initial()),
+        sites);
+  }
+
+  /**
+   * Puts adapters with other maps into the sites that the config selects.
+   *
+   * @param maps creates the two maps of each
+   */
+  public static void inject(BottleneckConfig config, Affine.Source maps, Sites sites) {
     if (config.invAdapter() != null) {
       couple(config, sites);
     }
-    adapt(config, sites);
+    adapt(config, maps, sites);
   }
 
   /**
@@ -48,8 +62,7 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
   }
 
   /** Layers have consecutive numbers: an encoder's come before a decoder's. */
-  private static void adapt(BottleneckConfig config, Sites sites) {
-    PhmLinears phm = config.phm().phmLayer() ? new PhmLinears(config.phm(), sites.initial()) : null;
+  private static void adapt(BottleneckConfig config, Affine.Source maps, Sites sites) {
     BottleneckAdapter.Settings settings =
         new BottleneckAdapter.Settings(
             config.isParallel(),
@@ -65,7 +78,7 @@ public final class Bottleneck extends BaseMethod<BottleneckConfig> {
       if (config.places().has(site.kind(), layer)) {
         long d = site.dimension();
         long m = config.reductionFactor().width(d, layer);
-        sites.rewrite(site, new BottleneckAdapter(d, m, settings, phm, sites.initial()));
+        sites.rewrite(site, new BottleneckAdapter(d, m, settings, maps, sites.initial()));
       }
     }
   }

@@ -4,11 +4,14 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.methods.bottleneck.Affine.Position;
 import io.github.peft4j.methods.bottleneck.fields.InitWeights;
 import io.github.peft4j.methods.bottleneck.fields.NonLinearity;
 import io.github.peft4j.methods.bottleneck.fields.Norms;
 import io.github.peft4j.methods.bottleneck.fields.Residual;
 import io.github.peft4j.methods.bottleneck.fields.Scaling;
+import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.objective.OwnObjective;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.ForwardContext;
@@ -32,17 +35,25 @@ import org.jspecify.annotations.Nullable;
  * the mean of σ(w z + b) over a text's tokens. AdapterHub's {@code methods/modeling.py}: Adapter
  * and ParallelAdapter, pre_forward, forward and post_forward.
  */
-final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
+final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
+    implements OwnObjective {
 
   static final String NORM_BEFORE = "adapter_norm_before";
 
   private static final Kernel UP =
       Kernel.of(
           """
+          def affine(x: Tensor, w: Tensor, b: Tensor) -> Tensor:       # one map, or one for each copy
+              if torch.dim(w) == 2:
+                  return torch.linear(x, w.to(x.dtype), b.to(x.dtype))
+              copies = torch.reshape(x, [torch.size(w, 0), -1, torch.size(x, -1)])
+              y = torch.baddbmm(torch.unsqueeze(b.to(x.dtype), 1), copies, torch.transpose(w.to(x.dtype), 1, 2))
+              return torch.reshape(y, [torch.size(x, 0), torch.size(x, 1), torch.size(w, 1)])
+
           def up(z: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> Tensor:
-              x = torch.linear(z, w1.to(z.dtype), b1.to(z.dtype))
+              x = affine(z, w1, b1)
               low = {f}                                                # (B, T, m)
-              return torch.linear(low, w2.to(z.dtype), b2.to(z.dtype)) # (B, T, D)
+              return affine(low, w2, b2)                               # (B, T, D)
           """);
   private static final Kernel SCALE =
       Kernel.of(
@@ -91,6 +102,7 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   private final boolean residualBeforeNorm;
   private final double dropout;
   private final @Nullable Norm before;
+  private final Affine.Source maps;
   private final Affine first;
   private final Affine second;
   private final @Nullable Trainable s;
@@ -124,10 +136,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
    *
    * @param d D, the width of the hidden state
    * @param m the width of the bottleneck
-   * @param phm creates both maps as sums of Kronecker products, or null for dense maps
+   * @param maps creates both maps
    */
-  BottleneckAdapter(
-      long d, long m, Settings settings, @Nullable PhmLinears phm, Initializer initial) {
+  BottleneckAdapter(long d, long m, Settings settings, Affine.Source maps, Initializer initial) {
     Norms norms = settings.norms;
     this.parallel = settings.parallel;
     this.normalised = norms.originalLnBefore();
@@ -137,14 +148,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     this.before = norms.lnBefore() ? norm(NORM_BEFORE, d, initial) : null;
     String down = norms.lnBefore() ? "adapter_down.1" : "adapter_down.0";
     InitWeights start = settings.start;
+    this.maps = maps;
     Declarations layer = declarations();
-    if (phm != null) {
-      this.first = phm.map(down, "down", m, d, layer);
-      this.second = phm.map("adapter_up", "up", d, m, layer);
-    } else {
-      this.first = Affine.Dense.of(down, start.down(initial, m, d), initial, layer);
-      this.second = Affine.Dense.of("adapter_up", start.up(initial, d, m), initial, layer);
-    }
+    this.first = maps.map(down, Position.DOWN, m, d, (o, i) -> start.down(initial, o, i), layer);
+    this.second =
+        maps.map("adapter_up", Position.UP, d, m, (o, i) -> start.up(initial, o, i), layer);
     Scaling scaling = settings.scaling;
     this.s =
         scaling.value() == null
@@ -168,6 +176,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
     return new Norm(
         trainable(key + ".weight", initial.filled(1, d)),
         trainable(key + ".bias", initial.zeros(d)));
+  }
+
+  @Override
+  public Objective objective(Objective ofTask) {
+    return trains() ? maps.objective(ofTask) : ofTask;
   }
 
   @Override
@@ -200,13 +213,9 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray> {
   /** u(z), (B, T, D). */
   private NDArray up(NDArray z, ForwardContext context) {
     NDArray x = before == null ? z : before.of(z);
-    NDArray u =
-        up.call(
-            x,
-            first.weight(context),
-            first.bias(context),
-            second.weight(context),
-            second.bias(context));
+    Affine.Values w1 = first.of(context, isTraining(context));
+    Affine.Values w2 = second.of(context, isTraining(context));
+    NDArray u = up.call(x, w1.weight(), w1.bias(), w2.weight(), w2.bias());
     if (scale != null) {
       u = s == null ? scale.call(u) : scale.call(u, s.value());
     }

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.bottleneck;
 
+import io.github.peft4j.config.ConfigPart;
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.methods.bottleneck.fields.InitWeights;
@@ -53,7 +54,7 @@ public record BottleneckConfig(
     Phm phm,
     @Nullable Integer initWeightsSeed,
     @Nullable List<String> modulesToSave)
-    implements PeftConfig, BottleneckConfigWithers {
+    implements PeftConfig, ConfigPart, BottleneckConfigWithers {
 
   /** Checks the values. */
   public BottleneckConfig {

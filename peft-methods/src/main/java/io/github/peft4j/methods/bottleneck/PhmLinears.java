@@ -2,6 +2,7 @@ package io.github.peft4j.methods.bottleneck;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.methods.bottleneck.Affine.Position;
 import io.github.peft4j.methods.bottleneck.fields.Phm;
 import io.github.peft4j.tuner.Declarations;
 import io.github.peft4j.tuner.ForwardContext;
@@ -10,7 +11,9 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Initializer;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>where all layers share the Aᵢ, or have their own, and may share the Bᵢ. AdapterHub's {@code
  * methods/modeling.py}: PHMLayer and init_shared_parameters.
  */
-final class PhmLinears {
+final class PhmLinears implements Affine.Source {
 
   /** The prefix of the keys of shared tensors, which the first layer holds. */
   static final String SHARED = "shared_parameters.";
@@ -84,13 +87,11 @@ final class PhmLinears {
       implements Affine {
 
     @Override
-    public NDArray weight(ForwardContext context) {
-      return WEIGHT.call(a.apply(context), b.apply(context));
-    }
-
-    @Override
-    public NDArray bias(ForwardContext context) {
-      return added == null ? NO_BIAS.call(b.apply(context)) : added.value();
+    public Values of(ForwardContext context, boolean training) {
+      NDArray matrices = b.apply(context);
+      return new Values(
+          WEIGHT.call(a.apply(context), matrices),
+          added == null ? NO_BIAS.call(matrices) : added.value());
     }
   }
 
@@ -106,18 +107,19 @@ final class PhmLinears {
     this.p = config.phmDim();
   }
 
-  /**
-   * Creates a map of a layer.
-   *
-   * @param module its name in the layer
-   * @param position "down" or "up", which is part of the names of shared tensors
-   * @param layer declares the tensors, and reads those that other layers have declared
-   */
-  Affine map(String module, String position, long out, long in, Declarations layer) {
+  @Override
+  public Affine map(
+      String module,
+      Position side,
+      long out,
+      long in,
+      BiFunction<Long, Long, NDArray> start,
+      Declarations layer) {
     divides(in);
     divides(out);
     String rule = config.sharedPhmRule() ? SHARED + "phm_rule" : module + ".phm_rule";
-    String parts = config.sharedWPhm() ? SHARED + "W_" + position : module + ".W";
+    String parts =
+        config.sharedWPhm() ? SHARED + "W_" + side.name().toLowerCase(Locale.ROOT) : module + ".W";
     Function<ForwardContext, NDArray> a =
         matrices(rule, config.sharedPhmRule(), () -> a(rule, layer), layer);
     Function<ForwardContext, NDArray> b =

@@ -4,14 +4,10 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Batch;
-import io.github.peft4j.data.batch.BatchSampler;
-import io.github.peft4j.data.batch.Collator;
-import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.methods.common.sparse.Largest;
 import io.github.peft4j.methods.common.sparse.SparseEntries;
 import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.train.evaluation.BatchFeed;
-import io.github.peft4j.train.evaluation.TaskEncoder;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Rewrite;
 import java.util.HashSet;
@@ -36,7 +32,7 @@ import java.util.Set;
  */
 public final class Fisher<C extends FisherConfig<C>> {
 
-  private static final String PROBE = "fisher: probe";
+  private static final String PROBE = "fisher: entries";
 
   private final C config;
   private int maxLength = 512;
@@ -88,16 +84,8 @@ public final class Fisher<C extends FisherConfig<C>> {
    * @throws IllegalArgumentException if the name is taken, or the config does not fit the model
    */
   public PeftModel adapt(String name, PeftModel model, Examples<?> examples) {
-    int length = (int) Math.min(maxLength, model.base().maxPositions());
-    EncodedDataset data = TaskEncoder.encode(model, examples, length);
-    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
     Integer most = config.mostExamples();
-    List<Batch> batches =
-        BatchSampler.shuffled(data.size(), 1, seed).epoch(0).stream()
-            .limit(most == null ? data.size() : most)
-            .map(row -> collator.collate(data.select(row)))
-            .toList();
-    return adapt(name, model, batches);
+    return adapt(name, model, FisherScores.batches(model, examples, most, maxLength, seed));
   }
 
   /**
@@ -123,47 +111,45 @@ public final class Fisher<C extends FisherConfig<C>> {
   }
 
   private Map<String, int[]> chosen(PeftModel model, List<Batch> batches) {
+    Set<String> whole = new HashSet<>();
+    long k = budget(model, whole);
+    return FisherInformation.in(
+        model,
+        FullConfig.defaults().modulesToSave(config.modulesToSave()),
+        name -> config.trains(name) && !whole.contains(name),
+        config.gradType(),
+        information -> {
+          batches.forEach(
+              config.sampleType() == SampleType.EXPECT
+                  ? new ExpectedLabels(model, information, seed)::add
+                  : batch -> information.add(batch, BatchFeed.targets(model.base(), batch), 1));
+          return Largest.of(information.scores(), k);
+        });
+  }
+
+  /**
+   * The number of entries that the config trains in this model. It is asked of an adapter with as
+   * many, chosen at random.
+   *
+   * @param whole gets the names of the tensors that are trained whole
+   */
+  private long budget(PeftModel model, Set<String> whole) {
     Composition before = model.active();
     try {
-      Set<String> whole = new HashSet<>();
-      long k = budget(model.adapt(PROBE, config.random()), whole);
-      model.remove(PROBE);
-      model.adapt(PROBE, FullConfig.defaults().modulesToSave(config.modulesToSave()));
-      try (FisherInformation information =
-          new FisherInformation(
-              model,
-              PROBE,
-              name -> config.trains(name) && !whole.contains(name),
-              config.gradType())) {
-        batches.forEach(
-            config.sampleType() == SampleType.EXPECT
-                ? new ExpectedLabels(model, information, seed)::add
-                : batch -> information.add(batch, BatchFeed.targets(model.base(), batch), 1));
-        return Largest.of(information.scores(), k);
+      long k = 0;
+      for (Rewrite rewrite : model.adapt(PROBE, config.random()).adapter(PROBE).rewrites()) {
+        if (rewrite.layer() instanceof SparseEntries layer) {
+          k += layer.values().size();
+        } else if (rewrite.site() instanceof ParameterSite site) {
+          whole.add(site.name());
+        }
       }
+      return k;
     } finally {
       if (model.adapters().containsKey(PROBE)) {
         model.remove(PROBE);
       }
       model.activate(before);
     }
-  }
-
-  /**
-   * The number of entries that the config trains in this model.
-   *
-   * @param probe has an adapter with as many, chosen at random
-   * @param whole gets the names of the tensors that are trained whole
-   */
-  private static long budget(PeftModel probe, Set<String> whole) {
-    long k = 0;
-    for (Rewrite rewrite : probe.adapter(PROBE).rewrites()) {
-      if (rewrite.layer() instanceof SparseEntries layer) {
-        k += layer.values().size();
-      } else if (rewrite.site() instanceof ParameterSite site) {
-        whole.add(site.name());
-      }
-    }
-    return k;
   }
 }

@@ -5,11 +5,13 @@ import static java.util.Objects.requireNonNull;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.methods.full.FullConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.Gradients;
@@ -20,6 +22,7 @@ import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.site.Rewrite;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +43,8 @@ final class FisherInformation implements AutoCloseable {
   private static final Kernel SQUARE = ADD.with("part", "torch.square(g)");
   private static final Kernel ABSOLUTE = ADD.with("part", "torch.abs(g)");
 
+  private static final String PROBE = "fisher: probe";
+
   private final PeftModel model;
   private final AdapterTraining training;
   private final Backpropagation backpropagation;
@@ -49,15 +54,9 @@ final class FisherInformation implements AutoCloseable {
   private final Kernel add;
   private long runs;
 
-  /**
-   * Creates sums of zero.
-   *
-   * @param probe the name of an adapter that trains all of the model
-   * @param names the tensors that are of interest
-   */
-  FisherInformation(PeftModel model, String probe, Predicate<String> names, GradType part) {
+  private FisherInformation(PeftModel model, Predicate<String> names, GradType part) {
     this.model = model;
-    this.training = model.train(probe);
+    this.training = model.train(PROBE);
     this.backpropagation = new Backpropagation(training, false);
     this.add = part == GradType.SQUARE ? SQUARE : ABSOLUTE;
     for (Rewrite rewrite : training.adapter().rewrites()) {
@@ -67,6 +66,32 @@ final class FisherInformation implements AutoCloseable {
       }
     }
     this.gradients = new Gradients(training.adapter().trainables());
+  }
+
+  /**
+   * Computes with the information of a model's tensors, which starts with sums of zero.
+   *
+   * @param trained trains all of the model, meanwhile
+   * @param names the tensors that are of interest
+   */
+  static <T> T in(
+      PeftModel model,
+      FullConfig trained,
+      Predicate<String> names,
+      GradType part,
+      Function<FisherInformation, T> use) {
+    Composition before = model.active();
+    try {
+      model.adapt(PROBE, trained);
+      try (FisherInformation information = new FisherInformation(model, names, part)) {
+        return use.apply(information);
+      }
+    } finally {
+      if (model.adapters().containsKey(PROBE)) {
+        model.remove(PROBE);
+      }
+      model.activate(before);
+    }
   }
 
   /**

@@ -40,9 +40,11 @@ final class PooledStates implements PromptSource {
     String key = "prompt_encoder.mlp_head.";
     this.prompts = PROMPTS.with("n", n);
     this.w0 = layer.trainable(key + "0.weight", initial.kaimingUniform(hidden, states));
-    this.b0 = layer.trainable(key + "0.bias", initial.uniform(1 / Math.sqrt((double) states), hidden));
+    this.b0 =
+        layer.trainable(key + "0.bias", initial.uniform(1 / Math.sqrt((double) states), hidden));
     this.w1 = layer.trainable(key + "2.weight", initial.kaimingUniform(n * d, hidden));
-    this.b1 = layer.trainable(key + "2.bias", initial.uniform(1 / Math.sqrt((double) hidden), n * d));
+    this.b1 =
+        layer.trainable(key + "2.bias", initial.uniform(1 / Math.sqrt((double) hidden), n * d));
   }
 
   @Override

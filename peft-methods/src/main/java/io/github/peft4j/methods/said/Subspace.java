@@ -45,8 +45,7 @@ final class Subspace implements AutoCloseable {
    * @param hadamard belongs to the subspace then
    * @param layer of the adapter, which declares the tensors
    */
-  Subspace(
-      long size, int count, Hadamard hadamard, Initializer initial, Declarations layer) {
+  Subspace(long size, int count, Hadamard hadamard, Initializer initial, Declarations layer) {
     this.size = size;
     this.count = count;
     this.hadamard = hadamard;

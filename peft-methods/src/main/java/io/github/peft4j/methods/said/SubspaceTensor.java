@@ -86,7 +86,8 @@ final class SubspaceTensor extends TunerLayer<NDArray, NDArray> implements Merge
    * @param all θ and λ
    */
   NDArray change(NDArray all) {
-    return change.call(all, projection.signs(), projection.order(), projection.weights(), subspace.hadamard());
+    return change.call(
+        all, projection.signs(), projection.order(), projection.weights(), subspace.hadamard());
   }
 
   @Override

@@ -152,7 +152,7 @@ public final class Select {
    *
    * @throws IllegalArgumentException if a part chooses nothing; the message names it
    */
-  List<ParameterSite> of(Sites sites) {
+  public List<ParameterSite> of(Sites sites) {
     Set<ParameterSite> chosen = in(new Parts(sites));
     return sites.all(ParameterSite.class).stream().filter(chosen::contains).toList();
   }

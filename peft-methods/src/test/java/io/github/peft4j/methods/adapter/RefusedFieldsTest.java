@@ -67,6 +67,7 @@ class RefusedFieldsTest {
   /** Of other libraries or of our own. */
   private static final Set<String> NOT_OF_PEFT =
       Set.of(
+          "ADAMIX",
           "BOTTLENECK",
           "ADAPTER_FUSION",
           "ADAPTERHUB_PREFIX_TUNING",

@@ -122,8 +122,7 @@ class DyLoraTest {
         PeftModel recomputed = llama().adapt(config())) {
       assertClose(
           tuner(split).batchSize(2).accumulate(2).run().losses(), tuner(whole).run().losses());
-      assertClose(
-          tuner(recomputed).recompute(true).run().losses(), tuner(dropping).run().losses());
+      assertClose(tuner(recomputed).recompute(true).run().losses(), tuner(dropping).run().losses());
     }
   }
 
