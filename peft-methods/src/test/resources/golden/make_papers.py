@@ -92,7 +92,7 @@ class Said:
     def projection(self, name, elements, settings):
         length = 2 ** math.ceil(math.log2(elements))
         used = min(self.size, length)
-        torch.manual_seed((settings["projection_seed"] << 32) | java_hash(name))
+        torch.manual_seed(java_hash(name) ^ (settings["projection_seed"] * 0x9E3779B1 & 0xFFFFFFFF))
         signs = torch.where(torch.empty(used).uniform_(-1, 1) < 0, -1.0, 1.0)
         order = torch.randperm(length)
         weights = torch.randn(1, length)[0]

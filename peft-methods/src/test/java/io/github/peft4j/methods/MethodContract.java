@@ -301,6 +301,19 @@ abstract class MethodContract {
 
   @ParameterizedTest(name = "{0} on {1}")
   @MethodSource("cases")
+  void nothingIsLeftOfAnAdapterThatIsRemoved(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = tiny.load(Precision.FLOAT32)) {
+      long before = Tensors.live();
+      for (int i = 0; i < 2; i++) {
+        model.adapt(method.config()).save(folder.toString()).remove(NAME);
+        model.loadAdapter(folder.toString()).remove(NAME);
+        assertThat(Tensors.live()).as("arrays in the engine").isEqualTo(before);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
   void twoAdaptersLiveOnOneModel(MethodCase method, TinyModel tiny) {
     try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
       float[] first = logits(tiny, model);
