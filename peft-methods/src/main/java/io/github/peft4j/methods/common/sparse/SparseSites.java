@@ -107,11 +107,10 @@ public final class SparseSites {
    */
   public static <L extends SparseEntries> List<L> inject(
       SparseConfig<?> config, Sites sites, Factory<L> factory) {
-    Map<ParameterSite, L> layers = new LinkedHashMap<>();
     if (sites.isFresh()) {
       check(config, sites);
     }
-    Map<ParameterSite, SparseEntries> layers = new LinkedHashMap<>();
+    Map<ParameterSite, L> layers = new LinkedHashMap<>();
     for (ParameterSite site : sites.all(ParameterSite.class)) {
       Integer count = config.entries().get(site.name());
       if (count != null && sites.layer(site) == null) {
