@@ -43,7 +43,6 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
-import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -109,7 +108,6 @@ class CompositionTest {
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
           CptConfig.of(List.of(5, 9, 6), List.of(1, 2, 4)),
-          PolyConfig.defaults().r(2),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).promptSource(IptConfig.Source.STATES),
@@ -211,6 +209,7 @@ class CompositionTest {
       double[] a = alone(tiny, model, "a");
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
+          || config instanceof CptConfig
           || config instanceof PTuningConfig
           || config instanceof IptConfig
           || config instanceof AdapterHubPromptConfig) {
