@@ -87,7 +87,7 @@ public final class Spiel extends BaseMethod<SpielConfig> {
 
   @Override
   public void inject(SpielConfig config, Sites sites) {
-    Map<Trainable, ExchangedEntries> byValues = new IdentityHashMap<>();
+    IdentityHashMap<Trainable, ExchangedEntries> byValues = new IdentityHashMap<>();
     Optimizer.Settings optimizer =
         config.selectionAlgorithm() == SelectionAlgorithm.MOMENT_APPROXIMATION
             ? new Sm3.Settings(Sm3.DEFAULT.epsilon(), tensor -> cover(byValues.get(tensor)))
