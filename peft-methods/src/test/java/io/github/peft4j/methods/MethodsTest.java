@@ -50,6 +50,7 @@ import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
@@ -235,6 +236,9 @@ class MethodsTest extends MethodContract {
         method("Parallel", BottleneckConfig.parallel().reductionFactor(4)).cannotMerge(),
         method("ScaledParallel", BottleneckConfig.scaledParallel().reductionFactor(4))
             .cannotMerge(),
+        method("Bapna", BottleneckConfig.bapna().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
         method(
                 "InvertibleBottleneck",
@@ -352,6 +356,7 @@ class MethodsTest extends MethodContract {
                 PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("PreLayer", PreLayerConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
         method(
                 "Dylora",
