@@ -31,7 +31,8 @@ public final class PreLayer extends BaseMethod<PreLayerConfig> {
             .toList();
     for (LayerSite layer : layers.subList(1, layers.size())) {
       sites.rewrite(
-          layer, new States(first, sites.initial().normal(deviation, n, layer.place().dimension())));
+          layer,
+          new States(first, sites.initial().normal(deviation, n, layer.place().dimension())));
     }
   }
 }
