@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * [P; x], with n trainable vectors P [n, d] before the sequence x (B, T, d). It leaves the number of
- * virtual tokens that x has already, those of other adapters.
+ * [P; x], with n trainable vectors P [n, d] before the sequence x (B, T, d). It leaves the number
+ * of virtual tokens that x has already, those of other adapters.
  */
 final class FirstStates extends TunerLayer<InputSite.Tokens, Sequence>
     implements InputSite.Prepending {
