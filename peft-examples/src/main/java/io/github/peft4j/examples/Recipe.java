@@ -40,6 +40,7 @@ import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -105,6 +106,7 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("adalora", (m, steps) -> new Recipe(adaLora(m, steps), 2e-3));
     add("ia3", 5e-3, Recipe::ia3);
     add("prefix", 5e-3, m -> PrefixTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
+    add("pre-layer", 5e-3, m -> PreLayerConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add("prompt", 5e-3, m -> PromptTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add(
         "p-tuning",

@@ -51,6 +51,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -155,6 +156,7 @@ class MethodPagesTest {
     ROWS.put("DyLoRA", DyLoraConfig.defaults());
     ROWS.put("attention fusion", AttentionFusionConfig.defaults());
     ROWS.put("LST", LstConfig.defaults());
+    ROWS.put("PreLayer", PreLayerConfig.ofVirtualTokens(20));
     ROWS.put("PASTA", PastaConfig.defaults());
     ROWS.put("KronA", KronaConfig.ofFactor(32, 32));
     ROWS.put("SAID", SaidConfig.ofDimension(1000));

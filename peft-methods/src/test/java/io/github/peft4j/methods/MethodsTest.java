@@ -53,6 +53,7 @@ import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -238,6 +239,9 @@ class MethodsTest extends MethodContract {
         method("Parallel", BottleneckConfig.parallel().reductionFactor(4)).cannotMerge(),
         method("ScaledParallel", BottleneckConfig.scaledParallel().reductionFactor(4))
             .cannotMerge(),
+        method("Bapna", BottleneckConfig.bapna().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
         method(
                 "InvertibleBottleneck",
@@ -358,6 +362,7 @@ class MethodsTest extends MethodContract {
         method("Poly", PolyConfig.defaults().r(2).nSplits(2).nSkills(3))
             .cannotMerge()
             .withWholeGradientOf(tensor -> false), // weights are drawn in training, see PolyTest
+        method("PreLayer", PreLayerConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
         method(
                 "Dylora",

@@ -280,6 +280,7 @@ class PackingTest {
             "GatedBottleneck",
             "GatedHubPrefix",
             "AdapterHubPrompt",
+            "PreLayer",
             "Prompt",
             "Cpt",
             "PTuningMlp",
