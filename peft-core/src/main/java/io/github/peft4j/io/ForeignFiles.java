@@ -73,6 +73,10 @@ public final class ForeignFiles {
   private static final List<Sign> ADAPTERS =
       List.of(
           new Sign(
+              "pytorch_diff\\.bin",
+              "it has changes by composable-sft: load them with ComposableSft.load(model, name,"
+                  + " folder), of the methods' package ltsft"),
+          new Sign(
               "adapters\\.npz",
               "it is an adapter of mlx-lm in its old format: fuse it into its model (mlx_lm.fuse"
                   + " --model … --adapter-path … --dequantize) and load that as a model"),

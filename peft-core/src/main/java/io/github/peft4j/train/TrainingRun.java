@@ -65,6 +65,7 @@ final class TrainingRun {
       resting.forEach(tensor -> tensor.freeze(true));
       trainables.forEach(Trainable::clearGradient); // another training loop may have left some
       StepListener listener = adapter.listener(settings.rule);
+      requireResults(listener);
       try (Optimizer optimizer =
           settings.optimizer(adapter).of(setup.groups(), settings.learningRate)) {
         return run(new Update(optimizer, listener, settings.clipNorm));
@@ -76,6 +77,21 @@ final class TrainingRun {
           trainables.forEach(Trainable::clearGradient);
         }
       }
+    }
+  }
+
+  /** Refuses to keep the best evaluation if its tensors may be no result. */
+  private void requireResults(StepListener listener) {
+    if (settings.keepBest || settings.patience > 0) {
+      listener
+          .unfinished()
+          .ifPresent(
+              why -> {
+                throw new IllegalArgumentException(
+                    "keepBest and stopEarly keep the adapter of the best evaluation, but "
+                        + why
+                        + ": leave both out, and the adapter of the last step is kept");
+              });
     }
   }
 

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner.training;
 import ai.djl.ndarray.NDArray;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Work at the optimizer steps of a training, such as masking gradients, pruning ranks, projecting,
@@ -49,6 +50,15 @@ public interface StepListener {
    * @param totalSteps number of steps of the whole training
    */
   default void resumed(int step, int totalSteps) {}
+
+  /**
+   * Why the tensors after a step before the last may be no result, such as "LT-SFT's full phases
+   * train all entries". Empty if they are one after each step. A training that keeps the tensors of
+   * its best evaluation is refused with it.
+   */
+  default Optional<String> unfinished() {
+    return Optional.empty();
+  }
 
   /** Called at the end of a training, also of a failed one. Frees the arrays of {@link #state}. */
   default void afterTraining() {}

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Several listeners, called in their order. */
 record StepListeners(List<StepListener> listeners) implements StepListener {
@@ -37,6 +38,11 @@ record StepListeners(List<StepListener> listeners) implements StepListener {
   @Override
   public void resumed(int step, int totalSteps) {
     listeners.forEach(listener -> listener.resumed(step, totalSteps));
+  }
+
+  @Override
+  public Optional<String> unfinished() {
+    return listeners.stream().flatMap(listener -> listener.unfinished().stream()).findFirst();
   }
 
   @Override

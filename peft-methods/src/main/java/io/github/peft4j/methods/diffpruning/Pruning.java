@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,6 +87,12 @@ final class Pruning implements StepListener {
           delta.step(step);
           delta.decide(decided);
         });
+  }
+
+  @Override
+  public Optional<String> unfinished() {
+    return Optional.of(
+        "diff pruning trains all entries until its cut, and it may come before");
   }
 
   @Override

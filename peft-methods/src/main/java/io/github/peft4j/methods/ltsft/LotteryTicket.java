@@ -12,6 +12,7 @@ import io.github.peft4j.tuner.training.StepListener;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,6 +83,12 @@ final class LotteryTicket implements StepListener {
       }
     }
     return present;
+  }
+
+  @Override
+  public Optional<String> unfinished() {
+    return Optional.of(
+        "LT-SFT's full phases train all entries, and it may be one of theirs");
   }
 
   @Override

@@ -11,6 +11,8 @@ import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.report.StepEvent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -75,6 +77,26 @@ class DiffPruningTest {
           .hasMessageContaining("pruning_steps")
           .hasMessageContaining("12 steps");
     }
+  }
+
+  @Test
+  void keepingTheBestEvaluationIsRefusedBeforeTheFirstStep() {
+    try (PeftModel model = llama(small())) {
+      FineTuner measured = tuner(model).validateOn(Trainings.echoes(6)).listener(noStep());
+      assertThatThrownBy(() -> measured.keepBest().run()).hasMessageContaining("until its cut");
+      assertThatThrownBy(() -> tuner(model).validateOn(Trainings.echoes(6)).stopEarly(1).run())
+          .hasMessageContaining("the adapter of the last step is kept");
+      assertThat(tuner(model).validateOn(Trainings.echoes(6)).run().evaluations()).isNotEmpty();
+    }
+  }
+
+  private static TrainingListener noStep() {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepEvent step) {
+        throw new AssertionError("step " + step.step());
+      }
+    };
   }
 
   @Test

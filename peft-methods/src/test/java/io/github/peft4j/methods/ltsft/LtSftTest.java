@@ -13,6 +13,8 @@ import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.nio.file.Files;
@@ -130,6 +132,8 @@ class LtSftTest {
       assertThat(floats(model.logits(input))).containsExactly(expected, close());
     }
     try (PeftModel other = llama()) {
+      assertThatThrownBy(() -> other.loadAdapter("default", folder))
+          .hasMessageContaining("ComposableSft.load(model, name, folder)");
       assertThatThrownBy(() -> ComposableSft.load(other, "default", folder))
           .hasMessageContaining("pytorch_diff.bin")
           .hasMessageContaining("but the model has no such tensor");
@@ -166,6 +170,26 @@ class LtSftTest {
       model.remove("a").adapt("b", small().ftParamsNum(1));
       assertThatThrownBy(() -> tuner(model, 5).run()).hasMessageContaining("ft_params_num");
     }
+  }
+
+  @Test
+  void keepingTheBestEvaluationIsRefusedBeforeTheFirstStep() {
+    try (PeftModel model = llama().adapt(small())) {
+      FineTuner measured = tuner(model, 5).validateOn(Trainings.echoes(6)).listener(noStep());
+      assertThatThrownBy(() -> measured.keepBest().run()).hasMessageContaining("full phases");
+      assertThatThrownBy(() -> tuner(model, 5).validateOn(Trainings.echoes(6)).stopEarly(1).run())
+          .hasMessageContaining("the adapter of the last step is kept");
+      assertThat(tuner(model, 5).validateOn(Trainings.echoes(6)).run().evaluations()).isNotEmpty();
+    }
+  }
+
+  private static TrainingListener noStep() {
+    return new TrainingListener() {
+      @Override
+      public void onStep(StepEvent step) {
+        throw new AssertionError("step " + step.step());
+      }
+    };
   }
 
   @Test

@@ -22,6 +22,9 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -279,6 +282,35 @@ class PruningTest {
       assertThatThrownBy(() -> tuner(model).run())
           .hasMessageContaining("warmup_steps")
           .hasMessageContaining("3 · 5 of at most 12");
+    }
+  }
+
+  /** Evaluations have the masks of the end, so the best of them is a result. */
+  @Test
+  void theBestEvaluationIsKeptWithItsMasks() {
+    try (PeftModel model = llama(PruningConfig.movement(0.3).warmupSteps(1))) {
+      float[][] best = new float[1][];
+      double[] least = {Double.POSITIVE_INFINITY};
+      TrainingReport report =
+          tuner(model)
+              .learningRate(0.3) // which diverges, so that an early evaluation is the best
+              .validateOn(Trainings.echoes(6))
+              .evaluateEvery(1)
+              .keepBest()
+              .listener(
+                  new TrainingListener() {
+                    @Override
+                    public void onEvaluation(EvaluationEvent event) {
+                      if (event.metrics().get(Metrics.LOSS) < least[0]) {
+                        least[0] = event.metrics().get(Metrics.LOSS);
+                        best[0] = logits(model, new long[][] {{5, 6, 7}});
+                      }
+                    }
+                  })
+              .run();
+      assertThat(report.keptStep()).isLessThan(report.steps());
+      assertThat(logits(model, new long[][] {{5, 6, 7}}))
+          .containsExactly(best[0], Offset.offset(1e-6f));
     }
   }
 
