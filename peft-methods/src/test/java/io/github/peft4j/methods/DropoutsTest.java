@@ -19,17 +19,23 @@ import io.github.peft4j.methods.common.linear.BlockDropout;
 import io.github.peft4j.methods.common.linear.RowDropout;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.gralora.GraloraConfig;
+import io.github.peft4j.methods.hira.HiraConfig;
 import io.github.peft4j.methods.loha.LohaConfig;
 import io.github.peft4j.methods.lokr.LokrConfig;
+import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.randlora.RandLoraConfig;
+import io.github.peft4j.methods.sora.SoraConfig;
+import io.github.peft4j.methods.vblora.VbLoraConfig;
+import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
-import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -42,6 +48,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 class DropoutsTest {
 
   private static final int DRAWS = 4000;
+
+  private static final VbLoraConfig VBLORA_PLAIN =
+      VbLoraConfig.ofRank(2).numVectors(8).vectorLength(4).targetModules("q_proj");
 
   /** A method with dropout, and the same without. */
   enum Case {
@@ -58,7 +67,15 @@ class DropoutsTest {
     MISS(MissConfig.ofRank(4), MissConfig.ofRank(4).missDropout(0.4)),
     DELORA(DeloraConfig.ofRank(2), DeloraConfig.ofRank(2).moduleDropout(0.4)),
     GRALORA(
-        GraloraConfig.ofRank(4).hybridR(2), GraloraConfig.ofRank(4).hybridR(2).graloraDropout(0.4));
+        GraloraConfig.ofRank(4).hybridR(2), GraloraConfig.ofRank(4).hybridR(2).graloraDropout(0.4)),
+    LORA(LoraConfig.ofRank(2), LoraConfig.ofRank(2).loraDropout(0.4)),
+    SORA(SoraConfig.ofRank(2), SoraConfig.ofRank(2).loraDropout(0.4)),
+    HIRA(HiraConfig.ofRank(2), HiraConfig.ofRank(2).hiraDropout(0.4)),
+    VERA(VeraConfig.ofRank(2), VeraConfig.ofRank(2).veraDropout(0.4)),
+    RANDLORA(
+        RandLoraConfig.ofRank(3).randloraAlpha(1),
+        RandLoraConfig.ofRank(3).randloraAlpha(1).randloraDropout(0.4)),
+    VBLORA(VBLORA_PLAIN, VBLORA_PLAIN.vbloraDropout(0.4));
 
     private final PeftConfig plain;
     private final PeftConfig dropping;
@@ -144,7 +161,9 @@ class DropoutsTest {
   private static double[][] moments(PeftModel model, NDArray x, NDArray y) {
     TunerLayer<NDArray, NDArray> layer = layer(model);
     double[][] moments = new double[2][Math.toIntExact(y.getShape().size())];
-    try (Pass pass = new Pass(Tape.inference(), null, ActiveAdapters.NONE).training()) {
+    try (ModelCall call = model.newCall();
+        Pass pass = new Pass(Tape.inference(), null, call.adapters()).training()) {
+      pass.compute();
       Forward<NDArray, NDArray> base = new Forward<>((in, context) -> y, pass);
       for (int draw = 0; draw < DRAWS; draw++) {
         Autograd.seed(draw);
@@ -185,9 +204,7 @@ class DropoutsTest {
               .create(new float[] {1, -2, 3, .5f, 1, 2, -1, 1, 2, 1, -3, 1, .5f, -1, 2, 1});
       x = x.reshape(1, x.size());
       NDArray y = model.base().manager().zeros(layerOutput(model, x));
-      TunerLayer<NDArray, NDArray> layer = layer(model);
-      NDArray input = x;
-      float[] change = Tensors.floats(Autograd.without(() -> layer.forward(input, atRest(y))));
+      float[] change = change(model, x, y);
       double[][] moments = moments(model, x, y);
       int n = change.length;
       double mean = 0;
@@ -209,9 +226,51 @@ class DropoutsTest {
     }
   }
 
-  /** A base that gives y, in inference. */
-  private static Forward<NDArray, NDArray> atRest(NDArray y) {
-    return new Forward<>((in, context) -> y, Pass.inference(ActiveAdapters.NONE));
+  /**
+   * A change Δ x, where each element of x is kept with probability 1 - p and then divided by it: the
+   * mean of output i is Δᵢ x, its variance p / (1 - p) Σⱼ (Δᵢⱼ xⱼ)².
+   */
+  @ParameterizedTest
+  @EnumSource(names = {"MISS", "DELORA", "LORA", "SORA", "HIRA", "VERA", "RANDLORA", "VBLORA"})
+  void elementsOfTheInputAreDroppedAsOften(Case method) {
+    double p = 0.4;
+    float[] x = {1, -2, 3, .5f, 1, 2, -1, 1, 2, 1, -3, 1, .5f, -1, 2, 1};
+    try (PeftModel model = method.load(method.dropping);
+        Scope scope = new Scope()) {
+      NDManager manager = model.base().manager();
+      NDArray input = manager.create(x, new Shape(1, x.length));
+      NDArray y = manager.zeros(layerOutput(model, input));
+      int outputs = Math.toIntExact(y.size());
+      double[] mean = new double[outputs];
+      double[] variance = new double[outputs];
+      for (int j = 0; j < x.length; j++) {
+        float[] one = new float[x.length];
+        one[j] = x[j];
+        float[] part = change(model, manager.create(one, input.getShape()), y);
+        for (int i = 0; i < outputs; i++) {
+          mean[i] += part[i];
+          variance[i] += p / (1 - p) * part[i] * part[i];
+        }
+      }
+      double[][] moments = moments(model, input, y);
+      for (int i = 0; i < outputs; i++) {
+        double deviation = Math.sqrt(variance[i] / DRAWS);
+        assertThat(deviation).isPositive();
+        assertThat(moments[0][i]).isCloseTo(mean[i], Offset.offset(5 * deviation));
+        assertThat(moments[1][i] - moments[0][i] * moments[0][i])
+            .isCloseTo(variance[i], Offset.offset(0.1 * variance[i]));
+      }
+    }
+  }
+
+  /** What a layer adds to a base that gives y = 0, in inference. */
+  private static float[] change(PeftModel model, NDArray x, NDArray y) {
+    try (ModelCall call = model.newCall();
+        Pass pass = Pass.inference(call.adapters())) {
+      pass.compute();
+      Forward<NDArray, NDArray> base = new Forward<>((in, context) -> y, pass);
+      return Tensors.floats(Autograd.without(() -> layer(model).forward(x, base)));
+    }
   }
 
   private static Shape layerOutput(PeftModel model, NDArray x) {
