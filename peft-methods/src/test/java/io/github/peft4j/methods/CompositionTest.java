@@ -43,6 +43,7 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -235,6 +236,18 @@ class CompositionTest {
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("relative_attention_bias")
           .hasMessageContaining("a: TrainableCopy, b: TrainableCopy");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"LLAMA", "BERT", "T5"})
+  void layersThatReadOtherStatesAreRefused(TinyModel tiny) {
+    PastaConfig config = PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0);
+    try (PeftModel model = pair(tiny, config)) {
+      assertThatThrownBy(() -> logits(tiny, model, Composition.perRow("a", "b")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContainingAll("the same PASTA adapter", "a batch of their own");
+      assertThat(alone(tiny, model, "a")).isNotEqualTo(alone(tiny, model, "b"));
     }
   }
 

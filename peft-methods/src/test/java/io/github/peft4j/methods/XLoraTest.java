@@ -118,8 +118,7 @@ class XLoraTest {
 
       LossTargets targets = new LossTargets.NextTokens(rows(batch, "labels"));
       double labels = model.count(targets);
-      double loss =
-          new Backpropagation(model, true).run(input, targets, 1 / labels, 0) / labels;
+      double loss = new Backpropagation(model, true).run(input, targets, 1 / labels, 0) / labels;
       assertThat(loss).isCloseTo(golden.floats("loss")[0], within(1e-4));
       for (String key : tensors.keySet()) {
         try (NDArray gradient =

@@ -34,8 +34,7 @@ public record Bias(String value) {
   /** Checks the value. */
   public Bias {
     if (!value.equals("none") && !value.equals("all") && !value.endsWith("_only")) {
-      throw new IllegalArgumentException(
-          "field 'bias' is '" + value + "'; expected " + EXPECTED);
+      throw new IllegalArgumentException("field 'bias' is '" + value + "'; expected " + EXPECTED);
     }
   }
 

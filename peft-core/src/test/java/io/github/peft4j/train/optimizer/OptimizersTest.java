@@ -179,7 +179,8 @@ class OptimizersTest {
         }
         assertClose(layer.vector, p);
       }
-      float[] moments = requireNonNull(optimizer.moments(layer.vector).get("accumulator_1")).toFloatArray();
+      float[] moments =
+          requireNonNull(optimizer.moments(layer.vector).get("accumulator_1")).toFloatArray();
       for (int i = 0; i < 4; i++) {
         assertThat((double) moments[i]).isCloseTo(columns[i], CLOSE);
       }

@@ -62,7 +62,8 @@ public final class Said extends BaseMethod<SaidConfig> {
     // PyTorch's generator takes the lower 32 bits of a seed.
     int seed = tensor.name().hashCode() ^ (config.projectionSeed() * 0x9e3779b1);
     try (NDArray like = sites.initial().zeros(1)) {
-      return Fastfood.draw(tensor.shape().size(), size, Integer.toUnsignedLong(seed), like.getManager());
+      return Fastfood.draw(
+          tensor.shape().size(), size, Integer.toUnsignedLong(seed), like.getManager());
     }
   }
 

@@ -63,7 +63,8 @@ final class Classifier {
       long out = i == depth - 1 ? outputs : config.xloraSize();
       String name = KEY + i * step;
       tensors.add(layer.trainable(name + ".weight", initial.kaimingUniform(out, in)));
-      tensors.add(layer.trainable(name + ".bias", initial.uniform(1 / Math.sqrt((double) in), out)));
+      tensors.add(
+          layer.trainable(name + ".bias", initial.uniform(1 / Math.sqrt((double) in), out)));
       in = out;
     }
     this.weights = new SharedTensor(tensors, this::compute);
@@ -80,7 +81,9 @@ final class Classifier {
       x = LINEAR.call(x, tensors.get(i).value(), tensors.get(i + 1).value());
       if (i + 2 < tensors.size()) {
         x = RELU.call(x);
-        if (context.isTraining() && tensors.get(0).value().hasGradient() && config.xloraDropoutP() > 0) {
+        if (context.isTraining()
+            && tensors.get(0).value().hasGradient()
+            && config.xloraDropoutP() > 0) {
           x = Dropout.of(config.xloraDropoutP()).call(x);
         }
       }

@@ -26,8 +26,7 @@ public final class XLora extends BaseMethod<XLoraConfig> {
 
   @Override
   public XLoraConfig complete(XLoraConfig config, Sites sites) {
-    int hidden =
-        Math.toIntExact(ModelShape.hidden(sites, sites.all(InputSite.class).get(0)));
+    int hidden = Math.toIntExact(ModelShape.hidden(sites, sites.all(InputSite.class).get(0)));
     return config.hiddenSize(
         Configs.settle(XLoraConfig.class, "hidden_size", config.hiddenSize(), hidden));
   }
@@ -49,7 +48,8 @@ public final class XLora extends BaseMethod<XLoraConfig> {
   private static List<LinearSite> places(XLoraConfig config, Sites sites) {
     List<String> names = config.names();
     require(names.size() > 1, config, "two adapters at least");
-    require(sites.all(InputSite.class).size() == 1, config, "a model without an encoder of its own");
+    require(
+        sites.all(InputSite.class).size() == 1, config, "a model without an encoder of its own");
     List<LinearSite> places = new ArrayList<>();
     for (Site<?, ?> site : all(sites)) {
       if (names.stream().anyMatch(name -> sites.isRewritten(site, name))) {

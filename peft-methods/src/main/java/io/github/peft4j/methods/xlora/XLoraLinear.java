@@ -100,8 +100,7 @@ final class XLoraLinear extends TunerLayer<NDArray, NDArray> implements Fusing<N
   public NDArray fuse(
       NDArray x, Forward<NDArray, NDArray> base, List<Forward<NDArray, NDArray>> parts) {
     NDArray p = base.context().rows().of(base.context().value(classifier.weights()));
-    boolean tokens =
-        x.getShape().dimension() == 3 && x.getShape().get(1) == p.getShape().get(1);
+    boolean tokens = x.getShape().dimension() == 3 && x.getShape().get(1) == p.getShape().get(1);
     if (!tokens) {
       throw new IllegalArgumentException(
           "X-LoRA has weights for %d tokens of each text, but a module with adapters reads an array of shape %s: mix LoRAs of modules that read all tokens, and use no prompt beside it"

@@ -126,7 +126,8 @@ public final class SparseSites {
   private static void check(SparseConfig<?> config, Sites sites) {
     Map<String, Long> sizes =
         sites.all(ParameterSite.class).stream()
-            .collect(Collectors.toMap(ParameterSite::name, site -> site.shape().size(), (a, b) -> a));
+            .collect(
+                Collectors.toMap(ParameterSite::name, site -> site.shape().size(), (a, b) -> a));
     config
         .entries()
         .forEach(
@@ -137,7 +138,9 @@ public final class SparseSites {
                   config.getClass(),
                   "entries." + name,
                   count,
-                  size == null ? "the name of a tensor of the model" : "a number from 1 to " + size);
+                  size == null
+                      ? "the name of a tensor of the model"
+                      : "a number from 1 to " + size);
             });
   }
 
