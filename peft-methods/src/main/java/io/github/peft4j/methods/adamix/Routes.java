@@ -9,7 +9,8 @@ import java.util.stream.Stream;
 
 /**
  * The choice among M maps. In a training pass, each copy of the batch takes one at random, which is
- * drawn from the generator of the running segment. Otherwise all take the mean.
+ * drawn from the CPU's generator in the running segment: the routes of a seed are the same on every
+ * device. Otherwise all take the mean.
  */
 public final class Routes {
 
@@ -17,7 +18,8 @@ public final class Routes {
       Kernel.of(
           """
           def draw(w: Tensor, b: Tensor, copies: Tensor) -> List[Tensor]:  # (M, …) → (c, …), twice
-              route = torch.randint(0, torch.size(w, 0), [int(copies)], dtype=4, layout=None, device=w.device, pin_memory=False)
+              route = torch.randint(0, torch.size(w, 0), [int(copies)], dtype=4, layout=None, device=copies.device, pin_memory=False)
+              route = route.to(w.device)
               return [torch.index_select(w, 0, route), torch.index_select(b, 0, route)]
           """);
   private static final Kernel MEAN =
