@@ -17,7 +17,7 @@ public final class SparseSites {
 
   /** The targets of a config: its tensors without those of modules that are trained whole. */
   public static List<ParameterSite> targets(SparseConfig<?> config, Sites sites) {
-    return sites.parameters(config::trains).required().stream()
+    return sites.parametersOf(config.targetModules(), config.excludeModules()).required().stream()
         .filter(site -> sites.layer(site) == null && !sites.isReserved(site.module()))
         .toList();
   }
