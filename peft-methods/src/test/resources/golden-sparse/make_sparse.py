@@ -1,9 +1,11 @@
 """Reference values of sparse methods, by plain loops over the papers' and the authors' formulas.
 
     python make_sparse.py FOLDER        # src/sft of github.com/cambridgeltl/composable-sft
+    python make_sparse.py spiel         # SpIEL alone
 
 Fisher masks: FISH mask (arXiv:2111.09839), as its code counts: the classifier is trained whole and
 part of the budget. LT-SFT (arXiv:2110.07560), as composable-sft trains.
+SpIEL (arXiv:2401.16405), as github.com/AlanAnsell/peft trains.
 """
 
 import importlib.util
@@ -238,8 +240,130 @@ def diff_pruning(name, gated=4, masked=3, lower=-1.5, upper=1.5, penalty=1e-4, a
     save_file(tensors, os.path.join(HERE, f"diff-pruning-{name}.safetensors"))
 
 
+class EntryAdamW:
+    """AdamW of SpIEL's authors: an age for each entry, epsilon before the bias correction."""
+
+    def __init__(self, tensors):
+        self.state = [(torch.zeros_like(t), torch.zeros_like(t), torch.ones_like(t)) for t in tensors]
+
+    def step(self, tensors, gradients, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+        for t, g, (m, v, age) in zip(tensors, gradients, self.state):
+            m.mul_(beta1).add_(g, alpha=1 - beta1)
+            v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+            divisor = (v.sqrt() + eps) * (1 - beta1**age) / torch.sqrt(1 - beta2**age)
+            t.addcdiv_(m, divisor, value=-lr)
+            age += 1
+
+
+class Sm3:
+    """SM3, whose moments of a tensor of some entries are those of the matrix that they are in."""
+
+    def __init__(self, shapes):
+        self.state = [[torch.zeros(n) for n in shape] for shape in shapes]
+
+    def step(self, tensors, gradients, places, lr, eps=1e-8):
+        for t, g, moments, at in zip(tensors, gradients, self.state, places):
+            if at is None:
+                at = [i.reshape(-1) for i in torch.meshgrid(*[torch.arange(n) for n in t.shape], indexing="ij")]
+            u = torch.stack([m[i] for m, i in zip(moments, at)]).min(0)[0] + g.reshape(-1) ** 2
+            for m, i in zip(moments, at):
+                for place in range(len(i)):  # the largest of all, and of what was there
+                    m[i[place]] = max(m[i[place]], u[place])
+            t -= lr * (g.reshape(-1) / torch.sqrt(u + eps)).view_as(t)
+
+
+def spiel(name, algorithm, steps=11, every=4, first=2, density=0.2, initial=0.4, lr=1e-2, clip=0.5):
+    """Entries that are exchanged after steps 2, 6 and 10, as in peft/tuners/sft of the authors."""
+    model = load(name)
+    ids, labels = examples(model, 6)
+    original = {n: p.detach().clone() for n, p in model.named_parameters()}
+    targets = [n + ".weight" for n, m in model.named_modules()
+               if isinstance(m, torch.nn.Linear) and n.startswith("bert.")]
+    total = sum(p.numel() for p in original.values())
+    size = sum(original[n].numel() for n in targets)
+    generator = torch.Generator().manual_seed(11)
+    counts = {n: int(int(total * density) * original[n].numel() / size) for n in targets}
+    indices = {n: torch.randperm(original[n].numel(), generator=generator)[:k].sort()[0] for n, k in counts.items()}
+    tensors = {"input_ids": ids, "labels": labels}
+    tensors.update({"start." + n: i.to(torch.int32) for n, i in indices.items()})
+    values = {n: torch.zeros(k) for n, k in counts.items()}
+    whole = {n: p.clone() for n, p in original.items() if "classifier" in n}
+    trained = list(values.values()) + list(whole.values())
+    adam = EntryAdamW(trained)
+    sm3 = Sm3([original[n].shape for n in targets] + [p.shape for p in whole.values()])
+    candidates, losses = {}, []
+
+    for step in range(1, steps + 1):
+        i = 2 * ((step - 1) % 3)
+        dense = {n: original[n].view(-1).index_add(0, indices[n], values[n]).view_as(original[n]) for n in targets}
+        leaves = {n: p.clone().requires_grad_() for n, p in (dense | whole).items()}
+        loss = torch.func.functional_call(
+            model, original | leaves, (ids[i : i + 2],), {"labels": labels[i : i + 2]}
+        ).loss
+        losses.append(loss.item())
+        loss.backward()
+        if algorithm == "rigl" and step % every <= first:
+            for n in targets:
+                g = leaves[n].grad.reshape(-1)
+                if n in candidates:
+                    at, sums, squares, samples = candidates[n]
+                    candidates[n] = at, sums + g[at], squares + g[at] ** 2, samples + 1
+                else:
+                    at = torch.topk(g.abs(), counts[n])[1]
+                    candidates[n] = at, g[at], g[at] ** 2, 1
+        gradients = [leaves[n].grad.reshape(-1)[indices[n]] for n in targets] + [leaves[n].grad for n in whole]
+        norm = torch.sqrt(sum((g**2).sum() for g in gradients))
+        gradients = [g * min(1.0, clip / (norm + 1e-6)) for g in gradients]
+        if algorithm == "rigl":
+            adam.step(trained, gradients, lr)
+        else:
+            columns = [original[n].shape[1] for n in targets]
+            places = [(indices[n] // c, indices[n] % c) for n, c in zip(targets, columns)]
+            sm3.step(trained, gradients, places + [None] * len(whole), lr)
+        if step % every != first:
+            continue
+        rate = 1 if step == first else initial * (1 - step / steps)
+        for place, n in enumerate(targets):
+            k = int(counts[n] * rate)
+            slots = torch.topk(values[n].abs(), k, largest=False)[1]
+            dropped, current = set(indices[n][slots].tolist()), set(indices[n].tolist())
+            if algorithm == "rigl":
+                at, sums, squares, samples = candidates[n]
+                free = [c for c in range(len(at)) if at[c].item() not in current - dropped]
+                best = sorted(free, key=lambda c: -sums[c].abs().item())[:k]
+                both = {at[c].item() for c in best} & dropped
+                best = [c for c in best if at[c].item() not in both]
+                slots = [s for s in slots.tolist() if indices[n][s].item() not in both][: len(best)]
+                m, v, age = adam.state[place]
+                for s, c in zip(slots, best):
+                    indices[n][s], values[n][s] = at[c], 0
+                    m[s] = sums[c] / samples * (1 - 0.9**samples)
+                    v[s] = squares[c] / samples * (1 - 0.999**samples)
+                    age[s] = samples
+            else:
+                scores = torch.outer(*sm3.state[place]).reshape(-1)
+                scores[indices[n]] = -1
+                indices[n][slots] = torch.topk(scores, k)[1]
+                values[n][slots] = 0
+        candidates = {}
+
+    tensors["losses"] = torch.tensor(losses)
+    for n in targets:
+        order = indices[n].argsort()
+        tensors["indices." + n] = indices[n][order].to(torch.int32)
+        tensors["values." + n] = values[n][order]
+    tensors.update({"abs." + n: p for n, p in whole.items()})
+    save_file(tensors, os.path.join(HERE, f"spiel-{algorithm}-{name}.safetensors"))
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["spiel"]:
+        spiel("tiny-bert", "rigl")
+        spiel("tiny-bert", "sm3")
+        sys.exit()
     masks("tiny-bert", ["label-square", "label-absolute", "expect-square"])
     masks("tiny-llama", ["label-square"])
     lt_sft("tiny-bert")
     diff_pruning("tiny-bert")
+    spiel("tiny-bert", "rigl")
+    spiel("tiny-bert", "sm3")

@@ -32,6 +32,7 @@ from peft import (
     MissConfig,
     OFTConfig,
     PeftModel,
+    PolyConfig,
     PrefixTuningConfig,
     PromptTuningConfig,
     RandLoraConfig,
@@ -40,10 +41,13 @@ from peft import (
     TrainableTokensConfig,
     WaveFTConfig,
     VBLoRAConfig,
+    XLoraConfig,
     get_peft_model,
     initialize_lora_eva_weights,
 )
 from peft.tuners.c3a import layer as c3a
+from peft.tuners.lora.config import CordaConfig
+from peft.tuners.lora.corda import preprocess_corda
 from safetensors.torch import save_file
 from transformers import (
     AlbertConfig,
@@ -435,10 +439,37 @@ for name in ("tiny-llama", "tiny-gpt2-left"):
         cpt_token_ids=[4, 7, 9, 11, 7, 30, 21, 5], cpt_mask=[1] * 8, cpt_tokens_type_mask=[1, 2, 3, 4, 0, 6, 8, 8],
         opt_weighted_loss_type="decay", opt_loss_decay_factor=0.7, opt_projection_epsilon=2.0,
         opt_projection_format_epsilon=1.0, **task)
+for name, targets in (("tiny-llama", ["q_proj", "v_proj"]), ("tiny-t5", ["q", "v", "wo"])):
+    CASES[name]["poly"] = lambda task, targets=targets: PolyConfig(
+        r=3, n_tasks=3, n_skills=2, n_splits=2, target_modules=targets, **task)
+CASES["tiny-bert"]["poly-one-split"] = lambda task: PolyConfig(
+    r=2, n_tasks=4, n_skills=5, target_modules="all-linear", exclude_modules=["pooler.dense"], **task)
 for name in ("tiny-roberta", "tiny-mpnet"):
     CASES[name]["prompt"] = lambda task: PromptTuningConfig(num_virtual_tokens=3, **task)
 for name in ("tiny-llama", "tiny-bert", "tiny-t5"):
     CASES[name]["trainable-tokens"] = lambda task: TrainableTokensConfig(token_indices=[5, 20, 33], **task)
+
+
+XLORA = {
+    "tiny-llama": {
+        "xlora": lambda adapters, task: XLoraConfig(hidden_size=16, adapters=adapters, **task),
+        "xlora-layerwise": lambda adapters, task: XLoraConfig(
+            hidden_size=16, adapters=adapters, xlora_depth=3, xlora_size=6, xlora_dropout_p=0.0,
+            layerwise_scalings=True, top_k_lora=2, softmax_temperature=0.5, global_scaling_weight=1.7, **task),
+        "xlora-topk": lambda adapters, task: XLoraConfig(
+            hidden_size=16, adapters=adapters, xlora_depth=2, xlora_size=5, xlora_dropout_p=0.0,
+            enable_softmax=False, enable_softmax_topk=True, top_k_lora=2, layerwise_scalings=True, **task)},
+}
+CORDA = {
+    "tiny-llama": {
+        "corda-ipm": lambda task: LoraConfig(
+            r=3, lora_alpha=6, init_lora_weights="corda", rank_pattern={"mlp.down_proj": 2},
+            target_modules=["q_proj", "v_proj", "down_proj"], **task)},
+    "tiny-gpt2-left": {
+        "corda-kpm": lambda task: LoraConfig(
+            r=2, lora_alpha=1, init_lora_weights="corda", corda_config=CordaConfig(corda_method="kpm"),
+            target_modules=["c_attn", "c_proj"], fan_in_fan_out=True, **task)},
+}
 
 
 class CircularConvolution:
@@ -523,6 +554,52 @@ def start_from_data(model, folder):
     save_file(tensors(**started, **data), folder / "eva.safetensors")
 
 
+def make_corda(model_class, folder, config):
+    """CorDA's A and B, from five texts; the adapter's file alone says nothing without them."""
+    torch.manual_seed(3)
+    model = model_class.from_pretrained(folder.parent, attn_implementation="eager")
+    generator = torch.Generator().manual_seed(6)
+    texts = [torch.randint(3, 40, (1, length), generator=generator) for length in (9, 12, 5, 20, 7)]
+    preprocess_corda(model, config, run_model=lambda: [model(text) for text in texts])
+    model = get_peft_model(model, config)
+    started = {n: p for n, p in model.named_parameters() if "lora_" in n}
+    folder.mkdir(exist_ok=True)
+    model.save_pretrained(folder)
+    for name in ("README.md", "adapter_model.safetensors"):
+        (folder / name).unlink(missing_ok=True)
+    data = {f"{i}.input_ids": text for i, text in enumerate(texts)}
+    save_file(tensors(**started, **data), folder / "corda.safetensors")
+
+
+def make_xlora(model_class, folder, make, task, inputs):
+    """X-LoRA over adapters 0, 1, …; PEFT 0.21 leaves the classifier's layers.0 out of its file."""
+    torch.manual_seed(3)
+
+    def base():
+        model = model_class.from_pretrained(folder.parent, attn_implementation="eager")
+        model.config.use_cache = False
+        return model
+
+    targets = [["q_proj", "v_proj"], ["v_proj", "down_proj"], ["q_proj"]]
+    adapters = {}
+    for i, modules in enumerate(targets):
+        adapters[str(i)] = str(folder / str(i))
+        lora = get_peft_model(
+            base(), LoraConfig(r=2, lora_alpha=3 + i, init_lora_weights=False, target_modules=modules, **task))
+        lora.peft_config["default"].base_model_name_or_path = folder.parent.name
+        lora.save_pretrained(adapters[str(i)])
+        (folder / str(i) / "README.md").unlink(missing_ok=True)
+    model = get_peft_model(base(), make(adapters, task))
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    randomize(trained.values(), 0.5)
+    started = tensors(**trained)
+    outputs = model(**inputs)
+    outputs.loss.backward()
+    io = tensors(logits=outputs.logits, loss=outputs.loss.reshape(1))
+    io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items()}))
+    save_file({**started, **io}, folder / "xlora.safetensors")
+
+
 def shares_table(config):
     """Whether PEFT merges twice into one table."""
     tokens = getattr(config, "trainable_token_indices", None)
@@ -542,14 +619,18 @@ def make_case(model_class, folder, config, inputs):
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
 
-    model.train()
+    model.train(config.peft_type != "POLY")  # Poly draws in training
+    if config.peft_type == "POLY":
+        inputs = dict(inputs, task_ids=torch.tensor([2, 0, 1]))
     outputs = model(**inputs)
     outputs.loss.backward()
     io = tensors(logits=logits(outputs), loss=outputs.loss.reshape(1))
     io.update(tensors(**{"grad." + n: p.grad for n, p in trained.items() if p.grad is not None}))
     if config.peft_type == "CPT":  # the file has the sum of these
         io.update(tensors(**{"init." + n: p for n, p in model.named_parameters() if "prompt_encoder" in n}))
-    if not config.is_prompt_learning and config.peft_type != "LILY" and not shares_table(config):
+    if config.peft_type == "POLY":
+        io.update(tensors(task_ids=inputs["task_ids"]))
+    if not config.is_prompt_learning and config.peft_type not in ("LILY", "POLY") and not shares_table(config):
         merged = PeftModel.from_pretrained(
             model_class.from_pretrained(folder.parent, attn_implementation="eager"), folder).merge_and_unload()
         io.update(tensors(merged_logits=logits(merged.eval()(**inputs))))
@@ -584,6 +665,10 @@ def main():
         save_file(tensors(**inputs, logits=logits(outputs), loss=outputs.loss.reshape(1)), folder / "io.safetensors")
         for case, make in CASES.get(name, {}).items():
             make_case(model_class, folder / case, make(task), inputs)
+        for case, make in XLORA.get(name, {}).items():
+            make_xlora(model_class, folder / case, make, task, inputs)
+        for case, make in CORDA.get(name, {}).items():
+            make_corda(model_class, folder / case, make(task))
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class Said:
     def projection(self, name, elements, settings):
         length = 2 ** math.ceil(math.log2(elements))
         used = min(self.size, length)
-        torch.manual_seed((settings["projection_seed"] << 32) | java_hash(name))
+        torch.manual_seed(java_hash(name) ^ (settings["projection_seed"] * 0x9E3779B1 & 0xFFFFFFFF))
         signs = torch.where(torch.empty(used).uniform_(-1, 1) < 0, -1.0, 1.0)
         order = torch.randperm(length)
         weights = torch.randn(1, length)[0]
@@ -590,6 +590,73 @@ class Lst:
         return {"llama": llama, "bert": bert, "t5": t5}[model.config.model_type]
 
 
+class Bapna:
+    """z + W2 relu(W1 LayerNorm(z) + b1) + b2 of each layer's output z (Bapna and Firat 2019)."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        d, m = model.config.d_model, model.config.d_model // settings["reduction_factor"]
+        self.layers = [n for n, _ in model.named_modules() if re.fullmatch(r"(en|de)coder\.block\.\d+", n)]
+        self.tensors = {}
+        for name in self.layers:
+            key = PREFIX + name + ".feed_forward."
+            for end, shape in (("adapter_norm_before.weight", (d,)), ("adapter_norm_before.bias", (d,)),
+                               ("adapter_down.1.weight", (m, d)), ("adapter_down.1.bias", (m,)),
+                               ("adapter_up.weight", (d, m)), ("adapter_up.bias", (d,))):
+                self.tensors[key + end] = torch.randn(shape)
+
+    def run(self, model, inputs):
+        def after(name):
+            key = PREFIX + name + ".feed_forward."
+            scale, shift, w1, b1, w2, b2 = (self.tensors[key + end] for end in (
+                "adapter_norm_before.weight", "adapter_norm_before.bias", "adapter_down.1.weight",
+                "adapter_down.1.bias", "adapter_up.weight", "adapter_up.bias"))
+
+            def hook(module, given, output):
+                z = output[0]
+                normed = torch.nn.functional.layer_norm(z, z.shape[-1:], scale, shift)
+                return (z + torch.relu(normed @ w1.T + b1) @ w2.T + b2,) + output[1:]
+            return hook
+
+        hooks = [model.get_submodule(n).register_forward_hook(after(n)) for n in self.layers]
+        try:
+            return model(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+class PreLayer:
+    """n vectors before the text, whose states are replaced before each further layer (LoRA's PreLayer)."""
+
+    merges = False
+
+    def __init__(self, model, settings):
+        shape = (settings["num_virtual_tokens"], model.config.hidden_size)
+        self.layers = [n for n, _ in model.named_modules() if re.fullmatch(r"bert\.encoder\.layer\.\d+", n)][1:]
+        self.tensors = {PREFIX + "bert.input.activations": torch.randn(shape)}
+        self.tensors.update({PREFIX + n + ".activations": torch.randn(shape) for n in self.layers})
+
+    def run(self, model, inputs):
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        first = self.tensors[PREFIX + "bert.input.activations"].expand(len(ids), -1, -1)
+        n = first.shape[1]
+        embedded = torch.cat([first, model.get_input_embeddings()(ids)], 1)
+        seen = torch.cat([torch.ones(len(ids), n, dtype=mask.dtype), mask], 1)
+
+        def before(name):
+            own = self.tensors[PREFIX + name + ".activations"].expand(len(ids), -1, -1)
+            return lambda module, given: (torch.cat([own, given[0][:, n:]], 1),) + given[1:]
+
+        hooks = [model.get_submodule(m).register_forward_pre_hook(before(m)) for m in self.layers]
+        try:
+            return model(inputs_embeds=embedded, attention_mask=seen, labels=inputs["labels"])
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
 KRONA = dict(peft_type="KRONA", a_out=4, a_in=2, bias="none", exclude_modules=None, layers_pattern=None,
              layers_to_transform=None, modules_to_save=None, placement="weights", residual_scale=0.0, scaling=1.0,
              target_modules=None)
@@ -615,6 +682,14 @@ ADAMIX = dict(peft_type="ADAMIX", adapter_residual_before_ln=False, cross_adapte
               output_adapter=True, phm_bias=True, phm_c_init="normal", phm_dim=4, phm_init_range=0.0001,
               phm_layer=False, phm_rank=1, reduction_factor=2, residual_before_ln=True, scaling=1.0, shared_W_phm=False,
               shared_phm_rule=True, stochastic_depth=0.0, use_gating=False, **EXPERTS)
+BOTTLENECK = dict(peft_type="BOTTLENECK", adapter_residual_before_ln=False, cross_adapter=False, dropout=0.0,
+                  factorized_phm_W=True, factorized_phm_rule=False, hypercomplex_nonlinearity="glorot-uniform",
+                  init_weights="bert", init_weights_seed=None, inv_adapter=None, inv_adapter_reduction_factor=None,
+                  is_parallel=False, learn_phm=True, leave_out=[], ln_after=False, mh_adapter=False,
+                  modules_to_save=None, non_linearity="relu", original_ln_after=True, original_ln_before=True,
+                  output_adapter=True, phm_bias=True, phm_c_init="normal", phm_dim=4, phm_init_range=0.0001,
+                  phm_layer=False, phm_rank=1, residual_before_ln=True, scaling=1.0, shared_W_phm=False,
+                  shared_phm_rule=True, stochastic_depth=0.0, use_gating=False)
 TOP = {"plus": [{"top_layers": 1}, "head"]}
 NORMS = {"minus": ["norms", {"layers": [0]}]}
 XATTN = {"plus": ["cross_attention", {"within": ["embeddings", "encoder"]}]}
@@ -662,9 +737,12 @@ CASES = {
         "attention-fusion": (AttentionFusion, dict(FUSION, include_embeddings=False)),
         "lst": (Lst, dict(LST, add_bias_sampling=False, side_layers=[1])),
         "said": (Said, dict(SAID, projection_seed=7)),
+        "pre-layer": (PreLayer, dict(peft_type="PRE_LAYER", initializer_range=0.02, modules_to_save=None,
+                                     num_virtual_tokens=3)),
         "selective-top": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=TOP)),
     }),
     "tiny-t5": (T5ForConditionalGeneration, {
+        "bottleneck-bapna": (Bapna, dict(BOTTLENECK, ln_before=True, reduction_factor=4)),
         "selective-xattn": (Selective, dict(peft_type="SELECTIVE", modules_to_save=None, select=XATTN)),
         "lst": (Lst, LST),
     }),

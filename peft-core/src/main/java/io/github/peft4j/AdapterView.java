@@ -3,10 +3,12 @@ package io.github.peft4j;
 import io.github.peft4j.adapter.AdapterSet;
 import io.github.peft4j.chat.ChatTemplate;
 import io.github.peft4j.composition.Composition;
+import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.embed.EmbeddingSettings;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +26,7 @@ public final class AdapterView extends ModelBlock {
   private final PeftModel model;
   private final AdapterSet adapters;
   private final Function<AdapterSet.State, Composition> composition;
+  private final Map<String, Long> rowValues;
   private volatile @Nullable Known known;
 
   /** The composition as resolved in one state of the model. */
@@ -31,10 +34,31 @@ public final class AdapterView extends ModelBlock {
 
   AdapterView(
       PeftModel model, AdapterSet adapters, Function<AdapterSet.State, Composition> composition) {
+    this(model, adapters, composition, Map.of());
+  }
+
+  private AdapterView(
+      PeftModel model,
+      AdapterSet adapters,
+      Function<AdapterSet.State, Composition> composition,
+      Map<String, Long> rowValues) {
     this.model = model;
     this.adapters = adapters;
     this.composition = composition;
+    this.rowValues = rowValues;
     resolved(); // checks
+  }
+
+  /**
+   * The same view for texts of one task, for a method that computes differently for each task.
+   *
+   * @param task from 0
+   */
+  public AdapterView onTask(long task) {
+    if (task < 0) {
+      throw new IllegalArgumentException("task is " + task + ", expected 0 or more");
+    }
+    return new AdapterView(model, adapters, composition, Map.of(TaskExample.TASK_IDS, task));
   }
 
   @Override
@@ -61,7 +85,8 @@ public final class AdapterView extends ModelBlock {
   public ModelCall newCall() {
     while (true) {
       AdapterSet.Resolved resolved = resolved();
-      Optional<ModelCall> call = base().newCall(resolved.active(), resolved.resources());
+      Optional<ModelCall> call =
+          base().newCall(resolved.active().with(rowValues), resolved.resources());
       if (call.isPresent()) {
         return call.get();
       } // an adapter has been removed since

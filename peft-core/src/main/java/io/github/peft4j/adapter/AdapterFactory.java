@@ -183,11 +183,13 @@ public record AdapterFactory(
     PeftMethod<C> method = injection.method();
     C config = injection.config();
     PeftNames<C> names = new PeftNames<>(PeftLayouts.of(method), injection.stored());
+    Initializer initial =
+        new Initializer(base.manager(), Merger.masters(base), seed * 31 + name.hashCode());
     Sites sites =
         new Sites(
             base.sites(),
             present.get(),
-            new Initializer(base.manager(), Merger.masters(base), seed * 31 + name.hashCode()),
+            initial,
             injection.stored() == null ? null : names::isStored,
             tokenizer == null ? null : new Sites.Words(origin, tokenizer::encode));
     try {
@@ -204,17 +206,21 @@ public record AdapterFactory(
       method.inject(names.asStored(complete), sites);
       followed.putAll(BroughtTables.use(names, sites, base.isResized()));
       Map<String, Trainable> tensors = names.tensors(complete, sites, followed);
-      return new AdapterPart(
-          complete,
-          method,
-          names.layout(),
-          sites,
-          tensors,
-          names.frozen(complete, sites, base.isResized(), tensors.keySet()),
-          injection.fields(),
-          saved);
+      AdapterPart part =
+          new AdapterPart(
+              complete,
+              method,
+              names.layout(),
+              sites,
+              tensors,
+              names.frozen(complete, sites, base.isResized(), tensors.keySet()),
+              injection.fields(),
+              saved);
+      initial.handOver();
+      return part;
     } catch (RuntimeException | OutOfMemoryError e) {
       AdapterPart.free(sites.rewrites());
+      initial.free();
       throw e;
     }
   }

@@ -39,18 +39,41 @@ public final class ConfigCheck {
 
   /** Requires ranks above 0, as in {@code rank_pattern}. */
   public ConfigCheck ranks(String field, Map<String, Integer> values) {
+    patterns(field, values);
     values.forEach((name, rank) -> rank(field + "." + name, rank));
     return this;
   }
 
-  /** Requires a number that is neither infinite nor NaN, or null. */
+  /** Requires that names of modules in a map are regular expressions. */
+  public ConfigCheck patterns(String field, Map<String, ?> values) {
+    values
+        .keySet()
+        .forEach(
+            name -> {
+              String what = config.getSimpleName() + ": field '" + field + "':";
+              TargetModules.pattern(what, "", name, "");
+            });
+    return this;
+  }
+
+  /**
+   * Requires a number, or null. It is neither infinite nor NaN, and adapters compute in float32,
+   * which must hold it.
+   */
   public ConfigCheck finite(String field, @Nullable Number value) {
-    return that(
-        value == null || Double.isFinite(value.doubleValue()), field, value, "a finite number");
+    boolean fine = value == null || Math.abs(value.doubleValue()) <= Float.MAX_VALUE;
+    return that(fine, field, value, "a finite number that float32 holds");
+  }
+
+  /** Requires a finite number other than 0: with this factor 0 an adapter never does anything. */
+  public ConfigCheck notZero(String field, double value) {
+    return finite(field, value)
+        .that(value != 0, field, value, "a number other than 0, with which the adapter has effect");
   }
 
   /** Requires finite numbers, as in {@code alpha_pattern}. */
   public ConfigCheck finite(String field, Map<String, ? extends Number> values) {
+    patterns(field, values);
     values.forEach((name, value) -> finite(field + "." + name, value));
     return this;
   }

@@ -8,11 +8,13 @@ import com.google.gson.JsonPrimitive;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,46 +39,46 @@ public final class ConfigValues {
     }
     try {
       if (type == int.class || type == Integer.class) {
-        return value.getAsBigDecimal().intValueExact();
+        return whole(value);
       }
       if (type == double.class || type == Double.class) {
-        return finite(value);
+        return number(value);
       }
       if (type == boolean.class || type == Boolean.class) {
         if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isBoolean()) {
-          throw wrong(source, field, value, "true or false");
+          throw new IllegalArgumentException("true or false");
         }
         return value.getAsBoolean();
       }
       if (type == String.class) {
-        return value.getAsString();
+        return text(value);
       }
       if (type == TargetModules.class) {
         return value.isJsonArray()
             ? TargetModules.of(strings(value))
-            : TargetModules.matching(value.getAsString());
+            : TargetModules.matching(text(value));
       }
       if (type instanceof ParameterizedType generic) {
         return readGeneric(generic, value);
       }
       if (type instanceof Class<?> raw) {
         return raw.isEnum()
-            ? readChoice(raw, value, source, field)
+            ? readChoice(raw, value)
             : raw.getMethod("fromJson", JsonElement.class).invoke(null, value);
       }
     } catch (InvocationTargetException e) {
       Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-      String message = String.valueOf(cause.getMessage());
-      throw cause instanceof UnsupportedMethodException
-          ? new UnsupportedMethodException(
-              source + ": field '" + field + "' is " + value + "; " + message)
-          : wrong(source, field, value, message);
-    } catch (IllegalStateException
-        | ArithmeticException
-        | NumberFormatException
-        | UnsupportedOperationException
-        | ReflectiveOperationException e) {
-      throw wrong(source, field, value, "a " + type.getTypeName());
+      if (cause instanceof UnsupportedMethodException) {
+        throw new UnsupportedMethodException(
+            source + ": field '" + field + "' is " + value + "; " + cause.getMessage());
+      }
+      boolean says = cause.getClass() == IllegalArgumentException.class; // not Gson's own words
+      throw wrong(
+          source, field, value, says ? "" + cause.getMessage() : "another kind of value", cause);
+    } catch (IllegalArgumentException e) {
+      throw wrong(source, field, value, "" + e.getMessage(), e);
+    } catch (IllegalStateException | ArithmeticException | ReflectiveOperationException e) {
+      throw wrong(source, field, value, kind(type), e);
     }
     throw new IllegalStateException("config components cannot be of " + type);
   }
@@ -93,12 +95,73 @@ public final class ConfigValues {
     throw wrong(source, field, JsonNull.INSTANCE, "a value");
   }
 
-  private static double finite(JsonElement value) {
-    double number = value.getAsBigDecimal().doubleValue();
-    if (!Double.isFinite(number)) {
-      throw new NumberFormatException(value + " is beyond the range of a double");
+  /** What a value of this type is in a file. */
+  private static String kind(Type type) {
+    if (type instanceof ParameterizedType generic) {
+      Type[] types = generic.getActualTypeArguments();
+      String values = kinds(types[types.length - 1]);
+      return generic.getRawType() == List.class
+          ? "a list of " + values
+          : "an object whose values are " + values;
+    }
+    return type == TargetModules.class ? "a list of names, or a regular expression" : "a value";
+  }
+
+  private static String kinds(Type type) {
+    if (type == Integer.class) {
+      return "whole numbers";
+    }
+    return type == Double.class ? "numbers" : "names";
+  }
+
+  /**
+   * The text of a JSON string.
+   *
+   * @throws IllegalArgumentException for all else; the message is what was expected
+   */
+  public static String text(JsonElement value) {
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isString()) {
+      throw new IllegalArgumentException("a text");
+    }
+    return value.getAsString();
+  }
+
+  /**
+   * A whole number, which may be written as 8.0.
+   *
+   * @throws IllegalArgumentException for all else; the message is what was expected
+   */
+  public static int whole(JsonElement value) {
+    try {
+      return decimal(value).intValueExact();
+    } catch (ArithmeticException | IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "a whole number from " + Integer.MIN_VALUE + " to " + Integer.MAX_VALUE, e);
+    }
+  }
+
+  /**
+   * A number in the range of float32, in which adapters compute.
+   *
+   * @throws IllegalArgumentException for all else; the message is what was expected
+   */
+  public static double number(JsonElement value) {
+    double number = decimal(value).doubleValue();
+    if (Math.abs(number) > Float.MAX_VALUE) {
+      throw new IllegalArgumentException("a finite number that float32 holds");
     }
     return number;
+  }
+
+  private static BigDecimal decimal(JsonElement value) {
+    if (!value.isJsonPrimitive() || !value.getAsJsonPrimitive().isNumber()) {
+      throw new IllegalArgumentException("a number");
+    }
+    try {
+      return value.getAsBigDecimal();
+    } catch (NumberFormatException e) { // NaN, infinity
+      throw new IllegalArgumentException("a finite number", e);
+    }
   }
 
   private static Object readGeneric(ParameterizedType generic, JsonElement value) {
@@ -107,7 +170,7 @@ public final class ConfigValues {
       if (last == Integer.class) {
         List<Integer> numbers = new ArrayList<>();
         for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
-          numbers.add(e.getAsBigDecimal().intValueExact());
+          numbers.add(element(generic, e, ConfigValues::whole));
         }
         return List.copyOf(numbers);
       }
@@ -118,14 +181,23 @@ public final class ConfigValues {
       map.put(
           e.getKey(),
           last == Integer.class
-              ? (Object) e.getValue().getAsBigDecimal().intValueExact()
-              : (Object) finite(e.getValue()));
+              ? (Object) element(generic, e.getValue(), ConfigValues::whole)
+              : (Object) element(generic, e.getValue(), ConfigValues::number));
     }
     return map;
   }
 
+  /** An element of a list or an object; an error says what the whole is to be. */
+  private static <T> T element(Type whole, JsonElement value, Function<JsonElement, T> read) {
+    try {
+      return read.apply(value);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(kind(whole) + "; " + value + " is none", e);
+    }
+  }
+
   /** The enum constant with this spelling; names are accepted in upper and lower case. */
-  private static Object readChoice(Class<?> type, JsonElement value, String source, String field) {
+  private static Object readChoice(Class<?> type, JsonElement value) {
     List<JsonElement> choices = new ArrayList<>();
     for (Object constant : type.getEnumConstants()) {
       JsonElement written = write(constant);
@@ -137,12 +209,15 @@ public final class ConfigValues {
       }
       choices.add(written);
     }
-    throw wrong(source, field, value, "one of " + choices);
+    throw new IllegalArgumentException("one of " + choices);
   }
 
   private static List<String> strings(JsonElement value) {
     List<String> strings = new ArrayList<>();
     for (JsonElement e : value.isJsonArray() ? value.getAsJsonArray() : singleton(value)) {
+      if (!e.isJsonPrimitive() || !e.getAsJsonPrimitive().isString() || e.getAsString().isBlank()) {
+        throw new IllegalArgumentException("a list of names; " + e + " is none");
+      }
       strings.add(e.getAsString());
     }
     return List.copyOf(strings);
@@ -156,8 +231,13 @@ public final class ConfigValues {
 
   private static IllegalArgumentException wrong(
       String source, String field, JsonElement value, String expected) {
+    return wrong(source, field, value, expected, null);
+  }
+
+  private static IllegalArgumentException wrong(
+      String source, String field, JsonElement value, String expected, @Nullable Throwable cause) {
     return new IllegalArgumentException(
-        source + ": field '" + field + "' is " + value + "; expected " + expected);
+        source + ": field '" + field + "' is " + value + "; expected " + expected, cause);
   }
 
   /** Writes a value. */

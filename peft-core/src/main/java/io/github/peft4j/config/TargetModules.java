@@ -28,8 +28,14 @@ public final class TargetModules {
   /**
    * Modules whose name ends in one of these suffixes. Suffixes match whole name parts: {@code
    * q_proj} does not match {@code my_q_proj}. An empty list selects no module.
+   *
+   * @throws IllegalArgumentException if one of them is blank
    */
   public static TargetModules of(List<String> suffixes) {
+    if (suffixes.stream().anyMatch(String::isBlank)) {
+      throw new IllegalArgumentException(
+          "the names of modules are " + suffixes + "; expected no blank name among them");
+    }
     return new TargetModules(List.copyOf(suffixes), null);
   }
 
@@ -75,7 +81,7 @@ public final class TargetModules {
         Pattern.compile(expression);
       } catch (PatternSyntaxException e) {
         throw new IllegalArgumentException(
-            "target_modules \""
+            "names of modules: \""
                 + expression
                 + "\" is not a regular expression: "
                 + e.getDescription()

@@ -76,7 +76,8 @@ public final class Labels {
     return sorted(names);
   }
 
-  private static List<String> namesOf(Example example) {
+  private static List<String> namesOf(Example any) {
+    Example example = TaskExample.without(any);
     if (example instanceof ClassificationExample one) {
       return List.of(one.label());
     } else if (example instanceof MultiLabelExample several) {

@@ -66,15 +66,17 @@ public final class TorchRandom implements AutoCloseable {
    * @param manager owns the result and determines its device
    */
   public NDArray normal(NDManager manager, Precision precision, long rows, long columns) {
-    NDArray drawn =
-        Autograd.without(
-            () ->
-                NORMAL
-                    .with("dtype", precision.scalarType())
-                    .call(Tensors.scalar(rows), Tensors.scalar(columns)));
-    NDArray there = drawn.toDevice(manager.getDevice(), false);
-    there.attach(manager);
-    return there;
+    try (Scope scope = new Scope()) {
+      NDArray drawn =
+          Autograd.without(
+              () ->
+                  NORMAL
+                      .with("dtype", precision.scalarType())
+                      .call(Tensors.scalar(rows), Tensors.scalar(columns)));
+      NDArray there = drawn.toDevice(manager.getDevice(), false);
+      there.attach(manager);
+      return scope.keep(there);
+    }
   }
 
   /** The numbers from 0 to n - 1 in random order, as {@code torch.randperm} draws them. */

@@ -2,6 +2,7 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
@@ -12,13 +13,14 @@ import io.github.peft4j.train.evaluation.Measure;
 import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.report.TrainingListener;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -71,7 +73,7 @@ public final class FineTuner {
   @Nullable LongFunction<LearningRateSchedule> schedule;
   double weightDecay = 0.01;
   TrainingRule rule = TrainingRule.ALIKE;
-  Optimizer.Settings optimizer = AdamW.DEFAULT;
+  private Optimizer.@Nullable Settings optimizer;
   double clipNorm = 1.0;
   long seed = 42;
   boolean bucketing;
@@ -305,13 +307,21 @@ public final class FineTuner {
   }
 
   /**
-   * Sets the optimizer; the default is AdamW with PyTorch's settings.
+   * Sets the optimizer; the default is that of the adapter's method if it has one of its own, and
+   * AdamW with PyTorch's settings otherwise.
    *
    * @param optimizer such as {@code new AdamW.Settings(0.9, 0.95, 1e-8)}
    */
   public FineTuner optimizer(Optimizer.Settings optimizer) {
     this.optimizer = optimizer;
     return this;
+  }
+
+  /** The optimizer that was set, or else that of an adapter. */
+  Optimizer.Settings optimizer(Adapter adapter) {
+    return optimizer != null
+        ? optimizer
+        : OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer));
   }
 
   /** Sets the decoupled weight decay, 0 or more; the default is PyTorch's for AdamW, 0.01. */

@@ -70,7 +70,7 @@ final class RunFacts {
     facts.put(TOTAL_STEPS, "" + totalSteps);
     facts.put("learning_rate", "" + settings.learningRate);
     facts.put("schedule", settings.scheduleName + ", warm-up " + settings.warmup);
-    facts.put("optimizer", settings.optimizer.toString());
+    facts.put("optimizer", settings.optimizer(adapter).toString());
     facts.put("weight_decay", "" + settings.weightDecay);
     facts.put("parameter_groups", counted(groups));
     facts.put("clip_norm", "" + settings.clipNorm);

@@ -65,7 +65,8 @@ final class TrainingRun {
       resting.forEach(tensor -> tensor.freeze(true));
       trainables.forEach(Trainable::clearGradient); // another training loop may have left some
       StepListener listener = adapter.listener(settings.rule);
-      try (Optimizer optimizer = settings.optimizer.of(setup.groups(), settings.learningRate)) {
+      try (Optimizer optimizer =
+          settings.optimizer(adapter).of(setup.groups(), settings.learningRate)) {
         return run(new Update(optimizer, listener, settings.clipNorm));
       } finally {
         listener.afterTraining();

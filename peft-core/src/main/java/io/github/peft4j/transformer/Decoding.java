@@ -8,6 +8,7 @@ import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PaddedRows;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +51,9 @@ public final class Decoding implements AutoCloseable {
     this.whole = model.outdates(0, Long.MAX_VALUE) ? texts : null;
     this.sourceRows = PaddedRows.right(opening.source(), padId);
     this.source = opening.source().isEmpty() ? null : read(sourceRows);
+    if (adapters.all().stream().anyMatch(TunerLayer::readsWholeTexts)) {
+      withoutCache();
+    }
   }
 
   private ModelInput read(PaddedRows rows) {

@@ -88,6 +88,17 @@ public final class BatchRows {
     return origin == null ? whole : ArrayRows.INSTANCE.select(whole, origin);
   }
 
+  /**
+   * What each computed item's row has.
+   *
+   * @param whole (B, …)
+   * @return the array itself if items are rows, and all are computed
+   */
+  public NDArray ofItems(NDArray whole) {
+    NDArray rows = of(whole);
+    return rowOf == null ? rows : ArrayRows.INSTANCE.select(rows, Rows.of(LongStream.of(rowOf)));
+  }
+
   /** The number of rows, once known. */
   public long batch() {
     return batch;

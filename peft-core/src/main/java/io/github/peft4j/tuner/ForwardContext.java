@@ -54,6 +54,15 @@ public interface ForwardContext {
   NDArray frozenStates();
 
   /**
+   * A number of each row that was given with the input, such as the task of each text: int64 (b)
+   * for b rows that are computed, or for b items of them (see {@link BatchRows}); (1) if all have
+   * the same; null if none was given.
+   *
+   * @param name such as {@code task_ids}
+   */
+  @Nullable NDArray rowValue(String name);
+
+  /**
    * The number of copies of the batch that the rows are: all rows of the first copy come first. An
    * objective may compare several passes over one batch, such as passes with different dropout,
    * which run as one.

@@ -55,6 +55,14 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
+   * Whether this layer needs all tokens of a text in every pass, so that a generation cannot keep
+   * keys and values of earlier ones; by default not.
+   */
+  public boolean readsWholeTexts() {
+    return false;
+  }
+
+  /**
    * A tensor in the form that the adapter file holds; by default the tensor itself.
    *
    * @param tensor one of {@link #trainables()}

@@ -53,6 +53,11 @@ public record ToyPass(Adapters adapters, BatchRows rows) implements ForwardConte
   }
 
   @Override
+  public @Nullable NDArray rowValue(String name) {
+    return null;
+  }
+
+  @Override
   public int copies() {
     return 1;
   }

@@ -40,6 +40,7 @@ import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -50,6 +51,7 @@ import io.github.peft4j.methods.said.SaidConfig;
 import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
+import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -104,6 +106,7 @@ record Recipe(PeftConfig config, double learningRate) {
     RECIPES.put("adalora", (m, steps) -> new Recipe(adaLora(m, steps), 2e-3));
     add("ia3", 5e-3, Recipe::ia3);
     add("prefix", 5e-3, m -> PrefixTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
+    add("pre-layer", 5e-3, m -> PreLayerConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add("prompt", 5e-3, m -> PromptTuningConfig.ofVirtualTokens(20).modulesToSave(saved(m)));
     add(
         "p-tuning",
@@ -163,6 +166,8 @@ record Recipe(PeftConfig config, double learningRate) {
     add("adamix", 1e-3, m -> AdaMixConfig.defaults().modulesToSave(saved(m)));
     add("adamix-lora", 1e-3, m -> on(m, AdaMixLoraConfig.ofRank(4)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
+    add("spiel", 1e-3, m -> SpielConfig.ag().modulesToSave(saved(m)));
+    add("spiel-ma", 1e-3, m -> SpielConfig.ma().modulesToSave(saved(m)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
     add("attention-fusion", 1e-3, m -> AttentionFusionConfig.defaults().modulesToSave(saved(m)));
     add("lst", 3e-3, m -> LstConfig.defaults().modulesToSave(saved(m)));

@@ -25,6 +25,7 @@ import io.github.peft4j.methods.boft.BoftConfig;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.bottleneck.fields.Invertible;
 import io.github.peft4j.methods.c3a.C3aConfig;
+import io.github.peft4j.methods.cpt.CptConfig;
 import io.github.peft4j.methods.delora.DeloraConfig;
 import io.github.peft4j.methods.dylora.DyLoraConfig;
 import io.github.peft4j.methods.fourierft.FourierFtConfig;
@@ -106,6 +107,7 @@ class CompositionTest {
           AdaMixLoraConfig.ofRank(2).numExperts(1),
           AdapterHubPromptConfig.ofVirtualTokens(3),
           PromptTuningConfig.ofVirtualTokens(3),
+          CptConfig.of(List.of(5, 9, 6), List.of(1, 2, 4)),
           PTuningConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).encoderHiddenSize(6),
           IptConfig.ofVirtualTokens(3).promptSource(IptConfig.Source.STATES),
@@ -207,6 +209,7 @@ class CompositionTest {
       double[] a = alone(tiny, model, "a");
       Composition mixed = Composition.perRow(Composition.BASE, "a");
       if (config instanceof PromptTuningConfig
+          || config instanceof CptConfig
           || config instanceof PTuningConfig
           || config instanceof IptConfig
           || config instanceof AdapterHubPromptConfig) {

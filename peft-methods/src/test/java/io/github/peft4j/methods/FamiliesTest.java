@@ -8,15 +8,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.Closeness;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.Rewrite;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.training.StepListener;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.io.IOException;
@@ -170,6 +174,12 @@ class FamiliesTest {
     }
   }
 
+  /** The method's optimizer, without weight decay. */
+  private static Optimizer optimizer(Adapter adapter) {
+    return OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
+        .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1, 0)), 1);
+  }
+
   /**
    * A step makes the loss smaller. AdaLoRA prunes after a step, so its listener is called after the
    * loss is taken.
@@ -178,7 +188,7 @@ class FamiliesTest {
     Backpropagation backpropagation = new Backpropagation(model, false);
     StepListener listener = model.adapter(PeftModel.DEFAULT).listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT);
-        AdamW optimizer = AdamW.of(model.trainables(), 0)) {
+        Optimizer optimizer = optimizer(model.adapter(PeftModel.DEFAULT))) {
       double loss = backward(model, backpropagation);
       optimizer.update(1e-4);
       double after = backward(model, backpropagation);

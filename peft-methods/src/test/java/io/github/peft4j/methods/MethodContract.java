@@ -16,8 +16,8 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.Backpropagation;
-import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
+import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
@@ -25,6 +25,7 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
+import io.github.peft4j.tuner.site.Rewrite;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.training.StepListener;
 import io.github.peft4j.tuner.training.TrainingRule;
@@ -150,8 +151,8 @@ abstract class MethodContract {
     StepListener listener = adapter.listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(NAME);
         Optimizer optimizer =
-            AdamW.DEFAULT.of(
-                adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0.01)), 1e-2)) {
+            OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
+                .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0.01)), 1e-2)) {
       Update update = new Update(optimizer, listener, 1);
       for (int step = 1; step <= steps; step++) {
         backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
@@ -295,6 +296,19 @@ abstract class MethodContract {
       model.mergeAndUnload();
       assertThat(model.adapters()).isEmpty();
       assertThat(logits(tiny, model)).isEqualTo(plain);
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void nothingIsLeftOfAnAdapterThatIsRemoved(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = tiny.load(Precision.FLOAT32)) {
+      long before = Tensors.live();
+      for (int i = 0; i < 2; i++) {
+        model.adapt(method.config()).save(folder.toString()).remove(NAME);
+        model.loadAdapter(folder.toString()).remove(NAME);
+        assertThat(Tensors.live()).as("arrays in the engine").isEqualTo(before);
+      }
     }
   }
 

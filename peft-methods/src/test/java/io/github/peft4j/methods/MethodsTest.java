@@ -51,7 +51,9 @@ import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.miss.MissInitialization;
 import io.github.peft4j.methods.oft.OftConfig;
 import io.github.peft4j.methods.pasta.PastaConfig;
+import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.methods.prelayer.PreLayerConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.pruning.PruningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -64,6 +66,7 @@ import io.github.peft4j.methods.selective.Select;
 import io.github.peft4j.methods.selective.SelectiveConfig;
 import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
+import io.github.peft4j.methods.spiel.SpielConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
@@ -236,6 +239,9 @@ class MethodsTest extends MethodContract {
         method("Parallel", BottleneckConfig.parallel().reductionFactor(4)).cannotMerge(),
         method("ScaledParallel", BottleneckConfig.scaledParallel().reductionFactor(4))
             .cannotMerge(),
+        method("Bapna", BottleneckConfig.bapna().reductionFactor(4))
+            .hasEffectAtOnce()
+            .cannotMerge(),
         method("NormedBottleneck", normed()).hasEffectAtOnce().cannotMerge(),
         method(
                 "InvertibleBottleneck",
@@ -353,6 +359,10 @@ class MethodsTest extends MethodContract {
                 PrefixTuningConfig.ofVirtualTokens(3).prefixProjection(true).encoderHiddenSize(6))
             .hasEffectAtOnce()
             .cannotMerge(),
+        method("Poly", PolyConfig.defaults().r(2).nSplits(2).nSkills(3))
+            .cannotMerge()
+            .withWholeGradientOf(tensor -> false), // weights are drawn in training, see PolyTest
+        method("PreLayer", PreLayerConfig.ofVirtualTokens(3)).hasEffectAtOnce().cannotMerge(),
         method("LlamaAdapter", AdaptionPromptConfig.of(3, 1)).cannotMerge(),
         method(
                 "Dylora",
@@ -374,6 +384,8 @@ class MethodsTest extends MethodContract {
         method("AdaMixLora", AdaMixLoraConfig.ofRank(2).sharingUp(false))
             .withWholeGradientOf(tensor -> false),
         method("AdaMixLoraOfOne", AdaMixLoraConfig.ofRank(2).numExperts(1)),
+        method("SpielAg", spiel(SpielConfig.ag())),
+        method("SpielMa", spiel(SpielConfig.ma())),
         method("Sora", SoraConfig.ofRank(2).sparseLambda(0.1)),
         method("Pasta", PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0))
             .hasEffectAtOnce()
@@ -479,6 +491,11 @@ class MethodsTest extends MethodContract {
   }
 
   /** A bottleneck with all that a config can add to it. */
+  /** Entries are exchanged after the first step and the third. */
+  private static SpielConfig spiel(SpielConfig config) {
+    return config.density(0.1).selectionAccumulationSteps(1).reselectionSteps(2);
+  }
+
   private static BottleneckConfig normed() {
     BottleneckConfig config = BottleneckConfig.houlsby().reductionFactor(4).crossAdapter(true);
     config = config.lnBefore(true).lnAfter(true);

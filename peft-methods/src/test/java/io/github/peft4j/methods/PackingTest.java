@@ -280,6 +280,7 @@ class PackingTest {
             "GatedBottleneck",
             "GatedHubPrefix",
             "AdapterHubPrompt",
+            "PreLayer",
             "Prompt",
             "Cpt",
             "PTuningMlp",
@@ -297,6 +298,7 @@ class PackingTest {
             "LoReftOfFirstAndLast",
             "NoReft",
             "Pasta",
+            "Poly",
             "UniPelt",
             "LoraAndPrompt",
             "PromptAndPrefix")

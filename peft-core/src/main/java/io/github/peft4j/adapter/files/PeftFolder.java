@@ -19,6 +19,7 @@ import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.PeftConfig;
+import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.ForeignFiles;
@@ -119,7 +120,7 @@ public final class PeftFolder implements AdapterFormat {
       String name, Path folder, Path whole, AdapterFactory factory, boolean first) {
     JsonObject json = readConfig(folder);
     String source = folder.resolve(CONFIG).toString();
-    PeftMethod<?> method = PeftMethods.ofType(type(json, source));
+    PeftMethod<?> method = method(json, source);
     TransformerModel model = factory.base();
     BareNames names = bareNames(folder, model);
     List<ParameterSite> parameters = model.parameters().toList();
@@ -170,6 +171,14 @@ public final class PeftFolder implements AdapterFormat {
         Remedy.LOAD_FOR_TASK.with(
             "Load it with Peft.load(model, %s). %s".formatted(task, e.getMessage())),
         e);
+  }
+
+  private static PeftMethod<?> method(JsonObject json, String source) {
+    try {
+      return PeftMethods.ofType(type(json, source));
+    } catch (UnsupportedMethodException e) {
+      throw new UnsupportedMethodException(source + ": " + e.getMessage());
+    }
   }
 
   private static String type(JsonObject json, String source) {
@@ -260,7 +269,11 @@ public final class PeftFolder implements AdapterFormat {
         read(second, source, beside, Map.of(), manager);
       }
     }
-    part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+    try {
+      part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+    } catch (IllegalArgumentException e) {
+      throw AdvisedException.at(file.toString(), e);
+    }
   }
 
   private static Path weights(Path folder) {
@@ -492,7 +505,9 @@ public final class PeftFolder implements AdapterFormat {
         });
     frozen.forEach(
         (name, parameter) -> {
-          if (source.names().contains(name) && !isSame(source, name, parameter.frozen())) {
+          if (source.names().contains(name)
+              && (!source.info(name).dtype().isFloating()
+                  || !isSame(source, name, parameter.frozen()))) {
             problems.add(() -> name + " holds another table than the model's " + parameter.name());
           }
         });

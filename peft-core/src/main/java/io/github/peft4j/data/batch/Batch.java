@@ -2,6 +2,7 @@ package io.github.peft4j.data.batch;
 
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import java.util.Arrays;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param alignment what the labels are
  * @param examples n, the number of examples
  * @param packed by row, the number of ids of each of its examples; null if rows are not packed
+ * @param rowValues by name, a number of each row (B) that methods read
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record Batch(
@@ -30,7 +32,8 @@ public record Batch(
     double[][] values,
     Alignment alignment,
     int examples,
-    int @Nullable [][] packed) {
+    int @Nullable [][] packed,
+    Map<String, long[]> rowValues) {
 
   /** A batch whose labels are ids, with one text in each example. */
   public Batch(
@@ -47,14 +50,23 @@ public record Batch(
         new double[inputIds.length][0],
         alignment,
         inputIds.length,
-        null);
+        null,
+        Map.of());
   }
 
   /** The same rows, of which each holds several examples of these lengths. */
   Batch packed(int[][] lengths) {
     int examples = Arrays.stream(lengths).mapToInt(row -> row.length).sum();
     return new Batch(
-        inputIds, attentionMask, tokenTypeIds, labels, values, alignment, examples, lengths);
+        inputIds,
+        attentionMask,
+        tokenTypeIds,
+        labels,
+        values,
+        alignment,
+        examples,
+        lengths,
+        rowValues);
   }
 
   /**

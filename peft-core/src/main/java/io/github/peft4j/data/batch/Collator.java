@@ -3,7 +3,9 @@ package io.github.peft4j.data.batch;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -84,7 +86,8 @@ public record Collator(long padId, Side side, int multiple) {
     for (EncodedExample text : texts) {
       if (text.alignment() != alignment
           || (text.tokenTypeIds() != null) != typed
-          || text.values().length != values) {
+          || text.values().length != values
+          || !text.rowValues().keySet().equals(texts.get(0).rowValues().keySet())) {
         throw new IllegalArgumentException("the examples of a batch are for different tasks");
       }
     }
@@ -101,7 +104,8 @@ public record Collator(long padId, Side side, int multiple) {
         texts.stream().map(EncodedExample::values).toArray(double[][]::new),
         alignment,
         examples.size(),
-        null);
+        null,
+        rowValues(texts));
   }
 
   /**
@@ -128,9 +132,11 @@ public record Collator(long padId, Side side, int multiple) {
     for (EncodedExample example : row) {
       if (example.alignment() != Alignment.TOKEN
           || !example.others().isEmpty()
+          || !example.rowValues().isEmpty()
           || (example.tokenTypeIds() != null) != typed) {
         throw new IllegalArgumentException(
-            "examples that share a row need a label for each id, and to be for the same task");
+            "examples that share a row need a label for each id, to be for the same task, and to"
+                + " have no number of their own, such as a task of several");
       }
     }
     return new EncodedExample(
@@ -142,6 +148,16 @@ public record Collator(long padId, Side side, int multiple) {
 
   private static long[] joined(List<EncodedExample> row, Function<EncodedExample, long[]> part) {
     return row.stream().map(part).flatMapToLong(Arrays::stream).toArray();
+  }
+
+  private static Map<String, long[]> rowValues(List<EncodedExample> texts) {
+    Map<String, long[]> values = new LinkedHashMap<>();
+    for (String name : texts.get(0).rowValues().keySet()) {
+      values.put(
+          name,
+          texts.stream().mapToLong(text -> text.rowValues().getOrDefault(name, -1L)).toArray());
+    }
+    return values;
   }
 
   /** The first texts of all examples, then the second texts, …. */

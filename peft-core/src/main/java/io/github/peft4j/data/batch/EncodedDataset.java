@@ -6,6 +6,7 @@ import io.github.peft4j.data.Dataset;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.Quote;
+import io.github.peft4j.data.TaskExample;
 import java.nio.LongBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -68,10 +69,10 @@ public record EncodedDataset(
    * The example that an encoded one was made of.
    *
    * @param index its position among the encoded examples, from 0
-   * @return the example, or null if the examples were given as ids
+   * @return the example, without its task; or null if the examples were given as ids
    */
   public @Nullable Example sourceOf(int index) {
-    return source.size() == 0 ? null : source.get(position(index));
+    return source.size() == 0 ? null : TaskExample.without(source.get(position(index)));
   }
 
   /**

@@ -5,6 +5,7 @@ import io.github.peft4j.data.DataException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  *     char} indices, -1 for ids that are not of that text; null if nobody asks
  * @param others further texts that belong to this one, such as the rejected answer beside the
  *     chosen one. All examples of a batch have equally many, and each becomes a row
+ * @param rowValues numbers that methods read, by name, such as {@link
+ *     io.github.peft4j.data.TaskExample#TASK_IDS}
  */
 @SuppressWarnings("ArrayRecordComponent") // The arrays become tensors; nobody compares them.
 public record EncodedExample(
@@ -31,7 +34,8 @@ public record EncodedExample(
     Alignment alignment,
     Cut cut,
     int @Nullable [][] places,
-    List<EncodedExample> others) {
+    List<EncodedExample> others,
+    Map<String, Long> rowValues) {
 
   private static final double[] NO_VALUES = {};
 
@@ -82,6 +86,7 @@ public record EncodedExample(
    * @param cut the number of tokens that the example lost
    * @param places where each id stands in a text, or null
    * @param others further texts that belong to this one
+   * @param rowValues numbers that methods read
    */
   public EncodedExample {
     if (inputIds.length == 0) {
@@ -112,6 +117,34 @@ public record EncodedExample(
               + "; VALUES has one at least; NONE may have some; the others have none");
     }
     others = List.copyOf(others);
+    rowValues = Map.copyOf(rowValues);
+  }
+
+  /** An example without numbers for methods. */
+  public EncodedExample(
+      long[] inputIds,
+      long @Nullable [] tokenTypeIds,
+      long[] labels,
+      double[] values,
+      Alignment alignment,
+      Cut cut,
+      int @Nullable [][] places,
+      List<EncodedExample> others) {
+    this(inputIds, tokenTypeIds, labels, values, alignment, cut, places, others, Map.of());
+  }
+
+  /** The same example, and its further texts, with numbers that methods read. */
+  public EncodedExample withRowValues(Map<String, Long> rowValues) {
+    return new EncodedExample(
+        inputIds,
+        tokenTypeIds,
+        labels,
+        values,
+        alignment,
+        cut,
+        places,
+        others.stream().map(other -> other.withRowValues(rowValues)).toList(),
+        rowValues);
   }
 
   /** An example that lost no tokens. */
@@ -130,24 +163,26 @@ public record EncodedExample(
   public EncodedExample cutBy(int input, int answer) {
     Cut lost = input + answer == 0 ? Cut.NONE : new Cut(input, answer);
     return new EncodedExample(
-        inputIds, tokenTypeIds, labels, values, alignment, lost, places, others);
+        inputIds, tokenTypeIds, labels, values, alignment, lost, places, others, rowValues);
   }
 
   /** The same example with further texts that belong to it. */
   public EncodedExample with(EncodedExample... others) {
     return new EncodedExample(
-        inputIds, tokenTypeIds, labels, values, alignment, cut, places, List.of(others));
+        inputIds, tokenTypeIds, labels, values, alignment, cut, places, List.of(others), rowValues);
   }
 
   /** The same example with the places of its ids. */
   EncodedExample at(int[] starts, int[] ends) {
     int[][] at = {starts, ends};
-    return new EncodedExample(inputIds, tokenTypeIds, labels, values, alignment, cut, at, others);
+    return new EncodedExample(
+        inputIds, tokenTypeIds, labels, values, alignment, cut, at, others, rowValues);
   }
 
   /** The same example with other ids and labels, which are as many. */
   EncodedExample drawn(long[] ids, long[] drawn) {
-    return new EncodedExample(ids, tokenTypeIds, drawn, values, alignment, cut, places, others);
+    return new EncodedExample(
+        ids, tokenTypeIds, drawn, values, alignment, cut, places, others, rowValues);
   }
 
   /** This example's texts: this one and the others. */

@@ -8,6 +8,7 @@ import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.LabelValues;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.QuestionExample;
+import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.Values;
 import io.github.peft4j.data.conversation.ConversationExample;
@@ -308,6 +309,42 @@ public final class Table implements Examples<Example> {
   private Dataset<AnchorExample> anchors() {
     Positives pairs = anchor("anchor").positive("positive");
     return (columns().contains("negative") ? pairs.negative("negative") : pairs).dataset();
+  }
+
+  /**
+   * Examples of this table with a task each, for a method that computes differently for each task.
+   *
+   * <pre>{@code
+   * Table table = Data.read("train.csv");
+   * Examples<TaskExample> examples = table.tasks("task", table.prompt("question").answer("answer"));
+   * }</pre>
+   *
+   * @param column a column of whole numbers from 0 on
+   * @param examples those of this table's rows, one of each
+   * @return the same examples in the same order
+   * @throws DataException if a row has no such number, or there are more or fewer examples than
+   *     rows
+   */
+  public Dataset<TaskExample> tasks(String column, Examples<?> examples) {
+    rows.column("{" + column + "}");
+    Dataset<?> all = examples.dataset();
+    if (all.size() != size()) {
+      throw new DataException(
+          "%s has %,d rows, but there are %,d examples; expected one of each row"
+              .formatted(rows.source(), size(), all.size()));
+    }
+    List<Long> tasks = new ArrayList<>();
+    rows.each(row -> tasks.add(task(column, Values.text(row.values().get(column)))));
+    return Dataset.of(all.size(), i -> new TaskExample(all.get(i), tasks.get(i)));
+  }
+
+  private static long task(String column, @Nullable String value) {
+    if (value == null || !value.strip().matches("\\d{1,9}")) {
+      throw new DataException(
+          "column '%s' is '%s', expected the task: a whole number from 0 on"
+              .formatted(column, value));
+    }
+    return Long.parseLong(value.strip());
   }
 
   /** Whether the rows are files in SQuAD's form. */

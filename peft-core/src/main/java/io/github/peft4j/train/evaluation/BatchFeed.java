@@ -1,5 +1,6 @@
 package io.github.peft4j.train.evaluation;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.EncodedExample.Alignment;
@@ -14,7 +15,9 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.LongStream;
 
 /** Turns batches into the arrays that a model takes. */
@@ -34,6 +37,9 @@ public final class BatchFeed {
     if (packed != null) {
       input = input.withTexts(PackedTexts.of(manager, packed, batch.length()));
     }
+    Map<String, NDArray> values = new HashMap<>();
+    batch.rowValues().forEach((name, numbers) -> values.put(name, manager.create(numbers)));
+    input = input.withRowValues(values);
     return switch (model.task().type()) {
       case SEQ_2_SEQ_LM ->
           input.decoding(ModelInput.array(manager, model.shiftRight(batch.labels())));

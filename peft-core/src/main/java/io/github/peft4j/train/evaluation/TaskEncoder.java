@@ -5,6 +5,7 @@ import io.github.peft4j.advice.AdvisedException;
 import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
+import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Encoder;
@@ -137,11 +138,15 @@ public final class TaskEncoder {
 
     @Override
     public EncodedExample encode(Example example) {
-      return of(example).encode(example);
+      return rows(example).get(0);
     }
 
     @Override
     public List<EncodedExample> rows(Example example) {
+      if (example instanceof TaskExample one) {
+        Map<String, Long> values = Map.of(TaskExample.TASK_IDS, one.task());
+        return rows(one.example()).stream().map(row -> row.withRowValues(values)).toList();
+      }
       return of(example).rows(example);
     }
 

@@ -9,19 +9,15 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
  * AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with PyTorch's results. All tensors of a
  * group are updated in one fused call.
  */
-public final class AdamW implements Optimizer {
+public final class AdamW extends GroupedOptimizer {
 
   /** AdamW with PyTorch's defaults: β₁ = 0.9, β₂ = 0.999, ε = 1e-8. */
   public static final Settings DEFAULT = new Settings(0.9, 0.999, 1e-8);
@@ -47,10 +43,6 @@ public final class AdamW implements Optimizer {
           """);
 
   private final Settings settings;
-  private final Map<Trainable, Slot> slots = new LinkedHashMap<>();
-  private final Gradients gradients;
-  private final List<Update> updates = new ArrayList<>();
-  private int bound;
 
   /**
    * AdamW's settings.
@@ -81,33 +73,18 @@ public final class AdamW implements Optimizer {
     }
   }
 
-  /** The common properties of the tensors in one fused call. No two of them share memory. */
-  private record Group(double part, double decay, boolean views) {}
-
-  /** The moments of one tensor. */
-  private record Slot(Group group, NDArray mean, NDArray square, NDArray step) {
-
-    static Slot of(Trainable tensor, Group group) {
-      NDArray value = tensor.value();
-      return new Slot(
-          group,
-          Scope.release(ZEROS.call(value)),
-          Scope.release(ZEROS.call(value)),
-          Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32)));
-    }
+  private AdamW(Settings settings, Map<Trainable, ParameterGroup> tensors, double learningRate) {
+    super(tensors, learningRate, AdamW::fresh, tensor -> "");
+    this.settings = settings;
   }
 
-  /** The fused call of one group. */
-  private record Update(Group group, BoundKernel kernel) {}
-
-  private AdamW(Settings settings, Map<Trainable, ParameterGroup> tensors, double learningRate) {
-    this.settings = settings;
-    this.gradients = new Gradients(tensors.keySet());
-    tensors.forEach(
-        (tensor, group) -> {
-          double part = group.learningRate() / learningRate;
-          slots.put(tensor, Slot.of(tensor, new Group(part, group.weightDecay(), tensor.isView())));
-        });
+  private static Map<String, NDArray> fresh(Trainable tensor) {
+    NDArray value = tensor.value();
+    Map<String, NDArray> slot = new LinkedHashMap<>();
+    slot.put("exp_avg", Scope.release(ZEROS.call(value)));
+    slot.put("exp_avg_sq", Scope.release(ZEROS.call(value)));
+    slot.put("step", Scope.release(value.getManager().zeros(new Shape(), DataType.FLOAT32)));
+    return slot;
   }
 
   /**
@@ -124,29 +101,7 @@ public final class AdamW implements Optimizer {
   }
 
   @Override
-  public Gradients gradients() {
-    return gradients;
-  }
-
-  @Override
-  public void update(double rate) {
-    Map<Trainable, NDArray> arrived = gradients.arrived();
-    if (arrived.size() != bound) {
-      bind(arrived);
-    }
-    updates.forEach(update -> update.kernel().call(rate * update.group().part()).close());
-  }
-
-  private void bind(Map<Trainable, NDArray> arrived) {
-    unbind();
-    slots.keySet().stream()
-        .filter(arrived::containsKey)
-        .collect(Collectors.groupingBy(this::groupOf, LinkedHashMap::new, Collectors.toList()))
-        .forEach((group, members) -> updates.add(new Update(group, bind(group, members, arrived))));
-    bound = arrived.size();
-  }
-
-  private BoundKernel bind(Group group, List<Trainable> members, Map<Trainable, NDArray> arrived) {
+  BoundKernel bind(Group group, List<Trainable> members, NDList gradients) {
     return UPDATE
         .with("beta1", settings.beta1())
         .with("beta2", settings.beta2())
@@ -154,56 +109,9 @@ public final class AdamW implements Optimizer {
         .with("decay", group.decay())
         .bind(
             list(members, Trainable::value),
-            list(members, tensor -> Objects.requireNonNull(arrived.get(tensor))),
-            list(members, tensor -> slot(tensor).mean()),
-            list(members, tensor -> slot(tensor).square()),
-            list(members, tensor -> slot(tensor).step()));
-  }
-
-  private Group groupOf(Trainable tensor) {
-    return slot(tensor).group();
-  }
-
-  private Slot slot(Trainable tensor) {
-    return Objects.requireNonNull(slots.get(tensor));
-  }
-
-  private static NDList list(List<Trainable> tensors, Function<Trainable, NDArray> part) {
-    return new NDList(tensors.stream().map(part).toArray(NDArray[]::new));
-  }
-
-  @Override
-  public Map<String, NDArray> moments(Trainable tensor) {
-    Slot slot = slots.get(tensor);
-    return slot == null
-        ? Map.of()
-        : Map.of("exp_avg", slot.mean(), "exp_avg_sq", slot.square(), "step", slot.step());
-  }
-
-  @Override
-  public Map<String, NDArray> state() {
-    Map<String, NDArray> state = new LinkedHashMap<>();
-    int i = 0;
-    for (Slot slot : slots.values()) {
-      state.put(i + ".exp_avg", slot.mean());
-      state.put(i + ".exp_avg_sq", slot.square());
-      state.put(i + ".step", slot.step());
-      i++;
-    }
-    return state;
-  }
-
-  private void unbind() {
-    updates.forEach(update -> update.kernel().close());
-    updates.clear();
-    bound = 0;
-  }
-
-  @Override
-  public void close() {
-    unbind();
-    gradients.close();
-    state().values().forEach(NDArray::close);
-    slots.clear();
+            gradients,
+            states(members, "exp_avg"),
+            states(members, "exp_avg_sq"),
+            states(members, "step"));
   }
 }

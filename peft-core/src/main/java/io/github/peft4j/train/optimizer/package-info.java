@@ -1,4 +1,4 @@
-/** AdamW and learning rate schedules. */
+/** Optimizers, the update of a step, and learning rate schedules. */
 @NullMarked
 package io.github.peft4j.train.optimizer;
 

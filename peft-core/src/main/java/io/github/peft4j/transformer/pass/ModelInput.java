@@ -8,7 +8,9 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param types segment ids (B, T), or null
  * @param decoderIds input ids of an encoder-decoder's decoder (B, U), or null
  * @param texts the texts of each row, if a row holds several; null if each row is one text
+ * @param rowValues by name, an int64 number of each row (B) that methods read
  * @param given (B, T), 1 for the tokens that a causal language model is given, 0 for padding and
  *     for those that it learns to write and what follows them; null if all tokens are given
  * @param kept where the states of the rows are kept, without the model's dropout; null if they are
@@ -32,6 +35,7 @@ public record ModelInput(
     @Nullable NDArray types,
     @Nullable NDArray decoderIds,
     @Nullable PackedTexts texts,
+    Map<String, NDArray> rowValues,
     @Nullable NDArray given,
     KeptStates.@Nullable Rows kept) {
 
@@ -40,6 +44,13 @@ public record ModelInput(
           """
           def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B, T) → (n · B, T)
               return torch.repeat(x, [int(n), 1])
+          """);
+
+  private static final Kernel REPEAT_VALUES =
+      Kernel.of(
+          """
+          def repeat(x: Tensor, n: Tensor) -> Tensor:            # (B) → (n · B)
+              return torch.repeat(x, [int(n)])
           """);
 
   private static final Kernel BOUNDS =
@@ -82,12 +93,31 @@ public record ModelInput(
     if (given != null) {
       requireLike("given", given, shape);
     }
+    rowValues = Map.copyOf(rowValues);
+    rowValues.forEach(
+        (name, numbers) ->
+            require(
+                numbers.getDataType().isInteger()
+                    && numbers.getShape().equals(new Shape(shape.get(0))),
+                name,
+                numbers,
+                "a whole number for each row of the ids " + shape));
+  }
+
+  /** An input without numbers for methods. */
+  public ModelInput(
+      NDArray ids,
+      @Nullable NDArray mask,
+      @Nullable NDArray types,
+      @Nullable NDArray decoderIds,
+      @Nullable PackedTexts texts) {
+    this(ids, mask, types, decoderIds, texts, Map.of(), null, null);
   }
 
   /** An input whose rows are one text each, and given. */
   public ModelInput(
       NDArray ids, @Nullable NDArray mask, @Nullable NDArray types, @Nullable NDArray decoderIds) {
-    this(ids, mask, types, decoderIds, null, null, null);
+    this(ids, mask, types, decoderIds, null);
   }
 
   private static void requireLike(String name, NDArray array, Shape shape) {
@@ -192,27 +222,36 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts, given, kept);
+    return new ModelInput(this.ids, mask, types, ids, texts, rowValues, given, kept);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+  }
+
+  /**
+   * A copy with numbers of rows that methods read.
+   *
+   * @param rowValues by name, int64 (B), such as {@code task_ids}
+   */
+  public ModelInput withRowValues(Map<String, NDArray> rowValues) {
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy of which these tokens (B, T) are given; null for all. */
   public ModelInput withGiven(@Nullable NDArray given) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
   public ModelInput keeping(KeptStates.@Nullable Rows kept) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -225,6 +264,11 @@ public record ModelInput(
             types == null ? null : repeat(types, n),
             decoderIds == null ? null : repeat(decoderIds, n),
             texts == null ? null : texts.repeat(n),
+            rowValues.entrySet().stream()
+                .collect(
+                    Collectors.toMap(
+                        Map.Entry::getKey,
+                        value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))),
             given == null ? null : repeat(given, n),
             kept == null ? null : kept.repeat(n));
   }
@@ -241,9 +285,11 @@ public record ModelInput(
   }
 
   private Stream<NDArray> arrays() {
-    return Stream.concat(
-        Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
-        texts == null ? Stream.empty() : texts.arrays());
+    return Stream.of(
+            Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
+            texts == null ? Stream.<NDArray>empty() : texts.arrays(),
+            rowValues.values().stream())
+        .flatMap(arrays -> arrays);
   }
 
   static NDArray repeat(NDArray rows, long n) {

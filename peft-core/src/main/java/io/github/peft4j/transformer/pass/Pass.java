@@ -46,6 +46,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     final List<NDArray> held = new ArrayList<>();
     final List<Pass> others = new ArrayList<>();
     @Nullable ModelInput input;
+    Map<String, NDArray> rowValues = Map.of();
     @Nullable Supplier<NDArray> frozen;
     @Nullable NDArray frozenStates;
     @Nullable NDArray mask;
@@ -146,6 +147,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Pass other =
         new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
+    other.run.rowValues = run.rowValues;
     other.run.copies = run.copies;
     other.run.frozen = this::frozenStatesOfAllRows;
     run.others.add(other);
@@ -248,6 +250,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param frozen computes the frozen model's last hidden states for it
    */
   public void begin(ModelInput input, Supplier<NDArray> frozen) {
+    run.rowValues = input.rowValues();
     run.frozen = () -> hold(frozen.get());
     begin(input);
   }
@@ -357,6 +360,16 @@ public final class Pass implements ForwardContext, AutoCloseable {
   public @Nullable NDArray mask() {
     NDArray mask = input().mask();
     return mask == null ? null : rows.of(mask);
+  }
+
+  @Override
+  public @Nullable NDArray rowValue(String name) {
+    NDArray given = run.rowValues.get(name);
+    if (given != null) {
+      return rows.ofItems(given);
+    }
+    Long ofAll = run.adapters.rowValues().get(name);
+    return ofAll == null ? null : input().ids().getManager().create(new long[] {ofAll});
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.github.peft4j.tuner.injection;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.config.ConfigValues;
 import io.github.peft4j.tuner.TrainableCopy;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -19,6 +20,8 @@ import java.util.stream.Collectors;
  */
 public record Bias(String value) {
 
+  private static final String EXPECTED = "none, all, or a name such as lora_only";
+
   /** No bias. */
   public static final Bias NONE = new Bias("none");
 
@@ -31,8 +34,7 @@ public record Bias(String value) {
   /** Checks the value. */
   public Bias {
     if (!value.equals("none") && !value.equals("all") && !value.endsWith("_only")) {
-      throw new IllegalArgumentException(
-          "field 'bias' is '" + value + "'; expected none, all, or a name such as lora_only");
+      throw new IllegalArgumentException("field 'bias' is '" + value + "'; expected " + EXPECTED);
     }
   }
 
@@ -48,7 +50,11 @@ public record Bias(String value) {
 
   /** Reads the value of adapter_config.json. */
   public static Bias fromJson(JsonElement json) {
-    return new Bias(json.getAsString());
+    try {
+      return new Bias(ConfigValues.text(json));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(EXPECTED, e);
+    }
   }
 
   /**

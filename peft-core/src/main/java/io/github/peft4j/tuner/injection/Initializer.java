@@ -5,6 +5,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 
 /**
@@ -19,6 +21,7 @@ public final class Initializer {
   private final NDManager manager;
   private final Precision precision;
   private final Random random;
+  private final List<NDArray> made = new ArrayList<>();
 
   /**
    * Creates a source of tensors.
@@ -44,7 +47,12 @@ public final class Initializer {
     return of(values, shape);
   }
 
-  private static int count(long... shape) {
+  /**
+   * The number of elements of a tensor of this shape.
+   *
+   * @throws IllegalArgumentException if a Java array cannot have so many
+   */
+  public static int count(long... shape) {
     double count = 1;
     for (long size : shape) {
       count *= size;
@@ -73,7 +81,7 @@ public final class Initializer {
   /** Normally distributed with this mean. */
   public NDArray normalAround(double mean, double deviation, long... shape) {
     try (NDArray normal = normal(deviation, shape)) {
-      return normal.add(mean);
+      return track(normal.add(mean));
     }
   }
 
@@ -107,7 +115,7 @@ public final class Initializer {
   /** A copy of a tensor of the model. */
   public NDArray copy(NDArray tensor) {
     try (NDArray cast = Tensors.cast(tensor, precision)) {
-      return cast.duplicate();
+      return track(cast.duplicate());
     }
   }
 
@@ -115,11 +123,27 @@ public final class Initializer {
   public NDArray of(float[] values, long... shape) {
     NDArray array = manager.create(values, new Shape(shape));
     if (precision == Precision.FLOAT32) {
-      return array;
+      return track(array);
     }
     try (array) {
-      return Tensors.cast(array, precision);
+      return track(Tensors.cast(array, precision));
     }
+  }
+
+  private NDArray track(NDArray array) {
+    made.add(array);
+    return array;
+  }
+
+  /** The adapter is made: its layers own the tensors from now on. */
+  public void handOver() {
+    made.clear();
+  }
+
+  /** Making the adapter failed: frees what was made for it, also what no layer has yet. */
+  public void free() {
+    made.forEach(NDArray::close);
+    made.clear();
   }
 
   /** The generator of the random tensors. */

@@ -38,6 +38,7 @@ public final class ActiveAdapters implements Adapters {
       new IdentityHashMap<>();
   private final List<TunerLayer<?, ?>> all = new ArrayList<>();
   private final List<SharedTensor> shared;
+  private final Map<String, Long> rowValues;
 
   private ActiveAdapters(
       Composition composition,
@@ -49,6 +50,27 @@ public final class ActiveAdapters implements Adapters {
     weights.forEach(this.weights::put);
     sites.forEach(this::compose);
     this.shared = all.stream().flatMap(layer -> layer.shared().stream()).distinct().toList();
+    this.rowValues = Map.of();
+  }
+
+  private ActiveAdapters(ActiveAdapters same, Map<String, Long> rowValues) {
+    this.composition = same.composition;
+    this.layers = same.layers;
+    this.weights.putAll(same.weights);
+    this.computations.putAll(same.computations);
+    this.all.addAll(same.all);
+    this.shared = same.shared;
+    this.rowValues = Map.copyOf(rowValues);
+  }
+
+  /** The same adapters, for calls in which all rows have these numbers. */
+  public ActiveAdapters with(Map<String, Long> rowValues) {
+    return rowValues.isEmpty() ? this : new ActiveAdapters(this, rowValues);
+  }
+
+  /** By name, a number that all rows have unless the input says otherwise, such as their task. */
+  public Map<String, Long> rowValues() {
+    return rowValues;
   }
 
   /**

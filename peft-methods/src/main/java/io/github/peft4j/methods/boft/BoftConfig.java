@@ -35,6 +35,9 @@ public record BoftConfig(
     boolean fanInFanOut)
     implements LinearConfig<BoftConfig>, BoftConfigWithers {
 
+  /** Each layer needs twice the inputs of the one before. */
+  private static final int MOST_LAYERS = 30;
+
   /** Checks the values. */
   public BoftConfig {
     Configs.check(BoftConfig.class)
@@ -46,7 +49,11 @@ public record BoftConfig(
             boftBlockSize == 0
                 ? "a number above 0"
                 : "0, since boft_block_size is " + boftBlockSize)
-        .positive("boft_n_butterfly_factor", boftNButterflyFactor)
+        .that(
+            boftNButterflyFactor > 0 && boftNButterflyFactor <= MOST_LAYERS,
+            "boft_n_butterfly_factor",
+            boftNButterflyFactor,
+            "a number from 1 to " + MOST_LAYERS)
         .probability("boft_dropout", boftDropout);
   }
 

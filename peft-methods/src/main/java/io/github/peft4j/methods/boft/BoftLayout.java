@@ -18,7 +18,7 @@ public final class BoftLayout extends TargetedLayout<BoftConfig> {
   @Override
   public BoftConfig asStored(BoftConfig config, Map<String, long[]> shapes) {
     return shapes.entrySet().stream()
-        .filter(tensor -> tensor.getKey().endsWith(".boft_R"))
+        .filter(tensor -> tensor.getKey().endsWith(".boft_R") && tensor.getValue().length == 4)
         .findFirst()
         .map(tensor -> config.boftNButterflyFactor((int) tensor.getValue()[0]))
         .orElse(config);

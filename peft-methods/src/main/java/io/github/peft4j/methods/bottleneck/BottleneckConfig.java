@@ -111,6 +111,14 @@ public record BottleneckConfig(
   }
 
   /**
+   * An adapter with a LayerNorm of its own at its input, after each layer (Bapna and Firat 2019,
+   * arXiv:1909.08478): for translation, with an adapter for each pair of languages.
+   */
+  public static BottleneckConfig bapna() {
+    return pfeiffer().lnBefore(true);
+  }
+
+  /**
    * An adapter parallel to the feed-forward network, scaled by 4 (He et al. 2021,
    * arXiv:2110.04366): AdapterHub's par_bn.
    */

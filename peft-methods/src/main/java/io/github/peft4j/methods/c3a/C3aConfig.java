@@ -32,7 +32,10 @@ public record C3aConfig(
 
   /** Checks the values. */
   public C3aConfig {
-    ConfigCheck check = Configs.check(C3aConfig.class).positive("block_size", blockSize);
+    ConfigCheck check =
+        Configs.check(C3aConfig.class)
+            .positive("block_size", blockSize)
+            .patterns("block_size_pattern", blockSizePattern);
     blockSizePattern = Configs.inOrder(blockSizePattern);
     blockSizePattern.forEach((name, b) -> check.positive("block_size_pattern." + name, b));
   }

@@ -59,13 +59,9 @@ public record CptConfig(
             "cpt_tokens_type_mask",
             cptTokensTypeMask,
             aNumberForEach(n) + ", each 0 or more")
-        .that(optLossDecayFactor >= 0, "opt_loss_decay_factor", optLossDecayFactor, "0 or more")
-        .that(optProjectionEpsilon > 0, "opt_projection_epsilon", optProjectionEpsilon, "above 0")
-        .that(
-            optProjectionFormatEpsilon > 0,
-            "opt_projection_format_epsilon",
-            optProjectionFormatEpsilon,
-            "above 0");
+        .notNegative("opt_loss_decay_factor", optLossDecayFactor)
+        .positive("opt_projection_epsilon", optProjectionEpsilon)
+        .positive("opt_projection_format_epsilon", optProjectionFormatEpsilon);
   }
 
   private static boolean fits(@Nullable List<Integer> values, int n) {

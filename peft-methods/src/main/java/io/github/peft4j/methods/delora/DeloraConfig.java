@@ -38,7 +38,7 @@ public record DeloraConfig(
   public DeloraConfig {
     Configs.check(DeloraConfig.class)
         .rank("r", r)
-        .finite("delora_lambda", deloraLambda)
+        .notZero("delora_lambda", deloraLambda)
         .probability("module_dropout", moduleDropout)
         .ranks("rank_pattern", rankPattern)
         .finite("lambda_pattern", lambdaPattern);

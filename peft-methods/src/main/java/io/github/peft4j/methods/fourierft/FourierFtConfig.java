@@ -42,7 +42,8 @@ public record FourierFtConfig(
     ConfigCheck check =
         Configs.check(FourierFtConfig.class)
             .positive("n_frequency", nFrequency)
-            .finite("scaling", scaling);
+            .notZero("scaling", scaling)
+            .patterns("n_frequency_pattern", nFrequencyPattern);
     nFrequencyPattern = Configs.inOrder(nFrequencyPattern);
     nFrequencyPattern.forEach((name, n) -> check.positive("n_frequency_pattern." + name, n));
   }

@@ -45,7 +45,7 @@ public record GraloraConfig(
         .rank("r", r)
         .that(r % graloraK == 0, "r", r, "a multiple of gralora_k, " + graloraK)
         .notNegative("hybrid_r", hybridR)
-        .finite("alpha", alpha)
+        .notZero("alpha", alpha)
         .probability("gralora_dropout", graloraDropout);
   }
 

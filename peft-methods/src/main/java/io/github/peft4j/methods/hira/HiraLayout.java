@@ -27,7 +27,7 @@ public final class HiraLayout extends TargetedLayout<HiraConfig> {
     shapes.forEach(
         (name, shape) -> {
           Matcher a = A.matcher(name);
-          if (a.matches()) {
+          if (a.matches() && shape.length == 2) {
             ranks.put(Pattern.quote(a.group(1)), Math.toIntExact(shape[0]));
           }
         });

@@ -25,6 +25,7 @@ public final class Ipt extends BaseMethod<IptConfig> {
   public void inject(IptConfig config, Sites sites) {
     InputSite input = sites.all(InputSite.class).get(0);
     int n = config.numVirtualTokens();
+    Initializer.count(n, input.embedding().dimension()); // refuses what no prompt can have
     sites.rewrite(input, new InstancePrompt(n, layer -> source(config, n, input, sites, layer)));
   }
 

@@ -72,7 +72,7 @@ public record IptConfig(
         .positive("encoder_hidden_size", encoderHiddenSize)
         .positive("encoder_num_layers", encoderNumLayers)
         .probability("encoder_dropout", encoderDropout)
-        .that(randomRange > 0, "random_range", randomRange, "a number above 0")
+        .positive("random_range", randomRange)
         .that(
             promptSource == Source.TOKENS || promptEncoder == Encoder.MLP,
             "prompt_encoder",

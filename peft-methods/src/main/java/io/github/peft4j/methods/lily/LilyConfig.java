@@ -33,7 +33,7 @@ public record LilyConfig(
         .rank("r", r)
         .positive("stride_A", strideA)
         .that(numB > 1, "num_B", numB, "a number above 1: the router chooses between matrices B")
-        .finite("scaling", scaling)
+        .notZero("scaling", scaling)
         .that(
             targets.layersPattern() == null || targets.layersToTransform() != null,
             "layers_pattern",

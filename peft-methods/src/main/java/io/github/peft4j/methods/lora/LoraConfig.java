@@ -5,6 +5,7 @@ import io.github.peft4j.config.Configs;
 import io.github.peft4j.methods.common.linear.LinearConfig;
 import io.github.peft4j.methods.common.linear.ModuleTargets;
 import io.github.peft4j.methods.common.linear.Ranks;
+import io.github.peft4j.methods.lora.init.CordaConfig;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.tokens.TokenIndices;
@@ -41,6 +42,8 @@ import org.jspecify.annotations.Nullable;
  *     peft4j reads the layout from the model
  * @param evaConfig settings of EVA initialisation. Null for EVA's defaults, and for any other
  *     initialisation
+ * @param cordaConfig settings of CorDA initialisation. Null for CorDA's defaults, and for any other
+ *     initialisation
  * @param trainableTokenIndices tokens whose vectors are also trained, such as those of new words,
  *     or null for none
  * @param targetParameters tensors that are adapted instead of modules, by name ending, such as
@@ -63,6 +66,7 @@ public record LoraConfig(
     boolean loraBias,
     boolean fanInFanOut,
     @Nullable EvaConfig evaConfig,
+    @Nullable CordaConfig cordaConfig,
     @Nullable TokenIndices trainableTokenIndices,
     @Nullable List<String> targetParameters,
     boolean ensureWeightTying)
@@ -103,6 +107,9 @@ public record LoraConfig(
     alphaPattern = Configs.inOrder(alphaPattern);
     if (evaConfig == null && initLoraWeights.equals(LoraInitialization.EVA)) {
       evaConfig = EvaConfig.defaults();
+    }
+    if (cordaConfig == null && initLoraWeights.equals(LoraInitialization.CORDA)) {
+      cordaConfig = CordaConfig.defaults();
     }
   }
 

@@ -43,6 +43,9 @@ public record OftConfig(
     boolean fanInFanOut)
     implements LinearConfig<OftConfig>, OftConfigWithers {
 
+  /** More terms change no float32: the series' matrix is small. */
+  private static final int MOST_TERMS = 1000;
+
   /** Checks the values. */
   public OftConfig {
     Configs.check(OftConfig.class)
@@ -55,7 +58,11 @@ public record OftConfig(
             r == 0 ? "a number above 0, since r is 0" : "0, since r is " + r)
         .probability("module_dropout", moduleDropout)
         .positive("eps", eps)
-        .positive("num_cayley_neumann_terms", numCayleyNeumannTerms);
+        .that(
+            numCayleyNeumannTerms > 0 && numCayleyNeumannTerms <= MOST_TERMS,
+            "num_cayley_neumann_terms",
+            numCayleyNeumannTerms,
+            "a number from 1 to " + MOST_TERMS);
   }
 
   /** PEFT's default for each field of {@code adapter_config.json}. */

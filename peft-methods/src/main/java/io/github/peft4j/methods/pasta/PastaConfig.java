@@ -40,8 +40,8 @@ public record PastaConfig(
             "special_token_ids",
             specialTokenIds,
             "ids of 0 or more, or null for those of the tokenizer")
-        .that(initializerRange >= 0, "initializer_range", initializerRange, "0 or more")
-        .that(dropout >= 0 && dropout < 1, "dropout", dropout, "0 or more, and below 1");
+        .notNegative("initializer_range", initializerRange)
+        .probability("dropout", dropout);
   }
 
   /** The defaults. */

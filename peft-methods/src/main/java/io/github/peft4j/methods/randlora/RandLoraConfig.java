@@ -54,7 +54,7 @@ public record RandLoraConfig(
   public RandLoraConfig {
     Configs.check(RandLoraConfig.class)
         .rank("r", r)
-        .finite("randlora_alpha", randloraAlpha)
+        .notZero("randlora_alpha", randloraAlpha)
         .probability("randlora_dropout", randloraDropout);
   }
 

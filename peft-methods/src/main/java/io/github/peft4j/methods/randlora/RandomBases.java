@@ -39,8 +39,8 @@ record RandomBases(NDArray a, NDArray b) {
   static RandomBases drawn(RandLoraConfig config, long longer, long shorter, Initializer initial) {
     int r = config.r();
     int bases = Math.toIntExact(config.bases(shorter));
-    int sizeA = Math.toIntExact(r * shorter);
-    int sizeB = Math.toIntExact(longer * bases * r);
+    int sizeA = Initializer.count(r, shorter);
+    int sizeB = Initializer.count(longer, bases, r);
     boolean ternary = config.sparse() || config.verySparse();
     double sparsity = config.verySparse() ? Math.sqrt((double) shorter) : 3;
     float[] a;

@@ -36,6 +36,12 @@ public final class Reft extends BaseMethod<ReftConfig> {
               "ReftConfig: field 'suffix_positions' is %d, but %s is a layer of a decoder that has no prompt, so its last tokens are not known; expected 0, or layers of the encoder only in field 'layers'"
                   .formatted(config.suffixPositions(), site.name()));
         }
+        Configs.require(
+            config.r() <= site.place().dimension(),
+            ReftConfig.class,
+            "r",
+            config.r(),
+            "at most " + site.place().dimension() + ", the width of " + site.name());
         sites.rewrite(site, new ReftIntervention(config, site.place().dimension(), sites));
       }
     }

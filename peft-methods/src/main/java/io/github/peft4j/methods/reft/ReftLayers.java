@@ -3,6 +3,7 @@ package io.github.peft4j.methods.reft;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.config.ConfigValues;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -41,9 +42,9 @@ public record ReftLayers(@Nullable List<Integer> indices) {
   public static ReftLayers fromJson(JsonElement json) {
     if (json.isJsonArray()) {
       return new ReftLayers(
-          json.getAsJsonArray().asList().stream().map(JsonElement::getAsInt).toList());
+          json.getAsJsonArray().asList().stream().map(ConfigValues::whole).toList());
     }
-    if (!json.getAsString().equals(EVERY)) {
+    if (!json.equals(new JsonPrimitive(EVERY))) {
       throw new IllegalArgumentException("\"all\", or a list of indices of at least 0");
     }
     return ALL;

@@ -30,12 +30,17 @@ public final class Said extends BaseMethod<SaidConfig> {
     List<ParameterSite> tensors = tensors(config.targetModules(), sites);
     int scales = config.said() ? tensors.size() : 0;
     int d = config.intrinsicDimension();
+    long elements = tensors.stream().mapToLong(tensor -> tensor.shape().size()).sum();
     Configs.require(
-        d > scales,
+        d > scales && d <= scales + elements,
         SaidConfig.class,
         "intrinsic_dimension",
         d,
-        "more than " + scales + ", the number of tensors, each of which has a scale");
+        "more than "
+            + scales
+            + ", the number of tensors, each of which has a scale, and no more numbers than the "
+            + elements
+            + " of the tensors");
     int size = d - scales;
     SubspaceTensor first =
         SubspaceTensor.first(
@@ -54,9 +59,11 @@ public final class Said extends BaseMethod<SaidConfig> {
 
   private static Fastfood projection(
       ParameterSite tensor, SaidConfig config, int size, Sites sites) {
-    long seed = ((long) config.projectionSeed() << 32) | (tensor.name().hashCode() & 0xffffffffL);
+    // PyTorch's generator takes the lower 32 bits of a seed.
+    int seed = tensor.name().hashCode() ^ (config.projectionSeed() * 0x9e3779b1);
     try (NDArray like = sites.initial().zeros(1)) {
-      return Fastfood.draw(tensor.shape().size(), size, seed, like.getManager());
+      return Fastfood.draw(
+          tensor.shape().size(), size, Integer.toUnsignedLong(seed), like.getManager());
     }
   }
 

@@ -41,13 +41,9 @@ public record SoraConfig(
         .rank("r", r)
         .finite("lora_alpha", loraAlpha)
         .probability("lora_dropout", loraDropout)
-        .that(sparseLambda >= 0, "sparse_lambda", sparseLambda, "0 or more")
-        .that(sparseLambda2 >= 0, "sparse_lambda_2", sparseLambda2, "0 or more")
-        .that(
-            sparseLr == null || sparseLr > 0,
-            "sparse_lr",
-            sparseLr,
-            "a rate above 0, or null for that of the other tensors");
+        .notNegative("sparse_lambda", sparseLambda)
+        .notNegative("sparse_lambda_2", sparseLambda2)
+        .positive("sparse_lr", sparseLr);
   }
 
   /** The default for each field of {@code adapter_config.json}. */

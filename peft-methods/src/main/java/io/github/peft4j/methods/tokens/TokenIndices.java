@@ -3,6 +3,7 @@ package io.github.peft4j.methods.tokens;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.github.peft4j.config.ConfigValues;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,11 +18,25 @@ import java.util.stream.IntStream;
  */
 public record TokenIndices(Map<String, List<Integer>> byModule) {
 
+  private static final String EXPECTED =
+      "a list of ids of tokens, one or more of at least 0, or an object with such a list for each"
+          + " module";
+
   /** The key of the model's input embedding. */
   public static final String INPUT = "";
 
-  /** Copies the map. */
+  /**
+   * Copies the map.
+   *
+   * @throws IllegalArgumentException if there are no ids for a module, or an id is negative
+   */
   public TokenIndices {
+    byModule.forEach(
+        (module, ids) -> {
+          if (ids.isEmpty() || ids.stream().anyMatch(id -> id < 0)) {
+            throw new IllegalArgumentException(EXPECTED + "; there are " + ids);
+          }
+        });
     byModule = Map.copyOf(byModule);
   }
 
@@ -35,15 +50,20 @@ public record TokenIndices(Map<String, List<Integer>> byModule) {
     Map<String, List<Integer>> byModule = new LinkedHashMap<>();
     if (json.isJsonArray()) {
       byModule.put(INPUT, ids(json));
-    } else {
+    } else if (json.isJsonObject()) {
       json.getAsJsonObject().asMap().forEach((module, list) -> byModule.put(module, ids(list)));
+    } else {
+      throw new IllegalArgumentException(EXPECTED);
     }
     return new TokenIndices(byModule);
   }
 
   private static List<Integer> ids(JsonElement list) {
     List<Integer> ids = new ArrayList<>();
-    list.getAsJsonArray().forEach(id -> ids.add(id.getAsBigDecimal().intValueExact()));
+    if (!list.isJsonArray()) {
+      throw new IllegalArgumentException(EXPECTED);
+    }
+    list.getAsJsonArray().forEach(id -> ids.add(ConfigValues.whole(id)));
     return ids;
   }
 

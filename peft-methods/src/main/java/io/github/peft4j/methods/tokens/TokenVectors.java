@@ -73,8 +73,14 @@ final class TokenVectors implements AutoCloseable {
         layer.trainable(
             key,
             fromModel
-                ? initial.copy(Autograd.without(() -> SELECT.call(frozen, tokens)))
+                ? copy(frozen, tokens, initial)
                 : initial.normal(1, ids.size(), table.shape().get(1)));
+  }
+
+  private static NDArray copy(NDArray table, NDArray tokens, Initializer initial) {
+    try (NDArray rows = Autograd.without(() -> SELECT.call(table, tokens))) {
+      return initial.copy(rows);
+    }
   }
 
   /** The token ids that the rows replace. */

@@ -52,7 +52,7 @@ public record VbLoraConfig(
             topk,
             "a number from 1 to num_vectors, which is " + numVectors)
         .probability("vblora_dropout", vbloraDropout)
-        .notNegative("init_vector_bank_bound", initVectorBankBound)
+        .positive("init_vector_bank_bound", initVectorBankBound)
         .notNegative("init_logits_std", initLogitsStd)
         .that(
             targets.layersPattern() == null || targets.layersToTransform() != null,

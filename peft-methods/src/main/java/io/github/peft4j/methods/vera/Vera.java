@@ -32,8 +32,8 @@ public final class Vera extends TargetedMethod<VeraConfig> {
     NDArray a;
     NDArray b;
     try (TorchRandom random = new TorchRandom(config.projectionPrngKey())) {
-      a = sites.initial().of(random.uniform(Math.sqrt(6.0 / in), r * in), r, in);
-      b = sites.initial().of(random.uniform(Math.sqrt(6.0 / r), out * r), out, r);
+      a = sites.initial().of(random.uniform(Math.sqrt(6.0 / in), Initializer.count(r, in)), r, in);
+      b = sites.initial().of(random.uniform(Math.sqrt(6.0 / r), Initializer.count(out, r)), out, r);
     }
     if (config.saveProjection()) {
       sites.store("vera_A", a);

@@ -48,7 +48,7 @@ public record VeraConfig(
   public VeraConfig {
     Configs.check(VeraConfig.class)
         .rank("r", r)
-        .finite("d_initial", dInitial)
+        .notZero("d_initial", dInitial)
         .probability("vera_dropout", veraDropout);
   }
 

@@ -51,7 +51,8 @@ public record WaveFtConfig(
     ConfigCheck check =
         Configs.check(WaveFtConfig.class)
             .positive("n_frequency", nFrequency)
-            .finite("scaling", scaling)
+            .notZero("scaling", scaling)
+            .patterns("n_frequency_pattern", nFrequencyPattern)
             .that(
                 !useIdwt || Wavelet.names().contains(waveletFamily),
                 "wavelet_family",

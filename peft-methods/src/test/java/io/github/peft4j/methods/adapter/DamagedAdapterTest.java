@@ -127,7 +127,7 @@ class DamagedAdapterTest {
   @ParameterizedTest
   @CsvSource({
     "'\"modules_to_save\": null', '\"modules_to_save\": [\"(\"]', 'modules_to_save'",
-    "'\"rank_pattern\": {}', '\"rank_pattern\": {\"(\": 3}', 'pattern'",
+    "'\"rank_pattern\": {}', '\"rank_pattern\": {\"(\": 3}', 'field ''rank_pattern'':'",
     "'\"layers_pattern\": null', '\"layers_pattern\": \"(\", \"layers_to_transform\": [0]', 'layers_pattern'",
   })
   void whatIsNoRegularExpression(String from, String to, String field) throws IOException {

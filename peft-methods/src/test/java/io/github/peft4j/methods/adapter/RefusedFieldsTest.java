@@ -26,7 +26,6 @@ class RefusedFieldsTest {
       Set.of(
           "alora_invocation_tokens",
           "arrow_config",
-          "corda_config",
           "kasa_config",
           "layer_replication",
           "loftq_config",
@@ -45,6 +44,7 @@ class RefusedFieldsTest {
           OF_LORA,
           Set.of(
               "alpha_pattern",
+              "corda_config",
               "ensure_weight_tying",
               "eva_config",
               "lora_bias",
@@ -62,7 +62,11 @@ class RefusedFieldsTest {
           "PROMPT_TUNING",
           Set.of("tokenizer_kwargs"),
           "SHIRA",
-          Set.of("mask_type"));
+          Set.of("mask_type"),
+          "POLY",
+          Set.of("poly_type"),
+          "XLORA",
+          Set.of("scaling_pass_value", "use_trainable_adapters"));
 
   /** Of other libraries or of our own. */
   private static final Set<String> NOT_OF_PEFT =

@@ -79,7 +79,7 @@ final class AdapterHubCase {
   private void run(Path folder) throws IOException {
     try (TensorSource inputs = Safetensors.open(base.resolve("io.safetensors"));
         TensorSource expected = Safetensors.open(adapter.resolve("io.safetensors"))) {
-      GoldenBatch batch = new GoldenBatch(inputs);
+      GoldenBatch batch = new GoldenBatch(inputs, inputs);
       for (boolean recompute : new boolean[] {false, true}) {
         try (PeftModel model = Peft.load(base.toString())) {
           load(model, folder);

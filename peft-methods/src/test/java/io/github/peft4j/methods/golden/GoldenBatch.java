@@ -1,18 +1,24 @@
 package io.github.peft4j.methods.golden;
 
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.util.Arrays;
+import java.util.Map;
 
 /**
  * What a model's cases are computed on: {@code input_ids}, {@code attention_mask}, labels or
  * positions.
+ *
+ * @param tensors of the model's cases
+ * @param ofCase what a case has besides: {@code task_ids}
  */
-record GoldenBatch(TensorSource tensors) {
+record GoldenBatch(TensorSource tensors, TensorSource ofCase) {
 
   /**
    * The input.
@@ -26,6 +32,10 @@ record GoldenBatch(TensorSource tensors) {
     ModelInput input = ModelInput.of(manager, rows("input_ids"), rows("attention_mask"));
     if (tensors.names().contains("token_type_ids") && !drops) {
       input = input.withTypes(ModelInput.array(manager, rows("token_type_ids")));
+    }
+    if (ofCase.names().contains(TaskExample.TASK_IDS)) {
+      NDArray tasks = manager.create(ofCase.longs(TaskExample.TASK_IDS));
+      input = input.withRowValues(Map.of(TaskExample.TASK_IDS, tasks));
     }
     if (model.base().task().type() != Task.Type.SEQ_2_SEQ_LM) {
       return input;

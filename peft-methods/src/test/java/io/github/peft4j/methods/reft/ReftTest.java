@@ -60,6 +60,15 @@ class ReftTest {
   }
 
   @Test
+  void aRankIsNoLargerThanTheStates() {
+    try (PeftModel model = load("tiny-bert")) {
+      assertThatThrownBy(() -> model.adapt(ReftConfig.loReft().r(17)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContainingAll("field 'r' is 17", "at most 16");
+    }
+  }
+
+  @Test
   void aTextIsChangedAtItsOwnEnds() {
     long[][] alone = {{5, 6, 7, 8}};
     long[][] padded = {{5, 6, 7, 8, 0, 0}, {9, 8, 7, 6, 5, 4}};

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.bottleneck.fields;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.config.ConfigValues;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -53,16 +54,22 @@ public record Reduction(@Nullable Double usual, Map<Integer, Double> byLayer) {
    */
   public static Reduction fromJson(JsonElement json) {
     if (!json.isJsonObject()) {
-      return new Reduction(json.getAsDouble(), Map.of());
+      return new Reduction(ConfigValues.number(json), Map.of());
     }
     Map<Integer, Double> byLayer = new TreeMap<>();
     JsonElement usual = json.getAsJsonObject().get("default");
     for (Map.Entry<String, JsonElement> entry : json.getAsJsonObject().entrySet()) {
       if (!entry.getKey().equals("default")) {
-        byLayer.put(Integer.valueOf(entry.getKey()), entry.getValue().getAsDouble());
+        if (!entry.getKey().matches("\\d{1,9}")) {
+          throw new IllegalArgumentException(
+              "a factor, or an object of factors by a layer's index and by \"default\"; \""
+                  + entry.getKey()
+                  + "\" is neither");
+        }
+        byLayer.put(Integer.valueOf(entry.getKey()), ConfigValues.number(entry.getValue()));
       }
     }
-    return new Reduction(usual == null ? null : usual.getAsDouble(), byLayer);
+    return new Reduction(usual == null ? null : ConfigValues.number(usual), byLayer);
   }
 
   /** The value of {@code reduction_factor} in {@code adapter_config.json}. */

@@ -2,6 +2,7 @@ package io.github.peft4j.methods.bottleneck.fields;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
+import io.github.peft4j.config.ConfigValues;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,12 +36,15 @@ public record Scaling(@Nullable Double value, boolean perChannel) {
   /** Reads {@code scaling} of {@code adapter_config.json}. */
   public static Scaling fromJson(JsonElement json) {
     try {
-      return switch (json.getAsString()) {
-        case "learned" -> LEARNED;
-        case "channel" -> CHANNEL;
-        default -> of(json.getAsDouble());
-      };
-    } catch (NumberFormatException e) {
+      if (json.isJsonPrimitive() && json.getAsJsonPrimitive().isString()) {
+        return switch (json.getAsString()) {
+          case "learned" -> LEARNED;
+          case "channel" -> CHANNEL;
+          default -> throw new IllegalArgumentException(EXPECTED);
+        };
+      }
+      return of(ConfigValues.number(json));
+    } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(EXPECTED, e);
     }
   }

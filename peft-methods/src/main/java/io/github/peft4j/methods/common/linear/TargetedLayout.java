@@ -25,6 +25,7 @@ public class TargetedLayout<C extends TargetedConfig<C>> implements PeftLayout<C
         "LOKR",
         "MISS",
         "OFT",
+        "POLY",
         "ROAD",
         "SHIRA",
         "VERA",

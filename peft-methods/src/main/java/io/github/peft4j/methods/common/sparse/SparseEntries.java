@@ -15,7 +15,7 @@ import io.github.peft4j.tuner.site.ParameterSite;
  * <p>The gradient of W + S is a whole tensor, but only until the backward pass has left the layer
  * that uses it. What is kept has k elements: values, gradient, moments.
  */
-public final class SparseEntries extends TensorDelta {
+public class SparseEntries extends TensorDelta {
 
   /** The end of the name of the tensor of places in a file. */
   static final String INDICES = ".indices";
@@ -44,7 +44,7 @@ public final class SparseEntries extends TensorDelta {
    * @param chosen whether the entries are about to be read from a file; if not, {@link #choose}
    *     says which they are
    */
-  SparseEntries(ParameterSite site, int count, Initializer initial, boolean chosen) {
+  protected SparseEntries(ParameterSite site, int count, Initializer initial, boolean chosen) {
     requireCountable(site);
     this.site = site;
     this.chosen = chosen;
@@ -65,22 +65,27 @@ public final class SparseEntries extends TensorDelta {
   }
 
   /** The tensor whose entries are trained. */
-  public ParameterSite site() {
+  public final ParameterSite site() {
     return site;
   }
 
   /** The trained values [k]. */
-  public Trainable values() {
+  public final Trainable values() {
     return values;
   }
 
   /** The entries [k], as 32-bit integers. */
-  public int[] indices() {
+  public final int[] indices() {
     return indices.value().toIntArray();
   }
 
+  /** The tensor of the entries [k], of 32-bit integers. */
+  protected final NDArray places() {
+    return indices.value();
+  }
+
   /** Says which entries are trained (k). */
-  public void choose(int[] places) {
+  public final void choose(int[] places) {
     requireWithin(places);
     NDArray own = indices.value();
     try (NDArray now = own.getManager().create(places, new Shape(places.length))) {
@@ -94,7 +99,7 @@ public final class SparseEntries extends TensorDelta {
    * for the process.
    */
   @Override
-  public void loaded(boolean all) {
+  public final void loaded(boolean all) {
     requireWithin(indices());
     chosen = true;
   }
@@ -111,7 +116,7 @@ public final class SparseEntries extends TensorDelta {
   }
 
   @Override
-  protected NDArray changed(NDArray weight) {
+  protected final NDArray changed(NDArray weight) {
     if (!chosen) {
       throw new IllegalStateException(
           "which entries of %s are trained is not chosen: the config's field 'entries' tells their number alone. Leave it empty, and make the adapter as the method's page says"

@@ -15,7 +15,7 @@ public final class SparseLayout<C extends SparseConfig<C>> implements PeftLayout
 
   @Override
   public Set<String> types() {
-    return Set.of("FISH", "CHILD_TUNING", "LT_SFT", "DIFF_PRUNING");
+    return Set.of("FISH", "CHILD_TUNING", "LT_SFT", "DIFF_PRUNING", "SPIEL");
   }
 
   @Override

@@ -1,6 +1,8 @@
 package io.github.peft4j.methods.common.sparse;
 
+import io.github.peft4j.config.Configs;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.injection.Initializer;
 import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -9,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Puts {@link SparseEntries} into the tensors of a model. */
 public final class SparseSites {
@@ -17,9 +20,17 @@ public final class SparseSites {
 
   /** The targets of a config: its tensors without those of modules that are trained whole. */
   public static List<ParameterSite> targets(SparseConfig<?> config, Sites sites) {
-    return sites.parametersOf(config.targetModules(), config.excludeModules()).required().stream()
-        .filter(site -> sites.layer(site) == null && !sites.isReserved(site.module()))
-        .toList();
+    List<ParameterSite> targets =
+        sites.parametersOf(config.targetModules(), config.excludeModules()).required().stream()
+            .filter(site -> sites.layer(site) == null && !sites.isReserved(site.module()))
+            .toList();
+    Configs.require(
+        !targets.isEmpty(),
+        config.getClass(),
+        "target_modules",
+        config.targetModules(),
+        "modules beside those of modules_to_save, which are trained whole");
+    return targets;
   }
 
   /** The trained tensors of the modules that are trained whole. */
@@ -73,17 +84,64 @@ public final class SparseSites {
    * @return the layers
    */
   public static List<SparseEntries> inject(SparseConfig<?> config, Sites sites) {
-    Map<ParameterSite, SparseEntries> layers = new LinkedHashMap<>();
+    return inject(config, sites, SparseEntries::new);
+  }
+
+  /** Creates the layer of a tensor. */
+  @FunctionalInterface
+  public interface Factory<L extends SparseEntries> {
+
+    /**
+     * Creates it.
+     *
+     * @param count the number of entries
+     * @param chosen whether the entries are about to be read from a file
+     */
+    L layer(ParameterSite site, int count, Initializer initial, boolean chosen);
+  }
+
+  /**
+   * Puts a layer of the method's own into each tensor of which the config trains entries.
+   *
+   * @return the layers
+   */
+  public static <L extends SparseEntries> List<L> inject(
+      SparseConfig<?> config, Sites sites, Factory<L> factory) {
+    if (sites.isFresh()) {
+      check(config, sites);
+    }
+    Map<ParameterSite, L> layers = new LinkedHashMap<>();
     for (ParameterSite site : sites.all(ParameterSite.class)) {
       Integer count = config.entries().get(site.name());
       if (count != null && sites.layer(site) == null) {
-        SparseEntries layer = new SparseEntries(site, count, sites.initial(), !sites.isFresh());
+        L layer = factory.layer(site, count, sites.initial(), !sites.isFresh());
         sites.rewrite(site, layer);
         layers.put(site, layer);
       }
     }
     follow(layers, sites);
     return new ArrayList<>(layers.values());
+  }
+
+  private static void check(SparseConfig<?> config, Sites sites) {
+    Map<String, Long> sizes =
+        sites.all(ParameterSite.class).stream()
+            .collect(
+                Collectors.toMap(ParameterSite::name, site -> site.shape().size(), (a, b) -> a));
+    config
+        .entries()
+        .forEach(
+            (name, count) -> {
+              Long size = sizes.get(name);
+              Configs.require(
+                  size != null && count > 0 && count <= size,
+                  config.getClass(),
+                  "entries." + name,
+                  count,
+                  size == null
+                      ? "the name of a tensor of the model"
+                      : "a number from 1 to " + size);
+            });
   }
 
   /** Makes output maps that share a table use its change. */

@@ -12,7 +12,7 @@ public abstract class TensorDelta extends TunerLayer<NDArray, NDArray> implement
   protected abstract NDArray changed(NDArray weight);
 
   @Override
-  public final NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
+  public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
     return changed(base.forward(frozen));
   }
 

@@ -2,24 +2,20 @@ package io.github.peft4j.methods.lora.eva;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.BatchSampler;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
-import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.common.linear.Ranks;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.init.EvaConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.methods.lora.probe.InputProbes;
 import io.github.peft4j.train.evaluation.TaskEncoder;
-import io.github.peft4j.tuner.injection.Initializer;
-import io.github.peft4j.tuner.injection.Sites;
 import io.github.peft4j.tuner.site.ActiveAdapters;
-import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.Rewrite;
 import java.util.ArrayList;
@@ -47,8 +43,6 @@ import java.util.Map;
  * rank_pattern} and {@code alpha_pattern}; a module that gets no rank is no longer a target.
  */
 public final class Eva {
-
-  private static final String PROBE = "eva: inputs";
 
   private final LoraConfig config;
   private final EvaConfig eva;
@@ -116,24 +110,16 @@ public final class Eva {
       throw new IllegalArgumentException(
           "there is an adapter '" + name + "' already; take another name or remove it first");
     }
-    List<LinearSite> targets = targets(model);
+    List<LinearSite> targets = InputProbes.targets(config, model);
     Map<LinearSite, Integer> ranks;
     Map<LinearSite, float[]> directions = new LinkedHashMap<>();
     try (EvaInputs inputs = new EvaInputs(config.ranks(), eva, targets, model.base())) {
-      AdapterLayers probes = new AdapterLayers();
-      targets.forEach(site -> probes.put(site, inputs.probe(site)));
-      ActiveAdapters active = model.base().resolve(Composition.of(PROBE), Map.of(PROBE, probes));
+      ActiveAdapters active = InputProbes.at(targets, model, inputs::read);
       ranks = inputs.explain(model.base(), active, batches);
       ranks.forEach((site, rank) -> directions.put(site, inputs.directions(site, rank)));
     }
     start(model.adapt(name, redistributed(ranks)), name, directions);
     return model;
-  }
-
-  private List<LinearSite> targets(PeftModel model) {
-    Initializer none = new Initializer(model.base().manager(), Precision.FLOAT32, 0);
-    Sites sites = new Sites(model.base().sites(), Map.of(), none, (site, key) -> false, null);
-    return config.targets().linear(sites).required();
   }
 
   /** The config with the new ranks, and with alphas that keep each module's scale. */

@@ -13,8 +13,6 @@ import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.Pass;
-import io.github.peft4j.tuner.Forward;
-import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.InputSite;
@@ -28,7 +26,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
@@ -50,7 +47,6 @@ final class EvaInputs implements AutoCloseable {
   private final Ranks ranksBefore;
   private final EvaConfig eva;
   private final List<LinearSite> sites;
-  private final Map<LinearSite, Probe> probes = new LinkedHashMap<>();
   private final Map<LinearSite, Integer> hashes = new LinkedHashMap<>();
 
   /** The components of each distinct input, by the first module that reads it. */
@@ -68,7 +64,6 @@ final class EvaInputs implements AutoCloseable {
     this.eva = eva;
     this.sites = sites;
     this.readAnswers = readAnswers(model, sites);
-    sites.forEach(site -> probes.put(site, new Probe(x -> read(site, x))));
   }
 
   /**
@@ -104,7 +99,8 @@ final class EvaInputs implements AutoCloseable {
     return name.substring(0, name.lastIndexOf('.'));
   }
 
-  private void read(LinearSite site, NDArray x) {
+  /** Reads a module's input. */
+  void read(LinearSite site, NDArray x) {
     try (Scope scope = new Scope()) {
       NDArray those = readAnswers.contains(site) ? chosenOfAnswers : chosen;
       NDArray rows = x.getShape().dimension() < 3 ? null : those;
@@ -280,29 +276,8 @@ final class EvaInputs implements AutoCloseable {
     return Objects.requireNonNull(components.get(leaders.get(site))).directions(rank, eva.whiten());
   }
 
-  /** The layer that reads a module's inputs. */
-  TunerLayer<NDArray, NDArray> probe(LinearSite site) {
-    return Objects.requireNonNull(probes.get(site));
-  }
-
   @Override
   public void close() {
     components.values().forEach(PrincipalComponents::close);
-  }
-
-  /** Passes a module's inputs on to the collector. */
-  private static final class Probe extends TunerLayer<NDArray, NDArray> {
-
-    private final Consumer<NDArray> listener;
-
-    Probe(Consumer<NDArray> listener) {
-      this.listener = listener;
-    }
-
-    @Override
-    public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
-      listener.accept(x);
-      return base.forward(x);
-    }
   }
 }

@@ -60,9 +60,16 @@ public final class LoraInitialization {
   public static final LoraInitialization EVA =
       new LoraInitialization(new JsonPrimitive("eva"), false, LoraInitializers::kaiming);
 
+  /**
+   * A and B are the part of W that examples use most or least, by the covariance of a module's
+   * inputs (Yang et al. 2024, arXiv:2406.05223). It needs data: see {@code lora.corda.Corda}.
+   */
+  public static final LoraInitialization CORDA =
+      new LoraInitialization(new JsonPrimitive("corda"), true, module -> withoutData());
+
   private static final Pattern FAST_PISSA = Pattern.compile("pissa_niter_(\\d{1,4})");
   private static final List<LoraInitialization> FIXED =
-      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA);
+      List.of(DEFAULT, GAUSSIAN, RANDOM, PISSA, OLORA, ORTHOGONAL, EVA, CORDA);
 
   private final JsonElement json;
   private final boolean takenOff;
@@ -96,6 +103,24 @@ public final class LoraInitialization {
         new JsonPrimitive("pissa_niter_" + iterations),
         true,
         module -> LoraInitializers.fastPissa(module, iterations));
+  }
+
+  /**
+   * {@link #CORDA} with data.
+   *
+   * @param parts read with the inputs of all targets
+   */
+  public static LoraInitialization corda(WeightedParts parts) {
+    return new LoraInitialization(CORDA.json, true, parts::of);
+  }
+
+  private static InitialFactors withoutData() {
+    throw new UnsupportedMethodException(
+        "LoraConfig: field 'init_lora_weights' is \"corda\", which takes A and B out of examples:"
+            + " Corda.of(config).adapt(model, examples) does. If this adapter is read from a folder,"
+            + " the folder lacks what was taken off the weights, as those of Hugging Face PEFT do:"
+            + " save it in Python with"
+            + " save_pretrained(folder, path_initial_model_for_weight_conversion=...)");
   }
 
   /** Whether s B₀ A₀ is subtracted from the frozen weight. */
@@ -145,7 +170,7 @@ public final class LoraInitialization {
       return pissa(Integer.parseInt(fast.group(1)));
     }
     throw new UnsupportedMethodException(
-        "supported are true, false, \"gaussian\", \"orthogonal\", \"eva\", \"olora\", \"pissa\" and"
+        "supported are true, false, \"corda\", \"gaussian\", \"orthogonal\", \"eva\", \"olora\", \"pissa\" and"
             + " \"pissa_niter_[number of iterations]\". An adapter that started otherwise can be"
             + " used once it is a plain LoRA: save it in Python with"
             + " save_pretrained(folder, path_initial_model_for_weight_conversion=...)");

@@ -78,7 +78,7 @@ final class LoraInitializers {
       return site.isTransposed() ? AS_USED.call(w) : w;
     }
 
-    private Module requireFullRank(String initialization) {
+    Module requireFullRank(String initialization) {
       long most = Math.min(site.inFeatures(), site.outFeatures());
       if (r > most) {
         throw new IllegalArgumentException(
