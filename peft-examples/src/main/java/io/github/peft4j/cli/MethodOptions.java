@@ -5,6 +5,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.PeftConfig;
@@ -71,6 +72,11 @@ final class MethodOptions {
       throw new IllegalArgumentException("--method: the file has no field '" + TYPE + "'");
     }
     String type = json.get(TYPE).getAsString();
+    if (type.equals(CompositeConfig.TYPE)) {
+      throw new IllegalArgumentException(
+          "--method: %s is an adapter of several methods; --adapter %s trains it further"
+              .formatted(method, method));
+    }
     Class<? extends PeftConfig> config =
         Mistakes.at("--method", () -> PeftMethods.ofType(type)).configType();
     Map<String, Class<?>> known = new LinkedHashMap<>();

@@ -629,6 +629,15 @@ class CliTest {
   }
 
   @Test
+  void anAdapterOfSeveralMethodsIsTrainedFurther() throws IOException {
+    Path both = Files.createDirectories(folder.resolve("both"));
+    Files.writeString(both.resolve("adapter_config.json"), "{\"peft_type\": \"COMPOSITE\"}");
+    assertMistake(
+        finetune("--method", both, "--dry-run"),
+        "is an adapter of several methods; --adapter " + both + " trains it further");
+  }
+
+  @Test
   void aModuleIsNamedByTheEndOfItsName() {
     for (String modules : List.of("q_proj", "[q_proj]", ".*\\.q_proj", "all-linear")) {
       assertFine(finetune("--set", "target_modules=" + modules, "--dry-run"));

@@ -43,6 +43,7 @@ import io.github.peft4j.methods.lokr.LokrConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.miss.MissConfig;
 import io.github.peft4j.methods.oft.OftConfig;
+import io.github.peft4j.methods.pasta.PastaConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
@@ -93,6 +94,7 @@ class CompositionTest {
           KronaConfig.ofFactor(4, 2),
           KronaConfig.ofFactor(4, 2).placement(KronaPlacement.FEED_FORWARD_RESIDUAL),
           SaidConfig.ofDimension(150).targetModules("all-linear"),
+          PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0),
           ShiraConfig.ofRank(1),
           BottleneckConfig.pfeiffer().reductionFactor(4),
           BottleneckConfig.houlsby().reductionFactor(4),
