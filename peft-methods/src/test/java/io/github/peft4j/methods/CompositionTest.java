@@ -240,6 +240,18 @@ class CompositionTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"LLAMA", "BERT", "T5"})
+  void layersThatReadOtherStatesAreRefused(TinyModel tiny) {
+    PastaConfig config = PastaConfig.defaults().specialTokenIds(List.of(5, 9)).dropout(0);
+    try (PeftModel model = pair(tiny, config)) {
+      assertThatThrownBy(() -> logits(tiny, model, Composition.perRow("a", "b")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContainingAll("the same PASTA adapter", "a batch of their own");
+      assertThat(alone(tiny, model, "a")).isNotEqualTo(alone(tiny, model, "b"));
+    }
+  }
+
   @Test
   void tablesOfPositionsAndSegmentsDifferByRow() {
     try (PeftModel model = pair(TinyModel.BERT, FullConfig.defaults())) {

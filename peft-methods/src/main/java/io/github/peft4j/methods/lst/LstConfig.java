@@ -32,8 +32,8 @@ public record LstConfig(
   public LstConfig {
     Configs.check(LstConfig.class)
         .that(reductionFactor >= 2, "reduction_factor", reductionFactor, "2 or more")
-        .that(gateT > 0 && gateT < Double.POSITIVE_INFINITY, "gate_t", gateT, "a number above 0")
-        .that(Double.isFinite(gateAlpha), "gate_alpha", gateAlpha, "a finite number")
+        .positive("gate_t", gateT)
+        .finite("gate_alpha", gateAlpha)
         .that(
             sideLayers == null
                 || (!sideLayers.isEmpty()

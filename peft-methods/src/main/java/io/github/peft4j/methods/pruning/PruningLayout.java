@@ -24,7 +24,7 @@ public final class PruningLayout implements PeftLayout<PruningConfig> {
     Map<String, Integer> entries = new LinkedHashMap<>();
     shapes.forEach(
         (name, shape) -> {
-          if (name.startsWith(prefix()) && name.endsWith(KeptWeight.VALUES)) {
+          if (name.startsWith(prefix()) && name.endsWith(KeptWeight.VALUES) && shape.length == 1) {
             int end = name.length() - KeptWeight.VALUES.length();
             entries.put(name.substring(prefix().length(), end), (int) shape[0]);
           }

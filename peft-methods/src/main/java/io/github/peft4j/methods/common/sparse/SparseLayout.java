@@ -23,7 +23,9 @@ public final class SparseLayout<C extends SparseConfig<C>> implements PeftLayout
     Map<String, Integer> entries = new LinkedHashMap<>();
     shapes.forEach(
         (name, shape) -> {
-          if (name.startsWith(prefix()) && name.endsWith(SparseEntries.INDICES)) {
+          if (name.startsWith(prefix())
+              && name.endsWith(SparseEntries.INDICES)
+              && shape.length == 1) {
             int end = name.length() - SparseEntries.INDICES.length();
             entries.put(name.substring(prefix().length(), end), (int) shape[0]);
           }

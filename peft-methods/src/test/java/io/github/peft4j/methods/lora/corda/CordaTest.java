@@ -99,7 +99,9 @@ class CordaTest {
       for (String key : tensors.keySet()) {
         if (key.endsWith("lora_A.weight")) {
           String b = key.replace("lora_A", "lora_B");
-          float[][] mine = {floats(tensors.get(key)), floats(tensors.get(b))};
+          float[][] mine = {
+            floats(requireNonNull(tensors.get(key))), floats(requireNonNull(tensors.get(b)))
+          };
           float[][] theirs = {peft(source, key), peft(source, b)};
           int r = (int) source.info(peftName(key)).shape()[0];
           assertClose(key, abs(mine[0]), abs(theirs[0]), 1e-3);
