@@ -99,6 +99,11 @@ public final class BatchRows {
     return rowOf == null ? rows : ArrayRows.INSTANCE.select(rows, Rows.of(LongStream.of(rowOf)));
   }
 
+  /** The numbers of the computed rows in the whole batch, or null for all of them. */
+  public @Nullable Rows origin() {
+    return origin;
+  }
+
   /** The number of rows, once known. */
   public long batch() {
     return batch;

@@ -94,7 +94,7 @@ final class Finetune implements Callable<Integer> {
       if (task == DataTask.CHAT) {
         ModelOptions.require(loaded::chatTemplate);
       }
-      addAdapter(loaded);
+      addAdapter(loaded, split.training());
       FineTuner tuner = FineTuner.of(loaded).on(split.training());
       configure(tuner, task, loaded);
       validation.configure(tuner, split, task);
@@ -112,9 +112,9 @@ final class Finetune implements Callable<Integer> {
     }
   }
 
-  private void addAdapter(PeftModel loaded) {
+  private void addAdapter(PeftModel loaded, Dataset<? extends Example> training) {
     if (adapter.adapter == null) {
-      Mistakes.at(method.set == null ? "--method" : "--set", () -> loaded.adapt(method.config()));
+      method.adapt(loaded, training, reading.maxLength, model.seed);
     } else {
       adapter.load(loaded);
     }

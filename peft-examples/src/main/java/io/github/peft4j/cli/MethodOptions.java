@@ -4,12 +4,19 @@ import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.peft4j.PeftModel;
+import io.github.peft4j.config.CompositeConfig;
 import io.github.peft4j.config.ConfigJson;
 import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.config.Records;
+import io.github.peft4j.config.TargetModules;
+import io.github.peft4j.data.Dataset;
+import io.github.peft4j.data.Example;
 import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.method.PeftMethods;
+import io.github.peft4j.methods.fisher.Fisher;
+import io.github.peft4j.methods.fisher.FisherConfig;
 import io.github.peft4j.tuner.injection.NearNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -65,25 +72,60 @@ final class MethodOptions {
       throw new IllegalArgumentException("--method: the file has no field '" + TYPE + "'");
     }
     String type = json.get(TYPE).getAsString();
+    if (type.equals(CompositeConfig.TYPE)) {
+      throw new IllegalArgumentException(
+          "--method: %s is an adapter of several methods; --adapter %s trains it further"
+              .formatted(method, method));
+    }
     Class<? extends PeftConfig> config =
         Mistakes.at("--method", () -> PeftMethods.ofType(type)).configType();
-    List<String> known = Records.fields(config).stream().map(ConfigJson::field).toList();
+    Map<String, Class<?>> known = new LinkedHashMap<>();
+    Records.fields(config).forEach(c -> known.put(ConfigJson.field(c), c.getType()));
     Map<String, JsonElement> values = new LinkedHashMap<>();
     if (set != null) {
       set.forEach(
           (field, text) -> {
-            if (!known.contains(field)) {
+            Class<?> kind = known.get(field);
+            if (kind == null) {
               throw new IllegalArgumentException(
                   "--set %s: %s has no such field; the nearest are %s"
                       .formatted(
-                          field, type, String.join(", ", NearNames.nearest(field, known, 3))));
+                          field, type, String.join(", ", NearNames.nearest(field, known.keySet(), 3))));
             }
-            values.put(field, new Gson().toJsonTree(value(text)));
+            Object value = kind == TargetModules.class ? modules(text) : value(text);
+            values.put(field, new Gson().toJsonTree(value));
           });
     }
     values.forEach(json::add);
     return Mistakes.at(
         values.isEmpty() ? "--method" : "--set", () -> Configs.read(config, json, type));
+  }
+
+  /**
+   * Adds a new adapter. Of the methods whose parameters are chosen by examples, it reads those of
+   * the training.
+   */
+  void adapt(
+      PeftModel model,
+      Dataset<? extends Example> examples,
+      @Nullable Integer maxLength,
+      @Nullable Long seed) {
+    PeftConfig config = config();
+    Mistakes.at(
+        set == null ? "--method" : SET,
+        () ->
+            config instanceof FisherConfig<?> chosen && chosen.needsExamples()
+                ? fisher(chosen, maxLength, seed).adapt(model, examples)
+                : model.adapt(config));
+  }
+
+  private static <C extends FisherConfig<C>> Fisher<C> fisher(
+      FisherConfig<C> config, @Nullable Integer maxLength, @Nullable Long seed) {
+    @SuppressWarnings("unchecked") // a config is of its own type
+    Fisher<C> fisher = Fisher.of((C) config);
+    Mistakes.set("--max-length", maxLength, fisher::maxLength);
+    Mistakes.set("--seed", seed, fisher::seed);
+    return fisher;
   }
 
   private static JsonObject start(String method) {
@@ -103,6 +145,13 @@ final class MethodOptions {
     JsonObject json = new JsonObject();
     json.addProperty(TYPE, type);
     return json;
+  }
+
+  /** Modules: one name is a list of one, and not a regular expression. */
+  private static @Nullable Object modules(String text) {
+    Object value = value(text);
+    boolean name = value instanceof String && text.matches("[\\w.]+");
+    return name && !text.equals(TargetModules.ALL_LINEAR) ? List.of(text) : value;
   }
 
   /** A value as YAML has it; without brackets and quotes, commas separate values. */

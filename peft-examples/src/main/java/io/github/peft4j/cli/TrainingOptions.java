@@ -79,6 +79,14 @@ final class TrainingOptions {
   @Option(names = "--recompute", description = "Takes less memory and more time.")
   boolean recompute;
 
+  @Option(
+      names = "--keep-states",
+      paramLabel = "MIB",
+      description =
+          "For methods beside the model, such as lst: how much memory keeps its states, so that it"
+              + " runs once for each example.")
+  @Nullable Long keepStates;
+
   void configure(FineTuner tuner) {
     Mistakes.set("--epochs", epochs, tuner::epochs);
     Mistakes.set("--steps", steps, tuner::steps);
@@ -89,6 +97,7 @@ final class TrainingOptions {
     Mistakes.set("--weight-decay", weightDecay, tuner::weightDecay);
     Mistakes.set("--clip", clip, tuner::clip);
     Mistakes.set("--skip-non-finite", skipNonFinite, tuner::skipNonFinite);
+    Mistakes.set("--keep-states", keepStates, tuner::keepStates);
     tuner.packing(packing).bucketByLength(bucketByLength).recompute(recompute);
     if (schedule == Schedule.COSINE) {
       tuner.cosine();
@@ -101,5 +110,6 @@ final class TrainingOptions {
   void check() {
     Mistakes.exclude("--epochs", epochs != null, "--steps", steps != null);
     Mistakes.exclude("--packing", packing, "--bucket-by-length", bucketByLength);
+    Mistakes.exclude("--packing", packing, "--keep-states", keepStates != null);
   }
 }

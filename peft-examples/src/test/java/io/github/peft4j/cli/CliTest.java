@@ -629,6 +629,47 @@ class CliTest {
   }
 
   @Test
+  void anAdapterOfSeveralMethodsIsTrainedFurther() throws IOException {
+    Path both = Files.createDirectories(folder.resolve("both"));
+    Files.writeString(both.resolve("adapter_config.json"), "{\"peft_type\": \"COMPOSITE\"}");
+    assertMistake(
+        finetune("--method", both, "--dry-run"),
+        "is an adapter of several methods; --adapter " + both + " trains it further");
+  }
+
+  @Test
+  void aModuleIsNamedByTheEndOfItsName() {
+    for (String modules : List.of("q_proj", "[q_proj]", ".*\\.q_proj", "all-linear")) {
+      assertFine(finetune("--set", "target_modules=" + modules, "--dry-run"));
+      assertThat(out()).contains("self_attn.q_proj");
+    }
+    assertMistake(
+        finetune("--set", "target_modules=self_attn", "--dry-run"),
+        "self_attn is a group of modules: name its modules, such as self_attn.q_proj");
+  }
+
+  @Test
+  void parametersThatExamplesChooseAreChosenByThoseOfTheTraining() {
+    Path adapter = folder.resolve("fish");
+    assertFine(
+        finetune(
+            "--method", "fish", "--set", "keep_ratio=0.05", "--steps", 1, "--output", adapter));
+    assertThat(out()).contains("1 steps", "adapter: " + adapter);
+    assertFine(finetune("--method", "child-tuning", "--set", "mode=ChildTuning-D", "--dry-run"));
+    assertFine(finetune("--method", "child-tuning", "--dry-run"));
+  }
+
+  @Test
+  void statesAreKeptForMethodsBesideTheModelAlone() {
+    assertFine(finetune("--method", "lst", "--keep-states", 8, "--steps", 1, "--output", folder.resolve("lst"), "--set", "reduction_factor=2"));
+    assertMistake(
+        finetune("--keep-states", 8, "--steps", 1, "--output", folder.resolve("lora")),
+        "keepStates");
+    assertMistake(
+        finetune("--keep-states", 8, "--packing", "--dry-run"), "--packing and --keep-states exclude each other");
+  }
+
+  @Test
   void helpListsTheOptions() {
     assertFine(run("--help"));
     assertThat(out()).contains("finetune", "evaluate", "generate", "chat", "merge", "Exit codes");

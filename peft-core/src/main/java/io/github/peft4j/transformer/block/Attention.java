@@ -79,11 +79,8 @@ public final class Attention extends NamedBlock {
     NDArray q = turn(projected.get(0), pass);
     NDArray k = turn(projected.get(1), pass);
     NDArray v = projected.get(2);
-    KeyValueCache cache = pass.cache();
-    if (cache != null) {
-      k = cache.append(name() + ".key", k);
-      v = cache.append(name() + ".value", v);
-    }
+    k = pass.cached(name() + ".key", k);
+    v = pass.cached(name() + ".value", v);
     DisentangledScores terms = disentangled;
     if (terms != null) {
       NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.tuner.Rows;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,22 @@ public final class KeyValueCache implements AutoCloseable {
               n = torch.size(x, 2)
               part = torch.copy_(torch.narrow(buffer, 2, first, n), x)
               return torch.narrow(buffer, 2, 0, first + n)
+          """);
+
+  private static final Kernel WRITE_ROWS =
+      Kernel.of(
+          """
+          def write(buffer: Tensor, x: Tensor, start: Tensor, rows: Tensor) -> Tensor:   # rows (B')
+              first = int(start)
+              n = torch.size(x, 2)
+              part = torch.index_copy_(torch.narrow(buffer, 2, first, n), 0, rows, x)
+              return torch.index_select(torch.narrow(buffer, 2, 0, first + n), 0, rows)
+          """);
+  private static final Kernel SPREAD =
+      Kernel.of(
+          """
+          def spread(x: Tensor, batch: Tensor) -> Tensor:        # (B', …) → (B, …)
+              return torch.new_zeros(x, [int(batch), torch.size(x, 1), torch.size(x, 2), torch.size(x, 3)])
           """);
 
   private static final Kernel SELECT =
@@ -88,6 +105,24 @@ public final class KeyValueCache implements AutoCloseable {
    * @return all cached positions (B, K, length + T, d), valid until the next call
    */
   public NDArray append(String name, NDArray x) {
+    return WRITE.call(buffer(name, x), x, end());
+  }
+
+  /**
+   * Appends some rows of a batch, whose other rows are computed apart.
+   *
+   * @param x (B', K, T, d)
+   * @param rows the numbers of these rows
+   * @param batch the number of all rows, B
+   * @return all cached positions of these rows (B', K, length + T, d)
+   */
+  NDArray append(String name, NDArray x, Rows rows, long batch) {
+    NDArray whole = SPREAD.call(x, Tensors.scalar(batch));
+    NDArray numbers = x.getManager().create(rows.numbers());
+    return WRITE_ROWS.call(buffer(name, whole), x, end(), numbers);
+  }
+
+  private NDArray buffer(String name, NDArray x) {
     long needed = length + x.getShape().get(2);
     NDArray buffer = buffers.get(name);
     if (buffer == null || buffer.getShape().get(2) < needed) {
@@ -100,7 +135,7 @@ public final class KeyValueCache implements AutoCloseable {
       buffers.put(name, grown);
       buffer = grown;
     }
-    return WRITE.call(buffer, x, end());
+    return buffer;
   }
 
   /**

@@ -10,6 +10,7 @@ import io.github.peft4j.transformer.rope.RotaryEmbedding;
 import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.BatchRows;
 import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.SharedTensor;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
@@ -238,6 +239,23 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.cache;
   }
 
+  /**
+   * Appends to the cache, if there is one.
+   *
+   * @param x (B, K, T, d)
+   * @return all cached positions of the computed rows, or x without a cache
+   */
+  public NDArray cached(String name, NDArray x) {
+    KeyValueCache cache = run.cache;
+    if (cache == null) {
+      return x;
+    }
+    Rows some = rows.origin();
+    return some == null
+        ? cache.append(name, x)
+        : cache.append(name, x, some, input().ids().getShape().get(0));
+  }
+
   @Override
   public long past() {
     KeyValueCache cache = run.cache;
@@ -440,7 +458,13 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param window the layer's window, see {@link Masks#bias}
    */
   public @Nullable NDArray bias(NDArray x, int window) {
-    return run.bias != null ? run.bias : visibility().bias(x, window);
+    NDArray bias = run.bias != null ? run.bias : visibility().bias(x, window);
+    return bias == null ? null : ofRows(bias);
+  }
+
+  /** The computed rows of an array (B or 1, …). */
+  private NDArray ofRows(NDArray array) {
+    return array.getShape().get(0) == 1 ? array : rows.of(array);
   }
 
   /** Whether self-attention in a layer is causal and needs no bias. */
@@ -479,7 +503,9 @@ public final class Pass implements ForwardContext, AutoCloseable {
     if (rotation == null) {
       throw new IllegalStateException("the stack has not prepared this rotation");
     }
-    return rotation;
+    return positions() == null || rows.isWhole()
+        ? rotation
+        : new Rotation(ofRows(rotation.cosine()), ofRows(rotation.sine()));
   }
 
   /**
@@ -506,7 +532,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   /** Like {@link #bias}, but all zeros where no bias is needed. */
   public NDArray explicitBias(NDArray x, int window) {
-    return run.bias != null ? run.bias : visibility().explicit(x, window);
+    return ofRows(run.bias != null ? run.bias : visibility().explicit(x, window));
   }
 
   /**

@@ -77,7 +77,7 @@ public record Bias(String value) {
   private List<ParameterSite> meant(List<LinearSite> rewritten, Sites sites) {
     return switch (value) {
       case "none" -> List.of();
-      case "all" -> sites.parameters(name -> name.endsWith(".bias")).list();
+      case "all" -> sites.parameters(name -> name.endsWith(".bias"));
       default -> rewritten.stream().flatMap(site -> site.bias().stream()).toList();
     };
   }

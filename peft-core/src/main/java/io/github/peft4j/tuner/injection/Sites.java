@@ -238,7 +238,7 @@ public final class Sites {
    * @return whether any parameter was accepted
    */
   public boolean trainModules(Predicate<String> names) {
-    List<ParameterSite> parameters = parameters(names).list();
+    List<ParameterSite> parameters = parameters(names);
     parameters.forEach(this::train);
     List<LinearSite> tied = tied().stream().filter(l -> names.test(l.weight().name())).toList();
     tied.forEach(site -> rewrite(site, new TrainableLinear(copy(site), true)));
@@ -274,14 +274,40 @@ public final class Sites {
         embedding, tied().stream().filter(l -> l.table().orElseThrow() == embedding).toList());
   }
 
-  /** Selects the model's tensors whose name is accepted. */
-  public Selection<ParameterSite> parameters(Predicate<String> names) {
-    List<ParameterSite> parameters = all(ParameterSite.class);
+  /** The model's tensors whose name is accepted. */
+  public List<ParameterSite> parameters(Predicate<String> names) {
+    return all(ParameterSite.class).stream().filter(site -> names.test(site.name())).toList();
+  }
+
+  /** Selects the model's tensors by their own names, as {@code target_parameters} has them. */
+  public Selection<ParameterSite> parameters(TargetModules names) {
+    List<ParameterSite> all = all(ParameterSite.class);
     return new Selection<>(
-        parameters.stream().filter(site -> names.test(site.name())).toList(),
-        parameters,
-        "the method's choice of parameters",
-        null);
+        parameters(names::matches),
+        all.stream().map(Site::name).toList(),
+        "target_parameters",
+        names.toString(),
+        names);
+  }
+
+  /**
+   * Selects the tensors of modules.
+   *
+   * @param targets the modules, or null for all
+   * @param excluded modules that are left out, or null for none
+   */
+  public Selection<ParameterSite> parametersOf(
+      @Nullable TargetModules targets, @Nullable TargetModules excluded) {
+    List<ParameterSite> all = all(ParameterSite.class);
+    List<ParameterSite> chosen =
+        all.stream().filter(p -> targets == null || targets.matches(p.module())).toList();
+    return new Selection<>(
+            chosen,
+            all.stream().map(ParameterSite::module).toList(),
+            "target_modules",
+            targets == null ? "null" : targets.toString(),
+            targets)
+        .excluding(excluded, ParameterSite::module);
   }
 
   private static <S extends Site<?, ?>> Selection<S> select(List<S> sites, TargetModules targets) {

@@ -124,6 +124,29 @@ class SelectionTest {
   }
 
   @Test
+  void tensorsOfModulesAreSelectedByTheModulesNames() {
+    TargetModules queries = TargetModules.of("q_proj");
+    assertThat(names(sites.parametersOf(queries, null)))
+        .containsExactly(Q0 + ".weight", Q1 + ".weight");
+    assertThat(names(sites.parametersOf(null, TargetModules.of("q_proj", "v_proj", "lm_head"))))
+        .containsExactly(UP0 + ".weight", UP1 + ".weight");
+    assertThatThrownBy(() -> sites.parametersOf(TargetModules.of("q_porj"), null).required())
+        .hasMessageStartingWith("target_modules [q_porj] match no module of this model.")
+        .hasMessageContaining("kinds of modules: model.layers.*.self_attn.q_proj, ");
+    assertThatThrownBy(() -> sites.parametersOf(queries, queries).required())
+        .hasMessageStartingWith("target_modules [q_proj] without exclude_modules [q_proj] match");
+    assertThatThrownBy(() -> sites.parameters(queries).required())
+        .hasMessageStartingWith("target_parameters [q_proj] match no module");
+  }
+
+  @Test
+  void anErrorSaysThatANameIsAGroupOfModules() {
+    assertThatThrownBy(() -> linear("self_attn").required())
+        .hasMessageEndingWith(
+            ". self_attn is a group of modules: name its modules, such as self_attn.q_proj");
+  }
+
+  @Test
   void aSelectionIsNamedAsShortAsItCanBe() {
     assertThat(linear("all-linear").where(name -> name.endsWith("_proj")).targets().suffixes())
         .containsExactly("q_proj", "v_proj", "up_proj");

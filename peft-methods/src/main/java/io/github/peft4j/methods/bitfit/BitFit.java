@@ -18,13 +18,13 @@ public final class BitFit extends BaseMethod<BitFitConfig> {
   @Override
   public void inject(BitFitConfig config, Sites sites) {
     List<ParameterSite> biases =
-        sites.parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name))).list();
+        sites.parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name)));
     if (biases.isEmpty()) {
       throw new IllegalArgumentException(
           "BitFitConfig: field 'target_modules' is "
               + config.targetModules()
               + ", but no such module of this model has a bias; the model has "
-              + sites.parameters(name -> name.endsWith(BIAS)).list().size()
+              + sites.parameters(name -> name.endsWith(BIAS)).size()
               + " biases. Models without biases, such as Llama, need another method");
     }
     biases.forEach(sites::train);

@@ -57,6 +57,11 @@ public record ChildTuningConfig(
   }
 
   @Override
+  public boolean needsExamples() {
+    return mode == ChildTuningMode.DRIVEN && sampleType != SampleType.RANDOM && entries.isEmpty();
+  }
+
+  @Override
   public GradType gradType() {
     return GradType.SQUARE;
   }

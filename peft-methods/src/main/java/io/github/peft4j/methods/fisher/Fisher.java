@@ -48,9 +48,11 @@ public final class Fisher<C extends FisherConfig<C>> {
    * @throws IllegalArgumentException if the config needs no examples
    */
   public static <C extends FisherConfig<C>> Fisher<C> of(C config) {
-    if (config.sampleType() == SampleType.RANDOM) {
+    if (!config.needsExamples()) {
       throw new IllegalArgumentException(
-          "a random mask needs no examples: make the adapter with model.adapt(config)");
+          config.getClass().getSimpleName()
+              + ": with these settings no examples are needed: make the adapter with"
+              + " model.adapt(config)");
     }
     return new Fisher<>(config);
   }

@@ -16,6 +16,14 @@ public interface FisherConfig<C extends FisherConfig<C>> extends SparseConfig<C>
   /** Which labels it is computed with. */
   SampleType sampleType();
 
+  /**
+   * Whether a new adapter's entries are chosen by examples: {@link Fisher} makes it then, and
+   * {@code model.adapt} refuses the config.
+   */
+  default boolean needsExamples() {
+    return sampleType() != SampleType.RANDOM && entries().isEmpty();
+  }
+
   /** What of an example's gradient is summed. */
   GradType gradType();
 

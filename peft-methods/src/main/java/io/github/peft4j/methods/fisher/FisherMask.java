@@ -29,7 +29,7 @@ public final class FisherMask {
     if (!sites.isFresh() || !config.entries().isEmpty()) {
       return config;
     }
-    if (config.sampleType() != SampleType.RANDOM) {
+    if (config.needsExamples()) {
       throw new IllegalArgumentException(
           config.getClass().getSimpleName()
               + ": what is trained is chosen by examples: make the adapter with"

@@ -13,7 +13,10 @@ public final class Full extends BaseMethod<FullConfig> {
 
   @Override
   public void inject(FullConfig config, Sites sites) {
-    sites.parameters(config::trains).required().forEach(sites::train);
+    sites
+        .parametersOf(config.targetModules(), config.excludeModules())
+        .required()
+        .forEach(sites::train);
     sites.followTables();
   }
 }

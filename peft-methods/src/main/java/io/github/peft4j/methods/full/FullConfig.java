@@ -26,11 +26,4 @@ public record FullConfig(
   public static FullConfig defaults() {
     return Configs.withDefaults(FullConfig.class);
   }
-
-  /** Whether a tensor is trained. */
-  boolean trains(String parameter) {
-    String module = parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
-    return (targetModules == null || targetModules.matches(module))
-        && (excludeModules == null || !excludeModules.matches(module));
-  }
 }

@@ -68,7 +68,7 @@ record LoraTargets(
     List<String> names = config.targetParameters();
     return names == null || names.isEmpty()
         ? List.of()
-        : sites.parameters(TargetModules.of(names)::matches).required();
+        : sites.parameters(TargetModules.of(names)).required();
   }
 
   /**

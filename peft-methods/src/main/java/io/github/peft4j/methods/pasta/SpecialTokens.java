@@ -66,11 +66,6 @@ final class SpecialTokens extends TunerLayer<NDArray, NDArray> {
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (B, v + T, D)
-    if (!base.context().rows().isWhole()) { // a layer's attention reads the masks of all rows
-      throw new IllegalStateException(
-          "PASTA changes what whole layers read, so all rows of a batch have the same PASTA adapter:"
-              + " compute texts with other adapters in a batch of their own");
-    }
     if (base.context().past() > 0) {
       return base.forward(x); // tokens that are generated are none of the text's special tokens
     }

@@ -21,7 +21,7 @@ public final class SparseSites {
   /** The targets of a config: its tensors without those of modules that are trained whole. */
   public static List<ParameterSite> targets(SparseConfig<?> config, Sites sites) {
     List<ParameterSite> targets =
-        sites.parameters(config::trains).required().stream()
+        sites.parametersOf(config.targetModules(), config.excludeModules()).required().stream()
             .filter(site -> sites.layer(site) == null && !sites.isReserved(site.module()))
             .toList();
     Configs.require(
