@@ -10,7 +10,6 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
-import io.github.peft4j.config.UnsupportedMethodException;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.batch.Batch;
@@ -183,7 +182,8 @@ class CordaTest {
 
       Files.delete(adapter.resolve("peft4j_training.safetensors"));
       assertThatThrownBy(() -> again.loadAdapter("bare", adapter))
-          .isInstanceOf(UnsupportedMethodException.class)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("adapter_model.safetensors")
           .hasMessageContaining("lacks what was taken off the weights");
       assertThat(again.adapters().keySet()).doesNotContain("bare");
     }
