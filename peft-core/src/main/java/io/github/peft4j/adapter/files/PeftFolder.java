@@ -271,6 +271,8 @@ public final class PeftFolder implements AdapterFormat {
     }
     try {
       part.rewrites().forEach(rewrite -> rewrite.layer().loaded(all));
+    } catch (UnsupportedMethodException e) {
+      throw e;
     } catch (IllegalArgumentException e) {
       throw AdvisedException.at(file.toString(), e);
     }
