@@ -90,7 +90,9 @@ final class MethodOptions {
               throw new IllegalArgumentException(
                   "--set %s: %s has no such field; the nearest are %s"
                       .formatted(
-                          field, type, String.join(", ", NearNames.nearest(field, known.keySet(), 3))));
+                          field,
+                          type,
+                          String.join(", ", NearNames.nearest(field, known.keySet(), 3))));
             }
             Object value = kind == TargetModules.class ? modules(text) : value(text);
             values.put(field, new Gson().toJsonTree(value));

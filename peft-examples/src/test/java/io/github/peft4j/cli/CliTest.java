@@ -661,12 +661,24 @@ class CliTest {
 
   @Test
   void statesAreKeptForMethodsBesideTheModelAlone() {
-    assertFine(finetune("--method", "lst", "--keep-states", 8, "--steps", 1, "--output", folder.resolve("lst"), "--set", "reduction_factor=2"));
+    assertFine(
+        finetune(
+            "--method",
+            "lst",
+            "--keep-states",
+            8,
+            "--steps",
+            1,
+            "--output",
+            folder.resolve("lst"),
+            "--set",
+            "reduction_factor=2"));
     assertMistake(
         finetune("--keep-states", 8, "--steps", 1, "--output", folder.resolve("lora")),
         "keepStates");
     assertMistake(
-        finetune("--keep-states", 8, "--packing", "--dry-run"), "--packing and --keep-states exclude each other");
+        finetune("--keep-states", 8, "--packing", "--dry-run"),
+        "--packing and --keep-states exclude each other");
   }
 
   @Test

@@ -227,8 +227,8 @@ class DropoutsTest {
   }
 
   /**
-   * A change Δ x, where each element of x is kept with probability 1 - p and then divided by it: the
-   * mean of output i is Δᵢ x, its variance p / (1 - p) Σⱼ (Δᵢⱼ xⱼ)².
+   * A change Δ x, where each element of x is kept with probability 1 - p and then divided by it:
+   * the mean of output i is Δᵢ x, its variance p / (1 - p) Σⱼ (Δᵢⱼ xⱼ)².
    */
   @ParameterizedTest
   @EnumSource(names = {"MISS", "DELORA", "LORA", "SORA", "HIRA", "VERA", "RANDLORA", "VBLORA"})

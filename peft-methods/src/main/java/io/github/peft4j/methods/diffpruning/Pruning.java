@@ -91,8 +91,7 @@ final class Pruning implements StepListener {
 
   @Override
   public Optional<String> unfinished() {
-    return Optional.of(
-        "diff pruning trains all entries until its cut, and it may come before");
+    return Optional.of("diff pruning trains all entries until its cut, and it may come before");
   }
 
   @Override

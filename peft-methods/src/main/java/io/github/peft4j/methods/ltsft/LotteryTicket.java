@@ -87,8 +87,7 @@ final class LotteryTicket implements StepListener {
 
   @Override
   public Optional<String> unfinished() {
-    return Optional.of(
-        "LT-SFT's full phases train all entries, and it may be one of theirs");
+    return Optional.of("LT-SFT's full phases train all entries, and it may be one of theirs");
   }
 
   @Override
