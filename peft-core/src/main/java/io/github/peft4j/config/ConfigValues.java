@@ -178,13 +178,16 @@ public final class ConfigValues {
     }
     Map<String, Object> map = new LinkedHashMap<>();
     for (Map.Entry<String, JsonElement> e : value.getAsJsonObject().entrySet()) {
-      map.put(
-          e.getKey(),
-          last == Integer.class
-              ? (Object) element(generic, e.getValue(), ConfigValues::whole)
-              : (Object) element(generic, e.getValue(), ConfigValues::number));
+      map.put(e.getKey(), element(generic, e.getValue(), reader(last)));
     }
     return map;
+  }
+
+  private static Function<JsonElement, Object> reader(Type type) {
+    if (type == Integer.class) {
+      return ConfigValues::whole;
+    }
+    return type == String.class ? ConfigValues::text : ConfigValues::number;
   }
 
   /** An element of a list or an object; an error says what the whole is to be. */

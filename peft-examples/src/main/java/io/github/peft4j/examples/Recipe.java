@@ -92,9 +92,7 @@ record Recipe(PeftConfig config, double learningRate) {
     add("full", 5e-5, m -> FullConfig.defaults());
     add("child-f", 1e-4, m -> ChildTuningConfig.free());
     add("diff-pruning", 1e-3, m -> DiffPruningConfig.defaults().modulesToSave(saved(m)));
-    add("movement", 5e-5, m -> PruningConfig.movement(0.15));
-    add("soft-movement", 5e-5, m -> PruningConfig.softMovement(100));
-    add("magnitude", 5e-5, m -> PruningConfig.magnitude(0.15));
+    add("magnitude", 2e-4, m -> PruningConfig.magnitude(0.15));
     add("lt-sft", 1e-3, m -> LtSftConfig.defaults().modulesToSave(saved(m)));
     add("top-2", 1e-4, m -> SelectiveConfig.topTwo());
     add("xattn", 3e-5, m -> SelectiveConfig.crossAttention());

@@ -20,10 +20,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiPredicate;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -279,6 +281,15 @@ public final class Sites {
     return all(ParameterSite.class).stream().filter(site -> names.test(site.name())).toList();
   }
 
+  private Predicate<String> modules(TargetModules targets) {
+    if (!targets.isAllLinear()) {
+      return targets::matches;
+    }
+    Set<String> linear =
+        linear(targets).list().stream().map(Site::module).collect(Collectors.toSet());
+    return linear::contains;
+  }
+
   /** Selects the model's tensors by their own names, as {@code target_parameters} has them. */
   public Selection<ParameterSite> parameters(TargetModules names) {
     List<ParameterSite> all = all(ParameterSite.class);
@@ -293,14 +304,15 @@ public final class Sites {
   /**
    * Selects the tensors of modules.
    *
-   * @param targets the modules, or null for all
+   * @param targets the modules, {@code all-linear} for weights and biases of all linear maps but
+   *     the output layer; or null for all
    * @param excluded modules that are left out, or null for none
    */
   public Selection<ParameterSite> parametersOf(
       @Nullable TargetModules targets, @Nullable TargetModules excluded) {
     List<ParameterSite> all = all(ParameterSite.class);
-    List<ParameterSite> chosen =
-        all.stream().filter(p -> targets == null || targets.matches(p.module())).toList();
+    Predicate<String> modules = targets == null ? module -> true : modules(targets);
+    List<ParameterSite> chosen = all.stream().filter(p -> modules.test(p.module())).toList();
     return new Selection<>(
             chosen,
             all.stream().map(ParameterSite::module).toList(),

@@ -130,6 +130,14 @@ class SelectionTest {
         .containsExactly(Q0 + ".weight", Q1 + ".weight");
     assertThat(names(sites.parametersOf(null, TargetModules.of("q_proj", "v_proj", "lm_head"))))
         .containsExactly(UP0 + ".weight", UP1 + ".weight");
+    assertThat(names(sites.parametersOf(TargetModules.of("all-linear"), null)))
+        .containsExactlyInAnyOrder(
+            Q0 + ".weight",
+            V0 + ".weight",
+            UP0 + ".weight",
+            Q1 + ".weight",
+            V1 + ".weight",
+            UP1 + ".weight");
     assertThatThrownBy(() -> sites.parametersOf(TargetModules.of("q_porj"), null).required())
         .hasMessageStartingWith("target_modules [q_porj] match no module of this model.")
         .hasMessageContaining("kinds of modules: model.layers.*.self_attn.q_proj, ");

@@ -18,7 +18,9 @@ public final class BitFit extends BaseMethod<BitFitConfig> {
   @Override
   public void inject(BitFitConfig config, Sites sites) {
     List<ParameterSite> biases =
-        sites.parameters(name -> name.endsWith(BIAS) && config.trains(moduleOf(name)));
+        sites.parametersOf(config.targetModules(), config.excludeModules()).list().stream()
+            .filter(site -> site.name().endsWith(BIAS))
+            .toList();
     if (biases.isEmpty()) {
       throw new IllegalArgumentException(
           "BitFitConfig: field 'target_modules' is "
@@ -28,9 +30,5 @@ public final class BitFit extends BaseMethod<BitFitConfig> {
               + " biases. Models without biases, such as Llama, need another method");
     }
     biases.forEach(sites::train);
-  }
-
-  private static String moduleOf(String bias) {
-    return bias.substring(0, bias.length() - BIAS.length());
   }
 }

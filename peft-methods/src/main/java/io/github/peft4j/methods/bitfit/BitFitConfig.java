@@ -28,10 +28,4 @@ public record BitFitConfig(
   public static BitFitConfig defaults() {
     return Configs.withDefaults(BitFitConfig.class);
   }
-
-  /** Whether a module's bias is trained. */
-  boolean trains(String module) {
-    return (targetModules == null || targetModules.matches(module))
-        && (excludeModules == null || !excludeModules.matches(module));
-  }
 }

@@ -117,8 +117,11 @@ public final class Fisher<C extends FisherConfig<C>> {
     long k = budget(model, whole);
     return FisherInformation.in(
         model,
-        FullConfig.defaults().modulesToSave(config.modulesToSave()),
-        name -> config.trains(name) && !whole.contains(name),
+        FullConfig.defaults()
+            .targetModules(config.targetModules())
+            .excludeModules(config.excludeModules())
+            .modulesToSave(config.modulesToSave()),
+        name -> !whole.contains(name),
         config.gradType(),
         information -> {
           batches.forEach(

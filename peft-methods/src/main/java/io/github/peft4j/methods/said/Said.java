@@ -5,12 +5,10 @@ import io.github.peft4j.config.Configs;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.methods.common.BaseMethod;
 import io.github.peft4j.tuner.injection.Sites;
-import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.TiedTable;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,13 +82,8 @@ public final class Said extends BaseMethod<SaidConfig> {
 
   /** The tensors that move, by name. */
   private static List<ParameterSite> tensors(@Nullable TargetModules targets, Sites sites) {
-    Stream<ParameterSite> chosen =
-        targets != null && targets.isAllLinear()
-            ? sites.linear(targets).list().stream().flatMap(Said::tensors)
-            : sites.all(ParameterSite.class).stream()
-                .filter(site -> targets == null || targets.matches(site.module()));
     List<ParameterSite> tensors =
-        chosen
+        sites.parametersOf(targets, null).required().stream()
             .filter(site -> !sites.isReserved(site.module()) && sites.layer(site) == null)
             .sorted(Comparator.comparing(ParameterSite::name))
             .toList();
@@ -101,9 +94,5 @@ public final class Said extends BaseMethod<SaidConfig> {
         targets,
         "names of modules that have tensors");
     return tensors;
-  }
-
-  private static Stream<ParameterSite> tensors(LinearSite site) {
-    return Stream.concat(Stream.of(site.weight()), site.bias().stream());
   }
 }

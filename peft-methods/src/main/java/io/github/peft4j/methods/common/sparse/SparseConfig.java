@@ -23,13 +23,4 @@ public interface SparseConfig<C extends SparseConfig<C>> extends TargetedConfig<
 
   /** A copy with these numbers of trained entries. */
   C entries(Map<String, Integer> entries);
-
-  /** Whether a tensor of this name is one of the targets. */
-  default boolean trains(String parameter) {
-    String module = parameter.substring(0, Math.max(0, parameter.lastIndexOf('.')));
-    TargetModules targets = targetModules();
-    TargetModules excluded = excludeModules();
-    return (targets == null || targets.matches(module))
-        && (excluded == null || !excluded.matches(module));
-  }
 }
