@@ -491,6 +491,9 @@ public final class FineTuner {
   /**
    * Gives the adapter the tensors of the best evaluation at the end, instead of those of the last
    * step. Without {@link #checkpointTo(Path)} they are kept in Java's memory until then.
+   *
+   * <p>{@link #run} refuses this and {@link #stopEarly} for a method that has no result before its
+   * last phase, such as LT-SFT.
    */
   public FineTuner keepBest() {
     this.keepBest = true;
