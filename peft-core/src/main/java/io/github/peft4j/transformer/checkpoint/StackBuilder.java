@@ -16,8 +16,8 @@ import io.github.peft4j.transformer.family.PositionSpec;
 import io.github.peft4j.transformer.family.ScoreBiasSpec;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.tuner.site.LinearSite.Role;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Builds a {@link Stack} from its spec and a checkpoint. */
@@ -43,8 +43,10 @@ final class StackBuilder {
     ScoreBias scoreBias = spec.scoreBias() == null ? null : scoreBias(spec.scoreBias());
     RelativeVectors relative = relative(spec.layer().apply(0).attention().disentangled());
     LayersBuilder builder = new LayersBuilder(spec, weights);
-    List<TransformerLayer> layers =
-        IntStream.range(0, spec.sizes().layers()).mapToObj(builder::layer).toList();
+    List<TransformerLayer> layers = new ArrayList<>(); // a config may name more than memory holds
+    for (int i = 0; i < spec.sizes().layers(); i++) {
+      layers.add(builder.layer(i));
+    }
     String norm = spec.finalNorm();
     String projection = spec.projection();
     int hidden = spec.sizes().hidden();

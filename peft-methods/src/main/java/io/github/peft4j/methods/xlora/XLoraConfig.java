@@ -46,7 +46,7 @@ public record XLoraConfig(
         .positive("xlora_depth", xloraDepth)
         .positive("xlora_size", xloraSize)
         .probability("xlora_dropout_p", xloraDropoutP)
-        .that(softmaxTemperature > 0, "softmax_temperature", softmaxTemperature, "above 0")
+        .positive("softmax_temperature", softmaxTemperature)
         .that(
             topKLora == null || (topKLora > 0 && topKLora <= Math.max(1, adapters.size())),
             "top_k_lora",

@@ -149,6 +149,9 @@ class ConfigFieldsTest {
     if (type.equals("java.util.List<java.lang.String>") || type.endsWith(".TargetModules")) {
       return Stream.of("3", "[3]", "[null]", "[\"\"]", "[\"q_proj\", \" \"]", "{}", "true");
     }
+    if (type.equals("java.util.Map<java.lang.String, java.lang.String>")) {
+      return Stream.of("[]", "3", "\"x\"", "{\"a\": 3}", "{\"a\": null}", "{\"a\": [3]}");
+    }
     return type.startsWith("java.util.Map")
         ? Stream.of("[]", "3", "\"x\"", "{\"a\": \"b\"}", "{\"a\": null}", "{\"a\": [3]}")
         : Stream.of("[[]]", "{\"no such field\": true}", "\"no such choice\"");
