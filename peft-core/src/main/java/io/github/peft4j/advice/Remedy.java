@@ -30,6 +30,8 @@ public enum Remedy {
    * Load the checkpoint as an adapter and train it as a new run. Value: the checkpoint's folder.
    */
   START_FROM_CHECKPOINT,
+  /** Keep the adapter of the last step, not that of the best evaluation. */
+  KEEP_LAST,
   /** Pass over steps whose loss is not finite. */
   SKIP_NON_FINITE,
   /** Load the model for another task. */

@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.adapter.Adapter;
+import io.github.peft4j.advice.AdvisedException;
+import io.github.peft4j.advice.Remedy;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
@@ -87,10 +89,11 @@ final class TrainingRun {
           .unfinished()
           .ifPresent(
               why -> {
-                throw new IllegalArgumentException(
-                    "keepBest and stopEarly keep the adapter of the best evaluation, but "
-                        + why
-                        + ": leave both out, and the adapter of the last step is kept");
+                throw new AdvisedException(
+                    "the adapter of the best evaluation is to be kept, but " + why,
+                    Remedy.KEEP_LAST.with(
+                        "Leave out keepBest and stopEarly; the adapter of the last step is kept"
+                            + " then"));
               });
     }
   }

@@ -35,6 +35,8 @@ final class Words {
           "To train its adapter further under other settings or on other data, give --adapter %s"
                   .formatted(advice.value())
               + " and another folder for --checkpoints";
+      case KEEP_LAST ->
+          "Leave out --keep-best and --stop-early; the adapter of the last step is saved then";
       case SKIP_NON_FINITE -> "To pass over some of them, give --skip-non-finite N";
       case LOAD_FOR_TASK ->
           "Take a model for that task, or a command that has --task: finetune, evaluate, merge";
