@@ -217,6 +217,9 @@ public record AdapterFactory(
               injection.fields(),
               saved);
       initial.handOver();
+      if (injection.stored() == null) {
+        UnmatchedPatterns.warn(complete, sites.rewrites());
+      }
       return part;
     } catch (RuntimeException | OutOfMemoryError e) {
       AdapterPart.free(sites.rewrites());

@@ -7,6 +7,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.TargetModules;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.train.Backpropagation;
@@ -73,6 +74,20 @@ class LoraTest {
       assertThat(rankOf(model, "q_proj")).isEqualTo(2);
       assertThat(model.adapter("default").parts().get(0).configText())
           .containsSubsequence(patterns.stream().map(pattern -> '"' + pattern + '"').toList());
+    }
+  }
+
+  @Test
+  void patternsThatMatchNothingAreNamed() {
+    try (PeftModel model = load("tiny-llama")) {
+      LoraConfig config =
+          LoraConfig.ofRank(8)
+              .targetModules("q_proj", "v_proj")
+              .rankPattern(Map.of("q_proj", 2, "k_proj", 4))
+              .alphaPattern(Map.of("layers.0.self_attn.v_proj", 3.0));
+      assertThat(Logged.by(() -> model.adapt(config)))
+          .contains("LoraConfig: [k_proj] of rank_pattern match no module")
+          .doesNotContain("alpha_pattern");
     }
   }
 
