@@ -490,12 +490,12 @@ class MethodsTest extends MethodContract {
         .initWeights(HiraInitialization.GAUSSIAN);
   }
 
-  /** A bottleneck with all that a config can add to it. */
   /** Entries are exchanged after the first step and the third. */
   private static SpielConfig spiel(SpielConfig config) {
     return config.density(0.1).selectionAccumulationSteps(1).reselectionSteps(2);
   }
 
+  /** A bottleneck with all that a config can add to it. */
   private static BottleneckConfig normed() {
     BottleneckConfig config = BottleneckConfig.houlsby().reductionFactor(4).crossAdapter(true);
     config = config.lnBefore(true).lnAfter(true);
