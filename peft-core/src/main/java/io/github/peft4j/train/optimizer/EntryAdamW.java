@@ -69,11 +69,7 @@ public final class EntryAdamW extends GroupedOptimizer {
 
     /** Checks the values. */
     public Settings {
-      if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && epsilon > 0)) {
-        throw new IllegalArgumentException(
-            "EntryAdamW has beta1 %s, beta2 %s and epsilon %s; expected betas of 0 or more and below 1, and an epsilon above 0"
-                .formatted(beta1, beta2, epsilon));
-      }
+      checkMoments("EntryAdamW", beta1, beta2, epsilon);
     }
 
     @Override

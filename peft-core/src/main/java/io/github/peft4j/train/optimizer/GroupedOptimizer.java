@@ -44,7 +44,7 @@ abstract class GroupedOptimizer implements Optimizer {
    * @param tensors the tensors to update, in order, each with its group
    * @param learningRate the reference rate
    * @param fresh makes the state of a tensor, by PyTorch's names
-   * @param kind what tells calls apart, besides rate and decay
+   * @param kind tensors of different kinds are updated in different calls
    */
   GroupedOptimizer(
       Map<Trainable, ParameterGroup> tensors,
@@ -99,6 +99,20 @@ abstract class GroupedOptimizer implements Optimizer {
 
   private Group group(Trainable tensor) {
     return Objects.requireNonNull(groups.get(tensor));
+  }
+
+  /**
+   * Checks the settings of an optimizer with Adam's moments.
+   *
+   * @param optimizer its name in the message
+   * @throws IllegalArgumentException if a beta is not in [0, 1), or epsilon not above 0
+   */
+  static void checkMoments(String optimizer, double beta1, double beta2, double epsilon) {
+    if (!(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && epsilon > 0)) {
+      throw new IllegalArgumentException(
+          "%s has beta1 %s, beta2 %s and epsilon %s; expected betas of 0 or more and below 1, and an epsilon above 0"
+              .formatted(optimizer, beta1, beta2, epsilon));
+    }
   }
 
   /** The same array of the state of each tensor. */

@@ -17,7 +17,7 @@ import java.util.TreeMap;
  */
 record PetFolder(Path folder) {
 
-  /** A finished model: its report, and what it says of the unlabelled texts, or nothing. */
+  /** A finished model: its report, and its logits of the unlabelled texts if there are any. */
   record Finished(PetMember member, double[][] logits) {}
 
   /**

@@ -1,13 +1,7 @@
 package io.github.peft4j.methods.lora.init;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import io.github.peft4j.withers.Withers;
-import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,12 +26,6 @@ public record CordaConfig(
     boolean verbose)
     implements CordaConfigWithers {
 
-  private static final Gson GSON =
-      new GsonBuilder()
-          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-          .serializeNulls()
-          .create();
-
   private static final CordaConfig DEFAULTS =
       new CordaConfig(CordaMethod.IPM, null, null, false, true, false);
 
@@ -48,26 +36,12 @@ public record CordaConfig(
 
   /** The value of {@code corda_config} in {@code adapter_config.json}. */
   public JsonElement toJson() {
-    Map<String, JsonElement> sorted =
-        new TreeMap<>(GSON.toJsonTree(this).getAsJsonObject().asMap());
-    JsonObject json = new JsonObject();
-    sorted.forEach(json::add);
-    return json;
+    return InitializationJson.write(this);
   }
 
   /** Reads {@code corda_config} of {@code adapter_config.json}. Missing fields get defaults. */
   public static CordaConfig fromJson(JsonElement json) {
-    JsonObject fields = GSON.toJsonTree(DEFAULTS).getAsJsonObject();
-    json.getAsJsonObject()
-        .entrySet()
-        .forEach(
-            field -> {
-              if (!fields.has(field.getKey())) {
-                throw new IllegalArgumentException("one of the fields " + fields.keySet());
-              }
-              fields.add(field.getKey(), field.getValue());
-            });
-    CordaConfig read = GSON.fromJson(fields, CordaConfig.class);
+    CordaConfig read = InitializationJson.read(json, DEFAULTS, CordaConfig.class);
     if (read.cordaMethod == null) {
       throw new IllegalArgumentException("\"ipm\" or \"kpm\" for corda_method");
     }

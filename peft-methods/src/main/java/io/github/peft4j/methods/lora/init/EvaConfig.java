@@ -1,13 +1,7 @@
 package io.github.peft4j.methods.lora.init;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
-import com.google.gson.JsonObject;
 import io.github.peft4j.withers.Withers;
-import java.util.Map;
-import java.util.TreeMap;
 
 /**
  * Settings of EVA initialisation, with the names and defaults of PEFT's {@code eva_config}.
@@ -31,11 +25,6 @@ public record EvaConfig(
     boolean adjustScalingFactors)
     implements EvaConfigWithers {
 
-  private static final Gson GSON =
-      new GsonBuilder()
-          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-          .create();
-
   private static final EvaConfig DEFAULTS = new EvaConfig(2, 0.99, true, -100, false, true);
 
   /** Checks the values. */
@@ -55,25 +44,11 @@ public record EvaConfig(
 
   /** The value of {@code eva_config} in {@code adapter_config.json}. */
   public JsonElement toJson() {
-    Map<String, JsonElement> sorted =
-        new TreeMap<>(GSON.toJsonTree(this).getAsJsonObject().asMap());
-    JsonObject json = new JsonObject();
-    sorted.forEach(json::add);
-    return json;
+    return InitializationJson.write(this);
   }
 
   /** Reads {@code eva_config} of {@code adapter_config.json}. Missing fields get their defaults. */
   public static EvaConfig fromJson(JsonElement json) {
-    JsonObject fields = GSON.toJsonTree(DEFAULTS).getAsJsonObject();
-    json.getAsJsonObject()
-        .entrySet()
-        .forEach(
-            field -> {
-              if (!fields.has(field.getKey())) {
-                throw new IllegalArgumentException("one of the fields " + fields.keySet());
-              }
-              fields.add(field.getKey(), field.getValue());
-            });
-    return GSON.fromJson(fields, EvaConfig.class);
+    return InitializationJson.read(json, DEFAULTS, EvaConfig.class);
   }
 }
