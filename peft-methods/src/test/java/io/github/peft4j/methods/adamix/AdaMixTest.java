@@ -1,16 +1,15 @@
 package io.github.peft4j.methods.adamix;
 
+import static io.github.peft4j.methods.train.Trainings.logits;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adamix.lora.AdaMixLoraConfig;
-import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.train.Resuming;
@@ -22,7 +21,6 @@ import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Objects;
 import org.assertj.core.data.Offset;
@@ -50,11 +48,7 @@ class AdaMixTest {
   }
 
   private PeftModel llama() {
-    Path base = folder.resolve("llama");
-    if (!Files.exists(base)) {
-      TinyModels.copy("tiny-llama", base);
-    }
-    return Peft.load(base.toString());
+    return Trainings.bare(folder.resolve("llama"));
   }
 
   private static FineTuner tuner(PeftModel model) {
@@ -64,15 +58,6 @@ class AdaMixTest {
         .batchSize(4)
         .learningRate(1e-2)
         .quiet();
-  }
-
-  private static float[] logits(PeftModel model) {
-    try (NDArray logits =
-        model.logits(
-            ModelInput.of(
-                model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}))) {
-      return Tensors.floats(logits);
-    }
   }
 
   /** The mean of the experts is an ordinary adapter, which computes the same. */

@@ -1,20 +1,16 @@
 package io.github.peft4j.methods.dylora;
 
+import static io.github.peft4j.methods.train.Trainings.logits;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.ndarray.NDArray;
 import com.google.gson.JsonParser;
-import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.combine.Combination;
-import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.FineTuner;
-import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,11 +30,7 @@ class DyLoraTest {
   @TempDir Path folder;
 
   private PeftModel llama() {
-    Path base = folder.resolve("llama");
-    if (!Files.exists(base)) {
-      TinyModels.copy("tiny-llama", base);
-    }
-    return Peft.load(base.toString());
+    return Trainings.bare(folder.resolve("llama"));
   }
 
   private static DyLoraConfig config() {
@@ -52,15 +44,6 @@ class DyLoraTest {
         .batchSize(4)
         .learningRate(1e-2)
         .quiet();
-  }
-
-  private static float[] logits(PeftModel model) {
-    try (NDArray logits =
-        model.logits(
-            ModelInput.of(
-                model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}))) {
-      return Tensors.floats(logits);
-    }
   }
 
   /** Every rank is used as an ordinary LoRA of this rank computes, beside the model and merged. */

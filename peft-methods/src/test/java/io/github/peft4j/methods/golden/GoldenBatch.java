@@ -16,7 +16,7 @@ import java.util.Map;
  * positions.
  *
  * @param tensors of the model's cases
- * @param ofCase what a case has besides: {@code task_ids}
+ * @param ofCase further inputs that a case may have, such as {@code task_ids}
  */
 record GoldenBatch(TensorSource tensors, TensorSource ofCase) {
 

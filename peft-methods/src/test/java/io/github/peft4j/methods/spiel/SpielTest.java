@@ -1,14 +1,12 @@
 package io.github.peft4j.methods.spiel;
 
+import static io.github.peft4j.methods.train.Trainings.logits;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import ai.djl.ndarray.NDArray;
-import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
@@ -18,9 +16,7 @@ import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Sm3;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.TrainingListener;
-import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.site.Rewrite;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -82,11 +78,7 @@ class SpielTest {
   }
 
   private PeftModel llama() {
-    Path base = folder.resolve("llama");
-    if (!Files.exists(base)) {
-      TinyModels.copy("tiny-llama", base);
-    }
-    return Peft.load(base.toString());
+    return Trainings.bare(folder.resolve("llama"));
   }
 
   private static FineTuner tuner(PeftModel model) {
@@ -96,15 +88,6 @@ class SpielTest {
         .batchSize(4)
         .learningRate(1e-2)
         .quiet();
-  }
-
-  private static float[] logits(PeftModel model) {
-    try (NDArray logits =
-        model.logits(
-            ModelInput.of(
-                model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}))) {
-      return Tensors.floats(logits);
-    }
   }
 
   /** While candidates accumulate, and between two rounds. */

@@ -1,5 +1,6 @@
 package io.github.peft4j.methods.train;
 
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Dataset;
@@ -10,6 +11,7 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.transformer.pass.ModelInput;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,12 +24,17 @@ public final class Trainings {
 
   private Trainings() {}
 
-  /** A tiny Llama in a folder, with a LoRA. */
-  static PeftModel llama(Path folder) {
+  /** A tiny Llama in a folder, which is made if it is not there. */
+  public static PeftModel bare(Path folder) {
     if (!Files.exists(folder)) {
       TinyModels.copy("tiny-llama", folder);
     }
-    return Peft.load(folder.toString())
+    return Peft.load(folder.toString());
+  }
+
+  /** The same with a LoRA. */
+  static PeftModel llama(Path folder) {
+    return bare(folder)
         .adapt(LoraConfig.ofRank(4).loraAlpha(8).loraDropout(0.1).targetModules("all-linear"));
   }
 
@@ -51,6 +58,16 @@ public final class Trainings {
       examples.add(new PromptExample("w" + (3 + random.nextInt(20)) + " " + word, " " + word));
     }
     return Examples.of(examples);
+  }
+
+  /** The logits of a short text. */
+  public static float[] logits(PeftModel model) {
+    try (NDArray logits =
+        model.logits(
+            ModelInput.of(
+                model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}}))) {
+      return Tensors.floats(logits);
+    }
   }
 
   /** The adapter's tensors. */
