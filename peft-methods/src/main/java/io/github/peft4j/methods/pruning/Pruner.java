@@ -31,7 +31,7 @@ final class Pruner implements StepListener {
     layers.forEach(layer -> layer.prunedBy(this));
   }
 
-  /** Whether a training has begun. */
+  /** Whether a training has changed anything. */
   boolean hasBegun() {
     return begun;
   }
@@ -44,14 +44,13 @@ final class Pruner implements StepListener {
   /** Called before each batch of a training. */
   void begin() {
     if (!running) {
-      begun = true;
       running = true;
       next(config.initialThreshold(), 0);
     }
   }
 
-  /** Makes the masks of inference, unless they are known. */
-  void cut() {
+  /** Makes the masks of inference, unless they are known. Several threads may infer. */
+  synchronized void cut() {
     if (!layers.get(0).knowsLast()) {
       Autograd.without(
           () -> {
@@ -140,6 +139,7 @@ final class Pruner implements StepListener {
 
   @Override
   public void afterStep(Step step) {
+    begun = true;
     next(Schedule.of(config, step.total()).at(step.number()), step.number());
   }
 
