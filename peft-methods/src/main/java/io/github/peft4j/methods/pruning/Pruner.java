@@ -21,6 +21,7 @@ final class Pruner implements StepListener {
   private final List<PrunedWeight> layers;
   private @Nullable NDArray common;
   private boolean begun;
+  private boolean changed;
   private boolean running;
   private double threshold;
 
@@ -31,7 +32,7 @@ final class Pruner implements StepListener {
     layers.forEach(layer -> layer.prunedBy(this));
   }
 
-  /** Whether a training has changed anything. */
+  /** Whether a training has begun, and did not end before its first step. */
   boolean hasBegun() {
     return begun;
   }
@@ -44,6 +45,7 @@ final class Pruner implements StepListener {
   /** Called before each batch of a training. */
   void begin() {
     if (!running) {
+      begun = true;
       running = true;
       next(config.initialThreshold(), 0);
     }
@@ -128,6 +130,7 @@ final class Pruner implements StepListener {
   @Override
   public void resumed(int step, int totalSteps) {
     begun = true;
+    changed = true;
     running = true;
     next(Schedule.of(config, totalSteps).at(step), step);
   }
@@ -139,13 +142,14 @@ final class Pruner implements StepListener {
 
   @Override
   public void afterStep(Step step) {
-    begun = true;
+    changed = true;
     next(Schedule.of(config, step.total()).at(step.number()), step.number());
   }
 
   @Override
   public void afterTraining() {
     running = false;
+    begun = changed;
     threshold = config.initialThreshold();
     layers.forEach(layer -> layer.keepNow(null));
     if (common != null) {

@@ -206,7 +206,7 @@ class PruningTest {
                 PruningConfig.l0(3),
                 new Initializer(manager, Precision.FLOAT32, 1),
                 manager.create(theirs.floats("scores"), new Shape(7, 5)))) {
-      Pruner pruner = new Pruner(PruningConfig.l0(3), List.of(layer));
+      new Pruner(PruningConfig.l0(3), List.of(layer));
       layer.onTraining(true);
       try (RandomState random = RandomState.seeded(5)) {
         assertClose("drawn", Tensors.floats(layer.effective()), theirs.floats("training"), 1e-6);
@@ -215,7 +215,6 @@ class PruningTest {
       assertThat(Tensors.floats(penalty)[0])
           .isCloseTo(3 * theirs.floats("penalty")[0], Offset.offset(1e-6f));
       layer.onTraining(false);
-      pruner.resumed(1, 20); // a training has been here
       float[] open = Tensors.floats(layer.effective());
       assertClose("open", open, theirs.floats("inference"), 1e-6);
       assertThat(places(open).cardinality()).isBetween(1, 34);
