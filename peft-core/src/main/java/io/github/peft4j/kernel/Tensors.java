@@ -139,9 +139,8 @@ public final class Tensors {
    * @return its elements in row-major order
    */
   public static float[] floats(NDArray x) {
-    try (NDArray detached = Autograd.detach(x);
-        NDArray single = cast(detached, Precision.FLOAT32)) {
-      return single.toFloatArray();
+    try (Scope scope = new Scope()) { // of a view or of a GPU's array, DJL makes a copy
+      return cast(Autograd.detach(x), Precision.FLOAT32).toFloatArray();
     }
   }
 
