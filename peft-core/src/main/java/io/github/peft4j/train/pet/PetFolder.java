@@ -6,11 +6,14 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.JsonFile;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * The folder of a run: its settings, and a folder for each model, which is complete or not there.
@@ -21,13 +24,14 @@ record PetFolder(Path folder) {
   record Finished(PetMember member, double[][] logits) {}
 
   /**
-   * Checks that the folder is of a run with these settings, or makes it.
+   * Checks that the folder is of a run with these settings, or makes it. A run that has saved no
+   * model yet, because of a mistake that is mended now, does not count.
    *
    * @throws IllegalArgumentException naming a setting that is another one
    */
   void claim(Map<String, String> settings) {
     Path file = folder.resolve("pet.json");
-    if (!Files.exists(file)) {
+    if (!Files.exists(file) || !hasModels()) {
       Map<String, JsonElement> fields = new TreeMap<>();
       settings.forEach((name, value) -> fields.put(name, new JsonPrimitive(value)));
       AtomicFiles.writeText(file, JsonFile.sorted(fields));
@@ -43,6 +47,14 @@ record PetFolder(Path folder) {
                     .formatted(file, name, old == null ? "unknown" : old.getAsString(), value));
           }
         });
+  }
+
+  private boolean hasModels() {
+    try (Stream<Path> files = Files.walk(folder, 2)) {
+      return files.anyMatch(file -> file.endsWith("adapter_config.json"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   Path of(String name) {

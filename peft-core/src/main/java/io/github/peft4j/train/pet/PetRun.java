@@ -103,11 +103,25 @@ final class PetRun {
           "the auxiliary loss is that of a masked language model: set auxiliary(0)");
     }
     if (classifier != null) {
-      List<String> classes = classifier.base().task().labels();
-      if (!new HashSet<>(classes).equals(new HashSet<>(labels))) {
-        throw new IllegalArgumentException(
-            "the classifier has the labels %s, but the verbalizer %s".formatted(classes, labels));
-      }
+      check(classifier);
+    }
+    settings.patterns.forEach(
+        pattern ->
+            ClozeClassifier.of(settings.model, pattern, verbalizer, settings.maxLength));
+  }
+
+  private void check(PeftModel classifier) {
+    List<String> classes = classifier.base().task().labels();
+    List<String> labels = verbalizer.labels();
+    if (!new HashSet<>(classes).equals(new HashSet<>(labels))) {
+      throw new IllegalArgumentException(
+          "the classifier has the labels %s, but the verbalizer %s: load it with Task.classification and these labels"
+              .formatted(classes, labels));
+    }
+    if (classifier.adapters().containsKey(CLASSIFIER)) {
+      throw new IllegalArgumentException(
+          "the classifier has an adapter '%s' already, and the run gives its own this name: remove or rename it first"
+              .formatted(CLASSIFIER));
     }
   }
 
@@ -321,24 +335,33 @@ final class PetRun {
       classifier.loadAdapter(CLASSIFIER, there).activate(CLASSIFIER);
       return Optional.empty();
     }
+    Composition before = classifier.active();
     classifier.adapt(CLASSIFIER, config);
+    try {
+      TrainingReport report = distilled(classifier, soft);
+      classifier.save(CLASSIFIER, there);
+      return Optional.of(report);
+    } catch (RuntimeException e) {
+      classifier.remove(CLASSIFIER).activate(before);
+      throw e;
+    }
+  }
+
+  private TrainingReport distilled(PeftModel classifier, double[][] soft) {
     FineTuner tuner =
         FineTuner.of(classifier)
             .batchSize(settings.batchSize)
             .maxLength((int) Math.min(settings.maxLength, classifier.base().maxPositions()))
             .quiet();
-    TrainingReport report =
-        finish(
-            settings
-                .distillation
-                .apply(tuner)
-                .on(taught(classifier, soft))
-                .objective(new SoftLabels(settings.temperature))
-                .seed(settings.seed)
-                .steps(settings.classifierSteps)
-                .run());
-    classifier.save(CLASSIFIER, there);
-    return Optional.of(report);
+    return finish(
+        settings
+            .distillation
+            .apply(tuner)
+            .on(taught(classifier, soft))
+            .objective(new SoftLabels(settings.temperature))
+            .seed(settings.seed)
+            .steps(settings.classifierSteps)
+            .run());
   }
 
   /** The unlabelled texts with their soft labels, in the order of the classifier's classes. */

@@ -145,6 +145,7 @@ class PetRunTest {
   void aRunThatWasStoppedGoesOnAndEndsAsOneThatWasNot() throws IOException {
     AtomicInteger steps = new AtomicInteger();
     PetReport whole = pet().generations(2).run(Files.createDirectory(folder.resolve("whole")));
+    classifier.remove("pet");
     Path stopped = Files.createDirectory(folder.resolve("stopped"));
     TrainingListener breaking =
         new TrainingListener() {
@@ -165,7 +166,7 @@ class PetRunTest {
         .hasMessageContaining("the training was stopped");
     assertThat(Thread.interrupted()).isTrue();
     assertThat(model.adapters()).isEmpty();
-    classifier.remove("pet");
+    assertThat(classifier.adapters()).isEmpty();
     steps.set(0);
     PetReport rest =
         pet()
@@ -189,6 +190,7 @@ class PetRunTest {
     assertThat(read.members()).isEqualTo(rest.members());
     assertThat(read.classifier()).isEmpty();
     assertThat(classifier.active().adapters()).containsExactly("pet");
+    classifier.remove("pet");
     assertThatThrownBy(() -> pet().generations(2).steps(7).run(stopped))
         .hasMessageContaining("is of a run with steps 6, but this one has 7: take another folder");
   }
@@ -238,7 +240,14 @@ class PetRunTest {
               .run(folder.resolve("run"));
       assertThat(report.members().get(0).accuracyAfter()).isEqualTo(1);
       assertThatThrownBy(() -> ClozeClassifier.of(decoder, Pattern.of("{mask} {text}"), letters))
-          .hasMessageContaining("expected {mask} at the end of the pattern");
+          .hasMessageContaining("expected {mask} at the end of the pattern, but it is '{mask} {text}'");
+      assertThatThrownBy(
+              () ->
+                  ClozeClassifier.of(
+                      decoder,
+                      Pattern.of("{text} {mask}"),
+                      Verbalizer.of(Map.of("no", "a", "yes", "b c"))))
+          .hasMessageContaining("these words have several: {b c=2}");
     }
   }
 
@@ -272,10 +281,40 @@ class PetRunTest {
     try (PeftModel other =
         Peft.from(PetFormulasTest.FOLDER).task(Task.classification("up", "down")).load()) {
       assertThatThrownBy(() -> pet().classifier(other, ToyConfig.of(1, 0)).run(folder))
-          .hasMessageContaining("the classifier has the labels [up, down]");
+          .hasMessageContaining("the classifier has the labels [up, down]")
+          .hasMessageContaining("load it with Task.classification and these labels");
     }
+    classifier.adapt("pet", ToyConfig.of(1, 0));
+    assertThatThrownBy(() -> pet().run(folder))
+        .hasMessageContaining("has an adapter 'pet' already");
+    assertThat(folder).isEmptyDirectory();
     assertThatThrownBy(() -> ClozeClassifier.of(classifier, PATTERNS[0], WORDS))
         .hasMessageContaining("fills no gaps");
+  }
+
+  /** Nothing is trained before every pattern is known to fit, and a mended mistake leaves no trace. */
+  @Test
+  void aRunGoesOnAfterAMistakeIsMended() {
+    AtomicInteger steps = new AtomicInteger();
+    Pet wrong =
+        pet()
+            .patterns(PATTERNS[0], Pattern.of("{text} and {pair} {mask}"))
+            .training(tuner -> tuner.learningRate(-1).listener(counting(steps)));
+    assertThatThrownBy(() -> wrong.run(folder)).hasMessageContaining("learningRate");
+    assertThat(steps).hasValue(0);
+    Pet slow = pet().patterns(PATTERNS[0]).repetitions(1).distillation(t -> t.learningRate(-1));
+    assertThatThrownBy(() -> slow.run(folder.resolve("slow"))).hasMessageContaining("learningRate");
+    assertThat(classifier.adapters()).isEmpty();
+    PetReport report = pet().patterns(PATTERNS[0]).repetitions(1).run(folder);
+    assertThat(report)
+        .asString()
+        .startsWith("g0-p0-i0 '" + PATTERNS[0] + "': 4 training texts, accuracy 0.")
+        .contains("\n32 texts with soft labels of [no, yes]\nclassifier: 20 steps, final loss ");
+    assertThatThrownBy(() -> pet().patterns(PATTERNS[0]).steps(7).run(folder))
+        .hasMessageContaining("has an adapter 'pet' already");
+    classifier.remove("pet");
+    assertThatThrownBy(() -> pet().patterns(PATTERNS[0]).steps(7).run(folder))
+        .hasMessageContaining("take another folder");
   }
 
   @Test
