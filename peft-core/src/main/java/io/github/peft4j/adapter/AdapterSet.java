@@ -70,6 +70,11 @@ public final class AdapterSet {
       Adapter adapter = adapters.get(name);
       if (adapter == null) {
         base.requireOpen(); // a closed model has no adapters, which is not the mistake then
+        if (name.equals(Composition.BASE)) {
+          throw new IllegalArgumentException(
+              "'%s' is the frozen model for some rows of a batch, in Composition.perRow; for all rows, take Composition.NONE"
+                  .formatted(name));
+        }
         throw new IllegalArgumentException(
             "there is no adapter '"
                 + name

@@ -173,7 +173,7 @@ final class PrunedWeight extends TensorDelta {
               ? DRAWN.call(weight.value(), s.value())
               : STRAIGHT.call(weight.value(), now == null ? ones() : now, s.value());
     }
-    if (pruner == null || !pruner.hasBegun()) {
+    if (pruner == null || !pruner.hasTrained()) {
       return weight.value();
     }
     if (s != null && method == PruningMethod.L0) {

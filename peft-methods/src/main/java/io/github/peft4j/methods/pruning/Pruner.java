@@ -20,7 +20,7 @@ final class Pruner implements StepListener {
   private final PruningConfig config;
   private final List<PrunedWeight> layers;
   private @Nullable NDArray common;
-  private boolean begun;
+  private boolean trained;
   private boolean running;
   private double threshold;
 
@@ -31,9 +31,9 @@ final class Pruner implements StepListener {
     layers.forEach(layer -> layer.prunedBy(this));
   }
 
-  /** Whether a training has begun. */
-  boolean hasBegun() {
-    return begun;
+  /** Whether a step has been trained, so that inference has the masks of the final threshold. */
+  boolean hasTrained() {
+    return trained;
   }
 
   /** The weight of one tensor's penalty in the loss. */
@@ -44,7 +44,6 @@ final class Pruner implements StepListener {
   /** Called before each batch of a training. */
   void begin() {
     if (!running) {
-      begun = true;
       running = true;
       next(config.initialThreshold(), 0);
     }
@@ -128,7 +127,7 @@ final class Pruner implements StepListener {
 
   @Override
   public void resumed(int step, int totalSteps) {
-    begun = true;
+    trained = true;
     running = true;
     next(Schedule.of(config, totalSteps).at(step), step);
   }
@@ -140,6 +139,7 @@ final class Pruner implements StepListener {
 
   @Override
   public void afterStep(Step step) {
+    trained = true;
     next(Schedule.of(config, step.total()).at(step.number()), step.number());
   }
 

@@ -214,6 +214,8 @@ class AdaptersTest {
           .hasMessageContaining("there is no adapter 'x'; there are [p, q]");
       assertThatThrownBy(() -> model.adapt(Composition.BASE, RANDOM))
           .hasMessageContaining("means the frozen model alone");
+      assertThatThrownBy(() -> model.using(Composition.BASE).logits(input(model)))
+          .hasMessageContaining("for all rows, take Composition.NONE");
     }
   }
 

@@ -206,7 +206,7 @@ class PruningTest {
                 PruningConfig.l0(3),
                 new Initializer(manager, Precision.FLOAT32, 1),
                 manager.create(theirs.floats("scores"), new Shape(7, 5)))) {
-      new Pruner(PruningConfig.l0(3), List.of(layer));
+      Pruner pruner = new Pruner(PruningConfig.l0(3), List.of(layer));
       layer.onTraining(true);
       try (RandomState random = RandomState.seeded(5)) {
         assertClose("drawn", Tensors.floats(layer.effective()), theirs.floats("training"), 1e-6);
@@ -215,6 +215,7 @@ class PruningTest {
       assertThat(Tensors.floats(penalty)[0])
           .isCloseTo(3 * theirs.floats("penalty")[0], Offset.offset(1e-6f));
       layer.onTraining(false);
+      pruner.resumed(1, 10); // a step has been trained
       float[] open = Tensors.floats(layer.effective());
       assertClose("open", open, theirs.floats("inference"), 1e-6);
       assertThat(places(open).cardinality()).isBetween(1, 34);
@@ -277,11 +278,15 @@ class PruningTest {
   }
 
   @Test
-  void aTrainingThatIsTooShortIsRefused() {
+  void aTrainingThatIsTooShortIsRefusedAndPrunesNothing() {
     try (PeftModel model = llama(PruningConfig.movement(0.1).warmupSteps(5))) {
+      long[][] ids = {{5, 6, 7, 8}};
+      float[] before = logits(model, ids);
       assertThatThrownBy(() -> tuner(model).run())
           .hasMessageContaining("warmup_steps")
-          .hasMessageContaining("3 · 5 of at most 12");
+          .hasMessageContaining("3 · 5 steps to fit into the training, which has 12");
+      assertThat(logits(model, ids)).isEqualTo(before);
+      assertThat(Remaining.of(model.adapter(PeftModel.DEFAULT)).total().part()).isEqualTo(1);
     }
   }
 
