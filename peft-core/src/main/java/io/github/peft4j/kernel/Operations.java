@@ -26,8 +26,7 @@ final class Operations {
 
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
-  private static final boolean CHECKED = "checked".equals(System.getProperty("peft4j.derivatives"));
-
+  private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final Map<NDArray, Value> values = new IdentityHashMap<>();
   private final Map<NDArray, Saved> saved = new IdentityHashMap<>();
@@ -233,7 +232,7 @@ final class Operations {
       known = new Value(array);
       values.put(array, known);
     }
-    if (known == null && CHECKED && Autograd.requiresGradient(array)) {
+    if (known == null && checked && Autograd.requiresGradient(array)) {
       throw new IllegalStateException(
           "a kernel got a tensor of shape "
               + array.getShape()

@@ -35,10 +35,6 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
-  /** The property {@code peft4j.derivatives=false} lets PyTorch record all segments. */
-  private static final boolean DERIVATIVES =
-      !"false".equals(System.getProperty("peft4j.derivatives"));
-
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -62,6 +58,11 @@ public abstract class Tape {
    */
   public static Recording recomputing(long seed) {
     return new Recording(seed, true);
+  }
+
+  /** Whether there will be a backward pass. */
+  public boolean isRecording() {
+    return false;
   }
 
   /**
@@ -160,6 +161,10 @@ public abstract class Tape {
 
     private final long seed;
     private final boolean recompute;
+
+    /** With {@code -Dpeft4j.derivatives=false}, PyTorch records all segments. */
+    private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
+
     private final List<Entry> entries = new ArrayList<>();
     private final Set<Runnable> afterwards = new LinkedHashSet<>();
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
@@ -171,6 +176,11 @@ public abstract class Tape {
     private Recording(long seed, boolean recompute) {
       this.seed = seed;
       this.recompute = recompute;
+    }
+
+    @Override
+    public boolean isRecording() {
+      return true;
     }
 
     @Override
@@ -239,7 +249,7 @@ public abstract class Tape {
     public NDArray segmentOfKernels(
         NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       boolean passesOn = isDifferentiable(input);
-      if (!DERIVATIVES || (!passesOn && !trains)) {
+      if (!byKernels || (!passesOn && !trains)) {
         return segment(input, trains, segment);
       }
       int index = entries.size();
