@@ -162,6 +162,8 @@ public final class Peft {
 
     /**
      * The precision that the model computes in; by default BFLOAT16 on CUDA and FLOAT32 on the CPU.
+     * A GPU without bfloat16, of a compute capability below 8.0, has FLOAT16; T5 and Gemma 3, whose
+     * numbers are too large for that, have FLOAT32 there. The log says so.
      */
     public Loader precision(Precision precision) {
       this.precision = precision;
@@ -194,10 +196,10 @@ public final class Peft {
       Engine engine = PyTorch.engine();
       Device where =
           device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
-      Precision in =
-          precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
       Models.check(config);
       ModelConfig effective = Models.effective(config);
+      Precision in =
+          precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
         model = Models.build(effective, source, task, where, in, seed);

@@ -7,6 +7,7 @@ import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Masking;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.embedding.EmbeddingLoss;
 import io.github.peft4j.train.embedding.EmbeddingObjective;
 import io.github.peft4j.train.evaluation.Measure;
@@ -14,6 +15,7 @@ import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.report.TrainingListener;
@@ -75,6 +77,7 @@ public final class FineTuner {
   TrainingRule rule = TrainingRule.ALIKE;
   private Optimizer.@Nullable Settings optimizer;
   double clipNorm = 1.0;
+  private @Nullable LossScaling lossScaling;
   long seed = 42;
   boolean bucketing;
   boolean packing;
@@ -356,6 +359,32 @@ public final class FineTuner {
   public FineTuner skipNonFinite(int atMost) {
     this.skipNonFinite = positive("skipNonFinite", atMost);
     return this;
+  }
+
+  /**
+   * Sets how the loss of a model in FLOAT16 is scaled; by default as {@code torch.amp.GradScaler}
+   * does. Losses and norms are reported without the scale. A step whose gradient overflows because
+   * of the scale is skipped, and counts as a step of the run and of the schedule: {@link
+   * TrainingDetails#overflowedSteps} lists them.
+   *
+   * @throws IllegalArgumentException if the model computes in another precision, which needs no
+   *     scale
+   */
+  public FineTuner lossScaling(LossScaling settings) {
+    if (model.base().precision() != Precision.FLOAT16) {
+      throw new IllegalArgumentException(
+          "lossScaling does nothing for a model in %s; it is for FLOAT16"
+              .formatted(model.base().precision()));
+    }
+    this.lossScaling = settings;
+    return this;
+  }
+
+  /** How the loss is scaled, or null if it is not. */
+  @Nullable LossScaling lossScaling() {
+    return model.base().precision() != Precision.FLOAT16
+        ? null
+        : lossScaling == null ? LossScaling.DEFAULT : lossScaling;
   }
 
   /** Sets the seed of dropout and of the order of examples; the default is 42. */

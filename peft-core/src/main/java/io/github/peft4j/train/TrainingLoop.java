@@ -5,6 +5,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
@@ -33,6 +34,7 @@ final class TrainingLoop {
   private final @Nullable Checkpoints checkpoints;
   private final Listeners listeners;
   private final History history;
+  private final LossScaler scaler;
   private final Stepper stepper;
   private final StepListener method;
   private final TrainedTensors tensors;
@@ -58,7 +60,8 @@ final class TrainingLoop {
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
-    this.stepper = new Stepper(run.settings, run.setup, update);
+    this.scaler = new LossScaler(run.settings.lossScaling());
+    this.stepper = new Stepper(run.settings, run.setup, update, scaler);
     this.method = update.listener();
     this.tensors = tensors;
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
@@ -134,6 +137,9 @@ final class TrainingLoop {
     restore(last);
     state = last.state();
     state.settings = setup.facts();
+    if (state.lossScale > 0) {
+      scaler.restore(state.lossScale, state.goodSteps);
+    }
     if (keepsBest() && state.bestStep > 0 && state.bestStep != state.step) {
       requireBest();
     }
@@ -167,10 +173,14 @@ final class TrainingLoop {
   private void step() {
     long start = System.nanoTime();
     Stepper.Result result = stepper.step(state.step);
-    if (!result.isFinite()) {
+    if (result.overflowed()) {
+      passOver(result);
+    } else if (!result.isFinite()) {
       skip(result);
     }
     state.step++;
+    state.lossScale = scaler.scale();
+    state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
     unsaved = true;
     if (result.isFinite() && !tensors.areFinite()) {
@@ -200,11 +210,24 @@ final class TrainingLoop {
     }
   }
 
+  /** Skips a step whose gradient overflowed, which a smaller scale of the loss prevents. */
+  private void passOver(Stepper.Result result) {
+    LOG.info(
+        "step {}: the gradient overflows in float16 (loss {}), so the step is skipped; the scale of"
+            + " the loss falls to {}",
+        state.step + 1,
+        result.loss(),
+        scaler.scale());
+    stepper.skip(state.step);
+    state.skipped.add(state.step + 1);
+    state.overflowed.add(state.step + 1);
+  }
+
   /** Skips a step whose gradient is not finite, if that is allowed. */
   private void skip(Stepper.Result result) {
     long step = state.step + 1;
     requireSound(Divergence.seen(step, result));
-    if (state.skipped.size() >= settings.skipNonFinite) {
+    if (state.skipped.size() - state.overflowed.size() >= settings.skipNonFinite) {
       throw divergence.ofGradient(step, result, state.skipped, settings.skipNonFinite);
     }
     LOG.warn(

@@ -206,10 +206,20 @@ public record TrainingReport(
       warnings.add(
           "The run was stopped after step " + Numbers.grouped(steps) + ", before its end.");
     }
-    if (!skippedSteps.isEmpty()) {
+    List<Long> overflowed = details.overflowedSteps();
+    List<Long> unsound = skippedSteps.stream().filter(s -> !overflowed.contains(s)).toList();
+    if (!unsound.isEmpty()) {
       warnings.add(
           "%s steps were skipped, because their loss or gradient was not finite: %s."
-              .formatted(Numbers.grouped(skippedSteps.size()), skippedSteps));
+              .formatted(Numbers.grouped(unsound.size()), unsound));
+    }
+    if (!overflowed.isEmpty()) {
+      warnings.add(
+          "%s steps were skipped, because their gradient overflowed in float16, until the scale of the loss was %s: %s."
+              .formatted(
+                  Numbers.grouped(overflowed.size()),
+                  Numbers.significant(details.lossScale()),
+                  overflowed));
     }
     if (data.withoutLabels() > 0) {
       warnings.add(

@@ -14,7 +14,7 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
       Kernel.of(
           """
           def change(y: Tensor, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-              return scale * y + shift * torch.sum(x, [-1], True)  # y (…, out), x (…, in)
+              return scale.to(y.dtype) * y + shift.to(y.dtype) * torch.sum(x, [-1], True)  # y (…, out), x (…, in)
           """);
   private static final Kernel MERGE =
       Kernel.of(
