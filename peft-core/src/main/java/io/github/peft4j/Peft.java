@@ -10,6 +10,7 @@ import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.weights.ModelWeights;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.TransformerModel;
@@ -202,7 +203,11 @@ public final class Peft {
           precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
-        model = Models.build(effective, source, task, where, in, seed);
+        model =
+            OutOfDeviceMemoryException.guard(
+                () -> "loading %s in %s on %s".formatted(origin, in, where),
+                () -> "Load it in fewer bits, by precision(…), or on another device(…)",
+                () -> Models.build(effective, source, task, where, in, seed));
       }
       try {
         Tokenizer words = tokenizer.get();

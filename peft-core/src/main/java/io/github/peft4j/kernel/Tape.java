@@ -140,7 +140,7 @@ public abstract class Tape {
   }
 
   /** A tape whose backward pass can run once. */
-  public static final class Recording extends Tape {
+  public static final class Recording extends Tape implements AutoCloseable {
 
     private final long seed;
     private final boolean recompute;
@@ -148,6 +148,9 @@ public abstract class Tape {
     private final Set<Runnable> afterwards = new LinkedHashSet<>();
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
+
+    /** Arrays that no scope frees. Those that are closed already are closed again, in vain. */
+    private final List<NDArray> owned = new ArrayList<>();
 
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
@@ -168,7 +171,7 @@ public abstract class Tape {
       if (watched == null) {
         super.watch(tensor, action);
       } else {
-        watched.add(new Watched(Scope.release(tensor), action));
+        watched.add(new Watched(own(tensor), action));
       }
     }
 
@@ -224,7 +227,7 @@ public abstract class Tape {
       if (!isDifferentiable(tensor)) {
         return tensor;
       }
-      NDArray leaf = Scope.release(Autograd.leaf(tensor));
+      NDArray leaf = own(Autograd.leaf(tensor));
       differentiable.put(leaf, true);
       entries.add(
           () -> {
@@ -233,7 +236,7 @@ public abstract class Tape {
               if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
                 propagate(tensor, gradient);
               } else {
-                gradients.put(tensor, Scope.release(gradient));
+                gradients.put(tensor, own(gradient));
               }
             }
             leaf.close();
@@ -248,6 +251,7 @@ public abstract class Tape {
      * @param gradient the gradient of the loss with respect to that output
      */
     public void backward(NDArray output, NDArray gradient) {
+      owned.add(gradient);
       gradients.put(output, gradient);
       for (int i = entries.size() - 1; i >= 0; i--) {
         try (Scope scope = new Scope()) {
@@ -296,9 +300,9 @@ public abstract class Tape {
     private void add(NDArray tensor, NDArray gradient) {
       NDArray present = gradients.get(tensor);
       if (present == null) {
-        gradients.put(tensor, Scope.release(gradient));
+        gradients.put(tensor, own(gradient));
       } else {
-        gradients.put(tensor, Scope.release(present.add(gradient)));
+        gradients.put(tensor, own(present.add(gradient)));
         present.close();
       }
     }
@@ -308,8 +312,8 @@ public abstract class Tape {
       return known != null ? known : Autograd.requiresGradient(tensor);
     }
 
-    private static NDArray leafOf(NDArray input, boolean passesOn) {
-      return Scope.release(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
+    private NDArray leafOf(NDArray input, boolean passesOn) {
+      return own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
     }
 
     private static NDArray propagate(NDArray output, NDArray gradient) {
@@ -331,8 +335,22 @@ public abstract class Tape {
       try (RandomState random = RandomState.seeded(seed * 1_000_003L + index);
           Scope scope = new Scope()) {
         NDArray output = segment.get();
-        return Scope.release(output);
+        return own(output);
       }
+    }
+
+    private NDArray own(NDArray array) {
+      owned.add(array);
+      return Scope.release(array);
+    }
+
+    /** Frees what is left of a pass that failed. */
+    @Override
+    public void close() {
+      owned.forEach(NDArray::close);
+      owned.clear();
+      entries.clear();
+      gradients.clear();
     }
 
     /** One step of the backward pass. */

@@ -108,7 +108,8 @@ public final class Backpropagation {
   public Result run(
       Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
     Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
-    try (ModelCall call = adapted.newCall()) {
+    try (ModelCall call = adapted.newCall();
+        tape) {
       List<TunerLayer<?, ?>> trained =
           call.adapters().all().stream().filter(TunerLayer::trains).toList();
       trained.forEach(layer -> layer.onTraining(true));

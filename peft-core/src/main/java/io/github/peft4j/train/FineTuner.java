@@ -83,6 +83,7 @@ public final class FineTuner {
   boolean packing;
   boolean withoutDuplicates;
   boolean recompute;
+  boolean autoBatchSize;
 
   long keptStates;
   int evaluateEvery;
@@ -233,6 +234,21 @@ public final class FineTuner {
    */
   public FineTuner batchSize(int batchSize) {
     this.batchSize = positive("batchSize", batchSize);
+    return this;
+  }
+
+  /**
+   * Sets whether batches are computed in parts that fit into the device's memory; off by default.
+   * Before its first step, a run computes the longest rows that a batch may have. If there is not
+   * enough memory, it halves their number until they fit: {@link TrainingDetails#microBatchSize}.
+   * The gradients of the parts are added up, so a step is that of a whole batch, up to rounding and
+   * to what dropout draws. If memory runs out later, the step runs again in smaller parts.
+   *
+   * <p>A resumed run keeps the size that it had. {@link #run} refuses this for objectives that
+   * compare the examples of a batch, and for adapters that differ from row to row.
+   */
+  public FineTuner autoBatchSize(boolean on) {
+    this.autoBatchSize = on;
     return this;
   }
 
@@ -719,6 +735,8 @@ public final class FineTuner {
    *
    * @return the losses, the evaluations and how the run ended
    * @throws TrainingException if a loss, a gradient or a tensor of the adapter is not finite
+   * @throws io.github.peft4j.kernel.OutOfDeviceMemoryException if a batch does not fit into the
+   *     device's memory. The model may be used on
    * @throws IllegalArgumentException if settings, data, model and checkpoints do not fit together,
    *     or if there are checkpoints and all are damaged
    * @throws IllegalStateException if another run trains the same adapter, or has the same folder

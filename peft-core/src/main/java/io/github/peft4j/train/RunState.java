@@ -52,6 +52,9 @@ final class RunState {
   /** The scale of the loss; 0 in checkpoints of older versions. */
   double lossScale;
 
+  /** The rows that are computed at once; 0 if nothing was found out about them. */
+  int rowsAtOnce;
+
   /** The good steps since the scale last changed. */
   int goodSteps;
 
@@ -72,6 +75,7 @@ final class RunState {
         && skipped != null
         && overflowed != null
         && skipped.containsAll(overflowed)
+        && rowsAtOnce >= 0
         && lossScale >= 0
         && lossScale <= Float.MAX_VALUE
         && evaluations != null

@@ -2,6 +2,8 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.LossScaler;
@@ -10,10 +12,12 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +27,7 @@ final class Stepper implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Stepper.class);
 
+  private final FineTuner settings;
   private final TransformerModel model;
   private final TrainingSetup setup;
   private final AdapterTraining training;
@@ -58,6 +63,7 @@ final class Stepper implements AutoCloseable {
   }
 
   Stepper(FineTuner settings, TrainingSetup setup, Update update, LossScaler scaler) {
+    this.settings = settings;
     this.model = settings.model.base();
     this.setup = setup;
     this.training = setup.training();
@@ -77,37 +83,145 @@ final class Stepper implements AutoCloseable {
    * @param step the step, from 0
    */
   Result step(long step) {
+    double rate = setup.rate(step);
+    Sums sums = Sums.NONE;
+    try (Calls.Call alone = training.step()) {
+      sums = fitting(step, () -> accumulate(step));
+      if (sums.units() > 0) {
+        return updated(step, rate, sums);
+      }
+    }
+    return withoutLabels(step, rate, sums.tokens());
+  }
+
+  /** What the batches of a step add up to, penalties included. */
+  private record Sums(
+      double units, long tokens, double loss, double penalty, Map<String, Double> reported) {
+
+    static final Sums NONE = new Sums(0, 0, 0, 0, Map.of());
+  }
+
+  private Result updated(long step, double rate, Sums sums) {
+    try (Scope scope = new Scope()) {
+      double loss = sums.loss() / sums.units() + sums.penalty();
+      boolean overflowed = overflows(loss);
+      double norm =
+          overflowed
+              ? update.optimizer().gradients().clip(0)
+              : update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
+      return new Result(loss, norm, rate, sums.tokens(), sums.reported(), overflowed);
+    }
+  }
+
+  /** Adds up the gradients of a step's batches. */
+  private Sums accumulate(long step) {
     List<Batch> batches = setup.plan().batches(step);
     double[] units = batches.stream().mapToDouble(this::units).toArray();
     double total = Arrays.stream(units).sum();
     long tokens = batches.stream().mapToLong(Batch::tokens).sum();
-    double rate = setup.rate(step);
     if (total == 0) {
-      return withoutLabels(step, rate, tokens);
+      return new Sums(0, tokens, 0, 0, Map.of());
     }
-    try (Calls.Call alone = training.step();
-        Scope scope = new Scope()) {
+    try (Scope scope = new Scope()) {
       double sum = 0;
       Map<String, Double> reported = new LinkedHashMap<>();
       for (int i = 0; i < batches.size(); i++) {
         if (units[i] > 0) {
           Backpropagation.Result batch =
-              backpropagate(
-                  batches.get(i), scaler.scale() / total, (seed * 1_000_003 + step) * 1_000_003 + i);
+              backpropagate(batches.get(i), scaler.scale() / total, seed(step, i));
           sum += batch.loss();
           batch
               .reported()
               .forEach((name, value) -> reported.merge(name, value / total, Double::sum));
         }
       }
-      double loss = sum / total + backpropagation.penalty(scaler.scale());
-      boolean overflowed = overflows(loss);
-      double norm =
-          overflowed
-              ? update.optimizer().gradients().clip(0)
-              : update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
-      return new Result(loss, norm, rate, tokens, reported, overflowed);
+      return new Sums(total, tokens, sum, backpropagation.penalty(scaler.scale()), reported);
     }
+  }
+
+  private long seed(long step, int batch) {
+    return (seed * 1_000_003 + step) * 1_000_003 + batch;
+  }
+
+  /**
+   * Finds how many rows can be computed at once, by the longest rows that a step may have. The
+   * tensors stay as they are.
+   *
+   * @param step the next step, from 0
+   */
+  void findMicroBatch(long step) {
+    BatchPlan plan = setup.plan();
+    try (Calls.Call alone = training.step()) {
+      Batch longest =
+          fitting(
+              step,
+              () -> {
+                Batch batch = plan.longest(step);
+                double units = units(batch);
+                if (units > 0) {
+                  try (Scope scope = new Scope()) {
+                    backpropagate(batch, 1 / units, seed(step, 0));
+                  }
+                }
+                return batch;
+              });
+      update.optimizer().gradients().clear();
+      LOG.info(
+          "{} of the {} rows of a batch are computed at once: the longest, a {}, fit",
+          plan.rowsAtOnce(),
+          settings.batchSize,
+          longest);
+    }
+  }
+
+  /**
+   * Runs code that leaves gradients at most, and nothing else. If the device has not enough memory
+   * and batches may be computed in parts, it runs again with parts of half as many rows.
+   *
+   * @param step the step that it belongs to, from 0
+   * @throws OutOfDeviceMemoryException if the parts cannot be smaller. The gradients are zero then
+   */
+  <T> T fitting(long step, Supplier<T> code) {
+    BatchPlan plan = setup.plan();
+    while (true) {
+      try {
+        return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
+      } catch (OutOfDeviceMemoryException e) {
+        update.optimizer().gradients().clear();
+        int rows = plan.rowsAtOnce();
+        if (!settings.autoBatchSize || rows == 1) {
+          throw e;
+        }
+        plan.rowsAtOnce(rows / 2);
+        LOG.info("{}. From here on {} rows are computed at once", e.fact(), rows / 2);
+      }
+    }
+  }
+
+  private String doing(long step) {
+    return "step %d of the training, with %d rows at once of up to %,d tokens"
+        .formatted(step + 1, setup.plan().rowsAtOnce(), setup.maxLength());
+  }
+
+  /** What takes less memory and is not done yet. */
+  private String advice() {
+    List<String> ways = new ArrayList<>();
+    if (setup.plan().rowsAtOnce() > 1) {
+      if (setup.objective().isSumOfExamples()) {
+        ways.add("autoBatchSize(true), which computes batches in parts that fit");
+        ways.add("a smaller batchSize with accumulate(n), which is the same step");
+      } else {
+        ways.add("a smaller batchSize");
+      }
+    }
+    if (!settings.recompute) {
+      ways.add("recompute(true)");
+    }
+    ways.add("a smaller maxLength");
+    if (model.precision() == Precision.FLOAT32) {
+      ways.add("a model that is loaded with precision(BFLOAT16) or FLOAT16");
+    }
+    return "Take one of these: " + String.join("; ", ways);
   }
 
   /**

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,6 +85,7 @@ final class TrainingLoop {
   long run() {
     boolean interrupted = false;
     try {
+      findMicroBatch();
       betweenSteps(); // an evaluation may have been due when the earlier process ended
       while (!isOver()) {
         step();
@@ -101,6 +103,19 @@ final class TrainingLoop {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  /** A run that goes on keeps its number of rows, so that dropout draws the same. */
+  private void findMicroBatch() {
+    if (!settings.autoBatchSize || isOver()) {
+      return;
+    }
+    if (state.rowsAtOnce > 0) {
+      setup.plan().rowsAtOnce(state.rowsAtOnce);
+    } else {
+      stepper.findMicroBatch(state.step);
+      state.rowsAtOnce = setup.plan().rowsAtOnce();
     }
   }
 
@@ -179,6 +194,7 @@ final class TrainingLoop {
       skip(result);
     }
     state.step++;
+    state.rowsAtOnce = settings.autoBatchSize ? setup.plan().rowsAtOnce() : 0;
     state.lossScale = scaler.scale();
     state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
@@ -240,8 +256,8 @@ final class TrainingLoop {
   }
 
   private void requireSound(String seen) {
-    divergence
-        .ruin(state)
+    stepper
+        .fitting(state.step, () -> divergence.ruin(state))
         .ifPresent(
             ruin -> {
               throw diverged(ruin, seen);
@@ -302,7 +318,12 @@ final class TrainingLoop {
   }
 
   private void evaluate() {
-    Optional<Metrics> measured = evaluator.evaluate(setup.validation(), stop::isByShutdown);
+    Supplier<Optional<Metrics>> measures =
+        () -> evaluator.evaluate(setup.validation(), stop::isByShutdown);
+    Optional<Metrics> measured =
+        settings.evaluationBatchSize > 0
+            ? measures.get() // of the size that was asked for
+            : stepper.fitting(state.step, measures);
     if (measured.isEmpty()) {
       return;
     }

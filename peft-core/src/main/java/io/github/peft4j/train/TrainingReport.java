@@ -194,6 +194,7 @@ public record TrainingReport(
     results.put("final training loss", String.format(Locale.ROOT, "%.4f", finalLoss()));
     results.put("steps", Numbers.grouped(steps) + ", " + ending.said);
     results.put("kept step", Numbers.grouped(keptStep));
+    results.put("rows computed at once", Numbers.grouped(details.microBatchSize()));
     results.put("tokens of this process", Numbers.grouped(tokens));
     results.put("tokens a second", String.format(Locale.ROOT, "%,.0f", tokensPerSecond));
     results.put("seconds of this process", String.format(Locale.ROOT, "%,.1f", seconds));

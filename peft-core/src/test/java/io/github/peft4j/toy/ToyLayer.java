@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.function.BinaryOperator;
 
 /** y = s (W x + b) + t Σx: the order of two such layers makes a difference. */
 public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Mergeable {
@@ -23,6 +24,9 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
               return scale * weight + shift
           """);
 
+  /** Replaces the output y of each layer, given x and y: for tests of what fails in a pass. */
+  public static volatile BinaryOperator<NDArray> tamper = (x, y) -> y;
+
   private final Trainable scale;
   private final Trainable shift;
 
@@ -34,7 +38,7 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
-    return CHANGE.call(base.forward(x), x, scale.value(), shift.value());
+    return tamper.apply(x, CHANGE.call(base.forward(x), x, scale.value(), shift.value()));
   }
 
   @Override
