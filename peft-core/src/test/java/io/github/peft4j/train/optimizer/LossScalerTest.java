@@ -1,5 +1,6 @@
 package io.github.peft4j.train.optimizer;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
@@ -81,7 +82,8 @@ class LossScalerTest {
   private static JsonObject golden() throws IOException {
     try (Reader reader =
         new InputStreamReader(
-            LossScalerTest.class.getResourceAsStream("/loss-scaling/scales.json"),
+            requireNonNull(
+                LossScalerTest.class.getResourceAsStream("/loss-scaling/scales.json")),
             StandardCharsets.UTF_8)) {
       return JsonParser.parseReader(reader).getAsJsonObject();
     }
