@@ -35,6 +35,10 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
+  /** The property {@code peft4j.derivatives=false} lets PyTorch record all segments. */
+  private static final boolean DERIVATIVES =
+      !"false".equals(System.getProperty("peft4j.derivatives"));
+
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -110,6 +114,18 @@ public abstract class Tape {
   public abstract NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment);
 
   /**
+   * Runs one segment that computes with kernels alone. If it is recorded, its backward pass goes
+   * kernel by kernel, by their {@linkplain Kernel#derivative derivatives}, which costs less than
+   * PyTorch's graph. The results are the same.
+   *
+   * @return the segment's output
+   */
+  public NDArray segmentOfKernels(
+      NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+    return segment(input, trains, segment);
+  }
+
+  /**
    * Makes a tensor readable for later segments.
    *
    * @param tensor an output of a segment, or a tensor recorded outside of segments
@@ -151,6 +167,8 @@ public abstract class Tape {
 
     /** Arrays that no scope frees. Those that are closed already are closed again, in vain. */
     private final List<NDArray> owned = new ArrayList<>();
+
+    private final List<Operations> operations = new ArrayList<>();
 
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
@@ -223,6 +241,70 @@ public abstract class Tape {
     }
 
     @Override
+    public NDArray segmentOfKernels(
+        NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+      boolean passesOn = isDifferentiable(input);
+      if (!DERIVATIVES || (!passesOn && !trains)) {
+        return segment(input, trains, segment);
+      }
+      int index = entries.size();
+      Operations recorded = recompute ? null : newOperations();
+      NDArray own = recompute ? null : leafOf(input, false);
+      NDArray output =
+          own == null || recorded == null
+              ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
+              : operations(index, recorded, own, passesOn, segment);
+      differentiable.put(output, true);
+      entries.add(() -> back(index, input, own, recorded, passesOn, output, segment));
+      return output;
+    }
+
+    private NDArray operations(
+        int index,
+        Operations operations,
+        NDArray input,
+        boolean passesOn,
+        UnaryOperator<NDArray> segment) {
+      return seeded(
+          index,
+          () -> operations.record(passesOn ? input : null, () -> segment.apply(input)));
+    }
+
+    private void back(
+        int index,
+        NDArray input,
+        @Nullable NDArray kept,
+        @Nullable Operations recorded,
+        boolean passesOn,
+        NDArray output,
+        UnaryOperator<NDArray> segment) {
+      NDArray gradient = gradients.remove(output);
+      if (gradient == null) {
+        if (recorded != null) {
+          recorded.discard();
+        }
+        if (kept != null) {
+          kept.close();
+        }
+        output.close();
+        return;
+      }
+      if (recorded == null) {
+        output.close(); // only the next segment needed it
+      }
+      Operations operations = recorded == null ? newOperations() : recorded;
+      NDArray own = kept == null ? leafOf(input, false) : kept;
+      NDArray result =
+          recorded == null ? operations(index, operations, own, passesOn, segment) : output;
+      NDArray onward = operations.backward(result, gradient, passesOn ? own : null);
+      result.close();
+      own.close();
+      if (onward != null) {
+        add(input, onward);
+      }
+    }
+
+    @Override
     public NDArray share(NDArray tensor) {
       if (!isDifferentiable(tensor)) {
         return tensor;
@@ -236,7 +318,7 @@ public abstract class Tape {
               if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
                 propagate(tensor, gradient);
               } else {
-                gradients.put(tensor, own(gradient));
+                add(tensor, gradient); // which may be shared more than once
               }
             }
             leaf.close();
@@ -272,9 +354,12 @@ public abstract class Tape {
         NDArray output,
         UnaryOperator<NDArray> segment) {
       NDArray gradient = gradients.remove(output);
-      if (gradient == null) {
+      if (gradient == null) { // nobody read the output, or what did is not trained
         watched.forEach(Watched::finish);
         output.close();
+        if (recorded != null) {
+          recorded.close();
+        }
         return;
       }
       if (recorded == null) {
@@ -344,9 +429,17 @@ public abstract class Tape {
       return Scope.release(array);
     }
 
+    private Operations newOperations() {
+      Operations added = new Operations();
+      operations.add(added);
+      return added;
+    }
+
     /** Frees what is left of a pass that failed. */
     @Override
     public void close() {
+      operations.forEach(Operations::discard);
+      operations.clear();
       owned.forEach(NDArray::close);
       owned.clear();
       entries.clear();

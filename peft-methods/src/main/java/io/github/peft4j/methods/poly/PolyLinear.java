@@ -96,7 +96,7 @@ final class PolyLinear extends TunerLayer<NDArray, NDArray> {
     NDArray given = context.rowValue(TaskExample.TASK_IDS);
     if (given == null) {
       if (tasks == 1) {
-        return context.ids().getManager().create(new long[] {0});
+        return Tensors.longs(context.ids().getManager(), 0);
       }
       throw new IllegalArgumentException(
           "the adapter is for %d tasks, and nothing says which the texts are of: train on examples with a task, Table.tasks or TaskExample, and call model.using(name).onTask(task)"
