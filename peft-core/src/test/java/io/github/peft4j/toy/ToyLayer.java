@@ -27,6 +27,9 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
   /** Replaces the output y of each layer, given x and y: for tests of what fails in a pass. */
   public static volatile BinaryOperator<NDArray> tamper = (x, y) -> y;
 
+  /** Whether {@link #isMadeOfKernels}. */
+  public static volatile boolean kernels;
+
   private final Trainable scale;
   private final Trainable shift;
 
@@ -39,6 +42,11 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
     return tamper.apply(x, CHANGE.call(base.forward(x), x, scale.value(), shift.value()));
+  }
+
+  @Override
+  public boolean isMadeOfKernels() {
+    return kernels;
   }
 
   @Override

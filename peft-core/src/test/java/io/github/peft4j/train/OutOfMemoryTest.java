@@ -67,6 +67,7 @@ class OutOfMemoryTest {
   @AfterEach
   void repair() {
     ToyLayer.tamper = NOTHING;
+    ToyLayer.kernels = false;
   }
 
   private PeftModel model() {
@@ -101,10 +102,20 @@ class OutOfMemoryTest {
 
   @ParameterizedTest
   @CsvSource({
-    "false, false, 11", "false, true, 11", "true, false, 11", "true, false, 20", "true, true, 25"
+    "false, false, false, 11",
+    "false, false, true, 11",
+    "false, true, false, 11",
+    "false, true, false, 20",
+    "false, true, true, 25",
+    "true, false, false, 11",
+    "true, false, true, 11",
+    "true, true, false, 11",
+    "true, true, false, 20",
+    "true, true, true, 25"
   })
   void aTrainingThatFailsLeavesNothingAndTheModelMayBeUsed(
-      boolean recompute, boolean backward, int layer) {
+      boolean kernels, boolean recompute, boolean backward, int layer) {
+    ToyLayer.kernels = kernels;
     TrainingReport plain;
     try (PeftModel model = model()) {
       plain = tuner(model).recompute(recompute).run();
