@@ -259,6 +259,11 @@ public record TrainingReport(
     return counts;
   }
 
+  private boolean isInParts() {
+    String batch = details.settings().get("batch_size");
+    return batch != null && details.microBatchSize() < Integer.parseInt(batch);
+  }
+
   @Override
   public String toString() {
     return String.format(
@@ -270,6 +275,7 @@ public record TrainingReport(
         keptStep == steps ? "" : ", kept step %,d".formatted(keptStep),
         keptMetrics().map(m -> ", " + m).orElse(""),
         (skippedSteps.isEmpty() ? "" : ", %,d steps skipped".formatted(skippedSteps.size()))
+            + (isInParts() ? ", %,d rows at once".formatted(details.microBatchSize()) : "")
             + (truncated.isNone() ? "" : ", " + truncated),
         tokensPerSecond,
         seconds);

@@ -15,6 +15,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.train.optimizer.LossScaling;
+import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
 import java.io.IOException;
@@ -103,6 +104,7 @@ class Float16TrainingTest {
           tuner(model)
               .epochs(30)
               .lossScaling(HUGE)
+              .listener(JsonLog.to(runs.resolve("log.jsonl")))
               .listener(onStep(step -> after.add(trained(model))))
               .run();
       List<Long> skipped = report.skippedSteps();
@@ -115,6 +117,13 @@ class Float16TrainingTest {
       List<Double> losses = report.losses();
       assertThat(losses.get(58) + losses.get(59)).isLessThan(0.9 * (losses.get(0) + losses.get(1)));
       assertThat(report.toString()).contains("steps skipped");
+      String page = runs.resolve("page.html").toString();
+      report.chart(runs.resolve("chart.png").toString()).html(page);
+      assertThat(Path.of(page))
+          .content()
+          .contains("steps were skipped, because their gradient overflowed in float16")
+          .contains("LossScaling[initial=1.073741824E9")
+          .doesNotContain("their loss or gradient was not finite");
     }
   }
 

@@ -197,6 +197,8 @@ class OutOfMemoryTest {
         TrainingReport report =
             tuner(model).validateOn(Examples.of(EXAMPLES)).autoBatchSize(true).run();
         assertThat(report.details().microBatchSize()).isEqualTo(fits == 8 ? 4 : fits == 1 ? 1 : 2);
+        String said = fits < 4 ? ", " + Math.min(fits, 2) + " rows at once" : " steps, final loss";
+        assertThat(report.toString()).contains(said);
         same(report, plain);
         for (int i = 0; i < tensors.size(); i++) {
           assertThat(trained(model).get(i)).containsExactly(tensors.get(i), within(1e-5f));
