@@ -245,6 +245,25 @@ class PolyTest {
         .hasMessageContaining("expected one of each row");
   }
 
+  /** All data is checked before the first step, and the example is named. */
+  @Test
+  void examplesWithoutATaskOrOfAnotherOneAreRefusedBeforeTraining() {
+    PromptExample bare = new PromptExample("w3", "w4");
+    Dataset<TaskExample> last =
+        Examples.of(new TaskExample(bare, 2), new TaskExample(bare, 0), new TaskExample(bare, 3))
+            .dataset();
+    try (PeftModel model = llama()) {
+      model.adapt(config());
+      float[] before = Tensors.floats(model.trainables().get(2).value());
+      FineTuner tuner = FineTuner.of(model).batchSize(1).epochs(1).quiet();
+      assertThatThrownBy(() -> tuner.on(last).run())
+          .hasMessageContaining("training data, example 3: a text is of task 3");
+      assertThatThrownBy(() -> tuner.on(examples(0, 2)).validateOn(Examples.of(bare)).run())
+          .hasMessageContaining("validation data, example 1: the adapter is for 3 tasks, and noth");
+      assertThat(Tensors.floats(model.trainables().get(2).value())).isEqualTo(before);
+    }
+  }
+
   @Test
   void unknownTasksAreRefused() {
     try (PeftModel model = llama()) {
