@@ -195,7 +195,7 @@ public final class TextEmbedder {
   /** The vectors of one batch, (B, D). */
   private NDArray vectors(List<EncodedExample> texts, ModelCall call) {
     return OutOfDeviceMemoryException.guard(
-        () -> "a batch of %d texts".formatted(texts.size()),
+        () -> texts.size() == 1 ? "a text" : "a batch of %d texts".formatted(texts.size()),
         () -> OutOfDeviceMemoryException.FEWER_TEXTS,
         () -> computed(texts, call));
   }

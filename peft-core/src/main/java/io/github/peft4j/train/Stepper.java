@@ -167,9 +167,9 @@ final class Stepper implements AutoCloseable {
               });
       update.optimizer().gradients().clear();
       LOG.info(
-          "{} of the {} rows of a batch are computed at once: the longest, a {}, fit",
-          plan.rowsAtOnce(),
-          settings.batchSize,
+          "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
+          rows(settings.batchSize),
+          rows(plan.rowsAtOnce()),
           longest);
     }
   }
@@ -193,14 +193,18 @@ final class Stepper implements AutoCloseable {
           throw e;
         }
         plan.rowsAtOnce(rows / 2);
-        LOG.info("{}. From here on {} rows are computed at once", e.fact(), rows / 2);
+        LOG.info("{}. From here on, {} at most at once", e.fact(), rows(rows / 2));
       }
     }
   }
 
   private String doing(long step) {
-    return "step %d of the training, with %d rows at once of up to %,d tokens"
-        .formatted(step + 1, setup.plan().rowsAtOnce(), setup.maxLength());
+    return "step %d of the training, with %s at once of up to %,d tokens"
+        .formatted(step + 1, rows(setup.plan().rowsAtOnce()), setup.maxLength());
+  }
+
+  private static String rows(int count) {
+    return count == 1 ? "one row" : count + " rows";
   }
 
   /** What takes less memory and is not done yet. */

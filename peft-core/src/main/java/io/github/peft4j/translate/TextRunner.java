@@ -80,7 +80,7 @@ final class TextRunner {
             : ByLength.batches(lengths, BATCH_SIZE, Long.MAX_VALUE);
     for (int[] places : batches) {
       OutOfDeviceMemoryException.guard(
-          () -> "a batch of %d texts".formatted(places.length),
+          () -> places.length == 1 ? "a text" : "a batch of %d texts".formatted(places.length),
           () -> OutOfDeviceMemoryException.FEWER_TEXTS,
           () -> run(texts, places, call, use));
     }

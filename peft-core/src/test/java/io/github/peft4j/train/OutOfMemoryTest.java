@@ -160,7 +160,7 @@ class OutOfMemoryTest {
         failAt(layer, Exhausted::inForward);
         assertThatThrownBy(() -> model.generate("a b", four).text())
             .isInstanceOf(OutOfDeviceMemoryException.class)
-            .hasMessageStartingWith("generation of 1 texts at once: the CPU has not enough memory")
+            .hasMessageStartingWith("generation of a text: the CPU has not enough memory")
             .hasMessageContaining("Generate for fewer prompts at a time");
       }
       failAt(9, Exhausted::inForward);
@@ -269,7 +269,7 @@ class OutOfMemoryTest {
       failAbove(new AtomicInteger(0), Exhausted::inForward);
       assertThatThrownBy(() -> tuner(model).autoBatchSize(true).run())
           .isInstanceOf(OutOfDeviceMemoryException.class)
-          .hasMessageContaining("with 1 rows at once")
+          .hasMessageContaining("with one row at once")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("autoBatchSize"));
     }
   }
