@@ -5,7 +5,6 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
-import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -32,10 +31,14 @@ public final class VariableLengthAttention {
           return torch.flatten(torch.transpose(x, 1, 2), 0, 1)
       """;
 
+  /** Heads of keys are repeated, since PyTorch's fused kernels for the CPU do not share them. */
   private static final Kernel EACH =
       Kernel.of(
           ROWS
               + """
+              def repeated(x: Tensor) -> Tensor:                 # (B, K, T, d) → (B·T, H, d)
+                  y = torch.unsqueeze(rows(x), 2)
+                  return torch.flatten(torch.expand(y, [-1, -1, {groups}, -1]), 1, 2)
               def text(x: Tensor) -> Tensor:                     # (n, H, d) → (1, H, n, d)
                   return torch.unsqueeze(torch.transpose(x, 0, 1), 0)
               def near(x: Tensor) -> Tensor:                     # (n, …) → (n, n)
@@ -45,14 +48,14 @@ public final class VariableLengthAttention {
               def attend(q: Tensor, k: Tensor, v: Tensor, lengths: Tensor) -> Tensor:
                   sizes = annotate(List[int], lengths.to(4).tolist())
                   qs = torch.split_with_sizes(rows(q), sizes)
-                  ks = torch.split_with_sizes(rows(k), sizes)
-                  vs = torch.split_with_sizes(rows(v), sizes)
+                  ks = torch.split_with_sizes({keys}(k), sizes)
+                  vs = torch.split_with_sizes({keys}(v), sizes)
                   outputs = annotate(List[Tensor], [])
                   for i in range(torch.len(sizes)):
                       if sizes[i] > {window}:
-                          o = torch.scaled_dot_product_attention(text(qs[i]), text(ks[i]), text(vs[i]), near(qs[i]), {dropout}, False, scale={scale}, enable_gqa={grouped})
+                          o = torch.scaled_dot_product_attention(text(qs[i]), text(ks[i]), text(vs[i]), near(qs[i]), {dropout}, False, scale={scale})
                       else:
-                          o = torch.scaled_dot_product_attention(text(qs[i]), text(ks[i]), text(vs[i]), None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+                          o = torch.scaled_dot_product_attention(text(qs[i]), text(ks[i]), text(vs[i]), None, {dropout}, {causal}, scale={scale})
                       _0 = torch.append(outputs, torch.transpose(torch.squeeze(o, 0), 0, 1))
                   return torch.reshape(torch.cat(outputs), [torch.size(q, 0), torch.size(q, 2), -1])
               """);
@@ -82,7 +85,7 @@ public final class VariableLengthAttention {
   /**
    * Creates the kernels.
    *
-   * @param grouped whether there are fewer heads of keys than of queries
+   * @param groups the number of query heads that share a head of keys and values
    * @param dimension d, the size of one head
    * @param scale factor of the scores; null for 1/√d
    * @param causal whether a query sees no key that comes after it
@@ -91,7 +94,7 @@ public final class VariableLengthAttention {
    * @param dropout probability with which a weight is dropped
    */
   public VariableLengthAttention(
-      boolean grouped,
+      long groups,
       long dimension,
       @Nullable Double scale,
       boolean causal,
@@ -109,7 +112,8 @@ public final class VariableLengthAttention {
             .with("dropout", dropout)
             .with("causal", causal)
             .with("scale", factor)
-            .with("grouped", grouped);
+            .with("keys", groups == 1 ? "rows" : "repeated")
+            .with("groups", groups);
     this.flash =
         FLASH
             .with("left", whole ? "None" : back)
@@ -131,11 +135,14 @@ public final class VariableLengthAttention {
    *     each i
    */
   public NDArray attend(NDArray q, NDArray k, NDArray v, int[] lengths, NDArray ends) {
-    if (isFlash(q)) {
-      int longest = Arrays.stream(lengths).max().orElseThrow();
-      return flash.call(q, k, v, ends, Tensors.scalar(longest));
-    }
-    return each.call(q, k, v, Tensors.onHost(lengths));
+    return isFlash(q)
+        ? flash(q, k, v, lengths, ends)
+        : each.call(q, k, v, Tensors.onHost(lengths));
+  }
+
+  NDArray flash(NDArray q, NDArray k, NDArray v, int[] lengths, NDArray ends) {
+    int longest = Arrays.stream(lengths).max().orElseThrow();
+    return flash.call(q, k, v, ends, Tensors.scalar(longest));
   }
 
   private boolean isFlash(NDArray q) {
@@ -152,7 +159,7 @@ public final class VariableLengthAttention {
   /** Computes a text of two tokens and its gradients, and says in the log what packed rows use. */
   private static boolean tries(Heads heads) {
     VariableLengthAttention small =
-        new VariableLengthAttention(false, heads.dimension, null, true, Integer.MAX_VALUE, 0);
+        new VariableLengthAttention(1, heads.dimension, null, true, Integer.MAX_VALUE, 0);
     try (Scope scope = new Scope();
         NDManager manager = Tensors.newManager(heads.device)) {
       Autograd.record(
@@ -161,8 +168,8 @@ public final class VariableLengthAttention {
             NDArray x =
                 Autograd.leaf(
                     Tensors.zeros(manager, Precision.BFLOAT16, 1, 1, 2, heads.dimension));
-            NDArray ends = manager.create(new int[] {0, 2}, new Shape(2));
-            NDArray y = small.flash.call(x, x, x, ends, Tensors.scalar(2));
+            NDArray ends = manager.create(new int[] {0, 2});
+            NDArray y = small.flash(x, x, x, new int[] {2}, ends);
             Autograd.backward(y, Tensors.onesLike(y));
             return y;
           });
@@ -174,8 +181,14 @@ public final class VariableLengthAttention {
               + " here with heads of size {}: {}",
           heads.device,
           heads.dimension,
-          e.getMessage());
+          reason(e));
       return false;
     }
+  }
+
+  /** PyTorch's message without the traces around it. */
+  private static String reason(EngineException e) {
+    String message = String.valueOf(e.getMessage());
+    return message.lines().filter(line -> line.contains("Error: ")).findFirst().orElse(message);
   }
 }

@@ -96,7 +96,7 @@ final class ScaledDotProduct {
   private static VariableLengthAttention texts(
       AttentionSite.Heads heads, Attention.Scores scores, boolean causal, double dropout) {
     return new VariableLengthAttention(
-        heads.queries() != heads.keyValues(),
+        heads.queries() / heads.keyValues(),
         heads.dimension(),
         scores.scale(),
         causal,
