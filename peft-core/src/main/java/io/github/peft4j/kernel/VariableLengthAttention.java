@@ -135,9 +135,7 @@ public final class VariableLengthAttention {
    *     each i
    */
   public NDArray attend(NDArray q, NDArray k, NDArray v, int[] lengths, NDArray ends) {
-    return isFlash(q)
-        ? flash(q, k, v, lengths, ends)
-        : each.call(q, k, v, Tensors.onHost(lengths));
+    return isFlash(q) ? flash(q, k, v, lengths, ends) : each.call(q, k, v, Tensors.onHost(lengths));
   }
 
   NDArray flash(NDArray q, NDArray k, NDArray v, int[] lengths, NDArray ends) {
@@ -166,8 +164,7 @@ public final class VariableLengthAttention {
           true,
           () -> {
             NDArray x =
-                Autograd.leaf(
-                    Tensors.zeros(manager, Precision.BFLOAT16, 1, 1, 2, heads.dimension));
+                Autograd.leaf(Tensors.zeros(manager, Precision.BFLOAT16, 1, 1, 2, heads.dimension));
             NDArray ends = manager.create(new int[] {0, 2});
             NDArray y = small.flash(x, x, x, new int[] {2}, ends);
             Autograd.backward(y, Tensors.onesLike(y));

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -49,7 +50,8 @@ class VariableLengthAttentionTest {
     NDArray attend(NDArray q, NDArray k, NDArray v);
   }
 
-  private static double[][] compute(NDManager manager, Precision precision, int keys, Attention of) {
+  private static double[][] compute(
+      NDManager manager, Precision precision, int keys, Attention of) {
     NDArray[] inputs = {
       random(manager, precision, 1, ROWS, 4, WIDTH, DIMENSION),
       random(manager, precision, 2, ROWS, keys, WIDTH, DIMENSION),
@@ -92,8 +94,7 @@ class VariableLengthAttentionTest {
       for (int query = 0; query < length; query++) {
         for (int key = 0; key < length; key++) {
           int distance = query - key;
-          boolean near =
-              causal ? distance >= 0 && distance < window : Math.abs(distance) <= window;
+          boolean near = causal ? distance >= 0 && distance < window : Math.abs(distance) <= window;
           seen[(first + query) * WIDTH + (first + key) % WIDTH] = near;
         }
       }
@@ -110,10 +111,16 @@ class VariableLengthAttentionTest {
 
   @ParameterizedTest
   @CsvSource({
-    "4, true, 0, ", "4, false, 0, ", "2, true, 0, 0.3", "1, false, 0, ", "4, true, 3, ",
-    "2, false, 2, ", "4, true, 6, 0.5", "1, true, 1, "
+    "4, true, 0, ",
+    "4, false, 0, ",
+    "2, true, 0, 0.3",
+    "1, false, 0, ",
+    "4, true, 3, ",
+    "2, false, 2, ",
+    "4, true, 6, 0.5",
+    "1, true, 1, "
   })
-  void textsSeeThemselvesOnly(int keys, boolean causal, int given, Double scale) {
+  void textsSeeThemselvesOnly(int keys, boolean causal, int given, @Nullable Double scale) {
     int window = given == 0 ? NONE : given;
     int groups = 4 / keys;
     double factor = scale == null ? 1 / Math.sqrt(DIMENSION) : scale;

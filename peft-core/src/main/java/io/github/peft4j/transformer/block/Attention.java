@@ -92,8 +92,7 @@ public final class Attention extends NamedBlock {
     }
     AttentionSite.Texts texts = pass.apart(x, window);
     if (texts != null) {
-      return new AttentionSite.Input(
-          x, q, k, v, null, pass.isCausal(), pass.window(window), texts);
+      return new AttentionSite.Input(x, q, k, v, null, pass.isCausal(), pass.window(window), texts);
     }
     boolean plain = pass.isPlainlyCausal(window);
     NDArray bias = plain ? null : pass.bias(x, window);

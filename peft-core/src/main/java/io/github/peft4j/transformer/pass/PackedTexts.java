@@ -25,7 +25,6 @@ import java.util.stream.Stream;
  * @param numbers (B, T), int64: the number of the token's text in the row, from 0
  * @param positions (B, T), int64: the token's position in its text; 0 for padding
  */
-@SuppressWarnings("ArrayRecordComponent") // never compared
 public record PackedTexts(int[][] lengths, NDArray numbers, NDArray positions) {
 
   private static final Kernel BEFORE =

@@ -113,7 +113,6 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    *     by row
    * @param bias makes the bias (B, 1, T, T) that hides other texts, with all that the layer hides
    */
-  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Texts(int[][] lengths, NDArray ends, Supplier<NDArray> bias) {
 
     /** The ends of texts with these lengths. */
@@ -139,9 +138,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
               .mapToObj(row -> lengths[Math.toIntExact(row)])
               .toArray(int[][]::new);
       return new Texts(
-          some,
-          ends(ends.getManager(), some),
-          () -> ArrayRows.INSTANCE.select(bias.get(), rows));
+          some, ends(ends.getManager(), some), () -> ArrayRows.INSTANCE.select(bias.get(), rows));
     }
   }
 
