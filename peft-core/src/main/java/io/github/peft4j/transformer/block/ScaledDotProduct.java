@@ -2,8 +2,8 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.VariableLengthAttention;
 import io.github.peft4j.tuner.site.AttentionSite;
-import org.jspecify.annotations.Nullable;
 
 /**
  * softmax(Q Kᵀ · scale + bias) V, merged over heads: (B, H, T, d) → (B, T, H·d). PyTorch's
@@ -60,16 +60,18 @@ final class ScaledDotProduct {
   private final Kernel all;
   private final Kernel biased;
   private final Kernel blind;
+  private final VariableLengthAttention causalTexts;
+  private final VariableLengthAttention allTexts;
 
   /**
    * Creates the kernels.
    *
-   * @param scale of the scores; null for 1/√d
-   * @param cap the scores become cap · tanh(scores / cap); null for no cap
+   * @param scores how scores are computed
    * @param dropout probability with which a weight is dropped
    */
-  ScaledDotProduct(
-      AttentionSite.Heads heads, @Nullable Double scale, @Nullable Double cap, double dropout) {
+  ScaledDotProduct(AttentionSite.Heads heads, Attention.Scores scores, double dropout) {
+    Double scale = scores.scale();
+    Double cap = scores.cap();
     boolean grouped = heads.queries() != heads.keyValues();
     Object given = scale == null ? "None" : scale;
     double factor = scale == null ? 1 / Math.sqrt((double) heads.dimension()) : scale;
@@ -86,7 +88,20 @@ final class ScaledDotProduct {
         cap == null
             ? FUSED_BIAS.with("scale", given).with("grouped", grouped).with("dropout", dropout)
             : plain;
+    causalTexts = texts(heads, scores, true, dropout);
+    allTexts = texts(heads, scores, false, dropout);
     blind = grouped ? biased : plain; // PyTorch does not fuse grouped queries that have a bias
+  }
+
+  private static VariableLengthAttention texts(
+      AttentionSite.Heads heads, Attention.Scores scores, boolean causal, double dropout) {
+    return new VariableLengthAttention(
+        heads.queries() / heads.keyValues(),
+        heads.dimension(),
+        scores.scale(),
+        causal,
+        scores.window(),
+        dropout);
   }
 
   /**
@@ -96,6 +111,11 @@ final class ScaledDotProduct {
    * @param isBlind whether queries may be fully masked
    */
   NDArray attend(AttentionSite.Input in, boolean isBlind) {
+    AttentionSite.Texts texts = in.texts();
+    if (texts != null) {
+      VariableLengthAttention each = in.causal() ? causalTexts : allTexts;
+      return each.attend(in.query(), in.key(), in.value(), texts.inOrder(), texts.ends());
+    }
     NDArray bias = in.bias();
     if (bias != null) {
       Kernel kernel = isBlind ? blind : biased;

@@ -472,6 +472,24 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.bias == null && visibility().isPlainlyCausal(window);
   }
 
+  /** Whether the stack is causal. */
+  public boolean isCausal() {
+    return visibility().isCausal();
+  }
+
+  /**
+   * The texts of rows that hold several, if self-attention in a layer may compute each by itself;
+   * null if it needs the {@linkplain #bias bias}, or if each row is one text.
+   *
+   * @param x the hidden states (B, T, D)
+   * @param window see {@link #bias}
+   */
+  public AttentionSite.@Nullable Texts apart(NDArray x, int window) {
+    AttentionSite.Texts texts = run.bias == null ? visibility().texts(x, window) : null;
+    Rows some = rows.origin();
+    return texts == null || some == null ? texts : texts.select(some);
+  }
+
   /** How far back queries look in a layer with this window; null for no limit. */
   public AttentionSite.@Nullable Window window(int window) {
     return visibility().window(window);
