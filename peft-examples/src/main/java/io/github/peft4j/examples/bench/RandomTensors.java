@@ -1,4 +1,4 @@
-package io.github.peft4j.examples;
+package io.github.peft4j.examples.bench;
 
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileRegion;
@@ -17,7 +17,7 @@ import java.util.function.Consumer;
 
 /**
  * Random weights, created on demand: matrices with a standard deviation of 0.02, as transformers
- * initialises them, and ones for vectors, which are norms.
+ * initialises them, zeros for biases, and ones for other vectors, which are norms.
  */
 final class RandomTensors implements TensorSource {
 
@@ -49,7 +49,7 @@ final class RandomTensors implements TensorSource {
     TensorInfo info = info(name);
     float[] values = new float[Math.toIntExact(info.elementCount())];
     if (info.shape().length == 1) {
-      Arrays.fill(values, 1);
+      Arrays.fill(values, name.endsWith(".bias") ? 0 : 1);
       return values;
     }
     SplittableRandom random = new SplittableRandom(name.hashCode());
