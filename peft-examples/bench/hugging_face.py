@@ -4,7 +4,7 @@
 
 Sides: `eager` is PyTorch as it is, with gradient checkpointing for `recompute` and transformers' dynamic cache for `decode`.
 `compile` is torch.compile, and for `decode` the static cache, with which transformers compiles on a GPU; it has no `recompute`.
-Attention is SDPA, AdamW is fused. In bfloat16 the adapter is float32 under autocast, as with Trainer(bf16=True).
+Attention is SDPA, AdamW is fused. Training in bfloat16 has an adapter of float32 under autocast, as Trainer(bf16=True).
 Run with PEFT 0.21 and transformers 5.
 """
 import argparse
@@ -23,6 +23,7 @@ from shapes import model_config
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 WARM_UP = {"train": 10, "recompute": 10, "inference": 10, "decode": 3}
+TRAINING = ("train", "recompute")
 RATE, RANK, ALPHA = 1e-4, 16, 32
 
 
@@ -30,8 +31,8 @@ class Unsound(Exception):
     """A measurement that means nothing."""
 
 
-def load(args, device):
-    """A model with random weights, and an adapter."""
+def load(args, device, trained):
+    """A model with random weights, and an adapter: of float32 in training, otherwise of the model's precision."""
     config = model_config(args.shape)
     decoder = config.model_type == "llama"
     auto = AutoModelForCausalLM if decoder else AutoModelForSequenceClassification
@@ -42,7 +43,7 @@ def load(args, device):
         return base
     return peft.get_peft_model(base, peft.LoraConfig(
         r=RANK, lora_alpha=ALPHA, use_dora=args.method == "dora", target_modules=None if args.method == "lora-qv" else "all-linear",
-        task_type="CAUSAL_LM" if decoder else "SEQ_CLS"))
+        task_type="CAUSAL_LM" if decoder else "SEQ_CLS"), autocast_adapter_dtype=trained)
 
 
 def optimizer(model, method):
@@ -98,15 +99,14 @@ class Reading:
     """The logits of a whole batch."""
 
     def __init__(self, model, args):
+        model.config.use_cache = False
         model.eval()
         self.model = torch.compile(model) if args.side == "compile" else model
         self.device = model.device
 
     @torch.inference_mode()
     def run(self, batch):
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.model.dtype == torch.bfloat16):
-            inputs = {name: array.to(self.device) for name, array in batch.arrays.items() if name != "labels"}
-            self.model(**inputs, use_cache=False) if "position_ids" in inputs else self.model(**inputs)
+        self.model(**{name: array.to(self.device) for name, array in batch.arrays.items() if name != "labels"})
 
     def check(self, first):
         return {}
@@ -123,10 +123,9 @@ class Decoding:
     @torch.inference_mode()
     def run(self, batch):
         ids = batch.arrays["input_ids"].to(self.model.device)
-        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.model.dtype == torch.bfloat16):
-            texts = self.model.generate(
-                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=self.new_tokens, do_sample=False,
-                eos_token_id=None, pad_token_id=0, **self.settings)
+        texts = self.model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=self.new_tokens, do_sample=False,
+            eos_token_id=None, pad_token_id=0, **self.settings)
         self.written = texts.shape[1] - ids.shape[1]
 
     def check(self, first):
@@ -136,7 +135,7 @@ class Decoding:
 
 
 def work(case, model, args):
-    if case in ("train", "recompute"):
+    if case in TRAINING:
         return Training(model, args, case == "recompute")
     return {"inference": Reading, "decode": Decoding}[case](model, args)
 
@@ -167,7 +166,8 @@ def measure(case, rows, args, gpu):
     torch.compiler.reset()
     if gpu:
         torch.cuda.empty_cache()
-    model = load(args, "cuda" if gpu else "cpu")
+        torch.cuda.reset_peak_memory_stats()
+    model = load(args, "cuda" if gpu else "cpu", case in TRAINING)
     batches = feed(rows, model.config, args.batch, args.length, args.steps)
     job = work(case, model, args)
     settings = {
@@ -204,6 +204,8 @@ def main():
     for args.shape in args.shape.split(","):
         for rows in args.rows.split(",") if args.ragged else ["even"]:
             for case in args.cases.split(","):
+                if case == "decode" and args.ragged:
+                    raise SystemExit("decode takes prompts of one length: leave --ragged out")
                 if (args.side, case) == ("compile", "recompute"):
                     continue
                 try:

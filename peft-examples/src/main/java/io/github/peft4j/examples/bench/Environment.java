@@ -1,19 +1,12 @@
 package io.github.peft4j.examples.bench;
 
 import ai.djl.pytorch.jni.JniUtils;
-import ai.djl.pytorch.jni.LibUtils;
-import ai.djl.util.Platform;
-import ai.djl.util.Utils;
 import io.github.peft4j.adapter.Provenance;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -22,7 +15,6 @@ import java.util.stream.Stream;
 final class Environment {
 
   private static final String UNKNOWN = "unknown";
-  private static final String OTHER_TORCH = "PYTORCH_LIBRARY_PATH";
 
   private Environment() {}
 
@@ -40,7 +32,7 @@ final class Environment {
     facts.put("threads", JniUtils.getNumThreads());
     facts.put("load", load());
     facts.put("libtorch", versions.getOrDefault("pytorch", UNKNOWN));
-    facts.put("natives", natives());
+    facts.put("natives", Natives.origin());
     facts.put("djl", versions.getOrDefault("djl", UNKNOWN));
     facts.put(
         "jdk",
@@ -85,59 +77,12 @@ final class Environment {
         .findFirst();
   }
 
-  private static Stream<String> lines(Path file) {
+  /** The lines of a file; none if it cannot be read. */
+  static Stream<String> lines(Path file) {
     try {
       return Files.isReadable(file) ? Files.readAllLines(file).stream() : Stream.empty();
     } catch (IOException e) {
       return Stream.empty();
-    }
-  }
-
-  /**
-   * Whose libraries run: {@code stock} if libtorch has the version that DJL expects and no variable
-   * names another, and if the JNI library is byte for byte one of DJL's jar.
-   */
-  private static String natives() {
-    Platform expected = Platform.fromSystem("pytorch");
-    boolean other =
-        Utils.getEnvOrSystemProperty(OTHER_TORCH) != null
-            || !LibUtils.getVersion().startsWith(expected.getVersion());
-    String torch = other ? "libtorch not of DJL" : "";
-    String jni = jni(expected);
-    List<String> differences = Stream.of(torch, jni).filter(text -> !text.isEmpty()).toList();
-    return differences.isEmpty() ? "stock" : String.join(", ", differences);
-  }
-
-  private static String jni(Platform expected) {
-    Optional<Path> loaded =
-        lines(Path.of("/proc/self/maps"))
-            .filter(line -> line.contains("djl_torch"))
-            .map(line -> Path.of(line.substring(line.indexOf('/'))))
-            .findFirst();
-    if (loaded.isEmpty()) {
-      return "JNI unknown";
-    }
-    byte[] bytes = bytes(loaded.get());
-    boolean stock =
-        Stream.of("cpu", expected.getFlavor(), "cu128")
-            .map(flavor -> "/jnilib/linux-x86_64/" + flavor + "/libdjl_torch.so")
-            .anyMatch(resource -> Arrays.equals(bytes, bytes(resource)));
-    return stock ? "" : "JNI not of DJL's jar";
-  }
-
-  private static byte[] bytes(Path file) {
-    try {
-      return Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static byte[] bytes(String resource) {
-    try (InputStream in = LibUtils.class.getResourceAsStream(resource)) {
-      return in == null ? new byte[0] : in.readAllBytes();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

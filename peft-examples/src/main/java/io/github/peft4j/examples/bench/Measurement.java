@@ -96,7 +96,13 @@ public record Measurement(
         yield new Training(model, method, name.equals("recompute"));
       }
       case "inference" -> new Reading(model);
-      case "decode" -> new Decoding(model, feed.batches().get(0), newTokens);
+      case "decode" -> {
+        if (!feed.rows().equals("even")) {
+          throw new IllegalArgumentException(
+              "decode takes prompts of one length: leave --ragged out");
+        }
+        yield new Decoding(model, feed.batches().get(0), newTokens);
+      }
       default ->
           throw new IllegalArgumentException(
               "no case '" + name + "'; there are train, recompute, inference, decode, serve");

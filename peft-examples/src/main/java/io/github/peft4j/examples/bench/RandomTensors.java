@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Random weights, created on demand: matrices with a standard deviation of 0.02, as transformers
@@ -52,12 +53,20 @@ final class RandomTensors implements TensorSource {
       Arrays.fill(values, name.endsWith(".bias") ? 0 : 1);
       return values;
     }
-    SplittableRandom random = new SplittableRandom(name.hashCode());
-    for (int i = 0; i < values.length; i++) {
+    // Each block has its own numbers, so that all cores draw them.
+    IntStream.rangeClosed(0, values.length / BLOCK)
+        .parallel()
+        .forEach(
+            block -> fill(values, block * BLOCK, new SplittableRandom(name.hashCode() + block)));
+    return values;
+  }
+
+  private static void fill(float[] values, int start, SplittableRandom random) {
+    int end = (int) Math.min(values.length, (long) start + BLOCK);
+    for (int i = start; i < end; i++) {
       // Uniform numbers are much faster to draw than normal ones, and as good for a measurement.
       values[i] = HALF_WIDTH * (random.nextInt() * 0x1p-31f);
     }
-    return values;
   }
 
   @Override
