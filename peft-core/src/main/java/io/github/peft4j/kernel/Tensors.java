@@ -22,6 +22,12 @@ public final class Tensors {
           def ones_like(x: Tensor) -> Tensor:
               return torch.ones_like(x)
           """);
+  private static final Kernel ZEROS_LIKE =
+      Kernel.of(
+          """
+          def zeros_like(x: Tensor) -> Tensor:
+              return torch.zeros_like(torch.detach(x))
+          """);
   private static final Kernel COPY =
       Kernel.of(
           """
@@ -88,6 +94,11 @@ public final class Tensors {
   /** A tensor of ones with {@code x}'s shape, precision and device. */
   public static NDArray onesLike(NDArray x) {
     return ONES_LIKE.call(x);
+  }
+
+  /** A tensor of zeros with {@code x}'s shape, precision, device and memory layout. */
+  public static NDArray zerosLike(NDArray x) {
+    return ZEROS_LIKE.call(x);
   }
 
   /**

@@ -63,6 +63,15 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   }
 
   /**
+   * Whether {@link #forward} computes with {@link io.github.peft4j.kernel.Kernel}s alone, most of
+   * which know their derivative. The backward pass of its model layer then goes kernel by kernel,
+   * which costs less than PyTorch's graph. By default not.
+   */
+  public boolean isMadeOfKernels() {
+    return false;
+  }
+
+  /**
    * A tensor in the form that the adapter file holds; by default the tensor itself.
    *
    * @param tensor one of {@link #trainables()}

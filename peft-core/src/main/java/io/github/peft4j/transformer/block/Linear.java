@@ -12,30 +12,44 @@ import org.jspecify.annotations.Nullable;
 /** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */
 public final class Linear extends WeightedBlock {
 
+  private static final String BACK =
+      """
+      def back(g: Tensor, weight: Tensor) -> Tensor:                  # g (…, out) → (…, in)
+          return torch.matmul(g, weight.to(g.dtype))
+      """;
+  private static final String BACK_TRANSPOSED =
+      """
+      def back(g: Tensor, weight: Tensor) -> Tensor:
+          return torch.linear(g, weight.to(g.dtype))
+      """;
   private static final Kernel LINEAR =
       Kernel.of(
           """
           def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
               return torch.linear(x, weight.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK);
   private static final Kernel LINEAR_BIAS =
       Kernel.of(
           """
           def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
               return torch.linear(x, weight.to(x.dtype), bias.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK);
   private static final Kernel TRANSPOSED =
       Kernel.of(
           """
           def transposed(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (in, out)
               return torch.matmul(x, weight.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK_TRANSPOSED);
   private static final Kernel TRANSPOSED_BIAS =
       Kernel.of(
           """
           def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK_TRANSPOSED);
 
   private final LinearSite site;
 

@@ -20,7 +20,14 @@ public final class QueryKeyValue {
           def split_heads(x: Tensor) -> Tensor:                  # (B, T, H·d) → (B, H, T, d)
               shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
               return torch.transpose(torch.reshape(x, shape), 1, 2)
-          """);
+          """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor) -> Tensor:                         # (B, H, T, d) → (B, T, H·d)
+                  y = torch.transpose(g, 1, 2)
+                  return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+              """);
 
   private static final Kernel CONCATENATED =
       Kernel.of(

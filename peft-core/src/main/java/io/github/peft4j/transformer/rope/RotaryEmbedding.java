@@ -20,7 +20,14 @@ public final class RotaryEmbedding implements AutoCloseable {
           def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:   # x (B, H, T, d), tables (…, T, d)
               x1, x2, = torch.chunk(x, 2, -1)
               return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
-          """);
+          """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                  g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
+                  return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
+              """);
 
   /** Rotates the first r of d dimensions; tables (…, T, r). */
   private static final Kernel ROTATE_PART =

@@ -26,10 +26,10 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
 
   private static final Kernel ROUTED =
       Kernel.of(
-          """
+          Routes.ROUTE
+          + """
           def one(m: Tensor, copies: int) -> Tensor:                       # (M, …) → (c, …)
-              route = torch.randint(0, torch.size(m, 0), [copies], dtype=4, layout=None, device=m.device, pin_memory=False)
-              return torch.index_select(m, 0, route)
+              return torch.index_select(m, 0, route(m, copies))
 
           def routed(x: Tensor, y: Tensor, a: Tensor, b: Tensor, copies: Tensor) -> Tensor:
               c = int(copies)
