@@ -6,7 +6,7 @@
 # LINES is a file that the lines of JSON are added to. OPTIONS are those of Bench that hugging_face.py has, too, such as
 # '--shape 160m --batch 8 --length 512 --cases train'; the name of a file stands for its lines. Variables choose the rest:
 #
-#   JAVA      the java command, with options: java
+#   JAVA      the java command, with options: that of JAVA_HOME, or java
 #   CP        the class path of peft-examples: what `mvn package` leaves
 #   PYTHON    a Python with torch, transformers and peft: python3
 #   SIDES     peft4j eager compile
@@ -17,16 +17,17 @@
 # It goes on after a failure, and then ends with the exit code 1.
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-(($# > 1)) || { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2; exit 2; }
+(($# > 1)) || { sed -n '/^#!/d;/^#/!q;s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 lines=$1
 shift
-java=${JAVA:-java}
+mkdir -p "$(dirname "$lines")"
+java=${JAVA:-${JAVA_HOME:+$JAVA_HOME/bin/}java}
 classes=${CP:-$here/../target/classes:$(<"$here/../target/classpath.txt")}
-revision=${REVISION-$(git -C "$here" rev-parse --short HEAD)}
+revision=${REVISION-$(git -C "$here" describe --always --dirty)}
 failed=0
 
-program() { $java -cp "$classes" "io.github.peft4j.examples.$1" "${@:2}"; }
+program() { $java -DOPT_OUT_TRACKING=true -cp "$classes" "io.github.peft4j.examples.$1" "${@:2}"; }
 
 # What a side prints for some options, without what its libraries print.
 measure() {
@@ -44,7 +45,7 @@ measure() {
 all=()
 for options in "$@"; do
     if [[ -f $options ]]; then
-        mapfile -t -O "${#all[@]}" all < <(grep -v '^#' "$options")
+        while IFS= read -r line; do all+=("$line"); done < <(grep -v '^#' "$options")
     else
         all+=("$options")
     fi
