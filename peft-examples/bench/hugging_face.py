@@ -142,7 +142,7 @@ def work(case, model, args):
 
 def timed(job, case, batches, args, wait):
     """Median of one batch several times, or the sum over an epoch's batches once; of all, the CPU time of all threads."""
-    for i in range(WARM_UP[case]):
+    for i in range(args.warm_up or WARM_UP[case]):
         job.run(batches[i % len(batches)])
         wait()
     seconds, cpu = [], time.process_time()
@@ -186,7 +186,7 @@ def arguments(gpu):
     parser.add_argument("--shape", default="tiny")
     parser.add_argument("--cases", default="recompute,train,inference")
     parser.add_argument("--method", choices=["lora", "lora-qv", "lora-fa", "dora", "lst", "none"], default="lora")
-    for name, count in (("batch", 4), ("length", 128), ("new-tokens", 128), ("steps", 8)):
+    for name, count in (("batch", 4), ("length", 128), ("new-tokens", 128), ("warm-up", 0), ("steps", 8)):
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--ragged", action="store_true")
     parser.add_argument("--rows", default="padded,by-length,packed")

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>A training step is that of {@code FineTuner}: forward pass, backward pass, clipping, AdamW.
- * Times are medians of all steps but the first ten, in which the JVM compiles. A training whose
+ * Times are medians of all steps but the first ones, in which the JVM compiles. A training whose
  * loss does not fall, or that leaves a tensor without a gradient, is an error: it gets no line, and
  * the program ends with {@link #UNSOUND} after the other cases.
  *
@@ -58,6 +58,7 @@ public final class Bench {
           [--new-tokens N]    tokens to generate, 128 by default
           [--ragged]          sequences of unequal lengths, as in Alpaca, up to --length
           [--rows NAME,...]   some of padded, by-length and packed, with --ragged; all by default
+          [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16 or float64
           [--revision NAME]   of the code, for the result
@@ -111,6 +112,7 @@ public final class Bench {
         batch(),
         length(),
         arguments.count("new-tokens", 128),
+        arguments.integer("warm-up", 0),
         steps(),
         arguments.text("revision", ""));
   }

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
+ * @param warmUp steps before those that are measured; 0 for ten, or three of generation
  * @param steps measured steps
  * @param revision of the code, for the result; may be empty
  */
@@ -27,6 +28,7 @@ public record Measurement(
     int batch,
     int length,
     int newTokens,
+    int warmUp,
     int steps,
     String revision) {
 
@@ -59,7 +61,7 @@ public record Measurement(
     try (Work work = work(name, model, feed)) {
       Map<String, Object> line = settings(name, model, feed);
       line.putAll(Environment.facts(gpu));
-      line.putAll(numbers(feed, Timing.of(work, feed.batches(), steps)));
+      line.putAll(numbers(feed, timing(work, feed)));
       line.putAll(Environment.memory(gpu));
       line.putAll(work.check(feed.batches().get(0)));
       return new Gson().toJson(line);
@@ -72,6 +74,10 @@ public record Measurement(
         model.remove(PeftModel.DEFAULT);
       }
     }
+  }
+
+  private Timing timing(Work work, Feed feed) {
+    return Timing.of(work, feed.batches(), warmUp > 0 ? warmUp : work.warmUp(), steps);
   }
 
   private Map<String, Object> settings(String name, PeftModel model, Feed feed) {

@@ -18,10 +18,11 @@ record Timing(List<Double> seconds, double cpuSeconds, long tokens) {
   /**
    * Measures work on one batch several times, or on each batch of an epoch once.
    *
+   * @param warmUp steps before, in which the JVM compiles
    * @param steps measured steps on one batch
    */
-  static Timing of(Work work, List<Batch> batches, int steps) {
-    for (int i = 0; i < work.warmUp(); i++) {
+  static Timing of(Work work, List<Batch> batches, int warmUp, int steps) {
+    for (int i = 0; i < warmUp; i++) {
       work.run(batches.get(i % batches.size()));
     }
     int measured = batches.size() == 1 ? steps : batches.size();

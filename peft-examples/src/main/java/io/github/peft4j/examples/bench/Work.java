@@ -6,7 +6,7 @@ import java.util.Map;
 /** What is measured, again and again. */
 interface Work extends AutoCloseable {
 
-  /** The number of times to do it before measuring, while the JVM compiles. */
+  /** How often it is done before measuring, if nothing else is asked for. */
   int warmUp();
 
   /** Does it once, and waits for the result. */
