@@ -87,4 +87,9 @@ final class RandomTensors implements TensorSource {
 
   @Override
   public void close() {}
+
+  @Override
+  public String toString() {
+    return "random weights";
+  }
 }

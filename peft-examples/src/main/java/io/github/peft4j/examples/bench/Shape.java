@@ -81,7 +81,7 @@ public record Shape(String name, JsonObject config) {
     return config.get(field).getAsInt();
   }
 
-  private RandomTensors weights() {
+  RandomTensors weights() {
     RandomTensors tensors = new RandomTensors();
     if (isDecoder()) {
       addLlama(tensors);
