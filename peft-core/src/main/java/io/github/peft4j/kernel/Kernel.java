@@ -123,6 +123,16 @@ public final class Kernel {
     return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList());
   }
 
+  /** Whether a source compiles: a PyTorch of another version may lack an operator of it. */
+  public static boolean compiles(String source) {
+    try {
+      of(source).module();
+      return true;
+    } catch (EngineException e) {
+      return false;
+    }
+  }
+
   /**
    * A copy of this kernel with one constant bound.
    *

@@ -313,7 +313,7 @@ public abstract class Tape {
               if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
                 propagate(tensor, gradient);
               } else {
-                gradients.put(tensor, Scope.release(gradient));
+                add(tensor, gradient); // which may be shared more than once
               }
             }
             leaf.close();
@@ -348,9 +348,12 @@ public abstract class Tape {
         NDArray output,
         UnaryOperator<NDArray> segment) {
       NDArray gradient = gradients.remove(output);
-      if (gradient == null) {
+      if (gradient == null) { // nobody read the output, or what did is not trained
         watched.forEach(Watched::finish);
         output.close();
+        if (recorded != null) {
+          recorded.close();
+        }
         return;
       }
       if (recorded == null) {

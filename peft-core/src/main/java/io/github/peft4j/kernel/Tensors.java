@@ -91,6 +91,19 @@ public final class Tensors {
     return engineManager().create(values);
   }
 
+  /**
+   * An int64 tensor (n) whose memory is PyTorch's, so that a graph may keep it. {@link
+   * NDManager#create(long[])} uses a buffer of Java's: it is freed once the array is closed, though
+   * the backward pass of a segment still reads it.
+   *
+   * @param manager of the device
+   */
+  public static NDArray longs(NDManager manager, long... values) {
+    try (NDArray ofJava = manager.create(values)) {
+      return ofJava.duplicate();
+    }
+  }
+
   /** A tensor of ones with {@code x}'s shape, precision and device. */
   public static NDArray onesLike(NDArray x) {
     return ONES_LIKE.call(x);
@@ -137,9 +150,8 @@ public final class Tensors {
    * @return its elements in row-major order
    */
   public static float[] floats(NDArray x) {
-    try (NDArray detached = Autograd.detach(x);
-        NDArray single = cast(detached, Precision.FLOAT32)) {
-      return single.toFloatArray();
+    try (Scope scope = new Scope()) { // of a view or of a GPU's array, DJL makes a copy
+      return cast(Autograd.detach(x), Precision.FLOAT32).toFloatArray();
     }
   }
 

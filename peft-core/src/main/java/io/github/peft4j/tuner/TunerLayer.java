@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,6 +71,15 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   public boolean isMadeOfKernels() {
     return false;
   }
+
+  /**
+   * Checks the numbers of a text, see {@link ForwardContext#rowValue}, before a training begins. By
+   * default none is needed.
+   *
+   * @param numbers by name
+   * @throws IllegalArgumentException if one is missing, or is none that this layer knows
+   */
+  public void checkRowValues(Map<String, Long> numbers) {}
 
   /**
    * A tensor in the form that the adapter file holds; by default the tensor itself.

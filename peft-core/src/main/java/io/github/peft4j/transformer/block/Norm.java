@@ -56,7 +56,10 @@ public final class Norm extends WeightedBlock {
       };
     }
 
-    private static Kernel rms(Kernel plain, String factor, String output) {
+    private Kernel rms(Kernel plain, String factor, String output) {
+      if (this == RMS && Kernel.compiles(RMS_FUSED.replace("{eps}", "1e-6"))) {
+        return plain.derivative("x", RMS_FUSED, RMS_FUSED_BACK);
+      }
       return plain.derivative(
           "x", RMS_FORWARD.replace("{output}", output), RMS_BACK.replace("{factor}", factor));
     }
@@ -93,6 +96,19 @@ public final class Norm extends WeightedBlock {
               mean = torch.mean(torch.mul(gf, n), [-1], True)
               return torch.mul(torch.addcmul(gf, n, mean, value=-1), kept0).to(x.dtype)
           """;
+  /** With PyTorch's fused operators, which came after 2.7. */
+  private static final String RMS_FUSED =
+      """
+      def norm(x: Tensor, weight: Tensor) -> List[Tensor]:
+          y, r, = torch._fused_rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
+          return [y, r]
+      """;
+  private static final String RMS_FUSED_BACK =
+      """
+      def back(g: Tensor, x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
+          dx, none, = torch._fused_rms_norm_backward(g, x, [torch.size(x, -1)], kept0, weight.to(x.dtype), [True, False])
+          return dx
+      """;
   private static final String LAYER_FORWARD =
       """
       def norm(x: Tensor, weight: Tensor{parameter}) -> List[Tensor]:

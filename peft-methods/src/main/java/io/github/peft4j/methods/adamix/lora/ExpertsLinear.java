@@ -66,6 +66,7 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
   /** Creates the experts of one linear layer. All A start alike, and all B as zero. */
   ExpertsLinear(LinearSite site, AdaMixLoraConfig config, Initializer initial) {
     this.experts = config.experts();
+    Initializer.count(experts.down(), config.r(), site.inFeatures()); // refuses what no array holds
     NDArray start = initial.kaimingUniform(config.r(), site.inFeatures());
     this.a =
         trainable(

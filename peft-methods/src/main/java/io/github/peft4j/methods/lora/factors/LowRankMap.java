@@ -15,13 +15,14 @@ public final class LowRankMap {
 
   private static final String FORWARD =
       """
-      def all(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tuple[Tensor, Tensor]:
+      def all(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
           flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
-          low = torch.linear(flat, a.to(x.dtype))                          # (N, r)
+          aw, bw = a.to(x.dtype), b.to(x.dtype)
+          low = torch.linear(flat, aw)                                     # (N, r)
           y = {base}                                                       # (N, out)
-          y = torch.addmm_(y, low, torch.t(b.to(x.dtype)), alpha={scale})
+          y = torch.addmm_(y, low, torch.t(bw), alpha={scale})
           size = torch.slice(torch.size(x), 0, -1)
-          return (torch.reshape(y, torch.add(size, [torch.size(y, 1)])), low)
+          return (torch.reshape(y, torch.add(size, [torch.size(y, 1)])), low, aw, bw)
 
       """;
   private static final Kernel MAP =
@@ -29,7 +30,7 @@ public final class LowRankMap {
               FORWARD
                   + """
                   def lora(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tensor:
-                      y, low, = all(x, w, a, b{argument})
+                      y, low, aw, bw, = all(x, w, a, b{argument})
                       return y
                   """)
           .derivative(
@@ -37,18 +38,18 @@ public final class LowRankMap {
               FORWARD
                   + """
                   def lora(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> List[Tensor]:
-                      y, low, = all(x, w, a, b{argument})
-                      return [y, low]
+                      y, low, aw, bw, = all(x, w, a, b{argument})
+                      return [y, low, aw, bw]
                   """,
               LowRankProduct.ADD_TO
                   + """
-                  def back(g: Tensor, x: Tensor, w: Tensor, a: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_b: Tensor) -> Tensor:
+                  def back(g: Tensor, x: Tensor, w: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor) -> Tensor:
                       flat = torch.reshape(g, [-1, torch.size(g, -1)])         # (N, out)
-                      low = torch.mm(flat, b.to(g.dtype))                      # (N, r)
+                      low = torch.mm(flat, kept2)                     # (N, r)
                       add_to(into_b, torch.t(flat), kept0, {scale})
                       add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
                       onward = torch.mm(flat, {weight})                        # (N, in)
-                      onward = torch.addmm_(onward, low, a.to(g.dtype), alpha={scale})
+                      onward = torch.addmm_(onward, low, kept1, alpha={scale})
                       return torch.reshape(onward, torch.size(x))
                   """);
 
