@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.tuner.site.AttentionSite;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,21 +21,57 @@ final class ScaledDotProduct {
           s = torch.size(k, 2)
           return torch.narrow(bias, 3, torch.size(bias, 3) - s, s).to(k.dtype)
       """;
+
+  /**
+   * The one query of each head, as in decoding: the G queries that share a key-value head are the
+   * queries of one head, so that keys and values are not copied G times: (B, K·G, 1, d) → (B, K, G,
+   * d). Attention's result (B, K, G, d) is then merged by its shape alone.
+   */
+  private static final String FOLD =
+      """
+      def is_folded(q: Tensor) -> bool:
+          return {fold} and torch.size(q, 2) == 1
+      def fold(q: Tensor, k: Tensor) -> Tensor:
+          return torch.reshape(q, [torch.size(q, 0), torch.size(k, 1), -1, torch.size(q, 3)])
+      def merge_folded(x: Tensor) -> Tensor:                      # (B, K, G, d) → (B, 1, H·d)
+          return torch.reshape(x, [torch.size(x, 0), 1, -1])
+      """;
   private static final Kernel FUSED =
       Kernel.of(
           HELPERS
               + """
               def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, True, scale={scale}, enable_gqa={grouped})
                   return merge_heads(o)
+              """);
+  private static final Kernel FUSED_ALL =
+      Kernel.of(
+          HELPERS
+              + FOLD
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                  if is_folded(q):
+                      o = torch.scaled_dot_product_attention(fold(q, k), k, v, None, {dropout}, False, scale={scale})
+                      y = merge_folded(o)
+                  else:
+                      o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, False, scale={scale}, enable_gqa={grouped})
+                      y = merge_heads(o)
+                  return y
               """);
   private static final Kernel FUSED_BIAS =
       Kernel.of(
           HELPERS
+              + FOLD
               + """
               def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-                  o = torch.scaled_dot_product_attention(q, k, v, of_keys(bias, k), {dropout}, False, scale={scale}, enable_gqa={grouped})
-                  return merge_heads(o)
+                  mask = of_keys(bias, k)
+                  if is_folded(q) and torch.size(mask, 1) == 1:
+                      o = torch.scaled_dot_product_attention(fold(q, k), k, v, mask, {dropout}, False, scale={scale})
+                      y = merge_folded(o)
+                  else:
+                      o = torch.scaled_dot_product_attention(q, k, v, mask, {dropout}, False, scale={scale}, enable_gqa={grouped})
+                      y = merge_heads(o)
+                  return y
               """);
 
   /**
@@ -79,14 +116,14 @@ final class ScaledDotProduct {
             .with("groups", heads.queries() / heads.keyValues())
             .with("scale", factor)
             .with("dropout", dropout);
-    Kernel fused = FUSED.with("scale", given).with("grouped", grouped).with("dropout", dropout);
-    causal = fused.with("causal", true);
-    all = fused.with("causal", false);
-    biased =
-        cap == null
-            ? FUSED_BIAS.with("scale", given).with("grouped", grouped).with("dropout", dropout)
-            : plain;
-    blind = grouped ? biased : plain; // PyTorch does not fuse grouped queries that have a bias
+    UnaryOperator<Kernel> bound =
+        kernel -> kernel.with("scale", given).with("grouped", grouped).with("dropout", dropout);
+    Kernel fusedBias = bound.apply(FUSED_BIAS);
+    causal = bound.apply(FUSED);
+    all = bound.apply(FUSED_ALL).with("fold", grouped);
+    biased = cap == null ? fusedBias.with("fold", grouped) : plain;
+    // PyTorch does not fuse grouped queries that have a bias, if they are not folded
+    blind = cap == null && grouped ? fusedBias.with("fold", false) : plain;
   }
 
   /**

@@ -256,6 +256,19 @@ public final class Pass implements ForwardContext, AutoCloseable {
         : cache.append(name, x, some, input().ids().getShape().get(0));
   }
 
+  /**
+   * The buffers of an attention in the cache, for a kernel that writes keys and values itself.
+   *
+   * @param keys the name that keys are {@linkplain #cached cached} under
+   * @param values the name that values are cached under
+   * @return null if {@link #cached} has to write them: without a cache, with a full one, or if some
+   *     rows are computed apart
+   */
+  public KeyValueCache.@Nullable Room room(String keys, String values) {
+    KeyValueCache cache = run.cache;
+    return cache == null || rows.origin() != null ? null : cache.room(keys, values, run.length);
+  }
+
   @Override
   public long past() {
     KeyValueCache cache = run.cache;
