@@ -1,11 +1,9 @@
 package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
-import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.List;
@@ -30,31 +28,6 @@ public final class Attention extends NamedBlock {
    */
   public record Scores(@Nullable Double scale, @Nullable Double cap, int window, double dropout) {}
 
-  /**
-   * One call instead of one for each of its functions: in decoding, calls cost more than their
-   * arithmetic. Queries, keys and values are (B, T, H·d), or have been split into heads.
-   */
-  private static final String STEP =
-      KeyValueCache.WRITE
-          + """
-          def heads(x: Tensor) -> Tensor:                        # → (B, H, T, d)
-              y = x
-              if x.dim() == 3:
-                  y = split_heads(x)
-              return y
-          """;
-  private static final String STEP_ROTATED =
-      """
-      def step(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
-          past = write(keys, rotate(heads(k), cos, sin), start)
-          return [rotate(heads(q), cos, sin), past, write(values, heads(v), start)]
-      """;
-  private static final String STEP_PLAIN =
-      """
-      def step(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
-          return [heads(q), write(keys, heads(k), start), write(values, heads(v), start)]
-      """;
-
   private final QueryKeyValue projections;
   private final Linear output;
   private final @Nullable RotaryEmbedding rotary;
@@ -62,7 +35,7 @@ public final class Attention extends NamedBlock {
   private final Scores scores;
   private final ScaledDotProduct product;
   private final ScaledDotProduct trainingProduct;
-  private final Kernel step;
+  private final @Nullable DecodingStep step;
   private final String keys;
   private final String values;
   private final AttentionSite site;
@@ -96,22 +69,33 @@ public final class Attention extends NamedBlock {
     this.product = new ScaledDotProduct(heads, scores.scale(), scores.cap(), 0);
     this.trainingProduct =
         new ScaledDotProduct(heads, scores.scale(), scores.cap(), scores.dropout());
-    this.step =
-        Kernel.of(
-            QueryKeyValue.splitting(heads)
-                + (rotary == null ? STEP + STEP_PLAIN : rotary.text() + STEP + STEP_ROTATED));
     this.keys = name + ".key";
     this.values = name + ".value";
     this.site = publish(new AttentionSite(name, place, heads, projections::project, this::attend));
+    boolean plain = scores.cap() == null && disentangled == null;
+    this.step =
+        place.cross()
+            ? null
+            : new DecodingStep(site, projections, output, rotary, product, plain);
   }
 
   public NDArray forward(NDArray x, Pass pass) {
-    AttentionSite.Input input = site.place().cross() ? overMemory(x, pass) : overItself(x, pass);
-    return output.forward(site.forward(input, pass), pass);
+    if (site.place().cross()) {
+      return output.forward(site.forward(overMemory(x, pass), pass), pass);
+    }
+    KeyValueCache.Room room = pass.room(keys, values);
+    if (room != null && step != null) {
+      NDArray whole = step.output(x, room, pass.seesAll(scores.window()), pass);
+      return whole != null ? whole : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);
+    }
+    return attended(x, projected(x, pass), pass);
   }
 
-  private AttentionSite.Input overItself(NDArray x, Pass pass) {
-    List<NDArray> projected = projected(x, pass);
+  private NDArray attended(NDArray x, List<NDArray> projected, Pass pass) {
+    return output.forward(site.forward(overItself(x, projected, pass), pass), pass);
+  }
+
+  private AttentionSite.Input overItself(NDArray x, List<NDArray> projected, Pass pass) {
     NDArray q = projected.get(0);
     NDArray k = projected.get(1);
     NDArray v = projected.get(2);
@@ -132,29 +116,11 @@ public final class Attention extends NamedBlock {
 
   /** Queries of x with their positions, and all keys and values so far. */
   private List<NDArray> projected(NDArray x, Pass pass) {
-    KeyValueCache.Room room = pass.room(keys, values);
-    if (room == null) {
-      List<NDArray> all = projections.project(x, pass);
-      return List.of(
-          turn(all.get(0), pass),
-          pass.cached(keys, turn(all.get(1), pass)),
-          pass.cached(values, all.get(2)));
-    }
-    List<NDArray> all = projections.unsplit(x, pass);
-    if (rotary == null) {
-      return step.callForAll(
-          all.get(0), all.get(1), all.get(2), room.keys(), room.values(), room.start());
-    }
-    Rotation by = pass.rotation(rotary);
-    return step.callForAll(
-        all.get(0),
-        all.get(1),
-        all.get(2),
-        by.cosine(),
-        by.sine(),
-        room.keys(),
-        room.values(),
-        room.start());
+    List<NDArray> all = projections.project(x, pass);
+    return List.of(
+        turn(all.get(0), pass),
+        pass.cached(keys, turn(all.get(1), pass)),
+        pass.cached(values, all.get(2)));
   }
 
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {

@@ -97,6 +97,11 @@ public final class QueryKeyValue {
         maps.stream(), norms == null ? Stream.of() : Stream.of(norms.query(), norms.key()));
   }
 
+  /** The maps of queries, keys and values, if nothing but splitting follows them; or none. */
+  List<Linear> plainMaps() {
+    return split == null && norms == null ? maps : List.of();
+  }
+
   /** Queries, keys and values of x, without positions. */
   List<NDArray> project(NDArray x, ForwardContext context) {
     List<NDArray> all = mapped(x, context);

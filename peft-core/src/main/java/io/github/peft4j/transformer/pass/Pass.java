@@ -485,6 +485,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.bias == null && visibility().isPlainlyCausal(window);
   }
 
+  /** Whether each query of self-attention in a layer sees all keys, those of its own pass too. */
+  public boolean seesAll(int window) {
+    return run.bias == null && visibility().seesAll(window);
+  }
+
   /** How far back queries look in a layer with this window; null for no limit. */
   public AttentionSite.@Nullable Window window(int window) {
     return visibility().window(window);

@@ -76,6 +76,11 @@ final class Visibility implements AutoCloseable {
     return mask != null && leftPadded ? Masks.padding(mask) : Tensors.scalar(0);
   }
 
+  /** Whether each query sees all keys. */
+  boolean seesAll(int window) {
+    return mask == null && texts == null && isWithin(window) && (!causal || queries == 1);
+  }
+
   /** Whether plain causal attention, without a bias, is right for a layer. */
   boolean isPlainlyCausal(int window) {
     return causal && mask == null && texts == null && past == 0 && queries > 1 && isWithin(window);
