@@ -316,7 +316,8 @@ public final class PeftModel extends LoadedModel {
    * Removes an adapter. Running calls that use it continue; its tensors are freed when the last of
    * them has ended. If it was active, no adapter is active afterwards.
    *
-   * @throws IllegalArgumentException if there is no such adapter
+   * @throws IllegalArgumentException if there is no such adapter, or if another one is made of it,
+   *     such as a fusion
    * @throws IllegalStateException if it is merged at present, or being trained
    */
   public PeftModel remove(String name) {

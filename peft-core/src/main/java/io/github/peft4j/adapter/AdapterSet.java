@@ -70,6 +70,11 @@ public final class AdapterSet {
       Adapter adapter = adapters.get(name);
       if (adapter == null) {
         base.requireOpen(); // a closed model has no adapters, which is not the mistake then
+        if (name.equals(Composition.BASE)) {
+          throw new IllegalArgumentException(
+              "'%s' is the frozen model for some rows of a batch, in Composition.perRow; for all rows, take Composition.NONE"
+                  .formatted(name));
+        }
         throw new IllegalArgumentException(
             "there is no adapter '"
                 + name
@@ -239,18 +244,7 @@ public final class AdapterSet {
       return;
     }
     requireFree(other);
-    for (Adapter made : state.adapters.values()) {
-      if (made != adapter && made.composition().adapters().contains(name)) {
-        throw new IllegalArgumentException(
-            "'"
-                + made.name()
-                + "' ("
-                + made.type()
-                + ") refers to '"
-                + name
-                + "' by this name; remove it first, or rename before you add it");
-      }
-    }
+    requireNothingMadeOf(adapter, " by this name; remove it first, or rename before you add it");
     Map<String, Adapter> renamed = new LinkedHashMap<>();
     state.adapters.forEach((each, a) -> renamed.put(a == adapter ? other : each, a));
     adapter.rename(other);
@@ -262,9 +256,20 @@ public final class AdapterSet {
             state.merged);
   }
 
+  private void requireNothingMadeOf(Adapter adapter, String advice) {
+    for (Adapter made : state.adapters.values()) {
+      if (made != adapter && made.composition().adapters().contains(adapter.name())) {
+        throw new IllegalArgumentException(
+            "'%s' (%s) refers to '%s'%s"
+                .formatted(made.name(), made.type(), adapter.name(), advice));
+      }
+    }
+  }
+
   public synchronized void remove(String name) {
     Adapter adapter = get(name);
     adapter.requireNotTraining("removed");
+    requireNothingMadeOf(adapter, " and cannot compute without it; remove that first");
     boolean isChosen = state.chosen.adapters().contains(name);
     if (isChosen) {
       requireUnmerged();

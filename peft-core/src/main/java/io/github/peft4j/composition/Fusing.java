@@ -19,6 +19,6 @@ public interface Fusing<I, O> extends Change<I, O> {
   @Override
   default O forward(I input, Forward<I, O> base) {
     throw new IllegalStateException(
-        "a fusion needs the adapters that it fuses: activate Composition.fuse(fusion, adapters)");
+        "a fusion needs the adapters that it fuses: take Composition.fuse(fusion, adapters), and Composition.batchSplit of such for rows of a batch");
   }
 }

@@ -67,7 +67,7 @@ public final class Autograd {
 
   /** Whether {@code x} takes part in gradients: it is a leaf, or was computed from one. */
   public static boolean requiresGradient(NDArray x) {
-    try (NDArray answer = REQUIRES_GRADIENT.call(x)) {
+    try (NDArray answer = REQUIRES_GRADIENT.plain(x)) {
       return answer.getBoolean();
     }
   }
@@ -79,11 +79,15 @@ public final class Autograd {
    * @param gradient of the same shape, dtype and device
    */
   public static void backward(NDArray output, NDArray gradient) {
+    backward(output, gradient, false);
+  }
+
+  static void backward(NDArray output, NDArray gradient, boolean keepGraph) {
     if (!output.getShape().equals(gradient.getShape())) {
       throw new IllegalArgumentException(
           "gradient of shape " + gradient.getShape() + " for an output of " + output.getShape());
     }
-    JniUtils.backward((PtNDArray) output, (PtNDArray) gradient, false, false);
+    JniUtils.backward((PtNDArray) output, (PtNDArray) gradient, keepGraph, false);
   }
 
   /** The gradient that a leaf has collected, or null if none has reached it. */

@@ -11,7 +11,18 @@ public final class Dropout {
           """
           def dropout(x: Tensor) -> Tensor:
               return torch.dropout(x, {p}, True)
-          """);
+          """)
+          .derivative(
+              "x",
+              """
+              def dropout(x: Tensor) -> List[Tensor]:
+                  y, mask, = torch.native_dropout(x, {p}, True)
+                  return [y, mask]
+              """,
+              """
+              def back(g: Tensor, kept0: Tensor) -> Tensor:
+                  return torch.native_dropout_backward(g, kept0, 1.0 / (1.0 - {p}))
+              """);
   private static final Map<Double, Kernel> KERNELS = new ConcurrentHashMap<>();
 
   private Dropout() {}

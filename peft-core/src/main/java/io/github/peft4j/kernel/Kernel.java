@@ -12,9 +12,13 @@ import ai.djl.pytorch.jni.JniUtils;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,10 +58,12 @@ public final class Kernel {
           });
 
   private final String source;
+  private final List<Derivative> derivatives;
   private volatile @Nullable PtSymbolBlock module;
 
-  private Kernel(String source) {
+  private Kernel(String source, List<Derivative> derivatives) {
     this.source = source;
+    this.derivatives = derivatives;
   }
 
   /**
@@ -67,7 +73,64 @@ public final class Kernel {
    * @return the kernel, not yet compiled
    */
   public static Kernel of(String source) {
-    return new Kernel(source);
+    return new Kernel(source, List.of());
+  }
+
+  /**
+   * A copy of this kernel that knows its derivative. A {@link Tape} passes gradients back through
+   * it by calling a kernel, without PyTorch's graph, and keeps only what that kernel reads.
+   *
+   * <pre>{@code
+   * LINEAR.derivative("x", """
+   *     def back(g: Tensor, weight: Tensor) -> Tensor:
+   *         return torch.matmul(g, weight)
+   *     """)
+   * }</pre>
+   *
+   * <p>The parameters of the backward kernel say what it reads: {@code g} is the gradient of the
+   * output, of its shape. A parameter of this kernel stands for its value. {@code into_a} is a
+   * tensor to which the gradient of the parameter {@code a} is added in place.
+   *
+   * <p>A kernel may have several derivatives, for different sets of parameters that need gradients.
+   * If none fits a call, PyTorch's graph is used.
+   *
+   * @param of the parameters whose gradients the backward kernel returns, with commas between them
+   * @param backward TorchScript
+   * @return the new kernel
+   * @throws IllegalArgumentException if a name is not a parameter of this kernel
+   */
+  public Kernel derivative(String of, String backward) {
+    return derivative(of, null, backward);
+  }
+
+  /**
+   * A copy of this kernel that knows its derivative, and keeps further tensors for it.
+   *
+   * @param of the parameters whose gradients the backward kernel returns, with commas between them
+   * @param training what runs forward instead of this kernel when gradients are recorded: the same
+   *     function with a list of results, this kernel's first
+   * @param backward TorchScript; {@code kept0} is the second result of {@code training}, and so on
+   * @return the new kernel
+   */
+  public Kernel derivative(String of, @Nullable String training, String backward) {
+    List<String> names = Arrays.stream(of.split(",", -1)).map(String::strip).toList();
+    Derivative added =
+        Derivative.of(
+            Derivative.parameters(source),
+            names.equals(List.of("")) ? List.of() : names,
+            Kernel.of(backward),
+            training == null ? null : Kernel.of(training));
+    return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList());
+  }
+
+  /** Whether a source compiles: a PyTorch of another version may lack an operator of it. */
+  public static boolean compiles(String source) {
+    try {
+      of(source).module();
+      return true;
+    } catch (EngineException e) {
+      return false;
+    }
   }
 
   /**
@@ -80,10 +143,20 @@ public final class Kernel {
    */
   public Kernel with(String constant, Object value) {
     String placeholder = "{" + constant + "}";
-    if (!source.contains(placeholder)) {
+    if (!mentions(placeholder)) {
       throw new IllegalArgumentException("no constant " + placeholder + " in kernel:\n" + source);
     }
-    return new Kernel(source.replace(placeholder, literal(value)));
+    return withIfPresent(constant, value);
+  }
+
+  boolean mentions(String text) {
+    return source.contains(text) || derivatives.stream().anyMatch(d -> d.mentions(text));
+  }
+
+  Kernel withIfPresent(String constant, Object value) {
+    return new Kernel(
+        source.replace("{" + constant + "}", literal(value)),
+        derivatives.stream().map(derivative -> derivative.with(constant, value)).toList());
   }
 
   /**
@@ -111,7 +184,10 @@ public final class Kernel {
       }
       inputs.add(argument);
     }
-    return run(inputs);
+    Operations running = Operations.running();
+    return running != null && running.concerns(inputs)
+        ? running.call(this, inputs)
+        : run(inputs);
   }
 
   /**
@@ -121,11 +197,21 @@ public final class Kernel {
    * @return the results in order
    */
   public NDList callWithLists(NDList... lists) {
+    NDList all = new NDList();
+    List.of(lists).forEach(all::addAll);
+    Operations running = Operations.running();
+    return running != null && running.concerns(all)
+        ? running.graph(all, arrays -> runWithLists(arrays, lists))
+        : runWithLists(all, lists);
+  }
+
+  /** Calls the kernel with these arrays, divided as the lists are. */
+  private NDList runWithLists(NDList arrays, NDList... like) {
     try (Scope scope = new Scope()) {
       NDList inputs = new NDList();
-      for (int i = 0; i < lists.length; i++) {
-        for (NDArray array : lists[i]) {
-          NDArray own = handle(array); // other threads may use the array, so its name must stay
+      for (int i = 0; i < like.length; i++) {
+        for (int j = 0; j < like[i].size(); j++) {
+          NDArray own = handle(arrays.get(inputs.size())); // others may use the array and its name
           own.setName("list" + i + "[]");
           inputs.add(own);
         }
@@ -156,7 +242,24 @@ public final class Kernel {
     }
   }
 
-  private NDList run(NDList inputs) {
+  /** The derivative for a call in which these parameters, by index, need gradients. */
+  @Nullable Derivative derivativeOf(List<Integer> needed) {
+    return derivatives.stream()
+        .filter(derivative -> derivative.of().containsAll(needed))
+        .min(Comparator.comparingInt(derivative -> derivative.of().size()))
+        .orElse(null);
+  }
+
+  String source() {
+    return source;
+  }
+
+  NDArray plain(NDArray argument) {
+    return run(new NDList(argument)).singletonOrThrow();
+  }
+
+  /** Calls the kernel without a look at who records. */
+  NDList run(NDList inputs) {
     PLAIN_EXECUTOR.get();
     try {
       return IValueUtils.forward(module(), inputs, true);
@@ -200,7 +303,7 @@ public final class Kernel {
   }
 
   /** A second handle of the same tensor, with its history and gradient. */
-  private static NDArray handle(NDArray array) {
+  static NDArray handle(NDArray array) {
     try (IValue value = IValue.from(native_(array))) {
       return value.toTensor(native_(array).getManager());
     }

@@ -28,6 +28,9 @@ public final class MatrixProduct {
 
   private static final Logger LOG = LoggerFactory.getLogger(MatrixProduct.class);
 
+  /** The fewest multiplications for which oneDNN's longer preparation pays, some 10 µs. */
+  private static final int LEAST = 1 << 17;
+
   private static final String PYTORCH =
       """
       def product(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
@@ -37,7 +40,7 @@ public final class MatrixProduct {
       """
       def product(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
           fast = False
-          if x.is_cpu:
+          if x.is_cpu and torch.numel(x) * torch.size(weight, 0) >= {least}:
               if x.dtype == 6 and weight.dtype == 6:
                   fast = not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
           if fast:
@@ -77,14 +80,16 @@ public final class MatrixProduct {
           PROPERTY + " is '" + property + "', expected true or false");
     }
     boolean measured = Set.of("amd64", "x86_64").contains(processor); // others have libraries apart
-    return wanted.equals("true") && measured && computes(ONE_DNN) ? ONE_DNN : PYTORCH;
+    return wanted.equals("true") && measured && computes(ONE_DNN)
+        ? ONE_DNN.replace("{least}", Integer.toString(LEAST))
+        : PYTORCH;
   }
 
   /** Whether PyTorch's library knows the text's operators, and they compute the product. */
   private static boolean computes(String text) {
     Kernel kernel =
         Kernel.of(
-            text
+            text.replace("{least}", "0")
                 + """
                 def multiply(x: Tensor, weight: Tensor) -> Tensor:
                     return product(x, weight, None)

@@ -12,7 +12,13 @@ public final class Ops {
           """
           def add(x: Tensor, y: Tensor) -> Tensor:
               return torch.add(x, y)
-          """);
+          """)
+          .derivative(
+              "x, y",
+              """
+              def back(g: Tensor, x: Tensor, y: Tensor) -> List[Tensor]:
+                  return [torch.sum_to_size(g, torch.size(x)), torch.sum_to_size(g, torch.size(y))]
+              """);
   private static final Kernel SUBTRACT =
       Kernel.of(
           """

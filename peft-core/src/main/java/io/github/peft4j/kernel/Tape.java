@@ -35,6 +35,10 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
+  /** The property {@code peft4j.derivatives=false} lets PyTorch record all segments. */
+  private static final boolean DERIVATIVES =
+      !"false".equals(System.getProperty("peft4j.derivatives"));
+
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -108,6 +112,18 @@ public abstract class Tape {
    * @return its output
    */
   public abstract NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment);
+
+  /**
+   * Runs one segment that computes with kernels alone. If it is recorded, its backward pass goes
+   * kernel by kernel, by their {@linkplain Kernel#derivative derivatives}, which costs less than
+   * PyTorch's graph. The results are the same.
+   *
+   * @return the segment's output
+   */
+  public NDArray segmentOfKernels(
+      NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+    return segment(input, trains, segment);
+  }
 
   /**
    * Makes a tensor readable for later segments.
@@ -220,6 +236,70 @@ public abstract class Tape {
     }
 
     @Override
+    public NDArray segmentOfKernels(
+        NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+      boolean passesOn = isDifferentiable(input);
+      if (!DERIVATIVES || (!passesOn && !trains)) {
+        return segment(input, trains, segment);
+      }
+      int index = entries.size();
+      Operations recorded = recompute ? null : new Operations();
+      NDArray own = recompute ? null : Scope.release(Autograd.detach(input));
+      NDArray output =
+          own == null || recorded == null
+              ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
+              : operations(index, recorded, own, passesOn, segment);
+      differentiable.put(output, true);
+      entries.add(() -> back(index, input, own, recorded, passesOn, output, segment));
+      return output;
+    }
+
+    private NDArray operations(
+        int index,
+        Operations operations,
+        NDArray input,
+        boolean passesOn,
+        UnaryOperator<NDArray> segment) {
+      return seeded(
+          index,
+          () -> operations.record(passesOn ? input : null, () -> segment.apply(input)));
+    }
+
+    private void back(
+        int index,
+        NDArray input,
+        @Nullable NDArray kept,
+        @Nullable Operations recorded,
+        boolean passesOn,
+        NDArray output,
+        UnaryOperator<NDArray> segment) {
+      NDArray gradient = gradients.remove(output);
+      if (gradient == null) {
+        if (recorded != null) {
+          recorded.discard();
+        }
+        if (kept != null) {
+          kept.close();
+        }
+        output.close();
+        return;
+      }
+      if (recorded == null) {
+        output.close(); // only the next segment needed it
+      }
+      Operations operations = recorded == null ? new Operations() : recorded;
+      NDArray own = kept == null ? Scope.release(Autograd.detach(input)) : kept;
+      NDArray result =
+          recorded == null ? operations(index, operations, own, passesOn, segment) : output;
+      NDArray onward = operations.backward(result, gradient, passesOn ? own : null);
+      result.close();
+      own.close();
+      if (onward != null) {
+        add(input, onward);
+      }
+    }
+
+    @Override
     public NDArray share(NDArray tensor) {
       if (!isDifferentiable(tensor)) {
         return tensor;
@@ -233,7 +313,7 @@ public abstract class Tape {
               if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
                 propagate(tensor, gradient);
               } else {
-                gradients.put(tensor, Scope.release(gradient));
+                add(tensor, gradient); // which may be shared more than once
               }
             }
             leaf.close();
@@ -268,9 +348,12 @@ public abstract class Tape {
         NDArray output,
         UnaryOperator<NDArray> segment) {
       NDArray gradient = gradients.remove(output);
-      if (gradient == null) {
+      if (gradient == null) { // nobody read the output, or what did is not trained
         watched.forEach(Watched::finish);
         output.close();
+        if (recorded != null) {
+          recorded.close();
+        }
         return;
       }
       if (recorded == null) {

@@ -22,6 +22,12 @@ public final class Tensors {
           def ones_like(x: Tensor) -> Tensor:
               return torch.ones_like(x)
           """);
+  private static final Kernel ZEROS_LIKE =
+      Kernel.of(
+          """
+          def zeros_like(x: Tensor) -> Tensor:
+              return torch.zeros_like(torch.detach(x))
+          """);
   private static final Kernel COPY =
       Kernel.of(
           """
@@ -85,9 +91,27 @@ public final class Tensors {
     return engineManager().create(values);
   }
 
+  /**
+   * An int64 tensor (n) whose memory is PyTorch's, so that a graph may keep it. {@link
+   * NDManager#create(long[])} uses a buffer of Java's: it is freed once the array is closed, though
+   * the backward pass of a segment still reads it.
+   *
+   * @param manager of the device
+   */
+  public static NDArray longs(NDManager manager, long... values) {
+    try (NDArray ofJava = manager.create(values)) {
+      return ofJava.duplicate();
+    }
+  }
+
   /** A tensor of ones with {@code x}'s shape, precision and device. */
   public static NDArray onesLike(NDArray x) {
     return ONES_LIKE.call(x);
+  }
+
+  /** A tensor of zeros with {@code x}'s shape, precision, device and memory layout. */
+  public static NDArray zerosLike(NDArray x) {
+    return ZEROS_LIKE.call(x);
   }
 
   /**
@@ -126,9 +150,8 @@ public final class Tensors {
    * @return its elements in row-major order
    */
   public static float[] floats(NDArray x) {
-    try (NDArray detached = Autograd.detach(x);
-        NDArray single = cast(detached, Precision.FLOAT32)) {
-      return single.toFloatArray();
+    try (Scope scope = new Scope()) { // of a view or of a GPU's array, DJL makes a copy
+      return cast(Autograd.detach(x), Precision.FLOAT32).toFloatArray();
     }
   }
 

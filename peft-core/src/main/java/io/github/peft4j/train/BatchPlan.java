@@ -80,7 +80,7 @@ final class BatchPlan {
 
   /** The examples of a row, with the masks of the first epoch. */
   List<EncodedExample> examples(int row) {
-    return data.select(0, examplesOf(row).toArray());
+    return data.drawn(0, examplesOf(row).toArray());
   }
 
   /** The length that each row has by itself. */
@@ -126,10 +126,10 @@ final class BatchPlan {
   private Batch batch(long step, int[] rows) {
     Packing packed = packing;
     return packed == null
-        ? collator.collate(data.select(epoch(step), rows))
+        ? collator.collate(data.drawn(epoch(step), rows))
         : collator.pack(
             Arrays.stream(rows)
-                .mapToObj(row -> data.select(epoch(step), packed.rows()[row]))
+                .mapToObj(row -> data.drawn(epoch(step), packed.rows()[row]))
                 .toList());
   }
 }

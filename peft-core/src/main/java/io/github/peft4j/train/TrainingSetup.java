@@ -23,9 +23,11 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -84,6 +86,7 @@ record TrainingSetup(
     }
     int maxLength = maxLength(settings);
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
+    checkRowValues(training, encoded, TRAINING);
     Objective objective = settings.objective(encoded);
     Measures measures = settings.measures().of(objective);
     BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
@@ -93,6 +96,7 @@ record TrainingSetup(
         (name, held) -> {
           String what = (name + " validation").strip();
           EncodedDataset data = encode(settings, training, held, maxLength, what);
+          checkRowValues(training, data, what);
           int without = withoutLabels(training, data, what, "there is no loss to measure");
           if (without > 0) {
             LOG.warn(
@@ -126,6 +130,21 @@ record TrainingSetup(
         measures.metric(settings.metric),
         groups,
         RunFacts.of(settings, adapter, examples, maxLength, steps, objective, groups));
+  }
+
+  private static void checkRowValues(AdapterTraining training, EncodedDataset data, String what) {
+    Set<Map<String, Long>> fine = new HashSet<>();
+    for (int i = 0; i < data.size(); i++) {
+      Map<String, Long> numbers = data.examples().get(i).rowValues();
+      if (fine.add(numbers)) {
+        try {
+          training.active().all().forEach(layer -> layer.checkRowValues(numbers));
+        } catch (IllegalArgumentException e) {
+          throw new IllegalArgumentException(
+              "%s data, example %,d: %s".formatted(what, data.position(i) + 1, e.getMessage()), e);
+        }
+      }
+    }
   }
 
   /** The adapter that is trained. */

@@ -3,6 +3,7 @@ package io.github.peft4j.tuner;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Tensors;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +41,7 @@ public final class ArrayRows implements Joining<NDArray> {
   @Override
   public NDArray select(NDArray value, Rows rows) {
     if (!rows.isRange()) {
-      return SELECT.call(value, value.getManager().create(rows.numbers()));
+      return SELECT.call(value, Tensors.longs(value.getManager(), rows.numbers()));
     }
     return rows.count() == rows(value) ? value : Ops.narrow(value, rows.get(0), rows.count());
   }

@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.site.Site;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,6 +62,24 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
   public boolean readsWholeTexts() {
     return false;
   }
+
+  /**
+   * Whether {@link #forward} computes with {@link io.github.peft4j.kernel.Kernel}s alone, most of
+   * which know their derivative. The backward pass of its model layer then goes kernel by kernel,
+   * which costs less than PyTorch's graph. By default not.
+   */
+  public boolean isMadeOfKernels() {
+    return false;
+  }
+
+  /**
+   * Checks the numbers of a text, see {@link ForwardContext#rowValue}, before a training begins. By
+   * default none is needed.
+   *
+   * @param numbers by name
+   * @throws IllegalArgumentException if one is missing, or is none that this layer knows
+   */
+  public void checkRowValues(Map<String, Long> numbers) {}
 
   /**
    * A tensor in the form that the adapter file holds; by default the tensor itself.

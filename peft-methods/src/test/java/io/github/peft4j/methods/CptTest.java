@@ -22,6 +22,7 @@ import io.github.peft4j.methods.cpt.LossWeighting;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -144,11 +145,12 @@ class CptTest {
 
   private static double loss(PeftModel model, CptConfig config) {
     model.adapt(config);
-    double loss =
+    Metrics metrics =
         new Evaluator(model, 2, 30)
             .evaluate(
-                Examples.of(new PromptExample("w3 w4", " w5"), new PromptExample("w7", " w9 w3")))
-            .get("loss");
+                Examples.of(new PromptExample("w3 w4", " w5"), new PromptExample("w7", " w9 w3")));
+    assertThat(metrics.values()).containsOnlyKeys("loss"); // no mean over the text: no perplexity
+    double loss = metrics.get("loss");
     assertThat(training(model).steps(1).run().losses().get(0)).isCloseTo(loss, within(1e-5));
     model.remove(PeftModel.DEFAULT);
     return loss;

@@ -258,7 +258,7 @@ class FusionTest {
       assertThatThrownBy(
               () -> CompositionTest.logits(TinyModel.LLAMA, model, Composition.of("mix")))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("activate Composition.fuse(fusion, adapters)");
+          .hasMessageContaining("take Composition.fuse(fusion, adapters)");
     }
   }
 

@@ -22,6 +22,7 @@ import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -81,8 +82,11 @@ abstract class MethodContract {
   }
 
   private static float[] logits(TinyModel tiny, PeftModel model) {
-    try (NDArray logits = model.logits(tiny.input(model))) {
+    ModelInput input = tiny.input(model);
+    try (NDArray logits = model.logits(input)) {
       return Tensors.floats(logits);
+    } finally {
+      input.close();
     }
   }
 
@@ -145,17 +149,24 @@ abstract class MethodContract {
   }
 
   private static void train(TinyModel tiny, PeftModel model, int steps) {
-    Backpropagation backpropagation = new Backpropagation(model, false);
+    train(tiny, model, NAME, false, steps);
+  }
+
+  private static void train(
+      TinyModel tiny, PeftModel model, String name, boolean recompute, int steps) {
+    Backpropagation backpropagation = new Backpropagation(model, recompute);
     LossTargets targets = tiny.targets();
-    Adapter adapter = model.adapter(NAME);
+    Adapter adapter = model.adapter(name);
     StepListener listener = adapter.listener(TrainingRule.ALIKE);
-    try (AdapterTraining training = model.train(NAME);
+    try (AdapterTraining training = model.train(name);
         Optimizer optimizer =
             OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
                 .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0.01)), 1e-2)) {
       Update update = new Update(optimizer, listener, 1);
       for (int step = 1; step <= steps; step++) {
-        backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), step);
+        ModelInput input = tiny.input(model);
+        backpropagation.run(input, targets, 1.0 / model.count(targets), step);
+        input.close();
         backpropagation.penalty();
         update.run(step, steps, 1e-2, 0);
       }
@@ -309,6 +320,26 @@ abstract class MethodContract {
         model.loadAdapter(folder.toString()).remove(NAME);
         assertThat(Tensors.live()).as("arrays in the engine").isEqualTo(before);
       }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void nothingIsLeftOfAdaptersThatWereTrained(MethodCase method, TinyModel tiny) {
+    try (PeftModel model = tiny.load(Precision.FLOAT32)) {
+      logits(tiny, model);
+      long before = Tensors.live();
+      model.adapt(method.config()).adapt("other", method.config());
+      for (String name : List.of(NAME, "other")) {
+        model.activate(name);
+        logits(tiny, model);
+        train(tiny, model, name, false, 3);
+        train(tiny, model, name, true, 3);
+        logits(tiny, model);
+      }
+      logits(tiny, model.activate(NAME, "other"));
+      model.remove(NAME).remove("other");
+      assertThat(Tensors.live()).as("arrays in the engine").isEqualTo(before);
     }
   }
 

@@ -423,6 +423,12 @@ class MethodsTest extends MethodContract {
             .hasEffectAtOnce()
             .cannotMerge(),
         composite(
+                "LoraAndFusion",
+                LoraConfig.ofRank(2).targetModules("all-linear"),
+                AttentionFusionConfig.defaults().dropout(0))
+            .hasEffectAtOnce()
+            .cannotMerge(),
+        composite(
             "LoraAndIa3", LoraConfig.ofRank(2).targetModules("all-linear"), Ia3Config.defaults()),
         composite(
                 "AdaLoraAndNorms",

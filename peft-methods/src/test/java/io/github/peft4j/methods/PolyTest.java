@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.DataException;
@@ -16,6 +17,7 @@ import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TaskExample;
 import io.github.peft4j.data.reader.Csv;
 import io.github.peft4j.data.reader.Table;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.RandomState;
@@ -24,16 +26,22 @@ import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.poly.PolyConfig;
+import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -152,6 +160,54 @@ class PolyTest {
     return requireNonNull(tensors.get(name));
   }
 
+  /** The number of the only task is closed long before the backward pass reads it. */
+  @Test
+  void gradientsSurviveTheGarbageCollector() {
+    try (PeftModel model = llama()) {
+      model.adapt(PolyConfig.ofTasks(1).r(2).nSkills(3));
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 4);
+      Objective ofTask = Objective.of(model.base().head().loss());
+      float[] expected = gradient(model, ofTask);
+      Objective collecting =
+          outputs -> {
+            overwriteFreedBuffers();
+            return ofTask.loss(outputs);
+          };
+      assertThat(gradient(model, collecting)).isEqualTo(expected);
+    }
+  }
+
+  private static float[] gradient(PeftModel model, Objective objective) {
+    NDArray logits = tensor(model, "poly_router.module_logits").value();
+    ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
+    try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
+      Autograd.clearGradient(logits);
+      new Backpropagation(model, false)
+          .run(objective, input, new LossTargets.NextTokens(IDS), 1, 3);
+      try (NDArray gradient = Autograd.gradient(logits)) {
+        return Tensors.floats(requireNonNull(gradient));
+      }
+    } finally {
+      input.close();
+    }
+  }
+
+  private static void overwriteFreedBuffers() {
+    List<ByteBuffer> buffers = new ArrayList<>();
+    for (int i = 0; i < 5_000; i++) {
+      if (i % 2_500 == 0) {
+        System.gc();
+        try {
+          Thread.sleep(20); // the cleaner's thread frees buffers
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+      buffers.add(ByteBuffer.allocateDirect(8).putLong(-7));
+    }
+    assertThat(buffers).isNotEmpty();
+  }
+
   @Test
   void oneTextHasAnAnswerForEachTask() {
     try (PeftModel model = llama()) {
@@ -187,6 +243,25 @@ class PolyTest {
         .hasMessageContaining("expected the task: a whole number from 0 on");
     assertThatThrownBy(() -> table.tasks("task", Examples.of(new PromptExample("a", "b"))))
         .hasMessageContaining("expected one of each row");
+  }
+
+  /** All data is checked before the first step, and the example is named. */
+  @Test
+  void examplesWithoutATaskOrOfAnotherOneAreRefusedBeforeTraining() {
+    PromptExample bare = new PromptExample("w3", "w4");
+    Dataset<TaskExample> last =
+        Examples.of(new TaskExample(bare, 2), new TaskExample(bare, 0), new TaskExample(bare, 3))
+            .dataset();
+    try (PeftModel model = llama()) {
+      model.adapt(config());
+      float[] before = Tensors.floats(model.trainables().get(2).value());
+      FineTuner tuner = FineTuner.of(model).batchSize(1).epochs(1).quiet();
+      assertThatThrownBy(() -> tuner.on(last).run())
+          .hasMessageContaining("training data, example 3: a text is of task 3");
+      assertThatThrownBy(() -> tuner.on(examples(0, 2)).validateOn(Examples.of(bare)).run())
+          .hasMessageContaining("validation data, example 1: the adapter is for 3 tasks, and noth");
+      assertThat(Tensors.floats(model.trainables().get(2).value())).isEqualTo(before);
+    }
   }
 
   @Test

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.io.TensorSource;
@@ -18,11 +19,13 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.xlora.XLoraConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
@@ -173,16 +176,71 @@ class XLoraTest {
     return Tensors.floats(model.adapter("0").tensors().values().iterator().next().value());
   }
 
+  /** With even weights, the mixture of layers is their average, below a classifier of its own. */
+  @Test
+  void aModelWithClassesHasTheClassifierOfTheMixture() {
+    try (PeftModel model = classifiers();
+        PeftModel again = classifiers()) {
+      model.adapt("mix", XLoraConfig.of("a", "b"));
+      zero(model, "mix", "internal_xlora_classifier");
+      ModelInput input = ModelInput.of(model.base().manager(), new long[][] {{5, 6, 7, 8}}, null);
+      float[] average;
+      try (NDArray logits = model.using(Composition.average("a", "b")).logits(input)) {
+        average = Tensors.floats(logits);
+      }
+      float[] mixed = logits(model, input);
+      assertClose("even weights", mixed, average, 1e-5);
+
+      zero(model, "a", "model.classifier");
+      assertThat(logits(model, input)).isEqualTo(mixed);
+      zero(model, "mix", "model.classifier");
+      assertThat(logits(model, input)).containsOnly(0);
+
+      model.save("mix", folder);
+      again.loadAdapter("mix", folder);
+      again.activate("mix");
+      assertThat(logits(again, input)).containsOnly(0);
+    }
+  }
+
+  private static PeftModel classifiers() {
+    LoraConfig lora = LoraConfig.ofRank(2).initLoraWeights(LoraInitialization.RANDOM);
+    return Peft.from(TinyModels.golden("tiny-bert"))
+        .task(Task.classification("no", "yes"))
+        .load()
+        .adapt("a", lora)
+        .adapt("b", lora.targetModules("value", "intermediate.dense"));
+  }
+
+  private static void zero(PeftModel model, String adapter, String part) {
+    List<String> keys =
+        model.adapter(adapter).tensors().keySet().stream().filter(k -> k.contains(part)).toList();
+    assertThat(keys).hasSize(2);
+    for (String key : keys) {
+      NDArray value = requireNonNull(model.adapter(adapter).tensors().get(key)).value();
+      try (NDArray zeros = value.zerosLike()) {
+        Tensors.copy(value, zeros);
+      }
+    }
+  }
+
   @Test
   void whatCannotBeMixedIsRefused() {
     try (PeftModel model = experts("xlora")) {
       assertThatThrownBy(() -> model.adapt("mix", XLoraConfig.of("0")))
           .hasMessageContaining("two adapters at least");
       assertThatThrownBy(() -> model.adapt("mix", XLoraConfig.of("a", "b")))
-          .hasMessageContaining("load them first");
+          .hasMessageContaining("there is no 'a', load it first");
+      assertThatThrownBy(() -> model.adapt("mix", XLoraConfig.of("0", "b")))
+          .hasMessageContaining("there is no 'b', load it first");
       model.adapt("table", LoraConfig.ofRank(2).targetModules("embed_tokens", "q_proj"));
       assertThatThrownBy(() -> model.adapt("mix", XLoraConfig.of("0", "table")))
-          .hasMessageContaining("one of them adapts model.embed_tokens");
+          .hasMessageContaining("but 'table' changes model.embed_tokens: train it without that");
+    }
+    try (PeftModel model = classifiers()) {
+      model.adapt("pooled", LoraConfig.ofRank(2).modulesToSave("pooler"));
+      assertThatThrownBy(() -> model.adapt("mix", XLoraConfig.of("a", "pooled")))
+          .hasMessageContaining("but 'pooled' changes bert.pooler.dense.weight: train it without");
     }
   }
 }

@@ -228,7 +228,7 @@ public record EncodedDataset(
    * @return the examples in the order of the positions
    */
   public List<EncodedExample> select(int... indices) {
-    return select(EVALUATION, indices);
+    return drawn(EVALUATION, indices);
   }
 
   /**
@@ -239,7 +239,7 @@ public record EncodedDataset(
    * @param indices the positions, from 0
    * @return the examples in the order of the positions
    */
-  public List<EncodedExample> select(long epoch, int... indices) {
+  public List<EncodedExample> drawn(long epoch, int... indices) {
     Masker drawing = masker;
     return Arrays.stream(indices)
         .mapToObj(i -> drawing == null ? examples.get(i) : drawing.draw(examples.get(i), epoch, i))

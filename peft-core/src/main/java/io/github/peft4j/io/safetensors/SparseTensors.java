@@ -63,7 +63,9 @@ public final class SparseTensors implements TensorSource {
       TensorInfo whole;
       try {
         whole = new TensorInfo(name, values.dtype(), shape(entry.getValue()));
-      } catch (IllegalArgumentException | IllegalStateException e) {
+      } catch (IllegalArgumentException
+          | IllegalStateException
+          | UnsupportedOperationException e) { // Gson's of null
         throw malformed(file, name, "its shape is " + entry.getValue());
       }
       boolean fits =

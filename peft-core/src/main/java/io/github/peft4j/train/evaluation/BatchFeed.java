@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.LongStream;
 
 /** Turns batches into the arrays that a model takes. */
@@ -51,7 +52,7 @@ public final class BatchFeed {
     };
   }
 
-  /** The rows of a batch, to keep their states. */
+  /** The rows of a batch, to keep their states, with all that these depend on. */
   public static KeptStates.Rows rows(KeptStates store, Batch batch) {
     int[] lengths = new int[batch.size()];
     int[] decoderLengths = new int[batch.size()];
@@ -74,6 +75,12 @@ public final class BatchFeed {
             LongStream.concat(
                 LongStream.concat(row, LongStream.of(-1)), Arrays.stream(labels, 0, last));
       }
+      for (Map.Entry<String, long[]> values : new TreeMap<>(batch.rowValues()).entrySet()) {
+        row = LongStream.concat(row, LongStream.of(-2, values.getValue()[b]));
+      }
+      if (batch.alignment() == Alignment.TOKEN) { // prompts made of what is given
+        row = LongStream.concat(row, LongStream.of(-3, firstLabel(batch, b)));
+      }
       tokens.add(LongBuffer.wrap(row.toArray()));
     }
     return new KeptStates.Rows(store, tokens, lengths, decoderLengths);
@@ -83,15 +90,19 @@ public final class BatchFeed {
   private static long[][] given(Batch batch) {
     long[][] given = new long[batch.size()][];
     for (int b = 0; b < given.length; b++) {
-      long[] labels = batch.labels()[b];
       given[b] = batch.attentionMask()[b].clone();
-      int first = 0;
-      while (first < labels.length && labels[first] == LossTargets.IGNORED) {
-        first++;
-      }
-      Arrays.fill(given[b], first, labels.length, 0);
+      Arrays.fill(given[b], firstLabel(batch, b), given[b].length, 0);
     }
     return given;
+  }
+
+  private static int firstLabel(Batch batch, int row) {
+    long[] labels = batch.labels()[row];
+    int first = 0;
+    while (first < labels.length && labels[first] == LossTargets.IGNORED) {
+      first++;
+    }
+    return first;
   }
 
   /** The labels that the model's outputs are compared with. */

@@ -69,7 +69,7 @@ public final class Evaluator {
         tokens,
         EncodingSettings.of(maxLength),
         Objective.of(model),
-        Measures.of(model.base().task()));
+        Measures.of(model.base().task()).of(Objective.of(model)));
   }
 
   private Evaluator(
@@ -86,7 +86,7 @@ public final class Evaluator {
     this.rows = rows;
     this.tokens = tokens;
     this.reading = reading;
-    this.objective = objective;
+    this.objective = objective.inEvaluation();
     this.measures = measures;
     this.collator = new Collator(model.base().padId(model.tokenizer().padId()));
   }

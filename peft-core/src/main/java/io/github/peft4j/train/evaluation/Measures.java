@@ -58,8 +58,9 @@ public record Measures(
 
   /** These measures where this objective is minimised. */
   public Measures of(Objective objective) {
-    boolean plain = objective.perLabel().filter(CrossEntropy.PLAIN::equals).isPresent();
-    return new Measures(task, all, objective.measures(), plain && isOverVocabulary(task), sets);
+    Objective measured = objective.inEvaluation();
+    boolean plain = measured.perLabel().filter(CrossEntropy.PLAIN::equals).isPresent();
+    return new Measures(task, all, measured.measures(), plain && isOverVocabulary(task), sets);
   }
 
   /** These measures and others. */

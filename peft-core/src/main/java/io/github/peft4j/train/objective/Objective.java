@@ -79,6 +79,14 @@ public interface Objective {
   }
 
   /**
+   * What an evaluation computes. By default it is this objective. One that compares copies of a
+   * batch can leave them out, if they are alike when nothing is random.
+   */
+  default Objective inEvaluation() {
+    return this;
+  }
+
+  /**
    * What the sum of a batch is divided by. By default the number of its labels.
    *
    * @param examples the number of examples in the batch

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The folder of a run: its settings, and a folder for each model, which is complete or not there.
@@ -37,20 +38,34 @@ record PetFolder(Path folder) {
     settings.forEach(
         (name, value) -> {
           JsonElement old = there.get(name);
-          if (old == null || !old.getAsString().equals(value)) {
+          if (!new JsonPrimitive(value).equals(old)) {
             throw new IllegalArgumentException(
                 "%s is of a run with %s %s, but this one has %s: take another folder"
-                    .formatted(file, name, old == null ? "unknown" : old.getAsString(), value));
+                    .formatted(file, name, text(old), value));
           }
         });
+  }
+
+  private static String text(@Nullable JsonElement value) {
+    if (value == null) {
+      return "unknown";
+    }
+    return value instanceof JsonPrimitive primitive ? primitive.getAsString() : value.toString();
   }
 
   Path of(String name) {
     return folder.resolve(name);
   }
 
-  /** A model that an earlier run finished. */
-  Optional<Finished> read(String name, int generation, Pattern pattern) {
+  /**
+   * A model that an earlier run finished.
+   *
+   * @param texts the number of unlabelled texts
+   * @param labels the number of labels
+   * @throws IllegalArgumentException if its file is damaged
+   */
+  Optional<Finished> read(
+      String name, int generation, Pattern pattern, int texts, int labels) {
     Path file = of(name).resolve("member.json");
     if (!Files.exists(file)) {
       return Optional.empty();
@@ -61,19 +76,57 @@ record PetFolder(Path folder) {
             name,
             generation,
             pattern,
-            json.get("training_texts").getAsInt(),
-            json.get("accuracy_before").getAsDouble(),
-            json.get("accuracy_after").getAsDouble(),
+            (int) number(file, json, "training_texts", Integer.MAX_VALUE),
+            number(file, json, "accuracy_before", 1),
+            number(file, json, "accuracy_after", 1),
             of(name));
-    JsonArray rows = json.getAsJsonArray("logits");
-    double[][] logits = new double[rows.size()][];
-    for (int i = 0; i < logits.length; i++) {
-      logits[i] =
-          rows.get(i).getAsJsonArray().asList().stream()
-              .mapToDouble(JsonElement::getAsDouble)
-              .toArray();
+    JsonElement rows = json.get("logits");
+    double[][] logits = new double[texts][labels];
+    require(
+        file, "logits", rows, isArray(rows, texts), "a row for each of %d texts".formatted(texts));
+    for (int i = 0; i < texts; i++) {
+      JsonElement row = rows.getAsJsonArray().get(i);
+      for (int l = 0; l < labels; l++) {
+        require(
+            file,
+            "logits[%d]".formatted(i),
+            row,
+            isArray(row, labels) && isNumber(row.getAsJsonArray().get(l)),
+            "%d finite numbers".formatted(labels));
+        logits[i][l] = row.getAsJsonArray().get(l).getAsDouble();
+      }
     }
     return Optional.of(new Finished(member, logits));
+  }
+
+  private static boolean isArray(@Nullable JsonElement json, int size) {
+    return json instanceof JsonArray array && array.size() == size;
+  }
+
+  private static boolean isNumber(@Nullable JsonElement json) {
+    return json instanceof JsonPrimitive value
+        && value.isNumber()
+        && Double.isFinite(value.getAsDouble());
+  }
+
+  private static double number(Path file, JsonObject json, String field, double most) {
+    JsonElement value = json.get(field);
+    boolean fits = isNumber(value) && value.getAsDouble() >= 0 && value.getAsDouble() <= most;
+    require(file, field, value, fits, "a number from 0 to %,.0f".formatted(most));
+    return value.getAsDouble();
+  }
+
+  private static void require(
+      Path file, String field, @Nullable JsonElement found, boolean fits, String expected) {
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "%s: field '%s' is %s; expected %s. Delete its folder to train this model again"
+              .formatted(file, field, cut(String.valueOf(found)), expected));
+    }
+  }
+
+  private static String cut(String text) {
+    return text.length() > 60 ? text.substring(0, 60) + "…" : text;
   }
 
   /** Writes what makes a model finished, after its adapter. */

@@ -51,7 +51,7 @@ final class PetRun {
   private final List<PetText> unlabelled;
 
   /** A text with its class, from 0. */
-  private record Labelled(PetText text, int label) {}
+  record Labelled(PetText text, int label) {}
 
   PetRun(Pet settings, Path folder) {
     this.settings = settings;
@@ -108,6 +108,11 @@ final class PetRun {
         throw new IllegalArgumentException(
             "the classifier has the labels %s, but the verbalizer %s".formatted(classes, labels));
       }
+      if (classifier.adapters().containsKey(CLASSIFIER)) {
+        throw new IllegalArgumentException(
+            "the classifier has an adapter '%s' already, which is the name of the one to train: remove it first"
+                .formatted(CLASSIFIER));
+      }
     }
   }
 
@@ -143,6 +148,7 @@ final class PetRun {
   /** What decides a run's results, by name. */
   private Map<String, String> facts() {
     Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("model", model(settings.model));
     facts.put("patterns", settings.patterns.toString());
     facts.put("verbalizer", verbalizer.toString());
     facts.put("labelled", new Dataset<>(labelled).sha256());
@@ -162,6 +168,11 @@ final class PetRun {
     return facts;
   }
 
+  private static String model(PeftModel model) {
+    String sha256 = model.baseSha256();
+    return sha256 != null ? sha256 : model.origin();
+  }
+
   private List<Finished> generation(int generation, List<Finished> before) {
     List<Finished> finished = new ArrayList<>();
     for (int p = 0; p < settings.patterns.size(); p++) {
@@ -171,7 +182,7 @@ final class PetRun {
         Pattern pattern = settings.patterns.get(p);
         finished.add(
             folder
-                .read(name, generation, pattern)
+                .read(name, generation, pattern, unlabelled.size(), verbalizer.labels().size())
                 .orElseGet(
                     () ->
                         trained(
@@ -274,7 +285,7 @@ final class PetRun {
    * The examples of a training, in a row: each text as often as any other, and beside each, if
    * there is an auxiliary loss, another unlabelled text with masks of its own.
    */
-  private Dataset<IdsExample> data(ClozeClassifier gap, List<Labelled> texts, long seed) {
+  Dataset<IdsExample> data(ClozeClassifier gap, List<Labelled> texts, long seed) {
     List<EncodedExample> rows =
         texts.stream().map(each -> gap.encoder().encode(each.text(), each.label())).toList();
     int size = Math.toIntExact(settings.steps * settings.batchSize);
@@ -287,7 +298,7 @@ final class PetRun {
       all.add(
           new IdsExample(
               auxiliary
-                  ? row.with(masked.select(i / order.length, order[i % order.length]).get(0))
+                  ? row.with(masked.drawn(i / order.length, order[i % order.length]).get(0))
                   : row));
     }
     return new Dataset<>(all);
@@ -311,6 +322,8 @@ final class PetRun {
     new PetFolder(there)
         .claim(
             Map.of(
+                "model",
+                model(classifier),
                 "adapter",
                 config.toString(),
                 "steps",
@@ -321,24 +334,34 @@ final class PetRun {
       classifier.loadAdapter(CLASSIFIER, there).activate(CLASSIFIER);
       return Optional.empty();
     }
+    Composition before = classifier.active();
     classifier.adapt(CLASSIFIER, config);
-    FineTuner tuner =
-        FineTuner.of(classifier)
-            .batchSize(settings.batchSize)
-            .maxLength((int) Math.min(settings.maxLength, classifier.base().maxPositions()))
-            .quiet();
-    TrainingReport report =
-        finish(
-            settings
-                .distillation
-                .apply(tuner)
-                .on(taught(classifier, soft))
-                .objective(new SoftLabels(settings.temperature))
-                .seed(settings.seed)
-                .steps(settings.classifierSteps)
-                .run());
-    classifier.save(CLASSIFIER, there);
-    return Optional.of(report);
+    boolean saved = false;
+    try {
+      FineTuner tuner =
+          FineTuner.of(classifier)
+              .batchSize(settings.batchSize)
+              .maxLength((int) Math.min(settings.maxLength, classifier.base().maxPositions()))
+              .quiet();
+      TrainingReport report =
+          finish(
+              settings
+                  .distillation
+                  .apply(tuner)
+                  .on(taught(classifier, soft))
+                  .objective(new SoftLabels(settings.temperature))
+                  .seed(settings.seed)
+                  .steps(settings.classifierSteps)
+                  .run());
+      classifier.save(CLASSIFIER, there);
+      saved = true;
+      return Optional.of(report);
+    } finally {
+      if (!saved) {
+        classifier.remove(CLASSIFIER);
+        classifier.activate(before);
+      }
+    }
   }
 
   /** The unlabelled texts with their soft labels, in the order of the classifier's classes. */

@@ -7,29 +7,30 @@ import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** The activation functions that config files name in {@code hidden_act}. */
 public enum Activation {
   /** x Φ(x) with the error function. */
-  GELU("gelu", "torch.gelu(x)"),
+  GELU("gelu", "torch.gelu(x)", "torch.gelu_backward(g, x)"),
   /** GELU under another name. */
-  GELU_PYTHON("gelu_python", "torch.gelu(x)"),
+  GELU_PYTHON("gelu_python", "torch.gelu(x)", "torch.gelu_backward(g, x)"),
   /** GELU clipped to [-10, 10]. */
   GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
   /** GELU by its tanh approximation, as GPT-2 names it. */
-  GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")"),
+  GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation. */
-  GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation, under another name. */
-  GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")"),
+  GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation, under another name. */
-  GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")"),
+  GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by a tanh approximation, under an older name. */
-  GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")"),
+  GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** x σ(1.702 x). */
   QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
   /** max(x, 0). */
-  RELU("relu", "torch.relu(x)"),
+  RELU("relu", "torch.relu(x)", "torch.threshold_backward(g, x, 0)"),
   /** max(x, 0)². */
   RELU2("relu2", "torch.square(torch.relu(x))"),
   /** min(max(x, 0), 6). */
@@ -45,9 +46,9 @@ public enum Activation {
   /** x. */
   LINEAR("linear", "x"),
   /** x σ(x). */
-  SILU("silu", "torch.silu(x)"),
+  SILU("silu", "torch.silu(x)", "torch.silu_backward(g, x)"),
   /** SiLU under another name. */
-  SWISH("swish", "torch.silu(x)"),
+  SWISH("swish", "torch.silu(x)", "torch.silu_backward(g, x)"),
   /** Hyperbolic tangent. */
   TANH("tanh", "torch.tanh(x)");
 
@@ -56,13 +57,40 @@ public enum Activation {
   private final Kernel gated;
 
   Activation(String id, String expression) {
+    this(id, expression, null);
+  }
+
+  /**
+   * An activation f.
+   *
+   * @param expression f(x) in TorchScript
+   * @param derivative g f'(x) in TorchScript, or null to leave it to PyTorch
+   */
+  Activation(String id, String expression, @Nullable String derivative) {
     this.id = id;
-    this.plain = Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");
-    this.gated =
+    Kernel plainly =
+        Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");
+    Kernel gating =
         Kernel.of(
             "def gated(x: Tensor, up: Tensor) -> Tensor:\n    return torch.mul("
                 + expression
                 + ", up)\n");
+    this.plain =
+        derivative == null
+            ? plainly
+            : plainly.derivative(
+                "x", "def back(g: Tensor, x: Tensor) -> Tensor:\n    return " + derivative + "\n");
+    this.gated =
+        derivative == null
+            ? gating
+            : gating.derivative(
+                "x, up",
+                "def slope(g: Tensor, x: Tensor) -> Tensor:\n    return "
+                    + derivative
+                    + "\n\ndef back(g: Tensor, x: Tensor, up: Tensor) -> List[Tensor]:\n"
+                    + "    return [slope(torch.mul(g, up), x), torch.mul(g, "
+                    + expression
+                    + ")]\n");
   }
 
   /**

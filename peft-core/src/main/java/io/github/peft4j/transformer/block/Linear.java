@@ -13,32 +13,48 @@ import org.jspecify.annotations.Nullable;
 /** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */
 public final class Linear extends WeightedBlock {
 
+  private static final String BACK =
+      MatrixProduct.text()
+          + """
+          def back(g: Tensor, weight: Tensor) -> Tensor:              # g (…, out) → (…, in)
+              return product(g, torch.t(weight.to(g.dtype)), None)
+          """;
+  private static final String BACK_TRANSPOSED =
+      MatrixProduct.text()
+          + """
+          def back(g: Tensor, weight: Tensor) -> Tensor:
+              return product(g, weight.to(g.dtype), None)
+          """;
   private static final Kernel LINEAR =
       Kernel.of(
           MatrixProduct.text()
               + """
               def linear(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (out, in)
                   return product(x, weight.to(x.dtype), None)
-              """);
+              """)
+          .derivative("x", BACK);
   private static final Kernel LINEAR_BIAS =
       Kernel.of(
           MatrixProduct.text()
               + """
               def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
                   return product(x, weight.to(x.dtype), bias.to(x.dtype))
-              """);
+              """)
+          .derivative("x", BACK);
   private static final Kernel TRANSPOSED =
       Kernel.of(
           """
           def transposed(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (in, out)
               return torch.matmul(x, weight.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK_TRANSPOSED);
   private static final Kernel TRANSPOSED_BIAS =
       Kernel.of(
           """
           def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
-          """);
+          """)
+          .derivative("x", BACK_TRANSPOSED);
 
   private final LinearSite site;
 

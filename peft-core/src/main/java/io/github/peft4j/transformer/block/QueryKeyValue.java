@@ -20,8 +20,15 @@ public final class QueryKeyValue {
           shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
           return torch.transpose(torch.reshape(x, shape), 1, 2)
       """;
-
-  private static final Kernel SPLIT_HEADS = Kernel.of(SPLIT_HEADS_TEXT);
+  private static final Kernel SPLIT_HEADS =
+      Kernel.of(SPLIT_HEADS_TEXT)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor) -> Tensor:                         # (B, H, T, d) → (B, T, H·d)
+                  y = torch.transpose(g, 1, 2)
+                  return torch.reshape(y, [torch.size(y, 0), torch.size(y, 1), -1])
+              """);
 
   private static final Kernel CONCATENATED =
       Kernel.of(

@@ -122,9 +122,7 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     List<NDArray> states = new ArrayList<>();
     states.add(h);
     for (TransformerLayer layer : layers) {
-      h =
-          pass.tape()
-              .segment(h, trains || layer.trains(pass.adapters()), x -> layer.forward(x, pass));
+      h = layer.segment(h, trains, pass);
       states.add(h);
     }
     return states;

@@ -42,6 +42,18 @@ public final class TransformerLayer extends NamedBlock {
     sublayers.forEach(sublayer -> publish(sublayer.site()));
   }
 
+  /**
+   * Computes the layer as a segment of the pass's tape.
+   *
+   * @param trains whether the layer reads a tensor that depends on trained ones
+   */
+  NDArray segment(NDArray x, boolean trains, Pass pass) {
+    boolean trained = trains || trains(pass.adapters());
+    return pass.adapters().areMadeOfKernels(sites())
+        ? pass.tape().segmentOfKernels(x, trained, in -> forward(in, pass))
+        : pass.tape().segment(x, trained, in -> forward(in, pass));
+  }
+
   NDArray forward(NDArray x, Pass pass) {
     return site.forward(x, pass);
   }

@@ -400,7 +400,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
       return rows.ofItems(given);
     }
     Long ofAll = run.adapters.rowValues().get(name);
-    return ofAll == null ? null : input().ids().getManager().create(new long[] {ofAll});
+    return ofAll == null ? null : Tensors.longs(input().ids().getManager(), ofAll);
   }
 
   @Override

@@ -33,7 +33,15 @@ public final class RotaryEmbedding implements AutoCloseable {
           return torch.cat([turned, rest], -1)
       """;
 
-  private static final Kernel ROTATE = Kernel.of(ROTATE_TEXT);
+  private static final Kernel ROTATE =
+      Kernel.of(ROTATE_TEXT)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                  g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
+                  return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
+              """);
   private static final Kernel ROTATE_PART = Kernel.of(ROTATE_PART_TEXT);
 
   private static final Kernel TAKE =

@@ -172,6 +172,11 @@ public final class ActiveAdapters implements Adapters {
     return sites.anyMatch(site -> at(site).stream().anyMatch(TunerLayer::trains));
   }
 
+  /** Whether the layers at these sites compute {@linkplain TunerLayer#isMadeOfKernels by kernels}. */
+  public boolean areMadeOfKernels(Stream<Site<?, ?>> sites) {
+    return sites.allMatch(site -> at(site).stream().allMatch(TunerLayer::isMadeOfKernels));
+  }
+
   /** The tensors that the layers read and that are computed once per pass. */
   public List<SharedTensor> shared() {
     return shared;

@@ -14,14 +14,29 @@ import java.util.function.Function;
  * @param states L + 1 hidden states (B, n + T, D): the input of each of the L layers, and the
  *     output of the last one
  * @param output the stack's output (B, n + T, D'), after its final norm and projection
+ * @param replaced whether a method has given the stack another output than its own
  */
-public record StackStates(List<NDArray> states, NDArray output) {
+public record StackStates(List<NDArray> states, NDArray output, boolean replaced) {
 
   static final Joining<StackStates> ROWS = new ByRows();
 
-  /** The same states with another output. */
+  /** The states and the stack's own output. */
+  public StackStates(List<NDArray> states, NDArray output) {
+    this(states, output, false);
+  }
+
+  /**
+   * The same states with another output.
+   *
+   * @throws IllegalArgumentException if the output is not the stack's own any more: an adapter below
+   *     would count for nothing
+   */
   public StackStates with(NDArray other) {
-    return new StackStates(states, other);
+    if (replaced) {
+      throw new IllegalArgumentException(
+          "two adapters, one on top of the other, make a stack's output out of its layers' states, as LST and attention fusion do: the lower one would count for nothing. Take one of them, or Composition.average of both");
+    }
+    return new StackStates(states, other, true);
   }
 
   /** Splits and joins all arrays by rows. */
@@ -38,7 +53,8 @@ public record StackStates(List<NDArray> states, NDArray output) {
     public StackStates select(StackStates value, Rows rows) {
       return new StackStates(
           value.states().stream().map(state -> ARRAYS.select(state, rows)).toList(),
-          ARRAYS.select(value.output(), rows));
+          ARRAYS.select(value.output(), rows),
+          value.replaced());
     }
 
     @Override
@@ -59,7 +75,9 @@ public record StackStates(List<NDArray> states, NDArray output) {
         states.add(function.apply(values.stream().map(v -> v.states().get(index)).toList()));
       }
       return new StackStates(
-          states, function.apply(values.stream().map(StackStates::output).toList()));
+          states,
+          function.apply(values.stream().map(StackStates::output).toList()),
+          values.stream().anyMatch(StackStates::replaced));
     }
   }
 }

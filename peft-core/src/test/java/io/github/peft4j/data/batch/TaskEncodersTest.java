@@ -187,7 +187,7 @@ class TaskEncodersTest {
     assertThat(masker(Masking.DEFAULT, 2).draw(text, 3, 5).labels()).isNotEqualTo(labels);
     EncodedDataset data = new EncodedDataset(List.of(text)).maskedBy(one);
     assertThat(data.select(0).get(0).labels()).isEqualTo(data.select(0).get(0).labels());
-    assertThat(data.select(1L, 0).get(0).labels()).isNotEqualTo(data.select(2L, 0).get(0).labels());
+    assertThat(data.drawn(1, 0).get(0).labels()).isNotEqualTo(data.drawn(2, 0).get(0).labels());
   }
 
   @Test

@@ -123,6 +123,7 @@ class SparseWriterTest {
         "{\"w\": [9]} | shape, values and bits do not fit",
         "{\"w\": [-4]} | its shape is [-4]",
         "{\"w\": \"4\"} | its shape is \"4\"",
+        "{\"w\": [null]} | its shape is [null]",
         "{\"v\": [4]} | one of its two tensors is missing",
         "[4] | expected an object of shapes",
         "{\"w\": [4]} | 3 bits are set, the last one at 7, for 2 values of 4 elements"

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.ClassificationExample;
@@ -12,6 +13,7 @@ import io.github.peft4j.data.TextExample;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.IdsExample;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.train.FineTuner;
@@ -22,14 +24,18 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Runs of PET and iPET on a tiny random BERT: what is trained, saved and gone on with. */
 class PetRunTest {
@@ -145,6 +151,9 @@ class PetRunTest {
   void aRunThatWasStoppedGoesOnAndEndsAsOneThatWasNot() throws IOException {
     AtomicInteger steps = new AtomicInteger();
     PetReport whole = pet().generations(2).run(Files.createDirectory(folder.resolve("whole")));
+    assertThatThrownBy(() -> pet().run(folder.resolve("stopped")))
+        .hasMessageContaining("the classifier has an adapter 'pet' already");
+    classifier.remove("pet");
     Path stopped = Files.createDirectory(folder.resolve("stopped"));
     TrainingListener breaking =
         new TrainingListener() {
@@ -165,7 +174,6 @@ class PetRunTest {
         .hasMessageContaining("the training was stopped");
     assertThat(Thread.interrupted()).isTrue();
     assertThat(model.adapters()).isEmpty();
-    classifier.remove("pet");
     steps.set(0);
     PetReport rest =
         pet()
@@ -189,8 +197,106 @@ class PetRunTest {
     assertThat(read.members()).isEqualTo(rest.members());
     assertThat(read.classifier()).isEmpty();
     assertThat(classifier.active().adapters()).containsExactly("pet");
+    classifier.remove("pet");
     assertThatThrownBy(() -> pet().generations(2).steps(7).run(stopped))
         .hasMessageContaining("is of a run with steps 6, but this one has 7: take another folder");
+  }
+
+  /** Beside each labelled text stands another unlabelled one, with other masks in each round. */
+  @Test
+  void theAuxiliaryLossReadsAllUnlabelledTexts() {
+    model.adapt(ToyConfig.of(1, 0));
+    ClozeClassifier gap = ClozeClassifier.of(model, PATTERNS[0], WORDS);
+    List<PetRun.Labelled> one =
+        List.of(new PetRun.Labelled(new PetText("the food was nice", null), 1));
+    PetRun run = new PetRun(pet().unlabelled(texts()).steps(16), folder); // two rounds of 32
+    List<EncodedExample> masked =
+        run.data(gap, one, 3).examples().stream().map(e -> e.ids().texts().get(1)).toList();
+    assertThat(masked).hasSize(64);
+    List<List<Long>> texts = masked.stream().map(PetRunTest::restored).toList();
+    Set<List<Long>> different = new HashSet<>(texts.subList(0, 32));
+    assertThat(different)
+        .hasSameElementsAs(
+            texts().examples().stream()
+                .map(t -> gap.encoder().maskable(new PetText(t.text(), null)).inputIds())
+                .map(ids -> Arrays.stream(ids).boxed().toList())
+                .toList());
+    assertThat(texts.subList(32, 64)).isEqualTo(texts.subList(0, 32));
+    assertThat(masked.subList(32, 64).stream().map(e -> Arrays.toString(e.labels())).toList())
+        .isNotEqualTo(
+            masked.subList(0, 32).stream().map(e -> Arrays.toString(e.labels())).toList());
+    model.remove("default");
+  }
+
+  /** The ids without masks. */
+  private static List<Long> restored(EncodedExample masked) {
+    return IntStream.range(0, masked.length())
+        .mapToObj(
+            i ->
+                masked.labels()[i] == EncodedExample.IGNORED
+                    ? masked.inputIds()[i]
+                    : masked.labels()[i])
+        .toList();
+  }
+
+  @Test
+  void anotherModelTakesAnotherFolder() {
+    pet().run(folder);
+    classifier.remove("pet");
+    try (PeftModel other = PetFormulasTest.load(Precision.FLOAT32)) {
+      Path changed = folder.resolve("changed");
+      other
+          .base()
+          .parameters()
+          .limit(1)
+          .forEach(
+              site -> {
+                try (NDArray more = site.frozen().add(1)) {
+                  Tensors.copy(site.frozen(), more);
+                }
+              });
+      other.saveBase(changed.toString());
+      model.close();
+      model = Peft.from(changed).task(Task.maskedLm()).load();
+    }
+    assertThatThrownBy(() -> pet().run(folder)).hasMessageContaining("is of a run with model ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"accuracy_before\": | \"accuracy\": | field 'accuracy_before' is null; expected a number from 0 to 1",
+        "\"logits\": | \"values\": | field 'logits' is null; expected a row for each of 32 texts",
+        "\"training_texts\": 4 | \"training_texts\": \"4\" | field 'training_texts' is \"4\"; expected a number"
+      })
+  void aDamagedModelIsNamed(String part, String instead, String expected) throws IOException {
+    pet().run(folder);
+    classifier.remove("pet");
+    Path file = folder.resolve("g0-p1-i0").resolve("member.json");
+    Files.writeString(file, Files.readString(file).replace(part, instead));
+    assertThatThrownBy(() -> pet().run(folder))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(file + ": " + expected)
+        .hasMessageEndingWith("Delete its folder to train this model again");
+    Files.writeString(
+        file, Files.readString(file).replaceFirst("\\[\\s*\\[[^]]*],", "[").replace(instead, part));
+    assertThatThrownBy(() -> pet().run(folder)).hasMessageContaining("a row for each of 32 texts");
+  }
+
+  @Test
+  void aClassifierWhoseTrainingFailsIsAsItWas() {
+    TrainingListener failing =
+        new TrainingListener() {
+          @Override
+          public void onStep(StepEvent event) {
+            throw new OutOfMemoryError("for the test");
+          }
+        };
+    assertThatThrownBy(() -> pet().distillation(tuner -> tuner.listener(failing)).run(folder))
+        .isInstanceOf(OutOfMemoryError.class);
+    assertThat(classifier.adapters()).isEmpty();
+    assertThat(pet().run(folder).classifier()).isPresent();
   }
 
   @Test

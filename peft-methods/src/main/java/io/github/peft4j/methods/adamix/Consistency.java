@@ -38,6 +38,12 @@ record Consistency(Objective ofTask, double weight) implements Objective {
     return 2;
   }
 
+  /** All passes but a training's take the mean of the experts: two would be one. */
+  @Override
+  public Objective inEvaluation() {
+    return ofTask.inEvaluation();
+  }
+
   @Override
   public NDArray loss(Outputs outputs) {
     Outputs first = outputs.copy(0);

@@ -48,6 +48,7 @@ record ExpertMaps(Experts experts, Initializer initial) implements Affine.Source
       return Affine.Dense.source(initial).map(module, position, out, in, start, layer);
     }
     int count = experts.numExperts();
+    Initializer.count(count, out, in); // refuses what no array can hold
     NDArray w = Routes.stack(LongStream.range(0, count).mapToObj(i -> start.apply(out, in)));
     NDArray b = initial.zeros(count, out);
     return new ExpertMap(

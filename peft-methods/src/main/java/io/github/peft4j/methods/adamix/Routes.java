@@ -14,14 +14,23 @@ import java.util.stream.Stream;
  */
 public final class Routes {
 
+  /** TorchScript that draws one of M for each of c copies. It goes before a kernel that draws. */
+  public static final String ROUTE =
+      """
+      def route(m: Tensor, copies: int) -> Tensor:                         # m (M, …) → (c)
+          drawn = torch.randint(0, torch.size(m, 0), [copies], dtype=4, layout=None, device=torch.device("cpu"), pin_memory=False)
+          return drawn.to(m.device)
+
+      """;
+
   private static final Kernel DRAW =
       Kernel.of(
-          """
-          def draw(w: Tensor, b: Tensor, copies: Tensor) -> List[Tensor]:  # (M, …) → (c, …), twice
-              route = torch.randint(0, torch.size(w, 0), [int(copies)], dtype=4, layout=None, device=copies.device, pin_memory=False)
-              route = route.to(w.device)
-              return [torch.index_select(w, 0, route), torch.index_select(b, 0, route)]
-          """);
+          ROUTE
+              + """
+              def draw(w: Tensor, b: Tensor, copies: Tensor) -> List[Tensor]:  # (M, …) → (c, …), twice
+                  drawn = route(w, int(copies))
+                  return [torch.index_select(w, 0, drawn), torch.index_select(b, 0, drawn)]
+              """);
   private static final Kernel MEAN =
       Kernel.of(
           """

@@ -5,7 +5,9 @@ import io.github.peft4j.kernel.Dropout;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.methods.lora.factors.Factored;
 import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.methods.lora.factors.LowRankMap;
 import io.github.peft4j.methods.lora.factors.LowRankProduct;
+import io.github.peft4j.tuner.Computation;
 import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.LowRank;
 import io.github.peft4j.tuner.Trainable;
@@ -30,6 +32,8 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   private final Kernel shift;
   private final double dropout;
   private final LowRankProduct product;
+  private final LowRankMap map;
+  private final Computation<NDArray, NDArray> frozen;
 
   /**
    * Creates the adapter of one linear layer.
@@ -46,12 +50,21 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
     this.shift = SHIFT.with("scale", this.factors.scale());
     this.dropout = dropout;
     this.product = new LowRankProduct(this.factors.scale(), site.isTransposed());
+    this.map = new LowRankMap(site, this.factors.scale());
+    this.frozen = site.base();
   }
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
-    return shifted(factors.add(x, dropped, base)); // W x + s B A dropped + s β
+    return shifted(product(x, dropped, base)); // W x + s B A dropped + s β
+  }
+
+  private NDArray product(NDArray x, NDArray z, Forward<NDArray, NDArray> base) {
+    boolean alone = x == z && factors.isPlain() && base.computation() == frozen;
+    return alone
+        ? map.forward(x, factors.a(), factors.b(), base.context())
+        : factors.add(x, z, base);
   }
 
   private NDArray shifted(NDArray y) {
@@ -72,6 +85,11 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
               + " has no bias that takes B's up; keep the adapter beside the model");
     }
     return product.merge(weight, factors.a(), factors.b());
+  }
+
+  @Override
+  public boolean isMadeOfKernels() {
+    return true;
   }
 
   @Override

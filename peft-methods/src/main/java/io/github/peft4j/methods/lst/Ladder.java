@@ -71,7 +71,7 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
       Function<Narrowing.Tensor, NDArray> tensors) {
     this.encoder = encoder;
     this.climb = CLIMB.with("t", config.gateT());
-    this.side = site.narrowing().narrow(config.reductionFactor(), layers, t -> add(t, tensors));
+    this.side = narrow(config.reductionFactor(), site, layers, tensors);
     long wide = site.dimension();
     long narrow = side.dimension();
     boolean bias = config.addBiasSampling();
@@ -88,6 +88,19 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
     }
     this.up =
         last ? new Projection("side.upsample", wide, narrow, bias, declarations(), initial) : null;
+  }
+
+  private NarrowLayers narrow(
+      int factor,
+      StackSite site,
+      List<Integer> layers,
+      Function<Narrowing.Tensor, NDArray> tensors) {
+    try {
+      return site.narrowing().narrow(factor, layers, t -> add(t, tensors));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "LstConfig: field 'reduction_factor' is %d, but %s".formatted(factor, e.getMessage()), e);
+    }
   }
 
   private NDArray add(Narrowing.Tensor tensor, Function<Narrowing.Tensor, NDArray> tensors) {

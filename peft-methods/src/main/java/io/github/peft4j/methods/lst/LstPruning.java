@@ -52,6 +52,9 @@ public final class LstPruning {
 
   /** Sets the most examples that are read, above 0; the default is 100. */
   public LstPruning examples(int most) {
+    if (most < 1) {
+      throw new IllegalArgumentException("examples is " + most + "; expected 1 or more");
+    }
     this.examples = most;
     return this;
   }

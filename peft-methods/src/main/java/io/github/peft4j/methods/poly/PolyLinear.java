@@ -9,6 +9,7 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.LinearSite;
+import java.util.Map;
 
 /**
  * y = W x + b + B(t) A(t) x / r for a text of task t. A(t) and B(t) are sums over the skills, with
@@ -96,11 +97,9 @@ final class PolyLinear extends TunerLayer<NDArray, NDArray> {
     NDArray given = context.rowValue(TaskExample.TASK_IDS);
     if (given == null) {
       if (tasks == 1) {
-        return context.ids().getManager().create(new long[] {0});
+        return Tensors.longs(context.ids().getManager(), 0);
       }
-      throw new IllegalArgumentException(
-          "the adapter is for %d tasks, and nothing says which the texts are of: train on examples with a task, Table.tasks or TaskExample, and call model.using(name).onTask(task)"
-              .formatted(tasks));
+      throw noTask();
     }
     check(given, rows);
     return given;
@@ -114,11 +113,31 @@ final class PolyLinear extends TunerLayer<NDArray, NDArray> {
               .formatted(site.name(), rows, count));
     }
     for (long task : given.toLongArray()) {
-      if (task < 0 || task >= tasks) {
-        throw new IllegalArgumentException(
-            "a text is of task %d, but the adapter is for %d tasks, 0 to %d"
-                .formatted(task, tasks, tasks - 1));
-      }
+      check(task);
+    }
+  }
+
+  private void check(long task) {
+    if (task < 0 || task >= tasks) {
+      throw new IllegalArgumentException(
+          "a text is of task %d, but the adapter is for %d tasks, 0 to %d"
+              .formatted(task, tasks, tasks - 1));
+    }
+  }
+
+  private IllegalArgumentException noTask() {
+    return new IllegalArgumentException(
+        "the adapter is for %d tasks, and nothing says which the texts are of: train and validate on examples with a task, Table.tasks or TaskExample, and call model.using(name).onTask(task)"
+            .formatted(tasks));
+  }
+
+  @Override
+  public void checkRowValues(Map<String, Long> numbers) {
+    Long task = numbers.get(TaskExample.TASK_IDS);
+    if (task != null) {
+      check(task);
+    } else if (tasks > 1) {
+      throw noTask();
     }
   }
 }

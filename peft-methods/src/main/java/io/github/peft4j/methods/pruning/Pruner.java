@@ -21,6 +21,7 @@ final class Pruner implements StepListener {
   private final List<PrunedWeight> layers;
   private @Nullable NDArray common;
   private boolean begun;
+  private boolean changed;
   private boolean running;
   private double threshold;
 
@@ -31,7 +32,7 @@ final class Pruner implements StepListener {
     layers.forEach(layer -> layer.prunedBy(this));
   }
 
-  /** Whether a training has begun. */
+  /** Whether a training has begun, and did not end before its first step. */
   boolean hasBegun() {
     return begun;
   }
@@ -50,8 +51,8 @@ final class Pruner implements StepListener {
     }
   }
 
-  /** Makes the masks of inference, unless they are known. */
-  void cut() {
+  /** Makes the masks of inference, unless they are known. Several threads may infer. */
+  synchronized void cut() {
     if (!layers.get(0).knowsLast()) {
       Autograd.without(
           () -> {
@@ -129,6 +130,7 @@ final class Pruner implements StepListener {
   @Override
   public void resumed(int step, int totalSteps) {
     begun = true;
+    changed = true;
     running = true;
     next(Schedule.of(config, totalSteps).at(step), step);
   }
@@ -140,12 +142,14 @@ final class Pruner implements StepListener {
 
   @Override
   public void afterStep(Step step) {
+    changed = true;
     next(Schedule.of(config, step.total()).at(step.number()), step.number());
   }
 
   @Override
   public void afterTraining() {
     running = false;
+    begun = changed;
     threshold = config.initialThreshold();
     layers.forEach(layer -> layer.keepNow(null));
     if (common != null) {

@@ -99,14 +99,16 @@ final class Exchange {
    * @param count the number of entries to drop
    */
   static void byMoments(ExchangedEntries layer, int count, Map<String, NDArray> moments) {
-    BY_MOMENTS
-        .call(
-            layer.values().value(),
-            layer.trained(),
-            of(moments, "accumulator_0"),
-            of(moments, "accumulator_1"),
-            Tensors.scalar(count))
-        .close();
+    try (NDArray number = Tensors.scalar(count)) {
+      BY_MOMENTS
+          .call(
+              layer.values().value(),
+              layer.trained(),
+              of(moments, "accumulator_0"),
+              of(moments, "accumulator_1"),
+              number)
+          .close();
+    }
   }
 
   private static NDArray of(Map<String, NDArray> moments, String name) {

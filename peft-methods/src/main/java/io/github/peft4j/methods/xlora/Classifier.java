@@ -18,7 +18,8 @@ import java.util.Objects;
  */
 final class Classifier {
 
-  private static final String KEY = "internal_xlora_classifier.layers.";
+  /** What the names of its tensors begin with. */
+  static final String KEYS = "internal_xlora_classifier.layers.";
 
   private static final Kernel LINEAR =
       Kernel.of(
@@ -61,7 +62,7 @@ final class Classifier {
     long in = Objects.requireNonNull(config.hiddenSize());
     for (int i = 0; i < depth; i++) {
       long out = i == depth - 1 ? outputs : config.xloraSize();
-      String name = KEY + i * step;
+      String name = KEYS + i * step;
       tensors.add(layer.trainable(name + ".weight", initial.kaimingUniform(out, in)));
       tensors.add(
           layer.trainable(name + ".bias", initial.uniform(1 / Math.sqrt((double) in), out)));

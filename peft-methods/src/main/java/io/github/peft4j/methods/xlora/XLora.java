@@ -9,8 +9,9 @@ import io.github.peft4j.tuner.site.InputSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 import io.github.peft4j.tuner.site.Site;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * X-LoRA (Buehler and Buehler 2024): at every linear map that has adapters, W x + b + g Σᵢ pᵢ Δᵢ x.
@@ -45,28 +46,44 @@ public final class XLora extends BaseMethod<XLoraConfig> {
     }
   }
 
+  /**
+   * The linear maps that any of the adapters changes. Modules that the mixture trains whole, such as
+   * a classifier, are its own: those of the adapters do not count.
+   */
   private static List<LinearSite> places(XLoraConfig config, Sites sites) {
     List<String> names = config.names();
     require(names.size() > 1, config, "two adapters at least");
     require(
         sites.all(InputSite.class).size() == 1, config, "a model without an encoder of its own");
-    List<LinearSite> places = new ArrayList<>();
-    for (Site<?, ?> site : all(sites)) {
-      if (names.stream().anyMatch(name -> sites.isRewritten(site, name))) {
-        boolean mixes =
-            site instanceof LinearSite map
-                && map.role() != Role.HEAD
-                && map.role() != Role.HEAD_TRANSFORM;
-        require(
-            mixes,
-            config,
-            "LoRAs of linear maps in the model's layers alone: one of them adapts " + site.name());
-        places.add((LinearSite) site);
+    Set<LinearSite> places = new LinkedHashSet<>();
+    for (String name : names) {
+      List<Site<?, ?>> changed =
+          all(sites).stream().filter(site -> sites.isRewritten(site, name)).toList();
+      require(
+          !changed.isEmpty(),
+          config,
+          "LoRA adapters that are on the model already: there is no '%s', load it first"
+              .formatted(name));
+      for (Site<?, ?> site : changed) {
+        if (!sites.isReserved(site.name())) {
+          places.add(mixed(site, name, config));
+        }
       }
     }
+    return sites.all(LinearSite.class).stream().filter(places::contains).toList();
+  }
+
+  private static LinearSite mixed(Site<?, ?> site, String name, XLoraConfig config) {
+    boolean mixes =
+        site instanceof LinearSite map
+            && map.role() != Role.HEAD
+            && map.role() != Role.HEAD_TRANSFORM;
     require(
-        !places.isEmpty(), config, "LoRA adapters that are on the model already: load them first");
-    return places;
+        mixes,
+        config,
+        "LoRAs of linear maps in the model's layers alone, but '%s' changes %s: train it without that, in its target_modules or modules_to_save"
+            .formatted(name, site.name()));
+    return (LinearSite) site;
   }
 
   @SuppressWarnings("unchecked") // the class of all sites

@@ -4,7 +4,7 @@ import io.github.peft4j.adapter.layout.PeftLayout;
 import io.github.peft4j.tuner.site.Site;
 import java.util.Set;
 
-/** The file layout of X-LoRA: the classifier belongs to no module. */
+/** The file layout of X-LoRA: the classifier of weights belongs to no module. */
 public final class XLoraLayout implements PeftLayout<XLoraConfig> {
 
   @Override
@@ -14,6 +14,8 @@ public final class XLoraLayout implements PeftLayout<XLoraConfig> {
 
   @Override
   public String tensorName(Site<?, ?> site, String key) {
-    return "base_model." + key;
+    return key.startsWith(Classifier.KEYS)
+        ? storedName(key)
+        : PeftLayout.super.tensorName(site, key);
   }
 }

@@ -17,6 +17,8 @@ import io.github.peft4j.methods.train.Trainings;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
+import io.github.peft4j.train.evaluation.Evaluator;
+import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -158,6 +160,24 @@ class AdaMixTest {
     try (PeftModel model = llama().adapt(one)) {
       assertThat(Objective.of(model).copies()).isEqualTo(1);
       tuner(model).run();
+    }
+  }
+
+  /** Its routes are one: the loss and the perplexity are those of the averaged adapter. */
+  @ParameterizedTest
+  @ValueSource(strings = {"lora", "bottleneck"})
+  void anEvaluationComparesNothing(String name) {
+    try (PeftModel model = llama().adapt(config(name))) {
+      TrainingReport report = tuner(model).validateOn(Trainings.echoes(5)).run();
+      Metrics mixed = report.finalMetrics().orElseThrow();
+      Averaged.of(model, "default", "plain");
+      Metrics plain = new Evaluator(model, 4, 64).evaluate(Trainings.echoes(5));
+      assertThat(plain.values()).containsOnlyKeys("loss", "perplexity");
+      assertThat(mixed.values()).containsOnlyKeys("loss", "perplexity");
+      assertThat(mixed.get("loss")).isCloseTo(plain.get("loss"), Offset.offset(1e-5));
+      model.activate("default");
+      assertThat(new Evaluator(model, 4, 64).evaluate(Trainings.echoes(5)).values())
+          .containsOnlyKeys("loss", "perplexity");
     }
   }
 

@@ -214,6 +214,8 @@ class AdaptersTest {
           .hasMessageContaining("there is no adapter 'x'; there are [p, q]");
       assertThatThrownBy(() -> model.adapt(Composition.BASE, RANDOM))
           .hasMessageContaining("means the frozen model alone");
+      assertThatThrownBy(() -> model.using(Composition.BASE).logits(input(model)))
+          .hasMessageContaining("for all rows, take Composition.NONE");
     }
   }
 
@@ -309,7 +311,7 @@ class AdaptersTest {
   }
 
   @Test
-  void whatAFusionIsMadeOfKeepsItsName() {
+  void whatAFusionIsMadeOfKeepsItsNameAndStays() {
     try (PeftModel model = llama()) {
       BottleneckConfig config = BottleneckConfig.pfeiffer().reductionFactor(4);
       model.adapt("a", config).adapt("b", config).adapt("mix", FusionConfig.of("a", "b"));
@@ -317,10 +319,16 @@ class AdaptersTest {
       assertThatThrownBy(() -> model.rename("a", "c"))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("'mix' (ADAPTER_FUSION) refers to 'a' by this name");
+      assertThatThrownBy(() -> model.remove("b"))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("'mix' (ADAPTER_FUSION) refers to 'b' and cannot compute without");
+      assertThat(logits(model)).isEqualTo(before);
       model.rename("mix", "mixture");
       assertThat(logits(model)).isEqualTo(before);
       assertThat(model.active().adapters()).containsExactlyInAnyOrder("a", "b", "mixture");
       assertThat(logits(model.activate(model.adapter("mixture").composition()))).isEqualTo(before);
+      model.remove("mixture").remove("b").remove("a");
+      assertThat(model.adapters()).isEmpty();
     }
   }
 

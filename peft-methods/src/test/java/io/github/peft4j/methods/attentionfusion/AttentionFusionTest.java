@@ -2,6 +2,7 @@ package io.github.peft4j.methods.attentionfusion;
 
 import static io.github.peft4j.methods.adapter.Closeness.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
@@ -11,6 +12,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -62,6 +64,29 @@ class AttentionFusionTest {
       assertClose("fusion", Arrays.copyOf(both, half), logits(model.activate("fusion")), 1e-6);
       assertClose(
           "lora", Arrays.copyOfRange(both, half, 2 * half), logits(model.activate("lora")), 1e-6);
+    }
+  }
+
+  /** The output map is linear: averaged outputs have averaged logits. */
+  @Test
+  void oneOutputAboveAnotherIsRefusedAndTheirAverageIsNot() {
+    try (PeftModel model = llama()) {
+      model.adapt("fusion", AttentionFusionConfig.defaults());
+      model.adapt("ladder", LstConfig.defaults().reductionFactor(2));
+      perturb(model, "fusion");
+      float[] fusion = logits(model.activate("fusion"));
+      float[] ladder = logits(model.activate("ladder"));
+      for (int i = 0; i < fusion.length; i++) {
+        fusion[i] = (fusion[i] + ladder[i]) / 2;
+      }
+      model.activate(Composition.average("fusion", "ladder"));
+      assertClose("average", logits(model), fusion, 1e-6);
+      for (String[] order : new String[][] {{"fusion", "ladder"}, {"ladder", "fusion"}}) {
+        model.activate(order);
+        assertThatThrownBy(() -> logits(model))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("the lower one would count for nothing");
+      }
     }
   }
 

@@ -251,10 +251,10 @@ class LstTest {
         String written = model.generate("w5 w6 w7", beams).text();
         assertThat(model.generate("w5 w6 w7", beams.useCache(false)).text()).isEqualTo(written);
       }
-      model.activate("a", "b"); // the second one's output counts
+      model.activate(Composition.average("a", "b")); // each has a cache of its own
       GenerationConfig greedy = GenerationConfig.greedy().maxNewTokens(8);
       String both = model.generate("w5 w6 w7", greedy).text();
-      assertThat(model.activate("b").generate("w5 w6 w7", greedy).text()).isEqualTo(both);
+      assertThat(model.generate("w5 w6 w7", greedy.useCache(false)).text()).isEqualTo(both);
     }
   }
 
@@ -280,6 +280,8 @@ class LstTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("heads have 4 dimensions")
           .hasMessageContaining("smaller factor");
+      assertThatThrownBy(() -> LstPruning.of(HALF).examples(0))
+          .hasMessageContaining("examples is 0; expected 1 or more");
       assertThatThrownBy(() -> HALF.sideLayers(List.of(1, 1)))
           .hasMessageContaining("different indices");
       assertThat(model.adapters()).isEmpty();

@@ -279,9 +279,11 @@ class PruningTest {
   @Test
   void aTrainingThatIsTooShortIsRefused() {
     try (PeftModel model = llama(PruningConfig.movement(0.1).warmupSteps(5))) {
+      float[] before = Trainings.logits(model);
       assertThatThrownBy(() -> tuner(model).run())
           .hasMessageContaining("warmup_steps")
           .hasMessageContaining("3 · 5 of at most 12");
+      assertThat(Trainings.logits(model)).isEqualTo(before);
     }
   }
 

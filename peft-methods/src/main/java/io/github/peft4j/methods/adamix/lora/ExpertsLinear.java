@@ -26,10 +26,10 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
 
   private static final Kernel ROUTED =
       Kernel.of(
-          """
+          Routes.ROUTE
+          + """
           def one(m: Tensor, copies: int) -> Tensor:                       # (M, …) → (c, …)
-              route = torch.randint(0, torch.size(m, 0), [copies], dtype=4, layout=None, device=m.device, pin_memory=False)
-              return torch.index_select(m, 0, route)
+              return torch.index_select(m, 0, route(m, copies))
 
           def routed(x: Tensor, y: Tensor, a: Tensor, b: Tensor, copies: Tensor) -> Tensor:
               c = int(copies)
@@ -66,6 +66,7 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
   /** Creates the experts of one linear layer. All A start alike, and all B as zero. */
   ExpertsLinear(LinearSite site, AdaMixLoraConfig config, Initializer initial) {
     this.experts = config.experts();
+    Initializer.count(experts.down(), config.r(), site.inFeatures()); // refuses what no array holds
     NDArray start = initial.kaimingUniform(config.r(), site.inFeatures());
     this.a =
         trainable(

@@ -66,6 +66,9 @@ public final class Eva {
    * module's rank times rho.
    */
   public Eva batchSize(int examples) {
+    if (examples < 1) {
+      throw new IllegalArgumentException("batchSize is " + examples + "; expected 1 or more");
+    }
     this.batchSize = examples;
     return this;
   }

@@ -54,6 +54,11 @@ public interface Factors {
    */
   NDArray add(NDArray x, NDArray z, Forward<NDArray, NDArray> base);
 
+  /** Whether the update is s B A with the trained factors, and nothing else. */
+  default boolean isPlain() {
+    return false;
+  }
+
   /** The map that the product of the trainable factors is added to: x ↦ W x, or a part of it. */
   default Forward<NDArray, NDArray> remaining(Forward<NDArray, NDArray> base) {
     return base;

@@ -6,6 +6,16 @@ import io.github.peft4j.kernel.Kernel;
 /** s B A, with A [r, in] and B [out, r]. The product is only built for merging. */
 public final class LowRankProduct {
 
+  /** TorchScript that adds s · left · right to a gradient, whatever its precision. */
+  static final String ADD_TO =
+      """
+      def add_to(into: Tensor, left: Tensor, right: Tensor, scale: float):
+          if into.dtype == left.dtype:
+              torch.addmm_(into, left, right, alpha=scale)
+          else:
+              torch.add_(into, torch.mm(left, right), alpha=scale)
+
+      """;
   private static final Kernel ADD =
       Kernel.of(
           """
@@ -14,7 +24,26 @@ public final class LowRankProduct {
               flat = torch.reshape(y, [-1, torch.size(y, -1)])
               sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
               return torch.reshape(sum, torch.size(y))
-          """);
+          """)
+          .derivative(
+              "x, y",
+              """
+              def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> List[Tensor]:
+                  low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
+                  flat = torch.reshape(y, [-1, torch.size(y, -1)])
+                  sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+                  return [torch.reshape(sum, torch.size(y)), low]
+              """,
+              ADD_TO
+                  + """
+              def back(g: Tensor, x: Tensor, a: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_b: Tensor) -> List[Tensor]:
+                  flat = torch.reshape(g, [-1, torch.size(g, -1)])             # (N, out)
+                  low = torch.mm(flat, b.to(g.dtype))                          # (N, r)
+                  add_to(into_b, torch.t(flat), kept0, {scale})
+                  add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
+                  onward = torch.mul(torch.mm(low, a.to(g.dtype)), {scale})
+                  return [torch.reshape(onward, torch.size(x)), g]
+              """);
   private static final Kernel MERGE =
       Kernel.of(
           """

@@ -21,6 +21,11 @@ public record PlainFactors(
   }
 
   @Override
+  public boolean isPlain() {
+    return true;
+  }
+
+  @Override
   public NDArray add(NDArray x, NDArray z, Forward<NDArray, NDArray> base) {
     return product.add(base.forward(x), z, a(), b());
   }

@@ -190,6 +190,8 @@ class EvaTest {
         assertThat(largest > 0).as(tensor.key()).isEqualTo(tensor.key().startsWith("lora_A"));
       }
       assertThat(model.adapters()).hasSize(1);
+      assertThatThrownBy(() -> Eva.of(CONFIG).batchSize(0))
+          .hasMessageContaining("batchSize is 0; expected 1 or more");
       assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(9)).adapt("big", model, Examples.of(texts)))
           .hasMessageContaining("directions in the inputs of model.layers.0.self_attn.q_proj");
       assertThatThrownBy(() -> Eva.of(LoraConfig.ofRank(2)).adapt(model, Examples.of(texts)))

@@ -1,0 +1,273 @@
+package io.github.peft4j.kernel;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Derivative.Argument;
+import io.github.peft4j.kernel.Derivative.Role;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The kernels that a segment calls, and the way back through them. This does what PyTorch's graph
+ * does, at a fraction of the cost of an operation: a kernel with a {@link Derivative} runs without
+ * a graph, and only what its derivative reads is kept. A kernel without one gets a graph of its
+ * own.
+ *
+ * <p>A segment that is recorded so computes with kernels alone: the gradient of a tensor that it
+ * computes in another way is lost. With {@code -Dpeft4j.derivatives=checked}, as in the tests, the
+ * next kernel refuses such a tensor.
+ */
+final class Operations {
+
+  private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
+
+  private static final boolean CHECKED = "checked".equals(System.getProperty("peft4j.derivatives"));
+
+  private final List<Runnable> back = new ArrayList<>();
+  private final Map<NDArray, Value> values = new IdentityHashMap<>();
+  private final Map<NDArray, Saved> saved = new IdentityHashMap<>();
+
+  /** The operations that the calling thread records, if it records gradients. */
+  static @Nullable Operations running() {
+    Operations running = RUNNING.get();
+    return running != null && Autograd.isRecording() ? running : null;
+  }
+
+  /**
+   * Runs a segment.
+   *
+   * @param input a tensor that gets a gradient, or null
+   * @return what the segment returns
+   */
+  NDArray record(@Nullable NDArray input, Supplier<NDArray> segment) {
+    if (input != null) {
+      values.put(input, new Value(null));
+    }
+    RUNNING.set(this);
+    try {
+      return Autograd.record(true, segment);
+    } finally {
+      RUNNING.remove();
+    }
+  }
+
+  /**
+   * Passes the output's gradient back through all operations, once. Parameters and shared tensors
+   * keep theirs.
+   *
+   * @param gradient becomes this call's own
+   * @return the input's gradient, or null if there is none
+   */
+  @Nullable NDArray backward(NDArray output, NDArray gradient, @Nullable NDArray input) {
+    Value last = value(output);
+    if (last == null) {
+      gradient.close();
+    } else {
+      last.add(gradient);
+    }
+    return Autograd.without(
+        () -> {
+          for (int i = back.size() - 1; i >= 0; i--) {
+            back.get(i).run();
+          }
+          values.values().forEach(Value::settle);
+          Value first = input == null ? null : values.get(input);
+          NDArray onward = first == null ? null : first.take();
+          values.values().forEach(Value::close);
+          return onward;
+        });
+  }
+
+  /** Frees what has been kept for a backward pass that does not come. */
+  void discard() {
+    saved.values().forEach(Saved::close);
+  }
+
+  /** Whether a gradient reaches one of the arrays. */
+  boolean concerns(Iterable<NDArray> arrays) {
+    for (NDArray array : arrays) {
+      if (value(array) != null) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Calls a kernel. */
+  NDList call(Kernel kernel, NDList arguments) {
+    List<@Nullable Value> inputs = new ArrayList<>();
+    List<Integer> reached = new ArrayList<>();
+    for (int i = 0; i < arguments.size(); i++) {
+      Value value = value(arguments.get(i));
+      inputs.add(value);
+      if (value != null) {
+        reached.add(i);
+      }
+    }
+    Derivative derivative = kernel.derivativeOf(reached);
+    return derivative == null
+        ? graph(arguments, kernel::run)
+        : derived(kernel, derivative, arguments, inputs);
+  }
+
+  /** Runs a kernel without a graph and remembers what its derivative reads. */
+  private NDList derived(
+      Kernel kernel, Derivative derivative, NDList arguments, List<@Nullable Value> inputs) {
+    NDList results = Autograd.without(() -> derivative.forward(kernel).run(arguments));
+    NDArray output = results.get(0);
+    output.setRequiresGradient(true); // so that a tensor computed from it otherwise is found out
+    Value own = new Value(null);
+    values.put(output, own);
+    List<@Nullable Saved> read = new ArrayList<>();
+    for (Argument argument : derivative.arguments()) {
+      read.add(
+          switch (argument.role()) {
+            case GRADIENT -> null;
+            case INPUT, INTO -> save(arguments.get(argument.index()));
+            case KEPT -> save(results.get(1 + argument.index()));
+          });
+    }
+    back.add(() -> back(derivative, own, inputs, read));
+    return new NDList(output);
+  }
+
+  private static void back(
+      Derivative derivative,
+      Value own,
+      List<@Nullable Value> inputs,
+      List<@Nullable Saved> read) {
+    NDArray gradient = own.take();
+    if (gradient != null) {
+      try (gradient) {
+        NDList arguments = new NDList();
+        for (int i = 0; i < read.size(); i++) {
+          Argument argument = derivative.arguments().get(i);
+          Saved array = read.get(i);
+          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
+          arguments.add(
+              array == null ? gradient : into == null ? array.array : into.buffer(array.array));
+        }
+        NDList gradients = derivative.kernel().run(arguments);
+        for (int i = 0; i < derivative.returned().size(); i++) {
+          Value value = inputs.get(derivative.returned().get(i));
+          NDArray result = Scope.release(gradients.get(i));
+          if (value == null) {
+            result.close();
+          } else {
+            value.add(result);
+          }
+        }
+        for (int i = 0; i < read.size(); i++) {
+          Argument argument = derivative.arguments().get(i);
+          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
+          if (into != null) {
+            into.added(Scope.release(arguments.get(i)));
+          }
+        }
+      }
+    }
+    for (Saved array : read) {
+      if (array != null) {
+        array.release();
+      }
+    }
+  }
+
+  /** Runs code with a graph of PyTorch's that begins at the arguments. */
+  NDList graph(NDList arguments, Function<NDList, NDList> code) {
+    NDList leaves = new NDList();
+    List<Runnable> collect = new ArrayList<>();
+    for (NDArray argument : arguments) {
+      Value value = value(argument);
+      if (value == null || value.isLeaf()) {
+        leaves.add(argument); // PyTorch adds to a leaf's gradient itself
+        continue;
+      }
+      NDArray leaf = Scope.release(Autograd.leaf(argument));
+      leaves.add(leaf);
+      collect.add(
+          () -> {
+            NDArray gradient = Autograd.gradient(leaf);
+            if (gradient != null) {
+              value.add(Scope.release(gradient));
+            }
+            leaf.close();
+          });
+    }
+    NDList outputs = code.apply(leaves);
+    List<Value> own = new ArrayList<>();
+    NDList ends = new NDList();
+    for (NDArray output : outputs) {
+      if (Autograd.requiresGradient(output)) {
+        Value value = new Value(null);
+        values.put(output, value);
+        own.add(value);
+        ends.add(Scope.release(Kernel.handle(output)));
+      }
+    }
+    back.add(() -> back(own, ends, collect));
+    return outputs;
+  }
+
+  private static void back(List<Value> values, NDList ends, List<Runnable> collect) {
+    for (int i = 0; i < values.size(); i++) {
+      NDArray gradient = values.get(i).take();
+      if (gradient != null) {
+        try (gradient) {
+          Autograd.backward(ends.get(i), gradient, i < values.size() - 1);
+        }
+      }
+    }
+    ends.close();
+    collect.forEach(Runnable::run);
+  }
+
+  private @Nullable Value value(NDArray array) {
+    Value known = values.get(array);
+    if (known == null && array.hasGradient()) {
+      known = new Value(array);
+      values.put(array, known);
+    }
+    if (known == null && CHECKED && Autograd.requiresGradient(array)) {
+      throw new IllegalStateException(
+          "a kernel got a tensor of shape "
+              + array.getShape()
+              + " that was computed outside of kernels. In a segment that is recorded kernel by"
+              + " kernel its gradient would be lost; compute it with a Kernel, or let PyTorch"
+              + " record the segment");
+    }
+    return known;
+  }
+
+  private Saved save(NDArray array) {
+    Saved entry = saved.computeIfAbsent(array, a -> new Saved(Scope.release(Autograd.detach(a))));
+    entry.readers++;
+    return entry;
+  }
+
+  /** A handle of a tensor that derivatives read, until the last of them has run. */
+  private static final class Saved {
+    private final NDArray array;
+    private int readers;
+
+    Saved(NDArray array) {
+      this.array = array;
+    }
+
+    void release() {
+      readers--;
+      if (readers == 0) {
+        close();
+      }
+    }
+
+    void close() {
+      array.close();
+    }
+  }
+}

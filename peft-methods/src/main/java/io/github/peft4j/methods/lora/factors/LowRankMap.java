@@ -1,0 +1,90 @@
+package io.github.peft4j.methods.lora.factors;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * W x + c + s B A x in one kernel, with A [r, in], B [out, r] and a bias c if the map has one. The
+ * derivative keeps x and A x.
+ */
+public final class LowRankMap {
+
+  private static final String FORWARD =
+      """
+      def all(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+          flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
+          aw, bw = a.to(x.dtype), b.to(x.dtype)
+          low = torch.linear(flat, aw)                                     # (N, r)
+          y = {base}                                                       # (N, out)
+          y = torch.addmm_(y, low, torch.t(bw), alpha={scale})
+          size = torch.slice(torch.size(x), 0, -1)
+          return (torch.reshape(y, torch.add(size, [torch.size(y, 1)])), low, aw, bw)
+
+      """;
+  private static final Kernel MAP =
+      Kernel.of(
+              FORWARD
+                  + """
+                  def lora(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tensor:
+                      y, low, aw, bw, = all(x, w, a, b{argument})
+                      return y
+                  """)
+          .derivative(
+              "x",
+              FORWARD
+                  + """
+                  def lora(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> List[Tensor]:
+                      y, low, aw, bw, = all(x, w, a, b{argument})
+                      return [y, low, aw, bw]
+                  """,
+              LowRankProduct.ADD_TO
+                  + """
+                  def back(g: Tensor, x: Tensor, w: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor) -> Tensor:
+                      flat = torch.reshape(g, [-1, torch.size(g, -1)])         # (N, out)
+                      low = torch.mm(flat, kept2)                     # (N, r)
+                      add_to(into_b, torch.t(flat), kept0, {scale})
+                      add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
+                      onward = torch.mm(flat, {weight})                        # (N, in)
+                      onward = torch.addmm_(onward, low, kept1, alpha={scale})
+                      return torch.reshape(onward, torch.size(x))
+                  """);
+
+  private final ParameterSite weight;
+  private final @Nullable ParameterSite bias;
+  private final Kernel kernel;
+
+  /**
+   * Creates the map of one module.
+   *
+   * @param scale s
+   */
+  public LowRankMap(LinearSite site, double scale) {
+    this.weight = site.weight();
+    this.bias = site.bias().orElse(null);
+    boolean transposed = site.isTransposed();
+    String map =
+        bias != null
+            ? transposed
+                ? "torch.addmm(c.to(x.dtype), flat, w.to(x.dtype))"
+                : "torch.linear(flat, w.to(x.dtype), c.to(x.dtype))"
+            : transposed ? "torch.mm(flat, w.to(x.dtype))" : "torch.linear(flat, w.to(x.dtype))";
+    this.kernel =
+        MAP.with("base", map)
+            .with("parameter", bias == null ? "" : ", c: Tensor")
+            .with("argument", bias == null ? "" : ", c")
+            .with("weight", transposed ? "torch.t(w.to(g.dtype))" : "w.to(g.dtype)")
+            .with("scale", scale);
+  }
+
+  /** x (…, in) → (…, out). */
+  public NDArray forward(NDArray x, NDArray a, NDArray b, ForwardContext context) {
+    NDArray w = weight.value(context);
+    return bias == null
+        ? kernel.call(x, w, a, b)
+        : kernel.call(x, w, a, b, bias.value(context));
+  }
+}
