@@ -35,6 +35,9 @@ public final class Attention extends NamedBlock {
   private final Scores scores;
   private final ScaledDotProduct product;
   private final ScaledDotProduct trainingProduct;
+  private final @Nullable DecodingStep step;
+  private final String keys;
+  private final String values;
   private final AttentionSite site;
 
   /**
@@ -65,21 +68,36 @@ public final class Attention extends NamedBlock {
     this.scores = scores;
     this.product = new ScaledDotProduct(heads, scores, 0);
     this.trainingProduct = new ScaledDotProduct(heads, scores, scores.dropout());
+    this.keys = name + ".key";
+    this.values = name + ".value";
     this.site = publish(new AttentionSite(name, place, heads, projections::project, this::attend));
+    boolean plain = scores.cap() == null && disentangled == null;
+    this.step =
+        place.cross()
+            ? null
+            : new DecodingStep(site, projections, output, rotary, product, plain);
   }
 
   public NDArray forward(NDArray x, Pass pass) {
-    AttentionSite.Input input = site.place().cross() ? overMemory(x, pass) : overItself(x, pass);
-    return output.forward(site.forward(input, pass), pass);
+    if (site.place().cross()) {
+      return output.forward(site.forward(overMemory(x, pass), pass), pass);
+    }
+    KeyValueCache.Room room = pass.room(keys, values);
+    if (room != null && step != null) {
+      NDArray whole = step.output(x, room, pass.seesAll(scores.window()), pass);
+      return whole != null ? whole : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);
+    }
+    return attended(x, projected(x, pass), pass);
   }
 
-  private AttentionSite.Input overItself(NDArray x, Pass pass) {
-    List<NDArray> projected = projections.project(x, pass);
-    NDArray q = turn(projected.get(0), pass);
-    NDArray k = turn(projected.get(1), pass);
+  private NDArray attended(NDArray x, List<NDArray> projected, Pass pass) {
+    return output.forward(site.forward(overItself(x, projected, pass), pass), pass);
+  }
+
+  private AttentionSite.Input overItself(NDArray x, List<NDArray> projected, Pass pass) {
+    NDArray q = projected.get(0);
+    NDArray k = projected.get(1);
     NDArray v = projected.get(2);
-    k = pass.cached(name() + ".key", k);
-    v = pass.cached(name() + ".value", v);
     DisentangledScores terms = disentangled;
     if (terms != null) {
       NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);
@@ -99,9 +117,18 @@ public final class Attention extends NamedBlock {
     return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(window), null);
   }
 
+  /** Queries of x with their positions, and all keys and values so far. */
+  private List<NDArray> projected(NDArray x, Pass pass) {
+    List<NDArray> all = projections.project(x, pass);
+    return List.of(
+        turn(all.get(0), pass),
+        pass.cached(keys, turn(all.get(1), pass)),
+        pass.cached(values, all.get(2)));
+  }
+
   private AttentionSite.Input overMemory(NDArray x, Pass pass) {
-    NDArray k = once(".key", pass, () -> projections.key(pass.memory(), pass));
-    NDArray v = once(".value", pass, () -> projections.value(pass.memory(), pass));
+    NDArray k = once(keys, pass, () -> projections.key(pass.memory(), pass));
+    NDArray v = once(values, pass, () -> projections.value(pass.memory(), pass));
     NDArray q = projections.query(x, pass);
     return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null, null);
   }
@@ -109,7 +136,7 @@ public final class Attention extends NamedBlock {
   /** With a cache, computes an array of the encoder's output once. */
   private NDArray once(String array, Pass pass, Supplier<NDArray> make) {
     KeyValueCache cache = pass.cache();
-    return cache == null ? make.get() : cache.once(name() + array, make);
+    return cache == null ? make.get() : cache.once(array, make);
   }
 
   /** Rotates queries or keys by their positions. */

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -13,28 +14,32 @@ import org.jspecify.annotations.Nullable;
 public final class Linear extends WeightedBlock {
 
   private static final String BACK =
-      """
-      def back(g: Tensor, weight: Tensor) -> Tensor:                  # g (…, out) → (…, in)
-          return torch.matmul(g, weight.to(g.dtype))
-      """;
+      MatrixProduct.text()
+          + """
+          def back(g: Tensor, weight: Tensor) -> Tensor:              # g (…, out) → (…, in)
+              return product(g, torch.t(weight.to(g.dtype)), None)
+          """;
   private static final String BACK_TRANSPOSED =
-      """
-      def back(g: Tensor, weight: Tensor) -> Tensor:
-          return torch.linear(g, weight.to(g.dtype))
-      """;
+      MatrixProduct.text()
+          + """
+          def back(g: Tensor, weight: Tensor) -> Tensor:
+              return product(g, weight.to(g.dtype), None)
+          """;
   private static final Kernel LINEAR =
       Kernel.of(
-          """
-          def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
-              return torch.linear(x, weight.to(x.dtype))
-          """)
+          MatrixProduct.text()
+              + """
+              def linear(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (out, in)
+                  return product(x, weight.to(x.dtype), None)
+              """)
           .derivative("x", BACK);
   private static final Kernel LINEAR_BIAS =
       Kernel.of(
-          """
-          def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-              return torch.linear(x, weight.to(x.dtype), bias.to(x.dtype))
-          """)
+          MatrixProduct.text()
+              + """
+              def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                  return product(x, weight.to(x.dtype), bias.to(x.dtype))
+              """)
           .derivative("x", BACK);
   private static final Kernel TRANSPOSED =
       Kernel.of(

@@ -14,13 +14,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class QueryKeyValue {
 
+  private static final String SPLIT_HEADS_TEXT =
+      """
+      def split_heads(x: Tensor) -> Tensor:                      # (B, T, H·d) → (B, H, T, d)
+          shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
+          return torch.transpose(torch.reshape(x, shape), 1, 2)
+      """;
   private static final Kernel SPLIT_HEADS =
-      Kernel.of(
-          """
-          def split_heads(x: Tensor) -> Tensor:                  # (B, T, H·d) → (B, H, T, d)
-              shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
-              return torch.transpose(torch.reshape(x, shape), 1, 2)
-          """)
+      Kernel.of(SPLIT_HEADS_TEXT)
           .derivative(
               "x",
               """
@@ -103,16 +104,49 @@ public final class QueryKeyValue {
         maps.stream(), norms == null ? Stream.of() : Stream.of(norms.query(), norms.key()));
   }
 
+  /** The maps of queries, keys and values, if nothing but splitting follows them; or none. */
+  List<Linear> plainMaps() {
+    return split == null && norms == null ? maps : List.of();
+  }
+
   /** Queries, keys and values of x, without positions. */
   List<NDArray> project(NDArray x, ForwardContext context) {
-    if (split == null) {
-      return List.of(query(x, context), key(x, context), value(x, context));
-    }
-    List<NDArray> fused = split.callForAll(maps.get(0).forward(x, context));
+    List<NDArray> all = mapped(x, context);
     return List.of(
-        heads(fused.get(0), norms == null ? null : norms.query(), context),
-        heads(fused.get(1), norms == null ? null : norms.key(), context),
-        splitHeads.call(fused.get(2)));
+        heads(all.get(0), norms == null ? null : norms.query(), context),
+        heads(all.get(1), norms == null ? null : norms.key(), context),
+        splitHeads.call(all.get(2)));
+  }
+
+  /** Queries (B, T, H·d), keys and values (B, T, K·d) of x, without norms and positions. */
+  private List<NDArray> mapped(NDArray x, ForwardContext context) {
+    return split == null
+        ? maps.stream().map(map -> map.forward(x, context)).toList()
+        : split.callForAll(maps.get(0).forward(x, context));
+  }
+
+  /**
+   * Queries, keys and values of x, without positions, as {@link #project} computes them; those that
+   * {@link #splitting} still has to split into heads are (B, T, H·d).
+   */
+  List<NDArray> unsplit(NDArray x, ForwardContext context) {
+    if (norms == null) {
+      return mapped(x, context);
+    }
+    List<NDArray> all = mapped(x, context);
+    return List.of(
+        heads(all.get(0), norms.query(), context),
+        heads(all.get(1), norms.key(), context),
+        all.get(2));
+  }
+
+  /**
+   * The function {@code split_heads(x)} in TorchScript, for kernels that do more.
+   *
+   * @param heads their size is a constant of the text
+   */
+  static String splitting(Heads heads) {
+    return SPLIT_HEADS_TEXT.replace("{head}", Long.toString(heads.dimension()));
   }
 
   NDArray query(NDArray x, ForwardContext context) {

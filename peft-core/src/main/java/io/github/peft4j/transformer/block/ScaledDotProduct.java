@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.VariableLengthAttention;
 import io.github.peft4j.tuner.site.AttentionSite;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * softmax(Q Kᵀ · scale + bias) V, merged over heads: (B, H, T, d) → (B, T, H·d). PyTorch's
@@ -20,21 +22,57 @@ final class ScaledDotProduct {
           s = torch.size(k, 2)
           return torch.narrow(bias, 3, torch.size(bias, 3) - s, s).to(k.dtype)
       """;
+
+  /**
+   * The one query of each head, as in decoding: the G queries that share a key-value head are the
+   * queries of one head, so that keys and values are not copied G times: (B, K·G, 1, d) → (B, K, G,
+   * d). Attention's result (B, K, G, d) is then merged by its shape alone.
+   */
+  private static final String FOLD =
+      """
+      def is_folded(q: Tensor) -> bool:
+          return {fold} and torch.size(q, 2) == 1
+      def fold(q: Tensor, k: Tensor) -> Tensor:
+          return torch.reshape(q, [torch.size(q, 0), torch.size(k, 1), -1, torch.size(q, 3)])
+      def merge_folded(x: Tensor) -> Tensor:                      # (B, K, G, d) → (B, 1, H·d)
+          return torch.reshape(x, [torch.size(x, 0), 1, -1])
+      """;
   private static final Kernel FUSED =
       Kernel.of(
           HELPERS
               + """
               def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, {causal}, scale={scale}, enable_gqa={grouped})
+                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, True, scale={scale}, enable_gqa={grouped})
                   return merge_heads(o)
               """);
+  private static final String ALL_TEXT =
+      HELPERS
+          + FOLD
+          + """
+          def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+              if is_folded(q):
+                  o = torch.scaled_dot_product_attention(fold(q, k), k, v, None, {dropout}, False, scale={scale})
+                  y = merge_folded(o)
+              else:
+                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, False, scale={scale}, enable_gqa={grouped})
+                  y = merge_heads(o)
+              return y
+          """;
+  private static final Kernel FUSED_ALL = Kernel.of(ALL_TEXT);
   private static final Kernel FUSED_BIAS =
       Kernel.of(
           HELPERS
+              + FOLD
               + """
               def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-                  o = torch.scaled_dot_product_attention(q, k, v, of_keys(bias, k), {dropout}, False, scale={scale}, enable_gqa={grouped})
-                  return merge_heads(o)
+                  mask = of_keys(bias, k)
+                  if is_folded(q) and torch.size(mask, 1) == 1:
+                      o = torch.scaled_dot_product_attention(fold(q, k), k, v, mask, {dropout}, False, scale={scale})
+                      y = merge_folded(o)
+                  else:
+                      o = torch.scaled_dot_product_attention(q, k, v, mask, {dropout}, False, scale={scale}, enable_gqa={grouped})
+                      y = merge_heads(o)
+                  return y
               """);
 
   /**
@@ -56,6 +94,7 @@ final class ScaledDotProduct {
 
   private static final String CAPPED = "torch.mul(torch.tanh(torch.div(scores, {cap})), {cap})";
 
+  private final String text;
   private final Kernel causal;
   private final Kernel all;
   private final Kernel biased;
@@ -81,16 +120,30 @@ final class ScaledDotProduct {
             .with("groups", heads.queries() / heads.keyValues())
             .with("scale", factor)
             .with("dropout", dropout);
-    Kernel fused = FUSED.with("scale", given).with("grouped", grouped).with("dropout", dropout);
-    causal = fused.with("causal", true);
-    all = fused.with("causal", false);
-    biased =
-        cap == null
-            ? FUSED_BIAS.with("scale", given).with("grouped", grouped).with("dropout", dropout)
-            : plain;
+    UnaryOperator<Kernel> bound =
+        kernel -> kernel.with("scale", given).with("grouped", grouped).with("dropout", dropout);
+    Kernel fusedBias = bound.apply(FUSED_BIAS);
+    text =
+        ALL_TEXT
+            .replace("{scale}", given.toString())
+            .replace("{grouped}", grouped ? "True" : "False")
+            .replace("{fold}", grouped ? "True" : "False")
+            .replace("{dropout}", Double.toString(dropout));
+    causal = bound.apply(FUSED);
+    all = bound.apply(FUSED_ALL).with("fold", grouped);
+    biased = cap == null ? fusedBias.with("fold", grouped) : plain;
+    // PyTorch does not fuse grouped queries that have a bias, if they are not folded
+    blind = cap == null && grouped ? fusedBias.with("fold", false) : plain;
     causalTexts = texts(heads, scores, true, dropout);
     allTexts = texts(heads, scores, false, dropout);
-    blind = grouped ? biased : plain; // PyTorch does not fuse grouped queries that have a bias
+  }
+
+  /**
+   * The function {@code attend(q, k, v)} in TorchScript, for kernels that do more. Each query sees
+   * all keys, and scores have no cap.
+   */
+  String text() {
+    return text;
   }
 
   private static VariableLengthAttention texts(

@@ -30,15 +30,22 @@ public final class KeyValueCache implements AutoCloseable {
               part2 = torch.copy_(part, old)
               return buffer
           """);
-  private static final Kernel WRITE =
-      Kernel.of(
-          """
-          def write(buffer: Tensor, x: Tensor, start: Tensor) -> Tensor:
-              first = int(start)
-              n = torch.size(x, 2)
-              part = torch.copy_(torch.narrow(buffer, 2, first, n), x)
-              return torch.narrow(buffer, 2, 0, first + n)
-          """);
+
+  /**
+   * The function {@code write(buffer, x, start)} in TorchScript, for kernels that do more: x (B, K,
+   * T, d) is written into the buffer (B, K, capacity, d) at the position that the tensor {@code
+   * start} holds. The result is all positions so far (B, K, start + T, d), on the buffer's memory.
+   */
+  public static final String WRITE =
+      """
+      def write(buffer: Tensor, x: Tensor, start: Tensor) -> Tensor:
+          first = int(start)
+          n = torch.size(x, 2)
+          part = torch.copy_(torch.narrow(buffer, 2, first, n), x)
+          return torch.narrow(buffer, 2, 0, first + n)
+      """;
+
+  private static final Kernel APPEND = Kernel.of(WRITE);
 
   private static final Kernel WRITE_ROWS =
       Kernel.of(
@@ -63,7 +70,19 @@ public final class KeyValueCache implements AutoCloseable {
               return torch.index_select(x, 0, rows)
           """);
 
-  private final Map<String, NDArray> buffers = new HashMap<>();
+  /** Room for the positions of an attention's keys or values: (B, K, capacity, d). */
+  private record Buffer(NDArray array, long capacity) {}
+
+  /**
+   * The buffers of an attention, which have room for the positions of a pass.
+   *
+   * @param keys (B, K, capacity, d)
+   * @param values (B, K, capacity, d)
+   * @param start the number of positions that they hold: a scalar on the CPU
+   */
+  public record Room(NDArray keys, NDArray values, NDArray start) {}
+
+  private final Map<String, Buffer> buffers = new HashMap<>();
   private final Map<String, NDArray> fixed = new HashMap<>();
   private final Map<String, NDArray> shared = new HashMap<>();
   private long length;
@@ -105,7 +124,24 @@ public final class KeyValueCache implements AutoCloseable {
    * @return all cached positions (B, K, length + T, d), valid until the next call
    */
   public NDArray append(String name, NDArray x) {
-    return WRITE.call(buffer(name, x), x, end());
+    return APPEND.call(buffer(name, x), x, end());
+  }
+
+  /**
+   * The buffers of an attention, for a kernel that writes keys and values itself.
+   *
+   * @param keys the name that keys are appended under
+   * @param values the name that values are appended under
+   * @param positions T, how many are to be written
+   * @return null if there are no buffers yet, or they are full: {@link #append} makes larger ones
+   */
+  public @Nullable Room room(String keys, String values, long positions) {
+    Buffer k = buffers.get(keys);
+    Buffer v = buffers.get(values);
+    long needed = length + positions;
+    return k == null || v == null || k.capacity < needed || v.capacity < needed
+        ? null
+        : new Room(k.array, v.array, end());
   }
 
   /**
@@ -124,18 +160,18 @@ public final class KeyValueCache implements AutoCloseable {
 
   private NDArray buffer(String name, NDArray x) {
     long needed = length + x.getShape().get(2);
-    NDArray buffer = buffers.get(name);
-    if (buffer == null || buffer.getShape().get(2) < needed) {
-      long capacity = Math.max(64, Long.highestOneBit(needed - 1) * 2);
-      NDArray old = buffer == null ? x : buffer;
-      NDArray grown = Scope.release(GROW.call(x, old, Tensors.scalar(capacity)));
-      if (buffer != null) {
-        buffer.close();
-      }
-      buffers.put(name, grown);
-      buffer = grown;
+    Buffer present = buffers.get(name);
+    if (present != null && present.capacity >= needed) {
+      return present.array;
     }
-    return buffer;
+    long capacity = Math.max(64, Long.highestOneBit(needed - 1) * 2);
+    NDArray old = present == null ? x : present.array;
+    NDArray grown = Scope.release(GROW.call(x, old, Tensors.scalar(capacity)));
+    if (present != null) {
+      present.array.close();
+    }
+    buffers.put(name, new Buffer(grown, capacity));
+    return grown;
   }
 
   /**
@@ -174,25 +210,25 @@ public final class KeyValueCache implements AutoCloseable {
    *     places only among those of one prompt
    */
   public void reorder(NDArray rows, boolean once) {
-    reorder(buffers, rows);
+    buffers.replaceAll(
+        (name, buffer) -> new Buffer(reordered(buffer.array, rows), buffer.capacity));
     if (once) {
-      reorder(fixed, rows);
+      fixed.replaceAll((name, array) -> reordered(array, rows));
     }
   }
 
-  private static void reorder(Map<String, NDArray> arrays, NDArray rows) {
-    arrays.replaceAll(
-        (name, array) -> {
-          try (array) {
-            return Scope.release(SELECT.call(array, rows));
-          }
-        });
+  private static NDArray reordered(NDArray array, NDArray rows) {
+    try (array) {
+      return Scope.release(SELECT.call(array, rows));
+    }
   }
 
   /** Forgets everything. The cache can be used again. */
   @Override
   public void close() {
-    for (Map<String, NDArray> arrays : List.of(buffers, fixed, shared)) {
+    buffers.values().forEach(buffer -> buffer.array.close());
+    buffers.clear();
+    for (Map<String, NDArray> arrays : List.of(fixed, shared)) {
       arrays.values().forEach(NDArray::close);
       arrays.clear();
     }

@@ -256,6 +256,19 @@ public final class Pass implements ForwardContext, AutoCloseable {
         : cache.append(name, x, some, input().ids().getShape().get(0));
   }
 
+  /**
+   * The buffers of an attention in the cache, for a kernel that writes keys and values itself.
+   *
+   * @param keys the name that keys are {@linkplain #cached cached} under
+   * @param values the name that values are cached under
+   * @return null if {@link #cached} has to write them: without a cache, with a full one, or if some
+   *     rows are computed apart
+   */
+  public KeyValueCache.@Nullable Room room(String keys, String values) {
+    KeyValueCache cache = run.cache;
+    return cache == null || rows.origin() != null ? null : cache.room(keys, values, run.length);
+  }
+
   @Override
   public long past() {
     KeyValueCache cache = run.cache;
@@ -488,6 +501,11 @@ public final class Pass implements ForwardContext, AutoCloseable {
     AttentionSite.Texts texts = run.bias == null ? visibility().texts(x, window) : null;
     Rows some = rows.origin();
     return texts == null || some == null ? texts : texts.select(some);
+  }
+
+  /** Whether each query of self-attention in a layer sees all keys, those of its own pass too. */
+  public boolean seesAll(int window) {
+    return run.bias == null && visibility().seesAll(window);
   }
 
   /** How far back queries look in a layer with this window; null for no limit. */

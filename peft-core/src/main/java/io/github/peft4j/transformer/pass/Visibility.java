@@ -120,6 +120,11 @@ final class Visibility implements AutoCloseable {
         : Arrays.equals(Masks.tokensInFront(mask), tokens);
   }
 
+  /** Whether each query sees all keys. */
+  boolean seesAll(int window) {
+    return mask == null && texts == null && isWithin(window) && (!causal || queries == 1);
+  }
+
   /** Whether plain causal attention, without a bias, is right for a layer. */
   boolean isPlainlyCausal(int window) {
     return causal && mask == null && texts == null && past == 0 && queries > 1 && isWithin(window);

@@ -1,0 +1,154 @@
+package io.github.peft4j.transformer.block;
+
+import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.MatrixProduct;
+import io.github.peft4j.transformer.pass.KeyValueCache;
+import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.transformer.rope.Rotation;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AttentionSite;
+import io.github.peft4j.tuner.site.LinearSite;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Self-attention of new tokens over a cache that has room for them, in one call of a kernel instead
+ * of one for each of its functions. For a few tokens, calls cost more than their arithmetic. The
+ * functions are those that compute any other pass, so that the result is the same.
+ */
+final class DecodingStep {
+
+  private static final String HEADS =
+      """
+      def heads(x: Tensor) -> Tensor:            # (B, T, H·d), or split already → (B, H, T, d)
+          y = x
+          if x.dim() == 3:
+              y = split_heads(x)
+          return y
+      """;
+  private static final String AS_THEY_ARE =
+      """
+      def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+          return x
+      """;
+  private static final String WRITTEN =
+      """
+      def written(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
+          past = write(keys, rotate(heads(k), cos, sin), start)
+          return [rotate(heads(q), cos, sin), past, write(values, heads(v), start)]
+      """;
+
+  /** Maps may have biases: {@code {biases}} declares them and {@code {q_bias}} is one. */
+  private static final String WHOLE =
+      """
+      def map(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+          return product(x, weight.to(x.dtype), bias)
+      def whole(x: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor{biases}) -> Tensor:
+          q = map(x, wq, {bias0})
+          k = map(x, wk, {bias1})
+          v = map(x, wv, {bias2})
+          q, k, v, = written(q, k, v, cos, sin, keys, values, start)
+          return map(attend(q, k, v), wo, {bias3})
+      """;
+
+  private final @Nullable RotaryEmbedding rotary;
+  private final AttentionSite site;
+  private final List<LinearSite> maps;
+  private final Kernel written;
+  private final @Nullable Kernel whole;
+
+  /**
+   * Creates the kernels.
+   *
+   * @param projections of queries, keys and values
+   * @param output the map after attention
+   * @param product computes attention from queries, keys and values
+   * @param whole whether scores have neither a cap nor terms of their own
+   */
+  DecodingStep(
+      AttentionSite site,
+      QueryKeyValue projections,
+      Linear output,
+      @Nullable RotaryEmbedding rotary,
+      ScaledDotProduct product,
+      boolean whole) {
+    this.rotary = rotary;
+    this.site = site;
+    this.maps =
+        Stream.concat(projections.plainMaps().stream(), Stream.of(output))
+            .map(Linear::site)
+            .toList();
+    String start =
+        QueryKeyValue.splitting(site.heads())
+            + (rotary == null ? AS_THEY_ARE : rotary.text())
+            + KeyValueCache.WRITE
+            + HEADS
+            + WRITTEN;
+    this.written = Kernel.of(start);
+    boolean plain = whole && maps.size() == 4 && maps.stream().noneMatch(LinearSite::isTransposed);
+    this.whole = plain ? Kernel.of(MatrixProduct.text() + product.text() + start + whole()) : null;
+  }
+
+  /** The text of the whole, with the biases that the maps have. */
+  private String whole() {
+    String text = WHOLE;
+    StringBuilder declared = new StringBuilder();
+    for (int i = 0; i < maps.size(); i++) {
+      boolean has = maps.get(i).bias().isPresent();
+      declared.append(has ? ", b%d: Tensor".formatted(i) : "");
+      text = text.replace("{bias" + i + "}", has ? "b%d.to(x.dtype)".formatted(i) : "None");
+    }
+    return text.replace("{biases}", declared);
+  }
+
+  /**
+   * The output of attention, or null if it is not to be computed in one call: an adapter rewrites a
+   * part of it, or there are keys that a query does not see.
+   *
+   * @param x (B, T, D)
+   */
+  @Nullable NDArray output(NDArray x, KeyValueCache.Room room, boolean seesAll, Pass pass) {
+    Kernel kernel = whole;
+    if (kernel == null || !seesAll || pass.adapters().rewrites(site) || isRewritten(pass.adapters())) {
+      return null;
+    }
+    List<NDArray> arguments = new ArrayList<>();
+    arguments.add(x);
+    maps.forEach(map -> arguments.add(map.weight().value(pass)));
+    arguments.addAll(cached(x, room, pass));
+    maps.forEach(map -> map.bias().ifPresent(bias -> arguments.add(bias.value(pass))));
+    return kernel.call(arguments.toArray(NDArray[]::new));
+  }
+
+  private boolean isRewritten(ActiveAdapters adapters) {
+    for (LinearSite map : maps) {
+      if (adapters.rewrites(map)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Queries with their positions, and all keys and values so far.
+   *
+   * @param projected queries, keys and values of the new tokens: (B, T, H·d), or split into heads
+   */
+  List<NDArray> written(List<NDArray> projected, KeyValueCache.Room room, Pass pass) {
+    NDArray[] arguments =
+        Stream.concat(projected.stream(), cached(projected.get(0), room, pass).stream())
+            .toArray(NDArray[]::new);
+    return written.callForAll(arguments);
+  }
+
+  /** Tables of positions, if there are some, and the buffers. */
+  private List<NDArray> cached(NDArray any, KeyValueCache.Room room, Pass pass) {
+    Rotation by = rotary == null ? new Rotation(any, any) : pass.rotation(rotary);
+    return Arrays.asList(by.cosine(), by.sine(), room.keys(), room.values(), room.start());
+  }
+}
