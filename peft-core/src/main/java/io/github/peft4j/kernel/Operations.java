@@ -26,11 +26,13 @@ final class Operations {
 
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
-  private static final boolean CHECKED = "checked".equals(System.getProperty("peft4j.derivatives"));
-
+  private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final Map<NDArray, Value> values = new IdentityHashMap<>();
   private final Map<NDArray, Saved> saved = new IdentityHashMap<>();
+
+  /** The beginnings and ends of PyTorch's graphs. */
+  private final List<NDArray> ofGraphs = new ArrayList<>();
 
   /** The operations that the calling thread records, if it records gradients. */
   static @Nullable Operations running() {
@@ -83,9 +85,11 @@ final class Operations {
         });
   }
 
-  /** Frees what has been kept for a backward pass that does not come. */
+  /** Frees what has been kept for a backward pass that does not come, or that failed. */
   void discard() {
     saved.values().forEach(Saved::close);
+    values.values().forEach(Value::close);
+    ofGraphs.forEach(NDArray::close);
   }
 
   /** Whether a gradient reaches one of the arrays. */
@@ -189,6 +193,7 @@ final class Operations {
         continue;
       }
       NDArray leaf = Scope.release(Autograd.leaf(argument));
+      ofGraphs.add(leaf);
       leaves.add(leaf);
       collect.add(
           () -> {
@@ -207,7 +212,9 @@ final class Operations {
         Value value = new Value(null);
         values.put(output, value);
         own.add(value);
-        ends.add(Scope.release(Kernel.handle(output)));
+        NDArray end = Scope.release(Kernel.handle(output));
+        ofGraphs.add(end);
+        ends.add(end);
       }
     }
     back.add(() -> back(own, ends, collect));
@@ -233,7 +240,7 @@ final class Operations {
       known = new Value(array);
       values.put(array, known);
     }
-    if (known == null && CHECKED && Autograd.requiresGradient(array)) {
+    if (known == null && checked && Autograd.requiresGradient(array)) {
       throw new IllegalStateException(
           "a kernel got a tensor of shape "
               + array.getShape()
