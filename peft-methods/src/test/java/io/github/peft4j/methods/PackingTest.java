@@ -480,11 +480,12 @@ class PackingTest {
     try (PeftModel model = load(folder, Precision.FLOAT64, null)) {
       PeftConfig config = LoraConfig.ofRank(2);
       model.adapt("a", config).adapt("b", config);
-      model.adapt("gated", AdaptionPromptConfig.of(3, 1)); // rewrites attention
-      for (String name : List.of("a", "b", "gated")) {
+      PeftConfig prefix = PrefixTuningConfig.ofVirtualTokens(3); // its attention has rows of its own
+      model.adapt("c", prefix).adapt("d", prefix);
+      for (String name : List.of("a", "b", "c", "d")) {
         MethodContract.perturb(model.adapter(name), name.hashCode());
       }
-      for (List<String> names : List.of(List.of("a", "b"), List.of("gated", "b"))) {
+      for (List<String> names : List.of(List.of("a", "b"), List.of("c", "d"))) {
         Composition sides = Composition.parallel(names);
         double[] both = logits(model.activate(sides), packed(model));
         double[] first = logits(model.activate(names.get(0)), packed(model));
