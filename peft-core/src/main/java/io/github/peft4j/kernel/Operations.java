@@ -150,11 +150,7 @@ final class Operations {
       try (gradient) {
         NDList arguments = new NDList();
         for (int i = 0; i < read.size(); i++) {
-          Argument argument = derivative.arguments().get(i);
-          Saved array = read.get(i);
-          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
-          arguments.add(
-              array == null ? gradient : into == null ? array.array : into.buffer(array.array));
+          arguments.add(argument(derivative.arguments().get(i), inputs, read.get(i), gradient));
         }
         NDList gradients = derivative.kernel().run(arguments);
         for (int i = 0; i < derivative.returned().size(); i++) {
@@ -168,9 +164,14 @@ final class Operations {
         }
         for (int i = 0; i < read.size(); i++) {
           Argument argument = derivative.arguments().get(i);
-          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
-          if (into != null) {
-            into.added(Scope.release(arguments.get(i)));
+          if (argument.role() == Role.INTO) {
+            NDArray sum = Scope.release(arguments.get(i));
+            Value into = inputs.get(argument.index());
+            if (into == null) {
+              sum.close();
+            } else {
+              into.added(sum);
+            }
           }
         }
       }
@@ -180,6 +181,19 @@ final class Operations {
         array.release();
       }
     }
+  }
+
+  /** What the backward kernel is called with. A frozen tensor's gradient is added into zeros. */
+  private static NDArray argument(
+      Argument argument, List<@Nullable Value> inputs, @Nullable Saved read, NDArray gradient) {
+    if (read == null) {
+      return gradient;
+    }
+    if (argument.role() != Role.INTO) {
+      return read.array;
+    }
+    Value into = inputs.get(argument.index());
+    return into == null ? Tensors.zerosLike(read.array) : into.buffer(read.array);
   }
 
   /** Runs code with a graph of PyTorch's that begins at the arguments. */
