@@ -141,10 +141,7 @@ final class Operations {
   }
 
   private static void back(
-      Derivative derivative,
-      Value own,
-      List<@Nullable Value> inputs,
-      List<@Nullable Saved> read) {
+      Derivative derivative, Value own, List<@Nullable Value> inputs, List<@Nullable Saved> read) {
     NDArray gradient = own.take();
     if (gradient != null) {
       try (gradient) {

@@ -64,8 +64,7 @@ class TapeTest {
       NDArray w = parameter(manager, 2, 3);
       Tape.Recording tape = Tape.recording(1);
       NDArray x = manager.create(new float[] {1});
-      NDArray chosen =
-          tape.segment(x, true, y -> SELECT.call(w, Tensors.longs(manager, 1, 1, 0)));
+      NDArray chosen = tape.segment(x, true, y -> SELECT.call(w, Tensors.longs(manager, 1, 1, 0)));
       overwriteFreedBuffers();
       tape.backward(chosen, manager.create(new float[] {1, 1, 1}));
       assertThat(Autograd.gradient(w).toFloatArray()).containsExactly(1, 2);
