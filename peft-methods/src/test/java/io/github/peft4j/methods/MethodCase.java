@@ -62,8 +62,7 @@ record MethodCase(
   }
 
   MethodCase withWholeGradientOf(Predicate<String> tensors) {
-    return new MethodCase(
-        name, config, startsWithoutEffect, merges, fits, cached, tensors, stacks);
+    return new MethodCase(name, config, startsWithoutEffect, merges, fits, cached, tensors, stacks);
   }
 
   /** The output is replaced, so that one on top of another is refused. */
