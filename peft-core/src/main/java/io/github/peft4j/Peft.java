@@ -10,6 +10,7 @@ import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.weights.ModelWeights;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.transformer.TransformerModel;
@@ -162,6 +163,8 @@ public final class Peft {
 
     /**
      * The precision that the model computes in; by default BFLOAT16 on CUDA and FLOAT32 on the CPU.
+     * A GPU without bfloat16, of a compute capability below 8.0, has FLOAT16; T5 and Gemma 3, whose
+     * numbers are too large for that, have FLOAT32 there. The log says so.
      */
     public Loader precision(Precision precision) {
       this.precision = precision;
@@ -194,13 +197,17 @@ public final class Peft {
       Engine engine = PyTorch.engine();
       Device where =
           device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
-      Precision in =
-          precision != null ? precision : where.isGpu() ? Precision.BFLOAT16 : Precision.FLOAT32;
       Models.check(config);
       ModelConfig effective = Models.effective(config);
+      Precision in =
+          precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
-        model = Models.build(effective, source, task, where, in, seed);
+        model =
+            OutOfDeviceMemoryException.guard(
+                () -> "loading %s in %s on %s".formatted(origin, in, where),
+                () -> "Load it in fewer bits, by precision(…), or on another device(…)",
+                () -> Models.build(effective, source, task, where, in, seed));
       }
       try {
         Tokenizer words = tokenizer.get();

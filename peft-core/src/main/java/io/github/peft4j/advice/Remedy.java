@@ -34,6 +34,8 @@ public enum Remedy {
   KEEP_LAST,
   /** Pass over steps whose loss is not finite. */
   SKIP_NON_FINITE,
+  /** Compute less at a time, or in fewer bits. */
+  TAKE_LESS_MEMORY,
   /** Load the model for another task. */
   LOAD_FOR_TASK,
   /** Load the model with other labels. Values: the labels, if they are known. */

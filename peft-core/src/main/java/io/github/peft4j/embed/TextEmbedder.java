@@ -12,6 +12,7 @@ import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.AdaptedModel;
@@ -193,6 +194,13 @@ public final class TextEmbedder {
 
   /** The vectors of one batch, (B, D). */
   private NDArray vectors(List<EncodedExample> texts, ModelCall call) {
+    return OutOfDeviceMemoryException.guard(
+        () -> texts.size() == 1 ? "a text" : "a batch of %d texts".formatted(texts.size()),
+        () -> OutOfDeviceMemoryException.FEWER_TEXTS,
+        () -> computed(texts, call));
+  }
+
+  private NDArray computed(List<EncodedExample> texts, ModelCall call) {
     try (Scope scope = new Scope();
         Pass pass = call.pass()) {
       ModelInput input = input(texts);

@@ -6,6 +6,7 @@ import io.github.peft4j.composition.Composition;
 import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.generate.logits.Draft;
 import io.github.peft4j.generate.logits.LogitsProcessor;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.Decoding;
@@ -30,6 +31,10 @@ import org.jspecify.annotations.Nullable;
  * prompt of a batch. A generator has no state; several threads may use one.
  */
 public final class Generator {
+
+  private static final String ADVICE =
+      "Generate for fewer prompts at a time, with fewer beams or texts for each, with shorter prompts"
+          + " or fewer new tokens, or load the model in fewer bits";
 
   private final AdaptedModel adapted;
   private final TransformerModel model;
@@ -203,14 +208,18 @@ public final class Generator {
       DecodingStrategy strategy = plan.strategy(drafts, listener);
       LogitsProcessor processors = plan.processors();
       while (strategy.isOpen()) {
-        step(batch, strategy, processors);
+        OutOfDeviceMemoryException.guard(
+            () -> "generation of " + (batch.rows() == 1 ? "a text" : batch.rows() + " texts at once"),
+            () -> ADVICE,
+            () -> step(batch, strategy, processors));
       }
       return strategy.texts(Duration.ofNanos(System.nanoTime() - start));
     }
   }
 
   /** Generates the next token of every open text. */
-  private static void step(Decoding batch, DecodingStrategy strategy, LogitsProcessor processors) {
+  private static Choice step(
+      Decoding batch, DecodingStrategy strategy, LogitsProcessor processors) {
     try (Scope scope = new Scope()) {
       Choice next =
           strategy.choose(
@@ -219,6 +228,7 @@ public final class Generator {
         batch.select(next.rows());
       }
       batch.append(next.tokens(), next.open());
+      return next;
     }
   }
 

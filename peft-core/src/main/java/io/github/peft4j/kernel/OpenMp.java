@@ -1,21 +1,15 @@
 package io.github.peft4j.kernel;
 
-import com.sun.jna.Library;
-import com.sun.jna.Native;
-import com.sun.jna.Platform;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +44,6 @@ public final class OpenMp {
 
   private static final Logger LOG = LoggerFactory.getLogger(OpenMp.class);
 
-  private static final Path MAPS = Path.of("/proc/self/maps");
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Path PROCESSORS = Path.of("/sys/devices/system/cpu");
 
@@ -66,12 +59,12 @@ public final class OpenMp {
     Map<String, String> variables =
         variables(System.getenv(), System::getProperty, defaultThreads());
     prepared = true;
-    loaded()
+    Environment.loaded("lib(gomp|iomp5|omp)")
         .ifPresent(
             library ->
                 LOG.debug("{} is loaded already, and keeps the settings it has read", library));
     try {
-      variables.forEach(OpenMp::set);
+      variables.forEach(Environment::set);
       LOG.debug("set for OpenMP: {}", variables);
     } catch (RuntimeException | LinkageError e) {
       LOG.debug("OpenMP's environment could not be set, set it yourself: {}", variables, e);
@@ -169,7 +162,7 @@ public final class OpenMp {
   /** The processors that a status file of /proc allows, or none if it does not list them. */
   static BitSet allowed(Path status) {
     BitSet allowed = new BitSet();
-    for (String line : lines(status)) {
+    for (String line : Environment.lines(status)) {
       if (line.startsWith("Cpus_allowed_list:")) {
         for (String range : line.substring(line.indexOf(':') + 1).strip().split(",", -1)) {
           String[] ends = range.split("-", 2);
@@ -178,44 +171,5 @@ public final class OpenMp {
       }
     }
     return allowed;
-  }
-
-  /** The OpenMP library that the process has loaded already, if known. */
-  private static Optional<String> loaded() {
-    return lines(MAPS).stream()
-        .filter(line -> line.matches(".*/lib(gomp|iomp5|omp)[^/]*"))
-        .map(line -> line.substring(line.indexOf('/')))
-        .findFirst();
-  }
-
-  private static List<String> lines(Path file) {
-    if (!Files.isReadable(file)) {
-      return List.of();
-    }
-    try {
-      return new ArrayList<>(Files.readAllLines(file, StandardCharsets.ISO_8859_1));
-    } catch (IOException e) {
-      return List.of();
-    }
-  }
-
-  /** The C library of Linux and macOS. */
-  private interface Posix extends Library {
-    int setenv(String name, String value, int overwrite);
-  }
-
-  /** The C library of Windows. It also sets the variable in the process's own environment block. */
-  private interface Windows extends Library {
-    int _putenv_s(String name, String value);
-  }
-
-  private static void set(String name, String value) {
-    int error =
-        Platform.isWindows()
-            ? Native.load("ucrtbase", Windows.class)._putenv_s(name, value)
-            : Native.load("c", Posix.class).setenv(name, value, 1);
-    if (error != 0) {
-      throw new IllegalStateException("setting " + name + " failed: " + error);
-    }
   }
 }

@@ -26,11 +26,13 @@ final class Operations {
 
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
-  private static final boolean CHECKED = "checked".equals(System.getProperty("peft4j.derivatives"));
-
+  private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final Map<NDArray, Value> values = new IdentityHashMap<>();
   private final Map<NDArray, Saved> saved = new IdentityHashMap<>();
+
+  /** The beginnings and ends of PyTorch's graphs. */
+  private final List<NDArray> ofGraphs = new ArrayList<>();
 
   /** The operations that the calling thread records, if it records gradients. */
   static @Nullable Operations running() {
@@ -83,9 +85,11 @@ final class Operations {
         });
   }
 
-  /** Frees what has been kept for a backward pass that does not come. */
+  /** Frees what has been kept for a backward pass that does not come, or that failed. */
   void discard() {
     saved.values().forEach(Saved::close);
+    values.values().forEach(Value::close);
+    ofGraphs.forEach(NDArray::close);
   }
 
   /** Whether a gradient reaches one of the arrays. */
@@ -146,11 +150,7 @@ final class Operations {
       try (gradient) {
         NDList arguments = new NDList();
         for (int i = 0; i < read.size(); i++) {
-          Argument argument = derivative.arguments().get(i);
-          Saved array = read.get(i);
-          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
-          arguments.add(
-              array == null ? gradient : into == null ? array.array : into.buffer(array.array));
+          arguments.add(argument(derivative.arguments().get(i), inputs, read.get(i), gradient));
         }
         NDList gradients = derivative.kernel().run(arguments);
         for (int i = 0; i < derivative.returned().size(); i++) {
@@ -164,9 +164,14 @@ final class Operations {
         }
         for (int i = 0; i < read.size(); i++) {
           Argument argument = derivative.arguments().get(i);
-          Value into = argument.role() == Role.INTO ? inputs.get(argument.index()) : null;
-          if (into != null) {
-            into.added(Scope.release(arguments.get(i)));
+          if (argument.role() == Role.INTO) {
+            NDArray sum = Scope.release(arguments.get(i));
+            Value into = inputs.get(argument.index());
+            if (into == null) {
+              sum.close();
+            } else {
+              into.added(sum);
+            }
           }
         }
       }
@@ -176,6 +181,19 @@ final class Operations {
         array.release();
       }
     }
+  }
+
+  /** What the backward kernel is called with. A frozen tensor's gradient is added into zeros. */
+  private static NDArray argument(
+      Argument argument, List<@Nullable Value> inputs, @Nullable Saved read, NDArray gradient) {
+    if (read == null) {
+      return gradient;
+    }
+    if (argument.role() != Role.INTO) {
+      return read.array;
+    }
+    Value into = inputs.get(argument.index());
+    return into == null ? Tensors.zerosLike(read.array) : into.buffer(read.array);
   }
 
   /** Runs code with a graph of PyTorch's that begins at the arguments. */
@@ -189,6 +207,7 @@ final class Operations {
         continue;
       }
       NDArray leaf = Scope.release(Autograd.leaf(argument));
+      ofGraphs.add(leaf);
       leaves.add(leaf);
       collect.add(
           () -> {
@@ -207,7 +226,9 @@ final class Operations {
         Value value = new Value(null);
         values.put(output, value);
         own.add(value);
-        ends.add(Scope.release(Kernel.handle(output)));
+        NDArray end = Scope.release(Kernel.handle(output));
+        ofGraphs.add(end);
+        ends.add(end);
       }
     }
     back.add(() -> back(own, ends, collect));
@@ -233,7 +254,7 @@ final class Operations {
       known = new Value(array);
       values.put(array, known);
     }
-    if (known == null && CHECKED && Autograd.requiresGradient(array)) {
+    if (known == null && checked && Autograd.requiresGradient(array)) {
       throw new IllegalStateException(
           "a kernel got a tensor of shape "
               + array.getShape()

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Starts PyTorch. All of peft4j reaches the engine through this class, so that {@link OpenMp} is
- * set up before PyTorch's libraries are loaded.
+ * Starts PyTorch. All of peft4j reaches the engine through this class, so that {@link OpenMp} and
+ * {@link Tf32} are set up before PyTorch's libraries are loaded.
  */
 public final class PyTorch {
 
@@ -32,6 +32,7 @@ public final class PyTorch {
       return Engine.getEngine("PyTorch");
     }
     OpenMp.prepare();
+    Tf32.prepare();
     Engine engine;
     try {
       engine = Engine.getEngine("PyTorch");

@@ -35,10 +35,6 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
-  /** The property {@code peft4j.derivatives=false} lets PyTorch record all segments. */
-  private static final boolean DERIVATIVES =
-      !"false".equals(System.getProperty("peft4j.derivatives"));
-
   private Tape() {}
 
   /** A tape that records nothing. */
@@ -62,6 +58,11 @@ public abstract class Tape {
    */
   public static Recording recomputing(long seed) {
     return new Recording(seed, true);
+  }
+
+  /** Whether there will be a backward pass. */
+  public boolean isRecording() {
+    return false;
   }
 
   /**
@@ -156,14 +157,23 @@ public abstract class Tape {
   }
 
   /** A tape whose backward pass can run once. */
-  public static final class Recording extends Tape {
+  public static final class Recording extends Tape implements AutoCloseable {
 
     private final long seed;
     private final boolean recompute;
+
+    /** With {@code -Dpeft4j.derivatives=false}, PyTorch records all segments. */
+    private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
+
     private final List<Entry> entries = new ArrayList<>();
     private final Set<Runnable> afterwards = new LinkedHashSet<>();
     private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
+
+    /** Arrays that no scope frees. Those that are closed already are closed again, in vain. */
+    private final List<NDArray> owned = new ArrayList<>();
+
+    private final List<Operations> operations = new ArrayList<>();
 
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
@@ -171,6 +181,11 @@ public abstract class Tape {
     private Recording(long seed, boolean recompute) {
       this.seed = seed;
       this.recompute = recompute;
+    }
+
+    @Override
+    public boolean isRecording() {
+      return true;
     }
 
     @Override
@@ -184,7 +199,7 @@ public abstract class Tape {
       if (watched == null) {
         super.watch(tensor, action);
       } else {
-        watched.add(new Watched(Scope.release(tensor), action));
+        watched.add(new Watched(own(tensor), action));
       }
     }
 
@@ -239,12 +254,12 @@ public abstract class Tape {
     public NDArray segmentOfKernels(
         NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       boolean passesOn = isDifferentiable(input);
-      if (!DERIVATIVES || (!passesOn && !trains)) {
+      if (!byKernels || (!passesOn && !trains)) {
         return segment(input, trains, segment);
       }
       int index = entries.size();
-      Operations recorded = recompute ? null : new Operations();
-      NDArray own = recompute ? null : Scope.release(Autograd.detach(input));
+      Operations recorded = recompute ? null : newOperations();
+      NDArray own = recompute ? null : leafOf(input, false);
       NDArray output =
           own == null || recorded == null
               ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
@@ -287,8 +302,8 @@ public abstract class Tape {
       if (recorded == null) {
         output.close(); // only the next segment needed it
       }
-      Operations operations = recorded == null ? new Operations() : recorded;
-      NDArray own = kept == null ? Scope.release(Autograd.detach(input)) : kept;
+      Operations operations = recorded == null ? newOperations() : recorded;
+      NDArray own = kept == null ? leafOf(input, false) : kept;
       NDArray result =
           recorded == null ? operations(index, operations, own, passesOn, segment) : output;
       NDArray onward = operations.backward(result, gradient, passesOn ? own : null);
@@ -304,7 +319,7 @@ public abstract class Tape {
       if (!isDifferentiable(tensor)) {
         return tensor;
       }
-      NDArray leaf = Scope.release(Autograd.leaf(tensor));
+      NDArray leaf = own(Autograd.leaf(tensor));
       differentiable.put(leaf, true);
       entries.add(
           () -> {
@@ -328,6 +343,7 @@ public abstract class Tape {
      * @param gradient the gradient of the loss with respect to that output
      */
     public void backward(NDArray output, NDArray gradient) {
+      owned.add(gradient);
       gradients.put(output, gradient);
       for (int i = entries.size() - 1; i >= 0; i--) {
         try (Scope scope = new Scope()) {
@@ -379,9 +395,9 @@ public abstract class Tape {
     private void add(NDArray tensor, NDArray gradient) {
       NDArray present = gradients.get(tensor);
       if (present == null) {
-        gradients.put(tensor, Scope.release(gradient));
+        gradients.put(tensor, own(gradient));
       } else {
-        gradients.put(tensor, Scope.release(present.add(gradient)));
+        gradients.put(tensor, own(present.add(gradient)));
         present.close();
       }
     }
@@ -391,8 +407,8 @@ public abstract class Tape {
       return known != null ? known : Autograd.requiresGradient(tensor);
     }
 
-    private static NDArray leafOf(NDArray input, boolean passesOn) {
-      return Scope.release(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
+    private NDArray leafOf(NDArray input, boolean passesOn) {
+      return own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
     }
 
     private static NDArray propagate(NDArray output, NDArray gradient) {
@@ -414,8 +430,30 @@ public abstract class Tape {
       try (RandomState random = RandomState.seeded(seed * 1_000_003L + index);
           Scope scope = new Scope()) {
         NDArray output = segment.get();
-        return Scope.release(output);
+        return own(output);
       }
+    }
+
+    private NDArray own(NDArray array) {
+      owned.add(array);
+      return Scope.release(array);
+    }
+
+    private Operations newOperations() {
+      Operations added = new Operations();
+      operations.add(added);
+      return added;
+    }
+
+    /** Frees what is left of a pass that failed. */
+    @Override
+    public void close() {
+      operations.forEach(Operations::discard);
+      operations.clear();
+      owned.forEach(NDArray::close);
+      owned.clear();
+      entries.clear();
+      gradients.clear();
     }
 
     /** One step of the backward pass. */

@@ -46,13 +46,22 @@ public final class Backpropagation {
    * @return the sum of the penalties
    */
   public double penalty() {
+    return penalty(1);
+  }
+
+  /**
+   * Adds the gradient of the penalties, as {@link #penalty()}.
+   *
+   * @param scale factor of the gradient
+   */
+  double penalty(double scale) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
       NDArray sum = Autograd.record(true, () -> sumOfPenalties(call.adapters()));
       if (sum == null) {
         return 0;
       }
-      Autograd.backward(sum, Tensors.onesLike(sum));
+      Autograd.backward(sum, Tensors.onesLike(sum).mul(scale));
       return Tensors.floats(sum)[0];
     }
   }
@@ -99,7 +108,8 @@ public final class Backpropagation {
   public Result run(
       Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
     Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
-    try (ModelCall call = adapted.newCall()) {
+    try (ModelCall call = adapted.newCall();
+        tape) {
       List<TunerLayer<?, ?>> trained =
           call.adapters().all().stream().filter(TunerLayer::trains).toList();
       trained.forEach(layer -> layer.onTraining(true));

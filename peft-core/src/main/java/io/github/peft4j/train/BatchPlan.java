@@ -8,8 +8,10 @@ import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.batch.Packing;
 import io.github.peft4j.train.evaluation.Evaluator;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,7 @@ final class BatchPlan {
   private final BatchSampler sampler;
   private final Collator collator;
   private final int accumulation;
+  private int rowsAtOnce;
   private int sampledEpoch = -1;
   private List<int[]> sampled = List.of();
 
@@ -44,6 +47,17 @@ final class BatchPlan {
     this.sampler = sampler;
     this.collator = collator;
     this.accumulation = accumulation;
+    this.rowsAtOnce = sampler.batchSize();
+  }
+
+  /** The most rows that are computed at once: those of a batch, or of a part of it. */
+  int rowsAtOnce() {
+    return rowsAtOnce;
+  }
+
+  /** Lets batches be computed in parts of this many rows at most. */
+  void rowsAtOnce(int rows) {
+    this.rowsAtOnce = Math.min(rows, sampler.batchSize());
   }
 
   /** The number of optimizer steps in an epoch. */
@@ -89,9 +103,9 @@ final class BatchPlan {
     return packing == null ? sizes : packing.lengths(sizes);
   }
 
-  /** The most tokens that a batch can have, padding included. */
+  /** The most tokens that are computed at once, padding included. */
   long largestBatch() {
-    return (long) sampler.batchSize() * Arrays.stream(lengths()).max().orElse(1);
+    return (long) rowsAtOnce * Arrays.stream(lengths()).max().orElse(1);
   }
 
   /** The number of rows in an epoch. */
@@ -113,14 +127,32 @@ final class BatchPlan {
     return Arrays.stream(lengths).asLongStream().sum() / (double) positions;
   }
 
-  /** The first batch of a step. */
-  Batch firstBatch(long step) {
-    return batch(step, rows(step).get(0));
+  /** The longest rows that may be computed at once, as a batch of a step's epoch. */
+  Batch longest(long step) {
+    int[] lengths = lengths();
+    int[] rows =
+        IntStream.range(0, lengths.length)
+            .boxed()
+            .sorted(Comparator.comparing(row -> -lengths[row]))
+            .limit(rowsAtOnce)
+            .mapToInt(row -> row)
+            .toArray();
+    return batch(step, rows);
   }
 
-  /** The batches of a step. */
+  /** The first of a step's {@link #batches}. */
+  Batch firstBatch(long step) {
+    return batches(step).get(0);
+  }
+
+  /** The batches of a step, or the parts that they are computed in. */
   List<Batch> batches(long step) {
-    return rows(step).stream().map(rows -> batch(step, rows)).toList();
+    return rows(step).stream().flatMap(this::parts).map(rows -> batch(step, rows)).toList();
+  }
+
+  private Stream<int[]> parts(int[] rows) {
+    return IntStream.iterate(0, from -> from < rows.length, from -> from + rowsAtOnce)
+        .mapToObj(from -> Arrays.copyOfRange(rows, from, Math.min(rows.length, from + rowsAtOnce)));
   }
 
   private Batch batch(long step, int[] rows) {

@@ -1,6 +1,7 @@
 package io.github.peft4j.train;
 
 import io.github.peft4j.advice.Remedy;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.evaluation.Evaluator;
 import java.nio.file.Path;
 import java.util.List;
@@ -98,7 +99,10 @@ final class Divergence {
             + (atMost == 0
                 ? ""
                 : ". Of such steps " + atMost + " may be skipped, and as many were: " + skipped)
-            + ". Look at those examples; a lower learning rate or a warm-up may prevent such steps",
+            + ". Look at those examples; a lower learning rate or a warm-up may prevent such steps"
+            + (setup.training().base().precision() == Precision.FLOAT16
+                ? ". The model computes in FLOAT16, which ends at 65504: load it with precision(BFLOAT16) or precision(FLOAT32) if its numbers are larger"
+                : ""),
         Remedy.SKIP_NON_FINITE.with("To pass over some of them, call skipNonFinite(atMost)"));
   }
 

@@ -7,6 +7,7 @@ import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.Masking;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.embedding.EmbeddingLoss;
 import io.github.peft4j.train.embedding.EmbeddingObjective;
 import io.github.peft4j.train.evaluation.Measure;
@@ -14,6 +15,7 @@ import io.github.peft4j.train.evaluation.Measures;
 import io.github.peft4j.train.objective.ClassWeights;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
+import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.report.TrainingListener;
@@ -75,11 +77,13 @@ public final class FineTuner {
   TrainingRule rule = TrainingRule.ALIKE;
   private Optimizer.@Nullable Settings optimizer;
   double clipNorm = 1.0;
+  private @Nullable LossScaling lossScaling;
   long seed = 42;
   boolean bucketing;
   boolean packing;
   boolean withoutDuplicates;
   boolean recompute;
+  boolean autoBatchSize;
 
   long keptStates;
   int evaluateEvery;
@@ -234,6 +238,21 @@ public final class FineTuner {
   }
 
   /**
+   * Sets whether batches are computed in parts that fit into the device's memory; off by default.
+   * Before its first step, a run computes the longest rows that a batch may have. If there is not
+   * enough memory, it halves their number until they fit: {@link TrainingDetails#microBatchSize}.
+   * The gradients of the parts are added up, so a step is that of a whole batch, up to rounding and
+   * to what dropout draws. If memory runs out later, the step runs again in smaller parts.
+   *
+   * <p>A resumed run keeps the size that it had. {@link #run} refuses this for objectives that
+   * compare the examples of a batch, and for adapters that differ from row to row.
+   */
+  public FineTuner autoBatchSize(boolean on) {
+    this.autoBatchSize = on;
+    return this;
+  }
+
+  /**
    * Sets the number of batches whose gradients make one optimizer step, 1 or more; the default is
    * 1.
    */
@@ -356,6 +375,32 @@ public final class FineTuner {
   public FineTuner skipNonFinite(int atMost) {
     this.skipNonFinite = positive("skipNonFinite", atMost);
     return this;
+  }
+
+  /**
+   * Sets how the loss of a model in FLOAT16 is scaled; by default as {@code torch.amp.GradScaler}
+   * does. Losses and norms are reported without the scale. A step whose gradient overflows because
+   * of the scale is skipped, and counts as a step of the run and of the schedule: {@link
+   * TrainingDetails#overflowedSteps} lists them.
+   *
+   * @throws IllegalArgumentException if the model computes in another precision, which needs no
+   *     scale
+   */
+  public FineTuner lossScaling(LossScaling settings) {
+    if (model.base().precision() != Precision.FLOAT16) {
+      throw new IllegalArgumentException(
+          "lossScaling does nothing for a model in %s; it is for FLOAT16"
+              .formatted(model.base().precision()));
+    }
+    this.lossScaling = settings;
+    return this;
+  }
+
+  /** How the loss is scaled, or null if it is not. */
+  @Nullable LossScaling lossScaling() {
+    return model.base().precision() != Precision.FLOAT16
+        ? null
+        : lossScaling == null ? LossScaling.DEFAULT : lossScaling;
   }
 
   /** Sets the seed of dropout and of the order of examples; the default is 42. */
@@ -690,6 +735,8 @@ public final class FineTuner {
    *
    * @return the losses, the evaluations and how the run ended
    * @throws TrainingException if a loss, a gradient or a tensor of the adapter is not finite
+   * @throws io.github.peft4j.kernel.OutOfDeviceMemoryException if a batch does not fit into the
+   *     device's memory. The model may be used on
    * @throws IllegalArgumentException if settings, data, model and checkpoints do not fit together,
    *     or if there are checkpoints and all are damaged
    * @throws IllegalStateException if another run trains the same adapter, or has the same folder

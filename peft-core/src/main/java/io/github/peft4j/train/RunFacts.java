@@ -7,6 +7,7 @@ import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.data.Examples;
 import io.github.peft4j.data.batch.Masking;
 import io.github.peft4j.train.objective.Objective;
+import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.security.MessageDigest;
@@ -74,6 +75,10 @@ final class RunFacts {
     facts.put("weight_decay", "" + settings.weightDecay);
     facts.put("parameter_groups", counted(groups));
     facts.put("clip_norm", "" + settings.clipNorm);
+    LossScaling scaling = settings.lossScaling();
+    if (scaling != null) {
+      facts.put("loss_scaling", scaling.toString());
+    }
     facts.put("bucket_by_length", "" + settings.bucketing);
     facts.put("packing", "" + settings.packing);
     if (settings.withoutDuplicates) {

@@ -46,6 +46,18 @@ final class RunState {
   /** The steps, from 1, whose update was skipped because the gradient was not finite. */
   List<Long> skipped = new ArrayList<>();
 
+  /** Those of the skipped steps whose gradient overflowed because the loss was scaled. */
+  List<Long> overflowed = new ArrayList<>();
+
+  /** The scale of the loss; 0 in checkpoints of older versions. */
+  double lossScale;
+
+  /** The rows that are computed at once; 0 if nothing was found out about them. */
+  int rowsAtOnce;
+
+  /** The good steps since the scale last changed. */
+  int goodSteps;
+
   /** The evaluations so far. */
   List<Evaluation> evaluations = new ArrayList<>();
 
@@ -61,6 +73,11 @@ final class RunState {
         && started != null
         && losses != null
         && skipped != null
+        && overflowed != null
+        && skipped.containsAll(overflowed)
+        && rowsAtOnce >= 0
+        && lossScale >= 0
+        && lossScale <= Float.MAX_VALUE
         && evaluations != null
         && losses.size() == step
         && losses.stream().allMatch(Objects::nonNull)

@@ -2,17 +2,22 @@ package io.github.peft4j.train;
 
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.data.batch.Batch;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Calls;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,11 +27,13 @@ final class Stepper implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Stepper.class);
 
+  private final FineTuner settings;
   private final TransformerModel model;
   private final TrainingSetup setup;
   private final AdapterTraining training;
   private final long seed;
   private final Update update;
+  private final LossScaler scaler;
   private final Backpropagation backpropagation;
   private final @Nullable KeptStates kept;
   private boolean toldOfNoLabels;
@@ -39,8 +46,15 @@ final class Stepper implements AutoCloseable {
    * @param rate the learning rate
    * @param tokens number of tokens in its batches, without padding
    * @param reported what the objective reported: means over the units, by name
+   * @param overflowed whether gradients that are finite were not so after the loss was scaled
    */
-  record Result(double loss, double norm, double rate, long tokens, Map<String, Double> reported) {
+  record Result(
+      double loss,
+      double norm,
+      double rate,
+      long tokens,
+      Map<String, Double> reported,
+      boolean overflowed) {
 
     /** Whether loss and gradient are finite. If not, the tensors are as before the step. */
     boolean isFinite() {
@@ -48,12 +62,14 @@ final class Stepper implements AutoCloseable {
     }
   }
 
-  Stepper(FineTuner settings, TrainingSetup setup, Update update) {
+  Stepper(FineTuner settings, TrainingSetup setup, Update update, LossScaler scaler) {
+    this.settings = settings;
     this.model = settings.model.base();
     this.setup = setup;
     this.training = setup.training();
     this.seed = settings.seed;
     this.update = update;
+    this.scaler = scaler;
     this.backpropagation = new Backpropagation(training, settings.recompute);
     this.kept = settings.keptStates == 0 ? null : new KeptStates(settings.keptStates);
   }
@@ -61,37 +77,173 @@ final class Stepper implements AutoCloseable {
   /**
    * Runs a step. A step without any label that counts leaves the tensors as they are. If the loss
    * or the gradient is not finite, the tensors stay as they are, and the gradients stay until
-   * {@link #skip} or the end of the training.
+   * {@link #skip} or the end of the training. If it is so because the loss was scaled, the scale
+   * falls.
    *
    * @param step the step, from 0
    */
   Result step(long step) {
+    double rate = setup.rate(step);
+    Sums sums = Sums.NONE;
+    try (Calls.Call alone = training.step()) {
+      sums = fitting(step, () -> accumulate(step));
+      if (sums.units() > 0) {
+        return updated(step, rate, sums);
+      }
+    }
+    return withoutLabels(step, rate, sums.tokens());
+  }
+
+  /** What the batches of a step add up to, penalties included. */
+  private record Sums(
+      double units, long tokens, double loss, double penalty, Map<String, Double> reported) {
+
+    static final Sums NONE = new Sums(0, 0, 0, 0, Map.of());
+  }
+
+  private Result updated(long step, double rate, Sums sums) {
+    try (Scope scope = new Scope()) {
+      double loss = sums.loss() / sums.units() + sums.penalty();
+      boolean overflowed = overflows(loss);
+      double norm =
+          overflowed
+              ? update.optimizer().gradients().clip(0)
+              : update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
+      return new Result(loss, norm, rate, sums.tokens(), sums.reported(), overflowed);
+    }
+  }
+
+  /** Adds up the gradients of a step's batches. */
+  private Sums accumulate(long step) {
     List<Batch> batches = setup.plan().batches(step);
     double[] units = batches.stream().mapToDouble(this::units).toArray();
     double total = Arrays.stream(units).sum();
     long tokens = batches.stream().mapToLong(Batch::tokens).sum();
-    double rate = setup.rate(step);
     if (total == 0) {
-      return withoutLabels(step, rate, tokens);
+      return new Sums(0, tokens, 0, 0, Map.of());
     }
-    try (Calls.Call alone = training.step();
-        Scope scope = new Scope()) {
+    try (Scope scope = new Scope()) {
       double sum = 0;
       Map<String, Double> reported = new LinkedHashMap<>();
       for (int i = 0; i < batches.size(); i++) {
         if (units[i] > 0) {
           Backpropagation.Result batch =
-              backpropagate(batches.get(i), total, (seed * 1_000_003 + step) * 1_000_003 + i);
+              backpropagate(batches.get(i), scaler.scale() / total, seed(step, i));
           sum += batch.loss();
           batch
               .reported()
               .forEach((name, value) -> reported.merge(name, value / total, Double::sum));
         }
       }
-      double loss = sum / total + backpropagation.penalty();
-      double norm = update.run((int) step + 1, (int) setup.totalSteps(), rate, loss);
-      return new Result(loss, norm, rate, tokens, reported);
+      return new Sums(total, tokens, sum, backpropagation.penalty(scaler.scale()), reported);
     }
+  }
+
+  private long seed(long step, int batch) {
+    return (seed * 1_000_003 + step) * 1_000_003 + batch;
+  }
+
+  /**
+   * Finds how many rows can be computed at once, by the longest rows that a step may have. The
+   * tensors stay as they are.
+   *
+   * @param step the next step, from 0
+   */
+  void findMicroBatch(long step) {
+    BatchPlan plan = setup.plan();
+    try (Calls.Call alone = training.step()) {
+      Batch longest =
+          fitting(
+              step,
+              () -> {
+                Batch batch = plan.longest(step);
+                double units = units(batch);
+                if (units > 0) {
+                  try (Scope scope = new Scope()) {
+                    backpropagate(batch, 1 / units, seed(step, 0));
+                  }
+                }
+                return batch;
+              });
+      update.optimizer().gradients().clear();
+      LOG.info(
+          "of a batch of {}, {} at once fit into the device's memory: tried with the longest, a {}",
+          rows(settings.batchSize),
+          rows(plan.rowsAtOnce()),
+          longest);
+    }
+  }
+
+  /**
+   * Runs code that leaves gradients at most, and nothing else. If the device has not enough memory
+   * and batches may be computed in parts, it runs again with parts of half as many rows.
+   *
+   * @param step the step that it belongs to, from 0
+   * @throws OutOfDeviceMemoryException if the parts cannot be smaller. The gradients are zero then
+   */
+  <T> T fitting(long step, Supplier<T> code) {
+    BatchPlan plan = setup.plan();
+    while (true) {
+      try {
+        return OutOfDeviceMemoryException.guard(() -> doing(step), this::advice, code);
+      } catch (OutOfDeviceMemoryException e) {
+        update.optimizer().gradients().clear();
+        int rows = plan.rowsAtOnce();
+        if (!settings.autoBatchSize || rows == 1) {
+          throw e;
+        }
+        plan.rowsAtOnce(rows / 2);
+        LOG.info("{}. From here on, {} at most at once", e.fact(), rows(rows / 2));
+      }
+    }
+  }
+
+  private String doing(long step) {
+    return "step %d of the training, with %s at once of up to %,d tokens"
+        .formatted(step + 1, rows(setup.plan().rowsAtOnce()), setup.maxLength());
+  }
+
+  private static String rows(int count) {
+    return count == 1 ? "one row" : count + " rows";
+  }
+
+  /** What takes less memory and is not done yet. */
+  private String advice() {
+    List<String> ways = new ArrayList<>();
+    if (setup.plan().rowsAtOnce() > 1) {
+      if (setup.objective().isSumOfExamples()) {
+        ways.add("autoBatchSize(true), which computes batches in parts that fit");
+        ways.add("a smaller batchSize with accumulate(n), which is the same step");
+      } else {
+        ways.add("a smaller batchSize");
+      }
+    }
+    if (!settings.recompute) {
+      ways.add("recompute(true)");
+    }
+    ways.add("a smaller maxLength");
+    if (model.precision() == Precision.FLOAT32) {
+      ways.add("a model that is loaded with precision(BFLOAT16) or FLOAT16");
+    }
+    return "Take one of these: " + String.join("; ", ways);
+  }
+
+  /**
+   * Divides the gradients by the scale of the loss, and adapts the scale. At a scale that can fall
+   * no more, or with a loss that is not finite, the scale is not the reason.
+   *
+   * @return whether the gradients are not finite because of the scale
+   */
+  private boolean overflows(double loss) {
+    if (!scaler.isOn()) {
+      return false;
+    }
+    boolean finite = update.optimizer().gradients().unscale(scaler.scale());
+    boolean overflowed = !finite && scaler.canFall() && Double.isFinite(loss);
+    if (finite || overflowed) {
+      scaler.update(overflowed);
+    }
+    return overflowed;
   }
 
   /** A step in which nothing is to be learnt: the tensors and the optimizer stay as they are. */
@@ -105,7 +257,7 @@ final class Stepper implements AutoCloseable {
       toldOfNoLabels = true;
     }
     skip(step);
-    return new Result(0, 0, rate, tokens, Map.of());
+    return new Result(0, 0, rate, tokens, Map.of(), false);
   }
 
   /**
@@ -121,11 +273,11 @@ final class Stepper implements AutoCloseable {
     return BatchFeed.units(setup.objective(), batch, model, training.active());
   }
 
-  private Backpropagation.Result backpropagate(Batch batch, double units, long seed) {
+  private Backpropagation.Result backpropagate(Batch batch, double scale, long seed) {
     LossTargets targets = BatchFeed.targets(model, batch);
     KeptStates.Rows rows = kept == null ? null : BatchFeed.rows(kept, batch);
     return backpropagation.run(
-        setup.objective(), BatchFeed.input(model, batch).keeping(rows), targets, 1 / units, seed);
+        setup.objective(), BatchFeed.input(model, batch).keeping(rows), targets, scale, seed);
   }
 
   @Override

@@ -18,6 +18,11 @@ import java.util.stream.Collectors;
  * @param gradNorms the norm of each step's gradient before it was clipped
  * @param tokensPerSecond the speed of each step
  * @param reported the numbers that the objective reported in addition to the loss, by name
+ * @param overflowedSteps those of the skipped steps, from 1, whose gradient overflowed because the
+ *     loss was scaled; none unless the model computes in FLOAT16
+ * @param microBatchSize the most rows that were computed at once in the last step: the batch size,
+ *     or less with {@link FineTuner#autoBatchSize}
+ * @param lossScale the scale of the loss after the last step; 1 if the loss is not scaled
  * @param lowerIsBetter the names of the metrics of which a smaller value is better
  * @param settings the settings of the run by name, in the order in which they are shown
  * @param provenance where model and data come from, and what computed, by name
@@ -27,6 +32,9 @@ public record TrainingDetails(
     List<Float> gradNorms,
     List<Float> tokensPerSecond,
     Map<String, List<Float>> reported,
+    List<Long> overflowedSteps,
+    int microBatchSize,
+    double lossScale,
     Set<String> lowerIsBetter,
     Map<String, String> settings,
     Map<String, String> provenance) {
@@ -37,6 +45,7 @@ public record TrainingDetails(
     gradNorms = List.copyOf(gradNorms);
     tokensPerSecond = List.copyOf(tokensPerSecond);
     reported = Collections.unmodifiableMap(new LinkedHashMap<>(reported));
+    overflowedSteps = List.copyOf(overflowedSteps);
     lowerIsBetter = Set.copyOf(lowerIsBetter);
     settings = Collections.unmodifiableMap(new LinkedHashMap<>(settings));
     provenance = Collections.unmodifiableMap(new LinkedHashMap<>(provenance));
@@ -51,6 +60,9 @@ public record TrainingDetails(
         padded(state.norms, steps),
         padded(state.speeds, steps),
         reported,
+        state.overflowed,
+        setup.plan().rowsAtOnce(),
+        state.lossScale > 0 ? state.lossScale : 1,
         setup.measures().names().stream()
             .filter(setup.measures()::isLowerBetter)
             .collect(Collectors.toSet()),

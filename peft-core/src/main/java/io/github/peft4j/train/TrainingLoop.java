@@ -5,6 +5,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.train.TrainingReport.Ending;
 import io.github.peft4j.train.evaluation.Evaluator;
 import io.github.peft4j.train.evaluation.Metrics;
+import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.optimizer.Update;
 import io.github.peft4j.train.report.EvaluationEvent;
 import io.github.peft4j.train.report.Listeners;
@@ -15,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +35,7 @@ final class TrainingLoop {
   private final @Nullable Checkpoints checkpoints;
   private final Listeners listeners;
   private final History history;
+  private final LossScaler scaler;
   private final Stepper stepper;
   private final StepListener method;
   private final TrainedTensors tensors;
@@ -58,7 +61,8 @@ final class TrainingLoop {
     this.listeners = run.listeners;
     this.history = run.history;
     this.clock = run.clock;
-    this.stepper = new Stepper(run.settings, run.setup, update);
+    this.scaler = new LossScaler(run.settings.lossScaling());
+    this.stepper = new Stepper(run.settings, run.setup, update, scaler);
     this.method = update.listener();
     this.tensors = tensors;
     this.divergence = new Divergence(setup, evaluator, tensors, checkpoints);
@@ -81,6 +85,7 @@ final class TrainingLoop {
   long run() {
     boolean interrupted = false;
     try {
+      findMicroBatch();
       betweenSteps(); // an evaluation may have been due when the earlier process ended
       while (!isOver()) {
         step();
@@ -98,6 +103,19 @@ final class TrainingLoop {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  /** A run that goes on keeps its number of rows, so that dropout draws the same. */
+  private void findMicroBatch() {
+    if (!settings.autoBatchSize || isOver()) {
+      return;
+    }
+    if (state.rowsAtOnce > 0) {
+      setup.plan().rowsAtOnce(state.rowsAtOnce);
+    } else {
+      stepper.findMicroBatch(state.step);
+      state.rowsAtOnce = setup.plan().rowsAtOnce();
     }
   }
 
@@ -134,6 +152,9 @@ final class TrainingLoop {
     restore(last);
     state = last.state();
     state.settings = setup.facts();
+    if (state.lossScale > 0) {
+      scaler.restore(state.lossScale, state.goodSteps);
+    }
     if (keepsBest() && state.bestStep > 0 && state.bestStep != state.step) {
       requireBest();
     }
@@ -167,10 +188,15 @@ final class TrainingLoop {
   private void step() {
     long start = System.nanoTime();
     Stepper.Result result = stepper.step(state.step);
-    if (!result.isFinite()) {
+    if (result.overflowed()) {
+      passOver(result);
+    } else if (!result.isFinite()) {
       skip(result);
     }
     state.step++;
+    state.rowsAtOnce = settings.autoBatchSize ? setup.plan().rowsAtOnce() : 0;
+    state.lossScale = scaler.scale();
+    state.goodSteps = scaler.goodSteps();
     state.losses.add(result.loss());
     unsaved = true;
     if (result.isFinite() && !tensors.areFinite()) {
@@ -200,11 +226,24 @@ final class TrainingLoop {
     }
   }
 
+  /** Skips a step whose gradient overflowed, which a smaller scale of the loss prevents. */
+  private void passOver(Stepper.Result result) {
+    LOG.info(
+        "step {}: the gradient overflows in float16 (loss {}), so the step is skipped; the scale of"
+            + " the loss falls to {}",
+        state.step + 1,
+        result.loss(),
+        scaler.scale());
+    stepper.skip(state.step);
+    state.skipped.add(state.step + 1);
+    state.overflowed.add(state.step + 1);
+  }
+
   /** Skips a step whose gradient is not finite, if that is allowed. */
   private void skip(Stepper.Result result) {
     long step = state.step + 1;
     requireSound(Divergence.seen(step, result));
-    if (state.skipped.size() >= settings.skipNonFinite) {
+    if (state.skipped.size() - state.overflowed.size() >= settings.skipNonFinite) {
       throw divergence.ofGradient(step, result, state.skipped, settings.skipNonFinite);
     }
     LOG.warn(
@@ -217,8 +256,8 @@ final class TrainingLoop {
   }
 
   private void requireSound(String seen) {
-    divergence
-        .ruin(state)
+    stepper
+        .fitting(state.step, () -> divergence.ruin(state))
         .ifPresent(
             ruin -> {
               throw diverged(ruin, seen);
@@ -279,7 +318,12 @@ final class TrainingLoop {
   }
 
   private void evaluate() {
-    Optional<Metrics> measured = evaluator.evaluate(setup.validation(), stop::isByShutdown);
+    Supplier<Optional<Metrics>> measures =
+        () -> evaluator.evaluate(setup.validation(), stop::isByShutdown);
+    Optional<Metrics> measured =
+        settings.evaluationBatchSize > 0
+            ? measures.get() // of the size that was asked for
+            : stepper.fitting(state.step, measures);
     if (measured.isEmpty()) {
       return;
     }

@@ -194,6 +194,7 @@ public record TrainingReport(
     results.put("final training loss", String.format(Locale.ROOT, "%.4f", finalLoss()));
     results.put("steps", Numbers.grouped(steps) + ", " + ending.said);
     results.put("kept step", Numbers.grouped(keptStep));
+    results.put("rows computed at once", Numbers.grouped(details.microBatchSize()));
     results.put("tokens of this process", Numbers.grouped(tokens));
     results.put("tokens a second", String.format(Locale.ROOT, "%,.0f", tokensPerSecond));
     results.put("seconds of this process", String.format(Locale.ROOT, "%,.1f", seconds));
@@ -206,10 +207,20 @@ public record TrainingReport(
       warnings.add(
           "The run was stopped after step " + Numbers.grouped(steps) + ", before its end.");
     }
-    if (!skippedSteps.isEmpty()) {
+    List<Long> overflowed = details.overflowedSteps();
+    List<Long> unsound = skippedSteps.stream().filter(s -> !overflowed.contains(s)).toList();
+    if (!unsound.isEmpty()) {
       warnings.add(
           "%s steps were skipped, because their loss or gradient was not finite: %s."
-              .formatted(Numbers.grouped(skippedSteps.size()), skippedSteps));
+              .formatted(Numbers.grouped(unsound.size()), unsound));
+    }
+    if (!overflowed.isEmpty()) {
+      warnings.add(
+          "%s steps were skipped, because their gradient overflowed in float16, until the scale of the loss was %s: %s."
+              .formatted(
+                  Numbers.grouped(overflowed.size()),
+                  Numbers.significant(details.lossScale()),
+                  overflowed));
     }
     if (data.withoutLabels() > 0) {
       warnings.add(
@@ -248,6 +259,11 @@ public record TrainingReport(
     return counts;
   }
 
+  private boolean isInParts() {
+    String batch = details.settings().get("batch_size");
+    return batch != null && details.microBatchSize() < Integer.parseInt(batch);
+  }
+
   @Override
   public String toString() {
     return String.format(
@@ -259,6 +275,7 @@ public record TrainingReport(
         keptStep == steps ? "" : ", kept step %,d".formatted(keptStep),
         keptMetrics().map(m -> ", " + m).orElse(""),
         (skippedSteps.isEmpty() ? "" : ", %,d steps skipped".formatted(skippedSteps.size()))
+            + (isInParts() ? ", %,d rows at once".formatted(details.microBatchSize()) : "")
             + (truncated.isNone() ? "" : ", " + truncated),
         tokensPerSecond,
         seconds);

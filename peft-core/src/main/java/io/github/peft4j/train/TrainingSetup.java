@@ -88,6 +88,9 @@ record TrainingSetup(
     EncodedDataset encoded = encode(settings, training, examples, maxLength, TRAINING);
     checkRowValues(training, encoded, TRAINING);
     Objective objective = settings.objective(encoded);
+    if (settings.autoBatchSize) {
+      requireParts(training, objective);
+    }
     Measures measures = settings.measures().of(objective);
     BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
     DataCounts counts = counts(training, encoded, plan);
@@ -157,7 +160,7 @@ record TrainingSetup(
     int rows = settings.evaluationBatchSize;
     return rows > 0
         ? new Evaluator(training, rows, maxLength).measuring(objective, measures)
-        : new Evaluator(training, Integer.MAX_VALUE, plan.largestBatch(), maxLength)
+        : new Evaluator(training, Integer.MAX_VALUE, plan::largestBatch, maxLength)
             .measuring(objective, measures);
   }
 
@@ -174,6 +177,22 @@ record TrainingSetup(
           "schedule gives the rate " + rate + " for step " + step + "; expected 0 or above");
     }
     return rate;
+  }
+
+  /** Refuses to compute batches in parts if that would be another step. */
+  private static void requireParts(AdapterTraining training, Objective objective) {
+    String reason =
+        !objective.isSumOfExamples()
+            ? "objective " + objective + " may compare the examples of a batch"
+            : training.active().composition().isByRow()
+                ? "the active adapters differ from row to row"
+                : null;
+    if (reason != null) {
+      throw new IllegalArgumentException(
+          "autoBatchSize computes batches in parts, but "
+              + reason
+              + ": train without it, with a smaller batchSize or recompute(true)");
+    }
   }
 
   /** Refuses settings that would have no effect, or would only fail after hours. */

@@ -8,6 +8,7 @@ import io.github.peft4j.data.batch.ByLength;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.data.tokenizer.Tokenizer;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.AdaptedModel;
@@ -78,11 +79,19 @@ final class TextRunner {
             ? List.of(IntStream.range(0, lengths.length).toArray())
             : ByLength.batches(lengths, BATCH_SIZE, Long.MAX_VALUE);
     for (int[] places : batches) {
-      try (Scope scope = new Scope()) {
-        ModelInput input =
-            collate(model.manager(), Arrays.stream(places).mapToObj(texts::get).toList());
-        use.accept(places, input, call.logits(input));
-      }
+      OutOfDeviceMemoryException.guard(
+          () -> places.length == 1 ? "a text" : "a batch of %d texts".formatted(places.length),
+          () -> OutOfDeviceMemoryException.FEWER_TEXTS,
+          () -> run(texts, places, call, use));
+    }
+  }
+
+  private int[] run(List<EncodedExample> texts, int[] places, ModelCall call, Use use) {
+    try (Scope scope = new Scope()) {
+      ModelInput input =
+          collate(model.manager(), Arrays.stream(places).mapToObj(texts::get).toList());
+      use.accept(places, input, call.logits(input));
+      return places;
     }
   }
 

@@ -6,6 +6,7 @@ import io.github.peft4j.tuner.Forward;
 import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
+import java.util.function.BinaryOperator;
 
 /** y = s (W x + b) + t Σx: the order of two such layers makes a difference. */
 public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Mergeable {
@@ -14,7 +15,7 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
       Kernel.of(
           """
           def change(y: Tensor, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-              return scale * y + shift * torch.sum(x, [-1], True)  # y (…, out), x (…, in)
+              return scale.to(y.dtype) * y + shift.to(y.dtype) * torch.sum(x, [-1], True)  # y (…, out), x (…, in)
           """);
   private static final Kernel MERGE =
       Kernel.of(
@@ -22,6 +23,12 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
           def merge(weight: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
               return scale * weight + shift
           """);
+
+  /** Replaces the output y of each layer, given x and y: for tests of what fails in a pass. */
+  public static volatile BinaryOperator<NDArray> tamper = (x, y) -> y;
+
+  /** Whether {@link #isMadeOfKernels}. */
+  public static volatile boolean kernels;
 
   private final Trainable scale;
   private final Trainable shift;
@@ -34,7 +41,12 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
 
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) {
-    return CHANGE.call(base.forward(x), x, scale.value(), shift.value());
+    return tamper.apply(x, CHANGE.call(base.forward(x), x, scale.value(), shift.value()));
+  }
+
+  @Override
+  public boolean isMadeOfKernels() {
+    return kernels;
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.peft4j.cli;
 import io.github.peft4j.advice.Advised;
 import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.hub.HubException;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.tuner.injection.NearNames;
@@ -129,7 +130,10 @@ public final class Cli {
         e instanceof IllegalArgumentException
             || e instanceof HubException
             || e instanceof UncheckedIOException;
-    boolean known = mistake || e instanceof TrainingException;
+    boolean known =
+        mistake
+            || e instanceof TrainingException
+            || e instanceof OutOfDeviceMemoryException;
     errors.println(
         line(command.getCommandSpec().qualifiedName(), e)
             + (known || wordy ? "" : " (" + Common.VERBOSE + " shows where this comes from)"));

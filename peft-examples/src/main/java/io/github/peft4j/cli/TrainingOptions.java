@@ -76,6 +76,11 @@ final class TrainingOptions {
       description = "Makes batches of examples of similar length: faster, slightly worse.")
   boolean bucketByLength;
 
+  @Option(
+      names = "--auto-batch-size",
+      description = "Computes a batch in parts if the device has not enough memory for it.")
+  boolean autoBatchSize;
+
   @Option(names = "--recompute", description = "Takes less memory and more time.")
   boolean recompute;
 
@@ -99,6 +104,7 @@ final class TrainingOptions {
     Mistakes.set("--skip-non-finite", skipNonFinite, tuner::skipNonFinite);
     Mistakes.set("--keep-states", keepStates, tuner::keepStates);
     tuner.packing(packing).bucketByLength(bucketByLength).recompute(recompute);
+    tuner.autoBatchSize(autoBatchSize);
     if (schedule == Schedule.COSINE) {
       tuner.cosine();
     } else if (schedule == Schedule.CONSTANT) {

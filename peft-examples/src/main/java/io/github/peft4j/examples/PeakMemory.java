@@ -1,6 +1,7 @@
 package io.github.peft4j.examples;
 
 import io.github.peft4j.PeftModel;
+import io.github.peft4j.examples.bench.NvidiaSmi;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,10 +47,7 @@ final class PeakMemory implements AutoCloseable {
   }
 
   private void look() {
-    long now =
-        gpu
-            ? DeviceMemory.used().stream().mapToLong(Long::parseLong).findFirst().orElse(-1)
-            : resident();
+    long now = gpu ? NvidiaSmi.memoryInUse().orElse(-1) : resident();
     peak.accumulateAndGet(now, Math::max);
   }
 

@@ -165,7 +165,7 @@ record Recipe(PeftConfig config, double learningRate) {
     add("adamix-lora", 1e-3, m -> on(m, AdaMixLoraConfig.ofRank(4)));
     add("dylora", 1e-3, m -> on(m, DyLoraConfig.ofRank(8)));
     add("spiel", 1e-3, m -> SpielConfig.ag().modulesToSave(saved(m)));
-    add("spiel-ma", 1e-3, m -> SpielConfig.ma().modulesToSave(saved(m)));
+    add("spiel-ma", 1e-2, m -> SpielConfig.ma().modulesToSave(saved(m)));
     add("sora", 1e-3, m -> on(m, SoraConfig.ofRank(8).sparseLambda2(3e-4)));
     add("attention-fusion", 1e-3, m -> AttentionFusionConfig.defaults().modulesToSave(saved(m)));
     add("lst", 3e-3, m -> LstConfig.defaults().modulesToSave(saved(m)));

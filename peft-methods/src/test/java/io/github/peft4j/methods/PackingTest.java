@@ -28,7 +28,11 @@ import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
+import io.github.peft4j.transformer.pass.PackedTexts;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.site.AttentionSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -403,18 +407,93 @@ class PackingTest {
   }
 
   @Test
+  void aMaskMayHideTokensOfAPackedText() throws IOException {
+    for (String family : List.of("llama", "bert")) {
+      Path other = Files.createDirectory(folder.resolve(family));
+      new Variant(family).write(other);
+      try (PeftModel model = load(other, Precision.FLOAT64, taskOfTokens(family))) {
+        NDManager manager = model.base().manager();
+        long[][] ids = {{5, 6, 7, 8, 9, 3, 4, 10}};
+        long[][] mask = {{1, 1, 1, 1, 0, 1, 1, 1}};
+        PackedTexts texts = PackedTexts.of(manager, new int[][] {{3, 5}}, 8);
+        double[] packed = logits(model, ModelInput.of(manager, ids, mask).withTexts(texts));
+        double[] alone =
+            logits(
+                model,
+                ModelInput.of(
+                    manager, new long[][] {{8, 9, 3, 4, 10}}, new long[][] {{1, 0, 1, 1, 1}}));
+        assertThat(Arrays.copyOfRange(packed, packed.length / 8 * 3, packed.length))
+            .as(family)
+            .containsExactly(alone, within(1e-10));
+      }
+    }
+  }
+
+  @Test
+  void attentionComputesEachTextUnlessTheMaskHidesMoreThanPadding() throws IOException {
+    new Variant("mistral").write(folder);
+    try (PeftModel model = load(folder, Precision.FLOAT64, null)) {
+      NDManager manager = model.base().manager();
+      int[][] lengths = {{3, 4}, {8}};
+      long[][] ids = {{5, 6, 7, 8, 9, 3, 4, 10}, {5, 6, 7, 8, 9, 3, 4, 10}};
+      long[][] padded = {{1, 1, 1, 1, 1, 1, 1, 0}, {1, 1, 1, 1, 1, 1, 1, 1}};
+      long[][] holes = {{1, 1, 1, 0, 1, 1, 1, 0}, {1, 1, 1, 1, 1, 1, 1, 1}};
+      ModelInput input = ModelInput.of(manager, ids, padded);
+      assertThat(textsOf(model, input.withTexts(PackedTexts.of(manager, lengths, 8))))
+          .isDeepEqualTo(new int[][] {{3, 4, 1}, {8}});
+      input = ModelInput.of(manager, ids, holes);
+      assertThat(textsOf(model, input.withTexts(PackedTexts.of(manager, lengths, 8)))).isNull();
+      input = ModelInput.of(manager, ids, null);
+      assertThat(textsOf(model, input.withTexts(PackedTexts.of(manager, lengths, 8)))).isNull();
+      assertThat(textsOf(model, input)).isNull();
+    }
+  }
+
+  /** The lengths of the texts that attention computes each by itself, or null. */
+  private static int @Nullable [][] textsOf(PeftModel model, ModelInput input) {
+    try (Pass pass = Pass.inference(ActiveAdapters.NONE);
+        NDArray logits = model.base().logits(input, pass)) {
+      AttentionSite.Texts texts = pass.apart(logits, Integer.MAX_VALUE);
+      return texts == null ? null : texts.lengths();
+    }
+  }
+
+  @Test
+  void paddingMakesNothingInfinite() throws IOException {
+    for (String family : List.of("llama", "bert", "mistral")) {
+      Path other = Files.createDirectory(folder.resolve(family));
+      new Variant(family).write(other);
+      try (PeftModel model = load(other, Precision.FLOAT32, taskOfTokens(family))) {
+        model.adapt(LoraConfig.ofRank(2));
+        long[][] ids = {padded(new long[] {5, 6, 7}, 0, 30), padded(new long[] {8}, 0, 30)};
+        NDManager manager = model.base().manager();
+        int[][] lengths = {{1, 2}, {1}};
+        double[] logits = logits(model, ModelInput.packed(manager, ids, lengths));
+        assertThat(Arrays.stream(logits)).as(family).allMatch(Double::isFinite);
+      }
+    }
+  }
+
+  @Test
   void severalAdaptersSideBySideReadPackedRows() throws IOException {
     new Variant("llama").write(folder);
     try (PeftModel model = load(folder, Precision.FLOAT64, null)) {
       PeftConfig config = LoraConfig.ofRank(2);
       model.adapt("a", config).adapt("b", config);
-      MethodContract.perturb(model.adapter("a"), 11);
-      MethodContract.perturb(model.adapter("b"), 12);
-      double[] both = logits(model.activate(Composition.parallel("a", "b")), packed(model));
-      double[] a = logits(model.activate("a"), packed(model));
-      double[] b = logits(model.activate("b"), packed(model));
-      assertThat(Arrays.copyOf(both, a.length)).containsExactly(a, within(1e-12));
-      assertThat(Arrays.copyOfRange(both, a.length, both.length)).containsExactly(b, within(1e-12));
+      PeftConfig prefix = PrefixTuningConfig.ofVirtualTokens(3); // its attention has rows of its own
+      model.adapt("c", prefix).adapt("d", prefix);
+      for (String name : List.of("a", "b", "c", "d")) {
+        MethodContract.perturb(model.adapter(name), name.hashCode());
+      }
+      for (List<String> names : List.of(List.of("a", "b"), List.of("c", "d"))) {
+        Composition sides = Composition.parallel(names);
+        double[] both = logits(model.activate(sides), packed(model));
+        double[] first = logits(model.activate(names.get(0)), packed(model));
+        double[] second = logits(model.activate(names.get(1)), packed(model));
+        int half = first.length;
+        assertThat(Arrays.copyOf(both, half)).containsExactly(first, within(1e-12));
+        assertThat(Arrays.copyOfRange(both, half, 2 * half)).containsExactly(second, within(1e-12));
+      }
     }
   }
 }

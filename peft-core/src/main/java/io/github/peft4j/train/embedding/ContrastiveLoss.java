@@ -38,6 +38,11 @@ public record ContrastiveLoss(Distance distance, double margin) implements Embed
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   public NDArray loss(TextVectors vectors) {
     return CONTRAST
         .with("margin", margin)

@@ -23,6 +23,11 @@ public record CosineSimilarityLoss() implements EmbeddingLoss {
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   public NDArray loss(TextVectors vectors) {
     return SQUARED_ERROR.call(vectors.text(0), vectors.text(1), vectors.scoreArray());
   }

@@ -71,6 +71,14 @@ public interface EmbeddingLoss {
   }
 
   /**
+   * Whether the loss of a batch is the sum of the losses of its examples, each by itself. A loss that
+   * compares the examples of a batch with each other is none.
+   */
+  default boolean isSumOfExamples() {
+    return false;
+  }
+
+  /**
    * Refuses a score that means nothing to this loss.
    *
    * @throws IllegalArgumentException if it does not fit; the message says what is expected

@@ -77,6 +77,11 @@ public record EmbeddingObjective(EmbeddingSettings settings, EmbeddingLoss loss)
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return loss.isSumOfExamples();
+  }
+
+  @Override
   public double units(int examples, LossTargets.Rows labels) {
     return loss.units(examples);
   }

@@ -37,6 +37,11 @@ public record MatryoshkaLoss(EmbeddingLoss loss, List<Integer> sizes, List<Doubl
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return loss.isSumOfExamples();
+  }
+
+  @Override
   public NDArray loss(TextVectors vectors) {
     IntFunction<NDArray> weighed =
         i -> loss.loss(vectors.shrunk(sizes.get(i))).mul(weights.get(i).floatValue());

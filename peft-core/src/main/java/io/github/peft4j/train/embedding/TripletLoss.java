@@ -35,6 +35,11 @@ public record TripletLoss(Distance distance, double margin) implements Embedding
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   public NDArray loss(TextVectors vectors) {
     NDArray anchor = vectors.text(0);
     return HINGE

@@ -9,6 +9,7 @@ import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedDataset;
 import io.github.peft4j.data.batch.EncodedExample;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.objective.Hits;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,10 +38,14 @@ public final class Evaluator {
 
   private static final Logger LOG = LoggerFactory.getLogger(Evaluator.class);
 
+  private static final String ADVICE =
+      "Measure fewer rows at a time, by FineTuner.evaluationBatchSize or the evaluator's batch size,"
+          + " take a smaller maxLength, or load the model in fewer bits";
+
   private final TextModel model;
   private final Collator collator;
   private final int rows;
-  private final long tokens;
+  private final LongSupplier tokens;
   private final EncodingSettings reading;
   private final Objective objective;
   private final Measures measures;
@@ -63,6 +69,16 @@ public final class Evaluator {
    *     own
    */
   public Evaluator(TextModel model, int rows, long tokens, int maxLength) {
+    this(model, rows, () -> tokens, maxLength);
+  }
+
+  /**
+   * Creates an evaluator.
+   *
+   * @param rows the most rows of a batch
+   * @param tokens the most tokens of a batch, asked before each evaluation
+   */
+  public Evaluator(TextModel model, int rows, LongSupplier tokens, int maxLength) {
     this(
         model,
         rows,
@@ -75,7 +91,7 @@ public final class Evaluator {
   private Evaluator(
       TextModel model,
       int rows,
-      long tokens,
+      LongSupplier tokens,
       EncodingSettings reading,
       Objective objective,
       Measures measures) {
@@ -164,21 +180,30 @@ public final class Evaluator {
       if (counted == 0 && predictions.length == 0) {
         continue;
       }
-      try (Scope scope = new Scope();
-          Pass pass = call.pass();
-          ModelRun run = run(batch, pass)) {
-        if (counted > 0) {
-          sums.merge(Metrics.LOSS, loss(run), Double::sum);
-          run.reported().forEach((name, value) -> sums.merge(name, value, Double::sum));
-          units += counted;
-          hits = measures.hasAccuracy() ? hits.and(Hits.of(run)) : hits;
-        }
-        if (predictions.length > 0) {
-          predict(data, chosen, run, pass, predictions);
-        }
-      }
+      Hits before = hits;
+      hits =
+          OutOfDeviceMemoryException.guard(
+              () -> "evaluation of a " + batch,
+              () -> ADVICE,
+              () -> {
+                try (Scope scope = new Scope();
+                    Pass pass = call.pass();
+                    ModelRun run = run(batch, pass)) {
+                  if (predictions.length > 0) {
+                    predict(data, chosen, run, pass, predictions);
+                  }
+                  return counted > 0 ? add(run, sums, before) : before;
+                }
+              });
+      units += counted;
     }
     return Optional.of(metrics(sums, units, hits, data, List.of(predictions)));
+  }
+
+  private Hits add(ModelRun run, Map<String, Double> sums, Hits hits) {
+    sums.merge(Metrics.LOSS, loss(run), Double::sum);
+    run.reported().forEach((name, value) -> sums.merge(name, value, Double::sum));
+    return measures.hasAccuracy() ? hits.and(Hits.of(run)) : hits;
   }
 
   private Metrics metrics(
@@ -263,7 +288,7 @@ public final class Evaluator {
   /** Batches of examples of similar length, for less padding. Their order does not matter here. */
   public List<int[]> batches(EncodedDataset data) {
     int[] sizes = data.examples().stream().mapToInt(Evaluator::size).toArray();
-    return ByLength.batches(sizes, rows, tokens);
+    return ByLength.batches(sizes, rows, tokens.getAsLong());
   }
 
   /**

@@ -122,6 +122,14 @@ public interface Objective {
     return Optional.empty();
   }
 
+  /**
+   * Whether the loss of a batch is the sum of the losses of its examples, each by itself, so that a
+   * batch may be computed in parts. By default only of a sum over labels.
+   */
+  default boolean isSumOfExamples() {
+    return perLabel().isPresent();
+  }
+
   /** The sum of the losses of all labels. */
   static Objective of(LabelLoss loss) {
     return new SumOfLabels(loss);

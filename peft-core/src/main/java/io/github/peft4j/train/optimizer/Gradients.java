@@ -31,6 +31,15 @@ public final class Gradients implements AutoCloseable {
               torch._foreach_mul_(g, factor)
               return norm
           """);
+  private static final Kernel UNSCALE =
+      Kernel.of(
+          """
+          def unscale(g: List[Tensor], scale: float) -> Tensor:
+              overflowed = torch.zeros([1], dtype=6, device=g[0].device)
+              inverse = torch.full([1], 1 / scale, dtype=6, device=g[0].device)
+              torch._amp_foreach_non_finite_check_and_unscale_(g, overflowed, inverse)
+              return overflowed
+          """);
   private static final Kernel CLEAR =
       Kernel.of(
           """
@@ -43,6 +52,7 @@ public final class Gradients implements AutoCloseable {
   private final Map<Trainable, NDArray> found = new LinkedHashMap<>();
   private @Nullable BoundKernel clip;
   private @Nullable BoundKernel clear;
+  private @Nullable BoundKernel unscale;
 
   /** Collects the gradients of these tensors. */
   public Gradients(Collection<Trainable> tensors) {
@@ -97,6 +107,23 @@ public final class Gradients implements AutoCloseable {
     }
   }
 
+  /**
+   * Divides the gradients by the scale of the loss.
+   *
+   * @param scale above 0
+   * @return whether all gradients are finite
+   * @throws IllegalStateException if no gradient has arrived
+   */
+  public boolean unscale(double scale) {
+    try (Scope scope = new Scope()) {
+      NDList all = required();
+      if (unscale == null) {
+        unscale = UNSCALE.bind(all);
+      }
+      return Tensors.floats(Objects.requireNonNull(unscale).call(scale))[0] == 0;
+    }
+  }
+
   /** Sets the gradients to zero. */
   public void clear() {
     if (arrived().isEmpty()) {
@@ -116,6 +143,10 @@ public final class Gradients implements AutoCloseable {
     if (clear != null) {
       clear.close();
       clear = null;
+    }
+    if (unscale != null) {
+      unscale.close();
+      unscale = null;
     }
   }
 

@@ -16,6 +16,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.head.LabelledOutputs;
 import io.github.peft4j.transformer.loss.Losses;
 import io.github.peft4j.transformer.pass.Pass;
@@ -69,9 +70,15 @@ public final class ClozeClassifier {
       TextModel model, Pattern pattern, Verbalizer verbalizer, int maxLength) {
     Words words = new Words(model.tokenizer());
     LabelTokens tokens = LabelTokens.of(verbalizer, words);
+    Task task = model.base().task();
+    if (task.type() == Task.Type.CAUSAL_LM && !tokens.areSingle()) {
+      throw new IllegalArgumentException(
+          "a model for CAUSAL_LM writes one token for a word, but these words have several: %s; take words of one token"
+              .formatted(LabelTokens.longWords(verbalizer, words)));
+    }
     int most = (int) Math.min(maxLength, model.room());
     return new ClozeClassifier(
-        model, tokens, new ClozeEncoder(pattern, words, model.base().task(), tokens.masks(), most));
+        model, tokens, new ClozeEncoder(pattern, words, task, tokens.masks(), most));
   }
 
   ClozeEncoder encoder() {

@@ -40,10 +40,10 @@ final class ClozeEncoder {
     this.writes = task.type() == Task.Type.CAUSAL_LM;
     this.mask = writes ? tokenizer.padId() : mask(tokenizer, task);
     this.frame = tokenizer.input("a", pattern.segments().size() > 1 ? "a" : null);
-    if (writes && !(pattern.endsWithMask() && masks == 1)) {
+    if (writes && !pattern.endsWithMask()) {
       throw new IllegalArgumentException(
-          "a model for CAUSAL_LM writes the token that follows a text: expected {mask} at the end of the pattern and words of one token, but the pattern is '%s' and the longest word has %d tokens"
-              .formatted(pattern, masks));
+          "a model for CAUSAL_LM writes what follows a text: expected {mask} at the end of the pattern, but it is '%s'"
+              .formatted(pattern));
     }
   }
 

@@ -133,6 +133,11 @@ record ClozeObjective(LabelTokens tokens, double alpha) implements Objective {
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return alpha == 0;
+  }
+
+  @Override
   public double units(int examples, LossTargets.Rows labels) {
     return examples;
   }

@@ -7,7 +7,9 @@ import io.github.peft4j.data.tokenizer.Tokenizer;
 import io.github.peft4j.kernel.Kernel;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 
 /**
  * The tokens of a verbalizer's words.
@@ -73,6 +75,16 @@ record LabelTokens(List<String> labels, long[][] ids, int masks) {
                 .formatted(words.get(w), label));
       }
     }
+  }
+
+  /** The words of several tokens, with their numbers of tokens. */
+  static Map<String, Integer> longWords(Verbalizer verbalizer, Words words) {
+    Map<String, Integer> all = new TreeMap<>();
+    verbalizer.words().stream()
+        .flatMap(List::stream)
+        .forEach(word -> all.put(word, words.encode(word).length));
+    all.values().removeIf(tokens -> tokens == 1);
+    return all;
   }
 
   boolean areSingle() {

@@ -6,12 +6,15 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.github.peft4j.io.AtomicFiles;
 import io.github.peft4j.io.JsonFile;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /**
  * The folder of a run: its settings, and a folder for each model, which is complete or not there.
@@ -22,19 +25,21 @@ record PetFolder(Path folder) {
   record Finished(PetMember member, double[][] logits) {}
 
   /**
-   * Checks that the folder is of a run with these settings, or makes it.
+   * Checks that the folder is of a run with these settings, or makes it. A run that has saved no
+   * model yet, because of a mistake that is mended now, does not count.
    *
    * @throws IllegalArgumentException naming a setting that is another one
    */
   void claim(Map<String, String> settings) {
     Path file = folder.resolve("pet.json");
-    if (!Files.exists(file)) {
+    boolean isNew = !Files.exists(file);
+    JsonObject there = isNew ? new JsonObject() : JsonFile.read(file);
+    if (isNew || (there.keySet().equals(settings.keySet()) && !hasModels())) {
       Map<String, JsonElement> fields = new TreeMap<>();
       settings.forEach((name, value) -> fields.put(name, new JsonPrimitive(value)));
       AtomicFiles.writeText(file, JsonFile.sorted(fields));
       return;
     }
-    JsonObject there = JsonFile.read(file);
     settings.forEach(
         (name, value) -> {
           JsonElement old = there.get(name);
@@ -51,6 +56,14 @@ record PetFolder(Path folder) {
       return "unknown";
     }
     return value instanceof JsonPrimitive primitive ? primitive.getAsString() : value.toString();
+  }
+
+  private boolean hasModels() {
+    try (Stream<Path> files = Files.walk(folder, 2)) {
+      return files.anyMatch(file -> file.endsWith("adapter_config.json"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   Path of(String name) {

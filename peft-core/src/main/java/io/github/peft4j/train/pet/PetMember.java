@@ -1,6 +1,7 @@
 package io.github.peft4j.train.pet;
 
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * A trained pattern model of a {@link Pet} run.
@@ -20,4 +21,17 @@ public record PetMember(
     int trainingTexts,
     double accuracyBefore,
     double accuracyAfter,
-    Path adapter) {}
+    Path adapter) {
+
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "%s '%s': %,d training texts, accuracy %.4f before, %.4f after",
+        name,
+        pattern,
+        trainingTexts,
+        accuracyBefore,
+        accuracyAfter);
+  }
+}

@@ -2,6 +2,7 @@ package io.github.peft4j.train.pet;
 
 import io.github.peft4j.train.TrainingReport;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -19,6 +20,17 @@ public record PetReport(
     List<String> labels,
     double[][] softLabels,
     Optional<TrainingReport> classifier) {
+
+  /** The models, one a line, and what the classifier learnt. */
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder();
+    members.forEach(member -> text.append(member).append('\n'));
+    text.append(
+        String.format(Locale.ROOT, "%,d texts with soft labels of %s", softLabels.length, labels));
+    classifier.ifPresent(report -> text.append("\nclassifier: ").append(report));
+    return text.toString();
+  }
 
   /** The labels' probabilities for each unlabelled text [texts][labels]. */
   public double[][] probabilities() {

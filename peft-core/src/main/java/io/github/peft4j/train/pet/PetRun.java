@@ -103,16 +103,29 @@ final class PetRun {
           "the auxiliary loss is that of a masked language model: set auxiliary(0)");
     }
     if (classifier != null) {
-      List<String> classes = classifier.base().task().labels();
-      if (!new HashSet<>(classes).equals(new HashSet<>(labels))) {
-        throw new IllegalArgumentException(
-            "the classifier has the labels %s, but the verbalizer %s".formatted(classes, labels));
-      }
-      if (classifier.adapters().containsKey(CLASSIFIER)) {
-        throw new IllegalArgumentException(
-            "the classifier has an adapter '%s' already, which is the name of the one to train: remove it first"
-                .formatted(CLASSIFIER));
-      }
+      check(classifier);
+    }
+    List<PetText> texts = new ArrayList<>(PetText.of(examples));
+    texts.addAll(unlabelled);
+    for (Pattern pattern : settings.patterns) {
+      ClozeClassifier gap =
+          ClozeClassifier.of(settings.model, pattern, verbalizer, settings.maxLength);
+      texts.forEach(text -> gap.encoder().encode(text, 0));
+    }
+  }
+
+  private void check(PeftModel classifier) {
+    List<String> classes = classifier.base().task().labels();
+    List<String> labels = verbalizer.labels();
+    if (!new HashSet<>(classes).equals(new HashSet<>(labels))) {
+      throw new IllegalArgumentException(
+          "the classifier has the labels %s, but the verbalizer %s: load it with Task.classification and these labels"
+              .formatted(classes, labels));
+    }
+    if (classifier.adapters().containsKey(CLASSIFIER)) {
+      throw new IllegalArgumentException(
+          "the classifier has an adapter '%s' already, which is the name of the one to train: remove it first"
+              .formatted(CLASSIFIER));
     }
   }
 

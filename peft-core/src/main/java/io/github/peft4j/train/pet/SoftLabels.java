@@ -43,6 +43,11 @@ public record SoftLabels(double temperature) implements Objective {
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   public double units(int examples, LossTargets.Rows labels) {
     return examples;
   }

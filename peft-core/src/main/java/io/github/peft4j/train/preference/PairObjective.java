@@ -18,6 +18,11 @@ interface PairObjective extends Objective {
   }
 
   @Override
+  default boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   default List<String> measures() {
     return Pairs.MEASURES;
   }

@@ -66,9 +66,8 @@ public final class Attention extends NamedBlock {
       disentangled.parts().forEach(this::part);
     }
     this.scores = scores;
-    this.product = new ScaledDotProduct(heads, scores.scale(), scores.cap(), 0);
-    this.trainingProduct =
-        new ScaledDotProduct(heads, scores.scale(), scores.cap(), scores.dropout());
+    this.product = new ScaledDotProduct(heads, scores, 0);
+    this.trainingProduct = new ScaledDotProduct(heads, scores, scores.dropout());
     this.keys = name + ".key";
     this.values = name + ".value";
     this.site = publish(new AttentionSite(name, place, heads, projections::project, this::attend));
@@ -102,16 +101,20 @@ public final class Attention extends NamedBlock {
     DisentangledScores terms = disentangled;
     if (terms != null) {
       NDArray bias = terms.add(pass.explicitBias(x, scores.window()), q, k, pass);
-      return new AttentionSite.Input(x, q, k, v, bias, false, null);
+      return new AttentionSite.Input(x, q, k, v, bias, false, null, null);
     }
     int window = scores.window();
     if (scores.cap() != null) { // the kernel of capped scores always has a bias
       NDArray bias = pass.explicitBias(x, window);
-      return new AttentionSite.Input(x, q, k, v, bias, false, pass.window(window));
+      return new AttentionSite.Input(x, q, k, v, bias, false, pass.window(window), null);
+    }
+    AttentionSite.Texts texts = pass.apart(x, window);
+    if (texts != null) {
+      return new AttentionSite.Input(x, q, k, v, null, pass.isCausal(), pass.window(window), texts);
     }
     boolean plain = pass.isPlainlyCausal(window);
     NDArray bias = plain ? null : pass.bias(x, window);
-    return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(window));
+    return new AttentionSite.Input(x, q, k, v, bias, plain, pass.window(window), null);
   }
 
   /** Queries of x with their positions, and all keys and values so far. */
@@ -127,7 +130,7 @@ public final class Attention extends NamedBlock {
     NDArray k = once(keys, pass, () -> projections.key(pass.memory(), pass));
     NDArray v = once(values, pass, () -> projections.value(pass.memory(), pass));
     NDArray q = projections.query(x, pass);
-    return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null);
+    return new AttentionSite.Input(x, q, k, v, pass.memoryBias(), false, null, null);
   }
 
   /** With a cache, computes an array of the encoder's output once. */

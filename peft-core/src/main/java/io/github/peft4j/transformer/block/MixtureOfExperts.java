@@ -30,6 +30,19 @@ public final class MixtureOfExperts extends NamedBlock {
               return [top.to(x.dtype), expert]
           """);
 
+  private static final Kernel FLATTEN =
+      Kernel.of(
+          """
+          def flatten(x: Tensor) -> Tensor:                            # (B, T, D) → (B T, D)
+              return torch.reshape(x, [-1, torch.size(x, -1)])
+          """);
+  private static final Kernel LIKE =
+      Kernel.of(
+          """
+          def like(y: Tensor, x: Tensor) -> Tensor:                    # (B T, D) → (B, T, D)
+              return torch.reshape(y, torch.size(x))
+          """);
+
   private static final Kernel SORT =
       Kernel.of(
           """
@@ -60,9 +73,9 @@ public final class MixtureOfExperts extends NamedBlock {
   }
 
   public NDArray forward(NDArray x, Pass pass) {
-    NDArray tokens = x.reshape(-1, x.getShape().get(2)); // (N, D) with N = B T
+    NDArray tokens = FLATTEN.call(x); // (N, D) with N = B T
     NDList chosen = router.forward(tokens, pass);
-    return experts.forward(tokens, chosen.get(0), chosen.get(1), pass).reshape(x.getShape());
+    return LIKE.call(experts.forward(tokens, chosen.get(0), chosen.get(1), pass), x);
   }
 
   /** Chooses k experts for each token. */

@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.VariableLengthAttention;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -98,16 +99,18 @@ final class ScaledDotProduct {
   private final Kernel all;
   private final Kernel biased;
   private final Kernel blind;
+  private final VariableLengthAttention causalTexts;
+  private final VariableLengthAttention allTexts;
 
   /**
    * Creates the kernels.
    *
-   * @param scale of the scores; null for 1/√d
-   * @param cap the scores become cap · tanh(scores / cap); null for no cap
+   * @param scores how scores are computed
    * @param dropout probability with which a weight is dropped
    */
-  ScaledDotProduct(
-      AttentionSite.Heads heads, @Nullable Double scale, @Nullable Double cap, double dropout) {
+  ScaledDotProduct(AttentionSite.Heads heads, Attention.Scores scores, double dropout) {
+    Double scale = scores.scale();
+    Double cap = scores.cap();
     boolean grouped = heads.queries() != heads.keyValues();
     Object given = scale == null ? "None" : scale;
     double factor = scale == null ? 1 / Math.sqrt((double) heads.dimension()) : scale;
@@ -131,6 +134,8 @@ final class ScaledDotProduct {
     biased = cap == null ? fusedBias.with("fold", grouped) : plain;
     // PyTorch does not fuse grouped queries that have a bias, if they are not folded
     blind = cap == null && grouped ? fusedBias.with("fold", false) : plain;
+    causalTexts = texts(heads, scores, true, dropout);
+    allTexts = texts(heads, scores, false, dropout);
   }
 
   /**
@@ -141,6 +146,17 @@ final class ScaledDotProduct {
     return text;
   }
 
+  private static VariableLengthAttention texts(
+      AttentionSite.Heads heads, Attention.Scores scores, boolean causal, double dropout) {
+    return new VariableLengthAttention(
+        heads.queries() / heads.keyValues(),
+        heads.dimension(),
+        scores.scale(),
+        causal,
+        scores.window(),
+        dropout);
+  }
+
   /**
    * Computes attention.
    *
@@ -148,6 +164,11 @@ final class ScaledDotProduct {
    * @param isBlind whether queries may be fully masked
    */
   NDArray attend(AttentionSite.Input in, boolean isBlind) {
+    AttentionSite.Texts texts = in.texts();
+    if (texts != null) {
+      VariableLengthAttention each = in.causal() ? causalTexts : allTexts;
+      return each.attend(in.query(), in.key(), in.value(), texts.inOrder(), texts.ends());
+    }
     NDArray bias = in.bias();
     if (bias != null) {
       Kernel kernel = isBlind ? blind : biased;

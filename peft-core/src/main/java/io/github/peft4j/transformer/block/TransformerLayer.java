@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.LayerSite;
 import java.util.List;
@@ -48,10 +49,11 @@ public final class TransformerLayer extends NamedBlock {
    * @param trains whether the layer reads a tensor that depends on trained ones
    */
   NDArray segment(NDArray x, boolean trains, Pass pass) {
-    boolean trained = trains || trains(pass.adapters());
-    return pass.adapters().areMadeOfKernels(sites())
-        ? pass.tape().segmentOfKernels(x, trained, in -> forward(in, pass))
-        : pass.tape().segment(x, trained, in -> forward(in, pass));
+    Tape tape = pass.tape();
+    boolean trained = tape.isRecording() && (trains || trains(pass.adapters()));
+    return tape.isRecording() && pass.adapters().areMadeOfKernels(sites())
+        ? tape.segmentOfKernels(x, trained, in -> forward(in, pass))
+        : tape.segment(x, trained, in -> forward(in, pass));
   }
 
   NDArray forward(NDArray x, Pass pass) {

@@ -81,6 +81,15 @@ final class Masks {
               return torch.any(torch.eq(torch.select(mask, 1, 0), 0)).to(4)
           """);
 
+  private static final Kernel TOKENS_IN_FRONT =
+      Kernel.of(
+          """
+          def tokens_in_front(mask: Tensor) -> Tensor:           # (B, S) → (B)
+              seen = torch.ne(mask, 0).to(4)
+              before = torch.cumprod(seen, 1)
+              return torch.where(torch.all(torch.eq(seen, before), 1), torch.sum(seen, [1]), -1)
+          """);
+
   private Masks() {}
 
   /**
@@ -90,6 +99,13 @@ final class Masks {
   static boolean blinds(NDArray mask) {
     try (NDArray any = BLINDS.call(mask)) {
       return any.getLong() != 0;
+    }
+  }
+
+  /** The number of tokens of each row of a mask (B, S); -1 if padding stands before a token. */
+  static long[] tokensInFront(NDArray mask) {
+    try (NDArray counts = TOKENS_IN_FRONT.call(mask)) {
+      return counts.toLongArray();
     }
   }
 

@@ -3,7 +3,10 @@ package io.github.peft4j.transformer.pass;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.VariableLengthAttention;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -15,15 +18,14 @@ import java.util.stream.Stream;
  * as with LongRoPE: that is the longest text here, too. Padding behind the last text belongs to
  * that text.
  *
- * <p>Attention keeps texts apart by a bias (B, 1, T, T), which is right on every device and costs
- * the work of whole rows. Attention of variable length, which skips pairs of different texts, would
- * read this record in {@code Attention.overItself} in place of the bias.
+ * <p>Attention computes each text by itself, see {@link VariableLengthAttention}. Where scores have
+ * a bias or a cap, and where keys stand before a row, a bias (B, 1, T, T) hides the other texts.
  *
+ * @param lengths by row, the number of tokens of each text
  * @param numbers (B, T), int64: the number of the token's text in the row, from 0
  * @param positions (B, T), int64: the token's position in its text; 0 for padding
- * @param longest number of tokens of the longest text
  */
-public record PackedTexts(NDArray numbers, NDArray positions, long longest) {
+public record PackedTexts(int[][] lengths, NDArray numbers, NDArray positions) {
 
   private static final Kernel BEFORE =
       Kernel.of(
@@ -58,9 +60,7 @@ public record PackedTexts(NDArray numbers, NDArray positions, long longest) {
       Arrays.fill(numbers[b], column, width, lengths[b].length - 1);
     }
     return new PackedTexts(
-        ModelInput.array(manager, numbers),
-        ModelInput.array(manager, positions),
-        Stream.of(lengths).flatMapToInt(Arrays::stream).max().orElseThrow());
+        lengths, ModelInput.array(manager, numbers), ModelInput.array(manager, positions));
   }
 
   private static void require(int[] lengths, int row, int width) {
@@ -77,13 +77,43 @@ public record PackedTexts(NDArray numbers, NDArray positions, long longest) {
     }
   }
 
+  /** The number of tokens of the longest text. */
+  public int longest() {
+    return Stream.of(lengths).flatMapToInt(Arrays::stream).max().orElseThrow();
+  }
+
+  /** T, the number of columns. */
+  long width() {
+    return numbers.getShape().get(1);
+  }
+
+  /** The number of tokens of each row. */
+  long[] tokens() {
+    return Stream.of(lengths).mapToLong(row -> Arrays.stream(row).sum()).toArray();
+  }
+
+  /** The lengths, with the padding behind a row's texts as one more text of it. */
+  int[][] lengthsWithPadding() {
+    return Stream.of(lengths).map(this::filled).toArray(int[][]::new);
+  }
+
+  private int[] filled(int[] row) {
+    int padding = Math.toIntExact(width()) - Arrays.stream(row).sum();
+    return padding == 0
+        ? row
+        : IntStream.concat(Arrays.stream(row), IntStream.of(padding)).toArray();
+  }
+
   /** The column of the first token of each token's text (B, T); of padding, its own column. */
   public NDArray before() {
     return BEFORE.call(positions);
   }
 
   PackedTexts repeat(int n) {
-    return new PackedTexts(ModelInput.repeat(numbers, n), ModelInput.repeat(positions, n), longest);
+    return new PackedTexts(
+        Collections.nCopies(n, lengths).stream().flatMap(Stream::of).toArray(int[][]::new),
+        ModelInput.repeat(numbers, n),
+        ModelInput.repeat(positions, n));
   }
 
   Stream<NDArray> arrays() {

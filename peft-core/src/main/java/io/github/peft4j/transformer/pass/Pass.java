@@ -485,6 +485,24 @@ public final class Pass implements ForwardContext, AutoCloseable {
     return run.bias == null && visibility().isPlainlyCausal(window);
   }
 
+  /** Whether the stack is causal. */
+  public boolean isCausal() {
+    return visibility().isCausal();
+  }
+
+  /**
+   * The texts of rows that hold several, if self-attention in a layer may compute each by itself;
+   * null if it needs the {@linkplain #bias bias}, or if each row is one text.
+   *
+   * @param x the hidden states (B, T, D)
+   * @param window see {@link #bias}
+   */
+  public AttentionSite.@Nullable Texts apart(NDArray x, int window) {
+    AttentionSite.Texts texts = run.bias == null ? visibility().texts(x, window) : null;
+    Rows some = rows.origin();
+    return texts == null || some == null ? texts : texts.select(some);
+  }
+
   /** Whether each query of self-attention in a layer sees all keys, those of its own pass too. */
   public boolean seesAll(int window) {
     return run.bias == null && visibility().seesAll(window);

@@ -5,6 +5,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.tuner.site.AttentionSite;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * must not come after the query. In a layer with a window, it must be near the query. In a row of
  * several texts, it must be of the query's text.
  *
- * <p>PyTorch's attention is fastest without a bias, so there is one only where it is needed.
+ * <p>PyTorch's attention is fastest without a bias, so there is one only where it is needed. Texts
+ * of one row need none if attention computes each by itself.
  */
 final class Visibility implements AutoCloseable {
 
@@ -26,6 +28,8 @@ final class Visibility implements AutoCloseable {
   private final @Nullable PackedTexts texts;
   private @Nullable NDArray before;
   private final Map<Integer, NDArray> biases = new HashMap<>();
+  private @Nullable Boolean isApart;
+  private @Nullable NDArray ends;
 
   /**
    * Creates the visibility of a sequence.
@@ -74,6 +78,46 @@ final class Visibility implements AutoCloseable {
       return texts.before();
     }
     return mask != null && leftPadded ? Masks.padding(mask) : Tensors.scalar(0);
+  }
+
+  boolean isCausal() {
+    return causal;
+  }
+
+  /**
+   * The texts of rows that hold several, for attention that computes each by itself; null if each
+   * row is one text, or if the mask hides more than the padding behind the texts.
+   *
+   * @param x the hidden states (B, T, D)
+   * @param window see {@link Masks#bias}
+   */
+  AttentionSite.@Nullable Texts texts(NDArray x, int window) {
+    if (texts == null || !isApart(texts)) {
+      return null;
+    }
+    int[][] lengths = texts.lengthsWithPadding();
+    NDArray present = ends;
+    if (present == null) {
+      present = Scope.release(AttentionSite.Texts.ends(x.getManager(), lengths));
+      ends = present;
+    }
+    return new AttentionSite.Texts(lengths, present, () -> explicit(x, window));
+  }
+
+  private boolean isApart(PackedTexts texts) {
+    Boolean known = isApart;
+    if (known == null) {
+      known = past == 0 && queries == texts.width() && isTokens(mask, texts.tokens());
+      isApart = known;
+    }
+    return known;
+  }
+
+  /** Whether a mask hides nothing but the padding behind each row's tokens. */
+  private boolean isTokens(@Nullable NDArray mask, long[] tokens) {
+    return mask == null
+        ? Arrays.stream(tokens).allMatch(n -> n == queries)
+        : Arrays.equals(Masks.tokensInFront(mask), tokens);
   }
 
   /** Whether each query sees all keys. */
@@ -135,6 +179,10 @@ final class Visibility implements AutoCloseable {
     if (before != null) {
       before.close();
       before = null;
+    }
+    if (ends != null) {
+      ends.close();
+      ends = null;
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.github.peft4j.tuner.site;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
@@ -10,7 +11,12 @@ import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;
 import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The attention of one layer, without its projections: queries, keys, values → (B, T, H·d). */
@@ -100,6 +106,43 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
   }
 
   /**
+   * The texts of rows that hold several, for attention that computes each by itself.
+   *
+   * @param lengths by row, the number of tokens of each text; the padding behind them is one more
+   * @param ends (n + 1), int32: 0 and the sum of the first i lengths for each i of all n texts, row
+   *     by row
+   * @param bias makes the bias (B, 1, T, T) that hides other texts, with all that the layer hides
+   */
+  public record Texts(int[][] lengths, NDArray ends, Supplier<NDArray> bias) {
+
+    /** The ends of texts with these lengths. */
+    public static NDArray ends(NDManager manager, int[][] lengths) {
+      int[] ends = IntStream.concat(IntStream.of(0), inOrder(lengths)).toArray();
+      Arrays.parallelPrefix(ends, Integer::sum);
+      return manager.create(ends);
+    }
+
+    private static IntStream inOrder(int[][] lengths) {
+      return Stream.of(lengths).flatMapToInt(Arrays::stream);
+    }
+
+    /** The lengths of all texts, row by row. */
+    public int[] inOrder() {
+      return inOrder(lengths).toArray();
+    }
+
+    /** The texts of some rows. */
+    public Texts select(Rows rows) {
+      int[][] some =
+          LongStream.of(rows.numbers())
+              .mapToObj(row -> lengths[Math.toIntExact(row)])
+              .toArray(int[][]::new);
+      return new Texts(
+          some, ends(ends.getManager(), some), () -> ArrayRows.INSTANCE.select(bias.get(), rows));
+    }
+  }
+
+  /**
    * The input of attention. Rotary positions have been applied to queries and keys.
    *
    * @param hidden the hidden states that queries are projected from (B, T, D)
@@ -111,6 +154,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
    * @param causal whether query t sees keys up to t only; false if there is a bias
    * @param window how far queries look back, or null for no limit; the bias already hides the keys
    *     that are farther away
+   * @param texts the texts of the rows, which see themselves only; null if each row is one, or if
+   *     the bias hides the others
    */
   public record Input(
       NDArray hidden,
@@ -119,7 +164,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       NDArray value,
       @Nullable NDArray bias,
       boolean causal,
-      @Nullable Window window) {
+      @Nullable Window window,
+      @Nullable Texts texts) {
 
     private static final Splitting<Input> ROWS =
         new Splitting<>() {
@@ -140,7 +186,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
                 arrays.select(input.value, rows),
                 common ? bias : arrays.selectIfAny(bias, rows),
                 input.causal,
-                input.window == null ? null : input.window.select(rows));
+                input.window == null ? null : input.window.select(rows),
+                input.texts == null ? null : input.texts.select(rows));
           }
         };
     private static final Kernel PREPEND =
@@ -209,9 +256,10 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
      * @param values (1 or B, K, n, d)
      */
     public Input prepend(NDArray keys, NDArray values) {
+      NDArray hiding = texts == null ? bias : texts.bias.get();
       NDArray widened =
-          bias != null
-              ? WIDEN_BIAS.call(bias, key, keys)
+          hiding != null
+              ? WIDEN_BIAS.call(hiding, key, keys)
               : causal ? CAUSAL_BIAS.call(query, keys) : null;
       return new Input(
           hidden,
@@ -220,7 +268,8 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
           PREPEND.call(value, values),
           widened,
           false,
-          window);
+          window,
+          null);
     }
 
     /**
@@ -238,7 +287,7 @@ public final class AttentionSite extends Site<AttentionSite.Input, NDArray> {
       NDArray seen = all.bias == null ? NO_BIAS.call(query, all.key) : all.bias;
       NDArray slid =
           SLIDE.with("size", window.size).call(seen, query, all.key, keys, window.before);
-      return new Input(hidden, query, all.key, all.value, slid, false, window);
+      return new Input(hidden, query, all.key, all.value, slid, false, window, null);
     }
 
     /** The shape (B, H, T, d) of the queries. */

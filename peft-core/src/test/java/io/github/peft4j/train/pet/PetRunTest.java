@@ -344,7 +344,14 @@ class PetRunTest {
               .run(folder.resolve("run"));
       assertThat(report.members().get(0).accuracyAfter()).isEqualTo(1);
       assertThatThrownBy(() -> ClozeClassifier.of(decoder, Pattern.of("{mask} {text}"), letters))
-          .hasMessageContaining("expected {mask} at the end of the pattern");
+          .hasMessageContaining("expected {mask} at the end of the pattern, but it is '{mask} {text}'");
+      assertThatThrownBy(
+              () ->
+                  ClozeClassifier.of(
+                      decoder,
+                      Pattern.of("{text} {mask}"),
+                      Verbalizer.of(Map.of("no", "a", "yes", "b c"))))
+          .hasMessageContaining("these words have several: {b c=2}");
     }
   }
 
@@ -378,10 +385,55 @@ class PetRunTest {
     try (PeftModel other =
         Peft.from(PetFormulasTest.FOLDER).task(Task.classification("up", "down")).load()) {
       assertThatThrownBy(() -> pet().classifier(other, ToyConfig.of(1, 0)).run(folder))
-          .hasMessageContaining("the classifier has the labels [up, down]");
+          .hasMessageContaining("the classifier has the labels [up, down]")
+          .hasMessageContaining("load it with Task.classification and these labels");
     }
+    classifier.adapt("pet", ToyConfig.of(1, 0));
+    assertThatThrownBy(() -> pet().run(folder))
+        .hasMessageContaining("has an adapter 'pet' already");
+    assertThat(folder).isEmptyDirectory();
     assertThatThrownBy(() -> ClozeClassifier.of(classifier, PATTERNS[0], WORDS))
         .hasMessageContaining("fills no gaps");
+  }
+
+  /** Nothing is trained before every pattern is known to fit, and a mended mistake leaves no trace. */
+  @Test
+  void aRunGoesOnAfterAMistakeIsMended() {
+    AtomicInteger steps = new AtomicInteger();
+    Pet pairs =
+        pet()
+            .patterns(PATTERNS[0], Pattern.of("{text} and {pair} {mask}"))
+            .training(tuner -> tuner.listener(counting(steps)));
+    assertThatThrownBy(() -> pairs.run(folder)).hasMessageContaining("is for pairs of texts");
+    Pet narrow =
+        pet()
+            .patterns(PATTERNS[0], Pattern.of("the staff was not nice {text} {mask}"))
+            .maxLength(7)
+            .training(tuner -> tuner.listener(counting(steps)));
+    assertThatThrownBy(() -> narrow.run(folder)).hasMessageContaining("shorten the pattern");
+    assertThat(folder).isEmptyDirectory();
+    Pet wrong = pet().training(tuner -> tuner.learningRate(-1).listener(counting(steps)));
+    assertThatThrownBy(() -> wrong.run(folder)).hasMessageContaining("learningRate");
+    assertThat(folder.resolve("pet.json")).exists();
+    assertThat(steps).hasValue(0);
+    Pet slow = pet().patterns(PATTERNS[0]).repetitions(1).distillation(t -> t.learningRate(-1));
+    assertThatThrownBy(() -> slow.run(folder.resolve("slow"))).hasMessageContaining("learningRate");
+    assertThat(classifier.adapters()).isEmpty();
+    PetReport report = pet().patterns(PATTERNS[0]).repetitions(1).run(folder);
+    assertThat(report)
+        .asString()
+        .startsWith("g0-p0-i0 '" + PATTERNS[0] + "': 4 training texts, accuracy 0.")
+        .contains("\n32 texts with soft labels of [no, yes]\nclassifier: 20 steps, final loss ");
+    classifier.remove("pet");
+    assertThatThrownBy(() -> pet().patterns(PATTERNS[0]).steps(7).run(folder))
+        .hasMessageContaining("take another folder");
+  }
+
+  @Test
+  void aFileThatIsNotOfARunIsNotOverwritten() throws IOException {
+    Path file = Files.writeString(folder.resolve("pet.json"), "{\"cats\": 3}");
+    assertThatThrownBy(() -> pet().run(folder)).hasMessageContaining("take another folder");
+    assertThat(file).hasContent("{\"cats\": 3}");
   }
 
   @Test

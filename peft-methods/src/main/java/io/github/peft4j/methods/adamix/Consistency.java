@@ -55,6 +55,11 @@ record Consistency(Objective ofTask, double weight) implements Objective {
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return ofTask.isSumOfExamples();
+  }
+
+  @Override
   public double units(int examples, LossTargets.Rows labels) {
     return ofTask.units(examples, labels);
   }

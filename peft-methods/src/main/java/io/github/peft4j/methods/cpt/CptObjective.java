@@ -123,6 +123,11 @@ record CptObjective(CptConfig config, Objective ofTask) implements Objective {
   }
 
   @Override
+  public boolean isSumOfExamples() {
+    return true;
+  }
+
+  @Override
   public double units(int examples, LossTargets.Rows labels) {
     return ofTask.units(examples, labels) + examples * labels().count();
   }

@@ -31,7 +31,7 @@ record Schedule(double initial, double last, long before, long after, long total
         PruningConfig.class,
         "warmup_steps",
         steps,
-        "(initial_warmup + final_warmup) · warmup_steps = %d · %d of at most %d, the steps of the training"
+        "warm-ups of (initial_warmup + final_warmup) · warmup_steps = %d · %d steps to fit into the training, which has %d"
             .formatted(config.initialWarmup() + config.finalWarmup(), unit, total));
     return new Schedule(config.initialThreshold(), config.finalThreshold(), before, after, total);
   }

@@ -111,7 +111,12 @@ class AdaptersTest {
       model.adapt("a", RANDOM).adapt("b", RANDOM).activate("a", "b").freeze("a");
       assertThat(model.trainables()).isEqualTo(model.adapter("b").trainables());
       assertThat(model.trainableParameters().trainable()).isEqualTo(model.adapter("b").size());
+      List<float[]> before = values(model, "a");
       assertThat(gradients(model, "a")).isFalse();
+      List<float[]> after = values(model, "a");
+      for (int i = 0; i < before.size(); i++) {
+        assertThat(after.get(i)).isEqualTo(before.get(i));
+      }
       assertThat(gradients(model, "b")).isTrue();
       model.unfreeze("a");
       assertThat(gradients(model, "a")).isTrue();
@@ -119,6 +124,10 @@ class AdaptersTest {
   }
 
   /** Whether a step sends gradients to an adapter. */
+  private static List<float[]> values(PeftModel model, String name) {
+    return model.adapter(name).trainables().stream().map(t -> Tensors.floats(t.value())).toList();
+  }
+
   private static boolean gradients(PeftModel model, String name) {
     model.trainables().forEach(Trainable::clearGradient);
     LossTargets targets = new LossTargets.NextTokens(new long[][] {{4, 9, 30}, {7, 12, 5}});

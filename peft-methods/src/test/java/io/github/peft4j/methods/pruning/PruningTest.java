@@ -277,13 +277,14 @@ class PruningTest {
   }
 
   @Test
-  void aTrainingThatIsTooShortIsRefused() {
+  void aTrainingThatIsTooShortIsRefusedAndPrunesNothing() {
     try (PeftModel model = llama(PruningConfig.movement(0.1).warmupSteps(5))) {
       float[] before = Trainings.logits(model);
       assertThatThrownBy(() -> tuner(model).run())
           .hasMessageContaining("warmup_steps")
-          .hasMessageContaining("3 · 5 of at most 12");
+          .hasMessageContaining("3 · 5 steps to fit into the training, which has 12");
       assertThat(Trainings.logits(model)).isEqualTo(before);
+      assertThat(Remaining.of(model.adapter(PeftModel.DEFAULT)).total().part()).isEqualTo(1);
     }
   }
 

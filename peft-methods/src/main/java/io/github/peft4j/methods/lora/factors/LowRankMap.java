@@ -2,6 +2,7 @@ package io.github.peft4j.methods.lora.factors;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.LinearSite;
 import io.github.peft4j.tuner.site.ParameterSite;
@@ -14,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 public final class LowRankMap {
 
   private static final String FORWARD =
-      """
+      MatrixProduct.text()
+          + """
       def all(x: Tensor, w: Tensor, a: Tensor, b: Tensor{parameter}) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
           flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
           aw, bw = a.to(x.dtype), b.to(x.dtype)
@@ -41,14 +43,15 @@ public final class LowRankMap {
                       y, low, aw, bw, = all(x, w, a, b{argument})
                       return [y, low, aw, bw]
                   """,
-              LowRankProduct.ADD_TO
+              MatrixProduct.text()
+                  + LowRankProduct.ADD_TO
                   + """
                   def back(g: Tensor, x: Tensor, w: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor) -> Tensor:
                       flat = torch.reshape(g, [-1, torch.size(g, -1)])         # (N, out)
                       low = torch.mm(flat, kept2)                     # (N, r)
                       add_to(into_b, torch.t(flat), kept0, {scale})
                       add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
-                      onward = torch.mm(flat, {weight})                        # (N, in)
+                      onward = product(flat, {weight}, None)                   # (N, in)
                       onward = torch.addmm_(onward, low, kept1, alpha={scale})
                       return torch.reshape(onward, torch.size(x))
                   """);
@@ -70,13 +73,13 @@ public final class LowRankMap {
         bias != null
             ? transposed
                 ? "torch.addmm(c.to(x.dtype), flat, w.to(x.dtype))"
-                : "torch.linear(flat, w.to(x.dtype), c.to(x.dtype))"
-            : transposed ? "torch.mm(flat, w.to(x.dtype))" : "torch.linear(flat, w.to(x.dtype))";
+                : "product(flat, w.to(x.dtype), c.to(x.dtype))"
+            : transposed ? "torch.mm(flat, w.to(x.dtype))" : "product(flat, w.to(x.dtype), None)";
     this.kernel =
         MAP.with("base", map)
             .with("parameter", bias == null ? "" : ", c: Tensor")
             .with("argument", bias == null ? "" : ", c")
-            .with("weight", transposed ? "torch.t(w.to(g.dtype))" : "w.to(g.dtype)")
+            .with("weight", transposed ? "w.to(g.dtype)" : "torch.t(w.to(g.dtype))")
             .with("scale", scale);
   }
 

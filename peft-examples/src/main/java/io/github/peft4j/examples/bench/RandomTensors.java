@@ -1,4 +1,4 @@
-package io.github.peft4j.examples;
+package io.github.peft4j.examples.bench;
 
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileRegion;
@@ -14,10 +14,11 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
  * Random weights, created on demand: matrices with a standard deviation of 0.02, as transformers
- * initialises them, and ones for vectors, which are norms.
+ * initialises them, zeros for biases, and ones for other vectors, which are norms.
  */
 final class RandomTensors implements TensorSource {
 
@@ -49,15 +50,23 @@ final class RandomTensors implements TensorSource {
     TensorInfo info = info(name);
     float[] values = new float[Math.toIntExact(info.elementCount())];
     if (info.shape().length == 1) {
-      Arrays.fill(values, 1);
+      Arrays.fill(values, name.endsWith(".bias") ? 0 : 1);
       return values;
     }
-    SplittableRandom random = new SplittableRandom(name.hashCode());
-    for (int i = 0; i < values.length; i++) {
+    // Each block has its own numbers, so that all cores draw them.
+    IntStream.rangeClosed(0, values.length / BLOCK)
+        .parallel()
+        .forEach(
+            block -> fill(values, block * BLOCK, new SplittableRandom(name.hashCode() + block)));
+    return values;
+  }
+
+  private static void fill(float[] values, int start, SplittableRandom random) {
+    int end = (int) Math.min(values.length, (long) start + BLOCK);
+    for (int i = start; i < end; i++) {
       // Uniform numbers are much faster to draw than normal ones, and as good for a measurement.
       values[i] = HALF_WIDTH * (random.nextInt() * 0x1p-31f);
     }
-    return values;
   }
 
   @Override
@@ -78,4 +87,9 @@ final class RandomTensors implements TensorSource {
 
   @Override
   public void close() {}
+
+  @Override
+  public String toString() {
+    return "random weights";
+  }
 }

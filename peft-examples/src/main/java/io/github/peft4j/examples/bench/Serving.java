@@ -1,4 +1,4 @@
-package io.github.peft4j.examples;
+package io.github.peft4j.examples.bench;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.PeftModel;
@@ -14,7 +14,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Measures the rows a second of four threads with views of one model, and with one lock around each
  * call: the gain of a service that needs no lock.
  */
-final class Serving {
+public final class Serving {
 
   private static final int THREADS = 4;
 
@@ -28,14 +28,14 @@ final class Serving {
    * @param ids input of one call (B, T)
    * @param seconds duration of the measurement of each way
    */
-  Serving(PeftModel model, long[][] ids, double seconds) {
+  public Serving(PeftModel model, long[][] ids, double seconds) {
     this.model = model;
     this.ids = ids;
     this.seconds = seconds;
   }
 
   /** Measures both ways in turns, and returns one line of JSON. */
-  String measure(String shape) {
+  public String measure(String shape) {
     Object lock = new Object();
     TextModel view = model.using(PeftModel.DEFAULT);
     rows(() -> compute(view)); // the JVM compiles

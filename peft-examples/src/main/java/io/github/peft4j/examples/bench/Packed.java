@@ -1,4 +1,4 @@
-package io.github.peft4j.examples;
+package io.github.peft4j.examples.bench;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
@@ -21,7 +21,10 @@ import java.util.Locale;
  * batches of similar length, and packed. Tokens are those that count: padding is none. A step has
  * about as many tokens in each case.
  */
-final class Packed {
+public final class Packed {
+
+  /** Steps before those that are measured, in which the JVM compiles. */
+  private static final int WARM_UP = 10;
 
   private final Path model;
   private final Dataset<PromptExample> data;
@@ -29,7 +32,6 @@ final class Packed {
   private final int batch;
   private final int length;
   private final int steps;
-  private final int warmUp;
 
   /**
    * Creates the measurement.
@@ -37,23 +39,20 @@ final class Packed {
    * @param batch packed rows of a step
    * @param length the most tokens of a row
    * @param steps measured steps
-   * @param warmUp steps before, in which the JVM compiles
    */
-  Packed(
+  public Packed(
       Path model,
       Dataset<PromptExample> data,
       PeftConfig config,
       int batch,
       int length,
-      int steps,
-      int warmUp) {
+      int steps) {
     this.model = model;
     this.data = data;
     this.config = config;
     this.batch = batch;
     this.length = length;
     this.steps = steps;
-    this.warmUp = warmUp;
   }
 
   /**
@@ -62,10 +61,9 @@ final class Packed {
    * @param name {@code padded}, {@code by-length} or {@code packed}
    * @throws IllegalArgumentException for another name
    */
-  String measure(String name) {
-    if (!List.of("padded", "by-length", "packed").contains(name)) {
-      throw new IllegalArgumentException(
-          "no case '" + name + "'; there are padded, by-length, packed");
+  public String measure(String name) {
+    if (!Feed.RAGGED.contains(name)) {
+      throw new IllegalArgumentException("no case '" + name + "'; there are " + Feed.RAGGED);
     }
     try (PeftModel loaded = Peft.load(model.toString()).adapt(config)) {
       FineTuner tuner = FineTuner.of(loaded).on(data).maxLength(length).quiet();
@@ -74,13 +72,13 @@ final class Packed {
           name.equals("packed")
               ? batch
               : Math.max(1, Math.round(batch * (float) packed.examples() / packed.rows()));
-      Measured measured = new Measured(warmUp);
+      Measured measured = new Measured();
       TrainingReport report =
           tuner
               .packing(name.equals("packed"))
               .bucketByLength(name.equals("by-length"))
               .batchSize(rows)
-              .steps((long) warmUp + steps)
+              .steps((long) WARM_UP + steps)
               .listener(measured)
               .run();
       return String.format(
@@ -108,22 +106,17 @@ final class Packed {
   /** The speed of the steps after the first ones. */
   private static final class Measured implements TrainingListener {
 
-    private final int warmUp;
     private final List<Double> rates = new ArrayList<>();
     private long firstTokens;
     private Duration firstCpu = Duration.ZERO;
     private long lastTokens;
     private Duration lastCpu = Duration.ZERO;
 
-    Measured(int warmUp) {
-      this.warmUp = warmUp;
-    }
-
     @Override
     public void onStep(StepEvent event) {
       lastTokens = event.tokens();
       lastCpu = ProcessHandle.current().info().totalCpuDuration().orElse(Duration.ZERO);
-      if (event.step() <= warmUp) {
+      if (event.step() <= WARM_UP) {
         firstTokens = lastTokens;
         firstCpu = lastCpu;
       } else {

@@ -1,0 +1,89 @@
+package io.github.peft4j.transformer.block;
+
+import io.github.peft4j.kernel.Kernel;
+
+/** The derivatives of norms by their input. */
+final class NormDerivative {
+
+  private static final String RMS_FORWARD =
+      """
+
+      def norm(x: Tensor, weight: Tensor) -> List[Tensor]:
+          xs = wide(x)
+          r = torch.rsqrt(torch.add(torch.mean(torch.square(xs), [-1], True), {eps}))
+          return [torch.mul(torch.mul(xs, r), {factor}).to(x.dtype), r]
+      """;
+
+  /** With n = r x and the factor f: dx = r (g f − n · mean(g f ∘ n)). */
+  private static final String RMS_BACK =
+      """
+
+      def back(g: Tensor, x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
+          n = torch.mul(wide(x), kept0)
+          gf = torch.mul(wide(g), {factor})
+          mean = torch.mean(torch.mul(gf, n), [-1], True)
+          return torch.mul(torch.addcmul(gf, n, mean, value=-1), kept0).to(x.dtype)
+      """;
+
+  private static final String FUSED_FORWARD =
+      """
+      def norm(x: Tensor, weight: Tensor) -> List[Tensor]:
+          y, r, = torch._fused_rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
+          return [y, r]
+      """;
+  private static final String FUSED_BACK =
+      """
+      def back(g: Tensor, x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
+          dx, none, = torch._fused_rms_norm_backward(g, x, [torch.size(x, -1)], kept0, weight.to(x.dtype), [True, False])
+          return dx
+      """;
+
+  private static final String LAYER_FORWARD =
+      """
+      def norm(x: Tensor, weight: Tensor{parameter}) -> List[Tensor]:
+          y, mean, rstd, = torch.native_layer_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {bias}, {eps})
+          return [y, mean, rstd]
+      """;
+  private static final String LAYER_BACK =
+      """
+      def back(g: Tensor, x: Tensor, weight: Tensor, kept0: Tensor, kept1: Tensor) -> Tensor:
+          dx, none, nothing, = torch.native_layer_norm_backward(g, x, [torch.size(x, -1)], kept0, kept1, weight.to(x.dtype), None, [True, False, False])
+          return dx
+      """;
+
+  /** PyTorch's fused operators for RMS norms came after 2.7. */
+  private static final class Fused {
+    static final boolean EXISTS = Kernel.compiles(FUSED_FORWARD.replace("{eps}", "1e-6"));
+  }
+
+  private NormDerivative() {}
+
+  /**
+   * A norm's kernel with its derivative.
+   *
+   * @param wide TorchScript of a function {@code wide} to 32 bits or more
+   */
+  static Kernel of(Kernel plain, Norm.Kind kind, boolean hasBias, String wide) {
+    return switch (kind) {
+      case RMS ->
+          Fused.EXISTS
+              ? plain.derivative("x", FUSED_FORWARD, FUSED_BACK)
+              : rms(plain, wide, "wide(weight.to(x.dtype))");
+      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)");
+      case LAYER ->
+          plain.derivative(
+              "x",
+              LAYER_FORWARD
+                  .replace("{parameter}", hasBias ? ", bias: Tensor" : "")
+                  .replace("{bias}", hasBias ? "bias.to(x.dtype)" : "None"),
+              LAYER_BACK);
+    };
+  }
+
+  private static Kernel rms(Kernel plain, String wide, String factor) {
+    return plain.derivative(
+        "x",
+        wide + RMS_FORWARD.replace("{factor}", factor),
+        wide + RMS_BACK.replace("{factor}", factor));
+  }
+}

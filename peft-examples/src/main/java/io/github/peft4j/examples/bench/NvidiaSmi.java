@@ -1,0 +1,37 @@
+package io.github.peft4j.examples.bench;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** What {@code nvidia-smi} says of the first card. */
+public final class NvidiaSmi {
+
+  private NvidiaSmi() {}
+
+  /** Mebibytes in use on the card; empty without {@code nvidia-smi}. */
+  public static OptionalLong memoryInUse() {
+    return query("memory.used").stream()
+        .filter(value -> value.matches("\\d+"))
+        .mapToLong(Long::parseLong)
+        .findFirst();
+  }
+
+  /** A field of {@code nvidia-smi --query-gpu}; empty without {@code nvidia-smi}. */
+  static Optional<String> query(String field) {
+    try {
+      Process process =
+          new ProcessBuilder("nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader,nounits")
+              .redirectErrorStream(true)
+              .start();
+      String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      return process.waitFor() == 0 ? out.lines().map(String::strip).findFirst() : Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return Optional.empty();
+    }
+  }
+}
