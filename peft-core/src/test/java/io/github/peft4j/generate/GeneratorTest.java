@@ -139,6 +139,20 @@ class GeneratorTest {
   }
 
   @Test
+  void aCacheThatGrowsKeepsWhatItHolds() {
+    long[] ids = LongStream.range(0, 67).map(i -> 3 + i * 7 % 200).toArray(); // beyond 64
+    long[][] one = LongStream.of(ids).mapToObj(id -> new long[] {id}).toArray(long[][]::new);
+    try (KeyValueCache cache = new KeyValueCache()) {
+      float[][] logits = cached(cache, one);
+
+      for (int t : new int[] {0, 1, 62, 63, 64, 65, 66}) {
+        assertThat(logits[t])
+            .containsExactly(uncached(Arrays.copyOf(ids, t + 1)), within(1e-5f));
+      }
+    }
+  }
+
+  @Test
   void aCacheHoldsVirtualTokensToo() {
     addVirtualTokens();
 
