@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import org.jspecify.annotations.Nullable;
 
 /**

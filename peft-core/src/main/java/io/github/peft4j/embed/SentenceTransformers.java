@@ -6,7 +6,7 @@ import io.github.peft4j.io.JsonFile;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.io.torch.TorchFile;
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import java.nio.file.Files;

@@ -4,6 +4,8 @@ import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.Platform;
+import io.github.peft4j.kernel.setting.OpenMp;
+import io.github.peft4j.kernel.setting.Tf32;
 import java.util.ArrayList;
 import java.util.List;
 import org.slf4j.Logger;

@@ -3,7 +3,7 @@ package io.github.peft4j.transformer;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
-import io.github.peft4j.transformer.block.Opening;
+import io.github.peft4j.transformer.block.Body.Opening;
 import io.github.peft4j.transformer.pass.KeyValueCache;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.PaddedRows;

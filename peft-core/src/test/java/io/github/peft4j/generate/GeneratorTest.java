@@ -146,8 +146,7 @@ class GeneratorTest {
       float[][] logits = cached(cache, one);
 
       for (int t : new int[] {0, 1, 62, 63, 64, 65, 66}) {
-        assertThat(logits[t])
-            .containsExactly(uncached(Arrays.copyOf(ids, t + 1)), within(1e-5f));
+        assertThat(logits[t]).containsExactly(uncached(Arrays.copyOf(ids, t + 1)), within(1e-5f));
       }
     }
   }

@@ -9,6 +9,15 @@ import java.util.List;
 
 /** A model without its head: one stack, or an encoder and a decoder. */
 public interface Body {
+
+  /**
+   * The start of texts to be generated, one row for each.
+   *
+   * @param source ids for the encoder; empty if there is no encoder
+   * @param texts ids from which the decoder continues, at least one per row
+   */
+  record Opening(List<long[]> source, List<long[]> texts) {}
+
   /** Computes the last hidden state (B, T, D), which the head reads. */
   NDArray forward(ModelInput input, Pass pass);
 

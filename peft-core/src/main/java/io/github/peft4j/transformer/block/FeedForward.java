@@ -2,6 +2,7 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.pass.Pass;
 import java.util.List;
 import java.util.function.BiFunction;

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.site.ExpertsSite;
 import io.github.peft4j.tuner.site.ParameterSite;

@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.checkpoint;
 
 import ai.djl.ndarray.NDArray;
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.NamedBlock;

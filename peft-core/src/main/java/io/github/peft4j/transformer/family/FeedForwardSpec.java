@@ -1,6 +1,6 @@
 package io.github.peft4j.transformer.family;
 
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.withers.Withers;
 
 /**

@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.family.decoder;
 
 import com.google.gson.JsonPrimitive;
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.QueryKeyValue.Fused;
 import io.github.peft4j.transformer.block.TransformerLayer.Residual;
 import io.github.peft4j.transformer.config.ModelConfig;

@@ -1,6 +1,6 @@
 package io.github.peft4j.transformer.family.encoder;
 
-import io.github.peft4j.transformer.block.Activation;
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;

@@ -1,7 +1,7 @@
 package io.github.peft4j.transformer.family.encoderdecoder;
 
+import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.AbsolutePositions.Counting;
-import io.github.peft4j.transformer.block.Activation;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.family.AttentionSpec;
 import io.github.peft4j.transformer.family.BranchSpec;

@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.block;
+package io.github.peft4j.transformer.activation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

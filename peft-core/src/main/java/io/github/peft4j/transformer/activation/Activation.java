@@ -1,4 +1,4 @@
-package io.github.peft4j.transformer.block;
+package io.github.peft4j.transformer.activation;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;

@@ -1,10 +1,11 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.setting;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import com.sun.jna.Function;
 import com.sun.jna.Pointer;
+import io.github.peft4j.kernel.PyTorch;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.setting;
 
 import java.util.Locale;
 import java.util.Map;
@@ -42,7 +42,7 @@ public final class Tf32 {
   private Tf32() {}
 
   /** Sets the environment of this process, on the first call only. */
-  static synchronized void prepare() {
+  public static synchronized void prepare() {
     if (prepared) {
       return;
     }

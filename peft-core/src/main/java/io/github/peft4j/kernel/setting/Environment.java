@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.setting;
 
 import com.sun.jna.Library;
 import com.sun.jna.Native;

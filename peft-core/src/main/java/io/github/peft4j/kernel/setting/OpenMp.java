@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.setting;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -52,7 +52,7 @@ public final class OpenMp {
   private OpenMp() {}
 
   /** Sets the environment of this process, on the first call only. */
-  static synchronized void prepare() {
+  public static synchronized void prepare() {
     if (prepared) {
       return;
     }
