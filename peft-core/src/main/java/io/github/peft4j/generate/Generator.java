@@ -209,7 +209,8 @@ public final class Generator {
       LogitsProcessor processors = plan.processors();
       while (strategy.isOpen()) {
         OutOfDeviceMemoryException.guard(
-            () -> "generation of " + (batch.rows() == 1 ? "a text" : batch.rows() + " texts at once"),
+            () ->
+                "generation of " + (batch.rows() == 1 ? "a text" : batch.rows() + " texts at once"),
             () -> ADVICE,
             () -> step(batch, strategy, processors));
       }

@@ -87,8 +87,7 @@ record Derivative(
 
   Derivative with(String constant, Object value) {
     Kernel forward = training == null ? null : training.withIfPresent(constant, value);
-    return new Derivative(
-        of, returned, arguments, kernel.withIfPresent(constant, value), forward);
+    return new Derivative(of, returned, arguments, kernel.withIfPresent(constant, value), forward);
   }
 
   private static Argument argument(String name, List<String> inputs) {

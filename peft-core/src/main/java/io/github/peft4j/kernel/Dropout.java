@@ -8,7 +8,7 @@ public final class Dropout {
 
   private static final Kernel DROPOUT =
       Kernel.of(
-          """
+              """
           def dropout(x: Tensor) -> Tensor:
               return torch.dropout(x, {p}, True)
           """)

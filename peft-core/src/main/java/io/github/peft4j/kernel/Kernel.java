@@ -185,9 +185,7 @@ public final class Kernel {
       inputs.add(argument);
     }
     Operations running = Operations.running();
-    return running != null && running.concerns(inputs)
-        ? running.call(this, inputs)
-        : run(inputs);
+    return running != null && running.concerns(inputs) ? running.call(this, inputs) : run(inputs);
   }
 
   /**

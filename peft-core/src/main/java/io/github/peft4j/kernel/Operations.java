@@ -7,7 +7,6 @@ import io.github.peft4j.kernel.Derivative.Role;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -28,8 +27,8 @@ final class Operations {
 
   private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
-  private final Map<NDArray, Value> values = new IdentityHashMap<>();
-  private final Map<NDArray, Saved> saved = new IdentityHashMap<>();
+  private final IdentityHashMap<NDArray, Value> values = new IdentityHashMap<>();
+  private final IdentityHashMap<NDArray, Saved> saved = new IdentityHashMap<>();
 
   /** The beginnings and ends of PyTorch's graphs. */
   private final List<NDArray> ofGraphs = new ArrayList<>();
@@ -141,10 +140,7 @@ final class Operations {
   }
 
   private static void back(
-      Derivative derivative,
-      Value own,
-      List<@Nullable Value> inputs,
-      List<@Nullable Saved> read) {
+      Derivative derivative, Value own, List<@Nullable Value> inputs, List<@Nullable Saved> read) {
     NDArray gradient = own.take();
     if (gradient != null) {
       try (gradient) {

@@ -9,7 +9,7 @@ public final class Ops {
 
   private static final Kernel ADD =
       Kernel.of(
-          """
+              """
           def add(x: Tensor, y: Tensor) -> Tensor:
               return torch.add(x, y)
           """)

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * The device has not enough memory for what was asked. The message says how much is lacking and what
- * to change. The model is as it was before, and may be used on.
+ * The device has not enough memory for what was asked. The message says how much is lacking and
+ * what to change. The model is as it was before, and may be used on.
  */
 public final class OutOfDeviceMemoryException extends RuntimeException implements Advised {
 

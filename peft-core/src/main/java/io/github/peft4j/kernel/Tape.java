@@ -121,8 +121,7 @@ public abstract class Tape {
    *
    * @return the segment's output
    */
-  public NDArray segmentOfKernels(
-      NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+  public NDArray segmentOfKernels(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
     return segment(input, trains, segment);
   }
 
@@ -251,8 +250,7 @@ public abstract class Tape {
     }
 
     @Override
-    public NDArray segmentOfKernels(
-        NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+    public NDArray segmentOfKernels(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       boolean passesOn = isDifferentiable(input);
       if (!byKernels || (!passesOn && !trains)) {
         return segment(input, trains, segment);
@@ -276,8 +274,7 @@ public abstract class Tape {
         boolean passesOn,
         UnaryOperator<NDArray> segment) {
       return seeded(
-          index,
-          () -> operations.record(passesOn ? input : null, () -> segment.apply(input)));
+          index, () -> operations.record(passesOn ? input : null, () -> segment.apply(input)));
     }
 
     private void back(

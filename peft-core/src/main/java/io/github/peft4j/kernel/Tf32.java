@@ -53,8 +53,7 @@ public final class Tf32 {
     }
     String said = PROPERTY + "=" + System.getProperty(PROPERTY);
     Environment.loaded("lib(torch_cpu|cublas)")
-        .ifPresent(
-            library -> LOG.warn("{} comes too late: {} is loaded already", said, library));
+        .ifPresent(library -> LOG.warn("{} comes too late: {} is loaded already", said, library));
     try {
       variables.forEach(Environment::set);
       LOG.debug("set for {}: {}", said, variables);
@@ -70,8 +69,7 @@ public final class Tf32 {
    * @param environment the environment that the process was started with
    * @throws IllegalArgumentException if it has an invalid value, or the environment forbids it
    */
-  static Map<String, String> variables(
-      @Nullable String property, Map<String, String> environment) {
+  static Map<String, String> variables(@Nullable String property, Map<String, String> environment) {
     if (property == null) {
       return Map.of();
     }

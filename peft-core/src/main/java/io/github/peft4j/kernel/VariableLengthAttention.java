@@ -5,9 +5,12 @@ import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -154,22 +157,22 @@ public final class VariableLengthAttention {
             new Heads(q.getDevice(), dimension), VariableLengthAttention::tries);
   }
 
-  /** Computes a text of two tokens and its gradients, and says in the log what packed rows use. */
+  /** Compares small texts with the other kernel, and says in the log what packed rows use. */
   private static boolean tries(Heads heads) {
     VariableLengthAttention small =
         new VariableLengthAttention(1, heads.dimension, null, true, Integer.MAX_VALUE, 0);
+    int[] lengths = {2, 3};
     try (Scope scope = new Scope();
         NDManager manager = Tensors.newManager(heads.device)) {
-      Autograd.record(
-          true,
-          () -> {
-            NDArray x =
-                Autograd.leaf(Tensors.zeros(manager, Precision.BFLOAT16, 1, 1, 2, heads.dimension));
-            NDArray ends = manager.create(new int[] {0, 2});
-            NDArray y = small.flash(x, x, x, new int[] {2}, ends);
-            Autograd.backward(y, Tensors.onesLike(y));
-            return y;
-          });
+      NDArray x = waves(manager, heads.dimension);
+      NDArray ends = manager.create(new int[] {0, 2, 5});
+      float[] fast = gradient(x, y -> small.flash(y, y, y, lengths, ends));
+      float[] slow = gradient(x, y -> small.each.call(y, y, y, Tensors.onHost(lengths)));
+      for (int i = 0; i < fast.length; i++) {
+        if (!(Math.abs(fast[i] - slow[i]) < 0.1)) { // or not a number
+          throw new EngineException("Error: it computes " + fast[i] + " and not " + slow[i]);
+        }
+      }
       LOG.info("packed rows on {}: PyTorch's flash attention", heads.device);
       return true;
     } catch (EngineException e) {
@@ -181,6 +184,28 @@ public final class VariableLengthAttention {
           reason(e));
       return false;
     }
+  }
+
+  /** Some numbers between -1 and 1 (1, 1, 5, d). */
+  static NDArray waves(NDManager manager, long dimension) {
+    float[] values = new float[Math.toIntExact(5 * dimension)];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) Math.sin(i);
+    }
+    return Tensors.cast(manager.create(values, new Shape(1, 1, 5, dimension)), Precision.BFLOAT16);
+  }
+
+  /** The gradient of half the sum of the squares of a function of x. */
+  static float[] gradient(NDArray x, UnaryOperator<NDArray> function) {
+    NDArray leaf = Autograd.leaf(x);
+    Autograd.record(
+        true,
+        () -> {
+          NDArray y = function.apply(leaf);
+          Autograd.backward(y, Autograd.detach(y));
+          return y;
+        });
+    return Tensors.floats(Objects.requireNonNull(Autograd.gradient(leaf)));
   }
 
   /** PyTorch's message without the traces around it. */

@@ -48,8 +48,7 @@ class DeviceMemoryTest {
         "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory:"
             + " you tried to allocate 281474976710656 bytes. Error code 12 (Cannot allocate memory)";
     assertThat(DeviceMemory.of(message).orElseThrow())
-        .hasToString(
-            "the CPU has not enough memory: 262,144.00 GiB more were asked for");
+        .hasToString("the CPU has not enough memory: 262,144.00 GiB more were asked for");
   }
 
   @ParameterizedTest
@@ -60,8 +59,7 @@ class DeviceMemoryTest {
         "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"
       })
   void knowsMessagesWithoutNumbers(String message) {
-    assertThat(DeviceMemory.of(message).orElseThrow())
-        .hasToString("the GPU has not enough memory");
+    assertThat(DeviceMemory.of(message).orElseThrow()).hasToString("the GPU has not enough memory");
   }
 
   @Test

@@ -76,9 +76,7 @@ class OperationsTest {
     Tape.Recording tape = recompute ? Tape.recomputing(1) : Tape.recording(1);
     NDArray start = tape.source(() -> Ops.add(first, v));
     NDArray end =
-        byKernels
-            ? tape.segmentOfKernels(start, true, code)
-            : tape.segment(start, true, code);
+        byKernels ? tape.segmentOfKernels(start, true, code) : tape.segment(start, true, code);
     NDArray one = manager.ones(end.getShape());
     tape.backward(end, one);
     try (NDArray ofW = requireNonNull(Autograd.gradient(w));

@@ -1,5 +1,6 @@
 package io.github.peft4j.kernel;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
@@ -34,7 +35,7 @@ class TapeTest {
       NDArray other = tape.share(h);
       NDArray sum = tape.segment(h, true, x -> x.add(one.mul(10)).add(other.mul(100)));
       tape.backward(sum, manager.create(new float[] {1, 1}));
-      assertThat(Autograd.gradient(w).toFloatArray()).containsExactly(111, 111);
+      assertThat(requireNonNull(Autograd.gradient(w)).toFloatArray()).containsExactly(111, 111);
     }
   }
 
@@ -50,7 +51,7 @@ class TapeTest {
       tape.segment(h, true, y -> y.mul(w));
       NDArray end = tape.segment(h, true, y -> y.mul(3));
       tape.backward(end, one.duplicate());
-      try (NDArray gradient = Autograd.gradient(w)) {
+      try (NDArray gradient = requireNonNull(Autograd.gradient(w))) {
         assertThat(gradient.toFloatArray()).containsExactly(3, 3);
       }
       assertThat(Tensors.live()).isEqualTo(before);
@@ -64,11 +65,10 @@ class TapeTest {
       NDArray w = parameter(manager, 2, 3);
       Tape.Recording tape = Tape.recording(1);
       NDArray x = manager.create(new float[] {1});
-      NDArray chosen =
-          tape.segment(x, true, y -> SELECT.call(w, Tensors.longs(manager, 1, 1, 0)));
+      NDArray chosen = tape.segment(x, true, y -> SELECT.call(w, Tensors.longs(manager, 1, 1, 0)));
       overwriteFreedBuffers();
       tape.backward(chosen, manager.create(new float[] {1, 1, 1}));
-      assertThat(Autograd.gradient(w).toFloatArray()).containsExactly(1, 2);
+      assertThat(requireNonNull(Autograd.gradient(w)).toFloatArray()).containsExactly(1, 2);
     }
   }
 

@@ -73,7 +73,8 @@ class Tf32Test {
     public static void main(String... args) {
       var unused = PyTorch.engine();
       String library = Environment.loaded("libtorch_cpu").orElseThrow();
-      Pointer context = Function.getFunction(library, "_ZN2at13globalContextEv").invokePointer(null);
+      Pointer context =
+          Function.getFunction(library, "_ZN2at13globalContextEv").invokePointer(null);
       int flag =
           Function.getFunction(library, "_ZNK2at7Context15allowTF32CuBLASEv")
               .invokeInt(new Object[] {context});

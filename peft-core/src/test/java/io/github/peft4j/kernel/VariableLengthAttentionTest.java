@@ -166,6 +166,33 @@ class VariableLengthAttentionTest {
     }
   }
 
+  /** The comparison by which flash attention is chosen tells texts apart, in 16 bits, too. */
+  @Test
+  void theTryTellsWrongAttentionFromRight() {
+    try (Scope scope = new Scope();
+        NDManager manager = Tensors.newManager(Device.cpu())) {
+      NDArray x = VariableLengthAttention.waves(manager, DIMENSION);
+      NDArray exact = Tensors.cast(x, Precision.FLOAT32);
+      float[] right = triedGradient(exact, true, 2, 3);
+      assertThat(triedGradient(x, true, 2, 3)).containsExactly(right, within(0.1f));
+      for (float[] wrong :
+          new float[][] {triedGradient(exact, true, 5), triedGradient(exact, false, 2, 3)}) {
+        float largest = 0;
+        for (int i = 0; i < right.length; i++) {
+          largest = Math.max(largest, Math.abs(wrong[i] - right[i]));
+        }
+        assertThat(largest).isGreaterThan(0.2f);
+      }
+    }
+  }
+
+  private static float[] triedGradient(NDArray x, boolean causal, int... lengths) {
+    VariableLengthAttention attention =
+        new VariableLengthAttention(1, DIMENSION, null, causal, NONE, 0);
+    NDArray unread = x.getManager().create(lengths);
+    return VariableLengthAttention.gradient(x, y -> attention.attend(y, y, y, lengths, unread));
+  }
+
   /** On a CPU, the operator is there, but has no kernel. */
   @Test
   void theTextOfFlashAttentionCompiles() {

@@ -131,9 +131,7 @@ public final class Cli {
             || e instanceof HubException
             || e instanceof UncheckedIOException;
     boolean known =
-        mistake
-            || e instanceof TrainingException
-            || e instanceof OutOfDeviceMemoryException;
+        mistake || e instanceof TrainingException || e instanceof OutOfDeviceMemoryException;
     errors.println(
         line(command.getCommandSpec().qualifiedName(), e)
             + (known || wordy ? "" : " (" + Common.VERBOSE + " shows where this comes from)"));

@@ -90,8 +90,7 @@ class Float16Test {
     assertThat(half.length()).isCloseTo(exact.length(), within(0.1 * exact.length()));
   }
 
-  private Step step(
-      Precision precision, double scale, PeftConfig config) {
+  private Step step(Precision precision, double scale, PeftConfig config) {
     try (PeftModel model =
         Peft.from(folder).device(Device.cpu()).precision(precision).load().adapt(config)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
@@ -113,8 +112,7 @@ class Float16Test {
       double[] gradients =
           all.stream()
               .flatMapToDouble(
-                  values ->
-                      IntStream.range(0, values.length).mapToDouble(i -> values[i] / scale))
+                  values -> IntStream.range(0, values.length).mapToDouble(i -> values[i] / scale))
               .toArray();
       return new Step(loss, gradients);
     }

@@ -16,6 +16,7 @@ import org.junit.jupiter.params.provider.Arguments;
  * @param cached whether a token is computed alike with those before it in a cache, and beside them
  * @param hasWholeGradient the tensors whose gradient is that of the loss, and not a part of it by
  *     intention
+ * @param stacks whether two of it, one on top of the other, both count
  */
 record MethodCase(
     String name,
@@ -24,34 +25,50 @@ record MethodCase(
     boolean merges,
     Predicate<TinyModel> fits,
     boolean cached,
-    Predicate<String> hasWholeGradient) {
+    Predicate<String> hasWholeGradient,
+    boolean stacks) {
 
   /** A method that promises all there is, on models whose tables are not tied. */
   static MethodCase of(String name, PeftConfig config) {
     return new MethodCase(
-        name, config, true, true, model -> model != TinyModel.TIED_LLAMA, true, tensor -> true);
+        name,
+        config,
+        true,
+        true,
+        model -> model != TinyModel.TIED_LLAMA,
+        true,
+        tensor -> true,
+        true);
   }
 
   MethodCase hasEffectAtOnce() {
-    return new MethodCase(name, config, false, merges, fits, cached, hasWholeGradient);
+    return new MethodCase(name, config, false, merges, fits, cached, hasWholeGradient, stacks);
   }
 
   MethodCase cannotMerge() {
-    return new MethodCase(name, config, startsWithoutEffect, false, fits, cached, hasWholeGradient);
+    return new MethodCase(
+        name, config, startsWithoutEffect, false, fits, cached, hasWholeGradient, stacks);
   }
 
   MethodCase fitting(Predicate<TinyModel> models) {
     return new MethodCase(
-        name, config, startsWithoutEffect, merges, models, cached, hasWholeGradient);
+        name, config, startsWithoutEffect, merges, models, cached, hasWholeGradient, stacks);
   }
 
   /** A mean over the tokens of a run, padding among them, decides what is added to each. */
   MethodCase gatingRuns() {
-    return new MethodCase(name, config, startsWithoutEffect, merges, fits, false, hasWholeGradient);
+    return new MethodCase(
+        name, config, startsWithoutEffect, merges, fits, false, hasWholeGradient, stacks);
   }
 
   MethodCase withWholeGradientOf(Predicate<String> tensors) {
-    return new MethodCase(name, config, startsWithoutEffect, merges, fits, cached, tensors);
+    return new MethodCase(name, config, startsWithoutEffect, merges, fits, cached, tensors, stacks);
+  }
+
+  /** The output is replaced, so that one on top of another is refused. */
+  MethodCase replacingOutput() {
+    return new MethodCase(
+        name, config, startsWithoutEffect, merges, fits, cached, hasWholeGradient, false);
   }
 
   /** Each check's arguments: this and a model, for all models that it fits. */

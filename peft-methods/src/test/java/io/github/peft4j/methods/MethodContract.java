@@ -337,7 +337,12 @@ abstract class MethodContract {
         train(tiny, model, name, true, 3);
         logits(tiny, model);
       }
-      logits(tiny, model.activate(NAME, "other"));
+      model.activate(NAME, "other");
+      if (method.stacks()) {
+        logits(tiny, model);
+      } else {
+        assertRefusesBoth(tiny, model);
+      }
       model.remove(NAME).remove("other");
       assertThat(Tensors.live()).as("arrays in the engine").isEqualTo(before);
     }
@@ -356,14 +361,25 @@ abstract class MethodContract {
       assertThat(logits(tiny, model)).isEqualTo(first);
       model.activate("other");
       assertThat(logits(tiny, model)).isEqualTo(second);
-      float[] both = logits(tiny, model.activate(NAME, "other"));
-      if (method.merges()) {
-        assertClose("both merged", logits(tiny, model.merge()), both, 1e-4);
-        model.unmerge();
+      model.activate(NAME, "other");
+      if (!method.stacks()) {
+        assertRefusesBoth(tiny, model);
+      } else {
+        float[] both = logits(tiny, model);
+        if (method.merges()) {
+          assertClose("both merged", logits(tiny, model.merge()), both, 1e-4);
+          model.unmerge();
+        }
       }
       model.remove("other").activate(NAME);
       assertThat(logits(tiny, model)).isEqualTo(first);
     }
+  }
+
+  private static void assertRefusesBoth(TinyModel tiny, PeftModel model) {
+    assertThatThrownBy(() -> logits(tiny, model))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("one on top of the other");
   }
 
   @ParameterizedTest(name = "{0} on {1}")

@@ -394,21 +394,25 @@ class MethodsTest extends MethodContract {
         method("AttentionFusion", AttentionFusionConfig.defaults().dropout(0))
             .fitting(model -> model != TinyModel.TIED_LLAMA)
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         method("AttentionFusionOfLayers", attentionFusionOfLayers())
             .fitting(model -> model == TinyModel.BERT)
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         method("Lst", LstConfig.ofReductionFactor(2))
             .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         method(
                 "LstOfOneLayer",
                 LstConfig.ofReductionFactor(2).sideLayers(List.of(1)).gateAlpha(0.1))
             .fitting(model -> model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         composite(
                 "LoraAndPrompt",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
@@ -421,13 +425,15 @@ class MethodsTest extends MethodContract {
                 LstConfig.ofReductionFactor(2))
             .fitting(model -> model != TinyModel.TIED_LLAMA && model != TinyModel.MIXTRAL)
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         composite(
                 "LoraAndFusion",
                 LoraConfig.ofRank(2).targetModules("all-linear"),
                 AttentionFusionConfig.defaults().dropout(0))
             .hasEffectAtOnce()
-            .cannotMerge(),
+            .cannotMerge()
+            .replacingOutput(),
         composite(
             "LoraAndIa3", LoraConfig.ofRank(2).targetModules("all-linear"), Ia3Config.defaults()),
         composite(

@@ -480,7 +480,8 @@ class PackingTest {
     try (PeftModel model = load(folder, Precision.FLOAT64, null)) {
       PeftConfig config = LoraConfig.ofRank(2);
       model.adapt("a", config).adapt("b", config);
-      PeftConfig prefix = PrefixTuningConfig.ofVirtualTokens(3); // its attention has rows of its own
+      PeftConfig prefix =
+          PrefixTuningConfig.ofVirtualTokens(3); // its attention has rows of its own
       model.adapt("c", prefix).adapt("d", prefix);
       for (String name : List.of("a", "b", "c", "d")) {
         MethodContract.perturb(model.adapter(name), name.hashCode());

@@ -71,8 +71,8 @@ public interface EmbeddingLoss {
   }
 
   /**
-   * Whether the loss of a batch is the sum of the losses of its examples, each by itself. A loss that
-   * compares the examples of a batch with each other is none.
+   * Whether the loss of a batch is the sum of the losses of its examples, each by itself. A loss
+   * that compares the examples of a batch with each other is none.
    */
   default boolean isSumOfExamples() {
     return false;

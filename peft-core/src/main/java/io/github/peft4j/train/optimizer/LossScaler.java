@@ -48,8 +48,8 @@ public final class LossScaler {
   }
 
   /**
-   * Whether a smaller scale can help gradients that overflow. At a scale of 1 or less, the gradients
-   * themselves are too large for float16.
+   * Whether a smaller scale can help gradients that overflow. At a scale of 1 or less, the
+   * gradients themselves are too large for float16.
    */
   public boolean canFall() {
     return scale > 1;

@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The folder of a run: its settings, and a folder for each model, which is complete or not there.
@@ -77,8 +77,7 @@ record PetFolder(Path folder) {
    * @param labels the number of labels
    * @throws IllegalArgumentException if its file is damaged
    */
-  Optional<Finished> read(
-      String name, int generation, Pattern pattern, int texts, int labels) {
+  Optional<Finished> read(String name, int generation, Pattern pattern, int texts, int labels) {
     Path file = of(name).resolve("member.json");
     if (!Files.exists(file)) {
       return Optional.empty();

@@ -18,15 +18,30 @@ public enum Activation {
   /** GELU clipped to [-10, 10]. */
   GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
   /** GELU by its tanh approximation, as GPT-2 names it. */
-  GELU_NEW("gelu_new", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+  GELU_NEW(
+      "gelu_new",
+      "torch.gelu(x, approximate=\"tanh\")",
+      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation. */
-  GELU_PYTORCH_TANH("gelu_pytorch_tanh", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+  GELU_PYTORCH_TANH(
+      "gelu_pytorch_tanh",
+      "torch.gelu(x, approximate=\"tanh\")",
+      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation, under another name. */
-  GELU_PYTHON_TANH("gelu_python_tanh", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+  GELU_PYTHON_TANH(
+      "gelu_python_tanh",
+      "torch.gelu(x, approximate=\"tanh\")",
+      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by its tanh approximation, under another name. */
-  GELU_ACCURATE("gelu_accurate", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+  GELU_ACCURATE(
+      "gelu_accurate",
+      "torch.gelu(x, approximate=\"tanh\")",
+      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** GELU by a tanh approximation, under an older name. */
-  GELU_FAST("gelu_fast", "torch.gelu(x, approximate=\"tanh\")", "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+  GELU_FAST(
+      "gelu_fast",
+      "torch.gelu(x, approximate=\"tanh\")",
+      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
   /** x σ(1.702 x). */
   QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
   /** max(x, 0). */

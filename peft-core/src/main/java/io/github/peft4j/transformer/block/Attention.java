@@ -73,9 +73,7 @@ public final class Attention extends NamedBlock {
     this.site = publish(new AttentionSite(name, place, heads, projections::project, this::attend));
     boolean plain = scores.cap() == null && disentangled == null;
     this.step =
-        place.cross()
-            ? null
-            : new DecodingStep(site, projections, output, rotary, product, plain);
+        place.cross() ? null : new DecodingStep(site, projections, output, rotary, product, plain);
   }
 
   public NDArray forward(NDArray x, Pass pass) {
@@ -85,7 +83,9 @@ public final class Attention extends NamedBlock {
     KeyValueCache.Room room = pass.room(keys, values);
     if (room != null && step != null) {
       NDArray whole = step.output(x, room, pass.seesAll(scores.window()), pass);
-      return whole != null ? whole : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);
+      return whole != null
+          ? whole
+          : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);
     }
     return attended(x, projected(x, pass), pass);
   }

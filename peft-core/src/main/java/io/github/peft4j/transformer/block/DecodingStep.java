@@ -114,7 +114,10 @@ final class DecodingStep {
    */
   @Nullable NDArray output(NDArray x, KeyValueCache.Room room, boolean seesAll, Pass pass) {
     Kernel kernel = whole;
-    if (kernel == null || !seesAll || pass.adapters().rewrites(site) || isRewritten(pass.adapters())) {
+    if (kernel == null
+        || !seesAll
+        || pass.adapters().rewrites(site)
+        || isRewritten(pass.adapters())) {
       return null;
     }
     List<NDArray> arguments = new ArrayList<>();

@@ -27,30 +27,30 @@ public final class Linear extends WeightedBlock {
           """;
   private static final Kernel LINEAR =
       Kernel.of(
-          MatrixProduct.text()
-              + """
+              MatrixProduct.text()
+                  + """
               def linear(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (out, in)
                   return product(x, weight.to(x.dtype), None)
               """)
           .derivative("x", BACK);
   private static final Kernel LINEAR_BIAS =
       Kernel.of(
-          MatrixProduct.text()
-              + """
+              MatrixProduct.text()
+                  + """
               def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
                   return product(x, weight.to(x.dtype), bias.to(x.dtype))
               """)
           .derivative("x", BACK);
   private static final Kernel TRANSPOSED =
       Kernel.of(
-          """
+              """
           def transposed(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (in, out)
               return torch.matmul(x, weight.to(x.dtype))
           """)
           .derivative("x", BACK_TRANSPOSED);
   private static final Kernel TRANSPOSED_BIAS =
       Kernel.of(
-          """
+              """
           def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
           """)

@@ -5,7 +5,6 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.VariableLengthAttention;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.function.UnaryOperator;
-import org.jspecify.annotations.Nullable;
 
 /**
  * softmax(Q Kᵀ · scale + bias) V, merged over heads: (B, H, T, d) → (B, T, H·d). PyTorch's
@@ -37,6 +36,7 @@ final class ScaledDotProduct {
       def merge_folded(x: Tensor) -> Tensor:                      # (B, K, G, d) → (B, 1, H·d)
           return torch.reshape(x, [torch.size(x, 0), 1, -1])
       """;
+
   private static final Kernel FUSED =
       Kernel.of(
           HELPERS

@@ -65,8 +65,8 @@ public final class KeptStates implements AutoCloseable {
    * The rows of a batch.
    *
    * @param store where their states are kept
-   * @param tokens by row, all that its states depend on: ids, segments, what a decoder reads, and what
-   *     methods below read of a row, as a task or the number of given tokens
+   * @param tokens by row, all that its states depend on: ids, segments, what a decoder reads, and
+   *     what methods below read of a row, as a task or the number of given tokens
    * @param lengths by row, the number of its ids; padding is behind them
    * @param decoderLengths the same for a decoder's ids; null without a decoder
    */

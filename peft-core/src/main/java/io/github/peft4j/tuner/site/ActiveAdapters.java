@@ -172,7 +172,9 @@ public final class ActiveAdapters implements Adapters {
     return sites.anyMatch(site -> at(site).stream().anyMatch(TunerLayer::trains));
   }
 
-  /** Whether the layers at these sites compute {@linkplain TunerLayer#isMadeOfKernels by kernels}. */
+  /**
+   * Whether the layers at these sites compute {@linkplain TunerLayer#isMadeOfKernels by kernels}.
+   */
   public boolean areMadeOfKernels(Stream<Site<?, ?>> sites) {
     return sites.allMatch(site -> at(site).stream().allMatch(TunerLayer::isMadeOfKernels));
   }

@@ -28,8 +28,8 @@ public record StackStates(List<NDArray> states, NDArray output, boolean replaced
   /**
    * The same states with another output.
    *
-   * @throws IllegalArgumentException if the output is not the stack's own any more: an adapter below
-   *     would count for nothing
+   * @throws IllegalArgumentException if the output is not the stack's own any more: an adapter
+   *     below would count for nothing
    */
   public StackStates with(NDArray other) {
     if (replaced) {

@@ -82,8 +82,7 @@ class LossScalerTest {
   private static JsonObject golden() throws IOException {
     try (Reader reader =
         new InputStreamReader(
-            requireNonNull(
-                LossScalerTest.class.getResourceAsStream("/loss-scaling/scales.json")),
+            requireNonNull(LossScalerTest.class.getResourceAsStream("/loss-scaling/scales.json")),
             StandardCharsets.UTF_8)) {
       return JsonParser.parseReader(reader).getAsJsonObject();
     }

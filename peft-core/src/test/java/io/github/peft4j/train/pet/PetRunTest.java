@@ -344,7 +344,8 @@ class PetRunTest {
               .run(folder.resolve("run"));
       assertThat(report.members().get(0).accuracyAfter()).isEqualTo(1);
       assertThatThrownBy(() -> ClozeClassifier.of(decoder, Pattern.of("{mask} {text}"), letters))
-          .hasMessageContaining("expected {mask} at the end of the pattern, but it is '{mask} {text}'");
+          .hasMessageContaining(
+              "expected {mask} at the end of the pattern, but it is '{mask} {text}'");
       assertThatThrownBy(
               () ->
                   ClozeClassifier.of(
@@ -396,7 +397,9 @@ class PetRunTest {
         .hasMessageContaining("fills no gaps");
   }
 
-  /** Nothing is trained before every pattern is known to fit, and a mended mistake leaves no trace. */
+  /**
+   * Nothing is trained before every pattern is known to fit, and a mended mistake leaves no trace.
+   */
   @Test
   void aRunGoesOnAfterAMistakeIsMended() {
     AtomicInteger steps = new AtomicInteger();

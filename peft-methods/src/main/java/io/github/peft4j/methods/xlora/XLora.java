@@ -47,8 +47,8 @@ public final class XLora extends BaseMethod<XLoraConfig> {
   }
 
   /**
-   * The linear maps that any of the adapters changes. Modules that the mixture trains whole, such as
-   * a classifier, are its own: those of the adapters do not count.
+   * The linear maps that any of the adapters changes. Modules that the mixture trains whole, such
+   * as a classifier, are its own: those of the adapters do not count.
    */
   private static List<LinearSite> places(XLoraConfig config, Sites sites) {
     List<String> names = config.names();

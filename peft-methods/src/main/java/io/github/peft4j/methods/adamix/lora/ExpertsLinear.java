@@ -27,7 +27,7 @@ final class ExpertsLinear extends TunerLayer<NDArray, NDArray> implements LowRan
   private static final Kernel ROUTED =
       Kernel.of(
           Routes.ROUTE
-          + """
+              + """
           def one(m: Tensor, copies: int) -> Tensor:                       # (M, …) → (c, …)
               return torch.index_select(m, 0, route(m, copies))
 

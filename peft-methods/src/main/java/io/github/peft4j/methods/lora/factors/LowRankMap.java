@@ -86,8 +86,6 @@ public final class LowRankMap {
   /** x (…, in) → (…, out). */
   public NDArray forward(NDArray x, NDArray a, NDArray b, ForwardContext context) {
     NDArray w = weight.value(context);
-    return bias == null
-        ? kernel.call(x, w, a, b)
-        : kernel.call(x, w, a, b, bias.value(context));
+    return bias == null ? kernel.call(x, w, a, b) : kernel.call(x, w, a, b, bias.value(context));
   }
 }

@@ -16,9 +16,10 @@ public final class LowRankProduct {
               torch.add_(into, torch.mm(left, right), alpha=scale)
 
       """;
+
   private static final Kernel ADD =
       Kernel.of(
-          """
+              """
           def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # x (…, in), y (…, out)
               low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
               flat = torch.reshape(y, [-1, torch.size(y, -1)])
