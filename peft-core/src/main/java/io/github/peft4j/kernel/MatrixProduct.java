@@ -42,7 +42,10 @@ public final class MatrixProduct {
           fast = False
           if x.is_cpu and torch.numel(x) * torch.size(weight, 0) >= {least}:
               if x.dtype == 6 and weight.dtype == 6:
-                  fast = not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
+                  recorded = x.requires_grad or weight.requires_grad
+                  if bias is not None:
+                      recorded = recorded or bias.requires_grad
+                  fast = not (torch.is_grad_enabled() and recorded)
           if fast:
               y = ops.mkldnn._linear_pointwise(x, weight, bias, "none", annotate(List[Optional[number]], []), None)
           else:

@@ -8,6 +8,7 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -113,6 +114,25 @@ class MatrixProductTest {
     NDArray gradient = Autograd.gradient(x);
     assertThat(gradient).isNotNull();
     assertThat(gradient.get(1).toFloatArray()).containsExactly(columns, within(1e-3f));
+  }
+
+  @Test
+  void aBiasGetsItsGradientIfNothingElseIsTrained() {
+    NDArray bias = Autograd.leaf(random(OUT));
+
+    Autograd.record(
+        true,
+        () -> {
+          NDArray y = kernel().call(random(2, IN), random(OUT, IN), bias);
+          Autograd.backward(y, Tensors.onesLike(y));
+          return y;
+        });
+
+    NDArray gradient = Autograd.gradient(bias);
+    assertThat(gradient).isNotNull();
+    float[] rows = new float[OUT];
+    Arrays.fill(rows, 2);
+    assertThat(gradient.toFloatArray()).containsExactly(rows);
   }
 
   @Test
