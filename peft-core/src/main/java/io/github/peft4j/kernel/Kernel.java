@@ -185,7 +185,7 @@ public final class Kernel {
       inputs.add(argument);
     }
     Operations running = Operations.running();
-    return running != null && running.concerns(inputs) ? running.call(this, inputs) : run(inputs);
+    return running == null ? run(inputs) : running.call(this, inputs);
   }
 
   /**
@@ -198,9 +198,9 @@ public final class Kernel {
     NDList all = new NDList();
     List.of(lists).forEach(all::addAll);
     Operations running = Operations.running();
-    return running != null && running.concerns(all)
-        ? running.graph(all, arrays -> runWithLists(arrays, lists))
-        : runWithLists(all, lists);
+    return running == null
+        ? runWithLists(all, lists)
+        : running.graph(all, arrays -> runWithLists(arrays, lists));
   }
 
   /** Calls the kernel with these arrays, divided as the lists are. */
@@ -248,7 +248,8 @@ public final class Kernel {
         .orElse(null);
   }
 
-  String source() {
+  /** The TorchScript with its bound constants, for kernels that do more. */
+  public String source() {
     return source;
   }
 

@@ -12,10 +12,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kernels that a segment calls, and the way back through them. This does what PyTorch's graph
- * does, at a fraction of the cost of an operation: a kernel with a {@link Derivative} runs without
- * a graph, and only what its derivative reads is kept. A kernel without one gets a graph of its
- * own.
+ * The kernels that a segment calls, and their backward pass. It takes the place of PyTorch's graph,
+ * which costs more for each operation. A kernel with a {@link Derivative} runs without a graph, and
+ * only what its derivative reads is kept. A kernel without one gets a graph of its own.
  *
  * <p>A segment that is recorded so computes with kernels alone: the gradient of a tensor that it
  * computes in another way is lost. With {@code -Dpeft4j.derivatives=checked}, as in the tests, the
@@ -91,16 +90,6 @@ final class Operations {
     ofGraphs.forEach(NDArray::close);
   }
 
-  /** Whether a gradient reaches one of the arrays. */
-  boolean concerns(Iterable<NDArray> arrays) {
-    for (NDArray array : arrays) {
-      if (value(array) != null) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   /** Calls a kernel. */
   NDList call(Kernel kernel, NDList arguments) {
     List<@Nullable Value> inputs = new ArrayList<>();
@@ -111,6 +100,9 @@ final class Operations {
       if (value != null) {
         reached.add(i);
       }
+    }
+    if (reached.isEmpty()) {
+      return kernel.run(arguments);
     }
     Derivative derivative = kernel.derivativeOf(reached);
     return derivative == null
@@ -192,12 +184,14 @@ final class Operations {
     return into == null ? Tensors.zerosLike(read.array) : into.buffer(read.array);
   }
 
-  /** Runs code with a graph of PyTorch's that begins at the arguments. */
+  /** Runs code with a graph of PyTorch's that begins at the arguments which gradients reach. */
   NDList graph(NDList arguments, Function<NDList, NDList> code) {
     NDList leaves = new NDList();
     List<Runnable> collect = new ArrayList<>();
+    boolean reached = false;
     for (NDArray argument : arguments) {
       Value value = value(argument);
+      reached |= value != null;
       if (value == null || value.isLeaf()) {
         leaves.add(argument); // PyTorch adds to a leaf's gradient itself
         continue;
@@ -215,6 +209,9 @@ final class Operations {
           });
     }
     NDList outputs = code.apply(leaves);
+    if (!reached) {
+      return outputs;
+    }
     List<Value> own = new ArrayList<>();
     NDList ends = new NDList();
     for (NDArray output : outputs) {

@@ -230,6 +230,18 @@ public abstract class Tape {
 
     @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+      return run(input, trains, segment, ByGraph::new);
+    }
+
+    @Override
+    public NDArray segmentOfKernels(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
+      return byKernels
+          ? run(input, trains, segment, ByKernels::new)
+          : segment(input, trains, segment);
+    }
+
+    private NDArray run(
+        NDArray input, boolean trains, UnaryOperator<NDArray> segment, Recorder recorder) {
       int index = entries.size();
       boolean passesOn = isDifferentiable(input);
       if (!passesOn && !trains) {
@@ -238,77 +250,33 @@ public abstract class Tape {
         entries.add(output::close);
         return output;
       }
-      NDArray leaf = recompute ? null : leafOf(input, passesOn);
-      List<Watched> watched = new ArrayList<>();
+      Recorded recorded = recompute ? null : recorder.record(index, input, passesOn, segment);
       NDArray output =
-          leaf == null
+          recorded == null
               ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
-              : recorded(index, watched, () -> segment.apply(leaf));
-      differentiable.put(output, leaf == null || Autograd.requiresGradient(output));
-      entries.add(() -> back(index, input, leaf, watched, passesOn, output, segment));
+              : recorded.output();
+      differentiable.put(output, recorded == null || recorded.isDifferentiable());
+      entries.add(
+          () -> {
+            NDArray gradient = gradients.remove(output);
+            if (gradient == null) { // nobody read the output, or what did is not trained
+              if (recorded != null) {
+                recorded.discard();
+              }
+              output.close();
+              return;
+            }
+            if (recorded == null) {
+              output.close(); // only the next segment needed it
+            }
+            Recorded latest =
+                recorded == null ? recorder.record(index, input, passesOn, segment) : recorded;
+            NDArray onward = latest.back(gradient);
+            if (onward != null) {
+              add(input, onward);
+            }
+          });
       return output;
-    }
-
-    @Override
-    public NDArray segmentOfKernels(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
-      boolean passesOn = isDifferentiable(input);
-      if (!byKernels || (!passesOn && !trains)) {
-        return segment(input, trains, segment);
-      }
-      int index = entries.size();
-      Operations recorded = recompute ? null : newOperations();
-      NDArray own = recompute ? null : leafOf(input, false);
-      NDArray output =
-          own == null || recorded == null
-              ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
-              : operations(index, recorded, own, passesOn, segment);
-      differentiable.put(output, true);
-      entries.add(() -> back(index, input, own, recorded, passesOn, output, segment));
-      return output;
-    }
-
-    private NDArray operations(
-        int index,
-        Operations operations,
-        NDArray input,
-        boolean passesOn,
-        UnaryOperator<NDArray> segment) {
-      return seeded(
-          index, () -> operations.record(passesOn ? input : null, () -> segment.apply(input)));
-    }
-
-    private void back(
-        int index,
-        NDArray input,
-        @Nullable NDArray kept,
-        @Nullable Operations recorded,
-        boolean passesOn,
-        NDArray output,
-        UnaryOperator<NDArray> segment) {
-      NDArray gradient = gradients.remove(output);
-      if (gradient == null) {
-        if (recorded != null) {
-          recorded.discard();
-        }
-        if (kept != null) {
-          kept.close();
-        }
-        output.close();
-        return;
-      }
-      if (recorded == null) {
-        output.close(); // only the next segment needed it
-      }
-      Operations operations = recorded == null ? newOperations() : recorded;
-      NDArray own = kept == null ? leafOf(input, false) : kept;
-      NDArray result =
-          recorded == null ? operations(index, operations, own, passesOn, segment) : output;
-      NDArray onward = operations.backward(result, gradient, passesOn ? own : null);
-      result.close();
-      own.close();
-      if (onward != null) {
-        add(input, onward);
-      }
     }
 
     @Override
@@ -352,43 +320,6 @@ public abstract class Tape {
       entries.clear();
     }
 
-    private void back(
-        int index,
-        NDArray input,
-        @Nullable NDArray recorded,
-        List<Watched> watched,
-        boolean passesOn,
-        NDArray output,
-        UnaryOperator<NDArray> segment) {
-      NDArray gradient = gradients.remove(output);
-      if (gradient == null) { // nobody read the output, or what did is not trained
-        watched.forEach(Watched::finish);
-        output.close();
-        if (recorded != null) {
-          recorded.close();
-        }
-        return;
-      }
-      if (recorded == null) {
-        output.close(); // only the next segment needed it
-      }
-      NDArray leaf = recorded == null ? leafOf(input, passesOn) : recorded;
-      NDArray result =
-          recorded == null ? recorded(index, watched, () -> segment.apply(leaf)) : output;
-      if (Autograd.requiresGradient(result)) {
-        propagate(result, gradient);
-      }
-      watched.forEach(Watched::finish);
-      result.close();
-      if (passesOn) {
-        NDArray onward = Autograd.gradient(leaf);
-        if (onward != null) {
-          add(input, onward);
-        }
-      }
-      leaf.close();
-    }
-
     private void add(NDArray tensor, NDArray gradient) {
       NDArray present = gradients.get(tensor);
       if (present == null) {
@@ -402,10 +333,6 @@ public abstract class Tape {
     private boolean isDifferentiable(NDArray tensor) {
       Boolean known = differentiable.get(tensor);
       return known != null ? known : Autograd.requiresGradient(tensor);
-    }
-
-    private NDArray leafOf(NDArray input, boolean passesOn) {
-      return own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
     }
 
     private static NDArray propagate(NDArray output, NDArray gradient) {
@@ -436,12 +363,6 @@ public abstract class Tape {
       return Scope.release(array);
     }
 
-    private Operations newOperations() {
-      Operations added = new Operations();
-      operations.add(added);
-      return added;
-    }
-
     /** Frees what is left of a pass that failed. */
     @Override
     public void close() {
@@ -456,6 +377,109 @@ public abstract class Tape {
     /** One step of the backward pass. */
     private interface Entry {
       void run();
+    }
+
+    /** Runs a segment so that it can have a backward pass. */
+    private interface Recorder {
+      Recorded record(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment);
+    }
+
+    /** A segment that has run. */
+    private interface Recorded {
+      NDArray output();
+
+      boolean isDifferentiable();
+
+      /** The gradient of the segment's input, or null. Frees the segment. */
+      @Nullable NDArray back(NDArray gradient);
+
+      /** Frees what {@link #back} would have needed, but not the output. */
+      void discard();
+    }
+
+    /** A segment with PyTorch's graph, which begins at a leaf. */
+    private final class ByGraph implements Recorded {
+
+      private final NDArray leaf;
+      private final List<Watched> watched = new ArrayList<>();
+      private final NDArray output;
+      private final boolean passesOn;
+
+      ByGraph(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
+        this.leaf = own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
+        this.passesOn = passesOn;
+        this.output = recorded(index, watched, () -> segment.apply(leaf));
+      }
+
+      @Override
+      public NDArray output() {
+        return output;
+      }
+
+      @Override
+      public boolean isDifferentiable() {
+        return Autograd.requiresGradient(output);
+      }
+
+      @Override
+      public @Nullable NDArray back(NDArray gradient) {
+        if (isDifferentiable()) {
+          propagate(output, gradient);
+        }
+        watched.forEach(Watched::finish);
+        output.close();
+        NDArray onward = passesOn ? Autograd.gradient(leaf) : null;
+        leaf.close();
+        return onward;
+      }
+
+      @Override
+      public void discard() {
+        watched.forEach(Watched::finish);
+        leaf.close();
+      }
+    }
+
+    /** A segment that computes with kernels, whose derivatives are its backward pass. */
+    private final class ByKernels implements Recorded {
+
+      private final NDArray input;
+      private final Operations kernels = new Operations();
+      private final NDArray output;
+      private final boolean passesOn;
+
+      ByKernels(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
+        this.input = own(Autograd.detach(input));
+        this.passesOn = passesOn;
+        operations.add(kernels);
+        NDArray own = this.input;
+        this.output =
+            seeded(index, () -> kernels.record(passesOn ? own : null, () -> segment.apply(own)));
+      }
+
+      @Override
+      public NDArray output() {
+        return output;
+      }
+
+      @Override
+      public boolean isDifferentiable() {
+        return true;
+      }
+
+      @Override
+      public @Nullable NDArray back(NDArray gradient) {
+        NDArray onward = kernels.backward(output, gradient, passesOn ? input : null);
+        output.close();
+        input.close();
+        return onward;
+      }
+
+      @Override
+      public void discard() {
+        kernels.discard();
+        input.close();
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package io.github.peft4j.toy;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.io.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,6 +24,14 @@ public final class TinyLlama {
 
   /** The most tokens that the model takes. */
   public static final int POSITIONS = 24;
+
+  /** Prompts and answers of the tokenizer's words. */
+  public static final List<PromptExample> EXAMPLES =
+      List.of(
+          new PromptExample("a b", " c"),
+          new PromptExample("b a", " d"),
+          new PromptExample("a a", " c"),
+          new PromptExample("b b", " d"));
 
   private static final List<String> WORDS =
       List.of("▁", "a", "b", "c", "d", "▁a", "▁b", "▁c", "▁d", "END");

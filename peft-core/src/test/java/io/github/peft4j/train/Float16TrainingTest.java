@@ -9,7 +9,6 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
@@ -32,13 +31,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Trainings in float16, whose loss is scaled. */
 class Float16TrainingTest {
 
-  private static final List<PromptExample> EXAMPLES =
-      List.of(
-          new PromptExample("a b", " c"),
-          new PromptExample("b a", " d"),
-          new PromptExample("a a", " c"),
-          new PromptExample("b b", " d"));
-
   /** So large that the first gradients are not finite. */
   private static final LossScaling HUGE = LossScaling.DEFAULT.initial(0x1p30).interval(4);
 
@@ -59,18 +51,12 @@ class Float16TrainingTest {
 
   private static FineTuner tuner(PeftModel model) {
     return FineTuner.of(model)
-        .on(Examples.of(EXAMPLES))
+        .on(Examples.of(TinyLlama.EXAMPLES))
         .batchSize(1)
         .accumulate(2)
         .epochs(10)
         .learningRate(1e-2)
         .quiet();
-  }
-
-  private static List<float[]> trained(PeftModel model) {
-    return model.adapter(PeftModel.DEFAULT).trainables().stream()
-        .map(tensor -> Tensors.floats(tensor.value()))
-        .toList();
   }
 
   @ParameterizedTest
@@ -98,14 +84,14 @@ class Float16TrainingTest {
   @Test
   void stepsWhoseGradientOverflowsAreSkippedAndTheScaleFalls() {
     try (PeftModel model = model(Precision.FLOAT16)) {
-      List<float[]> before = trained(model);
+      List<float[]> before = TrainedValues.of(model);
       List<List<float[]>> after = new ArrayList<>();
       TrainingReport report =
           tuner(model)
               .epochs(30)
               .lossScaling(HUGE)
               .listener(JsonLog.to(runs.resolve("log.jsonl")))
-              .listener(onStep(step -> after.add(trained(model))))
+              .listener(onStep(step -> after.add(TrainedValues.of(model))))
               .run();
       List<Long> skipped = report.skippedSteps();
       assertThat(skipped).startsWith(1L, 2L, 3L).contains(17L).hasSizeBetween(17, 40);
@@ -133,7 +119,7 @@ class Float16TrainingTest {
     List<float[]> tensors;
     try (PeftModel model = model(Precision.FLOAT16)) {
       whole = tuner(model).lossScaling(HUGE).run();
-      tensors = trained(model);
+      tensors = TrainedValues.of(model);
     }
     for (int stop : new int[] {2, 13}) {
       Path run = runs.resolve("run" + stop);
@@ -154,7 +140,7 @@ class Float16TrainingTest {
         assertThat(report.skippedSteps()).isEqualTo(whole.skippedSteps());
         assertThat(report.details().overflowedSteps()).isEqualTo(whole.skippedSteps());
         assertThat(report.details().lossScale()).isEqualTo(whole.details().lossScale());
-        assertThat(trained(model)).usingRecursiveComparison().isEqualTo(tensors);
+        assertThat(TrainedValues.of(model)).usingRecursiveComparison().isEqualTo(tensors);
       }
     }
   }

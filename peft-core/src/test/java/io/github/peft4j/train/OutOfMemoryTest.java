@@ -81,12 +81,6 @@ class OutOfMemoryTest {
         .quiet();
   }
 
-  private static List<float[]> trained(PeftModel model) {
-    return model.adapter(PeftModel.DEFAULT).trainables().stream()
-        .map(tensor -> Tensors.floats(tensor.value()))
-        .toList();
-  }
-
   /** Fails at the nth layer from now on that is computed. */
   private static void failAt(int layer, UnaryOperator<NDArray> failure) {
     AtomicInteger calls = new AtomicInteger();
@@ -120,7 +114,7 @@ class OutOfMemoryTest {
     }
     try (PeftModel model = model()) {
       tuner(model).steps(1).learningRate(1e-30).recompute(recompute).run(); // fills the caches
-      List<float[]> before = trained(model);
+      List<float[]> before = TrainedValues.of(model);
       long live = Tensors.live();
       UnaryOperator<NDArray> failure = backward ? Exhausted::inBackward : Exhausted::inForward;
       failAt(layer, failure); // 14 are computed in a forward pass
@@ -137,7 +131,7 @@ class OutOfMemoryTest {
           assertThat(gradient == null ? new float[1] : Tensors.floats(gradient)).containsOnly(0);
         }
       }
-      assertThat(trained(model)).usingRecursiveComparison().isEqualTo(before);
+      assertThat(TrainedValues.of(model)).usingRecursiveComparison().isEqualTo(before);
       ToyLayer.tamper = OutOfMemoryTest::second;
       List<Double> losses = tuner(model).recompute(recompute).run().losses();
       for (int i = 0; i < losses.size(); i++) {
@@ -182,7 +176,7 @@ class OutOfMemoryTest {
       TrainingReport plain;
       try (PeftModel model = model()) {
         plain = tuner(model).validateOn(Examples.of(EXAMPLES)).run();
-        tensors = trained(model);
+        tensors = TrainedValues.of(model);
       }
       try (PeftModel model = model()) {
         if (backward) {
@@ -199,7 +193,7 @@ class OutOfMemoryTest {
         assertThat(report.toString()).contains(said);
         same(report, plain);
         for (int i = 0; i < tensors.size(); i++) {
-          assertThat(trained(model).get(i)).containsExactly(tensors.get(i), within(1e-5f));
+          assertThat(TrainedValues.of(model).get(i)).containsExactly(tensors.get(i), within(1e-5f));
         }
         assertThat(report.finalMetrics().orElseThrow().get("loss"))
             .isCloseTo(plain.finalMetrics().orElseThrow().get("loss"), within(1e-5));

@@ -10,7 +10,6 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.Example;
 import io.github.peft4j.data.Examples;
-import io.github.peft4j.data.PromptExample;
 import io.github.peft4j.data.TextExample;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
@@ -30,13 +29,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a report knows of a run, and what it writes. */
 class RunReportTest {
 
-  private static final List<PromptExample> EXAMPLES =
-      List.of(
-          new PromptExample("a b", " c"),
-          new PromptExample("b a", " d"),
-          new PromptExample("a a", " c"),
-          new PromptExample("b b", " d"));
-
   @TempDir Path folder;
   @TempDir Path runs;
 
@@ -48,8 +40,8 @@ class RunReportTest {
   private TrainingReport run(int epochs, TrainingListener listener) {
     try (PeftModel model = model()) {
       return FineTuner.of(model)
-          .on(Examples.of(EXAMPLES))
-          .validateOn(Examples.of(EXAMPLES.subList(0, 2)))
+          .on(Examples.of(TinyLlama.EXAMPLES))
+          .validateOn(Examples.of(TinyLlama.EXAMPLES.subList(0, 2)))
           .batchSize(2)
           .epochs(epochs)
           .learningRate(1e-2)
@@ -183,10 +175,10 @@ class RunReportTest {
   @Test
   void samplesLieAtEqualDistances() {
     try (PeftModel model = model()) {
-      assertThat(Samples.of(model, Examples.of(EXAMPLES), 2))
+      assertThat(Samples.of(model, Examples.of(TinyLlama.EXAMPLES), 2))
           .extracting(sample -> sample.input().text(), sample -> sample.expected().text())
           .containsExactly(tuple("a b", " c"), tuple("a a", " c"));
-      assertThat(Samples.of(model, Examples.of(EXAMPLES), 99)).hasSize(4);
+      assertThat(Samples.of(model, Examples.of(TinyLlama.EXAMPLES), 99)).hasSize(4);
       assertThatThrownBy(() -> Samples.of(model, Examples.of(new OwnExample("a")), 1))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("OwnExample");

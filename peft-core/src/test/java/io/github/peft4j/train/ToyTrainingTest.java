@@ -27,13 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** Trainings of the toy method: what the trainer does, whatever it trains. */
 class ToyTrainingTest {
 
-  private static final List<PromptExample> EXAMPLES =
-      List.of(
-          new PromptExample("a b", " c"),
-          new PromptExample("b a", " d"),
-          new PromptExample("a a", " c"),
-          new PromptExample("b b", " d"));
-
   @TempDir Path folder;
   @TempDir Path runs;
 
@@ -48,8 +41,8 @@ class ToyTrainingTest {
 
   private static FineTuner tuner(PeftModel model) {
     return FineTuner.of(model)
-        .on(Examples.of(EXAMPLES))
-        .validateOn(Examples.of(EXAMPLES.subList(0, 2)))
+        .on(Examples.of(TinyLlama.EXAMPLES))
+        .validateOn(Examples.of(TinyLlama.EXAMPLES.subList(0, 2)))
         .batchSize(2)
         .epochs(6)
         .evaluateEvery(5)

@@ -84,7 +84,7 @@ final class DecodingStep {
             .map(Linear::site)
             .toList();
     String start =
-        QueryKeyValue.splitting(site.heads())
+        projections.splitting()
             + (rotary == null ? AS_THEY_ARE : rotary.text())
             + KeyValueCache.WRITE
             + HEADS

@@ -14,14 +14,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class QueryKeyValue {
 
-  private static final String SPLIT_HEADS_TEXT =
-      """
-      def split_heads(x: Tensor) -> Tensor:                      # (B, T, H·d) → (B, H, T, d)
-          shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
-          return torch.transpose(torch.reshape(x, shape), 1, 2)
-      """;
   private static final Kernel SPLIT_HEADS =
-      Kernel.of(SPLIT_HEADS_TEXT)
+      Kernel.of(
+              """
+          def split_heads(x: Tensor) -> Tensor:                      # (B, T, H·d) → (B, H, T, d)
+              shape = [torch.size(x, 0), torch.size(x, 1), -1, {head}]
+              return torch.transpose(torch.reshape(x, shape), 1, 2)
+          """)
           .derivative(
               "x",
               """
@@ -140,13 +139,9 @@ public final class QueryKeyValue {
         all.get(2));
   }
 
-  /**
-   * The function {@code split_heads(x)} in TorchScript, for kernels that do more.
-   *
-   * @param heads their size is a constant of the text
-   */
-  static String splitting(Heads heads) {
-    return SPLIT_HEADS_TEXT.replace("{head}", Long.toString(heads.dimension()));
+  /** The function {@code split_heads(x)} in TorchScript, for kernels that do more. */
+  String splitting() {
+    return splitHeads.source();
   }
 
   NDArray query(NDArray x, ForwardContext context) {

@@ -45,20 +45,20 @@ final class ScaledDotProduct {
                   o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, True, scale={scale}, enable_gqa={grouped})
                   return merge_heads(o)
               """);
-  private static final String ALL_TEXT =
-      HELPERS
-          + FOLD
-          + """
-          def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-              if is_folded(q):
-                  o = torch.scaled_dot_product_attention(fold(q, k), k, v, None, {dropout}, False, scale={scale})
-                  y = merge_folded(o)
-              else:
-                  o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, False, scale={scale}, enable_gqa={grouped})
-                  y = merge_heads(o)
-              return y
-          """;
-  private static final Kernel FUSED_ALL = Kernel.of(ALL_TEXT);
+  private static final Kernel FUSED_ALL =
+      Kernel.of(
+          HELPERS
+              + FOLD
+              + """
+              def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                  if is_folded(q):
+                      o = torch.scaled_dot_product_attention(fold(q, k), k, v, None, {dropout}, False, scale={scale})
+                      y = merge_folded(o)
+                  else:
+                      o = torch.scaled_dot_product_attention(q, k, v, None, {dropout}, False, scale={scale}, enable_gqa={grouped})
+                      y = merge_heads(o)
+                  return y
+              """);
   private static final Kernel FUSED_BIAS =
       Kernel.of(
           HELPERS
@@ -94,7 +94,6 @@ final class ScaledDotProduct {
 
   private static final String CAPPED = "torch.mul(torch.tanh(torch.div(scores, {cap})), {cap})";
 
-  private final String text;
   private final Kernel causal;
   private final Kernel all;
   private final Kernel biased;
@@ -123,12 +122,6 @@ final class ScaledDotProduct {
     UnaryOperator<Kernel> bound =
         kernel -> kernel.with("scale", given).with("grouped", grouped).with("dropout", dropout);
     Kernel fusedBias = bound.apply(FUSED_BIAS);
-    text =
-        ALL_TEXT
-            .replace("{scale}", given.toString())
-            .replace("{grouped}", grouped ? "True" : "False")
-            .replace("{fold}", grouped ? "True" : "False")
-            .replace("{dropout}", Double.toString(dropout));
     causal = bound.apply(FUSED);
     all = bound.apply(FUSED_ALL).with("fold", grouped);
     biased = cap == null ? fusedBias.with("fold", grouped) : plain;
@@ -143,7 +136,7 @@ final class ScaledDotProduct {
    * all keys, and scores have no cap.
    */
   String text() {
-    return text;
+    return all.source();
   }
 
   private static VariableLengthAttention texts(

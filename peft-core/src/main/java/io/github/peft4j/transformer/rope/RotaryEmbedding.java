@@ -14,27 +14,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RotaryEmbedding implements AutoCloseable {
 
-  private static final String ROTATE_TEXT =
-      """
-      def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:   # x (B, H, T, d), tables (…, T, d)
-          x1, x2, = torch.chunk(x, 2, -1)
-          return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
-      """;
-
-  /** Rotates the first r of d dimensions; tables (…, T, r). */
-  private static final String ROTATE_PART_TEXT =
-      """
-      def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-          r = torch.size(cos, -1)
-          head = torch.slice(x, -1, 0, r)
-          rest = torch.slice(x, -1, r)
-          x1, x2, = torch.chunk(head, 2, -1)
-          turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
-          return torch.cat([turned, rest], -1)
-      """;
-
   private static final Kernel ROTATE =
-      Kernel.of(ROTATE_TEXT)
+      Kernel.of(
+              """
+          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:   # x (B, H, T, d), tables (…, T, d)
+              x1, x2, = torch.chunk(x, 2, -1)
+              return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
+          """)
           .derivative(
               "x",
               """
@@ -42,7 +28,19 @@ public final class RotaryEmbedding implements AutoCloseable {
                   g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
                   return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
               """);
-  private static final Kernel ROTATE_PART = Kernel.of(ROTATE_PART_TEXT);
+
+  /** Rotates the first r of d dimensions; tables (…, T, r). */
+  private static final Kernel ROTATE_PART =
+      Kernel.of(
+          """
+          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+              r = torch.size(cos, -1)
+              head = torch.slice(x, -1, 0, r)
+              rest = torch.slice(x, -1, r)
+              x1, x2, = torch.chunk(head, 2, -1)
+              turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
+              return torch.cat([turned, rest], -1)
+          """);
 
   private static final Kernel TAKE =
       Kernel.of(
@@ -59,7 +57,6 @@ public final class RotaryEmbedding implements AutoCloseable {
           """);
 
   private final RopeSpec spec;
-  private final boolean whole;
   private final Kernel rotation;
   private @Nullable Tables tables;
 
@@ -77,8 +74,7 @@ public final class RotaryEmbedding implements AutoCloseable {
 
   public RotaryEmbedding(RopeSpec spec) {
     this.spec = spec;
-    this.whole = spec.dimensions() == spec.head();
-    this.rotation = whole ? ROTATE : ROTATE_PART;
+    this.rotation = spec.dimensions() == spec.head() ? ROTATE : ROTATE_PART;
   }
 
   /**
@@ -112,7 +108,7 @@ public final class RotaryEmbedding implements AutoCloseable {
    * d) and the tables of a {@link Rotation}.
    */
   public String text() {
-    return whole ? ROTATE_TEXT : ROTATE_PART_TEXT;
+    return rotation.source();
   }
 
   /** Rotates queries or keys (B, H, T, d). */

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.toy.FreshJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -102,13 +104,9 @@ class OpenMpTest {
 
   private String displayed(String... properties) throws IOException, InterruptedException {
     Path output = folder.resolve("output.txt");
-    ProcessBuilder builder =
-        new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    builder.command().addAll(List.of(properties));
-    String classPath =
-        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    builder.command().addAll(List.of("-Dai.djl.offline=true", "-cp", classPath));
-    builder.command().add(StartsPyTorch.class.getName());
+    List<String> options = new ArrayList<>(List.of(properties));
+    options.add("-Dai.djl.offline=true");
+    ProcessBuilder builder = FreshJvm.of(options, StartsPyTorch.class);
     builder.environment().keySet().removeIf(name -> name.matches("(OMP|GOMP|KMP|MKL)_.*"));
     builder.environment().put("OMP_DISPLAY_ENV", "VERBOSE");
     Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();

@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import com.sun.jna.Function;
 import com.sun.jna.Pointer;
 import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.toy.FreshJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -56,13 +58,9 @@ class Tf32Test {
 
   private String flag(String... properties) throws IOException, InterruptedException {
     Path output = folder.resolve("output.txt");
-    ProcessBuilder builder =
-        new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    builder.command().addAll(List.of(properties));
-    String classPath =
-        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
-    builder.command().addAll(List.of("-Dai.djl.offline=true", "-cp", classPath));
-    builder.command().add(SaysPyTorchsFlag.class.getName());
+    List<String> options = new ArrayList<>(List.of(properties));
+    options.add("-Dai.djl.offline=true");
+    ProcessBuilder builder = FreshJvm.of(options, SaysPyTorchsFlag.class);
     builder.environment().keySet().removeIf(name -> name.contains("TF32"));
     Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();

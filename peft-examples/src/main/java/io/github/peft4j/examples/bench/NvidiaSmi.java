@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.OptionalLong;
 
-/** What {@code nvidia-smi} says of the first card. */
+/** What {@code nvidia-smi} reports about the first card. */
 public final class NvidiaSmi {
 
   private NvidiaSmi() {}

@@ -17,24 +17,31 @@ public final class LowRankProduct {
 
       """;
 
+  private static final String SUM =
+      """
+      def summed(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
+          low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
+          flat = torch.reshape(y, [-1, torch.size(y, -1)])
+          sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+          return (torch.reshape(sum, torch.size(y)), low)
+
+      """;
   private static final Kernel ADD =
       Kernel.of(
-              """
-          def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # x (…, in), y (…, out)
-              low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
-              flat = torch.reshape(y, [-1, torch.size(y, -1)])
-              sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
-              return torch.reshape(sum, torch.size(y))
-          """)
+              SUM
+                  + """
+                  def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:  # x (…, in), y (…, out)
+                      sum, low, = summed(x, y, a, b)
+                      return sum
+                  """)
           .derivative(
               "x, y",
-              """
-              def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> List[Tensor]:
-                  low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
-                  flat = torch.reshape(y, [-1, torch.size(y, -1)])
-                  sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
-                  return [torch.reshape(sum, torch.size(y)), low]
-              """,
+              SUM
+                  + """
+                  def lora(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> List[Tensor]:
+                      sum, low, = summed(x, y, a, b)
+                      return [sum, low]
+                  """,
               ADD_TO
                   + """
               def back(g: Tensor, x: Tensor, a: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_b: Tensor) -> List[Tensor]:
