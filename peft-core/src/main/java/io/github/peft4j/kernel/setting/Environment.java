@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** The environment of this process, for native libraries that are loaded later. */
-final class Environment {
+public final class Environment {
 
   private static final Path MAPS = Path.of("/proc/self/maps");
 
@@ -23,7 +23,7 @@ final class Environment {
    *
    * @param name the beginning of the file's name, as a regular expression
    */
-  static Optional<String> loaded(String name) {
+  public static Optional<String> loaded(String name) {
     return lines(MAPS).stream()
         .filter(line -> line.matches(".*/" + name + "[^/]*"))
         .map(line -> line.substring(line.indexOf('/')))

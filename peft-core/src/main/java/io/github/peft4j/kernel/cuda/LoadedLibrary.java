@@ -1,0 +1,39 @@
+package io.github.peft4j.kernel.cuda;
+
+import com.sun.jna.Function;
+import com.sun.jna.NativeLibrary;
+import io.github.peft4j.kernel.setting.Environment;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** A native library that the process has loaded already, such as PyTorch's. */
+final class LoadedLibrary {
+
+  private final NativeLibrary library;
+
+  private LoadedLibrary(NativeLibrary library) {
+    this.library = library;
+  }
+
+  /**
+   * The library of a name.
+   *
+   * @param name the beginning of the file's name, as a regular expression
+   * @return empty if the process has not loaded it, or if it is not known
+   */
+  static Optional<LoadedLibrary> of(String name) {
+    return Environment.loaded(name).map(NativeLibrary::getInstance).map(LoadedLibrary::new);
+  }
+
+  /** The first of these functions that the library has, or null. */
+  @Nullable Function find(String... names) {
+    for (String name : names) {
+      try {
+        return library.getFunction(name);
+      } catch (UnsatisfiedLinkError e) {
+        continue; // another version of the library may have another of the names
+      }
+    }
+    return null;
+  }
+}
