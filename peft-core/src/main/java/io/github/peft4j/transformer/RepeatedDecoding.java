@@ -52,6 +52,11 @@ final class RepeatedDecoding implements AutoCloseable {
     return logits;
   }
 
+  /** Whether a step is in use. */
+  boolean isRunning() {
+    return step != null;
+  }
+
   /** Takes a larger step, or the first one. */
   private @Nullable NDArray begin(
       KeyValueCache cache, PaddedRows texts, long virtual, long end) {
