@@ -180,6 +180,11 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return rotaries.stream().anyMatch(rotary -> rotary.outdates(before, after));
   }
 
+  /** Whether texts of both numbers of positions are rotated by the same tables. */
+  public boolean hasConstantRotations(long before, long after) {
+    return rotaries.stream().allMatch(rotary -> rotary.isConstant(before, after));
+  }
+
   @Override
   public long[][] shiftRight(long[][] labels, ModelConfig config) {
     throw new UnsupportedOperationException(

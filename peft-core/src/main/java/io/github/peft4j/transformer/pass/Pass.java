@@ -117,6 +117,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public Pass of(BatchRows rows) {
+    requireNumbers("rows of a batch are computed apart");
     return new Pass(run, rows, otherMemory, still);
   }
 
@@ -282,8 +283,32 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public long past() {
+    requireNumbers("an adapter reads the number of earlier positions");
+    return before();
+  }
+
+  /** The number of keys before those of this pass, see {@link KeyValueCache#before}. */
+  public long before() {
     KeyValueCache cache = run.cache;
-    return cache == null ? 0 : cache.length();
+    return cache == null ? 0 : cache.before();
+  }
+
+  /** Whether this is a repeated step, see {@link KeyValueCache#repeat}. */
+  public boolean isRepeated() {
+    KeyValueCache cache = run.cache;
+    return cache != null && cache.isRepeated();
+  }
+
+  /**
+   * Says that the pass computes with numbers on the host that differ from step to step.
+   *
+   * @param what computes with them, for the message
+   * @throws UnrepeatableException in a repeated step
+   */
+  public void requireNumbers(String what) {
+    if (isRepeated()) {
+      throw new UnrepeatableException(what);
+    }
   }
 
   /**
@@ -327,6 +352,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public NDArray frozenStates() {
+    requireNumbers("an adapter reads the frozen model's states");
     return rows.of(frozenStatesOfAllRows());
   }
 
@@ -413,12 +439,14 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public @Nullable NDArray mask() {
+    requireNumbers("an adapter reads the mask");
     NDArray mask = input().mask();
     return mask == null ? null : rows.of(mask);
   }
 
   @Override
   public @Nullable NDArray rowValue(String name) {
+    requireNumbers("an adapter reads numbers of the texts");
     NDArray given = run.rowValues.get(name);
     if (given != null) {
       return rows.ofItems(given);
@@ -551,10 +579,21 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param first the input of the first layer (B, n + T, D)
    */
   public void rotate(RotaryEmbedding embedding, NDArray first) {
-    Rotation rotation = embedding.at(first, start(), end(), positions());
+    Rotation rotation = rotationAt(embedding, first);
     hold(rotation.cosine());
     hold(rotation.sine());
     run.rotations.put(embedding, rotation);
+  }
+
+  private Rotation rotationAt(RotaryEmbedding embedding, NDArray first) {
+    KeyValueCache cache = run.cache;
+    NDArray positions = positions();
+    if (cache == null || positions == null || !cache.isRepeated()) {
+      return embedding.at(first, start(), end(), positions);
+    }
+    Rotation tables =
+        cache.tables(embedding, () -> embedding.tables(end(), first.getManager()));
+    return RotaryEmbedding.of(first, tables, positions);
   }
 
   /** The rotation of this pass's positions by an embedding. */

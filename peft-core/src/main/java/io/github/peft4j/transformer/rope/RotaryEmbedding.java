@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.rope;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
@@ -101,6 +102,32 @@ public final class RotaryEmbedding implements AutoCloseable {
     NDArray count = Tensors.scalar(end - start);
     return new Rotation(
         TAKE.call(like, all.cosines(), first, count), TAKE.call(like, all.sines(), first, count));
+  }
+
+  /**
+   * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code end}
+   * positions. Their memory stays as it is until the caller closes them.
+   */
+  public synchronized Rotation tables(long end, NDManager manager) {
+    Tables all = upTo(end, manager);
+    return new Rotation(
+        Scope.release(Autograd.detach(all.cosines())), Scope.release(Autograd.detach(all.sines())));
+  }
+
+  /**
+   * The rotation of positions (B, T) by tables.
+   *
+   * @param like the hidden states (B, T, D), for their type
+   */
+  public static Rotation of(NDArray like, Rotation tables, NDArray positions) {
+    return new Rotation(
+        TAKE_BY_ROW.call(like, tables.cosine(), positions),
+        TAKE_BY_ROW.call(like, tables.sine(), positions));
+  }
+
+  /** Whether texts of both numbers of positions have the same tables. */
+  public boolean isConstant(long before, long after) {
+    return spec.scaling().regime(before) == spec.scaling().regime(after);
   }
 
   /** Whether cached keys of a text are wrong once it has grown, see {@link RopeScaling}. */
