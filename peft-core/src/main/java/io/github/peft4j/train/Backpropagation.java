@@ -195,6 +195,11 @@ public final class Backpropagation implements AutoCloseable {
     }
   }
 
+  /** The number of CUDA graphs that stand for passes. */
+  int graphs() {
+    return graphs.count();
+  }
+
   /** Frees what has been recorded of steps. */
   @Override
   public void close() {

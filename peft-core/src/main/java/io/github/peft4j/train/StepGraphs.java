@@ -34,7 +34,6 @@ final class StepGraphs implements AutoCloseable {
 
   private static final int MOST = 64;
 
-  private final boolean wanted = !"false".equals(System.getProperty("peft4j.cudaGraphs"));
   private final CudaGraph.Pool pool = new CudaGraph.Pool();
   private final Map<Object, Step> steps = new LinkedHashMap<>(16, 0.75f, true);
   private boolean failed;
@@ -63,12 +62,25 @@ final class StepGraphs implements AutoCloseable {
     }
   }
 
+  /** Whether the passes of some model are recorded. */
+  private static boolean areOn(TransformerModel model) {
+    return model.device().isGpu()
+        && !"false".equals(System.getProperty("peft4j.cudaGraphs"))
+        && CudaGraph.isAvailable();
+  }
+
+  /**
+   * The number that the lengths of a model's batches are best multiples of, so that more of them
+   * have the same shapes.
+   */
+  static int widths(TransformerModel model) {
+    return areOn(model) ? 8 : 1;
+  }
+
   /** Whether passes may be recorded. */
   boolean areFor(TransformerModel model, ActiveAdapters adapters, ModelInput input) {
-    return wanted
-        && !failed
-        && model.device().isGpu()
-        && CudaGraph.isAvailable()
+    return !failed
+        && areOn(model)
         && input.texts() == null
         && input.rowValues().isEmpty()
         && input.kept() == null
@@ -131,6 +143,11 @@ final class StepGraphs implements AutoCloseable {
               + " slower for small models. -Dpeft4j.cudaGraphs=false hides this warning",
           e);
     }
+  }
+
+  /** The number of graphs. */
+  int count() {
+    return (int) steps.values().stream().filter(step -> step.graph != null).count();
   }
 
   private void limit() {
