@@ -358,6 +358,14 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return body.stacks().stream().mapToLong(Stack::maxPositions).min().orElseThrow();
   }
 
+  /**
+   * Whether passes with inputs of the same shapes launch the same kernels on the same tensors, if
+   * these adapters compute. A CUDA graph of one can stand for the others then.
+   */
+  public boolean isRepeatable(ActiveAdapters adapters) {
+    return body.stacks().stream().allMatch(Stack::isRepeatable) && adapters.isRepeatable();
+  }
+
   /** Whether cached keys of a text are wrong once it has grown to so many positions. */
   boolean outdates(long before, long after) {
     return body.stacks().stream().anyMatch(stack -> stack.outdates(before, after));

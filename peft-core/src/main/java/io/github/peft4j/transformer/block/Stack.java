@@ -191,6 +191,11 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
         name() + " has no encoder: its input ids are the labels themselves");
   }
 
+  /** Whether tensors that the stack makes for inputs of one shape stay when others follow. */
+  public boolean isRepeatable() {
+    return rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
+  }
+
   /** The number of positions that a text may have, virtual tokens included. */
   public long maxPositions() {
     return maxPositions;

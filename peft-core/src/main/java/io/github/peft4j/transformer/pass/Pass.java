@@ -54,6 +54,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     @Nullable Visibility visibility;
     @Nullable NDArray bias;
     boolean training;
+    boolean unread;
     int copies = 1;
     boolean leftPadded;
     boolean blind;
@@ -149,6 +150,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Pass other =
         new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
+    other.run.unread = run.unread;
     other.run.rowValues = run.rowValues;
     other.run.copies = run.copies;
     other.run.frozen = this::frozenStatesOfAllRows;
@@ -206,6 +208,15 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Turns the model's own dropout on, as in training. */
   public Pass training() {
     run.training = true;
+    return this;
+  }
+
+  /**
+   * Declares that the head reads no states of padding, so that they may be wrong. Adapters that
+   * take {@linkplain TunerLayer#whyOneTextPerRow rows as a whole} read them all the same.
+   */
+  public Pass paddingUnread() {
+    run.unread = true;
     return this;
   }
 
@@ -375,12 +386,25 @@ public final class Pass implements ForwardContext, AutoCloseable {
     run.positions = positions(texts, sequence);
     NDArray held = mask == null ? null : hold(mask.duplicate());
     run.mask = held;
-    run.blind = run.training && causal && held != null && Masks.blinds(held);
+    boolean hides = held != null && !isBehind(causal);
+    run.blind = run.training && causal && hides && Masks.blinds(held);
     closeVisibility();
     run.visibility =
         new Visibility(
-            held, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
+            hides ? held : null, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
     run.bias = null;
+  }
+
+  /**
+   * Whether a training may leave out the mask: the padding stands behind the tokens, which do not
+   * see what comes after them, and nobody reads what padding computes.
+   */
+  private boolean isBehind(boolean causal) {
+    return run.unread
+        && causal
+        && run.texts == null
+        && input().rightPadded()
+        && run.adapters.all().stream().allMatch(layer -> layer.whyOneTextPerRow() == null);
   }
 
   private @Nullable NDArray positions(@Nullable PackedTexts texts, Sequence sequence) {

@@ -7,6 +7,8 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -84,6 +86,9 @@ public final class RotaryEmbedding implements AutoCloseable {
   private final Kernel rotation;
   private @Nullable Tables tables;
 
+  /** Shorter tables of the same regime, which a CUDA graph may read. */
+  private final List<Tables> shorter = new ArrayList<>();
+
   /** Tables (positions, r) for texts of one regime. */
   private record Tables(long regime, NDArray cosines, NDArray sines) {
     boolean serves(long wanted, long positions) {
@@ -154,6 +159,11 @@ public final class RotaryEmbedding implements AutoCloseable {
     return spec.scaling().outdates(before, after);
   }
 
+  /** Whether the tables of a text stay when other texts are longer. */
+  public boolean hasOneRegime() {
+    return spec.scaling().regime(0) == spec.scaling().regime(Long.MAX_VALUE);
+  }
+
   /**
    * The function {@code rotate(x, cos, sin)} in TorchScript, for kernels that do more: x (B, H, T,
    * d) and the tables of a {@link Rotation}.
@@ -178,7 +188,11 @@ public final class RotaryEmbedding implements AutoCloseable {
     if (present != null && present.serves(regime, end)) {
       return present;
     }
-    close();
+    if (present != null && present.regime() == regime) {
+      shorter.add(present);
+    } else {
+      close();
+    }
     int rows = (int) Math.max(128, Long.highestOneBit(end) * 2);
     float[] frequencies = spec.scaling().frequencies(spec.theta(), spec.dimensions(), end);
     Tables made =
@@ -212,6 +226,8 @@ public final class RotaryEmbedding implements AutoCloseable {
   /** Frees the tables. */
   @Override
   public void close() {
+    shorter.forEach(Tables::close);
+    shorter.clear();
     if (tables != null) {
       tables.close();
       tables = null;

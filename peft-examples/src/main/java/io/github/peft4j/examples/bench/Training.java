@@ -108,6 +108,7 @@ final class Training implements Work {
 
   @Override
   public void close() {
+    backpropagation.close();
     optimizer.close();
   }
 }
