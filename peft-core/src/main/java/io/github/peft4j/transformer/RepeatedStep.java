@@ -106,7 +106,8 @@ final class RepeatedStep implements AutoCloseable {
       this.open = Scope.release(parts.get(1));
       this.mask = Scope.release(manager.zeros(new Shape(rows, capacity - virtual), DataType.INT64));
     }
-    this.recording = model.recorder().record(this::step);
+    Recorder recorder = adapters.isRepeatable() ? model.recorder() : Recorder.PLAIN;
+    this.recording = recorder.record(this::step);
   }
 
   /** Whether this step serves a batch. */
