@@ -20,23 +20,28 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Computes the gradient of a batch's loss. Gradients add up in the trainable tensors. */
 public final class Backpropagation {
 
   private final AdaptedModel adapted;
-  private final boolean recompute;
+  private final LongFunction<Tape.Recording> tapes;
+
+  /** Creates the backward pass of a model. */
+  public Backpropagation(AdaptedModel adapted, Activations activations) {
+    this(adapted, activations.tapes(adapted.base().device()));
+  }
 
   /**
    * Creates the backward pass of a model.
    *
-   * @param recompute whether layers run a second time instead of being kept, for less memory and
-   *     about a third more computation
+   * @param tapes the tape of a batch by the seed of its dropout
    */
-  public Backpropagation(AdaptedModel adapted, boolean recompute) {
+  public Backpropagation(AdaptedModel adapted, LongFunction<Tape.Recording> tapes) {
     this.adapted = adapted;
-    this.recompute = recompute;
+    this.tapes = tapes;
   }
 
   /**
@@ -107,7 +112,7 @@ public final class Backpropagation {
    */
   public Result run(
       Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
-    Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
+    Tape.Recording tape = tapes.apply(seed);
     try (ModelCall call = adapted.newCall();
         tape) {
       List<TunerLayer<?, ?>> trained =
@@ -144,6 +149,7 @@ public final class Backpropagation {
         }
         NDArray gradient = Autograd.gradient(leaf);
         if (gradient != null) {
+          leaf.close(); // or the states would stay until the end
           tape.backward(hidden, Scope.release(gradient));
         }
         return new Result(Tensors.floats(loss)[0], run.reported());

@@ -191,7 +191,7 @@ record TrainingSetup(
       throw new IllegalArgumentException(
           "autoBatchSize computes batches in parts, but "
               + reason
-              + ": train without it, with a smaller batchSize or recompute(true)");
+              + ": train without it, with a smaller batchSize or other activations");
     }
   }
 

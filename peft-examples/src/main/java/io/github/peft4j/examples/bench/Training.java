@@ -6,6 +6,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.AdamW;
@@ -35,9 +36,9 @@ final class Training implements Work {
   private double norm;
 
   /** Trains the model's adapter. */
-  Training(PeftModel model, Method method, boolean recompute) {
+  Training(PeftModel model, Method method, Activations activations) {
     this.model = model;
-    this.backpropagation = new Backpropagation(model, recompute);
+    this.backpropagation = new Backpropagation(model, activations);
     Adapter adapter = model.adapter(PeftModel.DEFAULT);
     this.groups = adapter.groups(method.rule(), new ParameterGroup(RATE, 0.01));
     model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));
