@@ -252,6 +252,23 @@ class CudaTextTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
+  void whatReadsANormComputesItAgain(Norm.Kind kind) {
+    NDArray weight = numbers(Precision.FLOAT32, PLAIN, 1, 2048);
+    NDArray g = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
+    NDArray up = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    Function read = in -> Activation.SILU.gate(norm(kind, weight).of(in[0]), in[1]);
+    long before = CudaText.launches();
+    List<float[]> fast = results(read, Precision.FLOAT32, g, x, up);
+    assertThat(CudaText.launches() - before).as("two, and three back").isEqualTo(5);
+    List<float[]> exact = results(read, Precision.FLOAT64, g, x, up);
+    for (int i = 0; i < exact.size(); i++) {
+      close("result " + i, Precision.FLOAT32, fast.get(i), exact.get(i));
+    }
+  }
+
   @Test
   void normsOfHeadsAreComputedWhereTheyLie() {
     for (Precision precision : PRECISIONS) {
