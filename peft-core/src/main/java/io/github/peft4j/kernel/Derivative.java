@@ -38,6 +38,7 @@ record Derivative(
   private static final String GRADIENT = "g";
   private static final String SUM = "sum_";
   private static final String INTO = "into_";
+  private static final String RESULT = "result";
   private static final String KEPT = "kept";
   private static final Pattern DEFINITION = Pattern.compile("(?m)^def \\w+\\(([^)]*)\\)");
 
@@ -51,14 +52,14 @@ record Derivative(
     INTO,
     /** The gradient of an input so far, to add to in place, or an empty tensor. */
     SUM,
-    /** A further result of the kernel's forward pass in training. */
+    /** The result of the kernel, or a further result of its forward pass in training. */
     KEPT
   }
 
   /**
    * An argument of the backward kernel.
    *
-   * @param index of the input, or of the kept result from 0
+   * @param index of the input, or of the kept result from 0; -1 for the kernel's own result
    */
   record Argument(Role role, int index) {}
 
@@ -152,6 +153,9 @@ record Derivative(
     }
     if (name.startsWith(SUM)) {
       return new Argument(Role.SUM, index(name.substring(SUM.length()), inputs));
+    }
+    if (name.equals(RESULT)) {
+      return new Argument(Role.KEPT, -1);
     }
     if (name.startsWith(KEPT)) {
       return new Argument(Role.KEPT, Integer.parseInt(name.substring(KEPT.length())));

@@ -100,7 +100,8 @@ public final class Kernel {
    * }</pre>
    *
    * <p>The parameters of the backward kernel say what it reads: {@code g} is the gradient of the
-   * output, of its shape. A parameter of this kernel stands for its value. {@code into_a} is a
+   * output, of its shape, and {@code result} the output. A parameter of this kernel stands for its
+   * value. {@code into_a} is a
    * tensor to which the gradient of the parameter {@code a} is added in place. {@code sum_a} is the
    * gradient of {@code a} from kernels that ran later, if nobody else reads its memory, and else an
    * empty tensor. The backward kernel then returns the sum, in that memory or in new memory, and

@@ -223,7 +223,8 @@ final class Operations {
     try {
       for (int i = 0; i < read.size(); i++) {
         Argument argument = derivative.arguments().get(i);
-        Value value = argument.role() == Role.GRADIENT ? null : inputs.get(argument.index());
+        boolean added = argument.role() == Role.SUM || argument.role() == Role.INTO;
+        Value value = added ? inputs.get(argument.index()) : null;
         Kept tensor = read.get(i);
         if (argument.role() == Role.SUM) {
           Gradient sum = value == null ? null : value.takeAlone();

@@ -5,7 +5,6 @@ import io.github.peft4j.kernel.Value.Gradient;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
@@ -118,16 +117,6 @@ public abstract class Tape {
   }
 
   /**
-   * Registers an action that runs once, after the whole backward pass.
-   *
-   * @param action runs once, also if it is registered several times
-   * @throws IllegalStateException if not {@link #isWatching}
-   */
-  public void afterwards(Runnable action) {
-    throw new IllegalStateException("no segment is being recorded");
-  }
-
-  /**
    * Runs the first segment of a chain. It has no differentiable input and is never run again.
    *
    * @return its output
@@ -212,7 +201,6 @@ public abstract class Tape {
     private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
 
     private final List<Entry> entries = new ArrayList<>();
-    private final Set<Runnable> afterwards = new LinkedHashSet<>();
     private final IdentityHashMap<NDArray, Gradient> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
@@ -261,14 +249,6 @@ public abstract class Tape {
       } else {
         watched.add(new Watched(own(tensor), action));
       }
-    }
-
-    @Override
-    public void afterwards(Runnable action) {
-      if (requests == null) {
-        super.afterwards(action);
-      }
-      afterwards.add(action);
     }
 
     @Override
@@ -452,7 +432,6 @@ public abstract class Tape {
           entries.get(i).run();
         }
       }
-      afterwards.forEach(Runnable::run);
       gradients.values().forEach(Gradient::release);
       entries.clear();
     }

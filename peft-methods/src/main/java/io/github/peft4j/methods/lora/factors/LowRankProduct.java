@@ -7,7 +7,7 @@ import io.github.peft4j.kernel.Kernel;
 public final class LowRankProduct {
 
   /** TorchScript that adds s · left · right to a gradient, whatever its precision. */
-  static final String ADD_TO =
+  public static final String ADD_TO =
       """
       def add_to(into: Tensor, left: Tensor, right: Tensor, scale: float):
           if into.dtype == left.dtype:
