@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.kernel.Derivative.Again;
 import io.github.peft4j.kernel.Derivative.Argument;
 import io.github.peft4j.kernel.Derivative.Role;
@@ -78,7 +79,12 @@ final class KeptTensors {
   private static double own(NDArray array) {
     return Kernel.native_(array).isReleased()
         ? Double.POSITIVE_INFINITY
-        : (double) array.size() * array.getDataType().getNumOfBytes();
+        : (double) array.size() * bytes(array.getDataType());
+  }
+
+  /** DJL does not know the type of a bfloat16 tensor. */
+  private static int bytes(DataType type) {
+    return type == DataType.UNKNOWN ? Short.BYTES : type.getNumOfBytes();
   }
 
   /** The bytes of all tensors that are kept, whoever else has their memory. */

@@ -303,9 +303,24 @@ class OperationsTest {
     assertThat(bytesKept(x -> SUMMING.call(FLAT.call(VIEW.call(x)), v))).isEqualTo(4 * 404);
   }
 
+  @Test
+  void resultsOfCheapKernelsNeedNoMemoryInBfloat16() {
+    NDArray u = Tensors.cast(v, Precision.BFLOAT16);
+    long kept =
+        bytesKept(
+            Precision.BFLOAT16,
+            x -> SUMMING.call(SUMMING.call(SUMMING.call(VIEW.call(x), u), u), u));
+    assertThat(kept).isEqualTo(2 * 412);
+  }
+
   private long bytesKept(UnaryOperator<NDArray> code) {
+    return bytesKept(Precision.FLOAT32, code);
+  }
+
+  private long bytesKept(Precision precision, UnaryOperator<NDArray> code) {
     Operations operations = new Operations();
-    try (NDArray x = manager.ones(new Shape(100, 4));
+    try (NDArray ones = manager.ones(new Shape(100, 4));
+        NDArray x = Tensors.cast(ones, precision);
         NDArray end = operations.record(x, () -> code.apply(x))) {
       assertThat(end.getShape()).isEqualTo(x.getShape());
       return operations.bytesKept();
