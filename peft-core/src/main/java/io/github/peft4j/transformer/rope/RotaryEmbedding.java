@@ -3,10 +3,13 @@ package io.github.peft4j.transformer.rope;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.cuda.RotationText;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,6 +65,29 @@ public final class RotaryEmbedding implements AutoCloseable {
                   """)
                   .cuda(RotationText.BACK));
 
+  /** The same with fewer kernels, for tables of sines whose first half has the other sign. */
+  private static final Kernel TURN =
+      Kernel.of(
+          """
+          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+              r = torch.size(cos, -1)
+              head = x
+              if r < torch.size(x, -1):
+                  head = torch.slice(x, -1, 0, r)
+              turned = torch.addcmul(torch.mul(head, cos), torch.roll(head, [r // 2], [-1]), sin)
+              if r < torch.size(x, -1):
+                  turned = torch.cat([turned, torch.slice(x, -1, r)], -1)
+              return turned
+          """);
+
+  private static final Kernel SIGN =
+      Kernel.of(
+          """
+          def sign(sines: Tensor) -> Tensor:
+              first, second, = torch.chunk(sines, 2, -1)
+              return torch.cat([torch.neg(first), second], -1)
+          """);
+
   private static final Kernel TAKE =
       Kernel.of(
           """
@@ -79,6 +105,9 @@ public final class RotaryEmbedding implements AutoCloseable {
   private final RopeSpec spec;
   private final Kernel rotation;
   private @Nullable Tables tables;
+
+  /** Shorter tables of the same regime, which a CUDA graph may read. */
+  private final List<Tables> shorter = new ArrayList<>();
 
   /** Tables (positions, r) for texts of one regime. */
   private record Tables(long regime, NDArray cosines, NDArray sines) {
@@ -118,9 +147,41 @@ public final class RotaryEmbedding implements AutoCloseable {
         TAKE.call(like, all.cosines(), first, count), TAKE.call(like, all.sines(), first, count));
   }
 
+  /**
+   * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code end}
+   * positions and for {@link #turning}. Their memory stays as it is until the caller closes them.
+   */
+  public synchronized Rotation tables(long end, NDManager manager) {
+    Tables all = upTo(end, manager);
+    return new Rotation(
+        Scope.release(Autograd.detach(all.cosines())), Scope.release(SIGN.call(all.sines())), true);
+  }
+
+  /**
+   * The rotation of positions (B, T) by tables.
+   *
+   * @param like the hidden states (B, T, D), for their type
+   */
+  public static Rotation of(NDArray like, Rotation tables, NDArray positions) {
+    return new Rotation(
+        TAKE_BY_ROW.call(like, tables.cosine(), positions),
+        TAKE_BY_ROW.call(like, tables.sine(), positions),
+        tables.isSigned());
+  }
+
+  /** Whether texts of both numbers of positions have the same tables. */
+  public boolean isConstant(long before, long after) {
+    return spec.scaling().regime(before) == spec.scaling().regime(after);
+  }
+
   /** Whether cached keys of a text are wrong once it has grown, see {@link RopeScaling}. */
   public boolean outdates(long before, long after) {
     return spec.scaling().outdates(before, after);
+  }
+
+  /** Whether the tables of a text stay when other texts are longer. */
+  public boolean hasOneRegime() {
+    return spec.scaling().regime(0) == spec.scaling().regime(Long.MAX_VALUE);
   }
 
   /**
@@ -131,9 +192,14 @@ public final class RotaryEmbedding implements AutoCloseable {
     return rotation.source();
   }
 
+  /** The same function for a {@linkplain Rotation#isSigned signed} rotation. */
+  public static String turning() {
+    return TURN.source();
+  }
+
   /** Rotates queries or keys (B, H, T, d). */
   public NDArray rotate(NDArray x, Rotation by) {
-    return rotation.call(x, by.cosine(), by.sine());
+    return (by.isSigned() ? TURN : rotation).call(x, by.cosine(), by.sine());
   }
 
   private Tables upTo(long end, NDManager manager) {
@@ -142,7 +208,11 @@ public final class RotaryEmbedding implements AutoCloseable {
     if (present != null && present.serves(regime, end)) {
       return present;
     }
-    close();
+    if (present != null && present.regime() == regime) {
+      shorter.add(present);
+    } else {
+      close();
+    }
     int rows = (int) Math.max(128, Long.highestOneBit(end) * 2);
     float[] frequencies = spec.scaling().frequencies(spec.theta(), spec.dimensions(), end);
     Tables made =
@@ -176,6 +246,8 @@ public final class RotaryEmbedding implements AutoCloseable {
   /** Frees the tables. */
   @Override
   public void close() {
+    shorter.forEach(Tables::close);
+    shorter.clear();
     if (tables != null) {
       tables.close();
       tables = null;
