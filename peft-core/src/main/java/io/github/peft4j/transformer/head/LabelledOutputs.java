@@ -4,8 +4,10 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.loss.Losses;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -174,6 +176,24 @@ public final class LabelledOutputs {
   NDArray sum(LabelLoss loss, Slice slice) {
     NDArray losses = losses(loss, slice);
     return isFilledUp ? SUM_OF_LABELS.call(losses, targets(slice)) : Ops.sum(losses);
+  }
+
+  /**
+   * The sum of the plain cross entropies of a slice, forward and backward: a scalar. Logits are not
+   * kept beside their gradient.
+   *
+   * @param scale factor of the gradient, a scalar
+   */
+  NDArray crossEntropy(Slice slice, NDArray scale) {
+    NDArray logits = Autograd.record(true, () -> logits(slice));
+    boolean trains = Autograd.requiresGradient(logits);
+    NDArray gradient = Autograd.detach(logits);
+    NDArray losses =
+        CrossEntropy.inPlace(gradient, targets(slice), Tensors.cast(scale, Precision.FLOAT32));
+    if (trains) {
+      Autograd.backward(logits, gradient);
+    }
+    return Ops.sum(losses);
   }
 
   private static NDArray cut(NDArray x, Slice slice) {
