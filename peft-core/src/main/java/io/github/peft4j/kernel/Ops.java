@@ -38,6 +38,12 @@ public final class Ops {
           def sum(x: Tensor) -> Tensor:
               return torch.sum(x)
           """);
+  private static final Kernel FILL_LIKE =
+      Kernel.of(
+          """
+          def fill_like(x: Tensor, value: Tensor) -> Tensor:
+              return torch.mul(torch.ones_like(x), value.to(x.dtype))
+          """);
   private static final Kernel NARROW =
       Kernel.of(
           """
@@ -66,6 +72,11 @@ public final class Ops {
   /** The sum of all elements: a scalar. */
   public static NDArray sum(NDArray x) {
     return SUM.call(x);
+  }
+
+  /** A tensor of x's shape and type, filled with a scalar of the same device. */
+  public static NDArray fillLike(NDArray x, NDArray value) {
+    return FILL_LIKE.call(x, value);
   }
 
   /** Some rows of x along its first dimension, on the same memory. */

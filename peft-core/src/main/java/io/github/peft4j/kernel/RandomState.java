@@ -10,17 +10,37 @@ public final class RandomState implements AutoCloseable {
 
   private static final ReentrantLock LOCK = new ReentrantLock(true);
 
-  private RandomState() {}
+  /** Whether a sequence of the thread that has the lock is being drawn. */
+  private static boolean inSequence;
+
+  private final boolean before;
+
+  private RandomState(boolean before) {
+    this.before = before;
+  }
 
   /** Seeds the generators of every device, and locks them until this is closed. */
   public static RandomState seeded(long seed) {
     LOCK.lock();
-    Autograd.seed(seed);
-    return new RandomState();
+    if (!inSequence) {
+      Autograd.seed(seed);
+    }
+    return new RandomState(inSequence);
+  }
+
+  /**
+   * Seeds the generators of every device once for all that is drawn until this is closed: {@link
+   * #seeded} does not seed them meanwhile. A CUDA graph draws so, too.
+   */
+  public static RandomState sequence(long seed) {
+    RandomState state = seeded(seed);
+    inSequence = true;
+    return state;
   }
 
   @Override
   public void close() {
+    inSequence = before;
     LOCK.unlock();
   }
 }

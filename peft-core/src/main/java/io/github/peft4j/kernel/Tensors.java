@@ -86,6 +86,11 @@ public final class Tensors {
     return engineManager().create(value);
   }
 
+  /** An int64 tensor (n) on the CPU, as {@link #scalar}. */
+  public static NDArray onHost(long[] values) {
+    return engineManager().create(values);
+  }
+
   /** An int32 tensor (n) on the CPU, as {@link #scalar}. */
   static NDArray onHost(int[] values) {
     return engineManager().create(values);

@@ -20,13 +20,18 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import io.github.peft4j.transformer.loss.LabelLoss;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Computes the gradient of a batch's loss. Gradients add up in the trainable tensors. */
-public final class Backpropagation {
+public final class Backpropagation implements AutoCloseable {
 
   private final AdaptedModel adapted;
   private final boolean recompute;
+  private final StepGraphs graphs = new StepGraphs();
 
   /**
    * Creates the backward pass of a model.
@@ -107,47 +112,92 @@ public final class Backpropagation {
    */
   public Result run(
       Objective objective, ModelInput input, LossTargets targets, double scale, long seed) {
-    Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
     try (ModelCall call = adapted.newCall();
-        tape) {
-      List<TunerLayer<?, ?>> trained =
-          call.adapters().all().stream().filter(TunerLayer::trains).toList();
-      trained.forEach(layer -> layer.onTraining(true));
-      try (Pass pass =
-          new Pass(tape, null, call.adapters()).training().copies(objective.copies())) {
-        return run(call.model(), objective, input, targets, scale, seed, tape, pass);
-      } finally {
-        trained.forEach(layer -> layer.onTraining(false));
+        Scope scope = new Scope()) {
+      NDArray factor = input.ids().getManager().create(scale);
+      LabelLoss perLabel = objective.perLabel().orElse(null);
+      if (perLabel == null
+          || recompute
+          || objective.copies() > 1
+          || !graphs.areFor(call.model(), call.adapters(), input)) {
+        return passes(
+            call,
+            objective,
+            input,
+            targets,
+            seed,
+            run -> run.loss(objective, factor),
+            (loss, run) -> new Result(Tensors.floats(loss)[0], run.reported()));
       }
+      double loss =
+          graphs.run(
+              StepInputs.of(call, input, targets, perLabel, factor),
+              List.of(perLabel, call.adapters().composition(), tensors(call.adapters())),
+              seed,
+              in ->
+                  passes(
+                      call,
+                      objective,
+                      in.input(),
+                      targets,
+                      seed,
+                      run -> run.loss(perLabel, in.labels(), in.scale()),
+                      (sum, run) -> Scope.release(sum)));
+      return new Result(loss, Map.of());
     }
   }
 
-  private static Result run(
-      TransformerModel model,
+  /** The tensors of adapters, and whether each is trained now. */
+  private static List<Object> tensors(ActiveAdapters adapters) {
+    return adapters.all().stream()
+        .flatMap(layer -> layer.trainables().stream())
+        .<Object>flatMap(tensor -> Stream.of(tensor, tensor.value().hasGradient()))
+        .toList();
+  }
+
+  /** The passes of a batch: forward, the loss down to the hidden states, backward. */
+  private <R> R passes(
+      ModelCall call,
       Objective objective,
       ModelInput input,
       LossTargets targets,
-      double scale,
       long seed,
-      Tape.Recording tape,
-      Pass pass) {
+      Function<ModelRun, NDArray> loss,
+      BiFunction<NDArray, ModelRun, R> result) {
     int copies = objective.copies();
-    int replicas = ModelRun.replicas(objective, pass.adapters());
-    try (Scope scope = new Scope()) {
+    int replicas = ModelRun.replicas(objective, call.adapters());
+    TransformerModel model = call.model();
+    List<TunerLayer<?, ?>> trained =
+        call.adapters().all().stream().filter(TunerLayer::trains).toList();
+    trained.forEach(layer -> layer.onTraining(true));
+    try (Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
+        Pass pass = new Pass(tape, null, call.adapters()).training().copies(copies);
+        Scope scope = new Scope()) {
+      if (targets instanceof LossTargets.NextTokens) { // padding has no label
+        pass.paddingUnread();
+      }
       NDArray hidden = model.hidden(input.repeat(copies), pass);
       NDArray leaf = Autograd.leaf(hidden);
       try (ModelRun run =
           new ModelRun(model, input, targets, pass, leaf, true, ~seed, copies * replicas)) {
-        NDArray loss;
+        NDArray sum;
         try (RandomState random = RandomState.seeded(~seed)) {
-          loss = run.loss(objective, scale);
+          sum = loss.apply(run);
         }
         NDArray gradient = Autograd.gradient(leaf);
         if (gradient != null) {
           tape.backward(hidden, Scope.release(gradient));
         }
-        return new Result(Tensors.floats(loss)[0], run.reported());
+        return result.apply(sum, run);
       }
+    } finally {
+      trained.forEach(layer -> layer.onTraining(false));
     }
+  }
+
+  /** Frees what has been recorded of steps. */
+  @Override
+  public void close() {
+    graphs.close();
   }
 }

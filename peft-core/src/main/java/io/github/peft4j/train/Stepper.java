@@ -282,6 +282,7 @@ final class Stepper implements AutoCloseable {
 
   @Override
   public void close() {
+    backpropagation.close();
     if (kept != null) {
       kept.close();
     }

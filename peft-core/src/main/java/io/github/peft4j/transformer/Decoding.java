@@ -40,8 +40,10 @@ public final class Decoding implements AutoCloseable {
   private @Nullable ModelInput source;
   private PaddedRows texts;
   private @Nullable PaddedRows whole; // all tokens, if the cache may have to be computed anew
+  private final @Nullable RepeatedDecoding repeated;
   private boolean read;
   private long end;
+  private long virtual;
 
   Decoding(TransformerModel model, Opening opening, long padId, ActiveAdapters adapters) {
     this.model = model;
@@ -51,6 +53,8 @@ public final class Decoding implements AutoCloseable {
     this.whole = model.outdates(0, Long.MAX_VALUE) ? texts : null;
     this.sourceRows = PaddedRows.right(opening.source(), padId);
     this.source = opening.source().isEmpty() ? null : read(sourceRows);
+    this.repeated =
+        source == null && model.steps().areWanted() ? new RepeatedDecoding(model, adapters) : null;
     if (adapters.all().stream().anyMatch(TunerLayer::readsWholeTexts)) {
       withoutCache();
     }
@@ -67,7 +71,7 @@ public final class Decoding implements AutoCloseable {
    */
   public Decoding withoutCache() {
     if (cache != null) {
-      if (cache.length() > 0) {
+      if (end > 0) {
         throw new IllegalStateException("tokens have been read: decide about the cache before");
       }
       cache.close();
@@ -101,14 +105,30 @@ public final class Decoding implements AutoCloseable {
     }
     read = true;
     forgetIfOutdated();
+    NDArray next = repeatedLogits();
+    if (next != null) {
+      end++;
+      return next;
+    }
     try (Scope scope = new Scope();
         Pass pass = new Pass(Tape.inference(), cache, adapters).leftPadded()) {
       ModelInput written = texts.toModel(model.manager());
       ModelInput input = source == null ? written : source.decoding(written.ids());
       NDArray logits = model.nextOfReplicas(input, pass);
+      if (end == 0 && cache != null) {
+        virtual = cache.length() - input.ids().getShape().get(1);
+      }
       end = pass.end();
       return scope.keep(logits);
     }
+  }
+
+  /** The same by a step that is repeated, or null if the tokens cannot be read so. */
+  private @Nullable NDArray repeatedLogits() {
+    boolean begun = end > 0 && texts.ids()[0].length == 1;
+    return repeated == null || cache == null || !begun
+        ? null
+        : repeated.read(cache, texts, virtual, end);
   }
 
   /**
@@ -118,8 +138,20 @@ public final class Decoding implements AutoCloseable {
   private void forgetIfOutdated() {
     if (cache != null && whole != null && end > 0 && model.outdates(end, end + 1)) {
       cache.close();
+      if (repeated != null) {
+        repeated.close();
+      }
       texts = whole;
     }
+  }
+
+  /**
+   * Whether the last tokens were read by a step that is the same each time, so that a GPU can replay
+   * it. The system property {@code peft4j.repeatedSteps} says where steps are repeated: {@code true}
+   * on all devices, {@code false} on none; by default on GPUs.
+   */
+  public boolean isRepeated() {
+    return repeated != null && repeated.isRunning();
   }
 
   /** The number of positions that a row has left. */
@@ -142,7 +174,9 @@ public final class Decoding implements AutoCloseable {
       boolean otherSource = old != null && !sourceRows.equalsSelection(rows);
       if (cache != null) {
         NDArray index = model.manager().create(Arrays.stream(rows).asLongStream().toArray());
-        cache.reorder(index, otherSource);
+        if (repeated == null || !repeated.select(index, cache)) {
+          cache.reorder(index, otherSource);
+        }
       }
       if (old != null && otherSource) {
         old.close();
@@ -174,6 +208,9 @@ public final class Decoding implements AutoCloseable {
   public void close() {
     if (source != null) {
       source.close();
+    }
+    if (repeated != null) {
+      repeated.close();
     }
     if (cache != null) {
       cache.close();

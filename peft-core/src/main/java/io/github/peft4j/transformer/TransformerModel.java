@@ -76,6 +76,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   private final List<Site<?, ?>> allSites;
   private final Calls calls = new Calls();
   private final Calls.Resource resource;
+  private final Recorder recorder;
+  private final RepeatedSteps steps = new RepeatedSteps(this);
 
   /**
    * Hugging Face's names of a model.
@@ -107,6 +109,8 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     part(head);
     this.allSites = sites().toList();
     this.resource = calls.resource("the model", this::free);
+    this.recorder = Recorder.of(manager.getDevice());
+    calls.onChange(steps::forget);
   }
 
   /**
@@ -354,9 +358,32 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
     return body.stacks().stream().mapToLong(Stack::maxPositions).min().orElseThrow();
   }
 
+  /**
+   * Whether passes with inputs of the same shapes launch the same kernels on the same tensors, if
+   * these adapters compute. A CUDA graph of one can stand for the others then.
+   */
+  public boolean isRepeatable(ActiveAdapters adapters) {
+    return body.stacks().stream().allMatch(Stack::isRepeatable) && adapters.isRepeatable();
+  }
+
   /** Whether cached keys of a text are wrong once it has grown to so many positions. */
   boolean outdates(long before, long after) {
     return body.stacks().stream().anyMatch(stack -> stack.outdates(before, after));
+  }
+
+  /** Whether texts of both numbers of positions are rotated by the same tables. */
+  boolean hasConstantRotations(long before, long after) {
+    return body.stacks().stream().allMatch(stack -> stack.hasConstantRotations(before, after));
+  }
+
+  /** Runs what is repeated. */
+  Recorder recorder() {
+    return recorder;
+  }
+
+  /** The repeated steps that no generation uses. */
+  RepeatedSteps steps() {
+    return steps;
   }
 
   /**
@@ -549,6 +576,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
   }
 
   private void free() {
+    steps.close();
     body.stacks().forEach(Stack::close);
     manager.close();
   }

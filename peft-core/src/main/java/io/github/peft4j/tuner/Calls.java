@@ -23,6 +23,7 @@ public final class Calls {
   private final List<Call> running = new ArrayList<>();
   private final List<Call> waiting = new ArrayList<>();
   private final List<Hold> holds = new ArrayList<>();
+  private Runnable onChange = () -> {};
 
   /**
    * Something that calls use. It is freed after it has been retired and no call uses it any more.
@@ -109,6 +110,14 @@ public final class Calls {
   }
 
   /**
+   * Sets what is done when a call that owns a resource has begun, before it changes anything, and
+   * when a resource has been retired.
+   */
+  public void onChange(Runnable action) {
+    onChange = action;
+  }
+
+  /**
    * Starts a call of this thread that shares resources.
    *
    * @return empty if a resource is retired
@@ -159,7 +168,11 @@ public final class Calls {
    * @throws IllegalStateException if another call of this thread uses it
    */
   public Optional<Call> own(Resource owned, Collection<Resource> used, String purpose) {
-    return begin(new Call(Set.copyOf(used), owned, Thread.currentThread()), purpose);
+    Optional<Call> alone = begin(new Call(Set.copyOf(used), owned, Thread.currentThread()), purpose);
+    if (alone.isPresent()) {
+      onChange.run();
+    }
+    return alone;
   }
 
   private synchronized Optional<Call> begin(Call call, String purpose) {
@@ -222,6 +235,7 @@ public final class Calls {
       notifyAll();
       free = isToBeFreed(resource);
     }
+    onChange.run();
     if (free) {
       resource.free.run();
     }

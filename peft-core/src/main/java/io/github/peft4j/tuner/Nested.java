@@ -22,6 +22,11 @@ public final class Nested<I, O> extends TunerLayer<I, O> implements Mergeable {
   }
 
   @Override
+  public boolean isRepeatable() {
+    return inner.isRepeatable() && outer.isRepeatable();
+  }
+
+  @Override
   public O forward(I input, Forward<I, O> base) {
     return outer.forward(
         input,

@@ -35,6 +35,11 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray frozen, Forward<NDArray, NDArray> base) {
     return LIKE.call(copy.value(), frozen);
   }

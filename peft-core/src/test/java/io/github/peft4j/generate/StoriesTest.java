@@ -92,9 +92,7 @@ class StoriesTest {
                                   .base()
                                   .hidden(ModelInput.of(model.base().manager(), rows, null), pass),
                               new LossTargets.NextTokens(rows),
-                              pass,
-                              1,
-                              false))[0]);
+                              pass))[0]);
 
       assertThat(sum / (ids.length - 1))
           .isCloseTo(expected.get("loss").getAsFloat(), within(1e-4f));

@@ -101,7 +101,7 @@ abstract class MethodContract {
             return model
                 .base()
                 .head()
-                .loss(hidden, tiny.targets(), pass, 1, false)
+                .loss(hidden, tiny.targets(), pass)
                 .toDoubleArray()[0];
           }
         });

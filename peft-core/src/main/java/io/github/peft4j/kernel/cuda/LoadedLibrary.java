@@ -3,6 +3,7 @@ package io.github.peft4j.kernel.cuda;
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import io.github.peft4j.kernel.setting.Environment;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,19 @@ final class LoadedLibrary {
    */
   static Optional<LoadedLibrary> of(String name) {
     return Environment.loaded(name).map(NativeLibrary::getInstance).map(LoadedLibrary::new);
+  }
+
+  /**
+   * The first of these functions that the library has.
+   *
+   * @throws UnsatisfiedLinkError if it has none of them
+   */
+  Function require(String... names) {
+    Function found = find(names);
+    if (found == null) {
+      throw new UnsatisfiedLinkError(library.getName() + " has none of " + List.of(names));
+    }
+    return found;
   }
 
   /** The first of these functions that the library has, or null. */

@@ -240,7 +240,7 @@ public final class Evaluator {
   }
 
   private double loss(ModelRun run) {
-    return Autograd.without(() -> (double) Tensors.floats(run.loss(objective, 1))[0]);
+    return Autograd.without(() -> (double) Tensors.floats(run.loss(objective, null))[0]);
   }
 
   /**

@@ -11,6 +11,8 @@ import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.head.LabelledOutputs;
 import io.github.peft4j.transformer.head.LabelledOutputs.Slice;
+import io.github.peft4j.transformer.head.PlacedLabels;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -21,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A run of a model over the copies of a batch: its hidden states, the outputs with a label, and
@@ -140,26 +143,32 @@ public final class ModelRun implements AutoCloseable {
   /**
    * Computes an objective, and in training the backward pass down to the hidden states.
    *
-   * @param scale factor of the gradient: 1 / units of the step
+   * @param scale factor of the gradient, a scalar on the device: 1 / units of the step; null if this
+   *     is no training
    * @return the loss as a scalar
    * @throws IllegalArgumentException if the objective gives no scalar
    */
-  public NDArray loss(Objective objective, double scale) {
+  public NDArray loss(Objective objective, @Nullable NDArray scale) {
     return objective
         .perLabel()
-        .map(loss -> model.head().loss(loss, hidden, targets.repeat(copies), pass, scale, train))
+        .map(loss -> model.head().loss(loss, hidden, targets.repeat(copies), pass, scale))
         .orElseGet(() -> backward(objective, scale));
   }
 
-  private NDArray backward(Objective objective, double scale) {
+  /** The same for the sum of the losses of labels that are on the device already. */
+  public NDArray loss(LabelLoss loss, PlacedLabels labels, NDArray scale) {
+    return model.head().loss(loss, hidden, labels, pass, scale);
+  }
+
+  private NDArray backward(Objective objective, @Nullable NDArray scale) {
     NDArray loss = Autograd.record(train, () -> objective.loss(Outputs.all(this)));
     if (loss.getShape().size() != 1) {
       throw new IllegalArgumentException(
           "objective %s gave an array of shape %s; expected a scalar, the sum over the batch"
               .formatted(objective, loss.getShape()));
     }
-    if (train && Autograd.requiresGradient(loss)) {
-      Autograd.backward(loss, Tensors.onesLike(loss).mul(scale));
+    if (scale != null && Autograd.requiresGradient(loss)) {
+      Autograd.backward(loss, Ops.fillLike(loss, scale));
       losses.forEach(this::backward);
       labelled.values().forEach(LabelledOutputs::backward);
     }

@@ -149,7 +149,8 @@ public final class AbsolutePositions extends NamedBlock {
           pass.ids(), Tensors.scalar(offset - 1), Tensors.scalar(start), texts.before());
     }
     NDArray mask = sequence.mask();
-    if (counting == Counting.UNMASKED && mask != null && texts == null) {
+    boolean endsAtToken = !pass.isRepeated(); // then the mask has places behind the last token
+    if (counting == Counting.UNMASKED && mask != null && texts == null && endsAtToken) {
       return UNMASKED.call(x, mask, Tensors.scalar(sequence.positions().shift()));
     }
     if (byRow != null) {

@@ -85,7 +85,7 @@ public final class Alibi extends ScoreBias {
 
   @Override
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
-    NDArray ahead = Tensors.scalar(pass.start() - pass.past());
+    NDArray ahead = Tensors.scalar(pass.start() - pass.before());
     NDArray positions = pass.positions();
     if (pass.texts() != null && positions != null) {
       return packedBias.call(x, positions, mask, ahead);

@@ -82,7 +82,7 @@ public final class Attention extends NamedBlock {
     }
     KeyValueCache.Room room = pass.room(keys, values);
     if (room != null && step != null) {
-      NDArray whole = step.output(x, room, pass.seesAll(scores.window()), pass);
+      NDArray whole = step.output(x, room, scores.window(), pass);
       return whole != null
           ? whole
           : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);

@@ -43,24 +43,34 @@ final class DecodingStep {
           return [rotate(heads(q), cos, sin), past, write(values, heads(v), start)]
       """;
 
-  /** Maps may have biases: {@code {biases}} declares them and {@code {q_bias}} is one. */
+  /**
+   * Maps may have biases: {@code {biases}} declares them and {@code {bias0}} is one. Keys may be
+   * hidden by a mask, whose declaration is {@code {mask}}; {@code {masked}} is its use.
+   */
   private static final String WHOLE =
       """
       def map(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
           return product(x, weight.to(x.dtype), bias)
-      def whole(x: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor{biases}) -> Tensor:
+      def whole(x: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor{mask}{biases}) -> Tensor:
           q = map(x, wq, {bias0})
           k = map(x, wk, {bias1})
           v = map(x, wv, {bias2})
           q, k, v, = written(q, k, v, cos, sin, keys, values, start)
-          return map(attend(q, k, v), wo, {bias3})
+          return map(attend(q, k, v{masked}), wo, {bias3})
       """;
 
   private final @Nullable RotaryEmbedding rotary;
   private final AttentionSite site;
   private final List<LinearSite> maps;
-  private final Kernel written;
-  private final @Nullable Kernel whole;
+  private final Kernels growing;
+  private final Kernels repeated;
+
+  /**
+   * The kernels of one way to write into the cache.
+   *
+   * @param whole null if the attention has parts that are computed apart
+   */
+  private record Kernels(Kernel written, @Nullable Kernel whole) {}
 
   /**
    * Creates the kernels.
@@ -83,15 +93,21 @@ final class DecodingStep {
         Stream.concat(projections.plainMaps().stream(), Stream.of(output))
             .map(Linear::site)
             .toList();
-    String start =
-        projections.splitting()
-            + (rotary == null ? AS_THEY_ARE : rotary.text())
-            + KeyValueCache.WRITE
-            + HEADS
-            + WRITTEN;
-    this.written = Kernel.of(start);
+    String heads =
+        projections.splitting() + (rotary == null ? AS_THEY_ARE : rotary.text()) + HEADS + WRITTEN;
     boolean plain = whole && maps.size() == 4 && maps.stream().noneMatch(LinearSite::isTransposed);
-    this.whole = plain ? Kernel.of(MatrixProduct.text() + product.text() + start + whole()) : null;
+    this.growing = kernels(KeyValueCache.WRITE + heads, plain, product.text(), "", "");
+    this.repeated =
+        kernels(
+            KeyValueCache.WRITE_AT + heads, plain, product.biasedText(), ", mask: Tensor", ", mask");
+  }
+
+  private Kernels kernels(
+      String written, boolean plain, String product, String mask, String masked) {
+    String whole = whole().replace("{mask}", mask).replace("{masked}", masked);
+    return new Kernels(
+        Kernel.of(written),
+        plain ? Kernel.of(MatrixProduct.text() + product + written + whole) : null);
   }
 
   /** The text of the whole, with the biases that the maps have. */
@@ -111,11 +127,12 @@ final class DecodingStep {
    * part of it, or there are keys that a query does not see.
    *
    * @param x (B, T, D)
+   * @param window see {@link Pass#bias}
    */
-  @Nullable NDArray output(NDArray x, KeyValueCache.Room room, boolean seesAll, Pass pass) {
-    Kernel kernel = whole;
+  @Nullable NDArray output(NDArray x, KeyValueCache.Room room, int window, Pass pass) {
+    Kernel kernel = kernels(room).whole();
     if (kernel == null
-        || !seesAll
+        || !(room.isRepeated() || pass.seesAll(window))
         || pass.adapters().rewrites(site)
         || isRewritten(pass.adapters())) {
       return null;
@@ -124,8 +141,15 @@ final class DecodingStep {
     arguments.add(x);
     maps.forEach(map -> arguments.add(map.weight().value(pass)));
     arguments.addAll(cached(x, room, pass));
+    if (room.isRepeated()) {
+      arguments.add(pass.explicitBias(x, window));
+    }
     maps.forEach(map -> map.bias().ifPresent(bias -> arguments.add(bias.value(pass))));
     return kernel.call(arguments.toArray(NDArray[]::new));
+  }
+
+  private Kernels kernels(KeyValueCache.Room room) {
+    return room.isRepeated() ? repeated : growing;
   }
 
   /** Whether maps compute something else than the product with a dense weight. */
@@ -147,7 +171,7 @@ final class DecodingStep {
     NDArray[] arguments =
         Stream.concat(projected.stream(), cached(projected.get(0), room, pass).stream())
             .toArray(NDArray[]::new);
-    return written.callForAll(arguments);
+    return kernels(room).written().callForAll(arguments);
   }
 
   /** Tables of positions, if there are some, and the buffers. */

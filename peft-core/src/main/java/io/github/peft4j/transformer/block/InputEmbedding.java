@@ -121,7 +121,7 @@ public final class InputEmbedding extends NamedBlock {
   NDArray forward(ModelInput input, Pass pass, boolean causal) {
     Sequence entered =
         site.forward(
-            new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.past()), pass);
+            new InputSite.Tokens(input.ids(), input.mask(), input.types(), pass.before()), pass);
     NDArray x = embed(entered.embedding(), pass, causal);
     if (entered.prompt().embedded() == null) {
       return x;

@@ -138,6 +138,7 @@ public final class MixtureOfExperts extends NamedBlock {
      * @param expert the experts (N, k)
      */
     NDArray forward(NDArray x, NDArray p, NDArray expert, Pass pass) {
+      pass.requireNumbers("experts are counted on the host");
       NDList sorted = sort.callForAll(x, expert);
       ExpertsSite.Input in = new ExpertsSite.Input(sorted.get(0), sorted.get(1)); // (N k, D)
       NDList halves = FeedForward.HALVES.callForAll(gateUp.forward(in, pass));

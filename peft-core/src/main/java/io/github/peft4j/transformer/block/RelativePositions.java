@@ -70,6 +70,7 @@ public final class RelativePositions extends ScoreBias {
 
   @Override
   NDArray forward(NDArray x, NDArray mask, Pass pass) {
+    pass.requireNumbers("relative positions are counted on the host");
     PackedTexts texts = pass.texts();
     NDArray start = Tensors.scalar(pass.start());
     NDArray ahead = Tensors.scalar(pass.keyOffset());

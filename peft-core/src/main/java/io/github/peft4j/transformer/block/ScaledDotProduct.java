@@ -139,6 +139,11 @@ final class ScaledDotProduct {
     return all.source();
   }
 
+  /** The function {@code attend(q, k, v, bias)} in TorchScript, otherwise like {@link #text}. */
+  String biasedText() {
+    return biased.source();
+  }
+
   private static VariableLengthAttention texts(
       AttentionSite.Heads heads, Attention.Scores scores, boolean causal, double dropout) {
     return new VariableLengthAttention(

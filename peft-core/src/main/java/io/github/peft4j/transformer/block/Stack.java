@@ -180,10 +180,20 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
     return rotaries.stream().anyMatch(rotary -> rotary.outdates(before, after));
   }
 
+  /** Whether texts of both numbers of positions are rotated by the same tables. */
+  public boolean hasConstantRotations(long before, long after) {
+    return rotaries.stream().allMatch(rotary -> rotary.isConstant(before, after));
+  }
+
   @Override
   public long[][] shiftRight(long[][] labels, ModelConfig config) {
     throw new UnsupportedOperationException(
         name() + " has no encoder: its input ids are the labels themselves");
+  }
+
+  /** Whether tensors that the stack makes for inputs of one shape stay when others follow. */
+  public boolean isRepeatable() {
+    return rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
   }
 
   /** The number of positions that a text may have, virtual tokens included. */

@@ -3,7 +3,6 @@ package io.github.peft4j.transformer.head;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.transformer.block.NamedBlock;
@@ -12,6 +11,8 @@ import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A task head: hidden states (B, T, D) to logits, and the loss of their labels.
@@ -19,13 +20,6 @@ import io.github.peft4j.tuner.ForwardContext;
  * <p>The loss computes {@link LabelledOutputs}, in slices.
  */
 public abstract class Head extends NamedBlock {
-
-  private static final Kernel SCALE_LIKE =
-      Kernel.of(
-          """
-          def scale_like(loss: Tensor, scale: Tensor) -> Tensor:
-              return torch.mul(torch.ones_like(loss), scale)
-          """);
 
   /** Creates a head; the name is empty, as in Hugging Face's models. */
   protected Head(String name) {
@@ -54,8 +48,12 @@ public abstract class Head extends NamedBlock {
     return virtual;
   }
 
-  /** The number of choices of a label, given the features. */
-  protected long choices(NDArray features) {
+  /**
+   * The number of choices of a label.
+   *
+   * @param positions the number of hidden states of a row
+   */
+  public long choices(long positions) {
     return classes();
   }
 
@@ -83,38 +81,50 @@ public abstract class Head extends NamedBlock {
       throw new IllegalArgumentException(
           "targets for " + labels.rows() + " rows, but the model computed " + batch);
     }
-    LossTargets.Rows targets = targets(labels, pass.virtual());
-    if (targets.outputs() == 0) {
-      throw new IllegalArgumentException(
-          "no label of this batch counts: every one is " + LossTargets.IGNORED);
-    }
-    return new LabelledOutputs(this, hidden, targets, pass, batch, train);
+    LossTargets.Rows rows = targets(labels, pass.virtual());
+    long choices = choices(hidden.getShape().get(1));
+    PlacedLabels placed =
+        PlacedLabels.of(hidden.getManager(), rows, choices, rows.outputs());
+    return new LabelledOutputs(this, hidden, placed, pass, batch, train);
   }
 
-  /** The sum of the losses of all labels that count, by the task's own loss. */
-  public final NDArray loss(
-      NDArray hidden, LossTargets labels, Pass pass, double scale, boolean train) {
-    return loss(loss(), hidden, labels, pass, scale, train);
+  /** The sum of the losses of all labels that count, by the task's own loss: a scalar. */
+  public final NDArray loss(NDArray hidden, LossTargets labels, Pass pass) {
+    return loss(loss(), hidden, labels, pass, null);
   }
 
   /**
    * The sum of the losses of all labels that count, forward and backward.
    *
    * @param hidden (B, T, D); in training a leaf that accumulates its gradient
-   * @param scale factor of the gradient: 1 / number of labels for a mean
-   * @param train whether to run the backward pass
+   * @param scale factor of the gradient, a scalar: 1 / number of labels for a mean; null for no
+   *     backward pass
    * @return a scalar
    */
   public final NDArray loss(
-      LabelLoss loss, NDArray hidden, LossTargets labels, Pass pass, double scale, boolean train) {
+      LabelLoss loss, NDArray hidden, LossTargets labels, Pass pass, @Nullable NDArray scale) {
+    return sum(loss, hidden, scale, () -> labelled(hidden, labels, pass, scale != null));
+  }
+
+  /** The same for labels that are on the device already. */
+  public final NDArray loss(
+      LabelLoss loss, NDArray hidden, PlacedLabels labels, Pass pass, @Nullable NDArray scale) {
+    long batch = hidden.getShape().get(0);
+    return sum(
+        loss,
+        hidden,
+        scale,
+        () -> new LabelledOutputs(this, hidden, labels, pass, batch, scale != null));
+  }
+
+  private static NDArray sum(
+      LabelLoss loss, NDArray hidden, @Nullable NDArray scale, Supplier<LabelledOutputs> labelled) {
     try (Scope scope = new Scope()) {
-      LabelledOutputs outputs = labelled(hidden, labels, pass, train);
+      LabelledOutputs outputs = labelled.get();
       NDArray[] total = {hidden.getManager().zeros(new Shape())};
       outputs.slices(
-          0,
-          outputs.count(),
-          slice -> total[0] = total[0].add(sum(outputs, loss, slice, scale, train)));
-      if (train) {
+          0, outputs.count(), slice -> total[0] = total[0].add(sum(outputs, loss, slice, scale)));
+      if (scale != null) {
         outputs.backward();
       }
       return scope.keep(total[0]);
@@ -125,12 +135,11 @@ public abstract class Head extends NamedBlock {
       LabelledOutputs outputs,
       LabelLoss loss,
       LabelledOutputs.Slice slice,
-      double scale,
-      boolean train) {
+      @Nullable NDArray scale) {
     try (Scope scope = new Scope()) {
-      NDArray sum = Autograd.record(train, () -> Ops.sum(outputs.losses(loss, slice)));
-      if (train && Autograd.requiresGradient(sum)) {
-        Autograd.backward(sum, SCALE_LIKE.call(sum, sum.getManager().create((float) scale)));
+      NDArray sum = Autograd.record(scale != null, () -> outputs.sum(loss, slice));
+      if (scale != null && Autograd.requiresGradient(sum)) {
+        Autograd.backward(sum, Ops.fillLike(sum, scale));
       }
       return scope.keep(Autograd.detach(sum));
     }

@@ -1,8 +1,6 @@
 package io.github.peft4j.transformer.head;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
@@ -33,12 +31,21 @@ public final class LabelledOutputs {
               return torch.index_select(torch.reshape(x, [-1, torch.size(x, -1)]), 0, rows)
           """);
 
+  private static final Kernel SUM_OF_LABELS =
+      Kernel.of(
+          """
+          def sum_of_labels(losses: Tensor, targets: Tensor) -> Tensor:   # (N), (N) → ()
+              return torch.sum(torch.masked_fill(losses, torch.eq(targets, {ignored}), 0))
+          """)
+          .with("ignored", LossTargets.IGNORED);
+
   private final Head head;
   private final Pass pass;
   private final long batch;
   private final long choices;
   private final long[] rowOf;
   private final NDArray targets;
+  private final boolean isFilledUp;
   private final NDArray selected;
   private final NDArray leaf;
 
@@ -58,23 +65,16 @@ public final class LabelledOutputs {
   }
 
   LabelledOutputs(
-      Head head, NDArray hidden, LossTargets.Rows labels, Pass pass, long batch, boolean train) {
-    NDManager manager = hidden.getManager();
+      Head head, NDArray hidden, PlacedLabels labels, Pass pass, long batch, boolean train) {
     this.head = head;
     this.pass = pass;
     this.batch = batch;
     NDArray features = Autograd.record(train, () -> head.features(hidden, pass));
-    this.choices = head.choices(features);
-    checkRange(labels);
-    this.rowOf = labels.batchRows(outputs(features) / batch);
-    NDArray rows = manager.create(labels.rows());
-    this.targets =
-        labels.values().length > 0
-            ? manager.create(
-                Arrays.stream(labels.values()).flatMapToDouble(Arrays::stream).toArray(),
-                new Shape(rowOf.length, choices))
-            : manager.create(labels.classes());
-    this.selected = Autograd.record(train, () -> SELECT.call(features, rows));
+    this.choices = head.choices(hidden.getShape().get(1));
+    this.rowOf = Arrays.copyOf(labels.rows().batchRows(outputs(features) / batch), labels.size());
+    this.targets = labels.targets();
+    this.isFilledUp = labels.isFilledUp();
+    this.selected = Autograd.record(train, () -> SELECT.call(features, labels.outputs()));
     this.leaf = train ? Autograd.leaf(selected) : selected;
   }
 
@@ -101,7 +101,7 @@ public final class LabelledOutputs {
    * @param count the number of outputs
    */
   public void slices(long start, long count, Work work) {
-    long size = Math.max(1, SLICE_BYTES / (4 * choices));
+    long size = Long.highestOneBit(Math.max(1, SLICE_BYTES / (4 * choices))); // fills tiles
     for (long from = start; from < start + count; from += size) {
       work.on(new Slice(from, Math.min(size, start + count - from)));
     }
@@ -125,6 +125,12 @@ public final class LabelledOutputs {
     return Losses.of(loss, logits(slice), targets(slice));
   }
 
+  /** The sum of the losses of a slice: a scalar. */
+  NDArray sum(LabelLoss loss, Slice slice) {
+    NDArray losses = losses(loss, slice);
+    return isFilledUp ? SUM_OF_LABELS.call(losses, targets(slice)) : Ops.sum(losses);
+  }
+
   private static NDArray cut(NDArray x, Slice slice) {
     return Ops.narrow(x, slice.start(), slice.count());
   }
@@ -135,23 +141,6 @@ public final class LabelledOutputs {
       NDArray gradient = Autograd.gradient(leaf);
       if (gradient != null) {
         Autograd.backward(selected, gradient);
-      }
-    }
-  }
-
-  private void checkRange(LossTargets.Rows labels) {
-    for (long label : labels.classes()) {
-      if (label < 0 || label >= choices) {
-        throw new IllegalArgumentException(
-            "label %d is out of range: the model has %d classes, 0 to %d; load the model with as many labels as the data has"
-                .formatted(label, choices, choices - 1));
-      }
-    }
-    for (double[] values : labels.values()) {
-      if (values.length != choices) {
-        throw new IllegalArgumentException(
-            "a text has %d values, but the model gives %d; load the model with as many labels as the data has"
-                .formatted(values.length, choices));
       }
     }
   }

@@ -1,13 +1,19 @@
 package io.github.peft4j.transformer.pass;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.transformer.rope.Rotation;
 import io.github.peft4j.tuner.Rows;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +51,56 @@ public final class KeyValueCache implements AutoCloseable {
           return torch.narrow(buffer, 2, 0, first + n)
       """;
 
+  /**
+   * The function {@code write(buffer, x, place)} in TorchScript for {@linkplain #repeat repeated
+   * steps}: x (B, K, 1, d) is written at the place that the tensor {@code place} (1) holds on the
+   * model's device. The result is the whole buffer.
+   */
+  public static final String WRITE_AT =
+      """
+      def write(buffer: Tensor, x: Tensor, place: Tensor) -> Tensor:
+          return torch.index_copy_(buffer, 2, place, x)
+      """;
+
   private static final Kernel APPEND = Kernel.of(WRITE);
+  private static final Kernel APPEND_AT = Kernel.of(WRITE_AT);
+
+  private static final Kernel EMPTY =
+      Kernel.of(
+          """
+          def empty(like: Tensor, capacity: Tensor) -> Tensor:
+              return torch.new_empty(like, [torch.size(like, 0), torch.size(like, 1), int(capacity), torch.size(like, 3)])
+          """);
+
+  /** What was there is no longer seen, but a number that is not finite would be seen. */
+  private static final Kernel LOAD =
+      Kernel.of(
+          """
+          def load(buffers: List[Tensor], others: List[Tensor], length: List[Tensor]) -> List[Tensor]:
+              n = int(length[0])
+              for i in range(torch.len(buffers)):
+                  buffer = torch.zero_(buffers[i])
+                  part = torch.copy_(torch.narrow(buffer, 2, 0, n), torch.narrow(others[i], 2, 0, n))
+              return buffers
+          """);
+
+  private static final Kernel SELECT_IN_PLACE =
+      Kernel.of(
+          """
+          def select(buffers: List[Tensor], rows: List[Tensor], length: List[Tensor]) -> List[Tensor]:
+              n = int(length[0])
+              for i in range(torch.len(buffers)):
+                  part = torch.narrow(buffers[i], 2, 0, n)
+                  part2 = torch.copy_(part, torch.index_select(part, 0, rows[0]))
+              return buffers
+          """);
+
+  private static final Kernel SET =
+      Kernel.of(
+          """
+          def set(place: Tensor, length: Tensor) -> Tensor:
+              return torch.fill_(place, int(length))
+          """);
 
   private static final Kernel WRITE_ROWS =
       Kernel.of(
@@ -78,24 +133,129 @@ public final class KeyValueCache implements AutoCloseable {
    *
    * @param keys (B, K, capacity, d)
    * @param values (B, K, capacity, d)
-   * @param start the number of positions that they hold: a scalar on the CPU
+   * @param start the number of positions that they hold: a scalar on the CPU, or in a repeated step
+   *     the place (1) on the model's device
+   * @param isRepeated whether this is a repeated step, so that {@link #WRITE_AT} writes
    */
-  public record Room(NDArray keys, NDArray values, NDArray start) {}
+  public record Room(NDArray keys, NDArray values, NDArray start, boolean isRepeated) {}
 
   private final Map<String, Buffer> buffers = new HashMap<>();
   private final Map<String, NDArray> fixed = new HashMap<>();
   private final Map<String, NDArray> shared = new HashMap<>();
+  private final Map<RotaryEmbedding, Rotation> tables = new IdentityHashMap<>();
   private long length;
   private @Nullable NDArray end;
+  private @Nullable NDArray place;
+  private long capacity;
 
   /** The number of cached positions, virtual tokens included. */
   public long length() {
     return length;
   }
 
-  /** Counts positions that all layers have appended; only the stack calls this. */
+  /**
+   * Counts positions that all layers have appended; only the stack calls this. Those of a repeated
+   * step are counted by {@link #repeated}.
+   */
   public void advance(long positions) {
-    length += positions;
+    if (place == null) {
+      length += positions;
+      forgetEnd();
+    }
+  }
+
+  /** Whether passes with this cache are repeated steps, see {@link #repeat}. */
+  public boolean isRepeated() {
+    return place != null;
+  }
+
+  /**
+   * The number of keys that a pass sees before its own. In a repeated step it is the number of all
+   * places but one: the mask says which of them hold a key.
+   */
+  public long before() {
+    return place == null ? length : capacity - 1;
+  }
+
+  /**
+   * Takes over copies of what another cache holds, for repeated steps. From now on each pass reads
+   * one token, launches the same kernels on the same memory, and attends to all places of buffers of
+   * fixed size, with a mask that shows those that are written. Nothing about the position is known to
+   * the host.
+   *
+   * @param capacity the number of places, above the other cache's length and the same in each call
+   * @param device the manager of the model's device
+   */
+  public void repeat(KeyValueCache other, long capacity, NDManager device) {
+    this.capacity = capacity;
+    try (Scope scope = new Scope()) {
+      other.buffers.forEach(
+          (name, buffer) -> {
+            if (!buffers.containsKey(name)) {
+              NDArray empty = EMPTY.call(buffer.array, Tensors.scalar(capacity));
+              buffers.put(name, new Buffer(Scope.release(empty), capacity));
+            }
+          });
+      LOAD.callWithLists(
+          arrays(other, this), arrays(other, other), new NDList(Tensors.scalar(other.length)));
+      other.shared.forEach(
+          (name, array) -> Tensors.copy(present(shared, name, array::duplicate), array));
+      length = other.length;
+      NDArray present = place;
+      if (present == null) {
+        present = Scope.release(Tensors.longs(device, length));
+        place = present;
+      }
+      SET.call(present, Tensors.scalar(length));
+    }
+  }
+
+  /** The buffers of a cache, in the order of those of the first one. */
+  private static NDList arrays(KeyValueCache order, KeyValueCache of) {
+    NDList arrays = new NDList();
+    order.buffers.keySet().forEach(name -> arrays.add(of.array(name)));
+    return arrays;
+  }
+
+  private NDArray array(String name) {
+    return Objects.requireNonNull(buffers.get(name), name).array;
+  }
+
+  /** The tables of a rotation in repeated steps, which read the same memory each time. */
+  Rotation tables(RotaryEmbedding embedding, Supplier<Rotation> make) {
+    return tables.computeIfAbsent(embedding, any -> make.get());
+  }
+
+  /** The place (1) of the next token in a repeated step, on the model's device. */
+  public NDArray place() {
+    return Objects.requireNonNull(place, "no repeated step");
+  }
+
+  /** Counts the position that a repeated step has written. */
+  public void repeated() {
+    length++;
+  }
+
+  /** Moves what another cache holds here. Nothing stays there, and passes are of any length. */
+  public void takeOver(KeyValueCache other) {
+    close();
+    buffers.putAll(other.buffers);
+    fixed.putAll(other.fixed);
+    shared.putAll(other.shared);
+    length = other.length;
+    other.buffers.clear();
+    other.fixed.clear();
+    other.shared.clear();
+    other.close();
+  }
+
+  private void endRepeating() {
+    tables.values().forEach(Rotation::close);
+    tables.clear();
+    if (place != null) {
+      place.close();
+      place = null;
+    }
     forgetEnd();
   }
 
@@ -124,7 +284,10 @@ public final class KeyValueCache implements AutoCloseable {
    * @return all cached positions (B, K, length + T, d), valid until the next call
    */
   public NDArray append(String name, NDArray x) {
-    return APPEND.call(buffer(name, x), x, end());
+    NDArray at = place;
+    return at == null
+        ? APPEND.call(buffer(name, x), x, end())
+        : APPEND_AT.call(array(name), x, at);
   }
 
   /**
@@ -139,9 +302,11 @@ public final class KeyValueCache implements AutoCloseable {
     Buffer k = buffers.get(keys);
     Buffer v = buffers.get(values);
     long needed = length + positions;
-    return k == null || v == null || k.capacity < needed || v.capacity < needed
-        ? null
-        : new Room(k.array, v.array, end());
+    if (k == null || v == null || k.capacity < needed || v.capacity < needed) {
+      return null;
+    }
+    NDArray at = place;
+    return new Room(k.array, v.array, at == null ? end() : at, at != null);
   }
 
   /**
@@ -210,6 +375,11 @@ public final class KeyValueCache implements AutoCloseable {
    *     places only among those of one prompt
    */
   public void reorder(NDArray rows, boolean once) {
+    if (place != null) {
+      SELECT_IN_PLACE.callWithLists(
+          arrays(this, this), new NDList(rows), new NDList(Tensors.scalar(length)));
+      return; // there are no arrays of an encoder
+    }
     buffers.replaceAll(
         (name, buffer) -> new Buffer(reordered(buffer.array, rows), buffer.capacity));
     if (once) {
@@ -233,6 +403,6 @@ public final class KeyValueCache implements AutoCloseable {
       arrays.clear();
     }
     length = 0;
-    forgetEnd();
+    endRepeating();
   }
 }

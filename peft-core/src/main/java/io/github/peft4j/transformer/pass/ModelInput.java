@@ -10,7 +10,10 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +31,8 @@ import org.jspecify.annotations.Nullable;
  *     for those that it learns to write and what follows them; null if all tokens are given
  * @param kept where the states of the rows are kept, without the model's dropout; null if they are
  *     computed each time
+ * @param rightPadded whether the mask is known to hide nothing but padding behind each row's tokens;
+ *     false also if that is not known
  */
 public record ModelInput(
     NDArray ids,
@@ -37,7 +42,8 @@ public record ModelInput(
     @Nullable PackedTexts texts,
     Map<String, NDArray> rowValues,
     @Nullable NDArray given,
-    KeptStates.@Nullable Rows kept) {
+    KeptStates.@Nullable Rows kept,
+    boolean rightPadded) {
 
   private static final Kernel REPEAT =
       Kernel.of(
@@ -111,7 +117,7 @@ public record ModelInput(
       @Nullable NDArray types,
       @Nullable NDArray decoderIds,
       @Nullable PackedTexts texts) {
-    this(ids, mask, types, decoderIds, texts, Map.of(), null, null);
+    this(ids, mask, types, decoderIds, texts, Map.of(), null, null, false);
   }
 
   /** An input whose rows are one text each, and given. */
@@ -195,8 +201,17 @@ public record ModelInput(
    * @param mask [B][T], or null
    */
   public static ModelInput of(NDManager manager, long[][] ids, long @Nullable [][] mask) {
+    boolean padded = mask != null && !full(mask);
     return new ModelInput(
-        array(manager, ids), mask == null || full(mask) ? null : array(manager, mask), null, null);
+        array(manager, ids),
+        padded ? array(manager, mask) : null,
+        null,
+        null,
+        null,
+        Map.of(),
+        null,
+        null,
+        padded && isRightPadded(mask));
   }
 
   /**
@@ -222,17 +237,17 @@ public record ModelInput(
 
   /** A copy with input ids (B, U) for the decoder. */
   public ModelInput decoding(NDArray ids) {
-    return new ModelInput(this.ids, mask, types, ids, texts, rowValues, given, kept);
+    return new ModelInput(this.ids, mask, types, ids, texts, rowValues, given, kept, rightPadded);
   }
 
   /** A copy with segment ids (B, T). */
   public ModelInput withTypes(@Nullable NDArray types) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
   }
 
   /** A copy whose rows hold these texts; null for one text in each row. */
   public ModelInput withTexts(@Nullable PackedTexts texts) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
   }
 
   /**
@@ -241,17 +256,33 @@ public record ModelInput(
    * @param rowValues by name, int64 (B), such as {@code task_ids}
    */
   public ModelInput withRowValues(Map<String, NDArray> rowValues) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
   }
 
   /** A copy of which these tokens (B, T) are given; null for all. */
   public ModelInput withGiven(@Nullable NDArray given) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
   }
 
   /** A copy whose states are kept, without the model's dropout; null to compute them each time. */
   public ModelInput keeping(KeptStates.@Nullable Rows kept) {
-    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept);
+    return new ModelInput(ids, mask, types, decoderIds, texts, rowValues, given, kept, rightPadded);
+  }
+
+  /** The same input with other arrays for those that are there. */
+  public ModelInput map(UnaryOperator<NDArray> change) {
+    return new ModelInput(
+        change.apply(ids),
+        mask == null ? null : change.apply(mask),
+        types == null ? null : change.apply(types),
+        decoderIds == null ? null : change.apply(decoderIds),
+        texts == null ? null : texts.map(change),
+        rowValues.entrySet().stream()
+            .collect(
+                Collectors.toMap(Map.Entry::getKey, value -> change.apply(value.getValue()))),
+        given == null ? null : change.apply(given),
+        kept,
+        rightPadded);
   }
 
   /** The batch repeated n times, one copy after the other. */
@@ -270,7 +301,8 @@ public record ModelInput(
                         Map.Entry::getKey,
                         value -> REPEAT_VALUES.call(value.getValue(), Tensors.scalar(n)))),
             given == null ? null : repeat(given, n),
-            kept == null ? null : kept.repeat(n));
+            kept == null ? null : kept.repeat(n),
+            rightPadded);
   }
 
   /** The same arrays, removed from their scopes; {@link #close} frees them. */
@@ -284,11 +316,12 @@ public record ModelInput(
     arrays().forEach(NDArray::close);
   }
 
-  private Stream<NDArray> arrays() {
+  /** The arrays that are there, in an order that depends on nothing else. */
+  public Stream<NDArray> arrays() {
     return Stream.of(
             Stream.of(ids, mask, types, decoderIds, given).filter(Objects::nonNull),
             texts == null ? Stream.<NDArray>empty() : texts.arrays(),
-            rowValues.values().stream())
+            new TreeMap<>(rowValues).values().stream())
         .flatMap(arrays -> arrays);
   }
 
@@ -317,6 +350,11 @@ public record ModelInput(
       System.arraycopy(rows[i], 0, flat, i * width, width);
     }
     return manager.create(flat, new Shape(rows.length, width));
+  }
+
+  private static boolean isRightPadded(long[][] mask) {
+    return Stream.of(mask)
+        .allMatch(row -> IntStream.range(1, row.length).allMatch(t -> row[t - 1] >= row[t]));
   }
 
   private static boolean full(long[][] mask) {

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.VariableLengthAttention;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.stream.IntStream;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -107,6 +108,10 @@ public record PackedTexts(int[][] lengths, NDArray numbers, NDArray positions) {
   /** The column of the first token of each token's text (B, T); of padding, its own column. */
   public NDArray before() {
     return BEFORE.call(positions);
+  }
+
+  PackedTexts map(UnaryOperator<NDArray> change) {
+    return new PackedTexts(lengths, change.apply(numbers), change.apply(positions));
   }
 
   PackedTexts repeat(int n) {

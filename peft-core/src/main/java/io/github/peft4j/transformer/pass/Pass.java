@@ -54,6 +54,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     @Nullable Visibility visibility;
     @Nullable NDArray bias;
     boolean training;
+    boolean unread;
     int copies = 1;
     boolean leftPadded;
     boolean blind;
@@ -116,6 +117,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public Pass of(BatchRows rows) {
+    requireNumbers("rows of a batch are computed apart");
     return new Pass(run, rows, otherMemory, still);
   }
 
@@ -148,6 +150,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     Pass other =
         new Pass(new Run(run.tape, null, run.adapters, run.values, run.left), rows, null, false);
     other.run.training = run.training;
+    other.run.unread = run.unread;
     other.run.rowValues = run.rowValues;
     other.run.copies = run.copies;
     other.run.frozen = this::frozenStatesOfAllRows;
@@ -205,6 +208,15 @@ public final class Pass implements ForwardContext, AutoCloseable {
   /** Turns the model's own dropout on, as in training. */
   public Pass training() {
     run.training = true;
+    return this;
+  }
+
+  /**
+   * Declares that the head reads no states of padding, so that they may be wrong. Adapters that
+   * take {@linkplain TunerLayer#whyOneTextPerRow rows as a whole} read them all the same.
+   */
+  public Pass paddingUnread() {
+    run.unread = true;
     return this;
   }
 
@@ -271,8 +283,32 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public long past() {
+    requireNumbers("an adapter reads the number of earlier positions");
+    return before();
+  }
+
+  /** The number of keys before those of this pass, see {@link KeyValueCache#before}. */
+  public long before() {
     KeyValueCache cache = run.cache;
-    return cache == null ? 0 : cache.length();
+    return cache == null ? 0 : cache.before();
+  }
+
+  /** Whether this is a repeated step, see {@link KeyValueCache#repeat}. */
+  public boolean isRepeated() {
+    KeyValueCache cache = run.cache;
+    return cache != null && cache.isRepeated();
+  }
+
+  /**
+   * Says that the pass computes with numbers on the host that differ from step to step.
+   *
+   * @param what computes with them, for the message
+   * @throws UnrepeatableException in a repeated step
+   */
+  public void requireNumbers(String what) {
+    if (isRepeated()) {
+      throw new UnrepeatableException(what);
+    }
   }
 
   /**
@@ -316,6 +352,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public NDArray frozenStates() {
+    requireNumbers("an adapter reads the frozen model's states");
     return rows.of(frozenStatesOfAllRows());
   }
 
@@ -349,12 +386,25 @@ public final class Pass implements ForwardContext, AutoCloseable {
     run.positions = positions(texts, sequence);
     NDArray held = mask == null ? null : hold(mask.duplicate());
     run.mask = held;
-    run.blind = run.training && causal && held != null && Masks.blinds(held);
+    boolean hides = held != null && !isBehind(causal);
+    run.blind = run.training && causal && hides && Masks.blinds(held);
     closeVisibility();
     run.visibility =
         new Visibility(
-            held, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
+            hides ? held : null, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
     run.bias = null;
+  }
+
+  /**
+   * Whether a training may leave out the mask: the padding stands behind the tokens, which do not
+   * see what comes after them, and nobody reads what padding computes.
+   */
+  private boolean isBehind(boolean causal) {
+    return run.unread
+        && causal
+        && run.texts == null
+        && input().rightPadded()
+        && run.adapters.all().stream().allMatch(layer -> layer.whyOneTextPerRow() == null);
   }
 
   private @Nullable NDArray positions(@Nullable PackedTexts texts, Sequence sequence) {
@@ -389,12 +439,14 @@ public final class Pass implements ForwardContext, AutoCloseable {
 
   @Override
   public @Nullable NDArray mask() {
+    requireNumbers("an adapter reads the mask");
     NDArray mask = input().mask();
     return mask == null ? null : rows.of(mask);
   }
 
   @Override
   public @Nullable NDArray rowValue(String name) {
+    requireNumbers("an adapter reads numbers of the texts");
     NDArray given = run.rowValues.get(name);
     if (given != null) {
       return rows.ofItems(given);
@@ -527,10 +579,21 @@ public final class Pass implements ForwardContext, AutoCloseable {
    * @param first the input of the first layer (B, n + T, D)
    */
   public void rotate(RotaryEmbedding embedding, NDArray first) {
-    Rotation rotation = embedding.at(first, start(), end(), positions());
+    Rotation rotation = rotationAt(embedding, first);
     hold(rotation.cosine());
     hold(rotation.sine());
     run.rotations.put(embedding, rotation);
+  }
+
+  private Rotation rotationAt(RotaryEmbedding embedding, NDArray first) {
+    KeyValueCache cache = run.cache;
+    NDArray positions = positions();
+    if (cache == null || positions == null || !cache.isRepeated()) {
+      return embedding.at(first, start(), end(), positions);
+    }
+    Rotation tables =
+        cache.tables(embedding, () -> embedding.tables(end(), first.getManager()));
+    return RotaryEmbedding.of(first, tables, positions);
   }
 
   /** The rotation of this pass's positions by an embedding. */

@@ -3,9 +3,12 @@ package io.github.peft4j.transformer.rope;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +63,9 @@ public final class RotaryEmbedding implements AutoCloseable {
   private final Kernel rotation;
   private @Nullable Tables tables;
 
+  /** Shorter tables of the same regime, which a CUDA graph may read. */
+  private final List<Tables> shorter = new ArrayList<>();
+
   /** Tables (positions, r) for texts of one regime. */
   private record Tables(long regime, NDArray cosines, NDArray sines) {
     boolean serves(long wanted, long positions) {
@@ -98,9 +104,40 @@ public final class RotaryEmbedding implements AutoCloseable {
         TAKE.call(like, all.cosines(), first, count), TAKE.call(like, all.sines(), first, count));
   }
 
+  /**
+   * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code end}
+   * positions. Their memory stays as it is until the caller closes them.
+   */
+  public synchronized Rotation tables(long end, NDManager manager) {
+    Tables all = upTo(end, manager);
+    return new Rotation(
+        Scope.release(Autograd.detach(all.cosines())), Scope.release(Autograd.detach(all.sines())));
+  }
+
+  /**
+   * The rotation of positions (B, T) by tables.
+   *
+   * @param like the hidden states (B, T, D), for their type
+   */
+  public static Rotation of(NDArray like, Rotation tables, NDArray positions) {
+    return new Rotation(
+        TAKE_BY_ROW.call(like, tables.cosine(), positions),
+        TAKE_BY_ROW.call(like, tables.sine(), positions));
+  }
+
+  /** Whether texts of both numbers of positions have the same tables. */
+  public boolean isConstant(long before, long after) {
+    return spec.scaling().regime(before) == spec.scaling().regime(after);
+  }
+
   /** Whether cached keys of a text are wrong once it has grown, see {@link RopeScaling}. */
   public boolean outdates(long before, long after) {
     return spec.scaling().outdates(before, after);
+  }
+
+  /** Whether the tables of a text stay when other texts are longer. */
+  public boolean hasOneRegime() {
+    return spec.scaling().regime(0) == spec.scaling().regime(Long.MAX_VALUE);
   }
 
   /**
@@ -122,7 +159,11 @@ public final class RotaryEmbedding implements AutoCloseable {
     if (present != null && present.serves(regime, end)) {
       return present;
     }
-    close();
+    if (present != null && present.regime() == regime) {
+      shorter.add(present);
+    } else {
+      close();
+    }
     int rows = (int) Math.max(128, Long.highestOneBit(end) * 2);
     float[] frequencies = spec.scaling().frequencies(spec.theta(), spec.dimensions(), end);
     Tables made =
@@ -156,6 +197,8 @@ public final class RotaryEmbedding implements AutoCloseable {
   /** Frees the tables. */
   @Override
   public void close() {
+    shorter.forEach(Tables::close);
+    shorter.clear();
     if (tables != null) {
       tables.close();
       tables = null;

@@ -6,4 +6,11 @@ import ai.djl.ndarray.NDArray;
  * The cosines and sines of a pass's positions, each (T, r), or (B, 1, T, r) if positions differ
  * between rows.
  */
-public record Rotation(NDArray cosine, NDArray sine) {}
+public record Rotation(NDArray cosine, NDArray sine) {
+
+  /** Frees both. */
+  public void close() {
+    cosine.close();
+    sine.close();
+  }
+}

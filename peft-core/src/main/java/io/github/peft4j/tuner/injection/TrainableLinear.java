@@ -39,6 +39,11 @@ final class TrainableLinear extends TunerLayer<NDArray, NDArray> implements Merg
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     return LINEAR.call(x, weight.value()); // (…, out)
   }

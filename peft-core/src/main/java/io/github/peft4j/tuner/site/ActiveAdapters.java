@@ -179,6 +179,13 @@ public final class ActiveAdapters implements Adapters {
     return sites.allMatch(site -> at(site).stream().allMatch(TunerLayer::isMadeOfKernels));
   }
 
+  /** Whether all layers are {@linkplain TunerLayer#isRepeatable repeatable}, and rows are alike. */
+  public boolean isRepeatable() {
+    return !composition.isByRow()
+        && composition.replicas() == 1
+        && all.stream().allMatch(TunerLayer::isRepeatable);
+  }
+
   /** The tensors that the layers read and that are computed once per pass. */
   public List<SharedTensor> shared() {
     return shared;

@@ -109,7 +109,7 @@ class ObjectiveTest {
       LossTargets targets = new LossTargets.NextTokens(LABELS);
       try (ModelRun run =
           new ModelRun(call.model(), input, targets, pass, hidden, false, 0, objective.copies())) {
-        return Autograd.without(() -> run.loss(objective, 1).toDoubleArray()[0]);
+        return Autograd.without(() -> run.loss(objective, null).toDoubleArray()[0]);
       }
     }
   }

@@ -78,7 +78,7 @@ class HeadsTest {
       if (!head.get("loss").isJsonNull()) {
         LossTargets targets = targets(model.task(), given);
         NDArray hidden = model.hidden(input, pass);
-        NDArray sum = Autograd.without(() -> model.head().loss(hidden, targets, pass, 1, false));
+        NDArray sum = Autograd.without(() -> model.head().loss(hidden, targets, pass));
         assertThat(Tensors.floats(sum)[0] / call.count(targets))
             .isCloseTo(head.get("loss").getAsFloat(), within(1e-4f));
       }

@@ -142,6 +142,7 @@ public final class Training implements Work {
 
   @Override
   public void close() {
+    backpropagation.close();
     optimizer.close();
   }
 }

@@ -87,6 +87,11 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return lora.call(dropped, base.forward(x), a.value(), e.value(), b.value());

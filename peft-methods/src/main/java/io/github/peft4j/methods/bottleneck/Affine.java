@@ -19,6 +19,11 @@ public interface Affine {
    */
   Values of(ForwardContext context, boolean training);
 
+  /** Whether the values are the same tensors in each training step. */
+  default boolean isRepeatable() {
+    return false;
+  }
+
   /**
    * The values of a map.
    *
@@ -78,6 +83,11 @@ public interface Affine {
     public static Source source(Initializer initial) {
       return (module, position, out, in, start, layer) ->
           of(module, start.apply(out, in), initial, layer);
+    }
+
+    @Override
+    public boolean isRepeatable() {
+      return true;
     }
 
     @Override

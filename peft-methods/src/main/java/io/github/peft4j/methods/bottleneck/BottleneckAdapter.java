@@ -189,6 +189,11 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
   }
 
   @Override
+  public boolean isRepeatable() {
+    return first.isRepeatable() && second.isRepeatable();
+  }
+
+  @Override
   public NDArray forward(SublayerSite.Input in, Forward<SublayerSite.Input, NDArray> base) {
     NDArray h = base.forward(in);
     if (parallel) {

@@ -55,6 +55,11 @@ final class FourierFtLinear extends TunerLayer<NDArray, NDArray> implements Merg
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     return fourier.call(x, base.forward(x), coefficients.value(), places); // (…, out)
   }

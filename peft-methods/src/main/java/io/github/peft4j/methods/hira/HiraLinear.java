@@ -55,6 +55,11 @@ final class HiraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return hira.call(dropped, base.forward(x), weight.frozen(), a.value(), b.value()); // (…, out)

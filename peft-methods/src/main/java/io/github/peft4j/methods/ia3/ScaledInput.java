@@ -38,6 +38,11 @@ final class ScaledInput extends TunerLayer<NDArray, NDArray> implements Mergeabl
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     return base.forward(ScaledOutput.SCALE.call(x, l.value()));
   }

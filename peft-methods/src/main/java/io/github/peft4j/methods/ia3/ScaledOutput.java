@@ -38,6 +38,11 @@ final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeab
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     return SCALE.call(base.forward(x), l.value()); // (…, out)
   }

@@ -73,6 +73,11 @@ final class LohaLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray p =
         isTraining(base.context()) && dropout.drops() ? dropout.drop(p1.value()) : p1.value();

@@ -143,6 +143,11 @@ final class LokrLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray y = base.forward(x); // (…, out)
     return isTraining(base.context()) && dropout.drops()

@@ -46,6 +46,11 @@ final class LoraEmbedding extends TunerLayer<NDArray, NDArray> implements LowRan
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray ids, Forward<NDArray, NDArray> base) {
     return lora.call(ids, base.forward(ids), a.value(), b.value());
   }

@@ -55,6 +55,11 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in) → (…, out)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return shifted(product(x, dropped, base)); // W x + s B A dropped + s β

@@ -64,6 +64,11 @@ final class MissLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return miss.call(dropped, base.forward(x), d.value()); // (…, out)

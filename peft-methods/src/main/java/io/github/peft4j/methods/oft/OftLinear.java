@@ -28,6 +28,11 @@ final class OftLinear extends TunerLayer<NDArray, NDArray> implements Mergeable 
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray skew = rotation.skew(isTraining(base.context()));
     NDArray kept = isTraining(base.context()) && dropout.drops() ? dropout.drop(skew) : skew;

@@ -97,6 +97,11 @@ final class Prefix extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).shift(n);
   }

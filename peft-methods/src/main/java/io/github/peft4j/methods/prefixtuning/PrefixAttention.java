@@ -23,6 +23,11 @@ final class PrefixAttention extends TunerLayer<AttentionSite.Input, NDArray> {
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(AttentionSite.Input in, Forward<AttentionSite.Input, NDArray> base) {
     return base.forward(in.after(prefix.keys(base.context()), prefix.values(base.context())));
   }

@@ -44,6 +44,11 @@ final class Prompt extends TunerLayer<InputSite.Tokens, Sequence> implements Inp
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     return base.forward(tokens).prepend(first.call(prompt.value()));
   }

@@ -61,6 +61,11 @@ final class PromptEncoder extends TunerLayer<InputSite.Tokens, Sequence>
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public Sequence forward(InputSite.Tokens tokens, Forward<InputSite.Tokens, Sequence> base) {
     NDArray vectors = prompt.value(isTraining(base.context()));
     return base.forward(tokens).prepend(first.call(vectors));

@@ -70,6 +70,11 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     NDArray dropped = isTraining(base.context()) && dropout > 0 ? Dropout.of(dropout).call(x) : x;
     return vera.call(dropped, base.forward(x), a, b, d.value(), scale.value()); // (…, out)

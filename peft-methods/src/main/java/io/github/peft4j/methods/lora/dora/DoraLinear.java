@@ -94,6 +94,11 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     if (!isTraining(base.context()) || dropout == 0) {
       if (base.computation() == frozen && scaledWeight.pays(x, base.context())) {

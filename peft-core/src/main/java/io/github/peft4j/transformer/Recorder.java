@@ -1,0 +1,53 @@
+package io.github.peft4j.transformer;
+
+import ai.djl.Device;
+
+/**
+ * How code that launches the same kernels on the same memory each time is run again and again: as it
+ * is, or recorded on a GPU and replayed from there.
+ */
+@FunctionalInterface
+interface Recorder {
+
+  /** Runs the code each time. */
+  Recorder PLAIN = Recording::of;
+
+  /** The recorder of a device. */
+  static Recorder of(Device device) {
+    return PLAIN;
+  }
+
+  /**
+   * Prepares code for many runs. Nothing runs yet.
+   *
+   * @param code reads and writes tensors whose memory stays where it is. It must not read values of
+   *     a GPU, nor copy to it from the host
+   */
+  Recording record(Runnable code);
+
+  /** Code that runs again and again. Each {@link #run} has the effect of one run of the code. */
+  interface Recording extends AutoCloseable {
+
+    /** Runs the code once. */
+    void run();
+
+    /** Frees what has been recorded. */
+    @Override
+    void close();
+
+    /** The code itself. */
+    static Recording of(Runnable code) {
+      return new Recording() {
+        @Override
+        public void run() {
+          code.run();
+        }
+
+        @Override
+        public void close() {
+          // nothing is recorded
+        }
+      };
+    }
+  }
+}
