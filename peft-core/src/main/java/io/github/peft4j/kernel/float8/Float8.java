@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.float8;
 
 /**
  * How a frozen weight is kept in eight bits, for products on GPUs that multiply such numbers twice

@@ -1,10 +1,14 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.float8;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.util.cuda.CudaUtils;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.kernel.Scope;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -240,7 +244,7 @@ public final class Float8Matrix implements AutoCloseable {
               + device
               + "; load the model without frozenProducts(…)");
     }
-    OptionalInt capability = capability(device);
+    OptionalInt capability = PyTorch.capability(device);
     if (capability.isPresent() && capability.getAsInt() < ADA) {
       throw new IllegalArgumentException(
           "products of eight-bit numbers need a GPU of compute capability 8.9 or more (Ada,"
@@ -249,14 +253,6 @@ public final class Float8Matrix implements AutoCloseable {
               + " has "
               + capability.getAsInt() / 10.0
               + "; load the model without frozenProducts(…)");
-    }
-  }
-
-  private static OptionalInt capability(Device device) {
-    try {
-      return OptionalInt.of(Integer.parseInt(CudaUtils.getComputeCapability(device.getDeviceId())));
-    } catch (RuntimeException | LinkageError e) {
-      return OptionalInt.empty(); // then PyTorch's error is what there is
     }
   }
 
@@ -269,7 +265,7 @@ public final class Float8Matrix implements AutoCloseable {
   public NDArray map(NDArray x, @Nullable NDArray bias) {
     boolean graph =
         Autograd.isRecording()
-            && Operations.running() == null
+            && !Kernel.isNoted()
             && (Autograd.requiresGradient(x)
                 || (bias != null && Autograd.requiresGradient(bias)));
     if (graph) {

@@ -2,8 +2,8 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.Float8;
-import io.github.peft4j.kernel.Float8Matrix;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Precision;

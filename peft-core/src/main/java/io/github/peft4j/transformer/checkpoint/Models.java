@@ -3,7 +3,7 @@ package io.github.peft4j.transformer.checkpoint;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.io.TensorSource;
-import io.github.peft4j.kernel.Float8;
+import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;

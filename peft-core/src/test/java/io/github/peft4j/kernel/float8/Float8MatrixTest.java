@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel;
+package io.github.peft4j.kernel.float8;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -8,10 +8,17 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -106,6 +113,14 @@ class Float8MatrixTest {
         .containsExactly(expected, within(2e-6 * most));
   }
 
+  /** The map as a segment of a tape, after one that passes the input's gradient on. */
+  private NDArray map(
+      Tape.Recording tape, NDArray input, Float8Matrix matrix, @Nullable NDArray bias) {
+    NDArray zeros = manager.zeros(input.getShape());
+    NDArray first = tape.source(() -> Ops.add(input, zeros));
+    return tape.segmentOfKernels(first, true, x -> matrix.map(x, bias));
+  }
+
   @ParameterizedTest
   @EnumSource(Float8.class)
   void mapAndGradientAreThoseOfTheRoundedNumbers(Float8 layout) {
@@ -118,14 +133,15 @@ class Float8MatrixTest {
       double[] g8 = eighth(g, 57344, Float8MatrixTest::e5m2);
       assertNear(matrix.dense(), w8);
 
-      Operations operations = new Operations();
-      NDArray in = Autograd.detach(x);
-      NDArray y = operations.record(in, () -> matrix.map(in, null));
-      assertThat(y.getShape()).isEqualTo(new Shape(2, ROWS / 2, OUT));
-      assertNear(y, product(x8, transposed(w8, OUT, IN), ROWS, IN, OUT));
+      NDArray input = Autograd.leaf(x);
+      try (Tape.Recording tape = Tape.recording(0)) {
+        NDArray y = map(tape, input, matrix, null);
+        assertThat(y.getShape()).isEqualTo(new Shape(2, ROWS / 2, OUT));
+        assertNear(y, product(x8, transposed(w8, OUT, IN), ROWS, IN, OUT));
 
-      NDArray onward = operations.backward(y, Scope.release(g.duplicate()), in);
-      assertNear(onward, product(g8, w8, ROWS, OUT, IN));
+        tape.backward(y, g.duplicate());
+      }
+      assertNear(input.getGradient(), product(g8, w8, ROWS, OUT, IN));
     }
   }
 
@@ -137,15 +153,15 @@ class Float8MatrixTest {
     bias.setRequiresGradient(true);
     NDArray g = random(1, ROWS, OUT);
     try (Float8Matrix matrix = Float8Matrix.of(w, false, Precision.FLOAT32, Float8.TWO_LAYOUTS)) {
-      NDArray in = Autograd.detach(x);
       NDArray plain = matrix.map(x, null);
-      Operations operations = new Operations();
-      NDArray y = operations.record(in, () -> matrix.map(in, bias));
-      assertThat(Tensors.floats(y)).isEqualTo(Tensors.floats(plain.add(Autograd.detach(bias))));
+      NDArray input = Autograd.leaf(x);
+      try (Tape.Recording tape = Tape.recording(0)) {
+        NDArray y = map(tape, input, matrix, bias);
+        assertThat(Tensors.floats(y)).isEqualTo(Tensors.floats(plain.add(Autograd.detach(bias))));
 
-      NDArray onward = operations.backward(y, Scope.release(g.duplicate()), in);
-
-      assertThat(onward).isNotNull();
+        tape.backward(y, g.duplicate());
+      }
+      assertThat(input.hasGradient()).isTrue();
       assertThat(Tensors.floats(bias.getGradient()))
           .containsExactly(Tensors.floats(g.sum(new int[] {0})), within(1e-5f));
     }
