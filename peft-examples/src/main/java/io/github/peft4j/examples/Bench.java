@@ -51,7 +51,8 @@ public final class Bench {
           "measures speed and memory, in training, inference and generation",
           """
           [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b or 8b
-          [--cases NAME,...]  some of recompute, train, inference, decode and serve; the first three by default
+          [--cases NAME,...]  some of recompute, train, host, inference, decode and serve;
+                              recompute, train and inference by default
           [--method NAME]     lora (the default), lora-qv, lora-fa, dora, lst or none
           [--batch N]         sequences a step, 4 by default
           [--length N]        tokens of a sequence or a prompt, 128 by default

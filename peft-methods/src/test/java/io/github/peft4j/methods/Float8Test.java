@@ -17,6 +17,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -95,7 +96,8 @@ class Float8Test {
     double share = 1.0 / model.count(targets);
     double loss;
     try (Scope scope = new Scope()) {
-      Backpropagation back = new Backpropagation(model, recompute);
+      Activations activations = recompute ? Activations.RECOMPUTED : Activations.KEPT;
+      Backpropagation back = new Backpropagation(model, activations);
       loss = share * back.run(TinyFamily.input(model), targets, share, 0);
     }
     List<Float> all = new ArrayList<>();

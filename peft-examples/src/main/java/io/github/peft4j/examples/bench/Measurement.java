@@ -6,6 +6,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.train.Activations;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -57,7 +58,7 @@ public record Measurement(
   /**
    * Measures a case, and returns one line of JSON.
    *
-   * @param name {@code train}, {@code recompute}, {@code inference} or {@code decode}
+   * @param name {@code train}, {@code recompute}, {@code host}, {@code inference} or {@code decode}
    * @throws UnsoundException if the measurement means nothing
    */
   public String measure(String name, PeftModel model, Feed feed) {
@@ -107,10 +108,9 @@ public record Measurement(
 
   private Work work(String name, PeftModel model, Feed feed) {
     return switch (name) {
-      case "train", "recompute" -> {
-        method.required();
-        yield new Training(model, method, name.equals("recompute"));
-      }
+      case "train" -> training(model, Activations.KEPT);
+      case "recompute" -> training(model, Activations.RECOMPUTED);
+      case "host" -> training(model, Activations.ON_HOST);
       case "inference" -> new Reading(model);
       case "decode" -> {
         if (!feed.rows().equals("even")) {
@@ -121,8 +121,13 @@ public record Measurement(
       }
       default ->
           throw new IllegalArgumentException(
-              "no case '" + name + "'; there are train, recompute, inference, decode, serve");
+              "no case '" + name + "'; there are train, recompute, host, inference, decode, serve");
     };
+  }
+
+  private Work training(PeftModel model, Activations activations) {
+    method.required();
+    return new Training(model, method, activations);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {

@@ -7,6 +7,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.train.Activations;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -41,7 +42,7 @@ public record LossCurve(
     try (PeftModel model = loader.load().adapt(Trainings.LORA)) {
       Corpus corpus = new Corpus(shape, batch, length);
       Trajectory trained =
-          Trajectory.of(model, corpus.even(), steps, Trainings.rate(shape), false);
+          Trajectory.of(model, corpus.even(), steps, Trainings.rate(shape), Activations.KEPT);
       Map<String, Object> facts = new LinkedHashMap<>();
       facts.put("case", "losses");
       facts.put("shape", shape.name());

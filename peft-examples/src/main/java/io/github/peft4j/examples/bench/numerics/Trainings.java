@@ -55,7 +55,7 @@ public record Trainings(List<Shape> shapes, int batch, int length, int steps, Pa
           if (setting.seed() != 0) {
             change(model, setting);
           }
-          Trajectory.of(model, batches(shape, rows), steps, rate(shape), setting.recompute())
+          Trajectory.of(model, batches(shape, rows), steps, rate(shape), setting.activations())
               .write(file(setting.name(), shape, rows.equals("even")));
         } catch (UnsoundException e) {
           throw new UnsoundException(

@@ -46,12 +46,12 @@ record Trajectory(
 
   /** Trains a model's adapter on batches, again and again, at a constant learning rate. */
   static Trajectory of(
-      PeftModel model, List<Batch> batches, int steps, double rate, boolean recompute) {
+      PeftModel model, List<Batch> batches, int steps, double rate, Activations activations) {
     double[] losses = new double[steps];
     double[] norms = new double[steps];
     List<Double> millis = new ArrayList<>();
     Map<String, float[]> gradients = Map.of();
-    try (Training training = new Training(model, TrainingRule.ALIKE, recompute, rate)) {
+    try (Training training = new Training(model, TrainingRule.ALIKE, activations, rate)) {
       Map<String, float[]> before = values(training.tensors());
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();
