@@ -6,6 +6,7 @@ import io.github.peft4j.generate.logits.Draft;
 import io.github.peft4j.kernel.Kernel;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
 
@@ -70,7 +71,8 @@ final class BeamSearch implements DecodingStrategy {
   }
 
   @Override
-  public Choice choose(NDArray scores, IntToLongFunction room) {
+  public Choice choose(
+      NDArray scores, IntToLongFunction room, BiConsumer<long[], boolean[]> known) {
     long vocabulary = scores.getShape().get(1);
     Best best = Best.of(SUM.call(scores, beamScores(scores)), candidates);
     int[] rows = new int[prompts.size() * width];

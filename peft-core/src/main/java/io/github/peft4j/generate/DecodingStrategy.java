@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.generate.logits.Draft;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.IntToLongFunction;
 
 /** How texts are made from scores of next tokens. It holds the texts of one generation. */
@@ -25,8 +26,9 @@ interface DecodingStrategy {
    *
    * @param scores (B, V), after the processors
    * @param room the number of positions that the model has left for a row
+   * @param known takes the next tokens as soon as they are known, and which rows were open before
    */
-  Choice choose(NDArray scores, IntToLongFunction room);
+  Choice choose(NDArray scores, IntToLongFunction room, BiConsumer<long[], boolean[]> known);
 
   /** The finished texts, prompt by prompt. */
   List<Generation> texts(Duration time);

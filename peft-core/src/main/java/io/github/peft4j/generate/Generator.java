@@ -224,7 +224,9 @@ public final class Generator {
     try (Scope scope = new Scope()) {
       Choice next =
           strategy.choose(
-              processors.process(strategy.drafts(), strategy.scores(batch.logits())), batch::room);
+              processors.process(strategy.drafts(), strategy.scores(batch.logits())),
+              batch::room,
+              batch::readAhead);
       if (next.rows() != null) {
         batch.select(next.rows());
       }

@@ -22,6 +22,11 @@ final class Row {
     return reason == null;
   }
 
+  /** Whether the row may have more than one more token. */
+  boolean mayGoOn() {
+    return isOpen() && !endings.limits().isLast(draft);
+  }
+
   Draft draft() {
     return draft;
   }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.generate.logits.Draft;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.IntToLongFunction;
 
 /** Greedy search and sampling: each row gets a token at a time and keeps it. */
@@ -28,15 +29,22 @@ final class RowByRow implements DecodingStrategy {
   }
 
   @Override
-  public Choice choose(NDArray scores, IntToLongFunction room) {
+  public Choice choose(
+      NDArray scores, IntToLongFunction room, BiConsumer<long[], boolean[]> known) {
     long[] next = chooser.next(scores);
     boolean[] open = new boolean[next.length];
     for (int i = 0; i < next.length; i++) {
+      open[i] = rows.get(i).isOpen();
+      if (open[i] && next[i] == TokenChooser.NONE) {
+        throw TokenChooser.noToken();
+      }
+    }
+    if (rows.stream().anyMatch(Row::mayGoOn)) {
+      known.accept(next, open);
+    }
+    for (int i = 0; i < next.length; i++) {
       Row row = rows.get(i);
       if (row.isOpen()) {
-        if (next[i] == TokenChooser.NONE) {
-          throw TokenChooser.noToken();
-        }
         row.add(next[i], room.applyAsLong(i));
       }
       open[i] = row.isOpen();

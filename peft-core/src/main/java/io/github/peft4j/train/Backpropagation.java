@@ -134,7 +134,7 @@ public final class Backpropagation implements AutoCloseable {
       if (perLabel == null
           || !recordable
           || objective.copies() > 1
-          || !graphs.areFor(call.model(), call.adapters(), input)) {
+          || !StepGraphs.areFor(call.model(), call.adapters(), input)) {
         return passes(
             call,
             objective,

@@ -41,6 +41,7 @@ public final class Decoding implements AutoCloseable {
   private PaddedRows texts;
   private @Nullable PaddedRows whole; // all tokens, if the cache may have to be computed anew
   private final @Nullable RepeatedDecoding repeated;
+  private boolean[] open = {};
   private boolean read;
   private long end;
   private long virtual;
@@ -128,7 +129,20 @@ public final class Decoding implements AutoCloseable {
     boolean begun = end > 0 && texts.ids()[0].length == 1;
     return repeated == null || cache == null || !begun
         ? null
-        : repeated.read(cache, texts, virtual, end);
+        : repeated.read(cache, texts, open, virtual, end);
+  }
+
+  /**
+   * Says which tokens are going to be {@linkplain #append appended}. A GPU may begin to read them
+   * while the host finds out which texts go on after them. Calling this is never necessary.
+   *
+   * @param tokens by row
+   * @param open by row, whether the text was open before its token
+   */
+  public void readAhead(long[] tokens, boolean[] open) {
+    if (repeated != null && read && end < model.maxPositions()) {
+      repeated.readAhead(texts.next(tokens, open));
+    }
   }
 
   /**
@@ -201,6 +215,7 @@ public final class Decoding implements AutoCloseable {
     if (whole != null) {
       whole = whole.longer(tokens, open);
     }
+    this.open = open.clone();
     read = false;
   }
 

@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer;
 
 import ai.djl.Device;
+import io.github.peft4j.kernel.cuda.CudaGraph;
 
 /**
  * How code that launches the same kernels on the same memory each time is run again and again: as it
@@ -12,9 +13,16 @@ interface Recorder {
   /** Runs the code each time. */
   Recorder PLAIN = Recording::of;
 
-  /** The recorder of a device. */
+  /**
+   * The recorder of a device. The system property {@code peft4j.cudaGraphs} set to {@code false}
+   * turns graphs off.
+   */
   static Recorder of(Device device) {
-    return PLAIN;
+    boolean graphs =
+        device.isGpu()
+            && !"false".equals(System.getProperty("peft4j.cudaGraphs"))
+            && CudaGraph.isAvailable();
+    return graphs ? new GraphRecorder(device.getDeviceId()) : PLAIN;
   }
 
   /**

@@ -35,21 +35,30 @@ final class RepeatedDecoding implements AutoCloseable {
    *
    * @param cache what has been read, if this did not read it; it is empty once this has taken over
    * @param texts the next tokens, with the mask of all, or null for no padding
+   * @param open by row, whether the text goes on; the logits of other rows mean nothing
    * @param virtual the number of virtual tokens that the cache holds in front of texts
    * @param end the position after the last one that has been read
    * @return the logits (B, V), or null if the step cannot be repeated: then the cache holds all that
    *     has been read
    */
-  @Nullable NDArray read(KeyValueCache cache, PaddedRows texts, long virtual, long end) {
+  @Nullable NDArray read(
+      KeyValueCache cache, PaddedRows texts, boolean[] open, long virtual, long end) {
     RepeatedStep present = step;
     if (present != null && present.hasRoom()) {
-      return present.read(texts);
+      return present.read(texts, open);
     }
-    NDArray logits = refused ? null : begin(cache, texts, virtual, end);
+    NDArray logits = refused ? null : begin(cache, texts, open, virtual, end);
     if (logits == null) {
       leave(cache);
     }
     return logits;
+  }
+
+  /** Begins to {@link #read} tokens, if the present step has room for them. */
+  void readAhead(PaddedRows texts) {
+    if (step != null) {
+      step.readAhead(texts);
+    }
   }
 
   /** Whether a step is in use. */
@@ -59,7 +68,7 @@ final class RepeatedDecoding implements AutoCloseable {
 
   /** Takes a larger step, or the first one. */
   private @Nullable NDArray begin(
-      KeyValueCache cache, PaddedRows texts, long virtual, long end) {
+      KeyValueCache cache, PaddedRows texts, boolean[] open, long virtual, long end) {
     RepeatedStep former = step;
     KeyValueCache read = former == null ? cache : former.cache();
     long places = Math.max(FEWEST_PLACES, Long.highestOneBit(read.length()) * 2);
@@ -70,7 +79,7 @@ final class RepeatedDecoding implements AutoCloseable {
     boolean done = false;
     try {
       next.load(read, texts);
-      NDArray logits = next.read(texts);
+      NDArray logits = next.read(texts, open);
       done = true;
       replace(former, next, cache);
       return logits;

@@ -74,6 +74,7 @@ final class RepeatedStep implements AutoCloseable {
   private final NDArray mask; // (B, capacity - n)
   private final Recorder.Recording recording;
   private @Nullable NDArray logits; // (B, V)
+  private long @Nullable [] ahead;
 
   /**
    * Creates a step. Nothing is computed yet.
@@ -105,7 +106,8 @@ final class RepeatedStep implements AutoCloseable {
       this.open = Scope.release(parts.get(1));
       this.mask = Scope.release(manager.zeros(new Shape(rows, capacity - virtual), DataType.INT64));
     }
-    this.recording = model.recorder().record(this::step);
+    Recorder recorder = adapters.isRepeatable() ? model.recorder() : Recorder.PLAIN;
+    this.recording = recorder.record(this::step);
   }
 
   /** Whether this step serves a batch. */
@@ -127,14 +129,15 @@ final class RepeatedStep implements AutoCloseable {
     return since;
   }
 
-  /** The keys and values so far. */
+  /** The keys and values of what has been {@link #read}. */
   KeyValueCache cache() {
+    takeBack();
     return cache;
   }
 
-  /** Whether there is a place for another token. */
+  /** Whether another token can be read here. */
   boolean hasRoom() {
-    return cache.length() < capacity;
+    return ahead != null || cache.length() < capacity;
   }
 
   /**
@@ -144,6 +147,7 @@ final class RepeatedStep implements AutoCloseable {
    * @param texts the last tokens, with the mask of all, or null for no padding
    */
   void load(KeyValueCache read, PaddedRows texts) {
+    ahead = null;
     Autograd.without(
         () -> {
           cache.repeat(read, capacity, model.manager());
@@ -164,14 +168,64 @@ final class RepeatedStep implements AutoCloseable {
     copy(mask, shown);
   }
 
-  /** Reads the next token of each text, and computes the logits (B, V) of the one after it. */
-  NDArray read(PaddedRows texts) {
+  /**
+   * Reads the next token of each text, and computes the logits (B, V) of the one after it.
+   *
+   * @param open by row, whether the text goes on; the logits of other rows mean nothing
+   */
+  NDArray read(PaddedRows texts, boolean[] open) {
+    long[] next = next(texts);
+    if (!isRead(next, open)) {
+      run(next);
+    }
+    ahead = null;
+    return result().duplicate(); // the next step writes into the same memory
+  }
+
+  /** Begins to {@link #read} tokens before it is known which texts go on. */
+  void readAhead(PaddedRows texts) {
+    takeBack();
+    if (hasRoom()) {
+      long[] next = next(texts);
+      run(next);
+      ahead = next;
+    }
+  }
+
+  /** Whether the tokens of all open texts have been read ahead; if not, nothing has been. */
+  private boolean isRead(long[] next, boolean[] open) {
+    long[] known = ahead;
+    if (known == null) {
+      return false;
+    }
+    for (int row = 0; row < rows; row++) {
+      if (open[row] && next[row] != known[row]) {
+        takeBack();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void takeBack() {
+    if (ahead != null) {
+      ahead = null;
+      cache.takeBack();
+    }
+  }
+
+  /** What the step is fed with: the tokens, and whether they are shown. */
+  private long[] next(PaddedRows texts) {
     long[] next = new long[2 * rows];
     long[][] known = texts.mask();
     for (int row = 0; row < rows; row++) {
       next[row] = texts.ids()[row][0];
       next[rows + row] = known == null ? 1 : known[row][known[row].length - 1];
     }
+    return next;
+  }
+
+  private void run(long[] next) {
     copy(fed, next);
     Autograd.without(
         () -> {
@@ -179,7 +233,6 @@ final class RepeatedStep implements AutoCloseable {
           return null;
         });
     cache.repeated();
-    return result().duplicate(); // the next step writes into the same memory
   }
 
   private static void copy(NDArray target, long[] values) {
@@ -217,6 +270,7 @@ final class RepeatedStep implements AutoCloseable {
 
   /** Replaces the rows by as many copies of rows, see {@link Decoding#select}. */
   void select(NDArray index) {
+    takeBack();
     Autograd.without(
         () -> {
           cache.reorder(index, false);

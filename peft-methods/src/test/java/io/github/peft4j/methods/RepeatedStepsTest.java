@@ -88,9 +88,11 @@ class RepeatedStepsTest {
           all.add(logits);
           assertThat(texts.isRepeated()).isEqualTo(expected && step > 0);
           long[] tokens = random.longs(texts.rows(), 3, 30).toArray();
-          boolean[] open = new boolean[texts.rows()];
-          for (int row = 0; row < open.length; row++) {
-            open[row] = row != 1 || step < ENDING;
+          boolean[] open = open(texts.rows(), step);
+          if (step % 2 == 1) { // every second time other tokens follow
+            long[] foreseen = tokens.clone();
+            foreseen[0] += step / 2 % 2;
+            texts.readAhead(foreseen, open(texts.rows(), step - 1));
           }
           if (step == 3) {
             texts.select(reversed(texts.rows()));
@@ -100,6 +102,14 @@ class RepeatedStepsTest {
       }
     }
     return all;
+  }
+
+  private static boolean[] open(int rows, int step) {
+    boolean[] open = new boolean[rows];
+    for (int row = 0; row < rows; row++) {
+      open[row] = row != 1 || step < ENDING;
+    }
+    return open;
   }
 
   private static int[] reversed(int rows) {

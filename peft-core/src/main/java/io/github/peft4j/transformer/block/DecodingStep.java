@@ -36,6 +36,16 @@ final class DecodingStep {
       def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
           return x
       """;
+  /** Queries and keys are rotated together: a small kernel costs the same for both. */
+  private static final String WRITTEN_TOGETHER =
+      """
+      def written(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
+          queries = heads(q)
+          n = torch.size(queries, 1)
+          both = rotate(torch.cat([queries, heads(k)], 1), cos, sin)
+          past = write(keys, torch.narrow(both, 1, n, torch.size(both, 1) - n), start)
+          return [torch.narrow(both, 1, 0, n), past, write(values, heads(v), start)]
+      """;
   private static final String WRITTEN =
       """
       def written(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
@@ -93,13 +103,17 @@ final class DecodingStep {
         Stream.concat(projections.plainMaps().stream(), Stream.of(output))
             .map(Linear::site)
             .toList();
-    String heads =
-        projections.splitting() + (rotary == null ? AS_THEY_ARE : rotary.text()) + HEADS + WRITTEN;
+    String heads = projections.splitting() + HEADS;
+    String apart = heads + (rotary == null ? AS_THEY_ARE : rotary.text()) + WRITTEN;
+    String together =
+        rotary == null
+            ? heads + AS_THEY_ARE + WRITTEN
+            : heads + RotaryEmbedding.turning() + WRITTEN_TOGETHER;
     boolean plain = whole && maps.size() == 4 && maps.stream().noneMatch(LinearSite::isTransposed);
-    this.growing = kernels(KeyValueCache.WRITE + heads, plain, product.text(), "", "");
+    this.growing = kernels(KeyValueCache.WRITE + apart, plain, product.text(), "", "");
     this.repeated =
         kernels(
-            KeyValueCache.WRITE_AT + heads, plain, product.biasedText(), ", mask: Tensor", ", mask");
+            KeyValueCache.WRITE_AT + together, plain, product.biasedText(), ", mask: Tensor", ", mask");
   }
 
   private Kernels kernels(

@@ -236,6 +236,12 @@ public final class KeyValueCache implements AutoCloseable {
     length++;
   }
 
+  /** Takes the last position of a repeated step back. */
+  public void takeBack() {
+    length--;
+    SET.call(place(), Tensors.scalar(length)).close();
+  }
+
   /** Moves what another cache holds here. Nothing stays there, and passes are of any length. */
   public void takeOver(KeyValueCache other) {
     close();

@@ -604,7 +604,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
     return positions() == null || rows.isWhole()
         ? rotation
-        : new Rotation(ofRows(rotation.cosine()), ofRows(rotation.sine()));
+        : new Rotation(
+            ofRows(rotation.cosine()), ofRows(rotation.sine()), rotation.isSigned());
   }
 
   /**

@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.cuda.RotationText;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,18 +25,22 @@ public final class RotaryEmbedding implements AutoCloseable {
               x1, x2, = torch.chunk(x, 2, -1)
               return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
           """)
+          .cuda(RotationText.FORWARD)
           .derivative(
               "x",
-              """
-              def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-                  g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
-                  return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
-              """);
+              null,
+              Kernel.of(
+                      """
+                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                      g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
+                      return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
+                  """)
+                  .cuda(RotationText.BACK));
 
   /** Rotates the first r of d dimensions; tables (…, T, r). */
   private static final Kernel ROTATE_PART =
       Kernel.of(
-          """
+              """
           def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
               r = torch.size(cos, -1)
               head = torch.slice(x, -1, 0, r)
@@ -43,6 +48,44 @@ public final class RotaryEmbedding implements AutoCloseable {
               x1, x2, = torch.chunk(head, 2, -1)
               turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
               return torch.cat([turned, rest], -1)
+          """)
+          .cuda(RotationText.FORWARD)
+          .derivative(
+              "x",
+              null,
+              Kernel.of(
+                      """
+                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                      r = torch.size(cos, -1)
+                      head = torch.slice(g, -1, 0, r)
+                      rest = torch.slice(g, -1, r)
+                      g1, g2, = torch.chunk(torch.mul(head, sin), 2, -1)
+                      turned = torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), head, cos)
+                      return torch.cat([turned, rest], -1)
+                  """)
+                  .cuda(RotationText.BACK));
+
+  /** The same with fewer kernels, for tables of sines whose first half has the other sign. */
+  private static final Kernel TURN =
+      Kernel.of(
+          """
+          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+              r = torch.size(cos, -1)
+              head = x
+              if r < torch.size(x, -1):
+                  head = torch.slice(x, -1, 0, r)
+              turned = torch.addcmul(torch.mul(head, cos), torch.roll(head, [r // 2], [-1]), sin)
+              if r < torch.size(x, -1):
+                  turned = torch.cat([turned, torch.slice(x, -1, r)], -1)
+              return turned
+          """);
+
+  private static final Kernel SIGN =
+      Kernel.of(
+          """
+          def sign(sines: Tensor) -> Tensor:
+              first, second, = torch.chunk(sines, 2, -1)
+              return torch.cat([torch.neg(first), second], -1)
           """);
 
   private static final Kernel TAKE =
@@ -106,12 +149,12 @@ public final class RotaryEmbedding implements AutoCloseable {
 
   /**
    * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code end}
-   * positions. Their memory stays as it is until the caller closes them.
+   * positions and for {@link #turning}. Their memory stays as it is until the caller closes them.
    */
   public synchronized Rotation tables(long end, NDManager manager) {
     Tables all = upTo(end, manager);
     return new Rotation(
-        Scope.release(Autograd.detach(all.cosines())), Scope.release(Autograd.detach(all.sines())));
+        Scope.release(Autograd.detach(all.cosines())), Scope.release(SIGN.call(all.sines())), true);
   }
 
   /**
@@ -122,7 +165,8 @@ public final class RotaryEmbedding implements AutoCloseable {
   public static Rotation of(NDArray like, Rotation tables, NDArray positions) {
     return new Rotation(
         TAKE_BY_ROW.call(like, tables.cosine(), positions),
-        TAKE_BY_ROW.call(like, tables.sine(), positions));
+        TAKE_BY_ROW.call(like, tables.sine(), positions),
+        tables.isSigned());
   }
 
   /** Whether texts of both numbers of positions have the same tables. */
@@ -148,9 +192,14 @@ public final class RotaryEmbedding implements AutoCloseable {
     return rotation.source();
   }
 
+  /** The same function for a {@linkplain Rotation#isSigned signed} rotation. */
+  public static String turning() {
+    return TURN.source();
+  }
+
   /** Rotates queries or keys (B, H, T, d). */
   public NDArray rotate(NDArray x, Rotation by) {
-    return rotation.call(x, by.cosine(), by.sine());
+    return (by.isSigned() ? TURN : rotation).call(x, by.cosine(), by.sine());
   }
 
   private Tables upTo(long end, NDManager manager) {
