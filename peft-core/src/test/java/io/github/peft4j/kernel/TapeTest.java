@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class TapeTest {
@@ -121,12 +122,17 @@ class TapeTest {
     }
 
     @Override
-    public NDArray get(NDArray copy) {
+    public NDArray get(NDArray copy, @Nullable NDArray next) {
+      assertThat(next == null || alive(next)).isTrue();
       return copy.duplicate();
     }
 
+    private static boolean alive(NDArray copy) {
+      return !((PtNDArray) copy).isReleased();
+    }
+
     long alive() {
-      return copies.stream().filter(copy -> !((PtNDArray) copy).isReleased()).count();
+      return copies.stream().filter(Counted::alive).count();
     }
   }
 
