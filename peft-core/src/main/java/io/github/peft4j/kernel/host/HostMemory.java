@@ -23,23 +23,29 @@ import org.jspecify.annotations.Nullable;
  */
 public final class HostMemory implements Tape.Store {
 
-  private static final String EMPTY_ON_HOST =
-      "torch.empty(torch.size(x), dtype=x.dtype, layout=None, device=torch.device(\"cpu\"), pin_memory={pinned})";
-
   private static final Kernel TO_HOST =
       Kernel.of(
           """
           def to_host(x: Tensor) -> Tensor:
-              y = %s
+              cpu = torch.device("cpu")
+              y = torch.empty(torch.size(x), dtype=x.dtype, layout=None, device=cpu, pin_memory={pinned})
               return torch.copy_(y, x, True)
-          """
-              .formatted(EMPTY_ON_HOST));
-  private static final Kernel EMPTY_ON_DEVICE =
-      Kernel.of(
-          """
-          def empty(y: Tensor) -> Tensor:
-              return torch.empty(torch.size(y), dtype=y.dtype, layout=None, device=torch.device("{device}"), pin_memory=False)
           """);
+  private static final String EMPTY =
+      """
+      def empty(y: Tensor) -> Tensor:
+          there = torch.device("{device}")
+          return torch.empty(torch.size(y), dtype=y.dtype, layout=None, device=there, pin_memory=False)
+      """;
+  private static final Kernel EMPTY_ON_DEVICE = Kernel.of(EMPTY);
+  private static final Kernel TO_DEVICE =
+      Kernel.of(
+          EMPTY
+              + """
+
+              def to_device(y: Tensor) -> Tensor:
+                  return torch.copy_(empty(y), y, True)
+              """);
   private static final Kernel COPY =
       Kernel.of(
           """
@@ -50,6 +56,7 @@ public final class HostMemory implements Tape.Store {
   private final Device device;
   private final Kernel toHost;
   private final Kernel emptyOnDevice;
+  private final Kernel toDevice;
   private @Nullable SideStream side;
   private boolean begun;
 
@@ -69,8 +76,9 @@ public final class HostMemory implements Tape.Store {
   public HostMemory(Device device) {
     this.device = device;
     this.toHost = TO_HOST.with("pinned", device.isGpu());
-    this.emptyOnDevice =
-        EMPTY_ON_DEVICE.with("device", device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu");
+    String there = device.isGpu() ? "cuda:" + device.getDeviceId() : "cpu";
+    this.emptyOnDevice = EMPTY_ON_DEVICE.with("device", there);
+    this.toDevice = TO_DEVICE.with("device", there);
   }
 
   @Override
@@ -87,7 +95,7 @@ public final class HostMemory implements Tape.Store {
     settle();
     NDArray here = copy == source ? arrived() : null;
     if (here == null) {
-      here = Autograd.without(() -> COPY.call(emptyOnDevice.call(copy), copy));
+      here = Autograd.without(() -> toDevice.call(copy));
     }
     if (next != null && next != source) {
       close();
