@@ -446,7 +446,7 @@ public abstract class Tape {
           () -> {
             NDArray gradient = Autograd.gradient(leaf);
             if (gradient != null) {
-              if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
+              if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
                 propagate(tensor, gradient);
               } else {
                 add(tensor, gradient); // which may be shared more than once

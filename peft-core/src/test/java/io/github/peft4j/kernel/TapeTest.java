@@ -88,8 +88,9 @@ class TapeTest {
       NDArray twice = tape.segment(h, true, in -> in.mul(w).mul(in));
       NDArray other = tape.segment(h, true, in -> in.mul(3)); // reads what is moved already
       NDArray shared = tape.share(other);
+      NDArray moved = tape.share(h);
       NDArray first = tape.share(x); // a constant that is moved
-      NDArray sum = tape.segment(twice, true, in -> in.mul(w).add(shared).mul(first));
+      NDArray sum = tape.segment(twice, true, in -> in.mul(w).add(shared).mul(first).add(moved));
       tape.backward(sum, manager.create(new float[] {1, 1}));
     }
     try (NDArray gradient = requireNonNull(Autograd.gradient(w))) {
