@@ -66,8 +66,8 @@ public abstract class Tape {
   }
 
   /**
-   * A tape that keeps little more than one segment on the device. Segments run again in the backward
-   * pass, as with {@link #recomputing}.
+   * A tape that keeps little more than one segment on the device. Segments run again in the
+   * backward pass, as with {@link #recomputing}.
    *
    * @param seed of the step's dropout
    * @param store where the inputs of segments are until then; null to leave them where they are
@@ -81,14 +81,23 @@ public abstract class Tape {
     return new Recording(seed, true, store, positions);
   }
 
-  /** Keeps tensors in another memory than the device's. */
-  public interface Store {
+  /** Keeps tensors of one tape in another memory than the device's. */
+  public interface Store extends AutoCloseable {
 
     /** A copy of a tensor in the other memory. The tensor may be closed at once. */
     NDArray put(NDArray tensor);
 
-    /** A copy on the device of what {@link #put} returned, which may be closed at once. */
-    NDArray get(NDArray copy);
+    /**
+     * A copy on the device of what {@link #put} returned, which may be closed at once.
+     *
+     * @param next the copy that will probably be asked for next, so that it may be on its way; null
+     *     for none. It is not closed before
+     */
+    NDArray get(NDArray copy, @Nullable NDArray next);
+
+    /** Frees what is on its way. */
+    @Override
+    default void close() {}
   }
 
   /** Whether there will be a backward pass. */
@@ -215,6 +224,9 @@ public abstract class Tape {
     /** The outputs that are put away, and their copies. */
     private final IdentityHashMap<NDArray, NDArray> away = new IdentityHashMap<>();
 
+    /** The copies of them, in the order in which they were put away. */
+    private final List<NDArray> copies = new ArrayList<>();
+
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
 
@@ -322,7 +334,9 @@ public abstract class Tape {
               free(output); // only the next segment needed it
             }
             Recorded latest =
-                recorded == null ? again(index, input, passesOn, divides, segment, recorder) : recorded;
+                recorded == null
+                    ? again(index, input, passesOn, divides, segment, recorder)
+                    : recorded;
             Gradient onward = latest.back(gradient);
             if (onward != null) {
               add(input, onward);
@@ -335,8 +349,7 @@ public abstract class Tape {
         int index, NDArray input, boolean divides, UnaryOperator<NDArray> segment) {
       this.divides = divides;
       try {
-        return reading(
-            input, in -> Autograd.without(() -> seeded(index, () -> segment.apply(in))));
+        return reading(input, in -> Autograd.without(() -> seeded(index, () -> segment.apply(in))));
       } finally {
         this.divides = false;
       }
@@ -362,7 +375,9 @@ public abstract class Tape {
     private void putAway(NDArray input) {
       Store elsewhere = store;
       if (elsewhere != null && movable.remove(input)) {
-        away.put(input, own(elsewhere.put(input)));
+        NDArray copy = own(elsewhere.put(input));
+        away.put(input, copy);
+        copies.add(copy);
         input.close();
       }
     }
@@ -374,9 +389,15 @@ public abstract class Tape {
       if (copy == null || elsewhere == null) {
         return code.apply(tensor);
       }
-      try (NDArray back = Scope.release(elsewhere.get(copy))) {
+      try (NDArray back = Scope.release(elsewhere.get(copy, before(copy)))) {
         return code.apply(back);
       }
+    }
+
+    /** The copy that the backward pass needs after this one. */
+    private @Nullable NDArray before(NDArray copy) {
+      int last = copies.size() - 1;
+      return last > 0 && copies.get(last) == copy ? copies.get(last - 1) : null;
     }
 
     private void free(NDArray output) {
@@ -384,6 +405,7 @@ public abstract class Tape {
       NDArray copy = away.remove(output);
       if (copy != null) {
         copy.close();
+        copies.removeIf(each -> each == copy);
       }
     }
 
@@ -407,7 +429,7 @@ public abstract class Tape {
             NDArray collected = Autograd.gradient(leaf);
             if (collected != null) {
               Gradient gradient = new Gradient(collected, false);
-              if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
+              if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
                 propagate(tensor, gradient);
               } else {
                 add(tensor, gradient); // which may be shared more than once
@@ -488,6 +510,10 @@ public abstract class Tape {
       gradients.clear();
       movable.clear();
       away.clear();
+      copies.clear();
+      if (store != null) {
+        store.close();
+      }
     }
 
     /** One step of the backward pass. */
@@ -631,7 +657,9 @@ public abstract class Tape {
       this.seed = seed;
     }
 
-    /** The output for x. A recorded segment does not need it: its backward pass computes the parts. */
+    /**
+     * The output for x. A recorded segment does not need it: its backward pass computes the parts.
+     */
     NDArray apply(NDArray x) {
       Operations running = Operations.running();
       if (running != null) {

@@ -297,8 +297,8 @@ public final class CudaText {
     return Compiler.NVRTC != null;
   }
 
-  /** The number of launches in this process so far, for tests. */
-  static long launches() {
+  /** The number of launches in this process so far. */
+  public static long launches() {
     return LAUNCHES.sum();
   }
 

@@ -82,8 +82,7 @@ final class NormDerivative {
           Fused.EXISTS
               ? derived(plain, FUSED_FORWARD, FUSED_AGAIN, FUSED_BACK, RmsNormText.PLAIN)
               : rms(plain, wide, "wide(weight.to(x.dtype))", RmsNormText.PLAIN);
-      case RMS_ONE_PLUS ->
-          rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
+      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
       case LAYER ->
           plain
               .derivative(
