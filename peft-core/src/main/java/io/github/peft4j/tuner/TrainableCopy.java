@@ -35,6 +35,11 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   }
 
   @Override
+  public boolean isMadeOfKernels() {
+    return true;
+  }
+
+  @Override
   public boolean isRepeatable() {
     return true;
   }

@@ -15,15 +15,42 @@ import org.jspecify.annotations.Nullable;
 /** y = W x + b + s B (E ∘ A) dropout(x), with A [r, in], E [r, 1] and B [out, r]. */
 final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable {
 
+  private static final String SUM =
+      """
+      def summed(x: Tensor, y: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
+          low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), torch.mul(a, e).to(x.dtype))
+          flat = torch.reshape(y, [-1, torch.size(y, -1)])
+          sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+          return (torch.reshape(sum, torch.size(y)), low)
+
+      """;
   private static final Kernel LORA =
       Kernel.of(
-          """
-          def lora(x: Tensor, y: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tensor:
-              low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), torch.mul(a, e).to(x.dtype))
-              flat = torch.reshape(y, [-1, torch.size(y, -1)])
-              sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
-              return torch.reshape(sum, torch.size(y))
-          """);
+              SUM
+                  + """
+                  def lora(x: Tensor, y: Tensor, a: Tensor, e: Tensor, b: Tensor) -> Tensor:
+                      sum, low, = summed(x, y, a, e, b)
+                      return sum
+                  """)
+          .derivative(
+              "x, y",
+              SUM
+                  + """
+                  def lora(x: Tensor, y: Tensor, a: Tensor, e: Tensor, b: Tensor) -> List[Tensor]:
+                      sum, low, = summed(x, y, a, e, b)
+                      return [sum, low]
+                  """,
+              """
+              def back(g: Tensor, x: Tensor, a: Tensor, e: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_e: Tensor, into_b: Tensor) -> List[Tensor]:
+                  flat = torch.reshape(g, [-1, torch.size(g, -1)])             # (N, out)
+                  low = torch.mm(flat, b.to(g.dtype))                          # (N, r)
+                  into_b = torch.add_(into_b, torch.mm(torch.t(flat), kept0), alpha={scale})
+                  both = torch.mm(torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)])).to(a.dtype)
+                  into_a = torch.addcmul_(into_a, both, e, value={scale})
+                  into_e = torch.add_(into_e, torch.sum(torch.mul(both, a), [1], True), alpha={scale})
+                  onward = torch.mul(torch.mm(low, torch.mul(a, e).to(g.dtype)), {scale})
+                  return [torch.reshape(onward, torch.size(x)), g]
+              """);
   private static final String DELTA =
       """
       def delta(a: Tensor, e: Tensor, b: Tensor) -> Tensor:            # (out, in)
@@ -84,6 +111,11 @@ final class AdaLoraLinear extends TunerLayer<NDArray, NDArray> implements Mergea
     this.lora = LORA.with("scale", scale);
     this.merge = WeightDelta.of(DELTA, scale, transposed);
     this.penalty = PENALTY.with("weight", penalty);
+  }
+
+  @Override
+  public boolean isMadeOfKernels() {
+    return true;
   }
 
   @Override
