@@ -35,11 +35,6 @@ public final class TrainableCopy extends TunerLayer<NDArray, NDArray> implements
   }
 
   @Override
-  public boolean isMadeOfKernels() {
-    return true;
-  }
-
-  @Override
   public boolean isRepeatable() {
     return true;
   }

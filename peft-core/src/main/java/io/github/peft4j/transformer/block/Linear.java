@@ -33,8 +33,7 @@ public final class Linear extends WeightedBlock {
               def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
                   return product(x, weight.to(x.dtype), bias.to(x.dtype))
               """)
-          .derivative("x", BACK)
-          .derivative("x, bias", backWithBias("torch.t(weight.to(g.dtype))"));
+          .derivative("x", BACK);
   private static final Kernel TRANSPOSED =
       Kernel.of(
               """
@@ -48,8 +47,7 @@ public final class Linear extends WeightedBlock {
           def transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
           """)
-          .derivative("x", BACK_TRANSPOSED)
-          .derivative("x, bias", backWithBias("weight.to(g.dtype)"));
+          .derivative("x", BACK_TRANSPOSED);
 
   private final LinearSite site;
 
@@ -96,20 +94,6 @@ public final class Linear extends WeightedBlock {
             onward = onto(sum_x, flat, {weight})
             size = torch.slice(torch.size(g), 0, -1)
             return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
-        """
-            .replace("{weight}", weight);
-  }
-
-  /** The backward pass by the input and a trained bias. */
-  private static String backWithBias(String weight) {
-    return MatrixProduct.textWithSum()
-        + """
-        def back(g: Tensor, weight: Tensor, bias: Tensor, sum_x: Tensor) -> List[Tensor]:
-            flat = torch.reshape(g, [-1, torch.size(g, -1)])
-            onward = onto(sum_x, flat, {weight})
-            size = torch.slice(torch.size(g), 0, -1)
-            dx = torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
-            return [dx, torch.sum(flat, [0], False, dtype=bias.dtype)]
         """
             .replace("{weight}", weight);
   }

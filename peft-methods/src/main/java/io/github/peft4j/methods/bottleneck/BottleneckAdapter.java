@@ -189,11 +189,6 @@ final class BottleneckAdapter extends TunerLayer<SublayerSite.Input, NDArray>
   }
 
   @Override
-  public boolean isMadeOfKernels() {
-    return first instanceof Affine.Dense && second instanceof Affine.Dense;
-  }
-
-  @Override
   public boolean isRepeatable() {
     return first.isRepeatable() && second.isRepeatable();
   }

@@ -38,11 +38,6 @@ final class ScaledInput extends TunerLayer<NDArray, NDArray> implements Mergeabl
   }
 
   @Override
-  public boolean isMadeOfKernels() {
-    return true;
-  }
-
-  @Override
   public boolean isRepeatable() {
     return true;
   }

@@ -12,19 +12,10 @@ final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeab
 
   static final Kernel SCALE =
       Kernel.of(
-              """
+          """
           def scale(x: Tensor, l: Tensor) -> Tensor:              # x (…, D), l of D elements
               return torch.mul(x, torch.reshape(l, [-1]).to(x.dtype))
-          """)
-          .derivative(
-              "x",
-              """
-              def back(g: Tensor, x: Tensor, l: Tensor, into_l: Tensor) -> Tensor:
-                  each = torch.reshape(torch.mul(g, x), [-1, torch.size(x, -1)])
-                  sum = torch.sum(each, [0], False, dtype=into_l.dtype)
-                  into_l = torch.add_(into_l, torch.reshape(sum, torch.size(into_l)))
-                  return torch.mul(g, torch.reshape(l, [-1]).to(g.dtype))
-              """);
+          """);
   private static final Kernel MERGE =
       Kernel.of(
           """
@@ -44,11 +35,6 @@ final class ScaledOutput extends TunerLayer<NDArray, NDArray> implements Mergeab
   ScaledOutput(NDArray l, boolean transposed) {
     this.l = trainable("ia3_l", l);
     this.merge = transposed ? SCALE : MERGE;
-  }
-
-  @Override
-  public boolean isMadeOfKernels() {
-    return true;
   }
 
   @Override

@@ -70,11 +70,6 @@ final class VeraLinear extends TunerLayer<NDArray, NDArray> implements Mergeable
   }
 
   @Override
-  public boolean isMadeOfKernels() {
-    return true;
-  }
-
-  @Override
   public boolean isRepeatable() {
     return true;
   }

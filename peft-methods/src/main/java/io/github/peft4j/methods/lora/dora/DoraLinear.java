@@ -129,7 +129,7 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
 
   @Override
   public boolean isMadeOfKernels() {
-    return true;
+    return dropout == 0; // the kernel behind dropout has no derivative of its own
   }
 
   @Override
