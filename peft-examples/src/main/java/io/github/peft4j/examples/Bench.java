@@ -62,6 +62,7 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16 or float64
+          [--float8 NAME]     keeps frozen weights in eight bits, in one_layout or two_layouts
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
@@ -110,6 +111,7 @@ public final class Bench {
         shape,
         method(),
         precision(),
+        Float8Options.of(arguments),
         batch(),
         length(),
         arguments.count("new-tokens", 128),

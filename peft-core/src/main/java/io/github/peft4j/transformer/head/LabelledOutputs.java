@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.head;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
@@ -187,9 +188,10 @@ public final class LabelledOutputs {
   NDArray crossEntropy(Slice slice, NDArray scale) {
     NDArray logits = Autograd.record(true, () -> logits(slice));
     boolean trains = Autograd.requiresGradient(logits);
-    NDArray gradient = Autograd.detach(logits);
-    NDArray losses =
-        CrossEntropy.inPlace(gradient, targets(slice), Tensors.cast(scale, Precision.FLOAT32));
+    NDArray gradient = logits == leaf ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
+    NDArray factor =
+        gradient.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
+    NDArray losses = CrossEntropy.inPlace(gradient, targets(slice), factor);
     if (trains) {
       Autograd.backward(logits, gradient);
     }

@@ -5,6 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.train.Activations;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Measures a model with a method.
  *
  * @param precision null for the default of the device
+ * @param products how frozen weights are kept in eight bits; null for as they are
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -26,6 +28,7 @@ public record Measurement(
     Shape shape,
     Method method,
     @Nullable Precision precision,
+    @Nullable Float8 products,
     int batch,
     int length,
     int newTokens,
@@ -36,7 +39,13 @@ public record Measurement(
   /** Loads the model, which the caller closes. */
   public PeftModel load() {
     Peft.Loader loader = shape.loader();
-    return (precision == null ? loader : loader.precision(precision)).load();
+    if (precision != null) {
+      loader.precision(precision);
+    }
+    if (products != null) {
+      loader.frozenProducts(products);
+    }
+    return loader.load();
   }
 
   /** The batches of a step: one of equal rows, or an epoch of unequal ones. */
@@ -88,7 +97,8 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    settings.put("precision", model.base().precision().name().toLowerCase(Locale.ROOT));
+    String numbers = model.base().precision() + (products == null ? "" : " float8 " + products);
+    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
