@@ -9,6 +9,7 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import io.github.peft4j.kernel.cuda.CudaText;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -59,11 +60,13 @@ public final class Kernel {
 
   private final String source;
   private final List<Derivative> derivatives;
+  private final @Nullable CudaText cuda;
   private volatile @Nullable PtSymbolBlock module;
 
-  private Kernel(String source, List<Derivative> derivatives) {
+  private Kernel(String source, List<Derivative> derivatives, @Nullable CudaText cuda) {
     this.source = source;
     this.derivatives = derivatives;
+    this.cuda = cuda;
   }
 
   /**
@@ -73,7 +76,15 @@ public final class Kernel {
    * @return the kernel, not yet compiled
    */
   public static Kernel of(String source) {
-    return new Kernel(source, List.of());
+    return new Kernel(source, List.of(), null);
+  }
+
+  /**
+   * A copy of this kernel that computes the same in CUDA C where it can: on an NVIDIA GPU, for the
+   * tensors that the text takes, if PyTorch records no gradient. Everywhere else, TorchScript runs.
+   */
+  public Kernel cuda(CudaText text) {
+    return new Kernel(source, derivatives, text);
   }
 
   /**
@@ -113,14 +124,19 @@ public final class Kernel {
    * @return the new kernel
    */
   public Kernel derivative(String of, @Nullable String training, String backward) {
+    return derivative(of, training == null ? null : of(training), of(backward));
+  }
+
+  /** As {@link #derivative(String, String, String)}, of kernels. */
+  public Kernel derivative(String of, @Nullable Kernel training, Kernel backward) {
     List<String> names = Arrays.stream(of.split(",", -1)).map(String::strip).toList();
     Derivative added =
         Derivative.of(
             Derivative.parameters(source),
             names.equals(List.of("")) ? List.of() : names,
-            Kernel.of(backward),
-            training == null ? null : Kernel.of(training));
-    return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList());
+            backward,
+            training);
+    return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
   }
 
   /** Whether a source compiles: a PyTorch of another version may lack an operator of it. */
@@ -156,7 +172,8 @@ public final class Kernel {
   Kernel withIfPresent(String constant, Object value) {
     return new Kernel(
         source.replace("{" + constant + "}", literal(value)),
-        derivatives.stream().map(derivative -> derivative.with(constant, value)).toList());
+        derivatives.stream().map(derivative -> derivative.with(constant, value)).toList(),
+        cuda == null ? null : cuda.with(constant, literal(value)));
   }
 
   /**
@@ -259,6 +276,10 @@ public final class Kernel {
 
   /** Calls the kernel without a look at who records. */
   NDList run(NDList inputs) {
+    NDList byCuda = cuda == null || Autograd.isRecording() ? null : run(cuda, inputs);
+    if (byCuda != null) {
+      return byCuda;
+    }
     PLAIN_EXECUTOR.get();
     try {
       return IValueUtils.forward(module(), inputs, true);
@@ -268,6 +289,21 @@ public final class Kernel {
       throw new EngineException(
           "kernel failed for arguments" + shapes + ": " + e.getMessage() + "\n" + source, e);
     }
+  }
+
+  /** Runs a CUDA text; null if it is not for these tensors. */
+  private static @Nullable NDList run(CudaText text, NDList inputs) {
+    long[] handles = inputs.stream().mapToLong(input -> native_(input).getHandle()).toArray();
+    long[] results = text.call(handles);
+    if (results == null) {
+      return null;
+    }
+    PtNDManager manager = native_(inputs.get(0)).getManager();
+    NDList outputs = new NDList(results.length);
+    for (long result : results) {
+      outputs.add(new PtNDArray(manager, result));
+    }
+    return outputs;
   }
 
   private PtSymbolBlock module() {

@@ -46,6 +46,11 @@ public final class PyTorch {
     return engine;
   }
 
+  /** Gives memory of GPUs back that PyTorch keeps for its next arrays. */
+  public static void releaseCachedMemory() {
+    JniUtils.emptyCudaCache();
+  }
+
   /** The error itself, or one that names the missing dependencies. */
   static RuntimeException explained(EngineException e, ClassLoader classPath) {
     Platform platform = Platform.fromSystem("pytorch");

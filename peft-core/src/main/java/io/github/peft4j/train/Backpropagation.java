@@ -119,7 +119,7 @@ public final class Backpropagation implements AutoCloseable {
       if (perLabel == null
           || recompute
           || objective.copies() > 1
-          || !graphs.areFor(call.model(), call.adapters(), input)) {
+          || !StepGraphs.areFor(call.model(), call.adapters(), input)) {
         return passes(
             call,
             objective,
@@ -193,6 +193,11 @@ public final class Backpropagation implements AutoCloseable {
     } finally {
       trained.forEach(layer -> layer.onTraining(false));
     }
+  }
+
+  /** The number of CUDA graphs that stand for passes. */
+  int graphs() {
+    return graphs.count();
   }
 
   /** Frees what has been recorded of steps. */

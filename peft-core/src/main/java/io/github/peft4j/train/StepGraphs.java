@@ -2,7 +2,7 @@ package io.github.peft4j.train;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
-import ai.djl.pytorch.jni.JniUtils;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.RandomState;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.cuda.CudaGraph;
@@ -24,6 +24,8 @@ import org.slf4j.LoggerFactory;
  * <p>The first batches of a shape run as ever. If the device waited for the host, the passes of the
  * next one are recorded, and later batches of the shape run the graph. Both draw the same numbers
  * for dropout: those of one sequence for the whole batch.
+ *
+ * <p>{@code -Dpeft4j.cudaGraphs=false} records nothing, {@code always} also if the device is busy.
  */
 final class StepGraphs implements AutoCloseable {
 
@@ -34,7 +36,6 @@ final class StepGraphs implements AutoCloseable {
 
   private static final int MOST = 64;
 
-  private final boolean wanted = !"false".equals(System.getProperty("peft4j.cudaGraphs"));
   private final CudaGraph.Pool pool = new CudaGraph.Pool();
   private final Map<Object, Step> steps = new LinkedHashMap<>(16, 0.75f, true);
   private boolean failed;
@@ -49,6 +50,7 @@ final class StepGraphs implements AutoCloseable {
 
   /** A batch's shapes, and what is known of them. */
   private static final class Step {
+    boolean hasRun;
     boolean isHostBound;
     @Nullable StepInputs inputs;
     @Nullable NDArray loss;
@@ -63,12 +65,17 @@ final class StepGraphs implements AutoCloseable {
     }
   }
 
+  /**
+   * The number that the lengths of a model's batches are best multiples of, so that more of them
+   * have the same shapes.
+   */
+  static int widths(TransformerModel model) {
+    return model.device().isGpu() ? 8 : 1;
+  }
+
   /** Whether passes may be recorded. */
-  boolean areFor(TransformerModel model, ActiveAdapters adapters, ModelInput input) {
-    return wanted
-        && !failed
-        && model.device().isGpu()
-        && CudaGraph.isAvailable()
+  static boolean areFor(TransformerModel model, ActiveAdapters adapters, ModelInput input) {
+    return model.device().isGpu()
         && input.texts() == null
         && input.rowValues().isEmpty()
         && input.kept() == null
@@ -87,10 +94,10 @@ final class StepGraphs implements AutoCloseable {
   double run(StepInputs inputs, List<Object> others, long seed, Passes passes) {
     Step step = steps.computeIfAbsent(List.of(inputs.shapes(), others), key -> new Step());
     try (RandomState random = RandomState.sequence(seed)) {
-      if (step.graph == null && step.isHostBound && runs > WARM && !failed) {
-        record(step, inputs, passes);
-      } else if (step.inputs != null) {
+      if (step.inputs != null) {
         step.inputs.load(inputs);
+      } else if (isRecordedNow(step)) {
+        record(step, inputs, passes);
       }
       if (step.graph != null) {
         step.graph.replay();
@@ -102,12 +109,24 @@ final class StepGraphs implements AutoCloseable {
     }
   }
 
+  private boolean isRecordedNow(Step step) {
+    return step.hasRun
+        && !failed
+        && CudaGraph.isAvailable()
+        && switch (System.getProperty("peft4j.cudaGraphs", "true")) {
+          case "false" -> false;
+          case "always" -> true;
+          default -> step.isHostBound && runs > WARM;
+        };
+  }
+
   private double measured(Step step, StepInputs inputs, Passes passes) {
     long begun = System.nanoTime();
     try (NDArray loss = passes.run(inputs)) {
       long launched = System.nanoTime();
       double value = Tensors.floats(loss)[0];
-      step.isHostBound = System.nanoTime() - launched < launched - begun;
+      step.isHostBound = System.nanoTime() - launched < launched - begun; // the rest was waiting
+      step.hasRun = true;
       runs++;
       return value;
     }
@@ -115,7 +134,7 @@ final class StepGraphs implements AutoCloseable {
 
   private void record(Step step, StepInputs inputs, Passes passes) {
     Device device = inputs.scale().getDevice();
-    JniUtils.emptyCudaCache(); // the graph keeps its memory, so that of former steps is not needed
+    PyTorch.releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
     StepInputs own = inputs.copy();
     try {
       NDArray[] loss = new NDArray[1];
@@ -131,6 +150,11 @@ final class StepGraphs implements AutoCloseable {
               + " slower for small models. -Dpeft4j.cudaGraphs=false hides this warning",
           e);
     }
+  }
+
+  /** The number of graphs. */
+  int count() {
+    return (int) steps.values().stream().filter(step -> step.graph != null).count();
   }
 
   private void limit() {

@@ -23,6 +23,7 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -92,7 +93,7 @@ record TrainingSetup(
       requireParts(training, objective);
     }
     Measures measures = settings.measures().of(objective);
-    BatchPlan plan = plan(settings, encoded, (int) Math.min(maxLength, training.room()));
+    BatchPlan plan = plan(settings, encoded, training.active(), (int) Math.min(maxLength, training.room()));
     DataCounts counts = counts(training, encoded, plan);
     Map<String, EncodedDataset> validation = new LinkedHashMap<>();
     settings.validation.forEach(
@@ -324,15 +325,25 @@ record TrainingSetup(
     }
   }
 
-  private static BatchPlan plan(FineTuner settings, EncodedDataset training, int width) {
+  private static BatchPlan plan(
+      FineTuner settings, EncodedDataset training, ActiveAdapters active, int width) {
     PeftModel model = settings.model;
     Packing packing =
         settings.packing
             ? Packing.bestFitDecreasing(training.lengths(), width, settings.seed)
             : null;
     BatchSampler sampler = sampler(settings, training, packing);
-    Collator collator = new Collator(model.base().padId(model.tokenizer().padId()));
+    Collator collator =
+        new Collator(model.base().padId(model.tokenizer().padId()))
+            .toMultipleOf(readsPadding(training, active) ? 1 : StepGraphs.widths(model.base()))
+            .upTo(width);
     return new BatchPlan(training, packing, sampler, collator, settings.accumulation);
+  }
+
+  /** Whether results depend on the amount of padding. */
+  private static boolean readsPadding(EncodedDataset training, ActiveAdapters active) {
+    return training.examples().get(0).alignment() == Alignment.SPAN
+        || active.all().stream().anyMatch(layer -> layer.whyOneTextPerRow() != null);
   }
 
   private static DataCounts counts(AdapterTraining training, EncodedDataset data, BatchPlan plan) {

@@ -45,6 +45,11 @@ public final class ToyLayer extends TunerLayer<NDArray, NDArray> implements Merg
   }
 
   @Override
+  public boolean isRepeatable() {
+    return true;
+  }
+
+  @Override
   public boolean isMadeOfKernels() {
     return kernels;
   }

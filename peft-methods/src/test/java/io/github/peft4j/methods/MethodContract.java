@@ -13,6 +13,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.adapter.AdapterPart;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.train.Backpropagation;
@@ -32,6 +33,7 @@ import io.github.peft4j.tuner.training.StepListener;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -154,11 +156,11 @@ abstract class MethodContract {
 
   private static void train(
       TinyModel tiny, PeftModel model, String name, boolean recompute, int steps) {
-    Backpropagation backpropagation = new Backpropagation(model, recompute);
     LossTargets targets = tiny.targets();
     Adapter adapter = model.adapter(name);
     StepListener listener = adapter.listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(name);
+        Backpropagation backpropagation = new Backpropagation(training, recompute);
         Optimizer optimizer =
             OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
                 .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0.01)), 1e-2)) {
@@ -264,6 +266,24 @@ abstract class MethodContract {
       assertThat(logits(tiny, model)).isNotEqualTo(start);
       assertThat(logits(tiny, model.disable())).isEqualTo(start);
     }
+  }
+
+  /** On a GPU, steps run as CUDA graphs if the method's layers say that they may. */
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void graphsOfStepsComputeWhatStepsCompute(MethodCase method, TinyModel tiny) {
+    assumeTrue(PyTorch.engine().getGpuCount() > 0, "SKIPPED: there is no GPU for CUDA graphs");
+    List<float[]> trained = new ArrayList<>();
+    for (String graphs : List.of("false", "always")) {
+      System.setProperty("peft4j.cudaGraphs", graphs);
+      try (PeftModel model = perturbed(method, tiny, Precision.FLOAT32)) {
+        train(tiny, model, 8);
+        trained.add(logits(tiny, model));
+      } finally {
+        System.clearProperty("peft4j.cudaGraphs");
+      }
+    }
+    assertClose("trained by graphs", trained.get(1), trained.get(0), 1e-3);
   }
 
   private static Map<String, float[]> weights(PeftModel model) {

@@ -16,8 +16,9 @@ import java.util.stream.IntStream;
  * @param padId the padding id
  * @param side the side of the padding
  * @param multiple the length of a batch is rounded up to a multiple of this
+ * @param most the length of a batch is not rounded up beyond this
  */
-public record Collator(long padId, Side side, int multiple) {
+public record Collator(long padId, Side side, int multiple, int most) {
 
   /** The side of the padding. */
   public enum Side {
@@ -33,6 +34,7 @@ public record Collator(long padId, Side side, int multiple) {
    * @param padId the padding id
    * @param side the side of the padding
    * @param multiple the length of a batch is rounded up to a multiple of this, 1 or more
+   * @param most the length of a batch is not rounded up beyond this
    */
   public Collator {
     if (multiple < 1) {
@@ -46,7 +48,7 @@ public record Collator(long padId, Side side, int multiple) {
    * @param padId the padding id, as {@link Tokenizer#padId}
    */
   public Collator(long padId) {
-    this(padId, Side.RIGHT, 1);
+    this(padId, Side.RIGHT, 1, Integer.MAX_VALUE);
   }
 
   /**
@@ -56,7 +58,7 @@ public record Collator(long padId, Side side, int multiple) {
    * @return the collator
    */
   public Collator on(Side side) {
-    return new Collator(padId, side, multiple);
+    return new Collator(padId, side, multiple, most);
   }
 
   /**
@@ -66,7 +68,17 @@ public record Collator(long padId, Side side, int multiple) {
    * @return the collator
    */
   public Collator toMultipleOf(int multiple) {
-    return new Collator(padId, side, multiple);
+    return new Collator(padId, side, multiple, most);
+  }
+
+  /**
+   * A collator that does not round lengths up beyond a limit, such as the positions of a model.
+   *
+   * @param most the limit
+   * @return the collator
+   */
+  public Collator upTo(int most) {
+    return new Collator(padId, side, multiple, most);
   }
 
   /**
@@ -175,7 +187,7 @@ public record Collator(long padId, Side side, int multiple) {
   }
 
   private int roundUp(int length) {
-    return (length + multiple - 1) / multiple * multiple;
+    return Math.max(length, Math.min(most, (length + multiple - 1) / multiple * multiple));
   }
 
   private static int longest(List<EncodedExample> examples, Function<EncodedExample, long[]> part) {

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.cuda.GatedText;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -12,40 +13,45 @@ import org.jspecify.annotations.Nullable;
 /** The activation functions that config files name in {@code hidden_act}. */
 public enum Activation {
   /** x Φ(x) with the error function. */
-  GELU("gelu", "torch.gelu(x)", "torch.gelu_backward(g, x)"),
+  GELU("gelu", "torch.gelu(x)", "torch.gelu_backward(g, x)", GatedText.GELU),
   /** GELU under another name. */
-  GELU_PYTHON("gelu_python", "torch.gelu(x)", "torch.gelu_backward(g, x)"),
+  GELU_PYTHON("gelu_python", "torch.gelu(x)", "torch.gelu_backward(g, x)", GatedText.GELU),
   /** GELU clipped to [-10, 10]. */
   GELU_10("gelu_10", "torch.clamp(torch.gelu(x), -10, 10)"),
   /** GELU by its tanh approximation, as GPT-2 names it. */
   GELU_NEW(
       "gelu_new",
       "torch.gelu(x, approximate=\"tanh\")",
-      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+      "torch.gelu_backward(g, x, approximate=\"tanh\")",
+      GatedText.GELU_TANH),
   /** GELU by its tanh approximation. */
   GELU_PYTORCH_TANH(
       "gelu_pytorch_tanh",
       "torch.gelu(x, approximate=\"tanh\")",
-      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+      "torch.gelu_backward(g, x, approximate=\"tanh\")",
+      GatedText.GELU_TANH),
   /** GELU by its tanh approximation, under another name. */
   GELU_PYTHON_TANH(
       "gelu_python_tanh",
       "torch.gelu(x, approximate=\"tanh\")",
-      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+      "torch.gelu_backward(g, x, approximate=\"tanh\")",
+      GatedText.GELU_TANH),
   /** GELU by its tanh approximation, under another name. */
   GELU_ACCURATE(
       "gelu_accurate",
       "torch.gelu(x, approximate=\"tanh\")",
-      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+      "torch.gelu_backward(g, x, approximate=\"tanh\")",
+      GatedText.GELU_TANH),
   /** GELU by a tanh approximation, under an older name. */
   GELU_FAST(
       "gelu_fast",
       "torch.gelu(x, approximate=\"tanh\")",
-      "torch.gelu_backward(g, x, approximate=\"tanh\")"),
+      "torch.gelu_backward(g, x, approximate=\"tanh\")",
+      GatedText.GELU_TANH),
   /** x σ(1.702 x). */
   QUICK_GELU("quick_gelu", "torch.mul(x, torch.sigmoid(torch.mul(x, 1.702)))"),
   /** max(x, 0). */
-  RELU("relu", "torch.relu(x)", "torch.threshold_backward(g, x, 0)"),
+  RELU("relu", "torch.relu(x)", "torch.threshold_backward(g, x, 0)", null),
   /** max(x, 0)². */
   RELU2("relu2", "torch.square(torch.relu(x))"),
   /** min(max(x, 0), 6). */
@@ -61,9 +67,9 @@ public enum Activation {
   /** x. */
   LINEAR("linear", "x"),
   /** x σ(x). */
-  SILU("silu", "torch.silu(x)", "torch.silu_backward(g, x)"),
+  SILU("silu", "torch.silu(x)", "torch.silu_backward(g, x)", GatedText.SILU),
   /** SiLU under another name. */
-  SWISH("swish", "torch.silu(x)", "torch.silu_backward(g, x)"),
+  SWISH("swish", "torch.silu(x)", "torch.silu_backward(g, x)", GatedText.SILU),
   /** Hyperbolic tangent. */
   TANH("tanh", "torch.tanh(x)");
 
@@ -72,7 +78,7 @@ public enum Activation {
   private final Kernel gated;
 
   Activation(String id, String expression) {
-    this(id, expression, null);
+    this(id, expression, null, null);
   }
 
   /**
@@ -80,8 +86,13 @@ public enum Activation {
    *
    * @param expression f(x) in TorchScript
    * @param derivative g f'(x) in TorchScript, or null to leave it to PyTorch
+   * @param text f(gate) ∘ up in CUDA C, or null
    */
-  Activation(String id, String expression, @Nullable String derivative) {
+  Activation(
+      String id,
+      String expression,
+      @Nullable String derivative,
+      @Nullable GatedText text) {
     this.id = id;
     Kernel plainly =
         Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");
@@ -95,17 +106,22 @@ public enum Activation {
             ? plainly
             : plainly.derivative(
                 "x", "def back(g: Tensor, x: Tensor) -> Tensor:\n    return " + derivative + "\n");
-    this.gated =
-        derivative == null
-            ? gating
-            : gating.derivative(
-                "x, up",
-                "def slope(g: Tensor, x: Tensor) -> Tensor:\n    return "
-                    + derivative
-                    + "\n\ndef back(g: Tensor, x: Tensor, up: Tensor) -> List[Tensor]:\n"
-                    + "    return [slope(torch.mul(g, up), x), torch.mul(g, "
-                    + expression
-                    + ")]\n");
+    this.gated = derivative == null ? gating : gated(gating, expression, derivative, text);
+  }
+
+  private static Kernel gated(
+      Kernel forward, String expression, String derivative, @Nullable GatedText text) {
+    Kernel back =
+        Kernel.of(
+            "def slope(g: Tensor, x: Tensor) -> Tensor:\n    return "
+                + derivative
+                + "\n\ndef back(g: Tensor, x: Tensor, up: Tensor) -> List[Tensor]:\n"
+                + "    return [slope(torch.mul(g, up), x), torch.mul(g, "
+                + expression
+                + ")]\n");
+    return text == null
+        ? forward.derivative("x, up", null, back)
+        : forward.cuda(text.forward()).derivative("x, up", null, back.cuda(text.back()));
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.peft4j.transformer.block;
 
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.cuda.RmsNormText;
 
 /** The derivatives of norms by their input. */
 final class NormDerivative {
@@ -67,9 +68,10 @@ final class NormDerivative {
     return switch (kind) {
       case RMS ->
           Fused.EXISTS
-              ? plain.derivative("x", FUSED_FORWARD, FUSED_BACK)
-              : rms(plain, wide, "wide(weight.to(x.dtype))");
-      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)");
+              ? derived(plain, FUSED_FORWARD, FUSED_BACK, RmsNormText.PLAIN)
+              : rms(plain, wide, "wide(weight.to(x.dtype))", RmsNormText.PLAIN);
+      case RMS_ONE_PLUS ->
+          rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
       case LAYER ->
           plain.derivative(
               "x",
@@ -80,10 +82,19 @@ final class NormDerivative {
     };
   }
 
-  private static Kernel rms(Kernel plain, String wide, String factor) {
-    return plain.derivative(
-        "x",
+  private static Kernel rms(Kernel plain, String wide, String factor, RmsNormText text) {
+    return derived(
+        plain,
         wide + RMS_FORWARD.replace("{factor}", factor),
-        wide + RMS_BACK.replace("{factor}", factor));
+        wide + RMS_BACK.replace("{factor}", factor),
+        text);
+  }
+
+  private static Kernel derived(
+      Kernel plain, String forward, String back, RmsNormText text) {
+    return plain
+        .cuda(text.forward())
+        .derivative(
+            "x", Kernel.of(forward).cuda(text.training()), Kernel.of(back).cuda(text.back()));
   }
 }

@@ -1,7 +1,9 @@
 package io.github.peft4j.transformer.loss;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -21,13 +23,30 @@ public record CrossEntropy(List<Double> weights, double smoothing) implements Lo
 
   private static final Kernel CROSS_ENTROPY =
       Kernel.of(
-          """
+              """
           def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:   # (N, V), (N) → (N)
               dtype = 6
               if logits.dtype == 7:
                   dtype = 7
               return torch.nll_loss_nd(torch.log_softmax(logits, -1, dtype), targets, None, 0, -100)
-          """);
+          """)
+          .cuda(CrossEntropyText.FORWARD);
+  private static final Kernel IN_PLACE =
+      Kernel.of(
+              """
+          def in_place(logits: Tensor, targets: Tensor, scale: Tensor) -> Tensor:
+              dtype = 6
+              if logits.dtype == 7:
+                  dtype = 7
+              logs = torch.log_softmax(logits, -1, dtype)
+              losses = torch.nll_loss_nd(logs, targets, None, 0, -100)
+              labels = torch.unsqueeze(targets, 1)
+              ones = torch.ones_like(labels, dtype=dtype)
+              slopes = torch.scatter_add(torch.exp(logs), 1, labels, torch.neg(ones))
+              _0 = torch.copy_(logits, torch.mul(slopes, scale))
+              return losses
+          """)
+          .cuda(CrossEntropyText.IN_PLACE);
   private static final Kernel WEIGHTED =
       Kernel.of(
           """
@@ -79,6 +98,19 @@ public record CrossEntropy(List<Double> weights, double smoothing) implements Lo
   /** The same with a weight for each class, in the order of the classes. */
   public CrossEntropy weights(List<Double> weights) {
     return new CrossEntropy(weights, smoothing);
+  }
+
+  /**
+   * The losses, plain, without weights and smoothing. The gradient of their sum, times a factor,
+   * takes the place of the logits, which saves its memory and a pass over them.
+   *
+   * @param logits (N, V); no gradient is recorded
+   * @param targets classes (N) from 0 to V − 1, as 64-bit integers
+   * @param scale the factor, a 32-bit scalar on the same device
+   * @return the losses (N) in 32 bits, or in the logits' 64
+   */
+  public static NDArray inPlace(NDArray logits, NDArray targets, NDArray scale) {
+    return Autograd.without(() -> IN_PLACE.call(logits, targets, scale));
   }
 
   @Override

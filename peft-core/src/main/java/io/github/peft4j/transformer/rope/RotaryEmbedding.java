@@ -7,6 +7,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.cuda.RotationText;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,18 +25,22 @@ public final class RotaryEmbedding implements AutoCloseable {
               x1, x2, = torch.chunk(x, 2, -1)
               return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
           """)
+          .cuda(RotationText.FORWARD)
           .derivative(
               "x",
-              """
-              def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-                  g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
-                  return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
-              """);
+              null,
+              Kernel.of(
+                      """
+                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                      g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
+                      return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
+                  """)
+                  .cuda(RotationText.BACK));
 
   /** Rotates the first r of d dimensions; tables (…, T, r). */
   private static final Kernel ROTATE_PART =
       Kernel.of(
-          """
+              """
           def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
               r = torch.size(cos, -1)
               head = torch.slice(x, -1, 0, r)
@@ -43,7 +48,22 @@ public final class RotaryEmbedding implements AutoCloseable {
               x1, x2, = torch.chunk(head, 2, -1)
               turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
               return torch.cat([turned, rest], -1)
-          """);
+          """)
+          .cuda(RotationText.FORWARD)
+          .derivative(
+              "x",
+              null,
+              Kernel.of(
+                      """
+                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                      r = torch.size(cos, -1)
+                      head = torch.slice(g, -1, 0, r)
+                      rest = torch.slice(g, -1, r)
+                      g1, g2, = torch.chunk(torch.mul(head, sin), 2, -1)
+                      turned = torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), head, cos)
+                      return torch.cat([turned, rest], -1)
+                  """)
+                  .cuda(RotationText.BACK));
 
   /** The same with fewer kernels, for tables of sines whose first half has the other sign. */
   private static final Kernel TURN =

@@ -12,14 +12,14 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /** What a measurement ran on. PyTorch has to be loaded. */
-final class Environment {
+public final class Environment {
 
   private static final String UNKNOWN = "unknown";
 
   private Environment() {}
 
   /** Card, driver, processor and versions, by name. */
-  static Map<String, Object> facts(boolean gpu) {
+  public static Map<String, Object> facts(boolean gpu) {
     Map<String, String> versions = Provenance.runningVersions();
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("device", gpu ? "gpu" : "cpu");

@@ -19,7 +19,7 @@ public final class NvidiaSmi {
   }
 
   /** A field of {@code nvidia-smi --query-gpu}; empty without {@code nvidia-smi}. */
-  static Optional<String> query(String field) {
+  public static Optional<String> query(String field) {
     try {
       Process process =
           new ProcessBuilder("nvidia-smi", "--query-gpu=" + field, "--format=csv,noheader,nounits")

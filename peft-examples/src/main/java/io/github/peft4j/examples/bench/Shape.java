@@ -25,7 +25,7 @@ public record Shape(String name, JsonObject config) {
    * The number of different tokens in all texts. They are few, so that even a short training learns
    * which they are.
    */
-  static final int TOKENS = 256;
+  public static final int TOKENS = 256;
 
   /**
    * The shape of a name.
@@ -38,6 +38,15 @@ public record Shape(String name, JsonObject config) {
           "no shape '" + name + "'; there are " + String.join(", ", ALL.keySet()));
     }
     return new Shape(name, ALL.getAsJsonObject(name));
+  }
+
+  /** The same shape, whose training drops nothing at random. */
+  public Shape withoutDropout() {
+    JsonObject changed = config.deepCopy();
+    config.keySet().stream()
+        .filter(field -> field.endsWith("dropout") || field.endsWith("dropout_prob"))
+        .forEach(field -> changed.addProperty(field, 0));
+    return new Shape(name, changed);
   }
 
   /** Whether it writes texts. If not, it has two classes. */
@@ -53,7 +62,7 @@ public record Shape(String name, JsonObject config) {
   }
 
   /** The id of one of the tokens that texts are made of; they are far from each other. */
-  long token(int number) {
+  public long token(int number) {
     return (long) number * (size("vocab_size") / TOKENS);
   }
 

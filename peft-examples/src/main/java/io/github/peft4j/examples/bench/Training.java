@@ -15,13 +15,14 @@ import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
+import io.github.peft4j.tuner.training.TrainingRule;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A training step as in {@code FineTuner}: forward and backward pass, clipping, AdamW. */
-final class Training implements Work {
+public final class Training implements Work {
 
   private static final int WARM_UP = 10;
   private static final double RATE = 1e-4;
@@ -31,18 +32,26 @@ final class Training implements Work {
   private final Map<Trainable, ParameterGroup> groups;
   private final Optimizer optimizer;
   private final Update update;
+  private final Adapter adapter;
+  private final double rate;
   private double firstLoss = Double.NaN;
   private double norm;
 
   /** Trains the model's adapter. */
   Training(PeftModel model, Method method, boolean recompute) {
+    this(model, method.rule(), recompute, RATE);
+  }
+
+  /** Trains the model's adapter at a constant learning rate. */
+  public Training(PeftModel model, TrainingRule rule, boolean recompute, double rate) {
     this.model = model;
+    this.rate = rate;
     this.backpropagation = new Backpropagation(model, recompute);
-    Adapter adapter = model.adapter(PeftModel.DEFAULT);
-    this.groups = adapter.groups(method.rule(), new ParameterGroup(RATE, 0.01));
+    this.adapter = model.adapter(PeftModel.DEFAULT);
+    this.groups = adapter.groups(rule, new ParameterGroup(rate, 0.01));
     model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));
-    this.optimizer = AdamW.DEFAULT.of(groups, RATE);
-    this.update = new Update(optimizer, adapter.listener(method.rule()), 1.0);
+    this.optimizer = AdamW.DEFAULT.of(groups, rate);
+    this.update = new Update(optimizer, adapter.listener(rule), 1.0);
   }
 
   @Override
@@ -53,19 +62,44 @@ final class Training implements Work {
   @Override
   public void run(Batch batch) {
     double loss = backpropagate(batch);
-    norm = update.run(1, 1, RATE, loss);
+    update(loss);
     if (Double.isNaN(firstLoss)) {
       firstLoss = loss;
     }
   }
 
-  private double backpropagate(Batch batch) {
+  /** Computes the gradients of a batch, and returns its loss. */
+  public double backpropagate(Batch batch) {
     TransformerModel base = model.base();
     LossTargets targets = BatchFeed.targets(base, batch);
     long labels = model.count(targets);
     try (Scope scope = new Scope()) {
       return backpropagation.run(BatchFeed.input(base, batch), targets, 1.0 / labels, 1) / labels;
     }
+  }
+
+  /**
+   * Updates the adapter, and clears the gradients.
+   *
+   * @return the norm of all gradients together
+   */
+  public double update(double loss) {
+    norm = update.run(1, 1, rate, loss);
+    return norm;
+  }
+
+  /** The gradients of the trained tensors, by their names in the adapter's file. */
+  public Map<String, NDArray> gradients() {
+    Map<String, NDArray> named = new LinkedHashMap<>();
+    optimizer.gradients().arrived().forEach((t, gradient) -> named.put(adapter.nameOf(t), gradient));
+    return named;
+  }
+
+  /** The trained tensors, by their names in the adapter's file. */
+  public Map<String, NDArray> tensors() {
+    Map<String, NDArray> named = new LinkedHashMap<>();
+    groups.keySet().forEach(tensor -> named.put(adapter.nameOf(tensor), tensor.value()));
+    return named;
   }
 
   /** The loss of the first batch has to fall, and each trained tensor to get a gradient. */

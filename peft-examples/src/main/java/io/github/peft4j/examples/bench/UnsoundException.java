@@ -5,7 +5,8 @@ public final class UnsoundException extends RuntimeException {
 
   private static final long serialVersionUID = 1;
 
-  UnsoundException(String message) {
+  /** Creates an exception. */
+  public UnsoundException(String message) {
     super(message);
   }
 }

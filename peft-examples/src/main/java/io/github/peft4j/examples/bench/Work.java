@@ -4,7 +4,7 @@ import io.github.peft4j.data.batch.Batch;
 import java.util.Map;
 
 /** What is measured, again and again. */
-interface Work extends AutoCloseable {
+public interface Work extends AutoCloseable {
 
   /** How often it is done before measuring, if nothing else is asked for. */
   int warmUp();

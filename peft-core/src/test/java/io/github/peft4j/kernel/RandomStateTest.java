@@ -1,0 +1,45 @@
+package io.github.peft4j.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.Device;
+import org.junit.jupiter.api.Test;
+
+class RandomStateTest {
+
+  private static final Kernel DRAW =
+      Kernel.of(
+          """
+          def draw(x: Tensor) -> Tensor:
+              return torch.rand_like(x)
+          """);
+
+  private static float[] draw(NDManager manager) {
+    return DRAW.call(manager.zeros(new Shape(3))).toFloatArray();
+  }
+
+  @Test
+  void aSequenceIsSeededOnce() {
+    try (NDManager manager = Tensors.newManager(Device.cpu())) {
+      float[] first;
+      float[] second;
+      try (RandomState state = RandomState.seeded(7)) {
+        first = draw(manager);
+        second = draw(manager);
+      }
+      try (RandomState sequence = RandomState.sequence(7)) {
+        try (RandomState one = RandomState.seeded(1)) {
+          assertThat(draw(manager)).isEqualTo(first);
+        }
+        try (RandomState two = RandomState.seeded(1)) {
+          assertThat(draw(manager)).isEqualTo(second);
+        }
+      }
+      try (RandomState state = RandomState.seeded(7)) { // the sequence has ended
+        assertThat(draw(manager)).isEqualTo(first);
+      }
+    }
+  }
+}

@@ -1,0 +1,460 @@
+package io.github.peft4j.kernel.cuda;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import ai.djl.Device;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.toy.ToyPass;
+import io.github.peft4j.transformer.activation.Activation;
+import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.rope.RopeScaling;
+import io.github.peft4j.transformer.rope.RopeSpec;
+import io.github.peft4j.transformer.rope.RotaryEmbedding;
+import io.github.peft4j.transformer.rope.Rotation;
+import io.github.peft4j.tuner.site.ActiveAdapters;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * CUDA texts against their TorchScript, which computes the same values in 64 bits: that the texts
+ * do not take, so it is the oracle. A result may differ by the rounding of its type. Needs an NVIDIA
+ * GPU; with one, the texts must run.
+ */
+class CudaTextTest {
+
+  private static final List<Precision> PRECISIONS =
+      List.of(Precision.BFLOAT16, Precision.FLOAT16, Precision.FLOAT32);
+
+  private final boolean hasGpu = PyTorch.engine().getGpuCount() > 0;
+  private final NDManager manager = Tensors.newManager(hasGpu ? Device.gpu() : Device.cpu());
+  private final Random random = new Random(1);
+
+  @BeforeEach
+  void needsGpu() {
+    assumeTrue(
+        hasGpu || CudaText.isAvailable(), "CUDA texts are not tested: there is no NVIDIA GPU");
+    assertThat(CudaText.isAvailable()).as("CUDA texts run on this GPU").isTrue();
+  }
+
+  @AfterEach
+  void close() {
+    manager.close();
+  }
+
+  /** A function of inputs, the first of which gets a gradient from the tape. */
+  private interface Function {
+    NDArray of(NDArray... inputs);
+  }
+
+  /** Changes how a tensor lies in memory. */
+  private record Layout(String name, Kernel view) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  private static Layout layout(String name, String expression) {
+    return new Layout(
+        name, Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n"));
+  }
+
+  private static final Layout PLAIN = layout("plain", "x");
+
+  /** (…, 2 D) → the second half (…, D). */
+  private static final Layout HALF = layout("half", "torch.slice(x, -1, torch.size(x, -1) // 2)");
+
+  /** (…, D + 1) → the last D, which no 16 bytes begin at. */
+  private static final Layout SHIFTED = layout("shifted", "torch.slice(x, -1, 1)");
+
+  /** (B, T, H, d) → (B, H, T, d). */
+  private static final Layout HEADS = layout("heads", "torch.transpose(x, 1, 2)");
+
+  private static long[] stored(Layout layout, long... shape) {
+    long[] stored = shape.clone();
+    int last = shape.length - 1;
+    if (layout == HALF) {
+      stored[last] *= 2;
+    } else if (layout == SHIFTED) {
+      stored[last] += 1;
+    } else if (layout == HEADS) {
+      stored[1] = shape[2];
+      stored[2] = shape[1];
+    }
+    return stored;
+  }
+
+  /** Random numbers of a precision. */
+  private NDArray numbers(Precision precision, Layout layout, double spread, long... shape) {
+    long[] stored = stored(layout, shape);
+    int count = (int) DeviceTensor.product(stored);
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) (spread * random.nextGaussian());
+    }
+    NDArray all = Tensors.cast(manager.create(values, new Shape(stored)), precision);
+    return layout.view().call(all);
+  }
+
+  /** The results of a function: its output, and the gradients of all its inputs. */
+  private List<float[]> results(Function function, Precision precision, NDArray g, NDArray... given) {
+    NDArray[] inputs = new NDArray[given.length];
+    for (int i = 0; i < given.length; i++) {
+      inputs[i] = Autograd.leaf(Tensors.cast(Autograd.detach(given[i]), precision));
+    }
+    List<float[]> results = new ArrayList<>();
+    try (Tape.Recording tape = Tape.recording(1)) {
+      NDArray x = inputs[0];
+      NDArray start = tape.source(() -> Kernel.of(PLUS_ZERO).call(x));
+      NDArray[] arguments = inputs.clone();
+      NDArray y =
+          tape.segmentOfKernels(
+              start,
+              true,
+              input -> {
+                arguments[0] = input;
+                return function.of(arguments);
+              });
+      results.add(Tensors.floats(y));
+      tape.backward(y, Scope.release(Tensors.cast(Autograd.detach(g), precision)));
+    }
+    for (NDArray input : inputs) {
+      results.add(Tensors.floats(requireNonNull(Autograd.gradient(input))));
+    }
+    return results;
+  }
+
+  /** A copy that lies in memory as x does. */
+  private static final String PLUS_ZERO =
+      """
+      def plus_zero(x: Tensor) -> Tensor:
+          return torch.add(x, 0)
+      """;
+
+  private void agree(
+      String what, Function function, Precision precision, NDArray g, NDArray... inputs) {
+    long before = CudaText.launches();
+    List<float[]> fast = results(function, precision, g, inputs);
+    assertThat(CudaText.launches() - before).as(what + ": launches, forward and back").isEqualTo(2);
+    List<float[]> exact = results(function, Precision.FLOAT64, g, inputs);
+    assertThat(CudaText.launches() - before).as(what + ": launches in 64 bits").isEqualTo(2);
+    for (int i = 0; i < exact.size(); i++) {
+      close(what + ", " + (i == 0 ? "output" : "gradient " + i), precision, fast.get(i), exact.get(i));
+    }
+  }
+
+  /** Half a unit of the last place, and the error of 32-bit sums. */
+  private static void close(String what, Precision precision, float[] actual, float[] expected) {
+    assertThat(actual).as(what).hasSize(expected.length);
+    double relative =
+        switch (precision) {
+          case BFLOAT16 -> 0x1.02p-8;
+          case FLOAT16 -> 0x1.02p-11;
+          default -> 4e-6;
+        };
+    double largest = 0;
+    for (float value : expected) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    double floor = 2e-6 * largest + (precision == Precision.FLOAT16 ? 0x1p-24 : 0);
+    for (int i = 0; i < expected.length; i++) {
+      double error = Math.abs((double) actual[i] - expected[i]);
+      if (!(error <= relative * Math.abs(expected[i]) + floor)) {
+        throw new AssertionError(
+            "%s, %s: element %d of %d is %s, expected %s"
+                .formatted(what, precision, i, expected.length, actual[i], expected[i]));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"SILU", "GELU", "GELU_PYTORCH_TANH"})
+  void gatedProducts(Activation activation) {
+    long[][] shapes = {{1, 1}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2056}, {2, 3, 4099}};
+    for (Precision precision : PRECISIONS) {
+      for (long[] shape : shapes) {
+        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
+          agree(
+              activation + " " + new Shape(shape) + " " + layout,
+              inputs -> activation.gate(inputs[0], inputs[1]),
+              precision,
+              numbers(precision, PLAIN, 1, shape),
+              numbers(precision, PLAIN, 3, shape),
+              numbers(precision, layout, 1, shape));
+        }
+      }
+    }
+  }
+
+  @Test
+  void gatesFarFromZeroAreExact() {
+    for (Activation activation : List.of(Activation.SILU, Activation.GELU, Activation.GELU_NEW)) {
+      NDArray gate = manager.create(new float[] {-1e4f, -100, -88, -20, -0f, 0, 20, 100, 1e4f});
+      NDArray one = manager.ones(gate.getShape());
+      agree(
+          activation + " far from 0",
+          inputs -> activation.gate(inputs[0], inputs[1]),
+          Precision.FLOAT32,
+          one,
+          gate,
+          one);
+    }
+  }
+
+  private Function norm(Norm.Kind kind, NDArray weight) {
+    ToyPass pass = new ToyPass(ActiveAdapters.NONE);
+    return inputs -> {
+      boolean wide = inputs[0].getDataType() == DataType.FLOAT64;
+      NDArray factor = wide ? Tensors.cast(weight, Precision.FLOAT64) : weight.duplicate();
+      return new Norm("norm", kind, factor, null, 1e-6).forward(inputs[0], pass);
+    };
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
+  void rmsNorms(Norm.Kind kind) {
+    long[][] shapes = {{1, 3}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2048}, {3, 4099}};
+    for (Precision precision : PRECISIONS) {
+      for (long[] shape : shapes) {
+        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
+          NDArray weight = numbers(precision, PLAIN, 1, shape[shape.length - 1]);
+          agree(
+              kind + " " + new Shape(shape) + " " + layout,
+              norm(kind, weight),
+              precision,
+              numbers(precision, layout, 1, shape),
+              numbers(precision, PLAIN, 2, shape));
+        }
+      }
+    }
+  }
+
+  @Test
+  void normsOfHeadsAreComputedWhereTheyLie() {
+    for (Precision precision : PRECISIONS) {
+      NDArray weight = numbers(precision, PLAIN, 1, 16);
+      agree(
+          "norm of heads",
+          norm(Norm.Kind.RMS, weight),
+          precision,
+          numbers(precision, HEADS, 1, 2, 3, 5, 16),
+          numbers(precision, HEADS, 1, 2, 3, 5, 16));
+    }
+  }
+
+  @Test
+  void rotations() {
+    for (Precision precision : PRECISIONS) {
+      for (int head : new int[] {2, 6, 16, 64, 128, 256}) {
+        for (int turned : new int[] {head, head / 2 / 2 * 2}) {
+          if (turned == 0) {
+            continue;
+          }
+          for (boolean byRow : new boolean[] {false, true}) {
+            for (Layout layout : List.of(PLAIN, HEADS, SHIFTED)) {
+              rotation(precision, head, turned, byRow, layout);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private void rotation(Precision precision, int head, int turned, boolean byRow, Layout layout) {
+    long[] shape = {2, 3, 5, head};
+    RopeSpec spec = new RopeSpec(10_000, turned, head, new RopeScaling.Default());
+    try (RotaryEmbedding embedding = new RotaryEmbedding(spec)) {
+      NDArray positions = manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
+      NDArray like = numbers(precision, PLAIN, 1, 1);
+      Rotation by = embedding.at(like, 3, 8, null);
+      Rotation tables = byRow ? embedding.at(like, 0, 10, positions) : by;
+      Rotation wide =
+          new Rotation(
+              Tensors.cast(tables.cosine(), Precision.FLOAT64),
+              Tensors.cast(tables.sine(), Precision.FLOAT64));
+      agree(
+          "rotation of %d of %d, %s, by row: %s".formatted(turned, head, layout, byRow),
+          inputs -> {
+            boolean exact = inputs[0].getDataType() == DataType.FLOAT64;
+            return embedding.rotate(inputs[0], exact ? wide : tables);
+          },
+          precision,
+          numbers(precision, layout, 1, shape),
+          numbers(precision, layout, 1, shape));
+    }
+  }
+
+  @Test
+  void crossEntropies() {
+    long[][] shapes = {{1, 1}, {3, 7}, {5, 1000}, {2, 4099}, {3, 32_000}, {2, 262_144}, {65, 64}};
+    for (Precision precision : PRECISIONS) {
+      for (long[] shape : shapes) {
+        for (Layout layout : List.of(PLAIN, SHIFTED, HALF)) {
+          crossEntropy(precision, numbers(precision, layout, 4, shape));
+        }
+      }
+    }
+  }
+
+  @Test
+  void lossesOfMaskedLogitsAreFinite() {
+    float[] values = new float[3 * 300];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i % 300 < 200 ? Float.NEGATIVE_INFINITY : (float) random.nextGaussian();
+    }
+    NDArray logits = manager.create(values, new Shape(3, 300));
+    NDArray labels = manager.create(new long[] {200, 250, 299});
+    float[] losses = Tensors.floats(CrossEntropy.PLAIN.of(logits, labels));
+    NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
+    close(
+        "losses of masked logits",
+        Precision.FLOAT32,
+        losses,
+        Tensors.floats(CrossEntropy.PLAIN.of(wide, labels)));
+  }
+
+  private void crossEntropy(Precision precision, NDArray logits) {
+    Shape shape = logits.getShape();
+    long[] classes = random.longs(shape.get(0), 0, shape.get(1)).toArray();
+    NDArray labels = manager.create(classes);
+    NDArray scale = manager.create(0.125f);
+    NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
+    String what = "cross entropy " + shape;
+    long before = CudaText.launches();
+    float[] plain =
+        Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    float[] losses = Tensors.floats(CrossEntropy.inPlace(logits, labels, scale));
+    assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(2);
+    float[] expected = Tensors.floats(CrossEntropy.inPlace(wide, labels, scale));
+    assertThat(losses).isEqualTo(plain);
+    close(what + ", losses", Precision.FLOAT32, losses, expected);
+    close(what + ", gradients", precision, Tensors.floats(logits), Tensors.floats(wide));
+  }
+
+  @Test
+  void emptyTensorsLaunchNothing() {
+    long before = CudaText.launches();
+    NDArray none = Tensors.zeros(manager, Precision.BFLOAT16, 0, 8);
+    NDArray y = Autograd.without(() -> Activation.SILU.gate(none, none));
+    assertThat(y.getShape()).isEqualTo(new Shape(0, 8));
+    assertThat(CudaText.launches()).isEqualTo(before);
+  }
+
+  @Test
+  void tensorsThatATextDoesNotTakeAreLeftToPyTorch() {
+    long before = CudaText.launches();
+    NDArray x = numbers(Precision.BFLOAT16, PLAIN, 1, 4, 8);
+    NDArray row = numbers(Precision.BFLOAT16, PLAIN, 1, 8);
+    NDArray wider = numbers(Precision.FLOAT32, PLAIN, 1, 4, 8);
+    Autograd.without(
+        () -> {
+          assertThat(Activation.SILU.gate(x, row).getShape()).isEqualTo(new Shape(4, 8));
+          assertThat(Activation.SILU.gate(x, wider).getShape()).isEqualTo(new Shape(4, 8));
+          return null;
+        });
+    assertThat(CudaText.launches()).isEqualTo(before);
+  }
+
+  @Test
+  void aTextThatDoesNotCompileIsLeftToPyTorch() {
+    Kernel kernel =
+        Kernel.of("def twice(x: Tensor) -> Tensor:\n    return torch.mul(x, 2)\n")
+            .cuda(
+                CudaText.of(
+                    "extern \"C\" __global__ void twice(const T0* x, T0* y) { nonsense; }",
+                    tensors ->
+                        new Launch(
+                            1, 1, 32, 1, List.of(Launch.Output.of(tensors.get(0), 3)))));
+    NDArray x = manager.create(new float[] {1, 2, 3});
+    assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);
+    assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);
+  }
+
+  @Test
+  void turnedOffNothingRuns() {
+    long before = CudaText.launches();
+    CudaText.enable(false);
+    try {
+      NDArray x = manager.ones(new Shape(2, 8));
+      Autograd.without(() -> Activation.SILU.gate(x, x));
+    } finally {
+      CudaText.enable(true);
+    }
+    assertThat(CudaText.launches()).isEqualTo(before);
+  }
+
+  @Test
+  void noTensorIsLeft() {
+    NDArray x = manager.ones(new Shape(2, 8));
+    long before = Tensors.live();
+    try (Scope scope = new Scope()) {
+      NDArray y = scope.keep(Autograd.without(() -> Activation.SILU.gate(x, x)));
+      y.close();
+    }
+    assertThat(Tensors.live()).isEqualTo(before);
+  }
+
+  @Test
+  void threadsDoNotDisturbEachOther() throws Exception {
+    int threads = 8;
+    List<NDArray> gates = new ArrayList<>();
+    List<float[]> alone = new ArrayList<>();
+    for (int i = 0; i < threads; i++) {
+      NDArray gate = numbers(Precision.FLOAT32, PLAIN, 2, 3 + i, 40 + 4 * i);
+      gates.add(gate);
+      alone.add(Tensors.floats(Autograd.without(() -> Activation.SILU.gate(gate, gate))));
+    }
+    ExecutorService pool = Executors.newFixedThreadPool(threads);
+    try {
+      List<Future<Boolean>> same = new ArrayList<>();
+      for (int i = 0; i < threads; i++) {
+        NDArray gate = gates.get(i);
+        float[] expected = alone.get(i);
+        same.add(pool.submit(() -> repeats(gate, expected)));
+      }
+      for (Future<Boolean> thread : same) {
+        assertThat(thread.get()).isTrue();
+      }
+    } finally {
+      pool.shutdown();
+    }
+  }
+
+  private static boolean repeats(NDArray gate, float[] expected) {
+    return Autograd.without(
+        () -> {
+          boolean same = true;
+          for (int n = 0; n < 50; n++) {
+            try (Scope scope = new Scope()) {
+              assertThat(scope).isNotNull();
+              float[] y = Tensors.floats(Activation.SILU.gate(gate, gate));
+              same &= Arrays.equals(y, expected);
+            }
+          }
+          return same;
+        });
+  }
+}

@@ -1,0 +1,96 @@
+package io.github.peft4j.kernel.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.github.peft4j.transformer.cuda.CrossEntropyText;
+import io.github.peft4j.transformer.cuda.GatedText;
+import io.github.peft4j.transformer.cuda.RmsNormText;
+import io.github.peft4j.transformer.cuda.RotationText;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every CUDA text compiles with a real NVRTC, which needs no GPU: {@code
+ * -Dpeft4j.nvrtc=/path/libnvrtc.so.12} names it. Without it, this is skipped.
+ */
+class NvrtcTest {
+
+  private static final String FILE = System.getProperty("peft4j.nvrtc", "");
+
+  private record Text(CudaText text, String... types) {}
+
+  private static List<Text> texts() {
+    List<Text> all = new ArrayList<>();
+    for (String type : List.of("bf16", "fp16", "float")) {
+      for (GatedText text : GatedText.values()) {
+        all.add(new Text(text.forward(), type, type));
+        all.add(new Text(text.back(), type, type, type));
+      }
+      for (RmsNormText text : RmsNormText.values()) {
+        for (String weight : List.of(type, "float")) {
+          all.add(new Text(text.forward().with("eps", "1e-06"), type, weight));
+          all.add(new Text(text.training().with("eps", "1e-06"), type, weight));
+          all.add(new Text(text.back(), type, type, weight, "float"));
+        }
+      }
+      all.add(new Text(RotationText.FORWARD, type, type, type));
+      all.add(new Text(RotationText.BACK, type, type, type));
+      all.add(new Text(CrossEntropyText.FORWARD, type, "whole"));
+      all.add(new Text(CrossEntropyText.IN_PLACE, type, "whole", "float"));
+    }
+    return all;
+  }
+
+  private static Nvrtc nvrtc() {
+    assumeTrue(!FILE.isEmpty(), "needs -Dpeft4j.nvrtc=/path/of/libnvrtc.so.12");
+    return Nvrtc.of(FILE);
+  }
+
+  private static List<String> definitions(Text text, int lanes) {
+    List<String> definitions = new ArrayList<>(List.of("LANES=" + lanes));
+    for (int i = 0; i < text.types().length; i++) {
+      definitions.add("T" + i + "=" + text.types()[i]);
+    }
+    return definitions;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void everyTextCompiles(int capability) {
+    Nvrtc nvrtc = nvrtc();
+    for (Text text : texts()) {
+      for (int lanes : new int[] {1, text.types()[0].equals("float") ? 4 : 8}) {
+        String source = CudaText.PRELUDE + text.text().source();
+        byte[] code = nvrtc.compile(source, capability, definitions(text, lanes));
+        assertThat(new String(code, 1, 3, StandardCharsets.ISO_8859_1)).isEqualTo("ELF");
+        assertThat(new String(code, StandardCharsets.ISO_8859_1))
+            .contains(CudaText.name(text.text().source()));
+      }
+    }
+  }
+
+  @Test
+  void aDeviceNewerThanTheCompilerGetsPtxOfVectorLoads() {
+    Text text = texts().get(0);
+    String source = CudaText.PRELUDE + text.text().source();
+    byte[] code = nvrtc().compile(source, 9990, definitions(text, 8));
+    assertThat(new String(code, StandardCharsets.ISO_8859_1))
+        .contains(".visible .entry gated(")
+        .contains("ld.global.nc.v4")
+        .contains("st.global.v4");
+  }
+
+  @Test
+  void aTextThatDoesNotCompileIsAnErrorWithTheCompilersWords() {
+    Nvrtc nvrtc = nvrtc();
+    assertThatThrownBy(() -> nvrtc.compile("__global__ void f() { nonsense; }", 80, List.of()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("nonsense");
+  }
+}
