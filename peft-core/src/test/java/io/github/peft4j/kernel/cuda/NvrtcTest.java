@@ -8,6 +8,7 @@ import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GatedText;
 import io.github.peft4j.transformer.cuda.RmsNormText;
 import io.github.peft4j.transformer.cuda.RotationText;
+import io.github.peft4j.transformer.cuda.RowProductText;
 import io.github.peft4j.transformer.cuda.StepAttentionText;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -43,6 +44,8 @@ class NvrtcTest {
       }
       all.add(new Text(RotationText.FORWARD, type, type, type));
       all.add(new Text(RotationText.BACK, type, type, type));
+      all.add(new Text(RowProductText.PLAIN.text(), type, type));
+      all.add(new Text(RowProductText.BIAS.text(), type, type, type));
       for (int head : new int[] {16, 64, 128, 256}) {
         for (int queries : new int[] {1, 3, 4, 8}) {
           String[] types = Collections.nCopies(9, type).toArray(String[]::new);
