@@ -35,6 +35,7 @@ final class DecodingStep {
       def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
           return x
       """;
+
   /** Queries and keys are rotated together: a small kernel costs the same for both. */
   private static final String WRITTEN_TOGETHER =
       """
@@ -45,6 +46,7 @@ final class DecodingStep {
           past = write(keys, torch.narrow(both, 1, n, torch.size(both, 1) - n), start)
           return [torch.narrow(both, 1, 0, n), past, write(values, heads(v), start)]
       """;
+
   private static final String WRITTEN =
       """
       def written(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
