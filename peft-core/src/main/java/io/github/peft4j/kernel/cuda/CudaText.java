@@ -177,7 +177,7 @@ public final class CudaText {
    * @throws IllegalStateException with the driver's words if the launch fails
    */
   public long @Nullable [] call(long... tensors) {
-    if (!enabled || Compiler.NVRTC == null) {
+    if (!isAvailable()) {
       return null;
     }
     List<DeviceTensor> inputs = DeviceTensor.of(tensors);
@@ -292,9 +292,9 @@ public final class CudaText {
     return last;
   }
 
-  /** Whether this process can run CUDA texts. PyTorch has to be loaded. */
-  static boolean isAvailable() {
-    return Compiler.NVRTC != null;
+  /** Whether this process can run CUDA texts, and they are on. PyTorch has to be loaded. */
+  public static boolean isAvailable() {
+    return enabled && Compiler.NVRTC != null;
   }
 
   /** The number of launches in this process so far. */

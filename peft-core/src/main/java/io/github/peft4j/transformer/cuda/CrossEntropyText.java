@@ -19,10 +19,11 @@ public final class CrossEntropyText {
       // Of 16-bit logits, the faster exponential is exact enough.
       __device__ inline float power(float x) { return sizeof(T0) == 4 ? expf(x) : __expf(x); }
 
-      extern "C" __global__ void cross_entropy(
+      extern "C" __global__ __launch_bounds__(1024) void cross_entropy(
           {const}T0* logits, const T1* labels{scale}, float* losses, whole columns, whole step) {
         {const}T0* row = logits + blockIdx.x * step;
         float top = -3.402823466e38f, powers = 0;
+        #pragma unroll 4
         for (whole c = threadIdx.x * LANES; c < columns; c += blockDim.x * LANES) {
           Pack<T0> a = load(row + c);
           float highest = wide(a.v[0]);

@@ -55,7 +55,7 @@ class CudaTextTest {
   @BeforeEach
   void needsGpu() {
     assumeTrue(
-        hasGpu || CudaText.isAvailable(), "CUDA texts are not tested: there is no NVIDIA GPU");
+        hasGpu || CudaText.isAvailable(), "SKIPPED: there is no NVIDIA GPU, so no CUDA text is tested");
     assertThat(CudaText.isAvailable()).as("CUDA texts run on this GPU").isTrue();
   }
 
@@ -404,6 +404,28 @@ class CudaTextTest {
       CudaText.enable(true);
     }
     assertThat(CudaText.launches()).isEqualTo(before);
+  }
+
+  @Test
+  void aGraphRecordsTexts() {
+    assumeTrue(hasGpu && CudaGraph.isAvailable(), "SKIPPED: there is no CUDA GPU to record on");
+    NDArray x = manager.ones(new Shape(2, 8));
+    NDArray y = manager.zeros(new Shape(2, 8));
+    Runnable code =
+        () -> {
+          try (NDArray product = Autograd.without(() -> Activation.SILU.gate(x, x))) {
+            Tensors.copy(y, product);
+          }
+        };
+    code.run();
+    float[] ofOnes = Tensors.floats(y);
+    try (CudaGraph graph = CudaGraph.record(0, new CudaGraph.Pool(), code)) {
+      Tensors.copy(x, manager.ones(new Shape(2, 8)).mul(2));
+      graph.replay();
+      float[] replayed = Tensors.floats(y);
+      code.run();
+      assertThat(replayed).isEqualTo(Tensors.floats(y)).isNotEqualTo(ofOnes);
+    }
   }
 
   @Test
