@@ -1,8 +1,8 @@
 package io.github.peft4j;
 
 import ai.djl.Device;
-import ai.djl.util.cuda.CudaUtils;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -34,7 +34,7 @@ final class DefaultPrecision {
     if (!device.isGpu()) {
       return Precision.FLOAT32;
     }
-    OptionalInt capability = capability(device);
+    OptionalInt capability = PyTorch.capability(device);
     Precision precision = of(capability, family);
     if (precision != Precision.BFLOAT16) {
       LOG.info(
@@ -60,14 +60,5 @@ final class DefaultPrecision {
       return Precision.BFLOAT16;
     }
     return WIDE.contains(family) ? Precision.FLOAT32 : Precision.FLOAT16;
-  }
-
-  private static OptionalInt capability(Device device) {
-    try {
-      return OptionalInt.of(Integer.parseInt(CudaUtils.getComputeCapability(device.getDeviceId())));
-    } catch (RuntimeException | LinkageError e) {
-      LOG.debug("the compute capability of {} is unknown", device, e);
-      return OptionalInt.empty();
-    }
   }
 }

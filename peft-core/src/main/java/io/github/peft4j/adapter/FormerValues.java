@@ -2,6 +2,7 @@ package io.github.peft4j.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.transformer.TransformerModel;
@@ -15,6 +16,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps original weights in a temporary file until all weights are replaced. In memory they would
@@ -30,7 +33,11 @@ final class FormerValues implements AutoCloseable {
   private final FileChannel file;
   private final List<Kept> kept = new ArrayList<>();
 
-  private record Kept(ParameterSite parameter, long position, boolean changed) {}
+  /**
+   * @param matrix the weight itself, if it is in eight bits
+   */
+  private record Kept(
+      ParameterSite parameter, long position, boolean changed, @Nullable Float8Matrix matrix) {}
 
   FormerValues(TransformerModel model) {
     this.model = model;
@@ -50,6 +57,11 @@ final class FormerValues implements AutoCloseable {
 
   /** Keeps the current value of a weight. */
   void keep(ParameterSite parameter) {
+    Float8Matrix matrix = parameter.takeFloat8();
+    if (matrix != null) {
+      kept.add(new Kept(parameter, 0, parameter.hasChanged(), matrix));
+      return;
+    }
     try {
       long position = file.size();
       if (wide) {
@@ -57,7 +69,7 @@ final class FormerValues implements AutoCloseable {
       } else {
         write(position, Float.BYTES, Math.toIntExact(parameter.shape().size()), parameter);
       }
-      kept.add(new Kept(parameter, position, parameter.hasChanged()));
+      kept.add(new Kept(parameter, position, parameter.hasChanged(), null));
     } catch (IOException e) {
       throw new UncheckedIOException(
           "cannot keep the former weights in " + path + "; make room on the disk", e);
@@ -86,8 +98,8 @@ final class FormerValues implements AutoCloseable {
   /** Restores all weights that were kept. */
   void restore() {
     try {
-      for (Kept each : kept) {
-        restore(each);
+      while (!kept.isEmpty()) {
+        restore(kept.remove(0));
       }
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read the former weights from " + path, e);
@@ -95,6 +107,11 @@ final class FormerValues implements AutoCloseable {
   }
 
   private void restore(Kept each) throws IOException {
+    Float8Matrix matrix = each.matrix();
+    if (matrix != null) {
+      each.parameter().replace(matrix, each.changed());
+      return;
+    }
     int count = Math.toIntExact(each.parameter().shape().size());
     double[] doubles = new double[wide ? count : 0];
     float[] floats = new float[wide ? 0 : count];
@@ -131,6 +148,7 @@ final class FormerValues implements AutoCloseable {
 
   @Override
   public void close() {
+    kept.stream().map(Kept::matrix).filter(Objects::nonNull).forEach(Float8Matrix::close);
     try {
       file.close();
     } catch (IOException e) {

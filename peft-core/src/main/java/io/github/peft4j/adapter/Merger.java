@@ -154,13 +154,14 @@ public final class Merger {
           try (Scope scope = new Scope();
               Pass pass = Pass.inference(ActiveAdapters.NONE)) {
             Computation<NDArray, NDArray> same = (tensor, context) -> tensor;
-            NDArray weight = parameter.frozen();
+            NDArray frozen = parameter.frozen();
+            NDArray weight = frozen;
             for (Tensor place : places) {
               NDArray wide = Tensors.cast(weight, masters(model));
               NDArray merged = new Forward<>(composition.over(place, same), pass).forward(wide);
               weight = merged == wide ? weight : Tensors.cast(merged, model.precision());
             }
-            return weight == parameter.frozen() ? null : scope.keep(weight);
+            return weight == frozen ? null : scope.keep(weight);
           }
         });
   }
@@ -169,7 +170,9 @@ public final class Merger {
   public <T> T read(ParameterSite parameter, Function<NDArray, T> reader) {
     NDArray merged = merged(parameter);
     if (merged == null) {
-      return reader.apply(parameter.frozen());
+      try (Scope scope = new Scope()) { // of a weight in eight bits, a dense one is made
+        return reader.apply(parameter.frozen());
+      }
     }
     try (merged) {
       return reader.apply(merged);

@@ -139,6 +139,14 @@ public final class Kernel {
     return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
   }
 
+  /**
+   * Whether a tape notes the kernels that this thread calls, to run their derivatives later. If not,
+   * PyTorch's graph records them, or nothing does.
+   */
+  public static boolean isNoted() {
+    return Operations.running() != null;
+  }
+
   /** Whether a source compiles: a PyTorch of another version may lack an operator of it. */
   public static boolean compiles(String source) {
     try {

@@ -24,6 +24,15 @@ final class Operations {
 
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
+  /** A tensor of no memory, for a result that nobody reads. */
+  private static final Kernel UNREAD =
+      Kernel.of(
+          """
+          def unread(x: Tensor) -> Tensor:
+              zero = torch.zeros([1], dtype=x.dtype, layout=None, device=x.device)
+              return torch.expand(torch.div(zero, zero), torch.size(x))
+          """);
+
   private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final IdentityHashMap<NDArray, Value> values = new IdentityHashMap<>();
@@ -31,6 +40,15 @@ final class Operations {
 
   /** The beginnings and ends of PyTorch's graphs. */
   private final List<NDArray> ofGraphs = new ArrayList<>();
+
+  /** The segment's output, if it is not computed. */
+  private @Nullable NDArray end;
+
+  /** A backward pass from a gradient of the result to that of x, or null if x needs none. */
+  @FunctionalInterface
+  interface Back {
+    @Nullable NDArray pass(NDArray x, NDArray gradient, boolean passesOn);
+  }
 
   /** The operations that the calling thread records, if it records gradients. */
   static @Nullable Operations running() {
@@ -90,12 +108,41 @@ final class Operations {
     ofGraphs.forEach(NDArray::close);
   }
 
+  /**
+   * Notes a function that ends the segment, without computing it.
+   *
+   * @param x the argument of the function, whose result has x's shape
+   * @return a tensor that no kernel may read
+   */
+  NDArray end(NDArray x, Back derivative) {
+    NDArray output = Autograd.without(() -> UNREAD.call(x));
+    Value input = value(x);
+    Value own = new Value(null);
+    values.put(output, own);
+    end = output;
+    Saved kept = save(x);
+    back.add(
+        () -> {
+          NDArray gradient = own.take();
+          if (gradient != null) {
+            try (gradient) {
+              NDArray onward = derivative.pass(kept.array, gradient, input != null);
+              if (onward != null && input != null) {
+                input.add(onward);
+              }
+            }
+          }
+          kept.release();
+        });
+    return output;
+  }
+
   /** Calls a kernel. */
   NDList call(Kernel kernel, NDList arguments) {
     List<@Nullable Value> inputs = new ArrayList<>();
     List<Integer> reached = new ArrayList<>();
     for (int i = 0; i < arguments.size(); i++) {
-      Value value = value(arguments.get(i));
+      Value value = argument(arguments.get(i));
       inputs.add(value);
       if (value != null) {
         reached.add(i);
@@ -190,7 +237,7 @@ final class Operations {
     List<Runnable> collect = new ArrayList<>();
     boolean reached = false;
     for (NDArray argument : arguments) {
-      Value value = value(argument);
+      Value value = argument(argument);
       reached |= value != null;
       if (value == null || value.isLeaf()) {
         leaves.add(argument); // PyTorch adds to a leaf's gradient itself
@@ -239,6 +286,15 @@ final class Operations {
     }
     ends.close();
     collect.forEach(Runnable::run);
+  }
+
+  /** The value of a kernel's argument. */
+  private @Nullable Value argument(NDArray array) {
+    if (array == end) {
+      throw new IllegalStateException(
+          "a kernel reads what was said to be the output of its segment, which is not computed");
+    }
+    return value(array);
   }
 
   private @Nullable Value value(NDArray array) {

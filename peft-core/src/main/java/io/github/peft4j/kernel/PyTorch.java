@@ -1,13 +1,16 @@
 package io.github.peft4j.kernel;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.Platform;
+import ai.djl.util.cuda.CudaUtils;
 import io.github.peft4j.kernel.setting.OpenMp;
 import io.github.peft4j.kernel.setting.Tf32;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +47,20 @@ public final class PyTorch {
     started = true;
     LOG.debug("PyTorch {}: {} threads an operation", engine.getVersion(), JniUtils.getNumThreads());
     return engine;
+  }
+
+  /**
+   * The compute capability of a GPU, such as 75 for 7.5; empty if it is unknown.
+   *
+   * @param device a CUDA GPU
+   */
+  public static OptionalInt capability(Device device) {
+    try {
+      return OptionalInt.of(Integer.parseInt(CudaUtils.getComputeCapability(device.getDeviceId())));
+    } catch (RuntimeException | LinkageError e) {
+      LOG.debug("the compute capability of {} is unknown", device, e);
+      return OptionalInt.empty();
+    }
   }
 
   /** Gives memory of GPUs back that PyTorch keeps for its next arrays. */

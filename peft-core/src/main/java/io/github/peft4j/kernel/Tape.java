@@ -2,11 +2,14 @@ package io.github.peft4j.kernel;
 
 import ai.djl.ndarray.NDArray;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * Runs a model in segments, such as its layers, and in training runs the backward pass segment by
  * segment.
  *
- * <p>There are three ways to run the same model code:
+ * <p>There are four ways to run the same model code:
  *
  * <ul>
  *   <li>{@link #inference}: nothing is recorded. Each segment's intermediates are freed at its end.
@@ -23,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  *       the fastest for training.
  *   <li>{@link #recomputing}: only each segment's input is kept, and the segment runs a second time
  *       in the backward pass (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
+ *   <li>{@link #sparing}: as recomputing, but the inputs are put away until the backward pass, and
+ *       what computes each position by itself runs in parts. This takes the least memory.
  * </ul>
  *
  * <p>Detached leaves separate the segments, so that the backward pass goes one segment at a time:
@@ -48,7 +53,7 @@ public abstract class Tape {
    * @param seed of the step's dropout
    */
   public static Recording recording(long seed) {
-    return new Recording(seed, false);
+    return new Recording(seed, false, null, Integer.MAX_VALUE);
   }
 
   /**
@@ -57,7 +62,33 @@ public abstract class Tape {
    * @param seed of the step's dropout
    */
   public static Recording recomputing(long seed) {
-    return new Recording(seed, true);
+    return new Recording(seed, true, null, Integer.MAX_VALUE);
+  }
+
+  /**
+   * A tape that keeps little more than one segment on the device. Segments run again in the backward
+   * pass, as with {@link #recomputing}.
+   *
+   * @param seed of the step's dropout
+   * @param store where the inputs of segments are until then; null to leave them where they are
+   * @param positions how many {@linkplain #endByPosition positions} are computed at once, those of
+   *     all rows of the batch together, 1 or more
+   */
+  public static Recording sparing(long seed, @Nullable Store store, int positions) {
+    if (positions < 1) {
+      throw new IllegalArgumentException("positions is " + positions + ", expected 1 or more");
+    }
+    return new Recording(seed, true, store, positions);
+  }
+
+  /** Keeps tensors in another memory than the device's. */
+  public interface Store {
+
+    /** A copy of a tensor in the other memory. The tensor may be closed at once. */
+    NDArray put(NDArray tensor);
+
+    /** A copy on the device of what {@link #put} returned, which may be closed at once. */
+    NDArray get(NDArray copy);
   }
 
   /** Whether there will be a backward pass. */
@@ -126,6 +157,19 @@ public abstract class Tape {
   }
 
   /**
+   * Runs the end of a segment that computes each position by itself, such as a feed-forward network
+   * with its norm. A {@link #sparing} tape does so in parts, if the segment is one {@linkplain
+   * #segmentOfKernels of kernels}, and draws random numbers for each part.
+   *
+   * @param x (B, T, D)
+   * @param end from (B, n, D), for some of the T positions, to (B, n, D)
+   * @return its output, which has to be the segment's
+   */
+  public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
+    return end.apply(x);
+  }
+
+  /**
    * Makes a tensor readable for later segments.
    *
    * @param tensor an output of a segment, or a tensor recorded outside of segments
@@ -160,6 +204,8 @@ public abstract class Tape {
 
     private final long seed;
     private final boolean recompute;
+    private final @Nullable Store store;
+    private final int positions;
 
     /** With {@code -Dpeft4j.derivatives=false}, PyTorch records all segments. */
     private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
@@ -174,12 +220,26 @@ public abstract class Tape {
 
     private final List<Operations> operations = new ArrayList<>();
 
+    /** Outputs that may be put away once a segment has read them. */
+    private final Set<NDArray> movable = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    /** The outputs that are put away, and their copies. */
+    private final IdentityHashMap<NDArray, NDArray> away = new IdentityHashMap<>();
+
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
 
-    private Recording(long seed, boolean recompute) {
+    /** Whether the segment that runs may be divided. */
+    private boolean divides;
+
+    /** The seed of the segment that runs. */
+    private long segmentSeed;
+
+    private Recording(long seed, boolean recompute, @Nullable Store store, int positions) {
       this.seed = seed;
       this.recompute = recompute;
+      this.store = store;
+      this.positions = positions;
     }
 
     @Override
@@ -215,7 +275,11 @@ public abstract class Tape {
       int index = entries.size();
       List<Watched> watched = new ArrayList<>();
       NDArray output = recorded(index, watched, segment);
-      differentiable.put(output, Autograd.requiresGradient(output));
+      boolean isDifferentiable = Autograd.requiresGradient(output);
+      differentiable.put(output, isDifferentiable);
+      if (!isDifferentiable) {
+        movable.add(output);
+      }
       entries.add(
           () -> {
             NDArray gradient = gradients.remove(output);
@@ -223,39 +287,46 @@ public abstract class Tape {
               Autograd.record(true, () -> propagate(output, gradient));
             }
             watched.forEach(Watched::finish);
-            output.close();
+            free(output);
           });
       return output;
     }
 
     @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
-      return run(input, trains, segment, ByGraph::new);
+      return run(input, trains, false, segment, ByGraph::new);
     }
 
     @Override
     public NDArray segmentOfKernels(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return byKernels
-          ? run(input, trains, segment, ByKernels::new)
+          ? run(input, trains, true, segment, ByKernels::new)
           : segment(input, trains, segment);
     }
 
     private NDArray run(
-        NDArray input, boolean trains, UnaryOperator<NDArray> segment, Recorder recorder) {
+        NDArray input,
+        boolean trains,
+        boolean divides,
+        UnaryOperator<NDArray> segment,
+        Recorder recorder) {
       int index = entries.size();
       boolean passesOn = isDifferentiable(input);
       if (!passesOn && !trains) {
-        NDArray output = Autograd.without(() -> seeded(index, () -> segment.apply(input)));
+        NDArray output = unrecorded(index, input, divides, segment);
         differentiable.put(output, false);
-        entries.add(output::close);
+        movable.add(output);
+        entries.add(() -> free(output));
         return output;
       }
       Recorded recorded = recompute ? null : recorder.record(index, input, passesOn, segment);
       NDArray output =
-          recorded == null
-              ? Autograd.without(() -> seeded(index, () -> segment.apply(input)))
-              : recorded.output();
+          recorded == null ? unrecorded(index, input, divides, segment) : recorded.output();
       differentiable.put(output, recorded == null || recorded.isDifferentiable());
+      if (recorded == null) {
+        movable.add(output);
+        putAway(input);
+      }
       entries.add(
           () -> {
             NDArray gradient = gradients.remove(output);
@@ -263,14 +334,14 @@ public abstract class Tape {
               if (recorded != null) {
                 recorded.discard();
               }
-              output.close();
+              free(output);
               return;
             }
             if (recorded == null) {
-              output.close(); // only the next segment needed it
+              free(output); // only the next segment needed it
             }
             Recorded latest =
-                recorded == null ? recorder.record(index, input, passesOn, segment) : recorded;
+                recorded == null ? again(index, input, passesOn, divides, segment, recorder) : recorded;
             NDArray onward = latest.back(gradient);
             if (onward != null) {
               add(input, onward);
@@ -279,12 +350,76 @@ public abstract class Tape {
       return output;
     }
 
+    private NDArray unrecorded(
+        int index, NDArray input, boolean divides, UnaryOperator<NDArray> segment) {
+      this.divides = divides;
+      try {
+        return reading(
+            input, in -> Autograd.without(() -> seeded(index, () -> segment.apply(in))));
+      } finally {
+        this.divides = false;
+      }
+    }
+
+    /** Runs a segment again, now recorded. */
+    private Recorded again(
+        int index,
+        NDArray input,
+        boolean passesOn,
+        boolean divides,
+        UnaryOperator<NDArray> segment,
+        Recorder recorder) {
+      this.divides = divides;
+      try {
+        return reading(input, in -> recorder.record(index, in, passesOn, segment));
+      } finally {
+        this.divides = false;
+      }
+    }
+
+    /** Puts a segment's input away, if it is this tape's and only the backward pass needs it. */
+    private void putAway(NDArray input) {
+      Store elsewhere = store;
+      if (elsewhere != null && movable.remove(input)) {
+        away.put(input, own(elsewhere.put(input)));
+        input.close();
+      }
+    }
+
+    /** Runs code on a tensor, or on a copy of it that is freed afterwards, if it is put away. */
+    private <T> T reading(NDArray tensor, Function<NDArray, T> code) {
+      NDArray copy = away.get(tensor);
+      Store elsewhere = store;
+      if (copy == null || elsewhere == null) {
+        return code.apply(tensor);
+      }
+      try (NDArray back = Scope.release(elsewhere.get(copy))) {
+        return code.apply(back);
+      }
+    }
+
+    private void free(NDArray output) {
+      output.close();
+      NDArray copy = away.remove(output);
+      if (copy != null) {
+        copy.close();
+      }
+    }
+
+    @Override
+    public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
+      long atOnce = Math.max(1, positions / x.getShape().get(0));
+      return divides && x.getShape().get(1) > atOnce
+          ? new Parts(end, atOnce, segmentSeed).apply(x)
+          : end.apply(x);
+    }
+
     @Override
     public NDArray share(NDArray tensor) {
       if (!isDifferentiable(tensor)) {
-        return tensor;
+        return away.containsKey(tensor) ? own(reading(tensor, NDArray::duplicate)) : tensor;
       }
-      NDArray leaf = own(Autograd.leaf(tensor));
+      NDArray leaf = own(reading(tensor, Autograd::leaf));
       differentiable.put(leaf, true);
       entries.add(
           () -> {
@@ -351,7 +486,8 @@ public abstract class Tape {
     }
 
     private NDArray seeded(int index, Supplier<NDArray> segment) {
-      try (RandomState random = RandomState.seeded(seed * 1_000_003L + index);
+      segmentSeed = seed * 1_000_003L + index;
+      try (RandomState random = RandomState.seeded(segmentSeed);
           Scope scope = new Scope()) {
         NDArray output = segment.get();
         return own(output);
@@ -372,6 +508,8 @@ public abstract class Tape {
       owned.clear();
       entries.clear();
       gradients.clear();
+      movable.clear();
+      away.clear();
     }
 
     /** One step of the backward pass. */
@@ -480,6 +618,89 @@ public abstract class Tape {
         kernels.discard();
         input.close();
       }
+    }
+  }
+
+  /** The end of a segment, which computes some positions at a time. */
+  private static final class Parts {
+
+    private static final Kernel SOME =
+        Kernel.of(
+            """
+            def some(x: Tensor, start: Tensor, count: Tensor) -> Tensor:     # (B, T, D) → (B, n, D)
+                return torch.narrow(x, 1, int(start), int(count))
+            """);
+    private static final Kernel WRITE =
+        Kernel.of(
+            """
+            def write(into: Tensor, some: Tensor, start: Tensor) -> Tensor:  # (B, T, D), (B, n, D)
+                return torch.copy_(torch.narrow(into, 1, int(start), torch.size(some, 1)), some)
+            """);
+
+    private final UnaryOperator<NDArray> end;
+    private final long atOnce;
+    private final long seed;
+
+    /**
+     * Creates the parts.
+     *
+     * @param atOnce the most positions of a part
+     * @param seed of the segment
+     */
+    Parts(UnaryOperator<NDArray> end, long atOnce, long seed) {
+      this.end = end;
+      this.atOnce = atOnce;
+      this.seed = seed;
+    }
+
+    /** The output for x. A recorded segment does not need it: its backward pass computes the parts. */
+    NDArray apply(NDArray x) {
+      Operations running = Operations.running();
+      if (running != null) {
+        return running.end(x, this::back);
+      }
+      NDArray y = Tensors.zerosLike(x);
+      each(x, start -> WRITE.call(y, end.apply(part(x, start)), Tensors.scalar(start)));
+      return y;
+    }
+
+    /** Runs each part and its backward pass. */
+    private @Nullable NDArray back(NDArray x, NDArray gradient, boolean passesOn) {
+      NDArray onward = Tensors.zerosLike(x);
+      each(
+          x,
+          start -> {
+            NDArray in = part(x, start);
+            NDArray wanted = passesOn ? in : null;
+            Operations kernels = new Operations();
+            try {
+              NDArray y = kernels.record(wanted, () -> end.apply(in));
+              NDArray back =
+                  kernels.backward(y, Scope.release(part(gradient, start)), wanted);
+              if (back != null) {
+                try (back) {
+                  WRITE.call(onward, back, Tensors.scalar(start));
+                }
+              }
+            } finally {
+              kernels.discard();
+            }
+          });
+      return passesOn ? Scope.release(onward) : null;
+    }
+
+    private void each(NDArray x, LongConsumer work) {
+      for (long start = 0; start < x.getShape().get(1); start += atOnce) {
+        try (RandomState random = RandomState.seeded(seed * 1_000_003L + 1 + start);
+            Scope scope = new Scope()) {
+          work.accept(start);
+        }
+      }
+    }
+
+    private NDArray part(NDArray x, long start) {
+      long count = Math.min(atOnce, x.getShape().get(1) - start);
+      return SOME.call(x, Tensors.scalar(start), Tensors.scalar(count));
     }
   }
 

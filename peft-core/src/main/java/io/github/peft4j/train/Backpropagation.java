@@ -23,6 +23,7 @@ import java.util.Objects;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.LongFunction;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -30,18 +31,32 @@ import org.jspecify.annotations.Nullable;
 public final class Backpropagation implements AutoCloseable {
 
   private final AdaptedModel adapted;
-  private final boolean recompute;
+  private final LongFunction<Tape.Recording> tapes;
+  private final boolean recordable;
   private final StepGraphs graphs = new StepGraphs();
+
+  /** Creates the backward pass of a model. */
+  public Backpropagation(AdaptedModel adapted, Activations activations) {
+    this(
+        adapted,
+        activations.tapes(adapted.base().device()),
+        activations == Activations.KEPT);
+  }
 
   /**
    * Creates the backward pass of a model.
    *
-   * @param recompute whether layers run a second time instead of being kept, for less memory and
-   *     about a third more computation
+   * @param tapes the tape of a batch by the seed of its dropout
    */
-  public Backpropagation(AdaptedModel adapted, boolean recompute) {
+  public Backpropagation(AdaptedModel adapted, LongFunction<Tape.Recording> tapes) {
+    this(adapted, tapes, false);
+  }
+
+  private Backpropagation(
+      AdaptedModel adapted, LongFunction<Tape.Recording> tapes, boolean recordable) {
     this.adapted = adapted;
-    this.recompute = recompute;
+    this.tapes = tapes;
+    this.recordable = recordable;
   }
 
   /**
@@ -117,7 +132,7 @@ public final class Backpropagation implements AutoCloseable {
       NDArray factor = input.ids().getManager().create(scale);
       LabelLoss perLabel = objective.perLabel().orElse(null);
       if (perLabel == null
-          || recompute
+          || !recordable
           || objective.copies() > 1
           || !StepGraphs.areFor(call.model(), call.adapters(), input)) {
         return passes(
@@ -170,7 +185,7 @@ public final class Backpropagation implements AutoCloseable {
     List<TunerLayer<?, ?>> trained =
         call.adapters().all().stream().filter(TunerLayer::trains).toList();
     trained.forEach(layer -> layer.onTraining(true));
-    try (Tape.Recording tape = recompute ? Tape.recomputing(seed) : Tape.recording(seed);
+    try (Tape.Recording tape = tapes.apply(seed);
         Pass pass = new Pass(tape, null, call.adapters()).training().copies(copies);
         Scope scope = new Scope()) {
       if (targets instanceof LossTargets.NextTokens) { // padding has no label
@@ -186,6 +201,7 @@ public final class Backpropagation implements AutoCloseable {
         }
         NDArray gradient = Autograd.gradient(leaf);
         if (gradient != null) {
+          leaf.close(); // or the states would stay until the end
           tape.backward(hidden, Scope.release(gradient));
         }
         return result.apply(sum, run);

@@ -82,7 +82,7 @@ public final class FineTuner {
   boolean bucketing;
   boolean packing;
   boolean withoutDuplicates;
-  boolean recompute;
+  Activations activations = Activations.KEPT;
   boolean autoBatchSize;
 
   long keptStates;
@@ -468,11 +468,11 @@ public final class FineTuner {
   }
 
   /**
-   * Sets whether layers run again in the backward pass (activation checkpointing). It takes less
-   * memory and about a third more computation; off by default.
+   * Sets what is done with the activations until the backward pass: they are kept by default. To
+   * recompute them takes less memory and about a third more computation.
    */
-  public FineTuner recompute(boolean on) {
-    this.recompute = on;
+  public FineTuner activations(Activations activations) {
+    this.activations = activations;
     return this;
   }
 

@@ -70,7 +70,10 @@ final class Stepper implements AutoCloseable {
     this.seed = settings.seed;
     this.update = update;
     this.scaler = scaler;
-    this.backpropagation = new Backpropagation(training, settings.recompute);
+    this.backpropagation = new Backpropagation(training, settings.activations);
+    if (settings.activations == Activations.ON_HOST && !model.device().isGpu()) {
+      LOG.info("activations are ON_HOST, but on the CPU the inputs of layers need not be moved");
+    }
     this.kept = settings.keptStates == 0 ? null : new KeptStates(settings.keptStates);
   }
 
@@ -218,8 +221,11 @@ final class Stepper implements AutoCloseable {
         ways.add("a smaller batchSize");
       }
     }
-    if (!settings.recompute) {
-      ways.add("recompute(true)");
+    if (settings.activations == Activations.KEPT) {
+      ways.add("activations(RECOMPUTED)");
+    }
+    if (settings.activations != Activations.ON_HOST && model.device().isGpu()) {
+      ways.add("activations(ON_HOST), for long texts");
     }
     ways.add("a smaller maxLength");
     if (model.precision() == Precision.FLOAT32) {

@@ -192,7 +192,7 @@ record TrainingSetup(
       throw new IllegalArgumentException(
           "autoBatchSize computes batches in parts, but "
               + reason
-              + ": train without it, with a smaller batchSize or recompute(true)");
+              + ": train without it, with a smaller batchSize or other activations");
     }
   }
 

@@ -67,6 +67,9 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
    * Whether {@link #forward} computes with {@link io.github.peft4j.kernel.Kernel}s alone, most of
    * which know their derivative. The backward pass of its model layer then goes kernel by kernel,
    * which costs less than PyTorch's graph. By default not.
+   *
+   * <p>Such a layer in a feed-forward network must compute each position by itself: it may get some
+   * of the positions (B, n, D) at a time.
    */
   public boolean isMadeOfKernels() {
     return false;

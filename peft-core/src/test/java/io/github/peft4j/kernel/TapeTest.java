@@ -2,12 +2,18 @@ package io.github.peft4j.kernel;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDArray;
+import io.github.peft4j.toy.Tapes;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
 class TapeTest {
@@ -69,6 +75,177 @@ class TapeTest {
       overwriteFreedBuffers();
       tape.backward(chosen, manager.create(new float[] {1, 1, 1}));
       assertThat(requireNonNull(Autograd.gradient(w)).toFloatArray()).containsExactly(1, 2);
+    }
+  }
+
+  /** Gradients of w after two segments, the second of which has a reader beside. */
+  private static float[] ofTwoReaders(Tape.Recording tape, NDArray w, NDManager manager) {
+    Autograd.clearGradient(w);
+    try (tape) {
+      NDArray x = tape.source(() -> manager.create(new float[] {1, 2}).mul(1));
+      NDArray h = tape.segment(x, true, in -> in.mul(w));
+      NDArray twice = tape.segment(h, true, in -> in.mul(w).mul(in));
+      NDArray other = tape.segment(h, true, in -> in.mul(3)); // reads what is moved already
+      NDArray shared = tape.share(other);
+      NDArray first = tape.share(x); // a constant that is moved
+      NDArray sum = tape.segment(twice, true, in -> in.mul(w).add(shared).mul(first));
+      tape.backward(sum, manager.create(new float[] {1, 1}));
+    }
+    try (NDArray gradient = requireNonNull(Autograd.gradient(w))) {
+      return gradient.toFloatArray();
+    }
+  }
+
+  @Test
+  void inputsThatAreMovedComeBackForEachReader() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice())) {
+      NDArray w = parameter(manager, 2, 3);
+      float[] expected = ofTwoReaders(Tape.recording(1), w, manager);
+      for (Tapes tapes : Tapes.values()) {
+        long before = Tensors.live();
+        assertThat(ofTwoReaders(tapes.apply(1), w, manager)).containsExactly(expected);
+        assertThat(Tensors.live() - before).as("%s: arrays that are left", tapes).isLessThan(8);
+      }
+    }
+  }
+
+  /** Counts the copies that are alive. */
+  private static final class Counted implements Tape.Store {
+    private final List<NDArray> copies = new ArrayList<>();
+
+    @Override
+    public NDArray put(NDArray tensor) {
+      NDArray copy = tensor.duplicate();
+      copies.add(copy);
+      return copy;
+    }
+
+    @Override
+    public NDArray get(NDArray copy) {
+      return copy.duplicate();
+    }
+
+    long alive() {
+      return copies.stream().filter(copy -> !((PtNDArray) copy).isReleased()).count();
+    }
+  }
+
+  @Test
+  void eachInputIsMovedOnceAndIsFreedInTheBackwardPassOrAfterAFailure() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice())) {
+      NDArray w = parameter(manager, 2, 3);
+      NDArray given = manager.create(new float[] {1, 1});
+      for (boolean fails : new boolean[] {false, true}) {
+        Counted store = new Counted();
+        long before = Tensors.live();
+        try (Tape.Recording tape = Tape.sparing(1, store, 9)) {
+          NDArray h = tape.segment(given, true, in -> in.mul(w));
+          for (int i = 0; i < 3; i++) {
+            h = tape.segment(h, true, in -> in.mul(w));
+          }
+          assertThat(store.copies).as("of the caller's there is none").hasSize(3);
+          assertThat(store.alive()).isEqualTo(3);
+          NDArray last = h;
+          NDArray one = manager.ones(h.getShape());
+          if (fails) {
+            NDArray end =
+                tape.segment(h, true, in -> Autograd.isRecording() ? in.mul(fail()) : in.mul(w));
+            assertThatThrownBy(() -> tape.backward(end, one)).hasMessage("in the middle");
+            assertThat(store.alive()).isPositive();
+          } else {
+            tape.backward(last, one);
+            assertThat(store.alive()).isZero();
+          }
+        }
+        assertThat(store.alive()).isZero();
+        assertThat(Tensors.live() - before).isLessThanOrEqualTo(1); // w's gradient
+        assertThat(given.toFloatArray()).containsExactly(1, 1);
+      }
+    }
+  }
+
+  private static NDArray fail() {
+    throw new IllegalStateException("in the middle");
+  }
+
+  private static final Kernel SQUARE =
+      Kernel.of(
+              """
+              def square(x: Tensor, w: Tensor) -> Tensor:
+                  return torch.mul(torch.square(x), w)
+              """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor, x: Tensor, w: Tensor, into_w: Tensor) -> Tensor:
+                  into_w.add_(torch.sum(torch.mul(g, torch.square(x)), [0, 1]))
+                  return torch.mul(torch.mul(g, w), torch.mul(x, 2))
+              """);
+
+  /** Gradients of w and x through a segment that ends position by position. */
+  private static float[][] ofPositions(
+      Tape.Recording tape, NDArray x, NDArray w, UnaryOperator<NDArray> end) {
+    Autograd.clearGradient(w);
+    try (tape) {
+      NDArray begun = tape.source(() -> Ops.add(x, x));
+      NDArray y =
+          tape.segmentOfKernels(
+              begun,
+              true,
+              in -> tape.endByPosition(Ops.add(SQUARE.call(in, w), in), end));
+      try (NDArray g = Tensors.onesLike(y)) {
+        tape.backward(y, g.mul(y));
+      }
+    }
+    try (NDArray ofW = requireNonNull(Autograd.gradient(w));
+        NDArray ofX = requireNonNull(Autograd.gradient(x))) {
+      float[][] gradients = {ofW.toFloatArray(), ofX.toFloatArray()};
+      Autograd.clearGradient(x);
+      return gradients;
+    }
+  }
+
+  @Test
+  void partsOfThePositionsHaveTheGradientsOfTheWhole() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice());
+        Scope scope = new Scope()) {
+      NDArray w = parameter(manager, 2, 3, -1);
+      for (Shape shape : List.of(new Shape(1, 7, 3), new Shape(2, 5, 3), new Shape(4, 1, 3))) {
+        NDArray x = manager.arange((float) shape.size()).div(10).reshape(shape).duplicate();
+        x.setRequiresGradient(true);
+        UnaryOperator<NDArray> end = in -> Ops.add(SQUARE.call(SQUARE.call(in, w), w), in);
+        float[][] expected = ofPositions(Tape.recording(1), x, w, end);
+        for (int positions : new int[] {1, 2, 3, 5, 9, 100}) {
+          float[][] parts = ofPositions(Tape.sparing(1, null, positions), x, w, end);
+          for (int i = 0; i < 2; i++) {
+            for (int j = 0; j < expected[i].length; j++) {
+              float e = expected[i][j];
+              assertThat(parts[i][j])
+                  .as("%s, %d at once", shape, positions)
+                  .isCloseTo(e, within(1e-5f * Math.max(1, Math.abs(e))));
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void whatIsSaidToBeTheEndMustBe() {
+    try (NDManager manager = Tensors.newManager(Tensors.engineManager().getDevice())) {
+      NDArray w = parameter(manager, 2);
+      NDArray x = manager.ones(new Shape(1, 4, 1));
+      try (Tape.Recording tape = Tape.sparing(1, null, 2)) {
+        NDArray y =
+            tape.segmentOfKernels(
+                x,
+                true,
+                in -> SQUARE.call(tape.endByPosition(in, some -> SQUARE.call(some, w)), w));
+        assertThatThrownBy(() -> tape.backward(y, Tensors.onesLike(y)))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("said to be the output of its segment");
+      }
+      assertThatThrownBy(() -> Tape.sparing(1, null, 0)).hasMessageContaining("positions is 0");
     }
   }
 

@@ -36,9 +36,17 @@ public final class TinyLlama {
   private static final List<String> WORDS =
       List.of("▁", "a", "b", "c", "d", "▁a", "▁b", "▁c", "▁d", "END");
   private static final int VOCABULARY = 3 + 256 + WORDS.size();
-  private static final int HIDDEN = 16;
-  private static final int INNER = 24;
-  private static final int LAYERS = 2;
+  private static final Sizes TINY = new Sizes(16, 24, 4, 2, 2, POSITIONS);
+
+  /**
+   * The sizes of a model.
+   *
+   * @param inner of the feed-forward network
+   * @param keyValueHeads the number of heads of keys and values
+   * @param positions the most tokens that it takes
+   */
+  public record Sizes(
+      int hidden, int inner, int heads, int keyValueHeads, int layers, int positions) {}
 
   private TinyLlama() {}
 
@@ -49,31 +57,45 @@ public final class TinyLlama {
 
   /** Writes config.json, model.safetensors and tokenizer.json. */
   public static Path write(Path folder) throws IOException {
+    return write(folder, TINY);
+  }
+
+  /** The same with other sizes. */
+  public static Path write(Path folder, Sizes sizes) throws IOException {
+    int hidden = sizes.hidden();
+    int keys = hidden / sizes.heads() * sizes.keyValueHeads();
     Files.writeString(
         folder.resolve("config.json"),
         """
         {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": %d,
-         "intermediate_size": %d, "num_hidden_layers": %d, "num_attention_heads": 4,
-         "num_key_value_heads": 2, "vocab_size": %d, "max_position_embeddings": %d,
+         "intermediate_size": %d, "num_hidden_layers": %d, "num_attention_heads": %d,
+         "num_key_value_heads": %d, "vocab_size": %d, "max_position_embeddings": %d,
          "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": [2]}
         """
-            .formatted(HIDDEN, INNER, LAYERS, VOCABULARY, POSITIONS));
+            .formatted(
+                hidden,
+                sizes.inner(),
+                sizes.layers(),
+                sizes.heads(),
+                sizes.keyValueHeads(),
+                VOCABULARY,
+                sizes.positions()));
     Files.writeString(folder.resolve("tokenizer.json"), tokenizer().toString());
     SafetensorsWriter writer = new SafetensorsWriter().metadata("format", "pt");
     Random random = new Random(5);
-    add(writer, random, "model.embed_tokens.weight", VOCABULARY, HIDDEN);
-    add(writer, random, "model.norm.weight", HIDDEN);
-    for (int i = 0; i < LAYERS; i++) {
+    add(writer, random, "model.embed_tokens.weight", VOCABULARY, hidden);
+    add(writer, random, "model.norm.weight", hidden);
+    for (int i = 0; i < sizes.layers(); i++) {
       String layer = "model.layers." + i + ".";
-      add(writer, random, layer + "input_layernorm.weight", HIDDEN);
-      add(writer, random, layer + "post_attention_layernorm.weight", HIDDEN);
-      add(writer, random, layer + "self_attn.q_proj.weight", HIDDEN, HIDDEN);
-      add(writer, random, layer + "self_attn.k_proj.weight", HIDDEN / 2, HIDDEN);
-      add(writer, random, layer + "self_attn.v_proj.weight", HIDDEN / 2, HIDDEN);
-      add(writer, random, layer + "self_attn.o_proj.weight", HIDDEN, HIDDEN);
-      add(writer, random, layer + "mlp.gate_proj.weight", INNER, HIDDEN);
-      add(writer, random, layer + "mlp.up_proj.weight", INNER, HIDDEN);
-      add(writer, random, layer + "mlp.down_proj.weight", HIDDEN, INNER);
+      add(writer, random, layer + "input_layernorm.weight", hidden);
+      add(writer, random, layer + "post_attention_layernorm.weight", hidden);
+      add(writer, random, layer + "self_attn.q_proj.weight", hidden, hidden);
+      add(writer, random, layer + "self_attn.k_proj.weight", keys, hidden);
+      add(writer, random, layer + "self_attn.v_proj.weight", keys, hidden);
+      add(writer, random, layer + "self_attn.o_proj.weight", hidden, hidden);
+      add(writer, random, layer + "mlp.gate_proj.weight", sizes.inner(), hidden);
+      add(writer, random, layer + "mlp.up_proj.weight", sizes.inner(), hidden);
+      add(writer, random, layer + "mlp.down_proj.weight", hidden, sizes.inner());
     }
     writer.write(folder.resolve("model.safetensors"));
     return folder;

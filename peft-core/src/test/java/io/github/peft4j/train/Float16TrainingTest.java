@@ -26,7 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Trainings in float16, whose loss is scaled. */
 class Float16TrainingTest {
@@ -60,15 +60,18 @@ class Float16TrainingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void lossesAndNormsAreNearThoseOfFloat32(boolean recompute) {
+  @EnumSource
+  void lossesAndNormsAreNearThoseOfFloat32(Activations activations) {
     TrainingReport exact;
     try (PeftModel model = model(Precision.FLOAT32)) {
-      exact = tuner(model).recompute(recompute).run();
+      exact = tuner(model).activations(activations).run();
     }
     try (PeftModel model = model(Precision.FLOAT16)) {
       TrainingReport report =
-          tuner(model).lossScaling(LossScaling.DEFAULT.initial(1024)).recompute(recompute).run();
+          tuner(model)
+              .lossScaling(LossScaling.DEFAULT.initial(1024))
+              .activations(activations)
+              .run();
       assertThat(report.skippedSteps()).isEmpty();
       assertThat(report.details().lossScale()).isEqualTo(1024);
       for (int i = 0; i < 20; i++) {

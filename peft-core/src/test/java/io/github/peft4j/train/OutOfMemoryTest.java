@@ -94,37 +94,43 @@ class OutOfMemoryTest {
 
   @ParameterizedTest
   @CsvSource({
-    "false, false, false, 11",
-    "false, false, true, 11",
-    "false, true, false, 11",
-    "false, true, false, 20",
-    "false, true, true, 25",
-    "true, false, false, 11",
-    "true, false, true, 11",
-    "true, true, false, 11",
-    "true, true, false, 20",
-    "true, true, true, 25"
+    "false, KEPT, false, 11",
+    "false, KEPT, true, 11",
+    "false, RECOMPUTED, false, 11",
+    "false, RECOMPUTED, false, 20",
+    "false, RECOMPUTED, true, 25",
+    "true, KEPT, false, 11",
+    "true, KEPT, true, 11",
+    "true, RECOMPUTED, false, 11",
+    "true, RECOMPUTED, false, 20",
+    "true, RECOMPUTED, true, 25",
+    "false, ON_HOST, false, 20",
+    "false, ON_HOST, true, 25",
+    "true, ON_HOST, false, 20",
+    "true, ON_HOST, true, 25"
   })
   void aTrainingThatFailsLeavesNothingAndTheModelMayBeUsed(
-      boolean kernels, boolean recompute, boolean backward, int layer) {
+      boolean kernels, Activations activations, boolean backward, int layer) {
     ToyLayer.kernels = kernels;
     TrainingReport plain;
     try (PeftModel model = model()) {
-      plain = tuner(model).recompute(recompute).run();
+      plain = tuner(model).activations(activations).run();
     }
     try (PeftModel model = model()) {
-      tuner(model).steps(1).learningRate(1e-30).recompute(recompute).run(); // fills the caches
+      tuner(model).steps(1).learningRate(1e-30).activations(activations).run(); // fills the caches
       List<float[]> before = TrainedValues.of(model);
       long live = Tensors.live();
       UnaryOperator<NDArray> failure = backward ? Exhausted::inBackward : Exhausted::inForward;
       failAt(layer, failure); // 14 are computed in a forward pass
-      assertThatThrownBy(() -> tuner(model).recompute(recompute).run())
+      assertThatThrownBy(() -> tuner(model).activations(activations).run())
           .isInstanceOf(OutOfDeviceMemoryException.class)
           .hasMessageContaining("step 1 of the training, with 4 rows at once of up to 24 tokens")
           .hasMessageContaining("the CPU has not enough memory: 262,144.00 GiB more were asked for")
           .hasMessageContaining("autoBatchSize(true)")
           .satisfies(
-              e -> assertThat(e.toString().contains("recompute(true)")).isNotEqualTo(recompute));
+              e ->
+                  assertThat(e.toString().contains("activations(RECOMPUTED)"))
+                      .isEqualTo(activations == Activations.KEPT));
       assertThat(Tensors.live()).as("arrays that are alive").isEqualTo(live);
       for (Trainable tensor : model.trainables()) {
         try (NDArray gradient = Autograd.gradient(tensor.value())) {
@@ -133,7 +139,7 @@ class OutOfMemoryTest {
       }
       assertThat(TrainedValues.of(model)).usingRecursiveComparison().isEqualTo(before);
       ToyLayer.tamper = OutOfMemoryTest::second;
-      List<Double> losses = tuner(model).recompute(recompute).run().losses();
+      List<Double> losses = tuner(model).activations(activations).run().losses();
       for (int i = 0; i < losses.size(); i++) {
         assertThat(losses.get(i)).isCloseTo(plain.losses().get(i), within(1e-5));
       }

@@ -95,7 +95,7 @@ class StepGraphsTest {
     Random random = new Random(3);
     List<Double> losses = new ArrayList<>();
     try (PeftModel model = model(device);
-        Backpropagation passes = new Backpropagation(model, false)) {
+        Backpropagation passes = new Backpropagation(model, Activations.KEPT)) {
       for (int i = 0; i < steps; i++) {
         int width = 8 * (1 + i % 3);
         Rows rows = Rows.draw(random, 3, width);
@@ -160,7 +160,7 @@ class StepGraphsTest {
       ModelInput unknown = new ModelInput(known.ids(), mask, null, null);
       assertThat(known.rightPadded()).isTrue();
       assertThat(unknown.rightPadded()).isFalse();
-      Backpropagation passes = new Backpropagation(model, false);
+      Backpropagation passes = new Backpropagation(model, Activations.KEPT);
       double expected = passes.run(unknown, targets, 1, 0);
       assertThat(passes.run(known, targets, 1, 0)).isCloseTo(expected, within(1e-5 * expected));
     }

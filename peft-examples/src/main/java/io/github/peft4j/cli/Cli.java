@@ -5,6 +5,7 @@ import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.tuner.injection.NearNames;
 import java.io.IOException;
@@ -167,6 +168,7 @@ public final class Cli {
 
   private static CommandLine newCommandLine() {
     CommandLine line = new CommandLine(new Cli());
+    byName(line, Activations.class);
     byName(line, DataTask.class);
     byName(line, ObjectiveOptions.Preference.class);
     byName(line, Precision.class);

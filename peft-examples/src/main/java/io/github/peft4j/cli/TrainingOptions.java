@@ -1,5 +1,6 @@
 package io.github.peft4j.cli;
 
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.FineTuner;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -81,8 +82,13 @@ final class TrainingOptions {
       description = "Computes a batch in parts if the device has not enough memory for it.")
   boolean autoBatchSize;
 
-  @Option(names = "--recompute", description = "Takes less memory and more time.")
-  boolean recompute;
+  @Option(
+      names = "--activations",
+      paramLabel = "HOW",
+      description =
+          "What is done with the layers' results until the backward pass: kept (the default),"
+              + " recomputed, which takes less memory and more time, or on-host, for long texts.")
+  @Nullable Activations activations;
 
   @Option(
       names = "--keep-states",
@@ -103,7 +109,8 @@ final class TrainingOptions {
     Mistakes.set("--clip", clip, tuner::clip);
     Mistakes.set("--skip-non-finite", skipNonFinite, tuner::skipNonFinite);
     Mistakes.set("--keep-states", keepStates, tuner::keepStates);
-    tuner.packing(packing).bucketByLength(bucketByLength).recompute(recompute);
+    Mistakes.set("--activations", activations, tuner::activations);
+    tuner.packing(packing).bucketByLength(bucketByLength);
     tuner.autoBatchSize(autoBatchSize);
     if (schedule == Schedule.COSINE) {
       tuner.cosine();

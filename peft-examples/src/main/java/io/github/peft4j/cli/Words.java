@@ -39,7 +39,7 @@ final class Words {
           "Leave out --keep-best and --stop-early; the adapter of the last step is saved then";
       case SKIP_NON_FINITE -> "To pass over some of them, give --skip-non-finite N";
       case TAKE_LESS_MEMORY ->
-          "For a training, give --auto-batch-size, --recompute or a smaller --max-length; otherwise give"
+          "For a training, give --auto-batch-size, --activations recomputed or a smaller --max-length; otherwise give"
               + " fewer texts at a time, or --precision bfloat16";
       case LOAD_FOR_TASK ->
           "Take a model for that task, or a command that has --task: finetune, evaluate, merge";

@@ -51,7 +51,8 @@ public final class Bench {
           "measures speed and memory, in training, inference and generation",
           """
           [--shape NAME,...]  tiny (the default), thin, minilm, smollm2-135m, 160m, 1b, 3b or 8b
-          [--cases NAME,...]  some of recompute, train, inference, decode and serve; the first three by default
+          [--cases NAME,...]  some of recompute, train, host, inference, decode and serve;
+                              recompute, train and inference by default
           [--method NAME]     lora (the default), lora-qv, lora-fa, dora, lst or none
           [--batch N]         sequences a step, 4 by default
           [--length N]        tokens of a sequence or a prompt, 128 by default
@@ -61,6 +62,7 @@ public final class Bench {
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
           [--precision NAME]  float32, bfloat16 or float64
+          [--float8 NAME]     keeps frozen weights in eight bits, in one_layout or two_layouts
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
@@ -109,6 +111,7 @@ public final class Bench {
         shape,
         method(),
         precision(),
+        Float8Options.of(arguments),
         batch(),
         length(),
         arguments.count("new-tokens", 128),

@@ -14,6 +14,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -102,7 +103,7 @@ class DoraTest {
     tensors.values().forEach(Trainable::clearGradient);
     for (long[][] ids : batches) {
       try (Scope scope = new Scope()) {
-        new Backpropagation(model, recompute)
+        new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT)
             .run(ModelInput.of(model.base().manager(), ids, null), targets(model, ids), 0.1, 1);
       }
     }

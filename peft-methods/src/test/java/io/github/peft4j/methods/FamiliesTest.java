@@ -12,6 +12,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.Closeness;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
@@ -185,7 +186,7 @@ class FamiliesTest {
    * loss is taken.
    */
   private static void trains(PeftModel model) {
-    Backpropagation backpropagation = new Backpropagation(model, false);
+    Backpropagation backpropagation = new Backpropagation(model, Activations.KEPT);
     StepListener listener = model.adapter(PeftModel.DEFAULT).listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT);
         Optimizer optimizer = optimizer(model.adapter(PeftModel.DEFAULT))) {

@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
@@ -98,7 +99,7 @@ class Float16Test {
       double share = 1.0 / model.count(targets);
       double loss =
           share
-              * new Backpropagation(model, false)
+              * new Backpropagation(model, Activations.KEPT)
                   .run(TinyFamily.input(model), targets, scale * share, 0);
       List<float[]> all = new ArrayList<>();
       for (Trainable tensor : model.trainables()) {

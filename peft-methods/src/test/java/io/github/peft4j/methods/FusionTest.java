@@ -18,6 +18,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -169,7 +170,7 @@ class FusionTest {
       assertThat(trained).isEqualTo(model.adapter("mix").trainables());
       List<double[]> before = values(model, "a", "b");
       double[] start = logits(tiny, model);
-      Backpropagation backpropagation = new Backpropagation(model, true);
+      Backpropagation backpropagation = new Backpropagation(model, Activations.RECOMPUTED);
       LossTargets targets = tiny.targets();
       try (AdamW optimizer = AdamW.of(trained, 0)) {
         for (int step = 0; step < 2; step++) {
@@ -205,7 +206,7 @@ class FusionTest {
     try (PeftModel model = fused(tiny, FusionConfig.of("a", "b"))) {
       LossTargets targets = tiny.targets();
       for (boolean recompute : new boolean[] {false, true}) {
-        Backpropagation backpropagation = new Backpropagation(model, recompute);
+        Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
         for (Trainable tensor : model.trainables()) {
           backpropagation.run(tiny.input(model), targets, 1, 0);
           double[] gradient;

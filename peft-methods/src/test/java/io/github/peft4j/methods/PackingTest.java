@@ -24,6 +24,7 @@ import io.github.peft4j.methods.adapterhub.prefixtuning.AdapterHubPrefixConfig;
 import io.github.peft4j.methods.adaptionprompt.AdaptionPromptConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -327,7 +328,7 @@ class PackingTest {
     }
     int count = texts.stream().mapToInt(text -> text.length - 1).sum();
     assertThat(model.count(targets)).isEqualTo(count);
-    Backpropagation backpropagation = new Backpropagation(model, false);
+    Backpropagation backpropagation = new Backpropagation(model, Activations.KEPT);
     Map<String, float[]> found = new LinkedHashMap<>();
     float loss = (float) backpropagation.run(input, targets, 1.0 / count, 0);
     found.put("loss", new float[] {loss});

@@ -26,6 +26,7 @@ import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.poly.PolyConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Evaluator;
@@ -182,7 +183,7 @@ class PolyTest {
     ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
       Autograd.clearGradient(logits);
-      new Backpropagation(model, false)
+      new Backpropagation(model, Activations.KEPT)
           .run(objective, input, new LossTargets.NextTokens(IDS), 1, 3);
       try (NDArray gradient = Autograd.gradient(logits)) {
         return Tensors.floats(requireNonNull(gradient));

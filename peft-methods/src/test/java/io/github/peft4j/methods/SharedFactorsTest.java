@@ -14,6 +14,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lily.LilyConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;
@@ -100,7 +101,7 @@ class SharedFactorsTest {
       model.loadAdapter(folder.toString());
       assertClose("logits", logits(model), expected, 1e-6);
       try (AdapterTraining ignored = model.train(PeftModel.DEFAULT)) {
-        Backpropagation backpropagation = new Backpropagation(model, false);
+        Backpropagation backpropagation = new Backpropagation(model, Activations.KEPT);
         assertThatThrownBy(
                 () ->
                     backpropagation.run(

@@ -21,6 +21,7 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningInit;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
@@ -204,7 +205,7 @@ class VirtualTokensTest {
   private static void train(PeftModel model) {
     LossTargets targets = TinyModel.LLAMA.targets();
     double scale = 1.0 / model.count(targets);
-    new Backpropagation(model, false).run(TinyModel.LLAMA.input(model), targets, scale, 1);
+    new Backpropagation(model, Activations.KEPT).run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }
 
   private static float[] logits(PeftModel model) {

@@ -29,9 +29,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Hugging Face's folder of a plain model. */
 public final class ModelFiles {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ModelFiles.class);
 
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
@@ -68,6 +72,13 @@ public final class ModelFiles {
       CompanionFiles companions,
       Path folder,
       WeightsWriter writer) {
+    long rounded = model.parameters().filter(ParameterSite::isFloat8).count();
+    if (rounded > 0) {
+      LOG.warn(
+          "{}: {} weights are kept in eight bits (frozenProducts), and are saved as they were rounded",
+          folder,
+          rounded);
+    }
     List<PartsOfTensor> open = new ArrayList<>();
     Stream.concat(model.parameters(), model.untied(merger::changes))
         .forEach(parameter -> add(writer, parameter, model.precision(), merger, open));

@@ -166,9 +166,10 @@ final class DecodingStep {
     return room.isRepeated() ? repeated : growing;
   }
 
+  /** Whether maps compute something else than the product with a dense weight. */
   private boolean isRewritten(ActiveAdapters adapters) {
     for (LinearSite map : maps) {
-      if (adapters.rewrites(map)) {
+      if (adapters.rewrites(map) || map.weight().isFloat8()) {
         return true;
       }
     }

@@ -2,8 +2,11 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
+import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -97,6 +100,20 @@ public final class Linear extends WeightedBlock {
   /** Computes the map with the adapters of the pass. */
   public NDArray forward(NDArray x, ForwardContext context) {
     return site.forward(x, context);
+  }
+
+  @Override
+  NDArray frozenForward(NDArray x, ForwardContext context) {
+    Float8Matrix matrix = weight.float8(context);
+    return matrix == null
+        ? super.frozenForward(x, context)
+        : matrix.map(x, bias == null ? null : bias.value(context));
+  }
+
+  /** Keeps the weight in eight bits; its shape has to fit. */
+  public void toFloat8(Precision precision, Float8 layout) {
+    weight.replace(
+        Float8Matrix.of(weight.frozen(), site.isTransposed(), precision, layout), false);
   }
 
   /** The map's site. */

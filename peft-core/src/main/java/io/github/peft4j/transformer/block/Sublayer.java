@@ -60,6 +60,14 @@ public final class Sublayer {
     return site;
   }
 
+  /**
+   * Whether each position is computed by itself, if adapters do so too: it is in a feed-forward
+   * network.
+   */
+  boolean isByPosition() {
+    return site.kind() == SublayerSite.Kind.FEED_FORWARD;
+  }
+
   @Nullable Norm normBefore() {
     return norms.before();
   }

@@ -70,10 +70,14 @@ public final class TransformerLayer extends NamedBlock {
 
   private NDArray sequential(NDArray x, Pass pass) {
     NDArray h = x;
-    for (Sublayer sublayer : sublayers) {
+    for (Sublayer sublayer : sublayers.subList(0, sublayers.size() - 1)) {
       h = sublayer.forward(h, pass);
     }
-    return h;
+    Sublayer last = sublayers.get(sublayers.size() - 1);
+    boolean ends = last.isByPosition() && pass.adapters().at(site).isEmpty();
+    return ends
+        ? pass.tape().endByPosition(h, some -> last.forward(some, pass))
+        : last.forward(h, pass);
   }
 
   /** Branches may share their norm, which is computed once then. */

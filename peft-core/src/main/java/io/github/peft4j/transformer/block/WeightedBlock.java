@@ -36,7 +36,7 @@ abstract class WeightedBlock extends NamedBlock {
     return site;
   }
 
-  final NDArray frozenForward(NDArray x, ForwardContext context) {
+  NDArray frozenForward(NDArray x, ForwardContext context) {
     return bias == null
         ? kernel.call(x, weight.value(context))
         : kernel.call(x, weight.value(context), bias.value(context));

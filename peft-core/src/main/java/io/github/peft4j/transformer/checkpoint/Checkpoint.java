@@ -4,6 +4,8 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
@@ -16,6 +18,7 @@ import io.github.peft4j.tuner.site.ParameterSite.Part;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +26,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -38,6 +42,18 @@ final class Checkpoint implements Weights {
   private static final long LARGEST_PLACEHOLDER = 1 << 24;
   private static final int MOST_PROBLEMS = 100;
 
+  /** The maps of a layer; those of heads and embeddings are more sensitive to rounding. */
+  private static final Set<Role> IN_LAYERS =
+      EnumSet.of(
+          Role.QUERY,
+          Role.KEY,
+          Role.VALUE,
+          Role.QUERY_KEY_VALUE,
+          Role.ATTENTION_OUTPUT,
+          Role.GATE,
+          Role.UP,
+          Role.DOWN);
+
   private final String what;
   private final TensorSource source;
   private final TensorLoader loader;
@@ -46,9 +62,12 @@ final class Checkpoint implements Weights {
   private final Map<String, String> older = new HashMap<>();
   private final Random random;
   private final double initializerRange;
+  private final @Nullable Float8 products;
   private final Set<String> used = new TreeSet<>();
   private final List<String> problems = new ArrayList<>();
   private final List<String> initialised = new ArrayList<>();
+  private final List<String> notInEightBits = new ArrayList<>();
+  private int inEightBits;
 
   /**
    * Opens a checkpoint for a family.
@@ -59,6 +78,8 @@ final class Checkpoint implements Weights {
    * @param usualRoot the prefix in most of the family's classes. Tensors may have either of them or
    *     none, whatever their own is
    * @param seed of the initial tensors of a new head
+   * @param products how weights of the layers' linear maps are kept in eight bits; null for as they
+   *     are
    */
   Checkpoint(
       String what,
@@ -67,7 +88,8 @@ final class Checkpoint implements Weights {
       String root,
       String usualRoot,
       double initializerRange,
-      long seed) {
+      long seed,
+      @Nullable Float8 products) {
     this.what = what;
     this.source = source;
     this.loader = loader;
@@ -75,6 +97,7 @@ final class Checkpoint implements Weights {
     this.otherRoots = List.of(usualRoot, "");
     this.random = new Random(seed);
     this.initializerRange = initializerRange;
+    this.products = products;
   }
 
   /**
@@ -137,6 +160,22 @@ final class Checkpoint implements Weights {
       }
     }
     return whole;
+  }
+
+  @Override
+  public Linear linear(
+      String name, Role role, long in, long out, boolean bias, boolean transposed) {
+    Linear linear = Weights.super.linear(name, role, in, out, bias, transposed);
+    Float8 layout = products;
+    if (layout != null && IN_LAYERS.contains(role)) {
+      if (Float8Matrix.fits(linear.site().weight().shape())) {
+        linear.toFloat8(loader.precision(), layout);
+        inEightBits++;
+      } else {
+        notInEightBits.add(name);
+      }
+    }
+    return linear;
   }
 
   /** Whether there is a tensor of this name and shape. If not, that is a problem. */
@@ -266,6 +305,9 @@ final class Checkpoint implements Weights {
     if (!unexpected.isEmpty()) {
       LOG.warn("{}: {} tensors are not used: {}", what, unexpected.size(), head(unexpected, 20));
     }
+    if (products != null) {
+      sayWhatIsInEightBits();
+    }
     if (!initialised.isEmpty()) {
       LOG.atLevel(chosen ? Level.INFO : Level.WARN)
           .log(
@@ -273,6 +315,27 @@ final class Checkpoint implements Weights {
               what,
               initialised);
     }
+  }
+
+  private void sayWhatIsInEightBits() {
+    if (inEightBits == 0) {
+      throw new IllegalArgumentException(
+          what
+              + ": none of its "
+              + notInEightBits.size()
+              + " linear maps can be kept in eight bits, since their sizes are no multiples of 16 or"
+              + " they are experts; load the model without frozenProducts(…)");
+    }
+    LOG.info(
+        "{}: {} linear maps are kept in eight bits{}",
+        what,
+        inEightBits,
+        notInEightBits.isEmpty()
+            ? ""
+            : ", and "
+                + notInEightBits.size()
+                + " are not, since their sizes are no multiples of 16: "
+                + head(notInEightBits, 20));
   }
 
   private static List<String> head(Collection<String> names, int most) {

@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.checkpoint;
 import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.io.TensorSource;
+import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
@@ -85,6 +86,23 @@ public final class Models {
       Device device,
       Precision precision,
       long seed) {
+    return build(config, source, task, device, precision, seed, null);
+  }
+
+  /**
+   * Builds a model.
+   *
+   * @param products how weights of the layers' linear maps are kept in eight bits; null for as they
+   *     are
+   */
+  public static TransformerModel build(
+      ModelConfig config,
+      TensorSource source,
+      @Nullable Task task,
+      Device device,
+      Precision precision,
+      long seed,
+      @Nullable Float8 products) {
     Family family = requireSupported(config);
     Quantization.refuse(config, source);
     Heads heads = family.heads(config);
@@ -101,7 +119,8 @@ public final class Models {
               root,
               heads.root(),
               config.number("initializer_range", 0.02),
-              seed);
+              seed,
+              products);
       List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
       HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
       Body body = body(config, family, stacks, weights);

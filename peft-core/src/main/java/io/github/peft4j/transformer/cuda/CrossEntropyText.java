@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Cross entropy of logits (N, V) and labels (N), computed in 32 bits. The logits are read once for
- * the losses, with no copy in 32 bits, and once more for the gradient. A label below 0 or from V on
- * gives NaN.
+ * the losses, with no copy in 32 bits, and once more for the gradient. A label of −100 has
+ * neither a loss nor a gradient; any other below 0 or from V on gives NaN.
  */
 public final class CrossEntropyText {
 
@@ -41,7 +41,8 @@ public final class CrossEntropyText {
         whole label = labels[blockIdx.x];
         if (threadIdx.x == 0) {
           bool valid = label >= 0 && label < columns;
-          losses[blockIdx.x] = valid ? total - wide(row[label]) : __uint_as_float(0x7fc00000u);
+          float none = label == -100 ? 0.0f : __uint_as_float(0x7fc00000u);
+          losses[blockIdx.x] = valid ? total - wide(row[label]) : none;
         }
         {gradient}
       }
@@ -51,7 +52,7 @@ public final class CrossEntropyText {
   private static final String GRADIENT =
       """
       __syncthreads();
-        float factor = *scale;
+        float factor = label == -100 ? 0.0f : *scale;
         for (whole c = threadIdx.x * LANES; c < columns; c += blockDim.x * LANES) {
           Pack<T0> a = load(row + c);
           #pragma unroll

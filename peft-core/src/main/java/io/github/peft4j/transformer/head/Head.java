@@ -137,12 +137,23 @@ public abstract class Head extends NamedBlock {
       LabelledOutputs.Slice slice,
       @Nullable NDArray scale) {
     try (Scope scope = new Scope()) {
-      NDArray sum = Autograd.record(scale != null, () -> outputs.sum(loss, slice));
-      if (scale != null && Autograd.requiresGradient(sum)) {
-        Autograd.backward(sum, Ops.fillLike(sum, scale));
-      }
-      return scope.keep(Autograd.detach(sum));
+      NDArray sum =
+          scale == null
+              ? outputs.sum(loss, slice)
+              : loss.equals(CrossEntropy.PLAIN)
+                  ? outputs.crossEntropy(slice, scale)
+                  : recorded(outputs, loss, slice, scale);
+      return scope.keep(sum);
     }
+  }
+
+  private static NDArray recorded(
+      LabelledOutputs outputs, LabelLoss loss, LabelledOutputs.Slice slice, NDArray scale) {
+    NDArray sum = Autograd.record(true, () -> outputs.sum(loss, slice));
+    if (Autograd.requiresGradient(sum)) {
+      Autograd.backward(sum, Ops.fillLike(sum, scale));
+    }
+    return Autograd.detach(sum);
   }
 
   /** The shape of the logits for an input (B, T). */

@@ -1,15 +1,21 @@
 package io.github.peft4j.transformer.head;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Ops;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.loss.Losses;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The outputs of a head that have a label, N of a batch's. Their logits are computed in slices, so
@@ -47,7 +53,14 @@ public final class LabelledOutputs {
   private final NDArray targets;
   private final boolean isFilledUp;
   private final NDArray selected;
-  private final NDArray leaf;
+  private final NDArray states;
+  private final boolean train;
+
+  /** The states of the slice that is worked on, once they are read for a backward pass. */
+  private @Nullable NDArray leaf;
+
+  /** The gradient of all states (N, D), once that of a slice has arrived. */
+  private @Nullable NDArray gradient;
 
   /**
    * Some consecutive outputs.
@@ -75,7 +88,8 @@ public final class LabelledOutputs {
     this.targets = labels.targets();
     this.isFilledUp = labels.isFilledUp();
     this.selected = Autograd.record(train, () -> SELECT.call(features, labels.outputs()));
-    this.leaf = train ? Autograd.leaf(selected) : selected;
+    this.states = Autograd.detach(selected);
+    this.train = train;
   }
 
   /** The number of states: the product of all dimensions except the last. */
@@ -103,7 +117,29 @@ public final class LabelledOutputs {
   public void slices(long start, long count, Work work) {
     long size = Long.highestOneBit(Math.max(1, SLICE_BYTES / (4 * choices))); // fills tiles
     for (long from = start; from < start + count; from += size) {
-      work.on(new Slice(from, Math.min(size, start + count - from)));
+      Slice slice = new Slice(from, Math.min(size, start + count - from));
+      work.on(slice);
+      collect(slice);
+    }
+  }
+
+  /** Adds the gradient of a slice's states to that of all. */
+  private void collect(Slice slice) {
+    if (leaf == null) {
+      return;
+    }
+    try (NDArray read = leaf;
+        NDArray arrived = Autograd.gradient(read)) {
+      leaf = null;
+      if (arrived != null) {
+        NDArray all = gradient;
+        if (all == null) {
+          all = gradient = Tensors.zerosLike(states);
+        }
+        try (NDArray part = cut(all, slice)) {
+          part.addi(arrived);
+        }
+      }
     }
   }
 
@@ -112,7 +148,19 @@ public final class LabelledOutputs {
     long[] part =
         Arrays.copyOfRange(rowOf, (int) slice.start(), (int) (slice.start() + slice.count()));
     ForwardContext those = pass.of(pass.rows().standingFor(part, batch));
-    return head.project(cut(leaf, slice), those);
+    return head.project(states(slice), those);
+  }
+
+  /** The states of a slice (n, D). In a backward pass each slice has a leaf of its own. */
+  private NDArray states(Slice slice) {
+    if (!train || !Autograd.isRecording()) {
+      return cut(states, slice);
+    }
+    NDArray read = leaf;
+    if (read == null) {
+      read = leaf = Scope.release(Autograd.leaf(cut(states, slice)));
+    }
+    return read;
   }
 
   /** The targets of a slice: classes (n) as 64-bit integers, or values (n, V) in 64 bits. */
@@ -131,17 +179,33 @@ public final class LabelledOutputs {
     return isFilledUp ? SUM_OF_LABELS.call(losses, targets(slice)) : Ops.sum(losses);
   }
 
+  /**
+   * The sum of the plain cross entropies of a slice, forward and backward: a scalar. Logits are not
+   * kept beside their gradient.
+   *
+   * @param scale factor of the gradient, a scalar
+   */
+  NDArray crossEntropy(Slice slice, NDArray scale) {
+    NDArray logits = Autograd.record(true, () -> logits(slice));
+    boolean trains = Autograd.requiresGradient(logits);
+    NDArray gradient = logits == leaf ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
+    NDArray factor =
+        gradient.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
+    NDArray losses = CrossEntropy.inPlace(gradient, targets(slice), factor);
+    if (trains) {
+      Autograd.backward(logits, gradient);
+    }
+    return Ops.sum(losses);
+  }
+
   private static NDArray cut(NDArray x, Slice slice) {
     return Ops.narrow(x, slice.start(), slice.count());
   }
 
   /** Passes the gradient of all slices on to the hidden states. */
   public void backward() {
-    if (Autograd.requiresGradient(selected)) {
-      NDArray gradient = Autograd.gradient(leaf);
-      if (gradient != null) {
-        Autograd.backward(selected, gradient);
-      }
+    if (gradient != null && Autograd.requiresGradient(selected)) {
+      Autograd.backward(selected, gradient);
     }
   }
 }

@@ -162,13 +162,15 @@ final class Visibility implements AutoCloseable {
     }
   }
 
-  /** The bias if each row is one text. */
+  /** The bias if each row is one text. A single query comes last, so that no key is behind it. */
   private NDArray ofRows(NDArray x, int window) {
+    boolean plain = queries == 1 && window == Integer.MAX_VALUE;
+    boolean ordered = causal && !plain;
     if (mask != null) {
-      return Scope.release(Masks.bias(x, mask, causal, window, leftPadded));
+      return Scope.release(Masks.bias(x, mask, ordered, window, leftPadded));
     }
     try (NDArray ones = x.getManager().ones(new Shape(1, past + queries))) {
-      return Scope.release(Masks.bias(x, ones, causal, window, false));
+      return Scope.release(Masks.bias(x, ones, ordered, window, false));
     }
   }
 

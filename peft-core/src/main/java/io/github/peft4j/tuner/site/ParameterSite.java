@@ -2,6 +2,7 @@ package io.github.peft4j.tuner.site;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.ArrayRows;
 import io.github.peft4j.tuner.ForwardContext;
@@ -10,6 +11,7 @@ import io.github.peft4j.tuner.Rows;
 import io.github.peft4j.tuner.Splitting;
 import java.util.List;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One frozen tensor of the model, by its name in the checkpoint. A layer here maps the frozen value
@@ -18,7 +20,7 @@ import java.util.function.Supplier;
  */
 public final class ParameterSite extends Site<NDArray, NDArray> implements AutoCloseable {
 
-  private volatile NDArray frozen;
+  private volatile Content content;
   private volatile boolean changed;
   private final boolean buffer;
   private final List<Part> parts;
@@ -43,9 +45,48 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     this(name, frozen, false, List.of());
   }
 
+  /** The frozen tensor: as it is, or a matrix in eight bits. */
+  private interface Content extends AutoCloseable {
+    NDArray array();
+
+    Shape shape();
+
+    @Override
+    void close();
+  }
+
+  private record Plain(NDArray array) implements Content {
+    @Override
+    public Shape shape() {
+      return array.getShape();
+    }
+
+    @Override
+    public void close() {
+      array.close();
+    }
+  }
+
+  private record Eighth(Float8Matrix matrix) implements Content {
+    @Override
+    public NDArray array() {
+      return matrix.dense();
+    }
+
+    @Override
+    public Shape shape() {
+      return matrix.shape();
+    }
+
+    @Override
+    public void close() {
+      matrix.close();
+    }
+  }
+
   private ParameterSite(String name, NDArray frozen, boolean buffer, List<Part> parts) {
     super(name, (value, context) -> value);
-    this.frozen = Scope.release(frozen);
+    this.content = new Plain(Scope.release(frozen));
     this.buffer = buffer;
     this.parts = List.copyOf(parts);
   }
@@ -81,7 +122,52 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * The value to compute with: the frozen or merged tensor, changed by the adapters of the pass.
    */
   public NDArray value(ForwardContext context) {
-    return forward(context.adapters().weight(this, frozen), context);
+    return forward(context.adapters().weight(this, frozen()), context);
+  }
+
+  /**
+   * The frozen matrix in eight bits, if it is kept so and no adapter of the pass changes it; or
+   * null.
+   */
+  public @Nullable Float8Matrix float8(ForwardContext context) {
+    if (!(content instanceof Eighth eighth)) {
+      return null;
+    }
+    NDArray numbers = eighth.matrix.numbers();
+    boolean frozen =
+        context.adapters().weight(this, numbers) == numbers
+            && context.adapters().computation(this, base()) == base();
+    return frozen ? eighth.matrix : null;
+  }
+
+  /** Whether the frozen value is a matrix in eight bits. */
+  public boolean isFloat8() {
+    return content instanceof Eighth;
+  }
+
+  /**
+   * Replaces the frozen value by a matrix in eight bits, which the site owns from now on. No pass
+   * may run meanwhile.
+   *
+   * @param changed see {@link #hasChanged}
+   */
+  public void replace(Float8Matrix matrix, boolean changed) {
+    Content before = content;
+    content = new Eighth(matrix);
+    this.changed = changed;
+    before.close();
+  }
+
+  /**
+   * Takes the matrix in eight bits, which the caller owns from now on; null if there is none. The
+   * frozen value is dense until it is replaced.
+   */
+  public @Nullable Float8Matrix takeFloat8() {
+    if (!(content instanceof Eighth eighth)) {
+      return null;
+    }
+    content = new Plain(Scope.release(eighth.array()));
+    return eighth.matrix;
   }
 
   @Override
@@ -89,14 +175,17 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return name().substring(0, name().lastIndexOf('.'));
   }
 
-  /** The frozen value, without any adapter. */
+  /**
+   * The frozen value, without any adapter. Of a matrix in eight bits it is a new array for each
+   * call, which the innermost {@link Scope} frees.
+   */
   public NDArray frozen() {
-    return frozen;
+    return content.array();
   }
 
   /** The tensor's shape. */
   public Shape shape() {
-    return frozen.getShape();
+    return content.shape();
   }
 
   /**
@@ -106,8 +195,8 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param changed see {@link #hasChanged}
    */
   public void replace(NDArray value, boolean changed) {
-    NDArray before = frozen;
-    frozen = Scope.release(value);
+    Content before = content;
+    content = new Plain(Scope.release(value));
     this.changed = changed;
     before.close();
   }
@@ -156,6 +245,6 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
 
   @Override
   public void close() {
-    frozen.close();
+    content.close();
   }
 }

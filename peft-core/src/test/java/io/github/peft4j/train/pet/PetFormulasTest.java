@@ -21,6 +21,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.ToyConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.objective.Objective;
@@ -168,7 +169,7 @@ class PetFormulasTest {
       PeftModel model, List<EncodedExample> rows, Objective objective, double scale) {
     Batch batch = new Collator(0).collate(rows);
     LossTargets targets = BatchFeed.targets(model.base(), batch);
-    return new Backpropagation(model, false)
+    return new Backpropagation(model, Activations.KEPT)
         .run(objective, BatchFeed.input(model.base(), batch), targets, scale, 0)
         .loss();
   }

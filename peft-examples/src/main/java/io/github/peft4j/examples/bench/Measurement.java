@@ -5,6 +5,8 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.train.Activations;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -14,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Measures a model with a method.
  *
  * @param precision null for the default of the device
+ * @param products how frozen weights are kept in eight bits; null for as they are
  * @param batch rows of a step
  * @param length tokens of a row, or of a prompt
  * @param newTokens tokens to generate
@@ -25,6 +28,7 @@ public record Measurement(
     Shape shape,
     Method method,
     @Nullable Precision precision,
+    @Nullable Float8 products,
     int batch,
     int length,
     int newTokens,
@@ -35,7 +39,13 @@ public record Measurement(
   /** Loads the model, which the caller closes. */
   public PeftModel load() {
     Peft.Loader loader = shape.loader();
-    return (precision == null ? loader : loader.precision(precision)).load();
+    if (precision != null) {
+      loader.precision(precision);
+    }
+    if (products != null) {
+      loader.frozenProducts(products);
+    }
+    return loader.load();
   }
 
   /** The batches of a step: one of equal rows, or an epoch of unequal ones. */
@@ -48,7 +58,7 @@ public record Measurement(
   /**
    * Measures a case, and returns one line of JSON.
    *
-   * @param name {@code train}, {@code recompute}, {@code inference} or {@code decode}
+   * @param name {@code train}, {@code recompute}, {@code host}, {@code inference} or {@code decode}
    * @throws UnsoundException if the measurement means nothing
    */
   public String measure(String name, PeftModel model, Feed feed) {
@@ -87,7 +97,8 @@ public record Measurement(
     settings.put("shape", shape.name());
     settings.put("method", method.name());
     settings.put("rows", feed.rows());
-    settings.put("precision", model.base().precision().name().toLowerCase(Locale.ROOT));
+    String numbers = model.base().precision() + (products == null ? "" : " float8 " + products);
+    settings.put("precision", numbers.toLowerCase(Locale.ROOT));
     settings.put("batch", batch);
     settings.put("length", length);
     settings.put("new_tokens", name.equals("decode") ? newTokens : 0);
@@ -97,10 +108,9 @@ public record Measurement(
 
   private Work work(String name, PeftModel model, Feed feed) {
     return switch (name) {
-      case "train", "recompute" -> {
-        method.required();
-        yield new Training(model, method, name.equals("recompute"));
-      }
+      case "train" -> training(model, Activations.KEPT);
+      case "recompute" -> training(model, Activations.RECOMPUTED);
+      case "host" -> training(model, Activations.ON_HOST);
       case "inference" -> new Reading(model);
       case "decode" -> {
         if (!feed.rows().equals("even")) {
@@ -111,8 +121,13 @@ public record Measurement(
       }
       default ->
           throw new IllegalArgumentException(
-              "no case '" + name + "'; there are train, recompute, inference, decode, serve");
+              "no case '" + name + "'; there are train, recompute, host, inference, decode, serve");
     };
+  }
+
+  private Work training(PeftModel model, Activations activations) {
+    method.required();
+    return new Training(model, method, activations);
   }
 
   private static Map<String, Object> numbers(Feed feed, Timing timing) {

@@ -6,6 +6,7 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.AdamW;
@@ -38,15 +39,15 @@ public final class Training implements Work {
   private double norm;
 
   /** Trains the model's adapter. */
-  Training(PeftModel model, Method method, boolean recompute) {
-    this(model, method.rule(), recompute, RATE);
+  Training(PeftModel model, Method method, Activations activations) {
+    this(model, method.rule(), activations, RATE);
   }
 
   /** Trains the model's adapter at a constant learning rate. */
-  public Training(PeftModel model, TrainingRule rule, boolean recompute, double rate) {
+  public Training(PeftModel model, TrainingRule rule, Activations activations, double rate) {
     this.model = model;
     this.rate = rate;
-    this.backpropagation = new Backpropagation(model, recompute);
+    this.backpropagation = new Backpropagation(model, activations);
     this.adapter = model.adapter(PeftModel.DEFAULT);
     this.groups = adapter.groups(rule, new ParameterGroup(rate, 0.01));
     model.trainables().forEach(tensor -> tensor.freeze(!groups.containsKey(tensor)));

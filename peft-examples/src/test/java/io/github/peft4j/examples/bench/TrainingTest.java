@@ -7,6 +7,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
+import io.github.peft4j.train.Activations;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
@@ -34,7 +35,7 @@ class TrainingTest {
 
   @Test
   void aTrainingThatLearnsHasNumbers() {
-    try (Training training = new Training(model, LORA, false)) {
+    try (Training training = new Training(model, LORA, Activations.KEPT)) {
       for (int i = 0; i < 5; i++) {
         training.run(BATCH);
       }
@@ -48,7 +49,7 @@ class TrainingTest {
   @Test
   void gradientsOfZerosAreFound() {
     try (PeftModel fresh = TINY.loader().load().adapt(LORA.required());
-        Training training = new Training(fresh, LORA, false)) {
+        Training training = new Training(fresh, LORA, Activations.KEPT)) {
       assertThatThrownBy(() -> training.check(BATCH))
           .isInstanceOf(UnsoundException.class)
           .hasMessageContaining("14 of 28 trained tensors have no gradient, or one of zeros");
@@ -58,14 +59,14 @@ class TrainingTest {
   /** What has been learnt has a lower loss than what has not. */
   @Test
   void aLossThatDoesNotFallIsFound() {
-    try (Training before = new Training(model, LORA, true)) {
+    try (Training before = new Training(model, LORA, Activations.RECOMPUTED)) {
       for (int i = 0; i < 80; i++) {
         before.run(BATCH);
       }
     }
     long[] unseen = LongStream.range(0, 16).map(i -> 2 * i + 1).toArray();
     Batch other = new Collator(0).collate(List.of(EncodedExample.ofTokens(unseen, unseen)));
-    try (Training training = new Training(model, LORA, false)) {
+    try (Training training = new Training(model, LORA, Activations.KEPT)) {
       training.run(BATCH);
 
       assertThatThrownBy(() -> training.check(other))

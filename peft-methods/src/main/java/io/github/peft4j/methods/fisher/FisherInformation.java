@@ -12,6 +12,7 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.full.FullConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.Gradients;
@@ -57,7 +58,7 @@ final class FisherInformation implements AutoCloseable {
   private FisherInformation(PeftModel model, Predicate<String> names, GradType part) {
     this.model = model;
     this.training = model.train(PROBE);
-    this.backpropagation = new Backpropagation(training, false);
+    this.backpropagation = new Backpropagation(training, Activations.KEPT);
     this.add = part == GradType.SQUARE ? SQUARE : ABSOLUTE;
     for (Rewrite rewrite : training.adapter().rewrites()) {
       if (rewrite.layer() instanceof TrainableCopy layer && names.test(rewrite.site().name())) {

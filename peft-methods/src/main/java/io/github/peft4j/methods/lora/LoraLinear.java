@@ -66,7 +66,8 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   }
 
   private NDArray product(NDArray x, NDArray z, Forward<NDArray, NDArray> base) {
-    boolean alone = x == z && factors.isPlain() && base.computation() == frozen;
+    boolean alone =
+        x == z && factors.isPlain() && base.computation() == frozen && map.isDense();
     return alone
         ? map.forward(x, factors.a(), factors.b(), base.context())
         : factors.add(x, z, base);

@@ -14,6 +14,7 @@ import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
@@ -94,7 +95,7 @@ class AdaMixTest {
       ModelInput input =
           ModelInput.of(model.base().manager(), new long[][] {{5, 6, 7}}, new long[][] {{1, 1, 1}});
       LossTargets targets = new LossTargets.NextTokens(new long[][] {{5, 6, 7}});
-      Backpropagation pass = new Backpropagation(model, false);
+      Backpropagation pass = new Backpropagation(model, Activations.KEPT);
       boolean[][] seen = new boolean[2][4];
       for (int seed = 0; seed < 40; seed++) {
         pass.run(input, targets, 1, seed);
@@ -137,7 +138,7 @@ class AdaMixTest {
     try (PeftModel kept = llama().adapt(config(name));
         PeftModel again = llama().adapt(config(name))) {
       TrainingReport first = tuner(kept).run();
-      TrainingReport second = tuner(again).recompute(true).run();
+      TrainingReport second = tuner(again).activations(Activations.RECOMPUTED).run();
       for (int step = 0; step < first.losses().size(); step++) {
         assertThat(second.losses().get(step))
             .isCloseTo(first.losses().get(step), Offset.offset(1e-4));

@@ -27,6 +27,7 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -131,7 +132,7 @@ class AdaptersTest {
   private static boolean gradients(PeftModel model, String name) {
     model.trainables().forEach(Trainable::clearGradient);
     LossTargets targets = new LossTargets.NextTokens(new long[][] {{4, 9, 30}, {7, 12, 5}});
-    new Backpropagation(model, false).run(input(model), targets, 1, 0);
+    new Backpropagation(model, Activations.KEPT).run(input(model), targets, 1, 0);
     return model.adapter(name).trainables().stream()
         .anyMatch(
             tensor -> {
@@ -357,7 +358,7 @@ class AdaptersTest {
     try (AdamW optimizer = AdamW.of(model.trainables(), 0.01)) {
       for (int step = 0; step < steps; step++) {
         long[][] labels = {{4, 9, 30}, {7, 12, 5}};
-        new Backpropagation(model, true)
+        new Backpropagation(model, Activations.RECOMPUTED)
             .run(input(model), new LossTargets.NextTokens(labels), 0.2, step);
         optimizer.update(0.01);
         optimizer.gradients().clear();

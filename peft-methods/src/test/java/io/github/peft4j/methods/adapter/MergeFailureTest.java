@@ -12,6 +12,8 @@ import io.github.peft4j.TextModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -20,6 +22,7 @@ import io.github.peft4j.tuner.Mergeable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.AdapterLayers;
 import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.Site;
 import java.lang.reflect.Method;
 import java.nio.file.Files;
@@ -68,11 +71,19 @@ class MergeFailureTest {
   }
 
   private PeftModel model(Precision precision, int place, int merges) {
+    return model(loader().precision(precision), place, merges);
+  }
+
+  private Peft.Loader loader() {
     Path origin = folder.resolve("llama");
     if (!Files.exists(origin)) {
       TinyModels.copy("tiny-llama", origin);
     }
-    PeftModel model = Peft.from(origin).precision(precision).load();
+    return Peft.from(origin);
+  }
+
+  private static PeftModel model(Peft.Loader loader, int place, int merges) {
+    PeftModel model = loader.load();
     model.adapt(
         LoraConfig.ofRank(2)
             .targetModules("q_proj", "v_proj", "embed_tokens")
@@ -98,6 +109,29 @@ class MergeFailureTest {
       return (AdapterLayers) layers.invoke(adapter);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 5, -1})
+  void weightsInEightBitsAreInEightBitsAgain(int place) {
+    System.setProperty(Float8Matrix.EMULATED, "true");
+    try (PeftModel model = model(loader().frozenProducts(Float8.TWO_LAYOUTS), place, 1)) {
+      float[] adapted = logits(model);
+      float[] plain = logits(model.disable());
+      model.enable();
+      long live = Tensors.live();
+      long eight = model.base().parameters().filter(ParameterSite::isFloat8).count();
+
+      assertThatThrownBy(model::mergeAndUnload).hasMessageContaining("no memory left");
+
+      assertUnchanged(model, adapted, plain);
+      assertThat(Tensors.live()).isEqualTo(live);
+      assertThat(model.base().parameters().filter(ParameterSite::isFloat8).count())
+          .isPositive()
+          .isEqualTo(eight);
+    } finally {
+      System.clearProperty(Float8Matrix.EMULATED);
     }
   }
 

@@ -13,6 +13,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lst.LstConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -92,7 +93,7 @@ class AttentionFusionTest {
 
   private static double loss(PeftModel model, boolean recompute, long seed) {
     double loss =
-        new Backpropagation(model, recompute)
+        new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT)
             .run(input(model), new LossTargets.NextTokens(IDS), 1, seed);
     model.trainables().forEach(Trainable::clearGradient);
     return loss;

@@ -20,6 +20,7 @@ import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.io.torch.TorchFile;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -141,7 +142,7 @@ final class AdapterHubCase {
     double largest =
         gradients.values().stream().mapToDouble(AdapterHubCase::largest).max().orElse(0);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
-      Backpropagation backpropagation = new Backpropagation(model, recompute);
+      Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
       double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, 0);
       double theirs = expected.floats("loss")[0];
       assertThat(sum / labels)

@@ -23,6 +23,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.golden.GoldenRules.Kind;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.AdamW;
@@ -335,7 +336,7 @@ final class GoldenCase {
       LossTargets targets = batch.targets(model);
       Objective objective = Objective.of(model);
       double labels = units(objective, model, targets);
-      Backpropagation backpropagation = new Backpropagation(model, recompute);
+      Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
       Adapter adapted = model.adapter(PeftModel.DEFAULT);
       JsonObject trace = json(adapter.resolve("trace.json"));
       List<JsonElement> losses = trace.getAsJsonArray("losses").asList();

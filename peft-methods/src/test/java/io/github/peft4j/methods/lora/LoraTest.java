@@ -10,6 +10,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.methods.Logged;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -137,7 +138,7 @@ class LoraTest {
 
   private static double loss(PeftModel model, long seed) {
     long[][] ids = {{5, 6, 7, 30, 8}, {9, 4, 12, 5, 39}};
-    return new Backpropagation(model, false)
+    return new Backpropagation(model, Activations.KEPT)
         .run(
             ModelInput.of(model.base().manager(), ids, null),
             new LossTargets.NextTokens(ids),

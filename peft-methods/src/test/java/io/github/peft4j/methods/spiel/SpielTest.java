@@ -10,6 +10,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.optimizer.AdamW;
@@ -133,7 +134,7 @@ class SpielTest {
     try (PeftModel whole = llama().adapt(config);
         PeftModel again = llama().adapt(config)) {
       List<Double> expected = tuner(whole).run().losses();
-      List<Double> recomputed = tuner(again).recompute(true).run().losses();
+      List<Double> recomputed = tuner(again).activations(Activations.RECOMPUTED).run().losses();
       for (int step = 0; step < expected.size(); step++) {
         assertThat(recomputed.get(step)).isCloseTo(expected.get(step), Offset.offset(1e-4));
       }

@@ -22,6 +22,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
@@ -149,7 +150,7 @@ class EmbeddingTrainingTest {
     objective.check(data);
     Batch batch = new Collator(model.tokenizer().padId()).collate(data.examples());
     try (Scope scope = new Scope()) {
-      return new Backpropagation(model, true)
+      return new Backpropagation(model, Activations.RECOMPUTED)
           .run(
               objective,
               BatchFeed.input(model.base(), batch),

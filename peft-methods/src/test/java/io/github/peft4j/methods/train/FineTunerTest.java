@@ -23,6 +23,7 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;
@@ -143,7 +144,7 @@ class FineTunerTest {
     try (PeftModel first = llama();
         PeftModel second = llama()) {
       List<Double> kept = tuner(first).run().losses();
-      List<Double> again = tuner(second).recompute(true).run().losses();
+      List<Double> again = tuner(second).activations(Activations.RECOMPUTED).run().losses();
       for (int i = 0; i < kept.size(); i++) {
         assertThat(again.get(i)).isCloseTo(kept.get(i), within(1e-5));
       }
@@ -219,7 +220,7 @@ class FineTunerTest {
           .validateOn(prompts(4))
           .steps(300)
           .batchSize(4)
-          .recompute(true)
+          .activations(Activations.RECOMPUTED)
           .evaluateEvery(50)
           .listener(counter)
           .quiet()

@@ -26,6 +26,7 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.BatchFeed;
@@ -159,7 +160,7 @@ class KeptStatesTest {
     LossTargets targets = BatchFeed.targets(model.base(), batch);
     Map<String, float[]> found = new LinkedHashMap<>();
     double loss =
-        new Backpropagation(model, false).run(input, targets, 1.0 / model.count(targets), 0);
+        new Backpropagation(model, Activations.KEPT).run(input, targets, 1.0 / model.count(targets), 0);
     found.put("loss", new float[] {(float) loss});
     for (Trainable tensor : model.trainables()) {
       if (!tensor.value().hasGradient()) {

@@ -26,6 +26,7 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingReport;
@@ -178,7 +179,7 @@ class PreferencesTest {
         Scope scope = new Scope()) {
       Batch batch = batch(model);
       Backpropagation.Result result =
-          new Backpropagation(model, false)
+          new Backpropagation(model, Activations.KEPT)
               .run(
                   objective,
                   BatchFeed.input(model.base(), batch),

@@ -1,6 +1,7 @@
 package io.github.peft4j.examples.bench.numerics;
 
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.train.Activations;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param precision of the model
  * @param properties what the JVM is started with: the switches of fast computations
- * @param recompute whether layers run again in the backward pass
+ * @param activations what is done with them until the backward pass
  * @param seed of the changes by a rounding that it begins with; 0 for none
  * @param rows what it trains on
  * @param claim what it promises; null for what others are compared with
@@ -22,7 +23,7 @@ public record Setting(
     String name,
     Precision precision,
     Map<String, Boolean> properties,
-    boolean recompute,
+    Activations activations,
     int seed,
     Rows rows,
     @Nullable Claim claim) {
@@ -72,11 +73,11 @@ public record Setting(
     off.put(GRAPHS, false);
     List<Setting> settings = new ArrayList<>();
     Rows both = Rows.EVEN_AND_PADDED;
-    settings.add(new Setting(HIGHER, higher(precision), off, false, 0, both, null));
-    settings.add(new Setting(ORACLE, precision, off, false, 0, both, null));
+    settings.add(new Setting(HIGHER, higher(precision), off, Activations.KEPT, 0, both, null));
+    settings.add(new Setting(ORACLE, precision, off, Activations.KEPT, 0, both, null));
     for (String twin : TWINS) {
       settings.add(
-          new Setting(twin, precision, off, false, 1 + TWINS.indexOf(twin), both, null));
+          new Setting(twin, precision, off, Activations.KEPT, 1 + TWINS.indexOf(twin), both, null));
     }
     Claim rounding = new Claim(ORACLE, false);
     Setting fastest = settings.get(1);
@@ -85,15 +86,15 @@ public record Setting(
       settings.add(fastest);
     }
     settings.add(
-        new Setting(AGAIN, precision, fastest.properties, false, 0, Rows.EVEN, null));
+        new Setting(AGAIN, precision, fastest.properties, Activations.KEPT, 0, Rows.EVEN, null));
     Claim exact = new Claim(fastest.name, true);
-    settings.add(
-        new Setting("recompute", precision, fastest.properties, true, 0, Rows.EVEN, exact));
+    settings.add(fastest.with("recompute", Activations.RECOMPUTED, exact));
+    settings.add(fastest.with("host", Activations.ON_HOST, exact)); // of batches of 4096 tokens
     if (gpu) {
       settings.add(fastest.with(GRAPHS, exact));
     }
     settings.add(
-        new Setting("packing", precision, fastest.properties, false, 0, Rows.PACKED, rounding));
+        new Setting("packing", precision, fastest.properties, Activations.KEPT, 0, Rows.PACKED, rounding));
     return settings;
   }
 
@@ -108,10 +109,14 @@ public record Setting(
         .toList();
   }
 
+  private Setting with(String name, Activations other, Claim promise) {
+    return new Setting(name, precision, properties, other, 0, Rows.EVEN, promise);
+  }
+
   private Setting with(String property, Claim promise) {
     Map<String, Boolean> changed = new LinkedHashMap<>(properties);
     changed.put(property, true);
-    return new Setting(property, precision, changed, recompute, 0, Rows.EVEN, promise);
+    return new Setting(property, precision, changed, activations, 0, Rows.EVEN, promise);
   }
 
   private static Precision higher(Precision precision) {

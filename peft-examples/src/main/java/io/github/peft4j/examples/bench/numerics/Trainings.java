@@ -29,14 +29,14 @@ import java.util.Random;
 public record Trainings(List<Shape> shapes, int batch, int length, int steps, Path folder) {
 
   /** Both factors are random, so that each tensor has a gradient at the first step. */
-  private static final LoraConfig LORA =
+  static final LoraConfig LORA =
       LoraConfig.ofRank(16)
           .loraAlpha(32)
           .targetModules("all-linear")
           .initLoraWeights(LoraInitialization.RANDOM);
 
   /** So low that differences grow little, and high enough to learn something in 100 steps. */
-  private static double rate(Shape shape) {
+  static double rate(Shape shape) {
     return shape.isDecoder() ? 1e-4 : 2e-5;
   }
 
@@ -55,7 +55,7 @@ public record Trainings(List<Shape> shapes, int batch, int length, int steps, Pa
           if (setting.seed() != 0) {
             change(model, setting);
           }
-          Trajectory.of(model, batches(shape, rows), steps, rate(shape), setting.recompute())
+          Trajectory.of(model, batches(shape, rows), steps, rate(shape), setting.activations())
               .write(file(setting.name(), shape, rows.equals("even")));
         } catch (UnsoundException e) {
           throw new UnsoundException(

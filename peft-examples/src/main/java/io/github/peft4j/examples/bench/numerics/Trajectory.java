@@ -11,6 +11,7 @@ import io.github.peft4j.examples.bench.Training;
 import io.github.peft4j.examples.bench.UnsoundException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -46,12 +47,12 @@ record Trajectory(
 
   /** Trains a model's adapter on batches, again and again, at a constant learning rate. */
   static Trajectory of(
-      PeftModel model, List<Batch> batches, int steps, double rate, boolean recompute) {
+      PeftModel model, List<Batch> batches, int steps, double rate, Activations activations) {
     double[] losses = new double[steps];
     double[] norms = new double[steps];
     List<Double> millis = new ArrayList<>();
     Map<String, float[]> gradients = Map.of();
-    try (Training training = new Training(model, TrainingRule.ALIKE, recompute, rate)) {
+    try (Training training = new Training(model, TrainingRule.ALIKE, activations, rate)) {
       Map<String, float[]> before = values(training.tensors());
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();

@@ -17,6 +17,8 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NumericsTest {
 
@@ -27,7 +29,7 @@ class NumericsTest {
 
   private static Trainings trainings;
 
-  /** The switches that are read once have no effect within one process; recomputing has. */
+  /** The switches that are read once have no effect within one process; what is done with activations has. */
   @BeforeAll
   static void train() {
     trainings = new Trainings(List.of(TINY), 2, 16, 2 * Corpus.BATCHES, folder);
@@ -43,9 +45,10 @@ class NumericsTest {
     return Comparison.of(trainings, setting, setting.claim());
   }
 
-  @Test
-  void recomputingIsTheSameBits() {
-    Comparison comparison = compare("recompute").get(0);
+  @ParameterizedTest
+  @ValueSource(strings = {"recompute", "host"})
+  void recomputingIsTheSameBits(String name) {
+    Comparison comparison = compare(name).get(0);
     JsonObject line = JsonParser.parseString(comparison.line()).getAsJsonObject();
 
     assertThat(comparison.holds()).isTrue();

@@ -83,6 +83,11 @@ public final class LowRankMap {
             .with("scale", scale);
   }
 
+  /** Whether the weight is kept as it is: one in eight bits has products of its own. */
+  public boolean isDense() {
+    return !weight.isFloat8();
+  }
+
   /** x (…, in) → (…, out). */
   public NDArray forward(NDArray x, NDArray a, NDArray b, ForwardContext context) {
     NDArray w = weight.value(context);

@@ -10,6 +10,7 @@ import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.methods.adapter.TinyModels;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
@@ -118,7 +119,7 @@ public final class SparseGolden {
         Optimizer optimizer =
             OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
                 .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0)), 1e-2)) {
-      Backpropagation backpropagation = new Backpropagation(training, false);
+      Backpropagation backpropagation = new Backpropagation(training, Activations.KEPT);
       Update update = new Update(optimizer, listener, 0.5);
       for (int step = 1; step <= steps; step++) {
         int i = 2 * ((step - 1) % 3);

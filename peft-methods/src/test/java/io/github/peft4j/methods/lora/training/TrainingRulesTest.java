@@ -18,6 +18,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.factors.Factored;
+import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.optimizer.AdamW;
@@ -92,7 +93,7 @@ class TrainingRulesTest {
 
   private static void gradients(PeftModel model) {
     ModelInput input = ModelInput.of(model.base().manager(), IDS, null);
-    new Backpropagation(model, false)
+    new Backpropagation(model, Activations.KEPT)
         .run(input, new LossTargets.Classes(new long[] {0, 2}), 0.5, 7);
   }
 
