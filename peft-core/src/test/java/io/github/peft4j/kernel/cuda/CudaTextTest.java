@@ -20,6 +20,7 @@ import io.github.peft4j.toy.ToyPass;
 import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.rope.RopeScaling;
 import io.github.peft4j.transformer.rope.RopeSpec;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
@@ -336,9 +337,22 @@ class CudaTextTest {
         Tensors.floats(CrossEntropy.PLAIN.of(wide, labels)));
   }
 
+  @Test
+  void aLabelThatIsNoneGivesNan() {
+    NDArray logits = numbers(Precision.FLOAT32, PLAIN, 4, 3, 20);
+    NDArray labels = manager.create(new long[] {20, -1, 19});
+    float[] losses = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    assertThat(losses[0]).isNaN();
+    assertThat(losses[1]).isNaN();
+    assertThat(losses[2]).isFinite();
+  }
+
   private void crossEntropy(Precision precision, NDArray logits) {
     Shape shape = logits.getShape();
     long[] classes = random.longs(shape.get(0), 0, shape.get(1)).toArray();
+    if (classes.length > 2) {
+      classes[1] = LossTargets.IGNORED;
+    }
     NDArray labels = manager.create(classes);
     NDArray scale = manager.create(0.125f);
     NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
