@@ -57,7 +57,8 @@ public final class CudaGraph implements AutoCloseable {
   public static CudaGraph record(int device, Pool pool, Runnable code) {
     GraphLibrary library =
         GraphLibrary.loaded()
-            .orElseThrow(() -> new IllegalStateException("there is no PyTorch that records graphs"));
+            .orElseThrow(
+                () -> new IllegalStateException("there is no PyTorch that records graphs"));
     Pointer stream = library.stream(device);
     Pointer guard = library.enter(stream, device);
     try {

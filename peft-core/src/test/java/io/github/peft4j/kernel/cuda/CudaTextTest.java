@@ -41,8 +41,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * CUDA texts against their TorchScript, which computes the same values in 64 bits: that the texts
- * do not take, so it is the oracle. A result may differ by the rounding of its type. Needs an NVIDIA
- * GPU; with one, the texts must run.
+ * do not take, so it is the oracle. A result may differ by the rounding of its type. Needs an
+ * NVIDIA GPU; with one, the texts must run.
  */
 class CudaTextTest {
 
@@ -56,7 +56,8 @@ class CudaTextTest {
   @BeforeEach
   void needsGpu() {
     assumeTrue(
-        hasGpu || CudaText.isAvailable(), "SKIPPED: there is no NVIDIA GPU, so no CUDA text is tested");
+        hasGpu || CudaText.isAvailable(),
+        "SKIPPED: there is no NVIDIA GPU, so no CUDA text is tested");
     assertThat(CudaText.isAvailable()).as("CUDA texts run on this GPU").isTrue();
   }
 
@@ -70,58 +71,54 @@ class CudaTextTest {
     NDArray of(NDArray... inputs);
   }
 
-  /** Changes how a tensor lies in memory. */
-  private record Layout(String name, Kernel view) {
-    @Override
-    public String toString() {
-      return name;
+  /** How a tensor lies in memory: as a view of a tensor that is stored. */
+  private enum Layout {
+    PLAIN("x"),
+    /** (…, 2 D) → the second half (…, D). */
+    HALF("torch.slice(x, -1, torch.size(x, -1) // 2)"),
+    /** (…, D + 1) → the last D, which no 16 bytes begin at. */
+    SHIFTED("torch.slice(x, -1, 1)"),
+    /** (B, T, H, d) → (B, H, T, d). */
+    HEADS("torch.transpose(x, 1, 2)");
+
+    private final Kernel view;
+
+    Layout(String expression) {
+      this.view = Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n");
     }
-  }
 
-  private static Layout layout(String name, String expression) {
-    return new Layout(
-        name, Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n"));
-  }
-
-  private static final Layout PLAIN = layout("plain", "x");
-
-  /** (…, 2 D) → the second half (…, D). */
-  private static final Layout HALF = layout("half", "torch.slice(x, -1, torch.size(x, -1) // 2)");
-
-  /** (…, D + 1) → the last D, which no 16 bytes begin at. */
-  private static final Layout SHIFTED = layout("shifted", "torch.slice(x, -1, 1)");
-
-  /** (B, T, H, d) → (B, H, T, d). */
-  private static final Layout HEADS = layout("heads", "torch.transpose(x, 1, 2)");
-
-  private static long[] stored(Layout layout, long... shape) {
-    long[] stored = shape.clone();
-    int last = shape.length - 1;
-    if (layout == HALF) {
-      stored[last] *= 2;
-    } else if (layout == SHIFTED) {
-      stored[last] += 1;
-    } else if (layout == HEADS) {
-      stored[1] = shape[2];
-      stored[2] = shape[1];
+    /** The shape that is stored for a tensor of a shape. */
+    private long[] stored(long... shape) {
+      long[] stored = shape.clone();
+      int last = shape.length - 1;
+      switch (this) {
+        case PLAIN -> {}
+        case HALF -> stored[last] *= 2;
+        case SHIFTED -> stored[last] += 1;
+        case HEADS -> {
+          stored[1] = shape[2];
+          stored[2] = shape[1];
+        }
+      }
+      return stored;
     }
-    return stored;
   }
 
   /** Random numbers of a precision. */
   private NDArray numbers(Precision precision, Layout layout, double spread, long... shape) {
-    long[] stored = stored(layout, shape);
+    long[] stored = layout.stored(shape);
     int count = (int) DeviceTensor.product(stored);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       values[i] = (float) (spread * random.nextGaussian());
     }
     NDArray all = Tensors.cast(manager.create(values, new Shape(stored)), precision);
-    return layout.view().call(all);
+    return layout.view.call(all);
   }
 
   /** The results of a function: its output, and the gradients of all its inputs. */
-  private List<float[]> results(Function function, Precision precision, NDArray g, NDArray... given) {
+  private List<float[]> results(
+      Function function, Precision precision, NDArray g, NDArray... given) {
     NDArray[] inputs = new NDArray[given.length];
     for (int i = 0; i < given.length; i++) {
       inputs[i] = Autograd.leaf(Tensors.cast(Autograd.detach(given[i]), precision));
@@ -163,7 +160,11 @@ class CudaTextTest {
     List<float[]> exact = results(function, Precision.FLOAT64, g, inputs);
     assertThat(CudaText.launches() - before).as(what + ": launches in 64 bits").isEqualTo(2);
     for (int i = 0; i < exact.size(); i++) {
-      close(what + ", " + (i == 0 ? "output" : "gradient " + i), precision, fast.get(i), exact.get(i));
+      close(
+          what + ", " + (i == 0 ? "output" : "gradient " + i),
+          precision,
+          fast.get(i),
+          exact.get(i));
     }
   }
 
@@ -197,13 +198,13 @@ class CudaTextTest {
     long[][] shapes = {{1, 1}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2056}, {2, 3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
           agree(
               activation + " " + new Shape(shape) + " " + layout,
               inputs -> activation.gate(inputs[0], inputs[1]),
               precision,
-              numbers(precision, PLAIN, 1, shape),
-              numbers(precision, PLAIN, 3, shape),
+              numbers(precision, Layout.PLAIN, 1, shape),
+              numbers(precision, Layout.PLAIN, 3, shape),
               numbers(precision, layout, 1, shape));
         }
       }
@@ -240,14 +241,14 @@ class CudaTextTest {
     long[][] shapes = {{1, 3}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2048}, {3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
-          NDArray weight = numbers(precision, PLAIN, 1, shape[shape.length - 1]);
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
+          NDArray weight = numbers(precision, Layout.PLAIN, 1, shape[shape.length - 1]);
           agree(
               kind + " " + new Shape(shape) + " " + layout,
               norm(kind, weight),
               precision,
               numbers(precision, layout, 1, shape),
-              numbers(precision, PLAIN, 2, shape));
+              numbers(precision, Layout.PLAIN, 2, shape));
         }
       }
     }
@@ -256,13 +257,13 @@ class CudaTextTest {
   @Test
   void normsOfHeadsAreComputedWhereTheyLie() {
     for (Precision precision : PRECISIONS) {
-      NDArray weight = numbers(precision, PLAIN, 1, 16);
+      NDArray weight = numbers(precision, Layout.PLAIN, 1, 16);
       agree(
           "norm of heads",
           norm(Norm.Kind.RMS, weight),
           precision,
-          numbers(precision, HEADS, 1, 2, 3, 5, 16),
-          numbers(precision, HEADS, 1, 2, 3, 5, 16));
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16),
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16));
     }
   }
 
@@ -275,7 +276,7 @@ class CudaTextTest {
             continue;
           }
           for (boolean byRow : new boolean[] {false, true}) {
-            for (Layout layout : List.of(PLAIN, HEADS, SHIFTED)) {
+            for (Layout layout : List.of(Layout.PLAIN, Layout.HEADS, Layout.SHIFTED)) {
               rotation(precision, head, turned, byRow, layout);
             }
           }
@@ -288,8 +289,9 @@ class CudaTextTest {
     long[] shape = {2, 3, 5, head};
     RopeSpec spec = new RopeSpec(10_000, turned, head, new RopeScaling.Default());
     try (RotaryEmbedding embedding = new RotaryEmbedding(spec)) {
-      NDArray positions = manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
-      NDArray like = numbers(precision, PLAIN, 1, 1);
+      NDArray positions =
+          manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
+      NDArray like = numbers(precision, Layout.PLAIN, 1, 1);
       Rotation by = embedding.at(like, 3, 8, null);
       Rotation tables = byRow ? embedding.at(like, 0, 10, positions) : by;
       Rotation wide =
@@ -313,7 +315,7 @@ class CudaTextTest {
     long[][] shapes = {{1, 1}, {3, 7}, {5, 1000}, {2, 4099}, {3, 32_000}, {2, 262_144}, {65, 64}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, SHIFTED, HALF)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.SHIFTED, Layout.HALF)) {
           crossEntropy(precision, numbers(precision, layout, 4, shape));
         }
       }
@@ -339,7 +341,7 @@ class CudaTextTest {
 
   @Test
   void aLabelThatIsNoneGivesNan() {
-    NDArray logits = numbers(Precision.FLOAT32, PLAIN, 4, 3, 20);
+    NDArray logits = numbers(Precision.FLOAT32, Layout.PLAIN, 4, 3, 20);
     NDArray labels = manager.create(new long[] {20, -1, 19});
     float[] losses = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
     assertThat(losses[0]).isNaN();
@@ -358,8 +360,7 @@ class CudaTextTest {
     NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
     String what = "cross entropy " + shape;
     long before = CudaText.launches();
-    float[] plain =
-        Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    float[] plain = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
     float[] losses = Tensors.floats(CrossEntropy.inPlace(logits, labels, scale));
     assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(2);
     float[] expected = Tensors.floats(CrossEntropy.inPlace(wide, labels, scale));
@@ -380,9 +381,9 @@ class CudaTextTest {
   @Test
   void tensorsThatATextDoesNotTakeAreLeftToPyTorch() {
     long before = CudaText.launches();
-    NDArray x = numbers(Precision.BFLOAT16, PLAIN, 1, 4, 8);
-    NDArray row = numbers(Precision.BFLOAT16, PLAIN, 1, 8);
-    NDArray wider = numbers(Precision.FLOAT32, PLAIN, 1, 4, 8);
+    NDArray x = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 4, 8);
+    NDArray row = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 8);
+    NDArray wider = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 4, 8);
     Autograd.without(
         () -> {
           assertThat(Activation.SILU.gate(x, row).getShape()).isEqualTo(new Shape(4, 8));
@@ -400,8 +401,7 @@ class CudaTextTest {
                 CudaText.of(
                     "extern \"C\" __global__ void twice(const T0* x, T0* y) { nonsense; }",
                     tensors ->
-                        new Launch(
-                            1, 1, 32, 1, List.of(Launch.Output.of(tensors.get(0), 3)))));
+                        new Launch(1, 1, 32, 1, List.of(Launch.Output.of(tensors.get(0), 3)))));
     NDArray x = manager.create(new float[] {1, 2, 3});
     assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);
     assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);
@@ -459,7 +459,7 @@ class CudaTextTest {
     List<NDArray> gates = new ArrayList<>();
     List<float[]> alone = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      NDArray gate = numbers(Precision.FLOAT32, PLAIN, 2, 3 + i, 40 + 4 * i);
+      NDArray gate = numbers(Precision.FLOAT32, Layout.PLAIN, 2, 3 + i, 40 + 4 * i);
       gates.add(gate);
       alone.add(Tensors.floats(Autograd.without(() -> Activation.SILU.gate(gate, gate))));
     }
