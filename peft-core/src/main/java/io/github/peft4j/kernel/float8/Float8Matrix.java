@@ -45,10 +45,14 @@ public final class Float8Matrix implements AutoCloseable {
   private static final int E5M2 = 23;
   private static final int FLOAT = 6;
 
+  /**
+   * The scale has a dimension: PyTorch would take a scalar in the type of x, where a small one may be
+   * 0. So the quotient is one of 32 bits, rounded once.
+   */
   private static final String QUANTISE =
       """
       def eighth(x: Tensor, largest: float, type: int) -> Tuple[Tensor, Tensor]:
-          most = torch.linalg_vector_norm(x, float("inf"), dtype=6)
+          most = torch.reshape(torch.linalg_vector_norm(x, float("inf"), dtype=6), [1])
           scale = torch.div(torch.clamp(most, 1e-30), largest)
           y = torch.empty_like(x, dtype=type)
           return (torch.div(x, scale, out=y), scale)

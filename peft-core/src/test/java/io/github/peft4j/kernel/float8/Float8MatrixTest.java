@@ -116,7 +116,7 @@ class Float8MatrixTest {
   /** The map as a segment of a tape, after one that passes the input's gradient on. */
   private NDArray map(
       Tape.Recording tape, NDArray input, Float8Matrix matrix, @Nullable NDArray bias) {
-    NDArray zeros = manager.zeros(input.getShape());
+    NDArray zeros = Tensors.zerosLike(input);
     NDArray first = tape.source(() -> Ops.add(input, zeros));
     return tape.segmentOfKernels(first, true, x -> matrix.map(x, bias));
   }
@@ -237,6 +237,25 @@ class Float8MatrixTest {
       float[] y = Tensors.floats(matrix.map(x, bias));
       for (int i = 0; i < y.length; i++) {
         assertThat(y[i]).isCloseTo(exact[i], within(0.03f));
+      }
+    }
+  }
+
+  /** A scale of gradients in float16 is below the smallest number of float16. */
+  @Test
+  void smallNumbersOf16BitsAreNotLost() {
+    NDArray w = Tensors.cast(random(0.02, OUT, IN), Precision.FLOAT16);
+    NDArray input = Autograd.leaf(Tensors.cast(random(1, ROWS, IN), Precision.FLOAT16));
+    NDArray g = Tensors.cast(random(1e-3, ROWS, OUT), Precision.FLOAT16);
+    try (Float8Matrix matrix = Float8Matrix.of(w, false, Precision.FLOAT16, Float8.ONE_LAYOUT);
+        Tape.Recording tape = Tape.recording(0)) {
+      tape.backward(map(tape, input, matrix, null), g.duplicate());
+
+      double[] g8 = eighth(g, 57344, Float8MatrixTest::e5m2);
+      double[] expected = product(g8, eighth(w, 448, Float8MatrixTest::e4m3), ROWS, OUT, IN);
+      float[] found = Tensors.floats(input.getGradient());
+      for (int i = 0; i < found.length; i++) {
+        assertThat(found[i]).isCloseTo((float) expected[i], within(3e-6f));
       }
     }
   }
