@@ -81,14 +81,23 @@ public abstract class Tape {
     return new Recording(seed, true, store, positions);
   }
 
-  /** Keeps tensors in another memory than the device's. */
-  public interface Store {
+  /** Keeps tensors of one tape in another memory than the device's. */
+  public interface Store extends AutoCloseable {
 
     /** A copy of a tensor in the other memory. The tensor may be closed at once. */
     NDArray put(NDArray tensor);
 
-    /** A copy on the device of what {@link #put} returned, which may be closed at once. */
-    NDArray get(NDArray copy);
+    /**
+     * A copy on the device of what {@link #put} returned, which may be closed at once.
+     *
+     * @param next the copy that will probably be asked for next, so that it may be on its way; null
+     *     for none. It is not closed before
+     */
+    NDArray get(NDArray copy, @Nullable NDArray next);
+
+    /** Frees what is on its way. */
+    @Override
+    default void close() {}
   }
 
   /** Whether there will be a backward pass. */
@@ -225,6 +234,9 @@ public abstract class Tape {
 
     /** The outputs that are put away, and their copies. */
     private final IdentityHashMap<NDArray, NDArray> away = new IdentityHashMap<>();
+
+    /** The copies of them, in the order in which they were put away. */
+    private final List<NDArray> copies = new ArrayList<>();
 
     /** Collects the requests of the segment that is being recorded. */
     private @Nullable List<Watched> requests;
@@ -381,7 +393,9 @@ public abstract class Tape {
     private void putAway(NDArray input) {
       Store elsewhere = store;
       if (elsewhere != null && movable.remove(input)) {
-        away.put(input, own(elsewhere.put(input)));
+        NDArray copy = own(elsewhere.put(input));
+        away.put(input, copy);
+        copies.add(copy);
         input.close();
       }
     }
@@ -393,9 +407,15 @@ public abstract class Tape {
       if (copy == null || elsewhere == null) {
         return code.apply(tensor);
       }
-      try (NDArray back = Scope.release(elsewhere.get(copy))) {
+      try (NDArray back = Scope.release(elsewhere.get(copy, before(copy)))) {
         return code.apply(back);
       }
+    }
+
+    /** The copy that the backward pass needs after this one. */
+    private @Nullable NDArray before(NDArray copy) {
+      int last = copies.size() - 1;
+      return last > 0 && copies.get(last) == copy ? copies.get(last - 1) : null;
     }
 
     private void free(NDArray output) {
@@ -403,6 +423,7 @@ public abstract class Tape {
       NDArray copy = away.remove(output);
       if (copy != null) {
         copy.close();
+        copies.removeIf(each -> each == copy);
       }
     }
 
@@ -425,7 +446,7 @@ public abstract class Tape {
           () -> {
             NDArray gradient = Autograd.gradient(leaf);
             if (gradient != null) {
-              if (Autograd.requiresGradient(tensor) && !differentiable.containsKey(tensor)) {
+              if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
                 propagate(tensor, gradient);
               } else {
                 add(tensor, gradient); // which may be shared more than once
@@ -510,6 +531,10 @@ public abstract class Tape {
       gradients.clear();
       movable.clear();
       away.clear();
+      copies.clear();
+      if (store != null) {
+        store.close();
+      }
     }
 
     /** One step of the backward pass. */

@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.adapter.Adapter;

@@ -1,5 +1,7 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;

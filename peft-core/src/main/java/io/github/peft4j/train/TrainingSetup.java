@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.AdapterTraining;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.TextModel;
@@ -335,7 +336,7 @@ record TrainingSetup(
     BatchSampler sampler = sampler(settings, training, packing);
     Collator collator =
         new Collator(model.base().padId(model.tokenizer().padId()))
-            .toMultipleOf(readsPadding(training, active) ? 1 : StepGraphs.widths(model.base()))
+            .toMultipleOf(readsPadding(training, active) ? 1 : Backpropagation.widths(model.base()))
             .upTo(width);
     return new BatchPlan(training, packing, sampler, collator, settings.accumulation);
   }

@@ -363,7 +363,7 @@ public final class TransformerModel extends NamedBlock implements AdaptedModel, 
    * these adapters compute. A CUDA graph of one can stand for the others then.
    */
   public boolean isRepeatable(ActiveAdapters adapters) {
-    return body.stacks().stream().allMatch(Stack::isRepeatable) && adapters.isRepeatable();
+    return isRepeatable() && adapters.isRepeatable();
   }
 
   /** Whether cached keys of a text are wrong once it has grown to so many positions. */

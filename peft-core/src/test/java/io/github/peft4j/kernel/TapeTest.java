@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class TapeTest {
@@ -87,8 +88,9 @@ class TapeTest {
       NDArray twice = tape.segment(h, true, in -> in.mul(w).mul(in));
       NDArray other = tape.segment(h, true, in -> in.mul(3)); // reads what is moved already
       NDArray shared = tape.share(other);
+      NDArray moved = tape.share(h);
       NDArray first = tape.share(x); // a constant that is moved
-      NDArray sum = tape.segment(twice, true, in -> in.mul(w).add(shared).mul(first));
+      NDArray sum = tape.segment(twice, true, in -> in.mul(w).add(shared).mul(first).add(moved));
       tape.backward(sum, manager.create(new float[] {1, 1}));
     }
     try (NDArray gradient = requireNonNull(Autograd.gradient(w))) {
@@ -121,12 +123,17 @@ class TapeTest {
     }
 
     @Override
-    public NDArray get(NDArray copy) {
+    public NDArray get(NDArray copy, @Nullable NDArray next) {
+      assertThat(next == null || alive(next)).isTrue();
       return copy.duplicate();
     }
 
+    private static boolean alive(NDArray copy) {
+      return !((PtNDArray) copy).isReleased();
+    }
+
     long alive() {
-      return copies.stream().filter(copy -> !((PtNDArray) copy).isReleased()).count();
+      return copies.stream().filter(Counted::alive).count();
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.peft4j.train;
 
+import io.github.peft4j.train.step.Activations;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

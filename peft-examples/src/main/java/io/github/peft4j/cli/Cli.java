@@ -5,7 +5,7 @@ import io.github.peft4j.chat.TrainOn;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.tuner.injection.NearNames;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package io.github.peft4j.cli;
 
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.FineTuner;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;

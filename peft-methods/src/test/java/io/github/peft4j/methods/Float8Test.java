@@ -17,16 +17,19 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
+import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
+import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -38,6 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models whose frozen weights are kept in eight bits. Their products are emulated on the CPU. */
 class Float8Test {
@@ -45,6 +49,7 @@ class Float8Test {
   private static final LoraConfig LORA =
       LoraConfig.ofRank(2).loraAlpha(4).targetModules("all-linear");
 
+  private static final String REPEATED = "peft4j.repeatedSteps";
   private static final String DERIVATIVES = "peft4j.derivatives";
   private static final @Nullable String GIVEN = System.getProperty(DERIVATIVES);
 
@@ -258,6 +263,45 @@ class Float8Test {
 
       assertThat(one).isNotEqualTo(two);
       assertThat(logits(model.activate("two"))).isEqualTo(two);
+    }
+  }
+
+  /** The logits after each token of a text, read in one pass or written step by step. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen2", "gpt2", "gpt_neox"})
+  void aTextIsWrittenAsItIsRead(String family) throws IOException {
+    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    long[] text = {9, 4, 7, 12, 3, 8};
+    try (PeftModel model = load(family, Float8.ONE_LAYOUT).adapt(LORA)) {
+      MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
+      float[] read = logits(model, text);
+      for (String repeated : List.of("false", "true")) {
+        System.setProperty(REPEATED, repeated);
+        try (ModelCall call = model.newCall();
+            Decoding written = call.decode(List.of(new long[] {text[0]}), 0);
+            Scope scope = new Scope()) {
+          int width = read.length / text.length;
+          for (int i = 0; i < text.length; i++) {
+            assertThat(Tensors.floats(written.logits()))
+                .as("repeated: %s, step %d", repeated, i)
+                .containsExactly(
+                    Arrays.copyOfRange(read, i * width, (i + 1) * width), within(1e-4f));
+            if (i + 1 < text.length) {
+              written.append(new long[] {text[i + 1]}, new boolean[] {true});
+            }
+          }
+        } finally {
+          System.clearProperty(REPEATED);
+        }
+      }
+    }
+  }
+
+  private static float[] logits(PeftModel model, long[] text) {
+    try (ModelCall call = model.newCall();
+        Scope scope = new Scope()) {
+      return Tensors.floats(
+          call.logits(ModelInput.of(model.base().manager(), new long[][] {text}, null)));
     }
   }
 

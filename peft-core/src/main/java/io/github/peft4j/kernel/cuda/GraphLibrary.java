@@ -8,6 +8,7 @@ import com.sun.jna.ptr.PointerByReference;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,6 +44,7 @@ final class GraphLibrary {
   private final Function endCapture;
   private final Function memory;
   private final Map<Integer, Pointer> streams = new ConcurrentHashMap<>();
+  private final Map<Integer, Pointer> contexts = new ConcurrentHashMap<>();
 
   private GraphLibrary(LoadedLibrary torch, LoadedLibrary driver) {
     String graph = "_ZN2at4cuda9CUDAGraph";
@@ -83,17 +85,32 @@ final class GraphLibrary {
     return streams.computeIfAbsent(device, this::createStream);
   }
 
-  private Pointer createStream(int device) {
+  /** A new stream of a device. */
+  Pointer createStream(int device) {
+    return inContext(
+        device,
+        () -> {
+          PointerByReference stream = new PointerByReference();
+          require("cuStreamCreate", createStream.invokeInt(args(stream, NON_BLOCKING)));
+          return stream.getValue();
+        });
+  }
+
+  /** Runs code with a device's context, the one that PyTorch uses, as that of the thread. */
+  <T> T inContext(int device, Supplier<T> code) {
+    Pointer context = contexts.computeIfAbsent(device, this::context);
+    require("cuCtxPushCurrent", pushContext.invokeInt(args(context)));
+    try {
+      return code.get();
+    } finally {
+      popContext.invokeInt(args(new PointerByReference()));
+    }
+  }
+
+  private Pointer context(int device) {
     PointerByReference context = new PointerByReference();
     require("cuDevicePrimaryCtxRetain", retainContext.invokeInt(args(context, device)));
-    require("cuCtxPushCurrent", pushContext.invokeInt(args(context.getValue())));
-    try {
-      PointerByReference stream = new PointerByReference();
-      require("cuStreamCreate", createStream.invokeInt(args(stream, NON_BLOCKING)));
-      return stream.getValue();
-    } finally {
-      popContext.invokeInt(args(context));
-    }
+    return context.getValue();
   }
 
   /** Lets the calling thread launch on a stream, until the guard is {@linkplain #leave left}. */

@@ -73,6 +73,12 @@ public final class MixtureOfExperts extends NamedBlock {
     this.experts = part(experts);
   }
 
+  /** No: the number of tokens of each expert is read in Java. */
+  @Override
+  public boolean isRepeatable() {
+    return false;
+  }
+
   public NDArray forward(NDArray x, Pass pass) {
     NDArray tokens = FLATTEN.call(x); // (N, D) with N = B T
     NDList chosen = router.forward(tokens, pass);

@@ -59,6 +59,14 @@ public abstract class NamedBlock extends AbstractBlock {
     return active.trains(sites());
   }
 
+  /**
+   * Whether inputs of the same shapes launch the same kernels on the same tensors each time. By
+   * default yes, if the parts do so.
+   */
+  public boolean isRepeatable() {
+    return parts.stream().allMatch(NamedBlock::isRepeatable);
+  }
+
   /** The frozen tensors of this block without its children, under the last part of their names. */
   @Override
   public ParameterList getDirectParameters() {

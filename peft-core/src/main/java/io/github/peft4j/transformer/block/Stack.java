@@ -191,9 +191,9 @@ public final class Stack extends NamedBlock implements Body, AutoCloseable {
         name() + " has no encoder: its input ids are the labels themselves");
   }
 
-  /** Whether tensors that the stack makes for inputs of one shape stay when others follow. */
+  @Override
   public boolean isRepeatable() {
-    return rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
+    return super.isRepeatable() && rotaries.stream().allMatch(RotaryEmbedding::hasOneRegime);
   }
 
   /** The number of positions that a text may have, virtual tokens included. */

@@ -387,7 +387,8 @@ public final class Pass implements ForwardContext, AutoCloseable {
     NDArray held = mask == null ? null : hold(mask.duplicate());
     run.mask = held;
     boolean hides = held != null && !isBehind(causal);
-    run.blind = run.training && causal && hides && Masks.blinds(held);
+    run.blind =
+        run.training && causal && hides && !input().rightPadded() && Masks.blinds(held);
     closeVisibility();
     run.visibility =
         new Visibility(

@@ -66,11 +66,13 @@ final class LoraLinear extends TunerLayer<NDArray, NDArray> implements LowRank, 
   }
 
   private NDArray product(NDArray x, NDArray z, Forward<NDArray, NDArray> base) {
-    boolean alone =
-        x == z && factors.isPlain() && base.computation() == frozen && map.isDense();
-    return alone
+    boolean alone = x == z && factors.isPlain() && base.computation() == frozen;
+    if (!alone) {
+      return factors.add(x, z, base);
+    }
+    return map.isDense()
         ? map.forward(x, factors.a(), factors.b(), base.context())
-        : factors.add(x, z, base);
+        : product.addTo(base.forward(x), x, factors.a(), factors.b());
   }
 
   private NDArray shifted(NDArray y) {

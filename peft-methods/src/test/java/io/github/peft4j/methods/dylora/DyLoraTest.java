@@ -10,7 +10,7 @@ import io.github.peft4j.adapter.combine.Combination;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.FineTuner;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.common.sparse.SparseGolden;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.Metrics;
 import io.github.peft4j.train.optimizer.AdamW;

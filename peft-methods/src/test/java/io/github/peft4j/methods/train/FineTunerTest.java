@@ -23,7 +23,7 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.TrainingException;
 import io.github.peft4j.train.TrainingReport;

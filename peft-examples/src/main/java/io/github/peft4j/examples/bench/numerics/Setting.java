@@ -1,7 +1,7 @@
 package io.github.peft4j.examples.bench.numerics;
 
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -22,7 +22,7 @@ public final class LowRankProduct {
       def summed(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tuple[Tensor, Tensor]:
           low = torch.linear(torch.reshape(x, [-1, torch.size(x, -1)]), a.to(x.dtype))
           flat = torch.reshape(y, [-1, torch.size(y, -1)])
-          sum = torch.addmm(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
+          sum = torch.{addmm}(flat, low, torch.t(b.to(x.dtype)), alpha={scale})
           return (torch.reshape(sum, torch.size(y)), low)
 
       """;
@@ -66,6 +66,7 @@ public final class LowRankProduct {
           """);
 
   private final Kernel add;
+  private final Kernel addTo;
   private final Kernel merge;
 
   /**
@@ -75,13 +76,20 @@ public final class LowRankProduct {
    * @param transposed whether the weight that it is merged into is stored as [in, out]
    */
   public LowRankProduct(double scale, boolean transposed) {
-    this.add = ADD.with("scale", scale);
+    Kernel sum = ADD.with("scale", scale);
+    this.add = sum.with("addmm", "addmm");
+    this.addTo = sum.with("addmm", "addmm_");
     this.merge = (transposed ? MERGE_TRANSPOSED : MERGE).with("scale", scale);
   }
 
   /** y + s B A x. */
   public NDArray add(NDArray y, NDArray x, NDArray a, NDArray b) {
     return add.call(x, y, a, b);
+  }
+
+  /** y + s B A x in the memory of y, which nobody else may read. */
+  public NDArray addTo(NDArray y, NDArray x, NDArray a, NDArray b) {
+    return addTo.call(x, y, a, b);
   }
 
   /** W + s B A. */

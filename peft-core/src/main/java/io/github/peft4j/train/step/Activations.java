@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.Device;
 import io.github.peft4j.kernel.Tape;
@@ -35,10 +35,9 @@ public enum Activations {
     return switch (this) {
       case KEPT -> Tape::recording;
       case RECOMPUTED -> Tape::recomputing;
-      case ON_HOST -> {
-        HostMemory host = device.isGpu() ? new HostMemory(device) : null;
-        yield seed -> Tape.sparing(seed, host, POSITIONS);
-      }
+      case ON_HOST ->
+          seed ->
+              Tape.sparing(seed, device.isGpu() ? new HostMemory(device) : null, POSITIONS);
     };
   }
 }

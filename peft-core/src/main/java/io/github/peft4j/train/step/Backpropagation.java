@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
@@ -74,7 +74,7 @@ public final class Backpropagation implements AutoCloseable {
    *
    * @param scale factor of the gradient
    */
-  double penalty(double scale) {
+  public double penalty(double scale) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
       NDArray sum = Autograd.record(true, () -> sumOfPenalties(call.adapters()));
@@ -209,6 +209,14 @@ public final class Backpropagation implements AutoCloseable {
     } finally {
       trained.forEach(layer -> layer.onTraining(false));
     }
+  }
+
+  /**
+   * The number that the lengths of a model's batches are best multiples of, so that more of them
+   * have the same shapes.
+   */
+  public static int widths(TransformerModel model) {
+    return model.device().isGpu() ? 8 : 1;
   }
 
   /** The number of CUDA graphs that stand for passes. */

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -63,14 +63,6 @@ final class StepGraphs implements AutoCloseable {
         Objects.requireNonNull(loss).close();
       }
     }
-  }
-
-  /**
-   * The number that the lengths of a model's batches are best multiples of, so that more of them
-   * have the same shapes.
-   */
-  static int widths(TransformerModel model) {
-    return model.device().isGpu() ? 8 : 1;
   }
 
   /** Whether passes may be recorded. */
