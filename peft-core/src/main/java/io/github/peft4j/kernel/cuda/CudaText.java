@@ -74,6 +74,9 @@ public final class CudaText {
         asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
       }
 
+      // The exponential function. For 16 bits, the faster one is exact enough.
+      __device__ inline float power(float x) { return sizeof(T0) == 4 ? expf(x) : __expf(x); }
+
       // LANES elements, loaded and stored by 16 bytes.
       template <typename T> struct alignas(sizeof(T) * LANES < 16 ? sizeof(T) * LANES : 16) Pack {
         T v[LANES];

@@ -15,7 +15,7 @@ class KernelCasesTest {
     try (KernelCases cases = new KernelCases(3, 64, 10)) {
       assertThat(cases.all()).hasSize(8);
       for (KernelCase one : cases.all()) {
-        JsonObject line = JsonParser.parseString(one.measure(2)).getAsJsonObject();
+        JsonObject line = JsonParser.parseString(one.measure(2, 0)).getAsJsonObject();
         assertThat(line.get("kernel").getAsString()).isEqualTo(one.name());
         assertThat(line.get("us").getAsDouble()).isPositive();
         assertThat(line.get("gb_per_second").getAsDouble()).isPositive();
