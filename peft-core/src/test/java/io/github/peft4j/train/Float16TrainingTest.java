@@ -1,6 +1,5 @@
 package io.github.peft4j.train;
 
-import io.github.peft4j.train.step.Activations;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -18,6 +17,7 @@ import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.step.Activations;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -317,7 +317,8 @@ class ExpertsTest {
   void trainingHoldsNoMoreArraysFromStepToStep() {
     for (boolean recompute : new boolean[] {false, true}) {
       try (PeftModel model = load("tiny-mixtral").adapt(ON_EXPERTS)) {
-        Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+        Backpropagation backpropagation =
+            new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
         long[] live = new long[4];
         for (int step = 0; step < live.length; step++) {
           try (Scope scope = new Scope()) {

@@ -205,7 +205,8 @@ class VirtualTokensTest {
   private static void train(PeftModel model) {
     LossTargets targets = TinyModel.LLAMA.targets();
     double scale = 1.0 / model.count(targets);
-    new Backpropagation(model, Activations.KEPT).run(TinyModel.LLAMA.input(model), targets, scale, 1);
+    new Backpropagation(model, Activations.KEPT)
+        .run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }
 
   private static float[] logits(PeftModel model) {

@@ -46,8 +46,8 @@ public final class Float8Matrix implements AutoCloseable {
   private static final int FLOAT = 6;
 
   /**
-   * The scale has a dimension: PyTorch would take a scalar in the type of x, where a small one may be
-   * 0. So the quotient is one of 32 bits, rounded once.
+   * The scale has a dimension: PyTorch would take a scalar in the type of x, where a small one may
+   * be 0. So the quotient is one of 32 bits, rounded once.
    */
   private static final String QUANTISE =
       """
@@ -211,13 +211,10 @@ public final class Float8Matrix implements AutoCloseable {
   public static Float8Matrix of(
       NDArray weight, boolean transposed, Precision precision, Float8 layout) {
     NDList both =
-        Autograd.without(
-            () -> OF.with("w", transposed ? "torch.t(w)" : "w").callForAll(weight));
+        Autograd.without(() -> OF.with("w", transposed ? "torch.t(w)" : "w").callForAll(weight));
     NDArray rows = both.get(0);
     NDArray columns =
-        layout == Float8.ONE_LAYOUT
-            ? rows
-            : Autograd.without(() -> OTHER_LAYOUT.call(rows));
+        layout == Float8.ONE_LAYOUT ? rows : Autograd.without(() -> OTHER_LAYOUT.call(rows));
     return new Float8Matrix(rows, columns, both.get(1), transposed, precision);
   }
 
@@ -270,8 +267,7 @@ public final class Float8Matrix implements AutoCloseable {
     boolean graph =
         Autograd.isRecording()
             && !Kernel.isNoted()
-            && (Autograd.requiresGradient(x)
-                || (bias != null && Autograd.requiresGradient(bias)));
+            && (Autograd.requiresGradient(x) || (bias != null && Autograd.requiresGradient(bias)));
     if (graph) {
       return bias == null
           ? DENSE_MAP.call(x, rows, scale)

@@ -12,6 +12,7 @@ import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -20,7 +21,6 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import io.github.peft4j.transformer.loss.LabelLoss;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongFunction;
@@ -37,10 +37,7 @@ public final class Backpropagation implements AutoCloseable {
 
   /** Creates the backward pass of a model. */
   public Backpropagation(AdaptedModel adapted, Activations activations) {
-    this(
-        adapted,
-        activations.tapes(adapted.base().device()),
-        activations == Activations.KEPT);
+    this(adapted, activations.tapes(adapted.base().device()), activations == Activations.KEPT);
   }
 
   /**

@@ -126,7 +126,8 @@ final class StepGraphs implements AutoCloseable {
 
   private void record(Step step, StepInputs inputs, Passes passes) {
     Device device = inputs.scale().getDevice();
-    PyTorch.releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
+    PyTorch
+        .releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
     StepInputs own = inputs.copy();
     try {
       NDArray[] loss = new NDArray[1];

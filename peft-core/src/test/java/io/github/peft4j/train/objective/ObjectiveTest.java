@@ -87,7 +87,9 @@ class ObjectiveTest {
     LossTargets targets = new LossTargets.NextTokens(LABELS);
     Backpropagation.Result result;
     try (Scope scope = new Scope()) {
-      result = new Backpropagation(model, Activations.RECOMPUTED).run(objective, input(), targets, 0.5, 7);
+      result =
+          new Backpropagation(model, Activations.RECOMPUTED)
+              .run(objective, input(), targets, 0.5, 7);
     }
     List<float[]> gradients = new ArrayList<>();
     for (Trainable tensor : tensors()) {

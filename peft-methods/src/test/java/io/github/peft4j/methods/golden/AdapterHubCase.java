@@ -142,7 +142,8 @@ final class AdapterHubCase {
     double largest =
         gradients.values().stream().mapToDouble(AdapterHubCase::largest).max().orElse(0);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
-      Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+      Backpropagation backpropagation =
+          new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
       double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, 0);
       double theirs = expected.floats("loss")[0];
       assertThat(sum / labels)

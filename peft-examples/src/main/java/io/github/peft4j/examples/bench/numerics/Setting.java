@@ -94,7 +94,8 @@ public record Setting(
       settings.add(fastest.with(GRAPHS, exact));
     }
     settings.add(
-        new Setting("packing", precision, fastest.properties, Activations.KEPT, 0, Rows.PACKED, rounding));
+        new Setting(
+            "packing", precision, fastest.properties, Activations.KEPT, 0, Rows.PACKED, rounding));
     return settings;
   }
 
