@@ -301,6 +301,9 @@ public final class Kernel {
 
   /** Runs a CUDA text; null if it is not for these tensors. */
   private static @Nullable NDList run(CudaText text, NDList inputs) {
+    if (!CudaText.isAvailable()) {
+      return null;
+    }
     long[] handles = inputs.stream().mapToLong(input -> native_(input).getHandle()).toArray();
     long[] results = text.call(handles);
     if (results == null) {

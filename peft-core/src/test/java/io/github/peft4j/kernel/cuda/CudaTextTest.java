@@ -22,6 +22,7 @@ import io.github.peft4j.transformer.block.Norm;
 import io.github.peft4j.transformer.cuda.RowProductText;
 import io.github.peft4j.transformer.cuda.StepAttentionText;
 import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.rope.RopeScaling;
 import io.github.peft4j.transformer.rope.RopeSpec;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
@@ -58,7 +59,8 @@ class CudaTextTest {
   @BeforeEach
   void needsGpu() {
     assumeTrue(
-        hasGpu || CudaText.isAvailable(), "CUDA texts are not tested: there is no NVIDIA GPU");
+        hasGpu || CudaText.isAvailable(),
+        "SKIPPED: there is no NVIDIA GPU, so no CUDA text is tested");
     assertThat(CudaText.isAvailable()).as("CUDA texts run on this GPU").isTrue();
   }
 
@@ -72,54 +74,49 @@ class CudaTextTest {
     NDArray of(NDArray... inputs);
   }
 
-  /** Changes how a tensor lies in memory. */
-  private record Layout(String name, Kernel view) {
-    @Override
-    public String toString() {
-      return name;
+  /** How a tensor lies in memory: as a view of a tensor that is stored. */
+  private enum Layout {
+    PLAIN("x"),
+    /** (…, 2 D) → the second half (…, D). */
+    HALF("torch.slice(x, -1, torch.size(x, -1) // 2)"),
+    /** (…, D + 1) → the last D, which no 16 bytes begin at. */
+    SHIFTED("torch.slice(x, -1, 1)"),
+    /** (B, T, H, d) → (B, H, T, d). */
+    HEADS("torch.transpose(x, 1, 2)");
+
+    private final Kernel view;
+
+    Layout(String expression) {
+      this.view = Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n");
     }
-  }
 
-  private static Layout layout(String name, String expression) {
-    return new Layout(
-        name, Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n"));
-  }
-
-  private static final Layout PLAIN = layout("plain", "x");
-
-  /** (…, 2 D) → the second half (…, D). */
-  private static final Layout HALF = layout("half", "torch.slice(x, -1, torch.size(x, -1) // 2)");
-
-  /** (…, D + 1) → the last D, which no 16 bytes begin at. */
-  private static final Layout SHIFTED = layout("shifted", "torch.slice(x, -1, 1)");
-
-  /** (B, T, H, d) → (B, H, T, d). */
-  private static final Layout HEADS = layout("heads", "torch.transpose(x, 1, 2)");
-
-  private static long[] stored(Layout layout, long... shape) {
-    long[] stored = shape.clone();
-    int last = shape.length - 1;
-    if (layout == HALF) {
-      stored[last] *= 2;
-    } else if (layout == SHIFTED) {
-      stored[last] += 1;
-    } else if (layout == HEADS) {
-      stored[1] = shape[2];
-      stored[2] = shape[1];
+    /** The shape that is stored for a tensor of a shape. */
+    private long[] stored(long... shape) {
+      long[] stored = shape.clone();
+      int last = shape.length - 1;
+      switch (this) {
+        case PLAIN -> {}
+        case HALF -> stored[last] *= 2;
+        case SHIFTED -> stored[last] += 1;
+        case HEADS -> {
+          stored[1] = shape[2];
+          stored[2] = shape[1];
+        }
+      }
+      return stored;
     }
-    return stored;
   }
 
   /** Random numbers of a precision. */
   private NDArray numbers(Precision precision, Layout layout, double spread, long... shape) {
-    long[] stored = stored(layout, shape);
+    long[] stored = layout.stored(shape);
     int count = (int) DeviceTensor.product(stored);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       values[i] = (float) (spread * random.nextGaussian());
     }
     NDArray all = Tensors.cast(manager.create(values, new Shape(stored)), precision);
-    return layout.view().call(all);
+    return layout.view.call(all);
   }
 
   /** The results of a function: its output, and the gradients of all its inputs. */
@@ -323,13 +320,13 @@ class CudaTextTest {
     long[][] shapes = {{1, 1}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2056}, {2, 3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
           agree(
               activation + " " + new Shape(shape) + " " + layout,
               inputs -> activation.gate(inputs[0], inputs[1]),
               precision,
-              numbers(precision, PLAIN, 1, shape),
-              numbers(precision, PLAIN, 3, shape),
+              numbers(precision, Layout.PLAIN, 1, shape),
+              numbers(precision, Layout.PLAIN, 3, shape),
               numbers(precision, layout, 1, shape));
         }
       }
@@ -366,14 +363,14 @@ class CudaTextTest {
     long[][] shapes = {{1, 3}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2048}, {3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
-          NDArray weight = numbers(precision, PLAIN, 1, shape[shape.length - 1]);
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
+          NDArray weight = numbers(precision, Layout.PLAIN, 1, shape[shape.length - 1]);
           agree(
               kind + " " + new Shape(shape) + " " + layout,
               norm(kind, weight),
               precision,
               numbers(precision, layout, 1, shape),
-              numbers(precision, PLAIN, 2, shape));
+              numbers(precision, Layout.PLAIN, 2, shape));
         }
       }
     }
@@ -382,13 +379,13 @@ class CudaTextTest {
   @Test
   void normsOfHeadsAreComputedWhereTheyLie() {
     for (Precision precision : PRECISIONS) {
-      NDArray weight = numbers(precision, PLAIN, 1, 16);
+      NDArray weight = numbers(precision, Layout.PLAIN, 1, 16);
       agree(
           "norm of heads",
           norm(Norm.Kind.RMS, weight),
           precision,
-          numbers(precision, HEADS, 1, 2, 3, 5, 16),
-          numbers(precision, HEADS, 1, 2, 3, 5, 16));
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16),
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16));
     }
   }
 
@@ -401,7 +398,7 @@ class CudaTextTest {
             continue;
           }
           for (boolean byRow : new boolean[] {false, true}) {
-            for (Layout layout : List.of(PLAIN, HEADS, SHIFTED)) {
+            for (Layout layout : List.of(Layout.PLAIN, Layout.HEADS, Layout.SHIFTED)) {
               rotation(precision, head, turned, byRow, layout);
             }
           }
@@ -416,7 +413,7 @@ class CudaTextTest {
     try (RotaryEmbedding embedding = new RotaryEmbedding(spec)) {
       NDArray positions =
           manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
-      NDArray like = numbers(precision, PLAIN, 1, 1);
+      NDArray like = numbers(precision, Layout.PLAIN, 1, 1);
       Rotation by = embedding.at(like, 3, 8, null);
       Rotation tables = byRow ? embedding.at(like, 0, 10, positions) : by;
       Rotation wide =
@@ -440,7 +437,7 @@ class CudaTextTest {
     long[][] shapes = {{1, 1}, {3, 7}, {5, 1000}, {2, 4099}, {3, 32_000}, {2, 262_144}, {65, 64}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, SHIFTED, HALF)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.SHIFTED, Layout.HALF)) {
           crossEntropy(precision, numbers(precision, layout, 4, shape));
         }
       }
@@ -464,9 +461,22 @@ class CudaTextTest {
         Tensors.floats(CrossEntropy.PLAIN.of(wide, labels)));
   }
 
+  @Test
+  void aLabelThatIsNoneGivesNan() {
+    NDArray logits = numbers(Precision.FLOAT32, Layout.PLAIN, 4, 3, 20);
+    NDArray labels = manager.create(new long[] {20, -1, 19});
+    float[] losses = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    assertThat(losses[0]).isNaN();
+    assertThat(losses[1]).isNaN();
+    assertThat(losses[2]).isFinite();
+  }
+
   private void crossEntropy(Precision precision, NDArray logits) {
     Shape shape = logits.getShape();
     long[] classes = random.longs(shape.get(0), 0, shape.get(1)).toArray();
+    if (classes.length > 2) {
+      classes[1] = LossTargets.IGNORED;
+    }
     NDArray labels = manager.create(classes);
     NDArray scale = manager.create(0.125f);
     NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
@@ -493,9 +503,9 @@ class CudaTextTest {
   @Test
   void tensorsThatATextDoesNotTakeAreLeftToPyTorch() {
     long before = CudaText.launches();
-    NDArray x = numbers(Precision.BFLOAT16, PLAIN, 1, 4, 8);
-    NDArray row = numbers(Precision.BFLOAT16, PLAIN, 1, 8);
-    NDArray wider = numbers(Precision.FLOAT32, PLAIN, 1, 4, 8);
+    NDArray x = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 4, 8);
+    NDArray row = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 8);
+    NDArray wider = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 4, 8);
     Autograd.without(
         () -> {
           assertThat(Activation.SILU.gate(x, row).getShape()).isEqualTo(new Shape(4, 8));
@@ -533,6 +543,28 @@ class CudaTextTest {
   }
 
   @Test
+  void aGraphRecordsTexts() {
+    assumeTrue(hasGpu && CudaGraph.isAvailable(), "SKIPPED: there is no CUDA GPU to record on");
+    NDArray x = manager.ones(new Shape(2, 8));
+    NDArray y = manager.zeros(new Shape(2, 8));
+    Runnable code =
+        () -> {
+          try (NDArray product = Autograd.without(() -> Activation.SILU.gate(x, x))) {
+            Tensors.copy(y, product);
+          }
+        };
+    code.run();
+    float[] ofOnes = Tensors.floats(y);
+    try (CudaGraph graph = CudaGraph.record(0, new CudaGraph.Pool(), code)) {
+      Tensors.copy(x, manager.ones(new Shape(2, 8)).mul(2));
+      graph.replay();
+      float[] replayed = Tensors.floats(y);
+      code.run();
+      assertThat(replayed).isEqualTo(Tensors.floats(y)).isNotEqualTo(ofOnes);
+    }
+  }
+
+  @Test
   void noTensorIsLeft() {
     NDArray x = manager.ones(new Shape(2, 8));
     long before = Tensors.live();
@@ -549,7 +581,7 @@ class CudaTextTest {
     List<NDArray> gates = new ArrayList<>();
     List<float[]> alone = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      NDArray gate = numbers(Precision.FLOAT32, PLAIN, 2, 3 + i, 40 + 4 * i);
+      NDArray gate = numbers(Precision.FLOAT32, Layout.PLAIN, 2, 3 + i, 40 + 4 * i);
       gates.add(gate);
       alone.add(Tensors.floats(Autograd.without(() -> Activation.SILU.gate(gate, gate))));
     }
