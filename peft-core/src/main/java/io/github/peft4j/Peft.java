@@ -10,11 +10,11 @@ import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.TensorHash;
 import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.io.weights.ModelWeights;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
@@ -180,8 +180,8 @@ public final class Peft {
      * fast as in 16 bits. Weights, inputs and gradients are rounded for it, so losses differ from
      * those in 16 bits. Adapters, heads and embeddings stay as they are.
      *
-     * <p>LoRA and models without adapters are fast. Methods that need a weight itself get it in
-     * the model's {@link #precision}, made anew each time, and so do layers that PyTorch's graph
+     * <p>LoRA and models without adapters are fast. Methods that need a weight itself get it in the
+     * model's {@link #precision}, made anew each time, and so do layers that PyTorch's graph
      * records. A merged weight is kept in that precision.
      *
      * @param layout whether a weight is kept once or twice
@@ -209,8 +209,8 @@ public final class Peft {
      * Loads the model.
      *
      * @return the model, which the caller closes
-     * @throws IllegalArgumentException if files are missing or do not fit together, or if the device
-     *     does not multiply numbers of eight bits and {@link #frozenProducts} asks for it
+     * @throws IllegalArgumentException if files are missing or do not fit together, or if the
+     *     device does not multiply numbers of eight bits and {@link #frozenProducts} asks for it
      * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
      *     is not supported; the message lists those that are
      */

@@ -2,9 +2,9 @@ package io.github.peft4j.adapter;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;

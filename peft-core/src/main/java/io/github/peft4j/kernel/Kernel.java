@@ -162,8 +162,8 @@ public final class Kernel {
   }
 
   /**
-   * Whether a tape notes the kernels that this thread calls, to run their derivatives later. If not,
-   * PyTorch's graph records them, or nothing does.
+   * Whether a tape notes the kernels that this thread calls, to run their derivatives later. If
+   * not, PyTorch's graph records them, or nothing does.
    */
   public static boolean isNoted() {
     return Operations.running() != null;

@@ -66,8 +66,8 @@ public abstract class Tape {
   }
 
   /**
-   * A tape that keeps little more than one segment on the device. Segments run again in the backward
-   * pass, as with {@link #recomputing}.
+   * A tape that keeps little more than one segment on the device. Segments run again in the
+   * backward pass, as with {@link #recomputing}.
    *
    * @param seed of the step's dropout
    * @param store where the inputs of segments are until then; null to leave them where they are
@@ -353,7 +353,9 @@ public abstract class Tape {
               free(output); // only the next segment needed it
             }
             Recorded latest =
-                recorded == null ? again(index, input, passesOn, divides, segment, recorder) : recorded;
+                recorded == null
+                    ? again(index, input, passesOn, divides, segment, recorder)
+                    : recorded;
             NDArray onward = latest.back(gradient);
             if (onward != null) {
               add(input, onward);
@@ -366,8 +368,7 @@ public abstract class Tape {
         int index, NDArray input, boolean divides, UnaryOperator<NDArray> segment) {
       this.divides = divides;
       try {
-        return reading(
-            input, in -> Autograd.without(() -> seeded(index, () -> segment.apply(in))));
+        return reading(input, in -> Autograd.without(() -> seeded(index, () -> segment.apply(in))));
       } finally {
         this.divides = false;
       }
@@ -678,7 +679,9 @@ public abstract class Tape {
       this.seed = seed;
     }
 
-    /** The output for x. A recorded segment does not need it: its backward pass computes the parts. */
+    /**
+     * The output for x. A recorded segment does not need it: its backward pass computes the parts.
+     */
     NDArray apply(NDArray x) {
       Operations running = Operations.running();
       if (running != null) {
@@ -700,8 +703,7 @@ public abstract class Tape {
             Operations kernels = new Operations();
             try {
               NDArray y = kernels.record(wanted, () -> end.apply(in));
-              NDArray back =
-                  kernels.backward(y, Scope.release(part(gradient, start)), wanted);
+              NDArray back = kernels.backward(y, Scope.release(part(gradient, start)), wanted);
               if (back != null) {
                 try (back) {
                   WRITE.call(onward, back, Tensors.scalar(start));

@@ -19,6 +19,7 @@ import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;

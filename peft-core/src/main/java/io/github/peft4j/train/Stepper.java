@@ -8,6 +8,8 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.LossScaler;
 import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;

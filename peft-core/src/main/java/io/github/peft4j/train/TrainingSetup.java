@@ -19,11 +19,12 @@ import io.github.peft4j.train.evaluation.Truncated;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.LearningRateSchedule;
 import io.github.peft4j.train.report.DataCounts;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.tuner.Trainable;
-import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.site.ActiveAdapters;
+import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -93,7 +94,8 @@ record TrainingSetup(
       requireParts(training, objective);
     }
     Measures measures = settings.measures().of(objective);
-    BatchPlan plan = plan(settings, encoded, training.active(), (int) Math.min(maxLength, training.room()));
+    BatchPlan plan =
+        plan(settings, encoded, training.active(), (int) Math.min(maxLength, training.room()));
     DataCounts counts = counts(training, encoded, plan);
     Map<String, EncodedDataset> validation = new LinkedHashMap<>();
     settings.validation.forEach(
@@ -335,7 +337,7 @@ record TrainingSetup(
     BatchSampler sampler = sampler(settings, training, packing);
     Collator collator =
         new Collator(model.base().padId(model.tokenizer().padId()))
-            .toMultipleOf(readsPadding(training, active) ? 1 : StepGraphs.widths(model.base()))
+            .toMultipleOf(readsPadding(training, active) ? 1 : Backpropagation.widths(model.base()))
             .upTo(width);
     return new BatchPlan(training, packing, sampler, collator, settings.accumulation);
   }

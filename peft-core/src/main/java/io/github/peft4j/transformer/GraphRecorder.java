@@ -79,6 +79,8 @@ final class GraphRecorder implements Recorder {
 
   private static String reason(RuntimeException e) {
     Throwable cause = e.getCause();
-    return cause == null ? String.valueOf(e.getMessage()) : e.getMessage() + ": " + cause.getMessage();
+    return cause == null
+        ? String.valueOf(e.getMessage())
+        : e.getMessage() + ": " + cause.getMessage();
   }
 }

@@ -4,8 +4,8 @@ import ai.djl.Device;
 import io.github.peft4j.kernel.cuda.CudaGraph;
 
 /**
- * How code that launches the same kernels on the same memory each time is run again and again: as it
- * is, or recorded on a GPU and replayed from there.
+ * How code that launches the same kernels on the same memory each time is run again and again: as
+ * it is, or recorded on a GPU and replayed from there.
  */
 @FunctionalInterface
 interface Recorder {

@@ -17,7 +17,9 @@ final class RepeatedDecoding implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RepeatedDecoding.class);
 
-  /** The places of the smallest step: attention to more than are written costs little until then. */
+  /**
+   * The places of the smallest step: attention to more than are written costs little until then.
+   */
   private static final long FEWEST_PLACES = 256;
 
   private final TransformerModel model;
@@ -38,8 +40,8 @@ final class RepeatedDecoding implements AutoCloseable {
    * @param open by row, whether the text goes on; the logits of other rows mean nothing
    * @param virtual the number of virtual tokens that the cache holds in front of texts
    * @param end the position after the last one that has been read
-   * @return the logits (B, V), or null if the step cannot be repeated: then the cache holds all that
-   *     has been read
+   * @return the logits (B, V), or null if the step cannot be repeated: then the cache holds all
+   *     that has been read
    */
   @Nullable NDArray read(
       KeyValueCache cache, PaddedRows texts, boolean[] open, long virtual, long end) {

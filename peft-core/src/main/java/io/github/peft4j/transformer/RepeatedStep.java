@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A forward pass of one token for each text of a batch that is the same each time: it launches the
- * same kernels on the same memory. What changes from token to token is in tensors of the device: the
- * tokens, their place, the mask, keys and values. So the pass can be recorded once and replayed.
+ * same kernels on the same memory. What changes from token to token is in tensors of the device:
+ * the tokens, their place, the mask, keys and values. So the pass can be recorded once and
+ * replayed.
  *
  * <p>Keys and values have a number of places, the capacity; the mask (B, capacity - n) hides those
  * that are not written yet, n being the virtual tokens in front. The pass counts its place itself.
@@ -48,6 +49,7 @@ final class RepeatedStep implements AutoCloseable {
           def show(mask: Tensor, place: Tensor, virtual: Tensor, open: Tensor) -> Tensor:
               return torch.index_copy_(mask, 1, torch.sub(place, virtual), open)
           """);
+
   private static final Kernel ADVANCE =
       Kernel.of(
           """

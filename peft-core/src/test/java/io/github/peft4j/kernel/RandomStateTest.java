@@ -2,9 +2,9 @@ package io.github.peft4j.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.Device;
 import org.junit.jupiter.api.Test;
 
 class RandomStateTest {

@@ -197,9 +197,7 @@ class TapeTest {
       NDArray begun = tape.source(() -> Ops.add(x, x));
       NDArray y =
           tape.segmentOfKernels(
-              begun,
-              true,
-              in -> tape.endByPosition(Ops.add(SQUARE.call(in, w), in), end));
+              begun, true, in -> tape.endByPosition(Ops.add(SQUARE.call(in, w), in), end));
       try (NDArray g = Tensors.onesLike(y)) {
         tape.backward(y, g.mul(y));
       }

@@ -14,6 +14,8 @@ import io.github.peft4j.toy.Tapes;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
 import io.github.peft4j.toy.ToyLayer;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.tuner.Trainable;

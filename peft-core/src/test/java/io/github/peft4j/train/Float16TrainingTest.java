@@ -17,6 +17,7 @@ import io.github.peft4j.train.optimizer.LossScaling;
 import io.github.peft4j.train.report.JsonLog;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.step.Activations;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

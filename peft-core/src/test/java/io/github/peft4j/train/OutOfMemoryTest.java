@@ -23,6 +23,7 @@ import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.objective.Outputs;
 import io.github.peft4j.train.report.StepEvent;
 import io.github.peft4j.train.report.TrainingListener;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;

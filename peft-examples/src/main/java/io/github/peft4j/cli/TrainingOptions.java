@@ -1,7 +1,7 @@
 package io.github.peft4j.cli;
 
-import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.step.Activations;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 

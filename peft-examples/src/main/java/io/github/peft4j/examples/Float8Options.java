@@ -20,6 +20,7 @@ final class Float8Options {
         return layout;
       }
     }
-    throw arguments.error("--float8 is '" + name + "', expected one of " + List.of(Float8.values()));
+    throw arguments.error(
+        "--float8 is '" + name + "', expected one of " + List.of(Float8.values()));
   }
 }

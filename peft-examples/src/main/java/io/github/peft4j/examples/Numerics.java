@@ -19,9 +19,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Trains models with each fast computation of peft4j and with what it replaces, and compares losses,
- * gradients and what was learnt. It prints one line of JSON for each comparison, and ends with exit
- * code 1 if a promise is not kept.
+ * Trains models with each fast computation of peft4j and with what it replaces, and compares
+ * losses, gradients and what was learnt. It prints one line of JSON for each comparison, and ends
+ * with exit code 1 if a promise is not kept.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.Numerics \
@@ -168,7 +168,8 @@ public final class Numerics {
         for (Comparison comparison : Comparison.of(trainings, setting, claim)) {
           System.out.println(comparison.line());
           if (!comparison.holds()) {
-            problems.add("'" + setting.name() + "' is too far from '" + claim.like() + "', see above");
+            problems.add(
+                "'" + setting.name() + "' is too far from '" + claim.like() + "', see above");
           }
         }
       }

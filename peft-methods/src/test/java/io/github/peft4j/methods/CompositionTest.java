@@ -54,7 +54,7 @@ import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.methods.waveft.WaveFtConfig;
 import io.github.peft4j.toy.Tapes;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import java.util.Arrays;

@@ -16,7 +16,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.toy.Tapes;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
 import java.io.IOException;

@@ -30,7 +30,7 @@ import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.toy.Tapes;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;

@@ -19,8 +19,8 @@ import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -317,7 +317,8 @@ class ExpertsTest {
   void trainingHoldsNoMoreArraysFromStepToStep() {
     for (boolean recompute : new boolean[] {false, true}) {
       try (PeftModel model = load("tiny-mixtral").adapt(ON_EXPERTS)) {
-        Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+        Backpropagation backpropagation =
+            new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
         long[] live = new long[4];
         for (int step = 0; step < live.length; step++) {
           try (Scope scope = new Scope()) {

@@ -11,14 +11,14 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.kernel.float8.Float8Matrix;
-import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -182,14 +182,18 @@ class Float8Test {
       try (PeftModel model = load("llama", layout).adapt(LORA)) {
         MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
         steps.add(step(model, false));
-        assertThat(step(model, true)).usingRecursiveComparison().isEqualTo(steps.get(steps.size() - 1));
+        assertThat(step(model, true))
+            .usingRecursiveComparison()
+            .isEqualTo(steps.get(steps.size() - 1));
       }
     }
     Step exact = steps.get(0);
     Step eight = steps.get(1);
 
     assertThat(steps.get(2)).usingRecursiveComparison().isEqualTo(eight);
-    assertThat(eight.loss()).isNotEqualTo(exact.loss()).isCloseTo(exact.loss(), within(0.05 * exact.loss()));
+    assertThat(eight.loss())
+        .isNotEqualTo(exact.loss())
+        .isCloseTo(exact.loss(), within(0.05 * exact.loss()));
     assertThat(eight.cosine(exact)).isGreaterThan(0.95);
   }
 
@@ -203,7 +207,8 @@ class Float8Test {
       assertThat(inEightBits(model))
           .extracting(ParameterSite::name)
           .isNotEmpty()
-          .allMatch(name -> name.matches("model\\.layers\\.\\d\\.(self_attn|mlp)\\..*_proj\\.weight"));
+          .allMatch(
+              name -> name.matches("model\\.layers\\.\\d\\.(self_attn|mlp)\\..*_proj\\.weight"));
     }
   }
 

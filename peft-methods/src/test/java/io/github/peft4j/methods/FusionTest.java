@@ -18,9 +18,9 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.bottleneck.BottleneckConfig;
 import io.github.peft4j.methods.fusion.FusionConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.AdamW;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.Computation;
@@ -206,7 +206,8 @@ class FusionTest {
     try (PeftModel model = fused(tiny, FusionConfig.of("a", "b"))) {
       LossTargets targets = tiny.targets();
       for (boolean recompute : new boolean[] {false, true}) {
-        Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+        Backpropagation backpropagation =
+            new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
         for (Trainable tensor : model.trainables()) {
           backpropagation.run(tiny.input(model), targets, 1, 0);
           double[] gradient;

@@ -17,11 +17,11 @@ import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.Tapes;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.OwnOptimizer;
 import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
@@ -34,8 +34,8 @@ import io.github.peft4j.tuner.training.ParameterGroup;
 import io.github.peft4j.tuner.training.StepListener;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -102,11 +102,7 @@ abstract class MethodContract {
               Scope scope = new Scope();
               Pass pass = call.pass()) {
             NDArray hidden = model.base().hidden(tiny.input(model), pass);
-            return model
-                .base()
-                .head()
-                .loss(hidden, tiny.targets(), pass)
-                .toDoubleArray()[0];
+            return model.base().head().loss(hidden, tiny.targets(), pass).toDoubleArray()[0];
           }
         });
   }
@@ -125,8 +121,7 @@ abstract class MethodContract {
         });
   }
 
-  private static Map<String, float[]> gradients(
-      TinyModel tiny, PeftModel model, Tapes tapes) {
+  private static Map<String, float[]> gradients(TinyModel tiny, PeftModel model, Tapes tapes) {
     Backpropagation backpropagation = new Backpropagation(model, tapes);
     LossTargets targets = tiny.targets();
     backpropagation.run(tiny.input(model), targets, 1.0 / model.count(targets), 0);
@@ -162,7 +157,8 @@ abstract class MethodContract {
     Adapter adapter = model.adapter(name);
     StepListener listener = adapter.listener(TrainingRule.ALIKE);
     try (AdapterTraining training = model.train(name);
-        Backpropagation backpropagation = new Backpropagation(training, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+        Backpropagation backpropagation =
+            new Backpropagation(training, recompute ? Activations.RECOMPUTED : Activations.KEPT);
         Optimizer optimizer =
             OwnOptimizer.of(adapter.rewrites().stream().map(Rewrite::layer))
                 .of(adapter.groups(TrainingRule.ALIKE, new ParameterGroup(1e-2, 0.01)), 1e-2)) {
@@ -249,8 +245,7 @@ abstract class MethodContract {
         Map<String, float[]> other = gradients(tiny, model, tapes);
         assertThat(other.keySet()).isEqualTo(recorded.keySet());
         recorded.forEach(
-            (name, g) ->
-                assertClose(tapes + " " + name, requireNonNull(other.get(name)), g, 1e-5));
+            (name, g) -> assertClose(tapes + " " + name, requireNonNull(other.get(name)), g, 1e-5));
       }
     }
   }

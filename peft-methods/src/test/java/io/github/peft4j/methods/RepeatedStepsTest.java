@@ -70,7 +70,10 @@ class RepeatedStepsTest {
     return Peft.from(folder).device(Device.cpu()).precision(Precision.FLOAT64).load();
   }
 
-  /** The logits of open rows at each step of forced texts. Row 1 ends early; the others change places. */
+  /**
+   * The logits of open rows at each step of forced texts. Row 1 ends early; the others change
+   * places.
+   */
   private static List<double[]> logits(
       PeftModel model, List<long[]> prompts, int steps, boolean repeated, boolean expected) {
     System.setProperty(PROPERTY, Boolean.toString(repeated));

@@ -21,8 +21,8 @@ import io.github.peft4j.methods.prefixtuning.PrefixTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningInit;
 import io.github.peft4j.methods.ptuning.PTuningConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.KeyValueCache;
@@ -205,7 +205,8 @@ class VirtualTokensTest {
   private static void train(PeftModel model) {
     LossTargets targets = TinyModel.LLAMA.targets();
     double scale = 1.0 / model.count(targets);
-    new Backpropagation(model, Activations.KEPT).run(TinyModel.LLAMA.input(model), targets, scale, 1);
+    new Backpropagation(model, Activations.KEPT)
+        .run(TinyModel.LLAMA.input(model), targets, scale, 1);
   }
 
   private static float[] logits(PeftModel model) {

@@ -21,9 +21,9 @@ import io.github.peft4j.methods.adapter.TinyModels;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.methods.xlora.XLoraConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.Decoding;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.config.Task;
@@ -122,7 +122,9 @@ class XLoraTest {
 
       LossTargets targets = new LossTargets.NextTokens(rows(batch, "labels"));
       double labels = model.count(targets);
-      double loss = new Backpropagation(model, Activations.RECOMPUTED).run(input, targets, 1 / labels, 0) / labels;
+      double loss =
+          new Backpropagation(model, Activations.RECOMPUTED).run(input, targets, 1 / labels, 0)
+              / labels;
       assertThat(loss).isCloseTo(golden.floats("loss")[0], within(1e-4));
       for (String key : tensors.keySet()) {
         try (NDArray gradient =

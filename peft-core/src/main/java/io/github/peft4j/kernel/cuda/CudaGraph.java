@@ -51,13 +51,14 @@ public final class CudaGraph implements AutoCloseable {
    * @param device the index of the GPU
    * @param pool the memory of the tensors that the code makes
    * @param code runs on the calling thread
-   * @throws RuntimeException if the code does what a graph cannot, such as waiting for the device, if
-   *     it throws something itself, or if there is too little memory. Nothing has run then
+   * @throws RuntimeException if the code does what a graph cannot, such as waiting for the device,
+   *     if it throws something itself, or if there is too little memory. Nothing has run then
    */
   public static CudaGraph record(int device, Pool pool, Runnable code) {
     GraphLibrary library =
         GraphLibrary.loaded()
-            .orElseThrow(() -> new IllegalStateException("there is no PyTorch that records graphs"));
+            .orElseThrow(
+                () -> new IllegalStateException("there is no PyTorch that records graphs"));
     Pointer stream = library.stream(device);
     Pointer guard = library.enter(stream, device);
     try {

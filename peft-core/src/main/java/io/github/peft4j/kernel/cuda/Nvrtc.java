@@ -108,15 +108,15 @@ final class Nvrtc {
     int known = Arrays.stream(architectures()).filter(a -> a <= capability).max().orElse(0);
     boolean exact = known == capability;
     List<String> options = new ArrayList<>();
-    options.add("--gpu-architecture=" + (exact ? "sm_" : "compute_") + (exact ? capability : known));
+    options.add(
+        "--gpu-architecture=" + (exact ? "sm_" : "compute_") + (exact ? capability : known));
     options.add("--std=c++17");
     definitions.forEach(definition -> options.add("--define-macro=" + definition));
     PointerByReference created = new PointerByReference();
     check(api.nvrtcCreateProgram(created, source, "peft4j.cu", 0, null, null));
     Pointer program = created.getValue();
     try {
-      int status =
-          api.nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
+      int status = api.nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
       if (status != 0) {
         throw new IllegalArgumentException(said(status) + ":\n" + log(program));
       }

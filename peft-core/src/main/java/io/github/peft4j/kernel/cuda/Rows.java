@@ -37,8 +37,7 @@ public record Rows(long count, long columns, long[] steps, long[] sizes, long[] 
     boolean alike =
         isDense(first)
             && Arrays.stream(tensors)
-                .allMatch(
-                    t -> DeviceTensor.sameSteps(first.sizes(), t.strides(), first.strides()));
+                .allMatch(t -> DeviceTensor.sameSteps(first.sizes(), t.strides(), first.strides()));
     if (alike) {
       Arrays.fill(steps, columns);
       return new Rows(count, columns, steps, first.sizes(), first.strides());
@@ -110,6 +109,8 @@ public record Rows(long count, long columns, long[] steps, long[] sizes, long[] 
   }
 
   private long[] stridesOfNumbers() {
-    return Arrays.stream(strides).map(stride -> Math.max(1, stride / Math.max(1, columns))).toArray();
+    return Arrays.stream(strides)
+        .map(stride -> Math.max(1, stride / Math.max(1, columns)))
+        .toArray();
   }
 }

@@ -9,11 +9,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A second stream of a GPU, for copies that run beside the computation. All threads share the one of
- * a device.
+ * A second stream of a GPU, for copies that run beside the computation. All threads share the one
+ * of a device.
  *
- * <p>PyTorch does not know that memory is in use on this stream. So a tensor that is used on it must
- * be made on the thread's own stream, and may be freed only after {@link #join}.
+ * <p>PyTorch does not know that memory is in use on this stream. So a tensor that is used on it
+ * must be made on the thread's own stream, and may be freed only after {@link #join}.
  */
 public final class SideStream {
 
@@ -38,7 +38,8 @@ public final class SideStream {
       try {
         return LoadedLibrary.of("libtorch_cuda\\.so")
             .flatMap(
-                torch -> LoadedLibrary.of("libcuda\\.so").map(driver -> new Library(torch, driver)));
+                torch ->
+                    LoadedLibrary.of("libcuda\\.so").map(driver -> new Library(torch, driver)));
       } catch (UnsatisfiedLinkError e) { // another version of PyTorch
         return Optional.empty();
       }
@@ -81,8 +82,7 @@ public final class SideStream {
             GraphLibrary.loaded()
                 .map(
                     streams ->
-                        STREAMS.computeIfAbsent(
-                            device, d -> new SideStream(library, streams, d))));
+                        STREAMS.computeIfAbsent(device, d -> new SideStream(library, streams, d))));
   }
 
   /**
@@ -134,8 +134,7 @@ public final class SideStream {
         });
   }
 
-  private static void require(
-      String name, Function function, @Nullable Object... arguments) {
+  private static void require(String name, Function function, @Nullable Object... arguments) {
     int result = function.invokeInt(arguments);
     if (result != 0) {
       throw new IllegalStateException(name + " failed with error " + result);

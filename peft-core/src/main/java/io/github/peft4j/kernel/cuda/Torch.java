@@ -25,8 +25,7 @@ final class Torch {
 
   private static final FunctionMapper NAMES =
       (library, method) ->
-          "aoti_torch_"
-              + method.getName().replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
+          "aoti_torch_" + method.getName().replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
 
   private Torch() {}
 

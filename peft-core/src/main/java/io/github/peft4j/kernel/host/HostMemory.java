@@ -10,16 +10,16 @@ import io.github.peft4j.kernel.cuda.SideStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps tensors of a GPU in the host's memory, for one tape. The memory is pinned: the GPU copies by
- * itself, and the host does not wait for it.
+ * Keeps tensors of a GPU in the host's memory, for one tape. The memory is pinned: the GPU copies
+ * by itself, and the host does not wait for it.
  *
  * <p>Copies run beside the computation, on a {@link SideStream}: one tensor leaves while the next
  * segment computes, and one comes while the segment before it does. So there is memory for one more
- * tensor on the device. Without a side stream, or with {@code -Dpeft4j.sideStream=false}, copies take
- * their turn among the GPU's other work.
+ * tensor on the device. Without a side stream, or with {@code -Dpeft4j.sideStream=false}, copies
+ * take their turn among the GPU's other work.
  *
- * <p>PyTorch keeps the pinned memory of copies that are freed, and gives it to those of the next step
- * once the GPU has read it. It takes it in powers of two.
+ * <p>PyTorch keeps the pinned memory of copies that are freed, and gives it to those of the next
+ * step once the GPU has read it. It takes it in powers of two.
  */
 public final class HostMemory implements Tape.Store {
 

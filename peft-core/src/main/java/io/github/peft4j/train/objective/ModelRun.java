@@ -143,8 +143,8 @@ public final class ModelRun implements AutoCloseable {
   /**
    * Computes an objective, and in training the backward pass down to the hidden states.
    *
-   * @param scale factor of the gradient, a scalar on the device: 1 / units of the step; null if this
-   *     is no training
+   * @param scale factor of the gradient, a scalar on the device: 1 / units of the step; null if
+   *     this is no training
    * @return the loss as a scalar
    * @throws IllegalArgumentException if the objective gives no scalar
    */

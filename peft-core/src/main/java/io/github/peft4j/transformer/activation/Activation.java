@@ -88,11 +88,7 @@ public enum Activation {
    * @param derivative g f'(x) in TorchScript, or null to leave it to PyTorch
    * @param text f(gate) ∘ up in CUDA C, or null
    */
-  Activation(
-      String id,
-      String expression,
-      @Nullable String derivative,
-      @Nullable GatedText text) {
+  Activation(String id, String expression, @Nullable String derivative, @Nullable GatedText text) {
     this.id = id;
     Kernel plainly =
         Kernel.of("def activation(x: Tensor) -> Tensor:\n    return " + expression + "\n");

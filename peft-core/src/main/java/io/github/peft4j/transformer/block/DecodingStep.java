@@ -36,6 +36,7 @@ final class DecodingStep {
       def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
           return x
       """;
+
   /** Queries and keys are rotated together: a small kernel costs the same for both. */
   private static final String WRITTEN_TOGETHER =
       """
@@ -46,6 +47,7 @@ final class DecodingStep {
           past = write(keys, torch.narrow(both, 1, n, torch.size(both, 1) - n), start)
           return [torch.narrow(both, 1, 0, n), past, write(values, heads(v), start)]
       """;
+
   private static final String WRITTEN =
       """
       def written(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor) -> List[Tensor]:
@@ -113,7 +115,11 @@ final class DecodingStep {
     this.growing = kernels(KeyValueCache.WRITE + apart, plain, product.text(), "", "");
     this.repeated =
         kernels(
-            KeyValueCache.WRITE_AT + together, plain, product.biasedText(), ", mask: Tensor", ", mask");
+            KeyValueCache.WRITE_AT + together,
+            plain,
+            product.biasedText(),
+            ", mask: Tensor",
+            ", mask");
   }
 
   private Kernels kernels(

@@ -2,11 +2,11 @@ package io.github.peft4j.transformer.block;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -112,8 +112,7 @@ public final class Linear extends WeightedBlock {
 
   /** Keeps the weight in eight bits; its shape has to fit. */
   public void toFloat8(Precision precision, Float8 layout) {
-    weight.replace(
-        Float8Matrix.of(weight.frozen(), site.isTransposed(), precision, layout), false);
+    weight.replace(Float8Matrix.of(weight.frozen(), site.isTransposed(), precision, layout), false);
   }
 
   /** The map's site. */

@@ -70,8 +70,7 @@ final class NormDerivative {
           Fused.EXISTS
               ? derived(plain, FUSED_FORWARD, FUSED_BACK, RmsNormText.PLAIN)
               : rms(plain, wide, "wide(weight.to(x.dtype))", RmsNormText.PLAIN);
-      case RMS_ONE_PLUS ->
-          rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
+      case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
       case LAYER ->
           plain.derivative(
               "x",
@@ -90,8 +89,7 @@ final class NormDerivative {
         text);
   }
 
-  private static Kernel derived(
-      Kernel plain, String forward, String back, RmsNormText text) {
+  private static Kernel derived(Kernel plain, String forward, String back, RmsNormText text) {
     return plain
         .cuda(text.forward())
         .derivative(

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Cross entropy of logits (N, V) and labels (N), computed in 32 bits. The logits are read once for
- * the losses, with no copy in 32 bits, and once more for the gradient. A label of −100 has
- * neither a loss nor a gradient; any other below 0 or from V on gives NaN.
+ * the losses, with no copy in 32 bits, and once more for the gradient. A label of −100 has neither
+ * a loss nor a gradient; any other below 0 or from V on gives NaN.
  */
 public final class CrossEntropyText {
 
@@ -106,7 +106,6 @@ public final class CrossEntropyText {
     }
     int lanes = Launch.lanes(List.of(logits), columns, step);
     int warps = (int) Math.min(MOST_THREADS / 32, Math.max(1, columns / lanes / 32));
-    return new Launch(
-        lanes, rows, 32 * warps, 1, List.of(Output.ofFloats(rows)), columns, step);
+    return new Launch(lanes, rows, 32 * warps, 1, List.of(Output.ofFloats(rows)), columns, step);
   }
 }

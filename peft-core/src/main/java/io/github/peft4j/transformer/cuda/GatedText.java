@@ -121,7 +121,12 @@ public enum GatedText {
     int lanes = Launch.lanes(tensors, concat(rows.steps(), rows.columns()));
     List<Output> outputs = Collections.nCopies(results, rows.like(first));
     return Launch.overRows(
-        lanes, rows.count(), rows.columns() / lanes, MOST_THREADS, outputs, concat(sizes, rows.steps()));
+        lanes,
+        rows.count(),
+        rows.columns() / lanes,
+        MOST_THREADS,
+        outputs,
+        concat(sizes, rows.steps()));
   }
 
   private static long[] concat(long[] some, long... others) {

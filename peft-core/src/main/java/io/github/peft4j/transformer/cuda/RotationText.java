@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The rotation of queries or keys x (B, H, T, d) by tables (T, r) or (B, 1, T, r), of the first r
- * elements of a head, and its derivative by x. Both compute in 32 bits and round once, where PyTorch
- * rounds x · cos, too. The result is (B, H, T, d) as a view of (B, T, H, d), whatever x is.
+ * elements of a head, and its derivative by x. Both compute in 32 bits and round once, where
+ * PyTorch rounds x · cos, too. The result is (B, H, T, d) as a view of (B, T, H, d), whatever x is.
  */
 public final class RotationText {
 
@@ -94,7 +94,13 @@ public final class RotationText {
     }
     long tableStep = cosine.elements() == length * turned ? 0 : length * turned;
     int lanes =
-        Launch.lanes(tensors, turned / 2, head, batch > 1 ? step[0] : 0, heads > 1 ? step[1] : 0, length > 1 ? step[2] : 0);
+        Launch.lanes(
+            tensors,
+            turned / 2,
+            head,
+            batch > 1 ? step[0] : 0,
+            heads > 1 ? step[1] : 0,
+            length > 1 ? step[2] : 0);
     long[] layout = {length * heads * head, head, heads * head, 1};
     return Launch.overRows(
         lanes,

@@ -39,7 +39,7 @@ public final class LabelledOutputs {
 
   private static final Kernel SUM_OF_LABELS =
       Kernel.of(
-          """
+              """
           def sum_of_labels(losses: Tensor, targets: Tensor) -> Tensor:   # (N), (N) → ()
               return torch.sum(torch.masked_fill(losses, torch.eq(targets, {ignored}), 0))
           """)
@@ -188,7 +188,8 @@ public final class LabelledOutputs {
   NDArray crossEntropy(Slice slice, NDArray scale) {
     NDArray logits = Autograd.record(true, () -> logits(slice));
     boolean trains = Autograd.requiresGradient(logits);
-    NDArray gradient = logits == leaf ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
+    NDArray gradient =
+        logits == leaf ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
     NDArray factor =
         gradient.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
     NDArray losses = CrossEntropy.inPlace(gradient, targets(slice), factor);

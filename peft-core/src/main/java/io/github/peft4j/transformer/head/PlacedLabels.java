@@ -25,8 +25,7 @@ public record PlacedLabels(LossTargets.Rows rows, NDArray outputs, NDArray targe
    * @param size N, at least the number of labels; classes are filled up to it
    * @throws IllegalArgumentException if there is no label, or one is out of range
    */
-  public static PlacedLabels of(
-      NDManager manager, LossTargets.Rows rows, long choices, int size) {
+  public static PlacedLabels of(NDManager manager, LossTargets.Rows rows, long choices, int size) {
     if (rows.outputs() == 0) {
       throw new IllegalArgumentException(
           "no label of this batch counts: every one is " + LossTargets.IGNORED);

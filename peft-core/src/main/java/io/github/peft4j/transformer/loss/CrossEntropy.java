@@ -107,8 +107,8 @@ public record CrossEntropy(List<Double> weights, double smoothing) implements Lo
    * takes the place of the logits, which saves its memory and a pass over them.
    *
    * @param logits (N, V); no gradient is recorded
-   * @param targets classes (N) from 0 to V − 1, as 64-bit integers; those that are −100 have neither
-   *     a loss nor a gradient
+   * @param targets classes (N) from 0 to V − 1, as 64-bit integers; those that are −100 have
+   *     neither a loss nor a gradient
    * @param scale the factor, a 32-bit scalar on the same device
    * @return the losses (N) in 32 bits, or in the logits' 64
    */

@@ -179,9 +179,9 @@ public final class KeyValueCache implements AutoCloseable {
 
   /**
    * Takes over copies of what another cache holds, for repeated steps. From now on each pass reads
-   * one token, launches the same kernels on the same memory, and attends to all places of buffers of
-   * fixed size, with a mask that shows those that are written. Nothing about the position is known to
-   * the host.
+   * one token, launches the same kernels on the same memory, and attends to all places of buffers
+   * of fixed size, with a mask that shows those that are written. Nothing about the position is
+   * known to the host.
    *
    * @param capacity the number of places, above the other cache's length and the same in each call
    * @param device the manager of the model's device
@@ -291,9 +291,7 @@ public final class KeyValueCache implements AutoCloseable {
    */
   public NDArray append(String name, NDArray x) {
     NDArray at = place;
-    return at == null
-        ? APPEND.call(buffer(name, x), x, end())
-        : APPEND_AT.call(array(name), x, at);
+    return at == null ? APPEND.call(buffer(name, x), x, end()) : APPEND_AT.call(array(name), x, at);
   }
 
   /**

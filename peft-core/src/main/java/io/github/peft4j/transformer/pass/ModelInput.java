@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  *     for those that it learns to write and what follows them; null if all tokens are given
  * @param kept where the states of the rows are kept, without the model's dropout; null if they are
  *     computed each time
- * @param rightPadded whether the mask is known to hide nothing but padding behind each row's tokens;
- *     false also if that is not known
+ * @param rightPadded whether the mask is known to hide nothing but padding behind each row's
+ *     tokens; false also if that is not known
  */
 public record ModelInput(
     NDArray ids,
@@ -201,17 +201,17 @@ public record ModelInput(
    * @param mask [B][T], or null
    */
   public static ModelInput of(NDManager manager, long[][] ids, long @Nullable [][] mask) {
-    boolean padded = mask != null && !full(mask);
+    long[][] padded = mask == null || full(mask) ? null : mask;
     return new ModelInput(
         array(manager, ids),
-        padded ? array(manager, mask) : null,
+        padded == null ? null : array(manager, padded),
         null,
         null,
         null,
         Map.of(),
         null,
         null,
-        padded && isRightPadded(mask));
+        padded != null && isRightPadded(padded));
   }
 
   /**
@@ -278,8 +278,7 @@ public record ModelInput(
         decoderIds == null ? null : change.apply(decoderIds),
         texts == null ? null : texts.map(change),
         rowValues.entrySet().stream()
-            .collect(
-                Collectors.toMap(Map.Entry::getKey, value -> change.apply(value.getValue()))),
+            .collect(Collectors.toMap(Map.Entry::getKey, value -> change.apply(value.getValue()))),
         given == null ? null : change.apply(given),
         kept,
         rightPadded);

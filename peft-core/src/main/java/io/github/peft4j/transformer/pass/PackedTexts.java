@@ -6,8 +6,8 @@ import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.VariableLengthAttention;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.stream.IntStream;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**

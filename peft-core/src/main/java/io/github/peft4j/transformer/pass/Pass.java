@@ -386,13 +386,13 @@ public final class Pass implements ForwardContext, AutoCloseable {
     run.positions = positions(texts, sequence);
     NDArray held = mask == null ? null : hold(mask.duplicate());
     run.mask = held;
-    boolean hides = held != null && !isBehind(causal);
+    NDArray hiding = isBehind(causal) ? null : held;
     run.blind =
-        run.training && causal && hides && !input().rightPadded() && Masks.blinds(held);
+        run.training && causal && hiding != null && !input().rightPadded() && Masks.blinds(hiding);
     closeVisibility();
     run.visibility =
         new Visibility(
-            hides ? held : null, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
+            hiding, causal, run.length, sequence.positions().past(), run.leftPadded, texts);
     run.bias = null;
   }
 
@@ -592,8 +592,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     if (cache == null || positions == null || !cache.isRepeated()) {
       return embedding.at(first, start(), end(), positions);
     }
-    Rotation tables =
-        cache.tables(embedding, () -> embedding.tables(end(), first.getManager()));
+    Rotation tables = cache.tables(embedding, () -> embedding.tables(end(), first.getManager()));
     return RotaryEmbedding.of(first, tables, positions);
   }
 
@@ -605,8 +604,7 @@ public final class Pass implements ForwardContext, AutoCloseable {
     }
     return positions() == null || rows.isWhole()
         ? rotation
-        : new Rotation(
-            ofRows(rotation.cosine()), ofRows(rotation.sine()), rotation.isSigned());
+        : new Rotation(ofRows(rotation.cosine()), ofRows(rotation.sine()), rotation.isSigned());
   }
 
   /**

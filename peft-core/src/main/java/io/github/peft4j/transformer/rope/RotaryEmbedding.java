@@ -148,8 +148,9 @@ public final class RotaryEmbedding implements AutoCloseable {
   }
 
   /**
-   * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code end}
-   * positions and for {@link #turning}. Their memory stays as it is until the caller closes them.
+   * The tables of cosines and sines by position, (positions, r) each, for texts of up to {@code
+   * end} positions and for {@link #turning}. Their memory stays as it is until the caller closes
+   * them.
    */
   public synchronized Rotation tables(long end, NDManager manager) {
     Tables all = upTo(end, manager);

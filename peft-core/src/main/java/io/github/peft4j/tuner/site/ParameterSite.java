@@ -2,8 +2,8 @@ package io.github.peft4j.tuner.site;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.float8.Float8Matrix;
 import io.github.peft4j.tuner.ArrayRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;

@@ -40,8 +40,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * CUDA texts against their TorchScript, which computes the same values in 64 bits: that the texts
- * do not take, so it is the oracle. A result may differ by the rounding of its type. Needs an NVIDIA
- * GPU; with one, the texts must run.
+ * do not take, so it is the oracle. A result may differ by the rounding of its type. Needs an
+ * NVIDIA GPU; with one, the texts must run.
  */
 class CudaTextTest {
 
@@ -120,7 +120,8 @@ class CudaTextTest {
   }
 
   /** The results of a function: its output, and the gradients of all its inputs. */
-  private List<float[]> results(Function function, Precision precision, NDArray g, NDArray... given) {
+  private List<float[]> results(
+      Function function, Precision precision, NDArray g, NDArray... given) {
     NDArray[] inputs = new NDArray[given.length];
     for (int i = 0; i < given.length; i++) {
       inputs[i] = Autograd.leaf(Tensors.cast(Autograd.detach(given[i]), precision));
@@ -162,7 +163,11 @@ class CudaTextTest {
     List<float[]> exact = results(function, Precision.FLOAT64, g, inputs);
     assertThat(CudaText.launches() - before).as(what + ": launches in 64 bits").isEqualTo(2);
     for (int i = 0; i < exact.size(); i++) {
-      close(what + ", " + (i == 0 ? "output" : "gradient " + i), precision, fast.get(i), exact.get(i));
+      close(
+          what + ", " + (i == 0 ? "output" : "gradient " + i),
+          precision,
+          fast.get(i),
+          exact.get(i));
     }
   }
 
@@ -287,7 +292,8 @@ class CudaTextTest {
     long[] shape = {2, 3, 5, head};
     RopeSpec spec = new RopeSpec(10_000, turned, head, new RopeScaling.Default());
     try (RotaryEmbedding embedding = new RotaryEmbedding(spec)) {
-      NDArray positions = manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
+      NDArray positions =
+          manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
       NDArray like = numbers(precision, PLAIN, 1, 1);
       Rotation by = embedding.at(like, 3, 8, null);
       Rotation tables = byRow ? embedding.at(like, 0, 10, positions) : by;
@@ -344,8 +350,7 @@ class CudaTextTest {
     NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
     String what = "cross entropy " + shape;
     long before = CudaText.launches();
-    float[] plain =
-        Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    float[] plain = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
     float[] losses = Tensors.floats(CrossEntropy.inPlace(logits, labels, scale));
     assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(2);
     float[] expected = Tensors.floats(CrossEntropy.inPlace(wide, labels, scale));
@@ -386,8 +391,7 @@ class CudaTextTest {
                 CudaText.of(
                     "extern \"C\" __global__ void twice(const T0* x, T0* y) { nonsense; }",
                     tensors ->
-                        new Launch(
-                            1, 1, 32, 1, List.of(Launch.Output.of(tensors.get(0), 3)))));
+                        new Launch(1, 1, 32, 1, List.of(Launch.Output.of(tensors.get(0), 3)))));
     NDArray x = manager.create(new float[] {1, 2, 3});
     assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);
     assertThat(Tensors.floats(Autograd.without(() -> kernel.call(x)))).containsExactly(2, 4, 6);

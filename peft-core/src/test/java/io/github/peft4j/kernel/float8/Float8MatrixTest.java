@@ -80,7 +80,8 @@ class Float8MatrixTest {
   /** The numbers that a tensor has in eight bits. */
   private static double[] eighth(NDArray x, double largest, DoubleUnaryOperator rounding) {
     float[] values = Tensors.floats(x);
-    double most = IntStream.range(0, values.length).mapToDouble(i -> Math.abs(values[i])).max().orElseThrow();
+    double most =
+        IntStream.range(0, values.length).mapToDouble(i -> Math.abs(values[i])).max().orElseThrow();
     float scale = (float) (most / largest);
     return IntStream.range(0, values.length)
         .mapToDouble(i -> scale * rounding.applyAsDouble(values[i] / scale))
@@ -175,11 +176,14 @@ class Float8MatrixTest {
     try (Float8Matrix matrix = Float8Matrix.of(w, false, Precision.FLOAT32, Float8.ONE_LAYOUT)) {
       NDArray leaf = Autograd.leaf(x);
       NDArray y = Autograd.record(true, () -> matrix.map(leaf, null));
-      assertNear(y.sub(x.matMul(matrix.dense().transpose())).add(1), IntStream.range(0, ROWS * OUT).mapToDouble(i -> 1).toArray());
+      assertNear(
+          y.sub(x.matMul(matrix.dense().transpose())).add(1),
+          IntStream.range(0, ROWS * OUT).mapToDouble(i -> 1).toArray());
       Autograd.backward(y, Tensors.onesLike(y));
       NDArray gradient = Autograd.gradient(leaf);
       assertThat(gradient).isNotNull();
-      assertThat(Tensors.floats(gradient.sub(matrix.dense().sum(new int[] {0})))).containsOnly(new float[] {0}, within(1e-5f));
+      assertThat(Tensors.floats(gradient.sub(matrix.dense().sum(new int[] {0}))))
+          .containsOnly(new float[] {0}, within(1e-5f));
     }
   }
 
@@ -227,8 +231,7 @@ class Float8MatrixTest {
     NDArray w = Tensors.cast(random(0.02, OUT, IN), Precision.BFLOAT16);
     NDArray x = Tensors.cast(random(1, ROWS, IN), Precision.BFLOAT16);
     NDArray bias = Tensors.cast(random(1, OUT), Precision.BFLOAT16);
-    try (Float8Matrix matrix =
-        Float8Matrix.of(w, false, Precision.BFLOAT16, Float8.TWO_LAYOUTS)) {
+    try (Float8Matrix matrix = Float8Matrix.of(w, false, Precision.BFLOAT16, Float8.TWO_LAYOUTS)) {
       float[] exact =
           Tensors.floats(
               x.toType(ai.djl.ndarray.types.DataType.FLOAT32, true)

@@ -13,8 +13,8 @@ import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.loss.LabelLoss;
@@ -87,7 +87,9 @@ class ObjectiveTest {
     LossTargets targets = new LossTargets.NextTokens(LABELS);
     Backpropagation.Result result;
     try (Scope scope = new Scope()) {
-      result = new Backpropagation(model, Activations.RECOMPUTED).run(objective, input(), targets, 0.5, 7);
+      result =
+          new Backpropagation(model, Activations.RECOMPUTED)
+              .run(objective, input(), targets, 0.5, 7);
     }
     List<float[]> gradients = new ArrayList<>();
     for (Trainable tensor : tensors()) {

@@ -58,8 +58,7 @@ public final class KernelCases implements AutoCloseable {
   }
 
   private NDArray numbers(long... shape) {
-    return Tensors.cast(
-        manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT32), precision);
+    return Tensors.cast(manager.randomNormal(0, 1, new Shape(shape), DataType.FLOAT32), precision);
   }
 
   private void gated(long rows, long width) {
@@ -95,8 +94,7 @@ public final class KernelCases implements AutoCloseable {
    * @param forward the number of tensors of the input's size that are read and made forward
    * @param all the same in both ways
    */
-  private void both(
-      String name, int forward, int all, NDArray x, UnaryOperator<NDArray> f) {
+  private void both(String name, int forward, int all, NDArray x, UnaryOperator<NDArray> f) {
     add(name, forward, x, () -> f.apply(x));
     NDArray leaf = Autograd.leaf(x);
     NDArray g = Autograd.without(() -> f.apply(x));
@@ -111,12 +109,9 @@ public final class KernelCases implements AutoCloseable {
     return g;
   }
 
-  private void add(
-      String name, int tensors, NDArray x, Supplier<NDArray> call) {
+  private void add(String name, int tensors, NDArray x, Supplier<NDArray> call) {
     long bytes = tensors * x.getShape().size() * precision.bytes();
-    cases.add(
-        new KernelCase(
-            name, x.getShape().toString(), bytes, () -> Autograd.without(call)));
+    cases.add(new KernelCase(name, x.getShape().toString(), bytes, () -> Autograd.without(call)));
   }
 
   @Override

@@ -6,7 +6,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;

@@ -6,12 +6,12 @@ import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.evaluation.BatchFeed;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
@@ -92,7 +92,10 @@ public final class Training implements Work {
   /** The gradients of the trained tensors, by their names in the adapter's file. */
   public Map<String, NDArray> gradients() {
     Map<String, NDArray> named = new LinkedHashMap<>();
-    optimizer.gradients().arrived().forEach((t, gradient) -> named.put(adapter.nameOf(t), gradient));
+    optimizer
+        .gradients()
+        .arrived()
+        .forEach((t, gradient) -> named.put(adapter.nameOf(t), gradient));
     return named;
   }
 

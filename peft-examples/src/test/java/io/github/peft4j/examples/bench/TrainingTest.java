@@ -7,7 +7,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.data.batch.Batch;
 import io.github.peft4j.data.batch.Collator;
 import io.github.peft4j.data.batch.EncodedExample;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;

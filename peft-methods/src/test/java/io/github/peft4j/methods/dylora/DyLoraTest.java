@@ -10,8 +10,8 @@ import io.github.peft4j.adapter.combine.Combination;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.train.Resuming;
 import io.github.peft4j.methods.train.Trainings;
-import io.github.peft4j.train.Activations;
 import io.github.peft4j.train.FineTuner;
+import io.github.peft4j.train.step.Activations;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -106,7 +106,9 @@ class DyLoraTest {
         PeftModel recomputed = llama().adapt(config())) {
       assertClose(
           tuner(split).batchSize(2).accumulate(2).run().losses(), tuner(whole).run().losses());
-      assertClose(tuner(recomputed).activations(Activations.RECOMPUTED).run().losses(), tuner(dropping).run().losses());
+      assertClose(
+          tuner(recomputed).activations(Activations.RECOMPUTED).run().losses(),
+          tuner(dropping).run().losses());
     }
   }
 

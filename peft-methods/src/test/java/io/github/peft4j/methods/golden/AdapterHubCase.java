@@ -20,8 +20,8 @@ import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.io.torch.TorchFile;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
@@ -142,7 +142,8 @@ final class AdapterHubCase {
     double largest =
         gradients.values().stream().mapToDouble(AdapterHubCase::largest).max().orElse(0);
     try (AdapterTraining training = model.train(PeftModel.DEFAULT)) {
-      Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+      Backpropagation backpropagation =
+          new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
       double sum = backpropagation.run(batch.input(model, true), targets, 1 / labels, 0);
       double theirs = expected.floats("loss")[0];
       assertThat(sum / labels)

@@ -23,12 +23,12 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.golden.GoldenRules.Kind;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.train.optimizer.AdamW;
 import io.github.peft4j.train.optimizer.Optimizer;
 import io.github.peft4j.train.optimizer.Update;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;
@@ -336,7 +336,8 @@ final class GoldenCase {
       LossTargets targets = batch.targets(model);
       Objective objective = Objective.of(model);
       double labels = units(objective, model, targets);
-      Backpropagation backpropagation = new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
+      Backpropagation backpropagation =
+          new Backpropagation(model, recompute ? Activations.RECOMPUTED : Activations.KEPT);
       Adapter adapted = model.adapter(PeftModel.DEFAULT);
       JsonObject trace = json(adapter.resolve("trace.json"));
       List<JsonElement> losses = trace.getAsJsonArray("losses").asList();

@@ -26,10 +26,10 @@ import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lst.LstConfig;
 import io.github.peft4j.methods.poly.PolyConfig;
 import io.github.peft4j.methods.prompttuning.PromptTuningConfig;
-import io.github.peft4j.train.Activations;
-import io.github.peft4j.train.Backpropagation;
 import io.github.peft4j.train.FineTuner;
 import io.github.peft4j.train.evaluation.BatchFeed;
+import io.github.peft4j.train.step.Activations;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.KeptStates;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -160,7 +160,8 @@ class KeptStatesTest {
     LossTargets targets = BatchFeed.targets(model.base(), batch);
     Map<String, float[]> found = new LinkedHashMap<>();
     double loss =
-        new Backpropagation(model, Activations.KEPT).run(input, targets, 1.0 / model.count(targets), 0);
+        new Backpropagation(model, Activations.KEPT)
+            .run(input, targets, 1.0 / model.count(targets), 0);
     found.put("loss", new float[] {(float) loss});
     for (Trainable tensor : model.trainables()) {
       if (!tensor.value().hasGradient()) {

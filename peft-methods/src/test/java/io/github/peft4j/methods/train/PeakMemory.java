@@ -4,7 +4,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.train.Backpropagation;
+import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import java.io.IOException;

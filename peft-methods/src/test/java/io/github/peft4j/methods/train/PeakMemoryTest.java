@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * How the memory of a pass grows with the length T of a text. It is counted in hidden states: one is
- * T · D floats. On a CPU the inputs of layers stay in the same memory.
+ * How the memory of a pass grows with the length T of a text. It is counted in hidden states: one
+ * is T · D floats. On a CPU the inputs of layers stay in the same memory.
  */
 class PeakMemoryTest {
 
@@ -60,15 +60,15 @@ class PeakMemoryTest {
   private List<String> lines() throws IOException, InterruptedException {
     List<String> options =
         new ArrayList<>(
-            List.of("-Xms256m",
+            List.of(
+                "-Xms256m",
                 "-Xmx256m",
                 "-XX:+UseSerialGC",
                 "-XX:+AlwaysPreTouch",
                 "-XX:TieredStopAtLevel=1"));
     options.add("-Dai.djl.offline=true");
     ProcessBuilder builder =
-        FreshJvm.of(
-            options, PeakMemory.class, folder.toString(), "128", "" + SHORT, "" + LONG);
+        FreshJvm.of(options, PeakMemory.class, folder.toString(), "128", "" + SHORT, "" + LONG);
     builder.environment().put("MALLOC_MMAP_THRESHOLD_", "65536"); // what is freed is given back
     builder.environment().put("MALLOC_TRIM_THRESHOLD_", "0");
     builder.environment().put("MALLOC_TOP_PAD_", "0");

@@ -11,12 +11,13 @@ import java.util.Map;
 /**
  * Compares the trainings of a fast setting with those that it promises to be like.
  *
- * <p>A promise that holds but for rounding is measured by rounding itself: how far apart oracles are
- * that differ by rounding alone. One has a higher precision, others an adapter that is rounded
+ * <p>A promise that holds but for rounding is measured by rounding itself: how far apart oracles
+ * are that differ by rounding alone. One has a higher precision, others an adapter that is rounded
  * otherwise at first. A training makes such differences larger, by an amount that is chance. The
- * fast computation is let go twice as far as the oracles go, since one more of them could. The first
- * gradients do not depend on chance: they are measured by the oracle in a higher precision. A promise of the same bits is measured by the same
- * setting in a second process: they are equal, unless the device's own operators are not.
+ * fast computation is let go twice as far as the oracles go, since one more of them could. The
+ * first gradients do not depend on chance: they are measured by the oracle in a higher precision. A
+ * promise of the same bits is measured by the same setting in a second process: they are equal,
+ * unless the device's own operators are not.
  *
  * @param line JSON
  * @param holds whether the promise is kept
@@ -39,9 +40,9 @@ public record Comparison(String line, boolean holds) {
             claim.exactly()
                 ? Deviation.of(trainings.result(Setting.AGAIN, shape, even), like)
                 : Deviation.ofPairs(
-                    Setting.oracles().stream()
-                        .map(name -> trainings.result(name, shape, even))
-                        .toList())
+                        Setting.oracles().stream()
+                            .map(name -> trainings.result(name, shape, even))
+                            .toList())
                     .withGradient(
                         Deviation.of(like, trainings.result(Setting.HIGHER, shape, even)));
         boolean holds = deviation.isWithin(CHANCE, rounding);

@@ -75,8 +75,6 @@ record Corpus(Shape shape, int batch, int length) {
       ids[i] = shape.token(half * HALF + shown);
       next = (next + step) % HALF;
     }
-    return shape.isDecoder()
-        ? EncodedExample.ofTokens(ids, ids)
-        : EncodedExample.ofText(ids, half);
+    return shape.isDecoder() ? EncodedExample.ofTokens(ids, ids) : EncodedExample.ofText(ids, half);
   }
 }

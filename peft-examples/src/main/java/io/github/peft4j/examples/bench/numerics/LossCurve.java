@@ -7,7 +7,7 @@ import io.github.peft4j.PeftModel;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;

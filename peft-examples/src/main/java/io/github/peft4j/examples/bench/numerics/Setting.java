@@ -1,7 +1,7 @@
 package io.github.peft4j.examples.bench.numerics;
 
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -94,7 +94,8 @@ public record Setting(
       settings.add(fastest.with(GRAPHS, exact));
     }
     settings.add(
-        new Setting("packing", precision, fastest.properties, Activations.KEPT, 0, Rows.PACKED, rounding));
+        new Setting(
+            "packing", precision, fastest.properties, Activations.KEPT, 0, Rows.PACKED, rounding));
     return settings;
   }
 

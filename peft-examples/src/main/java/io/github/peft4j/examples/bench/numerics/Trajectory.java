@@ -11,7 +11,7 @@ import io.github.peft4j.examples.bench.Training;
 import io.github.peft4j.examples.bench.UnsoundException;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.train.Activations;
+import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.tuner.training.TrainingRule;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -153,8 +153,7 @@ record Trajectory(
     }
   }
 
-  private static void write(DataOutputStream out, Map<String, float[]> tensors)
-      throws IOException {
+  private static void write(DataOutputStream out, Map<String, float[]> tensors) throws IOException {
     out.writeInt(tensors.size());
     for (Map.Entry<String, float[]> tensor : tensors.entrySet()) {
       out.writeUTF(tensor.getKey());

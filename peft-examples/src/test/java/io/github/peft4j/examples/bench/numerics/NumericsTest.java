@@ -29,7 +29,10 @@ class NumericsTest {
 
   private static Trainings trainings;
 
-  /** The switches that are read once have no effect within one process; what is done with activations has. */
+  /**
+   * The switches that are read once have no effect within one process; what is done with
+   * activations has.
+   */
   @BeforeAll
   static void train() {
     trainings = new Trainings(List.of(TINY), 2, 16, 2 * Corpus.BATCHES, folder);
@@ -55,7 +58,8 @@ class NumericsTest {
     assertThat(line.get("promise").getAsString()).isEqualTo("same bits");
     line.getAsJsonObject("deviation")
         .entrySet()
-        .forEach(number -> assertThat(number.getValue().getAsDouble()).as(number.getKey()).isZero());
+        .forEach(
+            number -> assertThat(number.getValue().getAsDouble()).as(number.getKey()).isZero());
     assertThat(line.get("loss").getAsDouble()).isLessThan(line.get("first_loss").getAsDouble());
   }
 

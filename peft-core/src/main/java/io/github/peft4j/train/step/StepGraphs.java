@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
@@ -65,14 +65,6 @@ final class StepGraphs implements AutoCloseable {
     }
   }
 
-  /**
-   * The number that the lengths of a model's batches are best multiples of, so that more of them
-   * have the same shapes.
-   */
-  static int widths(TransformerModel model) {
-    return model.device().isGpu() ? 8 : 1;
-  }
-
   /** Whether passes may be recorded. */
   static boolean areFor(TransformerModel model, ActiveAdapters adapters, ModelInput input) {
     return model.device().isGpu()
@@ -134,7 +126,8 @@ final class StepGraphs implements AutoCloseable {
 
   private void record(Step step, StepInputs inputs, Passes passes) {
     Device device = inputs.scale().getDevice();
-    PyTorch.releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
+    PyTorch
+        .releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
     StepInputs own = inputs.copy();
     try {
       NDArray[] loss = new NDArray[1];

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.Device;
 import io.github.peft4j.kernel.Tape;
@@ -19,8 +19,8 @@ public enum Activations {
   RECOMPUTED,
   /**
    * As {@link #RECOMPUTED}, but the inputs of layers wait in the host's memory, and feed-forward
-   * networks are computed for 4096 tokens at a time. For texts of tens of thousands
-   * of tokens. On the CPU, where there is nothing to move, only the latter differs.
+   * networks are computed for 4096 tokens at a time. For texts of tens of thousands of tokens. On
+   * the CPU, where there is nothing to move, only the latter differs.
    *
    * <p>If a batch has more tokens than that, dropout in feed-forward networks draws other numbers
    * than in the other modes.
@@ -36,8 +36,7 @@ public enum Activations {
       case KEPT -> Tape::recording;
       case RECOMPUTED -> Tape::recomputing;
       case ON_HOST ->
-          seed ->
-              Tape.sparing(seed, device.isGpu() ? new HostMemory(device) : null, POSITIONS);
+          seed -> Tape.sparing(seed, device.isGpu() ? new HostMemory(device) : null, POSITIONS);
     };
   }
 }

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
@@ -12,6 +12,7 @@ import io.github.peft4j.train.objective.Objective;
 import io.github.peft4j.transformer.AdaptedModel;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
+import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
@@ -20,7 +21,6 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import io.github.peft4j.transformer.loss.LabelLoss;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongFunction;
@@ -37,10 +37,7 @@ public final class Backpropagation implements AutoCloseable {
 
   /** Creates the backward pass of a model. */
   public Backpropagation(AdaptedModel adapted, Activations activations) {
-    this(
-        adapted,
-        activations.tapes(adapted.base().device()),
-        activations == Activations.KEPT);
+    this(adapted, activations.tapes(adapted.base().device()), activations == Activations.KEPT);
   }
 
   /**
@@ -74,7 +71,7 @@ public final class Backpropagation implements AutoCloseable {
    *
    * @param scale factor of the gradient
    */
-  double penalty(double scale) {
+  public double penalty(double scale) {
     try (ModelCall call = adapted.newCall();
         Scope scope = new Scope()) {
       NDArray sum = Autograd.record(true, () -> sumOfPenalties(call.adapters()));
@@ -209,6 +206,14 @@ public final class Backpropagation implements AutoCloseable {
     } finally {
       trained.forEach(layer -> layer.onTraining(false));
     }
+  }
+
+  /**
+   * The number that the lengths of a model's batches are best multiples of, so that more of them
+   * have the same shapes.
+   */
+  public static int widths(TransformerModel model) {
+    return model.device().isGpu() ? 8 : 1;
   }
 
   /** The number of CUDA graphs that stand for passes. */

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;

@@ -1,4 +1,4 @@
-package io.github.peft4j.train;
+package io.github.peft4j.train.step;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
