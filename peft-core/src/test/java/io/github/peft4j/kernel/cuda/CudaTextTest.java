@@ -19,6 +19,8 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.ToyPass;
 import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.cuda.RowProductText;
+import io.github.peft4j.transformer.cuda.StepAttentionText;
 import io.github.peft4j.transformer.loss.CrossEntropy;
 import io.github.peft4j.transformer.rope.RopeScaling;
 import io.github.peft4j.transformer.rope.RopeSpec;
@@ -36,6 +38,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -193,6 +196,125 @@ class CudaTextTest {
                 .formatted(what, precision, i, expected.length, actual[i], expected[i]));
       }
     }
+  }
+
+  /** As {@link #agree}, of a function that is never recorded. */
+  private void agreeForward(
+      String what, Function function, Precision precision, NDArray... inputs) {
+    long before = CudaText.launches();
+    float[] fast = Tensors.floats(Autograd.without(() -> function.of(inputs)));
+    assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(1);
+    NDArray[] wide =
+        Arrays.stream(inputs)
+            .map(x -> x.getDataType() == DataType.INT64 ? x : Tensors.cast(x, Precision.FLOAT64))
+            .toArray(NDArray[]::new);
+    float[] exact = Tensors.floats(Autograd.without(() -> function.of(wide)));
+    assertThat(CudaText.launches() - before).as(what + ": launches in 64 bits").isEqualTo(1);
+    close(what, precision, fast, exact);
+  }
+
+  @Test
+  void productsOfARow() {
+    Kernel plain =
+        Kernel.of(
+                """
+                def product(x: Tensor, weight: Tensor) -> Tensor:
+                    return torch.linear(x, weight, None)
+                """)
+            .cuda(RowProductText.PLAIN.text());
+    Kernel biased =
+        Kernel.of(
+                """
+                def product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                    return torch.linear(x, weight, bias)
+                """)
+            .cuda(RowProductText.BIAS.text());
+    for (Precision precision : PRECISIONS) {
+      for (long[] size : new long[][] {{1, 1}, {5, 7}, {33, 64}, {130, 1000}, {17, 4100}}) {
+        NDArray x = numbers(precision, PLAIN, 1, 1, 1, size[1]);
+        NDArray weight = numbers(precision, PLAIN, 0.3, size);
+        NDArray bias = numbers(precision, PLAIN, 1, size[0]);
+        String what = "product with " + new Shape(size);
+        agreeForward(what, in -> plain.call(in), precision, x, weight);
+        agreeForward(what + " and bias", in -> biased.call(in), precision, x, weight, bias);
+      }
+    }
+  }
+
+  /** The same in plain PyTorch, which leaves keys and values as they are. */
+  private static final String STEP =
+      """
+      def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+          r = {turned}
+          if r == 0:
+              return x
+          first = torch.slice(x, -1, 0, r)
+          turned = torch.add(torch.mul(first, cos), torch.mul(torch.roll(first, [r // 2], [-1]), sin))
+          return torch.cat([turned, torch.slice(x, -1, r)], -1)
+      def step(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, bias: Tensor, place: Tensor) -> Tensor:
+          b, n, s, d = torch.size(keys, 0), torch.size(keys, 1), torch.size(keys, 2), torch.size(keys, 3)
+          queries = torch.reshape(turn(torch.reshape(q, [b, -1, 1, d]), cos, sin), [b, n, -1, d])
+          all = torch.index_copy(keys, 2, place, turn(torch.reshape(k, [b, n, 1, d]), cos, sin))
+          scores = torch.mul(torch.matmul(queries, torch.transpose(all, 2, 3)), {scale})
+          weights = torch.softmax(torch.add(scores, bias), -1)
+          written = torch.index_copy(values, 2, place, torch.reshape(v, [b, n, 1, d]))
+          return torch.reshape(torch.matmul(weights, written), [b, 1, -1])
+      """;
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, 8, 0, 40, 0", "6, 2, 16, 16, 70, 69", "8, 2, 64, 32, 256, 133", "3, 3, 128, 0, 64, 31"})
+  void attentionOfAStep(long queries, long keyValues, long head, int turned, long capacity, long at) {
+    double scale = 0.3;
+    Kernel step =
+        Kernel.of(STEP)
+            .with("turned", turned)
+            .with("scale", scale)
+            .cuda(StepAttentionText.of(queries, keyValues, head, scale, turned > 0));
+    for (Precision precision : PRECISIONS) {
+      if (turned > 0 && precision != Precision.FLOAT32) {
+        continue; // a rotated key is rounded before it is read
+      }
+      for (long batch : new long[] {1, 3}) {
+        NDArray keys = numbers(precision, PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray values = numbers(precision, PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray k = numbers(precision, PLAIN, 1, batch, 1, keyValues * head);
+        NDArray v = numbers(precision, HALF, 1, batch, 1, keyValues * head);
+        float[] others = Tensors.floats(keys);
+        agreeForward(
+            "step of " + batch + " texts",
+            in -> step.call(in),
+            precision,
+            numbers(precision, HALF, 1, batch, 1, queries * head),
+            k,
+            v,
+            numbers(precision, PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            numbers(precision, PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            keys,
+            values,
+            hidden(precision, batch, capacity, at),
+            manager.create(new long[] {at}));
+        float[] written = Tensors.floats(keys);
+        float[] key = Tensors.floats(k);
+        for (int i = 0; i < written.length; i++) {
+          long place = i / head % capacity;
+          if (place != at) {
+            assertThat(written[i]).isEqualTo(others[i]);
+          } else if (turned == 0) {
+            assertThat(written[i]).isEqualTo(key[(int) (i / head / capacity * head + i % head)]);
+          }
+        }
+      }
+    }
+  }
+
+  /** Hides the keys behind a place, and the first one of rows behind the first. */
+  private NDArray hidden(Precision precision, long batch, long capacity, long at) {
+    float[] bias = new float[(int) (batch * capacity)];
+    for (int i = 0; i < bias.length; i++) {
+      boolean first = i >= capacity && i % capacity == 0;
+      bias[i] = i % capacity > at || (first && at > 0) ? -1e4f : 0;
+    }
+    return Tensors.cast(manager.create(bias, new Shape(batch, 1, 1, capacity)), precision);
   }
 
   @ParameterizedTest
