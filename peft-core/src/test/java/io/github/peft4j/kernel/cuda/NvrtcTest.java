@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.peft4j.kernel.float8.Float8Text;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GatedText;
 import io.github.peft4j.transformer.cuda.RmsNormText;
@@ -41,6 +42,10 @@ class NvrtcTest {
           all.add(new Text(text.training().with("eps", "1e-06"), type, weight));
           all.add(new Text(text.back(), type, type, weight, "float"));
         }
+      }
+      all.add(new Text(Float8Text.PARTS, type));
+      for (Float8Text text : Float8Text.values()) {
+        all.add(new Text(text.quotients(), type, "float"));
       }
       all.add(new Text(RotationText.FORWARD, type, type, type));
       all.add(new Text(RotationText.BACK, type, type, type));
