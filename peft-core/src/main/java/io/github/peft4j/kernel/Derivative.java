@@ -14,19 +14,31 @@ import org.jspecify.annotations.Nullable;
  *     added into a tensor is not among the results
  * @param returned the inputs whose gradients are the results, by index and in order
  * @param arguments what the backward kernel is called with, in order
- * @param kernel the backward kernel
+ * @param kernel the backward kernel; null if the output's gradient is that of each input
  * @param training the kernel of the forward pass, whose further results are kept; null for the
  *     kernel itself
+ * @param again how the kernel's result is computed again instead of being kept; null if it is kept
  */
 record Derivative(
     List<Integer> of,
     List<Integer> returned,
     List<Argument> arguments,
-    Kernel kernel,
-    @Nullable Kernel training) {
+    @Nullable Kernel kernel,
+    @Nullable Kernel training,
+    @Nullable Again again) {
+
+  /**
+   * A computation of the kernel's result in the backward pass.
+   *
+   * @param arguments what the computation is called with, in order: inputs and kept results
+   * @param kernel has the kernel's result first
+   */
+  record Again(List<Argument> arguments, Kernel kernel) {}
 
   private static final String GRADIENT = "g";
+  private static final String SUM = "sum_";
   private static final String INTO = "into_";
+  private static final String RESULT = "result";
   private static final String KEPT = "kept";
   private static final Pattern DEFINITION = Pattern.compile("(?m)^def \\w+\\(([^)]*)\\)");
 
@@ -38,14 +50,16 @@ record Derivative(
     INPUT,
     /** A tensor that the gradient of an input is added into. */
     INTO,
-    /** A further result of the kernel's forward pass in training. */
+    /** The gradient of an input so far, to add to in place, or an empty tensor. */
+    SUM,
+    /** The result of the kernel, or a further result of its forward pass in training. */
     KEPT
   }
 
   /**
    * An argument of the backward kernel.
    *
-   * @param index of the input, or of the kept result from 0
+   * @param index of the input, or of the kept result from 0; -1 for the kernel's own result
    */
   record Argument(Role role, int index) {}
 
@@ -63,7 +77,34 @@ record Derivative(
     Stream<Integer> added =
         arguments.stream().filter(a -> a.role == Role.INTO).map(Argument::index);
     List<Integer> of = Stream.concat(results.stream(), added).toList();
-    return new Derivative(of, results, arguments, backward, training);
+    return new Derivative(of, results, arguments, backward, training, null);
+  }
+
+  /**
+   * The same, of a kernel whose result need not be kept.
+   *
+   * @param again computes the result
+   */
+  Derivative cheap(List<String> inputs, Kernel again) {
+    List<Argument> read =
+        parameters(again.source()).stream().map(name -> argument(name, inputs)).toList();
+    return new Derivative(of, returned, arguments, kernel, training, new Again(read, again));
+  }
+
+  /** Whether the gradient of an input is a tensor whose memory nobody else holds. */
+  boolean isFresh(int input) {
+    return arguments.contains(new Argument(Role.SUM, input));
+  }
+
+  /**
+   * The derivative of a sum of inputs.
+   *
+   * @param inputs names of the kernel's parameters
+   * @param summed names of the inputs, each of the output's shape
+   */
+  static Derivative ofSum(List<String> inputs, List<String> summed) {
+    List<Integer> of = summed.stream().map(name -> index(name, inputs)).toList();
+    return new Derivative(of, of, List.of(), null, null, null);
   }
 
   /** The names of the parameters of a source's last function. */
@@ -82,12 +123,25 @@ record Derivative(
   }
 
   boolean mentions(String text) {
-    return kernel.mentions(text) || (training != null && training.mentions(text));
+    return (kernel != null && kernel.mentions(text))
+        || (training != null && training.mentions(text))
+        || (again != null && again.kernel.mentions(text));
   }
 
   Derivative with(String constant, Object value) {
-    Kernel forward = training == null ? null : training.withIfPresent(constant, value);
-    return new Derivative(of, returned, arguments, kernel.withIfPresent(constant, value), forward);
+    return new Derivative(
+        of,
+        returned,
+        arguments,
+        bound(kernel, constant, value),
+        bound(training, constant, value),
+        again == null
+            ? null
+            : new Again(again.arguments, again.kernel.withIfPresent(constant, value)));
+  }
+
+  private static @Nullable Kernel bound(@Nullable Kernel kernel, String constant, Object value) {
+    return kernel == null ? null : kernel.withIfPresent(constant, value);
   }
 
   private static Argument argument(String name, List<String> inputs) {
@@ -96,6 +150,12 @@ record Derivative(
     }
     if (name.startsWith(INTO)) {
       return new Argument(Role.INTO, index(name.substring(INTO.length()), inputs));
+    }
+    if (name.startsWith(SUM)) {
+      return new Argument(Role.SUM, index(name.substring(SUM.length()), inputs));
+    }
+    if (name.equals(RESULT)) {
+      return new Argument(Role.KEPT, -1);
     }
     if (name.startsWith(KEPT)) {
       return new Argument(Role.KEPT, Integer.parseInt(name.substring(KEPT.length())));

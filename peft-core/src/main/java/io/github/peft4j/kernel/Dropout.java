@@ -22,7 +22,13 @@ public final class Dropout {
               """
               def back(g: Tensor, kept0: Tensor) -> Tensor:
                   return torch.native_dropout_backward(g, kept0, 1.0 / (1.0 - {p}))
-              """);
+              """)
+          .cheap(
+              Kernel.of(
+                  """
+                  def again(x: Tensor, kept0: Tensor) -> Tensor:
+                      return torch.native_dropout_backward(x, kept0, 1.0 / (1.0 - {p}))
+                  """));
   private static final Map<Double, Kernel> KERNELS = new ConcurrentHashMap<>();
 
   private Dropout() {}

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -121,8 +122,12 @@ public final class Kernel {
    * }</pre>
    *
    * <p>The parameters of the backward kernel say what it reads: {@code g} is the gradient of the
-   * output, of its shape. A parameter of this kernel stands for its value. {@code into_a} is a
-   * tensor to which the gradient of the parameter {@code a} is added in place.
+   * output, of its shape, and {@code result} the output. A parameter of this kernel stands for its
+   * value. {@code into_a} is a
+   * tensor to which the gradient of the parameter {@code a} is added in place. {@code sum_a} is the
+   * gradient of {@code a} from kernels that ran later, if nobody else reads its memory, and else an
+   * empty tensor. The backward kernel then returns the sum, in that memory or in new memory, and
+   * not in that of {@code g}.
    *
    * <p>A kernel may have several derivatives, for different sets of parameters that need gradients.
    * If none fits a call, PyTorch's graph is used.
@@ -151,14 +156,57 @@ public final class Kernel {
 
   /** As {@link #derivative(String, String, String)}, of kernels. */
   public Kernel derivative(String of, @Nullable Kernel training, Kernel backward) {
-    List<String> names = Arrays.stream(of.split(",", -1)).map(String::strip).toList();
-    Derivative added =
-        Derivative.of(
-            Derivative.parameters(source),
-            names.equals(List.of("")) ? List.of() : names,
-            backward,
-            training);
-    return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
+    return with(Derivative.of(Derivative.parameters(source), names(of), backward, training));
+  }
+
+  /**
+   * A copy of this kernel, which adds up parameters of its output's shape: the gradient of the
+   * output is that of each of them.
+   *
+   * @param of the parameters, with commas between them
+   * @return the new kernel
+   */
+  public Kernel derivative(String of) {
+    return with(Derivative.ofSum(Derivative.parameters(source), names(of)));
+  }
+
+  private Kernel with(Derivative added) {
+    return new Kernel(
+        source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
+  }
+
+  private static List<String> names(String of) {
+    return of.isBlank() ? List.of() : Arrays.stream(of.split(",", -1)).map(String::strip).toList();
+  }
+
+  /**
+   * A copy of this kernel whose result costs little. If a derivative reads the result, a {@link
+   * Tape} does not keep it, but computes it again in the backward pass. It does so only where this
+   * needs less memory: if most of the arguments are kept anyway.
+   *
+   * <p>Call it after {@link #derivative}. Without a derivative it has no effect.
+   *
+   * @return the new kernel
+   */
+  public Kernel cheap() {
+    return cheaply(derivative -> derivative.forward(this));
+  }
+
+  /**
+   * As {@link #cheap()}, with another computation of the result, for example of a random one.
+   *
+   * @param again its parameters are parameters of this kernel, or {@code kept0} and so on for the
+   *     further results of the derivative's {@code training}
+   * @return the new kernel
+   */
+  public Kernel cheap(Kernel again) {
+    return cheaply(derivative -> again);
+  }
+
+  private Kernel cheaply(Function<Derivative, Kernel> again) {
+    List<String> names = Derivative.parameters(source);
+    return new Kernel(
+        source, derivatives.stream().map(d -> d.cheap(names, again.apply(d))).toList(), cuda);
   }
 
   /**

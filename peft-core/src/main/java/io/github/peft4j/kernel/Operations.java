@@ -2,8 +2,11 @@ package io.github.peft4j.kernel;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Derivative.Argument;
 import io.github.peft4j.kernel.Derivative.Role;
+import io.github.peft4j.kernel.KeptTensors.Kept;
+import io.github.peft4j.kernel.Value.Gradient;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -22,6 +25,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class Operations {
 
+  /** What a derivative gets for a sum that it must not or cannot add to. */
+  private static final class Nothing {
+    static final NDArray YET = Scope.release(Tensors.engineManager().create(new Shape(0)));
+  }
+
   private static final ThreadLocal<@Nullable Operations> RUNNING = new ThreadLocal<>();
 
   /** A tensor of no memory, for a result that nobody reads. */
@@ -36,7 +44,7 @@ final class Operations {
   private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final IdentityHashMap<NDArray, Value> values = new IdentityHashMap<>();
-  private final IdentityHashMap<NDArray, Saved> saved = new IdentityHashMap<>();
+  private final KeptTensors kept = new KeptTensors();
 
   /** The beginnings and ends of PyTorch's graphs. */
   private final List<NDArray> ofGraphs = new ArrayList<>();
@@ -44,7 +52,10 @@ final class Operations {
   /** The segment's output, if it is not computed. */
   private @Nullable NDArray end;
 
-  /** A backward pass from a gradient of the result to that of x, or null if x needs none. */
+  /**
+   * A backward pass from a gradient of the result to that of x, in memory of its own, or null if x
+   * needs none.
+   */
   @FunctionalInterface
   interface Back {
     @Nullable NDArray pass(NDArray x, NDArray gradient, boolean passesOn);
@@ -81,10 +92,10 @@ final class Operations {
    * @param gradient becomes this call's own
    * @return the input's gradient, or null if there is none
    */
-  @Nullable NDArray backward(NDArray output, NDArray gradient, @Nullable NDArray input) {
+  @Nullable Gradient backward(NDArray output, Gradient gradient, @Nullable NDArray input) {
     Value last = value(output);
     if (last == null) {
-      gradient.close();
+      gradient.release();
     } else {
       last.add(gradient);
     }
@@ -95,7 +106,7 @@ final class Operations {
           }
           values.values().forEach(Value::settle);
           Value first = input == null ? null : values.get(input);
-          NDArray onward = first == null ? null : first.take();
+          Gradient onward = first == null ? null : first.take();
           values.values().forEach(Value::close);
           return onward;
         });
@@ -103,7 +114,7 @@ final class Operations {
 
   /** Frees what has been kept for a backward pass that does not come, or that failed. */
   void discard() {
-    saved.values().forEach(Saved::close);
+    kept.close();
     values.values().forEach(Value::close);
     ofGraphs.forEach(NDArray::close);
   }
@@ -120,21 +131,25 @@ final class Operations {
     Value own = new Value(null);
     values.put(output, own);
     end = output;
-    Saved kept = save(x);
+    Kept tensor = kept.keep(x);
     back.add(
         () -> {
-          NDArray gradient = own.take();
+          Gradient gradient = own.take();
           if (gradient != null) {
-            try (gradient) {
-              NDArray onward = derivative.pass(kept.array, gradient, input != null);
-              if (onward != null && input != null) {
-                input.add(onward);
-              }
+            NDArray onward = derivative.pass(tensor.array(), gradient.array(), input != null);
+            gradient.release();
+            if (onward != null) {
+              add(new Gradient(onward, true), input);
             }
           }
-          kept.release();
+          tensor.release();
         });
     return output;
+  }
+
+  /** The bytes that are kept for derivatives, those of parameters included. */
+  long bytesKept() {
+    return kept.bytes();
   }
 
   /** Calls a kernel. */
@@ -165,70 +180,102 @@ final class Operations {
     output.setRequiresGradient(true); // so that a tensor computed from it otherwise is found out
     Value own = new Value(null);
     values.put(output, own);
-    List<@Nullable Saved> read = new ArrayList<>();
+    kept.offer(output, derivative, arguments, results);
+    List<@Nullable Kept> read = new ArrayList<>();
     for (Argument argument : derivative.arguments()) {
-      read.add(
-          switch (argument.role()) {
-            case GRADIENT -> null;
-            case INPUT, INTO -> save(arguments.get(argument.index()));
-            case KEPT -> save(results.get(1 + argument.index()));
-          });
+      boolean isKept = argument.role() != Role.GRADIENT && argument.role() != Role.SUM;
+      read.add(isKept ? kept.keep(KeptTensors.array(argument, arguments, results)) : null);
     }
     back.add(() -> back(derivative, own, inputs, read));
     return new NDList(output);
   }
 
   private static void back(
-      Derivative derivative, Value own, List<@Nullable Value> inputs, List<@Nullable Saved> read) {
-    NDArray gradient = own.take();
+      Derivative derivative, Value own, List<@Nullable Value> inputs, List<@Nullable Kept> read) {
+    Gradient gradient = own.take();
     if (gradient != null) {
-      try (gradient) {
-        NDList arguments = new NDList();
-        for (int i = 0; i < read.size(); i++) {
-          arguments.add(argument(derivative.arguments().get(i), inputs, read.get(i), gradient));
+      try {
+        if (derivative.kernel() == null) {
+          derivative.returned().forEach(input -> add(gradient.hold(), inputs.get(input)));
+        } else {
+          run(derivative.kernel(), derivative, gradient, inputs, read);
         }
-        NDList gradients = derivative.kernel().run(arguments);
-        for (int i = 0; i < derivative.returned().size(); i++) {
-          Value value = inputs.get(derivative.returned().get(i));
-          NDArray result = Scope.release(gradients.get(i));
-          if (value == null) {
-            result.close();
-          } else {
-            value.add(result);
-          }
-        }
-        for (int i = 0; i < read.size(); i++) {
-          Argument argument = derivative.arguments().get(i);
-          if (argument.role() == Role.INTO) {
-            NDArray sum = Scope.release(arguments.get(i));
-            Value into = inputs.get(argument.index());
-            if (into == null) {
-              sum.close();
-            } else {
-              into.added(sum);
-            }
-          }
-        }
+      } finally {
+        gradient.release();
       }
     }
-    for (Saved array : read) {
-      if (array != null) {
-        array.release();
+    for (Kept tensor : read) {
+      if (tensor != null) {
+        tensor.release();
       }
     }
   }
 
-  /** What the backward kernel is called with. A frozen tensor's gradient is added into zeros. */
-  private static NDArray argument(
-      Argument argument, List<@Nullable Value> inputs, @Nullable Saved read, NDArray gradient) {
-    if (read == null) {
-      return gradient;
+  private static void run(
+      Kernel kernel,
+      Derivative derivative,
+      Gradient gradient,
+      List<@Nullable Value> inputs,
+      List<@Nullable Kept> read) {
+    NDList arguments = new NDList();
+    List<Gradient> sums = new ArrayList<>();
+    NDList gradients;
+    try {
+      for (int i = 0; i < read.size(); i++) {
+        Argument argument = derivative.arguments().get(i);
+        boolean added = argument.role() == Role.SUM || argument.role() == Role.INTO;
+        Value value = added ? inputs.get(argument.index()) : null;
+        Kept tensor = read.get(i);
+        if (argument.role() == Role.SUM) {
+          Gradient sum = value == null ? null : value.takeAlone();
+          if (sum != null) {
+            sums.add(sum);
+          }
+          arguments.add(sum == null ? Nothing.YET : sum.array());
+        } else if (tensor == null) {
+          arguments.add(gradient.array());
+        } else {
+          arguments.add(argument.role() == Role.INTO ? buffer(value, tensor) : tensor.array());
+        }
+      }
+      gradients = kernel.run(arguments);
+    } finally {
+      sums.forEach(Gradient::release); // the results have the memory now
     }
-    if (argument.role() != Role.INTO) {
-      return read.array;
+    if (!derivative.returned().stream().allMatch(derivative::isFresh)) {
+      gradient.lend();
     }
-    Value into = inputs.get(argument.index());
-    return into == null ? Tensors.zerosLike(read.array) : into.buffer(read.array);
+    for (int i = 0; i < derivative.returned().size(); i++) {
+      int input = derivative.returned().get(i);
+      NDArray result = Scope.release(gradients.get(i));
+      add(new Gradient(result, derivative.isFresh(input)), inputs.get(input));
+    }
+    for (int i = 0; i < read.size(); i++) {
+      Argument argument = derivative.arguments().get(i);
+      if (argument.role() == Role.INTO) {
+        NDArray sum = Scope.release(arguments.get(i));
+        Value into = inputs.get(argument.index());
+        if (into == null) {
+          sum.close();
+        } else {
+          into.added(sum);
+        }
+      }
+    }
+  }
+
+  /** Adds a gradient to that of an input, or frees it. */
+  private static void add(Gradient gradient, @Nullable Value input) {
+    if (input == null) {
+      gradient.release();
+    } else {
+      input.add(gradient);
+    }
+  }
+
+  /** What a kernel adds a gradient to. A frozen tensor's gradient is added into zeros. */
+  private static NDArray buffer(@Nullable Value value, Kept tensor) {
+    return value == null ? Tensors.zerosLike(tensor.array()) : value.buffer(tensor.array());
   }
 
   /** Runs code with a graph of PyTorch's that begins at the arguments which gradients reach. */
@@ -250,7 +297,7 @@ final class Operations {
           () -> {
             NDArray gradient = Autograd.gradient(leaf);
             if (gradient != null) {
-              value.add(Scope.release(gradient));
+              value.add(new Gradient(Scope.release(gradient), false));
             }
             leaf.close();
           });
@@ -277,11 +324,11 @@ final class Operations {
 
   private static void back(List<Value> values, NDList ends, List<Runnable> collect) {
     for (int i = 0; i < values.size(); i++) {
-      NDArray gradient = values.get(i).take();
+      Gradient gradient = values.get(i).take();
       if (gradient != null) {
-        try (gradient) {
-          Autograd.backward(ends.get(i), gradient, i < values.size() - 1);
-        }
+        gradient.lend();
+        Autograd.backward(ends.get(i), gradient.array(), i < values.size() - 1);
+        gradient.release();
       }
     }
     ends.close();
@@ -312,32 +359,5 @@ final class Operations {
               + " record the segment");
     }
     return known;
-  }
-
-  private Saved save(NDArray array) {
-    Saved entry = saved.computeIfAbsent(array, a -> new Saved(Scope.release(Autograd.detach(a))));
-    entry.readers++;
-    return entry;
-  }
-
-  /** A handle of a tensor that derivatives read, until the last of them has run. */
-  private static final class Saved {
-    private final NDArray array;
-    private int readers;
-
-    Saved(NDArray array) {
-      this.array = array;
-    }
-
-    void release() {
-      readers--;
-      if (readers == 0) {
-        close();
-      }
-    }
-
-    void close() {
-      array.close();
-    }
   }
 }

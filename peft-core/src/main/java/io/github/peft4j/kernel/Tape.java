@@ -1,10 +1,10 @@
 package io.github.peft4j.kernel;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Value.Gradient;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
@@ -127,16 +127,6 @@ public abstract class Tape {
   }
 
   /**
-   * Registers an action that runs once, after the whole backward pass.
-   *
-   * @param action runs once, also if it is registered several times
-   * @throws IllegalStateException if not {@link #isWatching}
-   */
-  public void afterwards(Runnable action) {
-    throw new IllegalStateException("no segment is being recorded");
-  }
-
-  /**
    * Runs the first segment of a chain. It has no differentiable input and is never run again.
    *
    * @return its output
@@ -221,8 +211,7 @@ public abstract class Tape {
     private final boolean byKernels = !"false".equals(System.getProperty("peft4j.derivatives"));
 
     private final List<Entry> entries = new ArrayList<>();
-    private final Set<Runnable> afterwards = new LinkedHashSet<>();
-    private final IdentityHashMap<NDArray, NDArray> gradients = new IdentityHashMap<>();
+    private final IdentityHashMap<NDArray, Gradient> gradients = new IdentityHashMap<>();
     private final IdentityHashMap<NDArray, Boolean> differentiable = new IdentityHashMap<>();
 
     /** Arrays that no scope frees. Those that are closed already are closed again, in vain. */
@@ -276,14 +265,6 @@ public abstract class Tape {
     }
 
     @Override
-    public void afterwards(Runnable action) {
-      if (requests == null) {
-        super.afterwards(action);
-      }
-      afterwards.add(action);
-    }
-
-    @Override
     public NDArray source(Supplier<NDArray> segment) {
       int index = entries.size();
       List<Watched> watched = new ArrayList<>();
@@ -295,7 +276,7 @@ public abstract class Tape {
       }
       entries.add(
           () -> {
-            NDArray gradient = gradients.remove(output);
+            Gradient gradient = gradients.remove(output);
             if (gradient != null && Autograd.requiresGradient(output)) {
               Autograd.record(true, () -> propagate(output, gradient));
             }
@@ -342,7 +323,7 @@ public abstract class Tape {
       }
       entries.add(
           () -> {
-            NDArray gradient = gradients.remove(output);
+            Gradient gradient = gradients.remove(output);
             if (gradient == null) { // nobody read the output, or what did is not trained
               if (recorded != null) {
                 recorded.discard();
@@ -357,7 +338,7 @@ public abstract class Tape {
                 recorded == null
                     ? again(index, input, passesOn, divides, segment, recorder)
                     : recorded;
-            NDArray onward = latest.back(gradient);
+            Gradient onward = latest.back(gradient);
             if (onward != null) {
               add(input, onward);
             }
@@ -446,8 +427,9 @@ public abstract class Tape {
       differentiable.put(leaf, true);
       entries.add(
           () -> {
-            NDArray gradient = Autograd.gradient(leaf);
-            if (gradient != null) {
+            NDArray collected = Autograd.gradient(leaf);
+            if (collected != null) {
+              Gradient gradient = new Gradient(collected, false);
               if (!differentiable.containsKey(tensor) && Autograd.requiresGradient(tensor)) {
                 propagate(tensor, gradient);
               } else {
@@ -467,25 +449,21 @@ public abstract class Tape {
      */
     public void backward(NDArray output, NDArray gradient) {
       owned.add(gradient);
-      gradients.put(output, gradient);
+      gradients.put(output, new Gradient(gradient, false));
       for (int i = entries.size() - 1; i >= 0; i--) {
         try (Scope scope = new Scope()) {
           entries.get(i).run();
         }
       }
-      afterwards.forEach(Runnable::run);
-      gradients.values().forEach(NDArray::close);
+      gradients.values().forEach(Gradient::release);
       entries.clear();
     }
 
-    private void add(NDArray tensor, NDArray gradient) {
-      NDArray present = gradients.get(tensor);
-      if (present == null) {
-        gradients.put(tensor, own(gradient));
-      } else {
-        gradients.put(tensor, own(present.add(gradient)));
-        present.close();
-      }
+    private void add(NDArray tensor, Gradient gradient) {
+      Gradient present = gradients.remove(tensor);
+      Gradient sum = present == null ? gradient : Gradient.sum(present, gradient);
+      own(sum.array());
+      gradients.put(tensor, sum);
     }
 
     private boolean isDifferentiable(NDArray tensor) {
@@ -493,9 +471,9 @@ public abstract class Tape {
       return known != null ? known : Autograd.requiresGradient(tensor);
     }
 
-    private static NDArray propagate(NDArray output, NDArray gradient) {
-      Autograd.backward(output, gradient);
-      gradient.close();
+    private static NDArray propagate(NDArray output, Gradient gradient) {
+      Autograd.backward(output, gradient.array());
+      gradient.release();
       return output;
     }
 
@@ -556,7 +534,7 @@ public abstract class Tape {
       boolean isDifferentiable();
 
       /** The gradient of the segment's input, or null. Frees the segment. */
-      @Nullable NDArray back(NDArray gradient);
+      @Nullable Gradient back(Gradient gradient);
 
       /** Frees what {@link #back} would have needed, but not the output. */
       void discard();
@@ -587,7 +565,7 @@ public abstract class Tape {
       }
 
       @Override
-      public @Nullable NDArray back(NDArray gradient) {
+      public @Nullable Gradient back(Gradient gradient) {
         if (isDifferentiable()) {
           propagate(output, gradient);
         }
@@ -595,7 +573,7 @@ public abstract class Tape {
         output.close();
         NDArray onward = passesOn ? Autograd.gradient(leaf) : null;
         leaf.close();
-        return onward;
+        return onward == null ? null : new Gradient(onward, false);
       }
 
       @Override
@@ -633,8 +611,8 @@ public abstract class Tape {
       }
 
       @Override
-      public @Nullable NDArray back(NDArray gradient) {
-        NDArray onward = kernels.backward(output, gradient, passesOn ? input : null);
+      public @Nullable Gradient back(Gradient gradient) {
+        Gradient onward = kernels.backward(output, gradient, passesOn ? input : null);
         output.close();
         input.close();
         return onward;
@@ -704,11 +682,11 @@ public abstract class Tape {
             Operations kernels = new Operations();
             try {
               NDArray y = kernels.record(wanted, () -> end.apply(in));
-              NDArray back = kernels.backward(y, Scope.release(part(gradient, start)), wanted);
+              NDArray some = Scope.release(part(gradient, start));
+              Gradient back = kernels.backward(y, new Gradient(some, false), wanted);
               if (back != null) {
-                try (back) {
-                  WRITE.call(onward, back, Tensors.scalar(start));
-                }
+                WRITE.call(onward, back.array(), Tensors.scalar(start));
+                back.release();
               }
             } finally {
               kernels.discard();

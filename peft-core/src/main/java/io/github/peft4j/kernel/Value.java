@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 final class Value {
 
   private final @Nullable NDArray leaf;
-  private @Nullable NDArray gradient;
+  private @Nullable Gradient gradient;
 
   /**
    * Creates a value.
@@ -25,22 +25,21 @@ final class Value {
   }
 
   /** Adds a gradient, which belongs to this value from now on. */
-  void add(NDArray more) {
-    NDArray present = gradient;
-    if (present == null) {
-      gradient = more;
-    } else {
-      gradient = Ops.add(present, more); // not in place: values may share a gradient's memory
-      present.close();
-      more.close();
-    }
+  void add(Gradient more) {
+    Gradient present = gradient;
+    gradient = present == null ? more : Gradient.sum(present, more);
   }
 
   /** The gradient, which belongs to the caller from now on, or null if none has arrived. */
-  @Nullable NDArray take() {
-    NDArray taken = gradient;
+  @Nullable Gradient take() {
+    Gradient taken = gradient;
     gradient = null;
     return taken;
+  }
+
+  /** The gradient, as {@link #take}, if the caller may write to it, or null. */
+  @Nullable Gradient takeAlone() {
+    return gradient != null && gradient.isAlone() ? take() : null;
   }
 
   /**
@@ -59,7 +58,7 @@ final class Value {
   /** Takes a buffer back after a kernel has added to it. */
   void added(NDArray buffer) {
     if (leaf == null) {
-      add(buffer);
+      add(new Gradient(buffer, true));
     } else {
       buffer.close();
     }
@@ -67,20 +66,20 @@ final class Value {
 
   /** Moves what has arrived to the tensor that keeps its gradient itself. */
   void settle() {
-    NDArray arrived = leaf == null ? null : take();
+    Gradient arrived = leaf == null ? null : take();
     if (arrived != null) {
-      try (arrived;
-          NDArray present = buffer(arrived)) {
-        present.addi(arrived);
+      try (NDArray present = buffer(arrived.array())) {
+        present.addi(arrived.array());
       }
+      arrived.release();
     }
   }
 
   /** Frees a gradient that nobody has taken. */
   void close() {
-    NDArray left = take();
+    Gradient left = take();
     if (left != null) {
-      left.close();
+      left.release();
     }
   }
 
@@ -93,5 +92,68 @@ final class Value {
       throw new IllegalStateException("a tensor of shape " + leaf.getShape() + " has no gradient");
     }
     return made;
+  }
+
+  /** The memory of a gradient. Several values may hold it, and the last one frees it. */
+  static final class Gradient {
+
+    private final NDArray array;
+    private boolean apart;
+    private int holders = 1;
+
+    /**
+     * Creates a gradient with one holder.
+     *
+     * @param array belongs to this object from now on
+     * @param apart whether no other array has its memory
+     */
+    Gradient(NDArray array, boolean apart) {
+      this.array = array;
+      this.apart = apart;
+    }
+
+    /** The tensor. Only its single holder may write to it, see {@link #isAlone}. */
+    NDArray array() {
+      return array;
+    }
+
+    /** This gradient, with one more holder. */
+    Gradient hold() {
+      holders++;
+      return this;
+    }
+
+    /** One holder needs it no more. */
+    void release() {
+      holders--;
+      if (holders == 0) {
+        array.close();
+      }
+    }
+
+    /** Says that arrays which were computed from it may have its memory. */
+    void lend() {
+      apart = false;
+    }
+
+    /** Whether a holder may write to it, because it is the only one that reads its memory. */
+    boolean isAlone() {
+      return apart && holders == 1;
+    }
+
+    /** The sum of two gradients, which belong to the result from now on. */
+    static Gradient sum(Gradient x, Gradient y) {
+      Gradient into = x.isAlone() ? x : y;
+      Gradient other = into == x ? y : x;
+      if (into.isAlone()) {
+        into.array.addi(other.array);
+        other.release();
+        return into;
+      }
+      Gradient sum = new Gradient(Ops.add(x.array, y.array), true);
+      x.release();
+      y.release();
+      return sum;
+    }
   }
 }

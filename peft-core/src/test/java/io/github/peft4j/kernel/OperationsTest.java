@@ -44,6 +44,89 @@ class OperationsTest {
               """)
           .with("s", 3);
 
+  /** Adds the gradient of x to what has arrived, and keeps no result. */
+  private static final Kernel SUMMING =
+      Kernel.of(SOURCE)
+          .derivative(
+              "x",
+              """
+              def scaled(x: Tensor, w: Tensor) -> List[Tensor]:
+                  ws = torch.mul(w, {s})
+                  return [torch.mul(x, ws), ws]
+              """,
+              """
+              def back(g: Tensor, x: Tensor, kept0: Tensor, sum_x: Tensor) -> Tensor:
+                  dx = torch.mul(g, kept0)
+                  if torch.numel(sum_x) > 0:
+                      dx = torch.add_(sum_x, dx)
+                  return dx
+              """)
+          .cheap(
+              Kernel.of(
+                  """
+                  def again(x: Tensor, kept0: Tensor) -> Tensor:
+                      return torch.mul(x, kept0)
+                  """))
+          .with("s", 3);
+
+  /** Its derivative reads its result twice. */
+  private static final Kernel SQUARE =
+      Kernel.of(
+              """
+              def square(x: Tensor) -> Tensor:
+                  return torch.mul(x, x)
+              """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor, x: Tensor) -> Tensor:
+                  return torch.mul(torch.mul(g, x), 2)
+              """)
+          .cheap();
+
+  /** Its derivative reads nothing, so that its argument is not kept for it. */
+  private static final Kernel FLAT =
+      Kernel.of(
+              """
+              def twice(x: Tensor) -> Tensor:
+                  return torch.mul(x, 2)
+              """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor) -> Tensor:
+                  return torch.mul(g, 2)
+              """)
+          .cheap();
+
+  /** The gradient is that of the result, in the same memory. */
+  private static final Kernel VIEW =
+      Kernel.of(
+              """
+              def same(x: Tensor) -> Tensor:
+                  return torch.mul(x, 1)
+              """)
+          .derivative(
+              "x",
+              """
+              def back(g: Tensor) -> Tensor:
+                  return torch.view(g, torch.size(g))
+              """);
+
+  private static final Kernel VIEW_BY_GRAPH =
+      Kernel.of(
+          """
+          def same(x: Tensor) -> Tensor:
+              return torch.reshape(x, [2, 2])
+          """);
+
+  private static final Kernel FLATTEN =
+      Kernel.of(
+          """
+          def flat(x: Tensor) -> Tensor:
+              return torch.reshape(x, [-1])
+          """);
+
   private static final Kernel GRAPH = Kernel.of(SOURCE).with("s", 3);
   private static final Kernel HALVES =
       Kernel.of(
@@ -79,13 +162,17 @@ class OperationsTest {
         byKernels ? tape.segmentOfKernels(start, true, code) : tape.segment(start, true, code);
     NDArray one = manager.ones(end.getShape());
     tape.backward(end, one);
-    try (NDArray ofW = requireNonNull(Autograd.gradient(w));
-        NDArray ofFirst = requireNonNull(Autograd.gradient(first))) {
-      float[][] gradients = {ofW.toFloatArray(), ofFirst.toFloatArray()};
-      return gradients;
+    try {
+      return new float[][] {gradient(w), gradient(first)};
     } finally {
       assertThat(Tensors.live() - before).as("arrays that are left").isLessThanOrEqualTo(2);
       first.close();
+    }
+  }
+
+  private static float[] gradient(NDArray leaf) {
+    try (NDArray gradient = Autograd.gradient(leaf)) {
+      return gradient == null ? new float[0] : gradient.toFloatArray();
     }
   }
 
@@ -146,6 +233,100 @@ class OperationsTest {
   @Test
   void sumsAreBroadcast() {
     agree(x -> Ops.add(SCALED.call(x, w), SCALED.call(x, w).getManager().ones(new Shape(3, 4))));
+  }
+
+  @Test
+  void sumsOfOneShapePassTheGradientOn() {
+    agree(x -> Ops.add(Ops.add(x, x), Ops.add(SCALED.call(x, w), x)));
+    agree(x -> Ops.add(x, v));
+  }
+
+  @Test
+  void gradientsOfASharedInputAddUpInPlace() {
+    agree(
+        x -> {
+          NDArray y = SCALED.call(x, w);
+          return Ops.add(SUMMING.call(y, v), Ops.add(SUMMING.call(y, v), SUMMING.call(y, v)));
+        });
+  }
+
+  @Test
+  void noGradientIsWrittenToWhileAnotherHasItsMemory() {
+    agree( // the terms of a sum hold one gradient, and p's gets another part
+        x -> {
+          NDArray q = SUMMING.call(x, v);
+          NDArray p = SUMMING.call(x, v);
+          NDArray r = SUMMING.call(p, v);
+          return SUMMING.call(Ops.add(Ops.add(p, q), r), v);
+        });
+    agree( // the gradient before a view has the memory of p's
+        x -> {
+          NDArray p = SUMMING.call(x, v);
+          NDArray q = SUMMING.call(x, v);
+          NDArray r = SUMMING.call(p, v);
+          NDArray sum = Ops.add(p, VIEW.call(q));
+          return Ops.add(SUMMING.call(sum, v), SUMMING.call(r, v));
+        });
+    agree( // and of PyTorch's graph nobody knows
+        x -> {
+          NDArray p = SUMMING.call(x, v);
+          NDArray q = SUMMING.call(x, v);
+          NDArray r = SUMMING.call(p, v);
+          NDArray sum = Ops.add(p, FLATTEN.call(VIEW_BY_GRAPH.call(q)));
+          return Ops.add(SUMMING.call(sum, v), SUMMING.call(r, v));
+        });
+  }
+
+  @Test
+  void resultsOfCheapKernelsAreComputedAgain() {
+    agree(x -> SQUARE.call(SQUARE.call(SQUARE.call(x))));
+    agree(x -> SCALED.call(SUMMING.call(SQUARE.call(x), v), w));
+    agree(
+        x -> {
+          NDArray y = SQUARE.call(x);
+          SQUARE.call(y); // whose gradient nobody asks for
+          return Ops.add(SCALED.call(y, w), SQUARE.call(SQUARE.call(y)));
+        });
+    agree(x -> SQUARE.call(Scope.keeping(x, () -> SQUARE.call(SQUARE.call(x)))));
+  }
+
+  @Test
+  void resultsOfCheapKernelsNeedNoMemory() {
+    // SUMMING reads its argument of 400 numbers, and keeps 4
+    assertThat(bytesKept(x -> SUMMING.call(VIEW.call(x), v))).isEqualTo(4 * 404);
+    assertThat(
+            bytesKept(
+                x -> SUMMING.call(SUMMING.call(SUMMING.call(VIEW.call(x), v), v), v)))
+        .isEqualTo(4 * 412);
+    // the graph reads it too, and SQUARE's result is as large as its argument
+    assertThat(bytesKept(x -> SQUARE.call(SQUARE.call(GRAPH.call(x, v))))).isEqualTo(4 * 400);
+    assertThat(bytesKept(x -> SUMMING.call(FLAT.call(VIEW.call(x)), v))).isEqualTo(4 * 404);
+  }
+
+  @Test
+  void resultsOfCheapKernelsNeedNoMemoryInBfloat16() {
+    NDArray u = Tensors.cast(v, Precision.BFLOAT16);
+    long kept =
+        bytesKept(
+            Precision.BFLOAT16,
+            x -> SUMMING.call(SUMMING.call(SUMMING.call(VIEW.call(x), u), u), u));
+    assertThat(kept).isEqualTo(2 * 412);
+  }
+
+  private long bytesKept(UnaryOperator<NDArray> code) {
+    return bytesKept(Precision.FLOAT32, code);
+  }
+
+  private long bytesKept(Precision precision, UnaryOperator<NDArray> code) {
+    Operations operations = new Operations();
+    try (NDArray ones = manager.ones(new Shape(100, 4));
+        NDArray x = Tensors.cast(ones, precision);
+        NDArray end = operations.record(x, () -> code.apply(x))) {
+      assertThat(end.getShape()).isEqualTo(x.getShape());
+      return operations.bytesKept();
+    } finally {
+      operations.discard();
+    }
   }
 
   @Test

@@ -53,8 +53,12 @@ class DerivativesTest {
     return Stream.concat(
         TinyFamily.all().keySet().stream()
             .map(family -> Arguments.of(family, plain, "all linear maps")),
-        Stream.of("bert", "llama")
-            .map(family -> Arguments.of(family, plain.layersToTransform(1), "one layer")));
+        Stream.of("bert", "gpt2", "llama")
+            .flatMap(
+                family ->
+                    Stream.of(
+                        Arguments.of(family, plain.layersToTransform(1), "one layer"),
+                        Arguments.of(family, plain.useDora(true), "DoRA"))));
   }
 
   @ParameterizedTest(name = "{0}, {2}")

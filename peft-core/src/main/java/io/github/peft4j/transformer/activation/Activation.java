@@ -100,8 +100,11 @@ public enum Activation {
     this.plain =
         derivative == null
             ? plainly
-            : plainly.derivative(
-                "x", "def back(g: Tensor, x: Tensor) -> Tensor:\n    return " + derivative + "\n");
+            : plainly
+                .derivative(
+                    "x",
+                    "def back(g: Tensor, x: Tensor) -> Tensor:\n    return " + derivative + "\n")
+                .cheap();
     this.gated = derivative == null ? gating : gated(gating, expression, derivative, text);
   }
 
@@ -115,9 +118,11 @@ public enum Activation {
                 + "    return [slope(torch.mul(g, up), x), torch.mul(g, "
                 + expression
                 + ")]\n");
-    return text == null
-        ? forward.derivative("x, up", null, back)
-        : forward.cuda(text.forward()).derivative("x, up", null, back.cuda(text.back()));
+    Kernel derived =
+        text == null
+            ? forward.derivative("x, up", null, back)
+            : forward.cuda(text.forward()).derivative("x, up", null, back.cuda(text.back()));
+    return derived.cheap();
   }
 
   /**

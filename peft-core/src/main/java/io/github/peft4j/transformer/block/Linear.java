@@ -18,18 +18,8 @@ import org.jspecify.annotations.Nullable;
 /** y = x Wᵀ + b, or x W + b with a transposed weight (GPT-2's Conv1D): (…, in) → (…, out). */
 public final class Linear extends WeightedBlock {
 
-  private static final String BACK =
-      MatrixProduct.text()
-          + """
-          def back(g: Tensor, weight: Tensor) -> Tensor:              # g (…, out) → (…, in)
-              return product(g, torch.t(weight.to(g.dtype)), None)
-          """;
-  private static final String BACK_TRANSPOSED =
-      MatrixProduct.text()
-          + """
-          def back(g: Tensor, weight: Tensor) -> Tensor:
-              return product(g, weight.to(g.dtype), None)
-          """;
+  private static final String BACK = back("torch.t(weight.to(g.dtype))");
+  private static final String BACK_TRANSPOSED = back("weight.to(g.dtype)");
   private static final Kernel LINEAR =
       Kernel.of(
               MatrixProduct.text()
@@ -96,6 +86,23 @@ public final class Linear extends WeightedBlock {
     this.site =
         publishWithTensors(
             new LinearSite(name, role, this.weight, this.bias, transposed, this::frozenForward));
+  }
+
+  /**
+   * The backward pass by the input.
+   *
+   * @param weight (in, out) in TorchScript
+   */
+  private static String back(String weight) {
+    return MatrixProduct.textWithSum()
+        + """
+        def back(g: Tensor, weight: Tensor, sum_x: Tensor) -> Tensor:      # g (…, out) → (…, in)
+            flat = torch.reshape(g, [-1, torch.size(g, -1)])
+            onward = onto(sum_x, flat, {weight})
+            size = torch.slice(torch.size(g), 0, -1)
+            return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
+        """
+            .replace("{weight}", weight);
   }
 
   private static Kernel kernel(boolean hasBias, boolean transposed) {

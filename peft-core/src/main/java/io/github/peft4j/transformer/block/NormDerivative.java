@@ -15,6 +15,13 @@ final class NormDerivative {
           return [torch.mul(torch.mul(xs, r), {factor}).to(x.dtype), r]
       """;
 
+  private static final String RMS_AGAIN =
+      """
+
+      def norm(x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
+          return torch.mul(torch.mul(wide(x), kept0), {factor}).to(x.dtype)
+      """;
+
   /** With n = r x and the factor f: dx = r (g f − n · mean(g f ∘ n)). */
   private static final String RMS_BACK =
       """
@@ -31,6 +38,11 @@ final class NormDerivative {
       def norm(x: Tensor, weight: Tensor) -> List[Tensor]:
           y, r, = torch._fused_rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
           return [y, r]
+      """;
+  private static final String FUSED_AGAIN =
+      """
+      def norm(x: Tensor, weight: Tensor, kept0: Tensor) -> Tensor:
+          return torch.rms_norm(x, [torch.size(x, -1)], weight.to(x.dtype), {eps})
       """;
   private static final String FUSED_BACK =
       """
@@ -60,7 +72,7 @@ final class NormDerivative {
   private NormDerivative() {}
 
   /**
-   * A norm's kernel with its derivative.
+   * A norm's kernel with its derivative. Its result is not kept: the derivative keeps x.
    *
    * @param wide TorchScript of a function {@code wide} to 32 bits or more
    */
@@ -68,16 +80,18 @@ final class NormDerivative {
     return switch (kind) {
       case RMS ->
           Fused.EXISTS
-              ? derived(plain, FUSED_FORWARD, FUSED_BACK, RmsNormText.PLAIN)
+              ? derived(plain, FUSED_FORWARD, FUSED_AGAIN, FUSED_BACK, RmsNormText.PLAIN)
               : rms(plain, wide, "wide(weight.to(x.dtype))", RmsNormText.PLAIN);
       case RMS_ONE_PLUS -> rms(plain, wide, "torch.add(wide(weight), 1)", RmsNormText.ONE_PLUS);
       case LAYER ->
-          plain.derivative(
-              "x",
-              LAYER_FORWARD
-                  .replace("{parameter}", hasBias ? ", bias: Tensor" : "")
-                  .replace("{bias}", hasBias ? "bias.to(x.dtype)" : "None"),
-              LAYER_BACK);
+          plain
+              .derivative(
+                  "x",
+                  LAYER_FORWARD
+                      .replace("{parameter}", hasBias ? ", bias: Tensor" : "")
+                      .replace("{bias}", hasBias ? "bias.to(x.dtype)" : "None"),
+                  LAYER_BACK)
+              .cheap();
     };
   }
 
@@ -85,14 +99,17 @@ final class NormDerivative {
     return derived(
         plain,
         wide + RMS_FORWARD.replace("{factor}", factor),
+        wide + RMS_AGAIN.replace("{factor}", factor),
         wide + RMS_BACK.replace("{factor}", factor),
         text);
   }
 
-  private static Kernel derived(Kernel plain, String forward, String back, RmsNormText text) {
+  private static Kernel derived(
+      Kernel plain, String forward, String again, String back, RmsNormText text) {
     return plain
         .cuda(text.forward())
         .derivative(
-            "x", Kernel.of(forward).cuda(text.training()), Kernel.of(back).cuda(text.back()));
+            "x", Kernel.of(forward).cuda(text.training()), Kernel.of(back).cuda(text.back()))
+        .cheap(Kernel.of(again).cuda(text.again()));
   }
 }

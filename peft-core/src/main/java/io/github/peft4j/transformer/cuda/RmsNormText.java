@@ -44,6 +44,24 @@ public enum RmsNormText {
       }
       """;
 
+  private static final String AGAIN =
+      """
+      extern "C" __global__ void again(
+          const T0* __restrict__ x, const T1* __restrict__ weight, const float* __restrict__ kept,
+          T0* __restrict__ y, whole rows, whole columns, whole step) {
+        whole row = (whole) blockIdx.x * blockDim.y + threadIdx.y;
+        if (row >= rows) return;
+        float r = kept[row];
+        for (whole c = threadIdx.x * LANES; c < columns; c += blockDim.x * LANES) {
+          Pack<T0> a = load(x + row * step + c), out;
+          Pack<T1> w = load(weight + c);
+          #pragma unroll
+          for (int i = 0; i < LANES; i++) narrow(wide(a.v[i]) * r * ({one}wide(w.v[i])), out.v[i]);
+          store(y + row * columns + c, out);
+        }
+      }
+      """;
+
   /** With n = x r: dx = r (g f − n · mean(g f ∘ n)). */
   private static final String BACK =
       """
@@ -96,6 +114,18 @@ public enum RmsNormText {
   /** Of a kernel (x, weight) → [y, r] with r (…, 1). */
   public CudaText training() {
     return forward(true);
+  }
+
+  /** Of a kernel (x, weight, r) → y, the y of {@link #training}. */
+  public CudaText again() {
+    return CudaText.of(
+        AGAIN.replace("{one}", one),
+        tensors -> {
+          Rows rows = Rows.of(tensors.get(0));
+          return rows != null && rows.areNumbers(tensors.get(2))
+              ? forward(tensors.get(0), tensors.get(1), false)
+              : null;
+        });
   }
 
   private CudaText forward(boolean keeps) {

@@ -228,9 +228,9 @@ class CudaTextTest {
             .cuda(RowProductText.BIAS.text());
     for (Precision precision : PRECISIONS) {
       for (long[] size : new long[][] {{1, 1}, {5, 7}, {33, 64}, {130, 1000}, {17, 4100}}) {
-        NDArray x = numbers(precision, PLAIN, 1, 1, 1, size[1]);
-        NDArray weight = numbers(precision, PLAIN, 0.3, size);
-        NDArray bias = numbers(precision, PLAIN, 1, size[0]);
+        NDArray x = numbers(precision, Layout.PLAIN, 1, 1, 1, size[1]);
+        NDArray weight = numbers(precision, Layout.PLAIN, 0.3, size);
+        NDArray bias = numbers(precision, Layout.PLAIN, 1, size[0]);
         String what = "product with " + new Shape(size);
         agreeForward(what, in -> plain.call(in), precision, x, weight);
         agreeForward(what + " and bias", in -> biased.call(in), precision, x, weight, bias);
@@ -272,20 +272,20 @@ class CudaTextTest {
         continue; // a rotated key is rounded before it is read
       }
       for (long batch : new long[] {1, 3}) {
-        NDArray keys = numbers(precision, PLAIN, 1, batch, keyValues, capacity, head);
-        NDArray values = numbers(precision, PLAIN, 1, batch, keyValues, capacity, head);
-        NDArray k = numbers(precision, PLAIN, 1, batch, 1, keyValues * head);
-        NDArray v = numbers(precision, HALF, 1, batch, 1, keyValues * head);
+        NDArray keys = numbers(precision, Layout.PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray values = numbers(precision, Layout.PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray k = numbers(precision, Layout.PLAIN, 1, batch, 1, keyValues * head);
+        NDArray v = numbers(precision, Layout.HALF, 1, batch, 1, keyValues * head);
         float[] others = Tensors.floats(keys);
         agreeForward(
             "step of " + batch + " texts",
             in -> step.call(in),
             precision,
-            numbers(precision, HALF, 1, batch, 1, queries * head),
+            numbers(precision, Layout.HALF, 1, batch, 1, queries * head),
             k,
             v,
-            numbers(precision, PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
-            numbers(precision, PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            numbers(precision, Layout.PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            numbers(precision, Layout.PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
             keys,
             values,
             hidden(precision, batch, capacity, at),
@@ -373,6 +373,23 @@ class CudaTextTest {
               numbers(precision, Layout.PLAIN, 2, shape));
         }
       }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
+  void whatReadsANormComputesItAgain(Norm.Kind kind) {
+    NDArray weight = numbers(Precision.FLOAT32, PLAIN, 1, 2048);
+    NDArray g = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
+    NDArray up = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    Function read = in -> Activation.SILU.gate(norm(kind, weight).of(in[0]), in[1]);
+    long before = CudaText.launches();
+    List<float[]> fast = results(read, Precision.FLOAT32, g, x, up);
+    assertThat(CudaText.launches() - before).as("two, and three back").isEqualTo(5);
+    List<float[]> exact = results(read, Precision.FLOAT64, g, x, up);
+    for (int i = 0; i < exact.size(); i++) {
+      close("result " + i, Precision.FLOAT32, fast.get(i), exact.get(i));
     }
   }
 

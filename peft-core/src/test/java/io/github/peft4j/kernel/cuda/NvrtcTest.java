@@ -40,6 +40,7 @@ class NvrtcTest {
         for (String weight : List.of(type, "float")) {
           all.add(new Text(text.forward().with("eps", "1e-06"), type, weight));
           all.add(new Text(text.training().with("eps", "1e-06"), type, weight));
+          all.add(new Text(text.again(), type, weight, "float"));
           all.add(new Text(text.back(), type, type, weight, "float"));
         }
       }

@@ -63,7 +63,7 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   private final @Nullable ParameterSite bias;
   private final Computation<NDArray, NDArray> frozen;
   private final WeightNorms.Member norm;
-  private final ScaledWeight scaledWeight;
+  private final DoraMap map;
   private final double dropout;
   private final Kernel dora;
   private final Kernel merge;
@@ -83,7 +83,7 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
     this.norm = norms.add(site, own, this.factors, m);
     this.bias = site.bias().orElse(null);
     this.frozen = site.base();
-    this.scaledWeight = new ScaledWeight(site, this.factors, norm, m);
+    this.map = new DoraMap(site, this.factors, norm, m);
     this.dropout = dropout;
     this.dora = (bias == null ? WITHOUT_BIAS : WITH_BIAS).with("scale", this.factors.scale());
     this.merge =
@@ -101,8 +101,8 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   @Override
   public NDArray forward(NDArray x, Forward<NDArray, NDArray> base) { // x (…, in)
     if (!isTraining(base.context()) || dropout == 0) {
-      if (base.computation() == frozen && scaledWeight.pays(x, base.context())) {
-        return scaledWeight.forward(x, base.context());
+      if (isTraining(base.context()) && base.computation() == frozen) {
+        return map.forward(x, base.context());
       }
       return dora(x, base.forward(x), factors.a(), factors.b(), base.context()); // (…, out)
     }
@@ -125,6 +125,11 @@ public final class DoraLinear extends TunerLayer<NDArray, NDArray> implements Me
   @Override
   public NDArray merge(NDArray present) {
     return merge.call(present, norm.own().value(), factors.a(), factors.b(), m.value());
+  }
+
+  @Override
+  public boolean isMadeOfKernels() {
+    return true;
   }
 
   @Override

@@ -9,7 +9,6 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.Tape;
 import io.github.peft4j.methods.lora.factors.Factors;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.injection.Initializer;
@@ -40,12 +39,6 @@ import org.jspecify.annotations.Nullable;
  *   <li>Outside of training, each module caches its norm until A or B is written to ({@link
  *       WeightNorm}).
  * </ul>
- *
- * <p><b>The gradient of m by hand.</b> Where g scales the weight instead of the outputs ({@link
- * ScaledWeight}), autograd does not see m. With y − b = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘
- * (y − b) / m. Layers sum the numerator during the backward pass ({@link Member#addGradient}).
- * After it, one kernel divides the sums of all modules of a group and adds them to the gradients of
- * m.
  */
 public final class WeightNorms {
 
@@ -66,16 +59,9 @@ public final class WeightNorms {
               change = torch.sum(torch.mul(sum, up), [2])                  # (M, out)
               total = torch.add(torch.stack(square), change, alpha={scale})
               n = torch.sqrt(torch.clamp_min(total, 1e-24), out=into[0])
-              return torch.div(torch.stack(m), n, out=into[1])
-          """);
-
-  /** A row of length 0, whose sum is 0, has a gradient of 0. */
-  private static final Kernel ADD_GRADIENTS =
-      Kernel.of(
-          """
-          def add_gradients(sums: List[Tensor], m: List[Tensor], gradients: List[Tensor]) -> Tensor:
-              torch._foreach_addcdiv_(gradients, sums, torch._foreach_add(m, 1e-30))
-              return sums[0]
+              all = torch.stack(m)
+              inverse = torch.reciprocal(torch.add(all, 1e-30), out=into[2])
+              return torch.div(all, n, out=into[1])
           """);
 
   private final Initializer initial;
@@ -137,7 +123,7 @@ public final class WeightNorms {
     private final Trainable m;
     private @Nullable NDArray length;
     private @Nullable NDArray gain;
-    private @Nullable NDArray sum;
+    private @Nullable NDArray inverse;
 
     private Member(Group group, WeightNorm norm, Factors factors, Trainable m) {
       this.group = group;
@@ -165,34 +151,21 @@ public final class WeightNorms {
       return requireNonNull(gain);
     }
 
+    /** 1 / m (out) within a training step, without a gradient; of 0 it is large. */
+    NDArray inverse() {
+      group.compute();
+      return requireNonNull(inverse);
+    }
+
     /** The module's own norm, which has its weight. */
     WeightNorm own() {
       return norm;
-    }
-
-    /**
-     * Adds the contribution of an output to the gradient of m. It takes effect after the tape's
-     * backward pass. Call it during that pass.
-     *
-     * @param more Σ ∂L/∂y ∘ (m / n ∘ z) over the rows of an output y (out)
-     */
-    void addGradient(NDArray more) {
-      NDArray present = sum;
-      sum = Scope.release(present == null ? more : present.add(more));
-      free(present);
-    }
-
-    /** Registers the computation of these gradients, to run after the tape's backward pass. */
-    void expectGradient(Tape tape) {
-      tape.afterwards(group.sendGradients);
     }
 
     /** Discards the cached results, because a training step begins or ends. */
     void forget() {
       norm.forget();
       group.known = false;
-      free(sum); // left by a run that failed
-      sum = null;
     }
 
     @Override
@@ -207,9 +180,7 @@ public final class WeightNorms {
 
     private final Kernel kernel;
     private final List<Member> members = new ArrayList<>();
-    private final Runnable sendGradients = this::sendGradients;
-    private @Nullable NDArray lengths;
-    private @Nullable NDArray gains;
+    private @Nullable NDArray results;
     private boolean known;
 
     Group(Kind kind) {
@@ -242,68 +213,36 @@ public final class WeightNorms {
           () -> members.stream().map(part).collect(NDList::new, NDList::add, NDList::addAll));
     }
 
-    /** The buffers for the results. Modules read their parts of them. */
+    /** The buffers for the results, three of (M, out). Modules read their parts of them. */
     private NDList into() {
-      NDArray n = lengths;
-      NDArray g = gains;
-      if (n == null || g == null) {
+      NDArray all = results;
+      if (all == null) {
         NDArray like = members.get(0).m.value();
-        Shape shape = new Shape(members.size(), like.size());
-        n = lengths = Scope.release(like.getManager().create(shape, like.getDataType()));
-        g = gains = Scope.release(like.getManager().create(shape, like.getDataType()));
+        Shape shape = new Shape(3, members.size(), like.size());
+        all = results = Scope.release(like.getManager().create(shape, like.getDataType()));
         for (int i = 0; i < members.size(); i++) {
-          members.get(i).length = Scope.release(n.get(i));
-          try (NDArray row = g.get(i)) {
-            members.get(i).gain = Scope.release(row.reshape(-1, 1));
+          Member member = members.get(i);
+          member.length = Scope.release(all.get(0, i));
+          try (NDArray row = all.get(1, i)) {
+            member.gain = Scope.release(row.reshape(-1, 1));
           }
+          member.inverse = Scope.release(all.get(2, i));
         }
       }
-      return new NDList(n, g);
-    }
-
-    private void sendGradients() {
-      try (Scope scope = new Scope()) {
-        NDList sums = new NDList();
-        NDList values = new NDList();
-        NDList gradients = new NDList();
-        for (Member member : members) {
-          NDArray sum = member.sum;
-          if (sum != null) {
-            sums.add(sum);
-            values.add(member.m.value());
-            gradients.add(collected(member.m.value()));
-            member.sum = null;
-          }
-        }
-        if (!sums.isEmpty()) {
-          try (BoundKernel bound = ADD_GRADIENTS.bind(sums, values, gradients)) {
-            Autograd.without(bound::call);
-          }
-          sums.close();
-        }
-      }
-    }
-
-    private static NDArray collected(NDArray m) {
-      NDArray gradient = Autograd.gradient(m);
-      if (gradient == null) {
-        Autograd.backward(m, m.zerosLike());
-        gradient = requireNonNull(Autograd.gradient(m));
-      }
-      return gradient;
+      return new NDList(all.get(0), all.get(1), all.get(2));
     }
 
     void free() {
       for (Member member : members) {
         WeightNorms.free(member.length);
         WeightNorms.free(member.gain);
+        WeightNorms.free(member.inverse);
         member.length = null;
         member.gain = null;
+        member.inverse = null;
       }
-      WeightNorms.free(lengths);
-      WeightNorms.free(gains);
-      lengths = null;
-      gains = null;
+      WeightNorms.free(results);
+      results = null;
       known = false;
     }
   }

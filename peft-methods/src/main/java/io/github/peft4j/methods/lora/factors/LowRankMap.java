@@ -43,15 +43,15 @@ public final class LowRankMap {
                       y, low, aw, bw, = all(x, w, a, b{argument})
                       return [y, low, aw, bw]
                   """,
-              MatrixProduct.text()
+              MatrixProduct.textWithSum()
                   + LowRankProduct.ADD_TO
                   + """
-                  def back(g: Tensor, x: Tensor, w: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor) -> Tensor:
+                  def back(g: Tensor, x: Tensor, w: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor, sum_x: Tensor) -> Tensor:
                       flat = torch.reshape(g, [-1, torch.size(g, -1)])         # (N, out)
                       low = torch.mm(flat, kept2)                     # (N, r)
                       add_to(into_b, torch.t(flat), kept0, {scale})
                       add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
-                      onward = product(flat, {weight}, None)                   # (N, in)
+                      onward = onto(sum_x, flat, {weight})                     # (N, in)
                       onward = torch.addmm_(onward, low, kept1, alpha={scale})
                       return torch.reshape(onward, torch.size(x))
                   """);

@@ -8,7 +8,7 @@ import io.github.peft4j.kernel.Kernel;
 public final class LowRankProduct {
 
   /** TorchScript that adds s · left · right to a gradient, whatever its precision. */
-  static final String ADD_TO =
+  public static final String ADD_TO =
       """
       def add_to(into: Tensor, left: Tensor, right: Tensor, scale: float):
           if into.dtype == left.dtype:
@@ -45,12 +45,17 @@ public final class LowRankProduct {
                   """,
               ADD_TO
                   + """
-              def back(g: Tensor, x: Tensor, a: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_b: Tensor) -> List[Tensor]:
+              def back(g: Tensor, x: Tensor, a: Tensor, b: Tensor, kept0: Tensor, into_a: Tensor, into_b: Tensor, sum_x: Tensor) -> List[Tensor]:
                   flat = torch.reshape(g, [-1, torch.size(g, -1)])             # (N, out)
                   low = torch.mm(flat, b.to(g.dtype))                          # (N, r)
                   add_to(into_b, torch.t(flat), kept0, {scale})
                   add_to(into_a, torch.t(low), torch.reshape(x, [-1, torch.size(x, -1)]), {scale})
-                  onward = torch.mul(torch.mm(low, a.to(g.dtype)), {scale})
+                  aw = a.to(g.dtype)
+                  if torch.numel(sum_x) > 0:
+                      sum = torch.reshape(sum_x, [-1, torch.size(x, -1)])
+                      onward = torch.addmm_(sum, low, aw, alpha={scale})
+                  else:
+                      onward = torch.mul(torch.mm(low, aw), {scale})
                   return [torch.reshape(onward, torch.size(x)), g]
               """);
   private static final Kernel MERGE =

@@ -1,0 +1,145 @@
+package io.github.peft4j.methods.lora.dora;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import io.github.peft4j.kernel.Kernel;
+import io.github.peft4j.kernel.MatrixProduct;
+import io.github.peft4j.methods.lora.factors.Factors;
+import io.github.peft4j.methods.lora.factors.LowRankProduct;
+import io.github.peft4j.tuner.ForwardContext;
+import io.github.peft4j.tuner.Trainable;
+import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * g ∘ (W + s B A) x + c in one kernel, with g = m / n and a bias c if the map has one, in a
+ * training step.
+ *
+ * <p>g multiplies the weight, (g ∘ W) x + s (g ∘ B) A x + c, if x has more rows than W has columns;
+ * then no pass over the outputs is needed. Otherwise it multiplies the outputs.
+ *
+ * <p>The gradient of g would cost a product as large as W x, so that of m is computed from y. With y
+ * − c = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘ (y − c) / m, which is one pass over the two.
+ */
+final class DoraMap {
+
+  private static final String PLAIN =
+      MatrixProduct.text()
+          + WeightNorm.SCALED
+          + """
+          def dora(x: Tensor, w: Tensor, n: Tensor, gain: Tensor, inverse: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor{parameter}) -> Tensor:
+              stored = w.to(x.dtype)
+              flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
+              low = torch.linear(flat, a.to(x.dtype))                          # (N, r)
+              z = torch.addmm(product(flat, {rows}, None), low, torch.t(b.to(x.dtype)), alpha={scale})
+              y = scaled(z, torch.div(m, n), {c}, zero, one)                   # (N, out)
+              size = torch.slice(torch.size(x), 0, -1)
+              return torch.reshape(y, torch.add(size, [torch.size(y, 1)]))
+          """;
+
+  /** Products with g ∘ W, in either way. */
+  private static final String GAINED =
+      MatrixProduct.textWithSum()
+          + """
+          def gained(weight: Tensor, gain: Tensor) -> Tensor:                  # (out, in), (out, 1)
+              return torch.mul(weight, gain, out=torch.empty_like(weight))
+          def is_long(x: Tensor) -> bool:
+              return torch.size(x, 0) > torch.size(x, 1)
+
+          """;
+  private static final String TRAINING =
+      GAINED
+          + """
+          def dora(x: Tensor, w: Tensor, n: Tensor, gain: Tensor, inverse: Tensor, a: Tensor, b: Tensor, m: Tensor, zero: Tensor, one: Tensor{parameter}) -> List[Tensor]:
+              stored = w.to(x.dtype)
+              flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
+              aw = a.to(x.dtype)
+              up = torch.mul(b, gain).to(x.dtype)                              # g ∘ B (out, r)
+              low = torch.linear(flat, aw)                                     # (N, r)
+              if is_long(flat):
+                  y = product(flat, gained({rows}, gain), {bias})              # (N, out)
+              else:
+                  y = torch.mul_(product(flat, {rows}, None), torch.t(gain))
+                  if {has_bias}:
+                      y = torch.add_(y, {c}.to(x.dtype))
+              y = torch.addmm_(y, low, torch.t(up), alpha={scale})
+              size = torch.slice(torch.size(x), 0, -1)
+              return [torch.reshape(y, torch.add(size, [torch.size(y, 1)])), low, aw, up]
+          """;
+
+  /** The sum over rows is the gradient of a batch norm by its weight. */
+  private static final String BACK =
+      GAINED
+          + LowRankProduct.ADD_TO
+          + """
+          def back(g: Tensor, x: Tensor, w: Tensor, gain: Tensor, inverse: Tensor, {c_or_zero}: Tensor, one: Tensor, result: Tensor, kept0: Tensor, kept1: Tensor, kept2: Tensor, into_a: Tensor, into_b: Tensor, into_m: Tensor, sum_x: Tensor) -> Tensor:
+              flat = torch.reshape(g, [-1, torch.size(g, -1)])                 # (N, out)
+              xs = torch.reshape(x, [-1, torch.size(x, -1)])
+              mean = {c}.to(one.dtype)
+              none, sum, nothing = torch.native_batch_norm_backward(flat, torch.reshape(result, torch.size(flat)), one, mean, one, mean, one, False, 0., [False, True, False])
+              into_m = torch.addcmul_(into_m, sum, inverse)                    # (out)
+              low = torch.mm(flat, kept2)                                      # (N, r)
+              into_b = torch.addcmul_(into_b, torch.mm(torch.t(flat), kept0), gain, value={scale})
+              add_to(into_a, torch.t(low), xs, {scale})
+              stored = w.to(g.dtype)
+              if is_long(xs):
+                  onward = onto(sum_x, flat, torch.t(gained({rows}, gain)))    # (N, in)
+              else:
+                  scaled = torch.mul(flat, torch.t(gain), out=torch.empty_like(flat))
+                  onward = onto(sum_x, scaled, torch.t({rows}))
+              onward = torch.addmm_(onward, low, kept1, alpha={scale})
+              return torch.reshape(onward, torch.size(x))
+          """;
+
+  private final ParameterSite weight;
+  private final @Nullable ParameterSite bias;
+  private final Factors factors;
+  private final WeightNorms.Member norm;
+  private final Trainable m;
+  private final Kernel kernel;
+
+  DoraMap(LinearSite site, Factors factors, WeightNorms.Member norm, Trainable m) {
+    this.weight = site.weight();
+    this.bias = site.bias().orElse(null);
+    this.factors = factors;
+    this.norm = norm;
+    this.m = m;
+    this.kernel =
+        Kernel.of(bound(PLAIN))
+            .derivative("x", bound(TRAINING), bound(BACK))
+            .with("rows", site.isTransposed() ? "torch.t(stored)" : "stored")
+            .with("scale", factors.scale());
+  }
+
+  /** The text for a map with or without a bias. */
+  private String bound(String text) {
+    boolean biased = bias != null;
+    return text.replace("{parameter}", biased ? ", c: Tensor" : "")
+        .replace("{c_or_zero}", biased ? "c" : "zero")
+        .replace("{c}", biased ? "c" : "zero")
+        .replace("{bias}", biased ? "c.to(x.dtype)" : "None")
+        .replace("{has_bias}", biased ? "True" : "False");
+  }
+
+  /** x (…, in) → (…, out). */
+  NDArray forward(NDArray x, ForwardContext context) {
+    WeightNorm own = norm.own();
+    NDList arguments =
+        new NDList(
+            x,
+            weight.value(context),
+            norm.norm(true),
+            norm.gain(),
+            norm.inverse(),
+            factors.a(),
+            factors.b(),
+            m.value(),
+            own.zero(),
+            own.one());
+    if (bias != null) {
+      arguments.add(bias.value(context));
+    }
+    return kernel.call(arguments.toArray(NDArray[]::new));
+  }
+}
