@@ -18,7 +18,7 @@ class KernelCasesTest {
         JsonObject line = JsonParser.parseString(one.measure(2, 0)).getAsJsonObject();
         assertThat(line.get("kernel").getAsString()).isEqualTo(one.name());
         assertThat(line.get("us").getAsDouble()).isPositive();
-        assertThat(line.get("gb_per_second").getAsDouble()).isPositive();
+        assertThat(line.get("bytes").getAsLong()).isEqualTo(one.bytes());
         assertThat(line.get("cuda_texts").getAsLong())
             .isEqualTo(gpus == 0 ? 0 : one.name().endsWith("back") ? 2 : 1);
       }
