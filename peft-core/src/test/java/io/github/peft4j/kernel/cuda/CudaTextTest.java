@@ -379,7 +379,7 @@ class CudaTextTest {
   @ParameterizedTest
   @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
   void whatReadsANormComputesItAgain(Norm.Kind kind) {
-    NDArray weight = numbers(Precision.FLOAT32, PLAIN, 1, 2048);
+    NDArray weight = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 2048);
     NDArray g = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
     NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
     NDArray up = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
