@@ -380,9 +380,9 @@ class CudaTextTest {
   @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
   void whatReadsANormComputesItAgain(Norm.Kind kind) {
     NDArray weight = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 2048);
-    NDArray g = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray g = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
     NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
-    NDArray up = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray up = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
     Function read = in -> Activation.SILU.gate(norm(kind, weight).of(in[0]), in[1]);
     long before = CudaText.launches();
     List<float[]> fast = results(read, Precision.FLOAT32, g, x, up);
