@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -62,12 +63,22 @@ public final class Kernel {
   private final String source;
   private final List<Derivative> derivatives;
   private final @Nullable CudaText cuda;
+  private final @Nullable UnaryOperator<NDList> calls;
   private volatile @Nullable PtSymbolBlock module;
 
   private Kernel(String source, List<Derivative> derivatives, @Nullable CudaText cuda) {
+    this(source, derivatives, cuda, null);
+  }
+
+  private Kernel(
+      String source,
+      List<Derivative> derivatives,
+      @Nullable CudaText cuda,
+      @Nullable UnaryOperator<NDList> calls) {
     this.source = source;
     this.derivatives = derivatives;
     this.cuda = cuda;
+    this.calls = calls;
   }
 
   /**
@@ -86,6 +97,17 @@ public final class Kernel {
    */
   public Kernel cuda(CudaText text) {
     return new Kernel(source, derivatives, text);
+  }
+
+  /**
+   * A copy of this kernel that computes by calling other kernels, for what TorchScript cannot do in
+   * one call. Call it last. The source then only names the parameters: {@code def map(x, weight)}.
+   *
+   * @param calls gets an array for each parameter, and makes the results; PyTorch records nothing
+   *     meanwhile
+   */
+  public Kernel by(UnaryOperator<NDList> calls) {
+    return new Kernel(source, derivatives, cuda, calls);
   }
 
   /**
@@ -332,6 +354,10 @@ public final class Kernel {
 
   /** Calls the kernel without a look at who records. */
   NDList run(NDList inputs) {
+    UnaryOperator<NDList> others = calls;
+    if (others != null) {
+      return Autograd.without(() -> others.apply(inputs));
+    }
     NDList byCuda = cuda == null || Autograd.isRecording() ? null : run(cuda, inputs);
     if (byCuda != null) {
       return byCuda;
@@ -349,6 +375,9 @@ public final class Kernel {
 
   /** Runs a CUDA text; null if it is not for these tensors. */
   private static @Nullable NDList run(CudaText text, NDList inputs) {
+    if (!CudaText.isAvailable()) {
+      return null;
+    }
     long[] handles = inputs.stream().mapToLong(input -> native_(input).getHandle()).toArray();
     long[] results = text.call(handles);
     if (results == null) {

@@ -55,7 +55,9 @@ public final class Decoding implements AutoCloseable {
     this.sourceRows = PaddedRows.right(opening.source(), padId);
     this.source = opening.source().isEmpty() ? null : read(sourceRows);
     this.repeated =
-        source == null && model.steps().areWanted() ? new RepeatedDecoding(model, adapters) : null;
+        source == null && model.steps().areWanted(adapters)
+            ? new RepeatedDecoding(model, adapters)
+            : null;
     if (adapters.all().stream().anyMatch(TunerLayer::readsWholeTexts)) {
       withoutCache();
     }
@@ -160,9 +162,9 @@ public final class Decoding implements AutoCloseable {
   }
 
   /**
-   * Whether the last tokens were read by a step that is the same each time, so that a GPU can
-   * replay it. The system property {@code peft4j.repeatedSteps} says where steps are repeated:
-   * {@code true} on all devices, {@code false} on none; by default on GPUs.
+   * Whether the last tokens were read by a step that is the same each time, so that a GPU can replay
+   * it. The system property {@code peft4j.repeatedSteps} says where steps are repeated: {@code true}
+   * on all devices, {@code false} on none; by default on NVIDIA's GPUs, where they are recorded.
    */
   public boolean isRepeated() {
     return repeated != null && repeated.isRunning();

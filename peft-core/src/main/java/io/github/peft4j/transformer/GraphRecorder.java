@@ -28,6 +28,11 @@ final class GraphRecorder implements Recorder {
   }
 
   @Override
+  public boolean records() {
+    return !failed;
+  }
+
+  @Override
   public Recording record(Runnable code) {
     return new Graph(code);
   }

@@ -7,11 +7,21 @@ import io.github.peft4j.kernel.cuda.CudaGraph;
  * How code that launches the same kernels on the same memory each time is run again and again: as
  * it is, or recorded on a GPU and replayed from there.
  */
-@FunctionalInterface
 interface Recorder {
 
   /** Runs the code each time. */
-  Recorder PLAIN = Recording::of;
+  Recorder PLAIN =
+      new Recorder() {
+        @Override
+        public boolean records() {
+          return false;
+        }
+
+        @Override
+        public Recording record(Runnable code) {
+          return Recording.of(code);
+        }
+      };
 
   /**
    * The recorder of a device. The system property {@code peft4j.cudaGraphs} set to {@code false}
@@ -24,6 +34,9 @@ interface Recorder {
             && CudaGraph.isAvailable();
     return graphs ? new GraphRecorder(device.getDeviceId()) : PLAIN;
   }
+
+  /** Whether it really records, so that repeating code saves time. */
+  boolean records();
 
   /**
    * Prepares code for many runs. Nothing runs yet.

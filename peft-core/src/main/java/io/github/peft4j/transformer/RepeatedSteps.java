@@ -18,7 +18,7 @@ final class RepeatedSteps implements AutoCloseable {
 
   /**
    * The system property that says where steps are repeated: {@code true} on all devices, {@code
-   * false} on none; by default on GPUs.
+   * false} on none; by default where they can be recorded, on NVIDIA's GPUs.
    */
   static final String PROPERTY = "peft4j.repeatedSteps";
 
@@ -35,14 +35,14 @@ final class RepeatedSteps implements AutoCloseable {
   }
 
   /**
-   * Whether a model's steps are repeated.
+   * Whether steps with some adapters are to be repeated.
    *
    * @throws IllegalArgumentException if the property is neither {@code true} nor {@code false}
    */
-  boolean areWanted() {
+  boolean areWanted(ActiveAdapters adapters) {
     String property = System.getProperty(PROPERTY);
     if (property == null) {
-      return model.device().isGpu();
+      return model.recorder().records() && adapters.isRepeatable();
     }
     String wanted = property.toLowerCase(Locale.ROOT);
     if (!Set.of("true", "false").contains(wanted)) {

@@ -675,6 +675,16 @@ class CliTest {
   }
 
   @Test
+  void activationsAreKeptRecomputedOrOnTheHost() {
+    assertFine(
+        finetune(
+            "--activations", "on-host", "--steps", 1, "--output", folder.resolve("on-host")));
+    assertMistake(
+        finetune("--activations", "recompute", "--dry-run"),
+        "'recompute', expected one of [kept, recomputed, on-host]");
+  }
+
+  @Test
   void statesAreKeptForMethodsBesideTheModelAlone() {
     assertFine(
         finetune(

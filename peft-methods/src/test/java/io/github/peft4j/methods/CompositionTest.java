@@ -53,7 +53,6 @@ import io.github.peft4j.methods.shira.ShiraConfig;
 import io.github.peft4j.methods.tokens.TrainableTokensConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
 import io.github.peft4j.methods.waveft.WaveFtConfig;
-import io.github.peft4j.toy.Tapes;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;

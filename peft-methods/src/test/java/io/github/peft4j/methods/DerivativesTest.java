@@ -16,7 +16,6 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.methods.adalora.AdaLoraConfig;
 import io.github.peft4j.methods.lora.LoraConfig;
-import io.github.peft4j.toy.Tapes;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.tuner.Trainable;

@@ -29,7 +29,6 @@ import io.github.peft4j.methods.randlora.RandLoraConfig;
 import io.github.peft4j.methods.sora.SoraConfig;
 import io.github.peft4j.methods.vblora.VbLoraConfig;
 import io.github.peft4j.methods.vera.VeraConfig;
-import io.github.peft4j.toy.Tapes;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.pass.LossTargets;

@@ -74,6 +74,9 @@ public final class CudaText {
         asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
       }
 
+      // The exponential function. For 16 bits, the faster one is exact enough.
+      __device__ inline float power(float x) { return sizeof(T0) == 4 ? expf(x) : __expf(x); }
+
       // LANES elements, loaded and stored by 16 bytes.
       template <typename T> struct alignas(sizeof(T) * LANES < 16 ? sizeof(T) * LANES : 16) Pack {
         T v[LANES];
@@ -177,7 +180,7 @@ public final class CudaText {
    * @throws IllegalStateException with the driver's words if the launch fails
    */
   public long @Nullable [] call(long... tensors) {
-    if (!enabled || Compiler.NVRTC == null) {
+    if (!isAvailable()) {
       return null;
     }
     List<DeviceTensor> inputs = DeviceTensor.of(tensors);
@@ -292,9 +295,9 @@ public final class CudaText {
     return last;
   }
 
-  /** Whether this process can run CUDA texts. PyTorch has to be loaded. */
-  static boolean isAvailable() {
-    return Compiler.NVRTC != null;
+  /** Whether this process can run CUDA texts, and they are on. PyTorch has to be loaded. */
+  public static boolean isAvailable() {
+    return enabled && Compiler.NVRTC != null;
   }
 
   /** The number of launches in this process so far. */

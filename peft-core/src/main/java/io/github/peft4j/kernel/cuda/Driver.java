@@ -84,14 +84,19 @@ final class Driver {
     }
   }
 
-  /** Makes a context the thread's. A thread that has used no CUDA has none. */
+  /**
+   * Makes a context the thread's. A thread that has used no CUDA has none, and keeps this one:
+   * cuBLAS wants one.
+   *
+   * @return the context to return to
+   */
   private static long enter(long context, Words words) {
     check(cuCtxGetCurrent(words.address(0)));
     long before = words.read(0);
     if (before != context) {
       check(cuCtxSetCurrent(context));
     }
-    return before;
+    return before == 0 ? context : before;
   }
 
   private static void leave(long context, long before) {

@@ -45,7 +45,7 @@ final class LoadedLibrary {
       try {
         return library.getFunction(name);
       } catch (UnsatisfiedLinkError e) {
-        continue; // another version of the library may have another of the names
+        // another version of the library may have another of the names
       }
     }
     return null;

@@ -39,103 +39,80 @@ public final class Float8Matrix implements AutoCloseable {
 
   private static final String UNROUNDED = "unrounded";
 
-  /** Scalar types of kernels. The largest number of e4m3 is 448, and of e5m2 57,344. */
-  private static final int E4M3 = 24;
-
-  private static final int E5M2 = 23;
-  private static final int FLOAT = 6;
-
   /**
-   * The scale has a dimension: PyTorch would take a scalar in the type of x, where a small one may
-   * be 0. So the quotient is one of 32 bits, rounded once.
+   * The largest size of a number. It has a dimension, as the scale: PyTorch would take a scalar in
+   * the type of x, where a small one may be 0. So quotients are of 32 bits, and rounded once.
    */
-  private static final String QUANTISE =
-      """
-      def eighth(x: Tensor, largest: float, type: int) -> Tuple[Tensor, Tensor]:
-          most = torch.reshape(torch.linalg_vector_norm(x, float("inf"), dtype=6), [1])
-          scale = torch.div(torch.clamp(most, 1e-30), largest)
-          y = torch.empty_like(x, dtype=type)
-          return (torch.div(x, scale, out=y), scale)
-      """;
+  private static final Kernel PARTS =
+      Kernel.of(
+              """
+          def parts(x: Tensor) -> Tensor:
+              return torch.reshape(torch.linalg_vector_norm(x, float("inf"), dtype=6), [1])
+          """)
+          .cuda(Float8Text.PARTS);
 
-  /** A product of a (M, K) and bᵀ, with b (N, K), both of eight bits. */
+  private static final Kernel QUOTIENTS =
+      Kernel.of(
+          """
+          def quotients(x: Tensor, parts: Tensor) -> Tuple[Tensor, Tensor]:
+              scale = torch.div(torch.clamp(torch.amax(parts, [0], True), 1e-30), {largest})
+              y = torch.empty_like(x, dtype={type})
+              return (torch.div(x, scale, out=y), scale)
+          """);
+  private static final Kernel INPUT = quotients(Float8Text.E4M3);
+  private static final Kernel GRADIENT = quotients(Float8Text.E5M2);
+  private static final Kernel UNROUNDED_QUOTIENTS =
+      QUOTIENTS.with("largest", 1.0).with("type", Precision.FLOAT32.scalarType());
+
+  /** A product of a (…, K) and bᵀ, with b (N, K), both of eight bits: (…, N) in the type of x. */
   private static final String PRODUCT =
       """
-      def product8(a: Tensor, b: Tensor, scale_a: Tensor, scale_b: Tensor, bias: Optional[Tensor], type: int, fast: bool) -> Tensor:
+      def product8(x: Tensor, a: Tensor, scale_a: Tensor, b: Tensor, scale_b: Tensor, bias: Optional[Tensor], fast: bool) -> Tensor:
+          flat = torch.contiguous(torch.reshape(a, [-1, torch.size(a, -1)]))
           if a.is_cuda:
-              y = torch._scaled_mm(a, torch.t(b), scale_a, scale_b, bias, None, type, fast)
+              y = torch._scaled_mm(flat, torch.t(b), scale_a, scale_b, bias, None, x.dtype, fast)
           else:
-              y = torch.mm(torch.mul(a.to(6), scale_a), torch.t(torch.mul(b.to(6), scale_b))).to(type)
+              y = torch.mm(torch.mul(flat.to(6), scale_a), torch.t(torch.mul(b.to(6), scale_b))).to(x.dtype)
               if bias is not None:
                   y = torch.add(y, bias)
-          return y
+          size = torch.slice(torch.size(a), 0, -1)
+          return torch.reshape(y, torch.add(size, [torch.size(b, 0)]))
       """;
 
-  private static final String FORWARD =
-      QUANTISE
-          + PRODUCT
-          + """
-          def map8(x: Tensor, rows: Tensor, scale: Tensor, bias: Optional[Tensor]) -> Tensor:
-              flat = torch.contiguous(torch.reshape(x, [-1, torch.size(x, -1)]))
-              x8, by, = eighth(flat, 448., {input})
-              y = product8(x8, rows, by, scale, bias, x.dtype, True)
-              size = torch.slice(torch.size(x), 0, -1)
-              return torch.reshape(y, torch.add(size, [torch.size(rows, 0)]))
-          """;
-
-  private static final String BACK =
-      QUANTISE
-          + PRODUCT
-          + """
-          def onward(g: Tensor, columns: Tensor, scale: Tensor) -> Tensor:       # g (…, out) → (…, in)
-              flat = torch.contiguous(torch.reshape(g, [-1, torch.size(g, -1)]))
-              g8, by, = eighth(flat, 57344., {gradient})
-              other = {columns}                                               # (in, out)
-              y = product8(g8, other, by, scale, None, g.dtype, False)
-              size = torch.slice(torch.size(g), 0, -1)
-              return torch.reshape(y, torch.add(size, [torch.size(other, 0)]))
-          """;
-
-  private static final Kernel MAP =
+  private static final Kernel MULTIPLY =
       Kernel.of(
-              FORWARD
-                  + """
-                  def map(x: Tensor, rows: Tensor, columns: Tensor, scale: Tensor) -> Tensor:
-                      return map8(x, rows, scale, None)
-                  """)
-          .derivative(
-              "x",
-              BACK
-                  + """
-                  def back(g: Tensor, columns: Tensor, scale: Tensor) -> Tensor:
-                      return onward(g, columns, scale)
-                  """);
-
-  private static final Kernel MAP_BIAS =
+          PRODUCT
+              + """
+              def multiply(x: Tensor, x8: Tensor, by: Tensor, rows: Tensor, scale: Tensor) -> Tensor:
+                  return product8(x, x8, by, rows, scale, None, True)
+              """);
+  private static final Kernel MULTIPLY_BIAS =
       Kernel.of(
-              FORWARD
-                  + """
-                  def map(x: Tensor, rows: Tensor, columns: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-                      if x.dtype == 6 or x.dtype == 7:                        # no bias in one call there
-                          y = torch.add(map8(x, rows, scale, None), bias.to(x.dtype))
-                      else:
-                          y = map8(x, rows, scale, bias.to(x.dtype))
-                      return y
-                  """)
-          .derivative(
-              "x",
-              BACK
-                  + """
-                  def back(g: Tensor, columns: Tensor, scale: Tensor) -> Tensor:
-                      return onward(g, columns, scale)
-                  """)
-          .derivative(
-              "x, bias",
-              BACK
-                  + """
-                  def back(g: Tensor, columns: Tensor, scale: Tensor, bias: Tensor) -> List[Tensor]:
-                      return [onward(g, columns, scale), torch.sum_to_size(g, torch.size(bias)).to(bias.dtype)]
-                  """);
+          PRODUCT
+              + """
+              def multiply(x: Tensor, x8: Tensor, by: Tensor, rows: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+                  if x.dtype == 6:                                   # no bias in one call there
+                      y = torch.add(product8(x, x8, by, rows, scale, None, True), bias.to(6))
+                  else:
+                      y = product8(x, x8, by, rows, scale, bias.to(x.dtype), True)
+                  return y
+              """);
+  private static final Kernel MULTIPLY_BACK =
+      Kernel.of(
+          PRODUCT
+              + """
+              def multiply(g: Tensor, g8: Tensor, by: Tensor, columns: Tensor, scale: Tensor) -> Tensor:
+                  other = columns                                              # (in, out)
+                  if {turn}:
+                      other = torch.contiguous(torch.t(columns))
+                  return product8(g, g8, by, other, scale, None, False)
+              """);
+  private static final Kernel SUM =
+      Kernel.of(
+          """
+          def sum(g: Tensor, bias: Tensor) -> Tensor:
+              return torch.sum_to_size(g, torch.size(bias)).to(bias.dtype)
+          """);
 
   private static final Kernel DENSE_MAP =
       Kernel.of(
@@ -150,13 +127,12 @@ public final class Float8Matrix implements AutoCloseable {
               return torch.linear(x, torch.mul(rows.to(6), scale).to(x.dtype), bias.to(x.dtype))
           """);
 
-  private static final Kernel OF =
+  private static final Kernel BY_ROWS =
       Kernel.of(
-          QUANTISE
-              + """
-              def of(w: Tensor) -> Tuple[Tensor, Tensor]:
-                  return eighth(torch.contiguous({w}), 448., 24)
-              """);
+          """
+          def rows(w: Tensor) -> Tensor:
+              return torch.contiguous({w})
+          """);
   private static final Kernel OTHER_LAYOUT =
       Kernel.of(
           """
@@ -184,21 +160,58 @@ public final class Float8Matrix implements AutoCloseable {
     this.columns = Scope.release(columns);
     this.scale = Scope.release(scale);
     this.transposed = transposed;
-    String other = rows == columns ? "torch.contiguous(torch.t(columns))" : "columns";
     boolean rounded = !UNROUNDED.equals(System.getProperty(EMULATED));
-    this.map = bound(MAP, other, rounded);
-    this.mapBias = bound(MAP_BIAS, other, rounded);
+    Kernel input = rounded ? INPUT : UNROUNDED_QUOTIENTS;
+    Kernel gradient = rounded ? GRADIENT : UNROUNDED_QUOTIENTS;
+    Kernel onward = MULTIPLY_BACK.with("turn", rows == columns);
+    Kernel back = // g (…, out) → (…, in)
+        Kernel.of("def back(g, columns, scale)").by(given -> product(gradient, onward, given));
+    Kernel backBias =
+        Kernel.of("def back(g, columns, scale, bias)")
+            .by(
+                given -> {
+                  NDList frozen = given.subNDList(0, 3);
+                  NDList gradients = product(gradient, onward, frozen);
+                  gradients.add(SUM.call(given.get(0), given.get(3)));
+                  return gradients;
+                });
+    this.map =
+        Kernel.of("def map(x, rows, columns, scale)")
+            .derivative("x", null, back)
+            .by(given -> product(input, MULTIPLY, without(given, 2)));
+    this.mapBias =
+        Kernel.of("def map(x, rows, columns, scale, bias)")
+            .derivative("x", null, back)
+            .derivative("x, bias", null, backBias)
+            .by(given -> product(input, MULTIPLY_BIAS, without(given, 2)));
     this.dense =
         DENSE
             .with("rows", transposed ? "torch.t(rows)" : "rows")
             .with("type", precision.scalarType());
   }
 
-  private static Kernel bound(Kernel kernel, String columns, boolean rounded) {
-    return kernel
-        .with("columns", columns)
-        .with("input", rounded ? E4M3 : FLOAT)
-        .with("gradient", rounded ? E5M2 : FLOAT);
+  private static Kernel quotients(Float8Text format) {
+    return QUOTIENTS
+        .with("largest", (double) format.largest())
+        .with("type", format.type())
+        .cuda(format.quotients());
+  }
+
+  /** Rounds the first array, and multiplies it with the matrix in the others. */
+  private static NDList product(Kernel quotients, Kernel multiply, NDList given) {
+    try (Scope scope = new Scope()) {
+      NDArray x = given.get(0);
+      NDList rounded = quotients.callForAll(x, PARTS.call(x));
+      NDList arguments = new NDList(x, rounded.get(0), rounded.get(1));
+      arguments.addAll(given.subNDList(1));
+      return new NDList(scope.keep(multiply.call(arguments.toArray(new NDArray[0]))));
+    }
+  }
+
+  private static NDList without(NDList arrays, int index) {
+    NDList rest = new NDList(arrays);
+    rest.remove(index);
+    return rest;
   }
 
   /**
@@ -210,12 +223,17 @@ public final class Float8Matrix implements AutoCloseable {
    */
   public static Float8Matrix of(
       NDArray weight, boolean transposed, Precision precision, Float8 layout) {
-    NDList both =
-        Autograd.without(() -> OF.with("w", transposed ? "torch.t(w)" : "w").callForAll(weight));
-    NDArray rows = both.get(0);
-    NDArray columns =
-        layout == Float8.ONE_LAYOUT ? rows : Autograd.without(() -> OTHER_LAYOUT.call(rows));
-    return new Float8Matrix(rows, columns, both.get(1), transposed, precision);
+    Kernel byRows = BY_ROWS.with("w", transposed ? "torch.t(w)" : "w");
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) { // the matrix keeps its arrays
+            NDArray matrix = byRows.call(weight);
+            NDList both = INPUT.callForAll(matrix, PARTS.call(matrix));
+            NDArray rows = both.get(0);
+            NDArray columns = layout == Float8.ONE_LAYOUT ? rows : OTHER_LAYOUT.call(rows);
+            return new Float8Matrix(rows, columns, both.get(1), transposed, precision);
+          }
+        });
   }
 
   /** Whether a matrix of this shape can be multiplied: both sizes are multiples of 16. */
@@ -267,7 +285,8 @@ public final class Float8Matrix implements AutoCloseable {
     boolean graph =
         Autograd.isRecording()
             && !Kernel.isNoted()
-            && (Autograd.requiresGradient(x) || (bias != null && Autograd.requiresGradient(bias)));
+            && (Autograd.requiresGradient(x)
+                || (bias != null && Autograd.requiresGradient(bias)));
     if (graph) {
       return bias == null
           ? DENSE_MAP.call(x, rows, scale)

@@ -1,8 +1,10 @@
 package io.github.peft4j.kernel.host;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.DeviceMemory;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tape;
@@ -86,8 +88,22 @@ public final class HostMemory implements Tape.Store {
     settle();
     leaving = Scope.release(Autograd.detach(tensor));
     NDArray[] copy = new NDArray[1];
-    beside(() -> copy[0] = toHost.call(tensor));
+    beside(() -> copy[0] = onHost(tensor));
     return copy[0];
+  }
+
+  private NDArray onHost(NDArray tensor) {
+    try {
+      return toHost.call(tensor);
+    } catch (EngineException e) {
+      if (DeviceMemory.of(String.valueOf(e.getMessage())).isEmpty()) {
+        throw e;
+      }
+      throw new IllegalStateException(
+          "the host has not enough memory for the input of a layer, of shape %s: take activations(RECOMPUTED), a smaller maxLength or a smaller batchSize, or give the process more memory"
+              .formatted(tensor.getShape()),
+          e);
+    }
   }
 
   @Override

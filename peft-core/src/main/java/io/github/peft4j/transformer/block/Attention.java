@@ -83,9 +83,14 @@ public final class Attention extends NamedBlock {
     KeyValueCache.Room room = pass.room(keys, values);
     if (room != null && step != null) {
       NDArray whole = step.output(x, room, scores.window(), pass);
-      return whole != null
-          ? whole
-          : attended(x, step.written(projections.unsplit(x, pass), room, pass), pass);
+      if (whole != null) {
+        return whole;
+      }
+      List<NDArray> projected = projections.unsplit(x, pass);
+      NDArray attended = step.attended(x, projected, room, scores.window(), pass);
+      return attended != null
+          ? output.forward(attended, pass)
+          : attended(x, step.written(projected, room, pass), pass);
     }
     return attended(x, projected(x, pass), pass);
   }

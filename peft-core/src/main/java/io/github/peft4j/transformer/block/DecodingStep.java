@@ -11,7 +11,6 @@ import io.github.peft4j.tuner.site.ActiveAdapters;
 import io.github.peft4j.tuner.site.AttentionSite;
 import io.github.peft4j.tuner.site.LinearSite;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -55,34 +54,33 @@ final class DecodingStep {
           return [rotate(heads(q), cos, sin), past, write(values, heads(v), start)]
       """;
 
-  /**
-   * Maps may have biases: {@code {biases}} declares them and {@code {bias0}} is one. Keys may be
-   * hidden by a mask, whose declaration is {@code {mask}}; {@code {masked}} is its use.
-   */
+  private static final String ATTENDED =
+      """
+      def attended(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, bias: Tensor, place: Tensor) -> Tensor:
+          queries, past, present, = written(q, k, v, cos, sin, keys, values, place)
+          return attend(queries, past, present, bias)
+      """;
+
+  /** Maps may have biases: {@code {biases}} declares them and {@code {bias0}} is one. */
   private static final String WHOLE =
       """
       def map(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
           return product(x, weight.to(x.dtype), bias)
-      def whole(x: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor{mask}{biases}) -> Tensor:
+      def whole(x: Tensor, wq: Tensor, wk: Tensor, wv: Tensor, wo: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, start: Tensor{biases}) -> Tensor:
           q = map(x, wq, {bias0})
           k = map(x, wk, {bias1})
           v = map(x, wv, {bias2})
           q, k, v, = written(q, k, v, cos, sin, keys, values, start)
-          return map(attend(q, k, v{masked}), wo, {bias3})
+          return map(attend(q, k, v), wo, {bias3})
       """;
 
   private final @Nullable RotaryEmbedding rotary;
   private final AttentionSite site;
   private final List<LinearSite> maps;
-  private final Kernels growing;
-  private final Kernels repeated;
-
-  /**
-   * The kernels of one way to write into the cache.
-   *
-   * @param whole null if the attention has parts that are computed apart
-   */
-  private record Kernels(Kernel written, @Nullable Kernel whole) {}
+  private final Kernel written;
+  private final @Nullable Kernel whole;
+  private final Kernel writtenAt;
+  private final @Nullable Kernel attended;
 
   /**
    * Creates the kernels.
@@ -90,7 +88,7 @@ final class DecodingStep {
    * @param projections of queries, keys and values
    * @param output the map after attention
    * @param product computes attention from queries, keys and values
-   * @param whole whether scores have neither a cap nor terms of their own
+   * @param isPlain whether scores have neither a cap nor terms of their own
    */
   DecodingStep(
       AttentionSite site,
@@ -98,7 +96,7 @@ final class DecodingStep {
       Linear output,
       @Nullable RotaryEmbedding rotary,
       ScaledDotProduct product,
-      boolean whole) {
+      boolean isPlain) {
     this.rotary = rotary;
     this.site = site;
     this.maps =
@@ -106,28 +104,24 @@ final class DecodingStep {
             .map(Linear::site)
             .toList();
     String heads = projections.splitting() + HEADS;
-    String apart = heads + (rotary == null ? AS_THEY_ARE : rotary.text()) + WRITTEN;
-    String together =
-        rotary == null
-            ? heads + AS_THEY_ARE + WRITTEN
-            : heads + RotaryEmbedding.turning() + WRITTEN_TOGETHER;
-    boolean plain = whole && maps.size() == 4 && maps.stream().noneMatch(LinearSite::isTransposed);
-    this.growing = kernels(KeyValueCache.WRITE + apart, plain, product.text(), "", "");
-    this.repeated =
-        kernels(
-            KeyValueCache.WRITE_AT + together,
-            plain,
-            product.biasedText(),
-            ", mask: Tensor",
-            ", mask");
-  }
-
-  private Kernels kernels(
-      String written, boolean plain, String product, String mask, String masked) {
-    String whole = whole().replace("{mask}", mask).replace("{masked}", masked);
-    return new Kernels(
-        Kernel.of(written),
-        plain ? Kernel.of(MatrixProduct.text() + product + written + whole) : null);
+    String start =
+        KeyValueCache.WRITE + heads + (rotary == null ? AS_THEY_ARE : rotary.text()) + WRITTEN;
+    String startAt =
+        KeyValueCache.WRITE_AT
+            + heads
+            + (rotary == null
+                ? AS_THEY_ARE + WRITTEN
+                : RotaryEmbedding.turning() + WRITTEN_TOGETHER);
+    boolean whole =
+        isPlain && maps.size() == 4 && maps.stream().noneMatch(LinearSite::isTransposed);
+    this.written = Kernel.of(start);
+    this.whole = whole ? Kernel.of(MatrixProduct.text() + product.text() + start + whole()) : null;
+    this.writtenAt = Kernel.of(startAt);
+    this.attended =
+        isPlain
+            ? product.inCuda(
+                Kernel.of(product.biasedText() + startAt + ATTENDED), rotary != null)
+            : null;
   }
 
   /** The text of the whole, with the biases that the maps have. */
@@ -150,9 +144,10 @@ final class DecodingStep {
    * @param window see {@link Pass#bias}
    */
   @Nullable NDArray output(NDArray x, KeyValueCache.Room room, int window, Pass pass) {
-    Kernel kernel = kernels(room).whole();
+    Kernel kernel = whole;
     if (kernel == null
-        || !(room.isRepeated() || pass.seesAll(window))
+        || room.isRepeated()
+        || !pass.seesAll(window)
         || pass.adapters().rewrites(site)
         || isRewritten(pass.adapters())) {
       return null;
@@ -161,15 +156,30 @@ final class DecodingStep {
     arguments.add(x);
     maps.forEach(map -> arguments.add(map.weight().value(pass)));
     arguments.addAll(cached(x, room, pass));
-    if (room.isRepeated()) {
-      arguments.add(pass.explicitBias(x, window));
-    }
+    arguments.add(room.start());
     maps.forEach(map -> map.bias().ifPresent(bias -> arguments.add(bias.value(pass))));
     return kernel.call(arguments.toArray(NDArray[]::new));
   }
 
-  private Kernels kernels(KeyValueCache.Room room) {
-    return room.isRepeated() ? repeated : growing;
+  /**
+   * What attention computes of the new tokens (B, 1, H·d) in a repeated step, or null if it is not
+   * to be computed in one call.
+   *
+   * @param x (B, 1, D)
+   * @param projected queries, keys and values, see {@link #written}
+   * @param window see {@link Pass#bias}
+   */
+  @Nullable NDArray attended(
+      NDArray x, List<NDArray> projected, KeyValueCache.Room room, int window, Pass pass) {
+    Kernel kernel = attended;
+    if (kernel == null || !room.isRepeated() || pass.adapters().rewrites(site)) {
+      return null;
+    }
+    List<NDArray> arguments = new ArrayList<>(projected);
+    arguments.addAll(cached(projected.get(0), room, pass));
+    arguments.add(pass.explicitBias(x, window));
+    arguments.add(room.start());
+    return kernel.call(arguments.toArray(NDArray[]::new));
   }
 
   /** Whether maps compute something else than the product with a dense weight. */
@@ -188,15 +198,16 @@ final class DecodingStep {
    * @param projected queries, keys and values of the new tokens: (B, T, H·d), or split into heads
    */
   List<NDArray> written(List<NDArray> projected, KeyValueCache.Room room, Pass pass) {
-    NDArray[] arguments =
-        Stream.concat(projected.stream(), cached(projected.get(0), room, pass).stream())
-            .toArray(NDArray[]::new);
-    return kernels(room).written().callForAll(arguments);
+    List<NDArray> arguments = new ArrayList<>(projected);
+    arguments.addAll(cached(projected.get(0), room, pass));
+    arguments.add(room.start());
+    return (room.isRepeated() ? writtenAt : written)
+        .callForAll(arguments.toArray(NDArray[]::new));
   }
 
   /** Tables of positions, if there are some, and the buffers. */
   private List<NDArray> cached(NDArray any, KeyValueCache.Room room, Pass pass) {
     Rotation by = rotary == null ? new Rotation(any, any) : pass.rotation(rotary);
-    return Arrays.asList(by.cosine(), by.sine(), room.keys(), room.values(), room.start());
+    return List.of(by.cosine(), by.sine(), room.keys(), room.values());
   }
 }

@@ -7,6 +7,8 @@ import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.transformer.cuda.RowProductText;
+import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
@@ -48,6 +50,11 @@ public final class Linear extends WeightedBlock {
               return torch.add(torch.matmul(x, weight.to(x.dtype)), bias.to(x.dtype))
           """)
           .derivative("x", BACK_TRANSPOSED);
+
+  /** In decoding one text. Elsewhere a look at the number of rows would only cost time. */
+  private static final Kernel LINEAR_ROW = LINEAR.cuda(RowProductText.PLAIN.text());
+
+  private static final Kernel LINEAR_ROW_BIAS = LINEAR_BIAS.cuda(RowProductText.BIAS.text());
 
   private final LinearSite site;
 
@@ -112,9 +119,16 @@ public final class Linear extends WeightedBlock {
   @Override
   NDArray frozenForward(NDArray x, ForwardContext context) {
     Float8Matrix matrix = weight.float8(context);
-    return matrix == null
-        ? super.frozenForward(x, context)
-        : matrix.map(x, bias == null ? null : bias.value(context));
+    if (matrix != null) {
+      return matrix.map(x, bias == null ? null : bias.value(context));
+    }
+    boolean isStep = context instanceof Pass pass && pass.isRepeated();
+    if (!isStep || site.isTransposed()) {
+      return super.frozenForward(x, context);
+    }
+    return bias == null
+        ? LINEAR_ROW.call(x, weight.value(context))
+        : LINEAR_ROW_BIAS.call(x, weight.value(context), bias.value(context));
   }
 
   /** Keeps the weight in eight bits; its shape has to fit. */

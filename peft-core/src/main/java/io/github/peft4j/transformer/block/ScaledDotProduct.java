@@ -3,6 +3,7 @@ package io.github.peft4j.transformer.block;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.VariableLengthAttention;
+import io.github.peft4j.transformer.cuda.StepAttentionText;
 import io.github.peft4j.tuner.site.AttentionSite;
 import java.util.function.UnaryOperator;
 
@@ -94,6 +95,8 @@ final class ScaledDotProduct {
 
   private static final String CAPPED = "torch.mul(torch.tanh(torch.div(scores, {cap})), {cap})";
 
+  private final AttentionSite.Heads heads;
+  private final double factor;
   private final Kernel causal;
   private final Kernel all;
   private final Kernel biased;
@@ -112,7 +115,8 @@ final class ScaledDotProduct {
     Double cap = scores.cap();
     boolean grouped = heads.queries() != heads.keyValues();
     Object given = scale == null ? "None" : scale;
-    double factor = scale == null ? 1 / Math.sqrt((double) heads.dimension()) : scale;
+    this.heads = heads;
+    this.factor = scale == null ? 1 / Math.sqrt((double) heads.dimension()) : scale;
     Kernel plain =
         PLAIN
             .with("scores", cap == null ? "scores" : CAPPED.replace("{cap}", cap.toString()))
@@ -142,6 +146,17 @@ final class ScaledDotProduct {
   /** The function {@code attend(q, k, v, bias)} in TorchScript, otherwise like {@link #text}. */
   String biasedText() {
     return biased.source();
+  }
+
+  /**
+   * The kernel of a repeated step's attention with its CUDA text.
+   *
+   * @param isRotated whether queries and keys are rotated
+   */
+  Kernel inCuda(Kernel step, boolean isRotated) {
+    return step.cuda(
+        StepAttentionText.of(
+            heads.queries(), heads.keyValues(), heads.dimension(), factor, isRotated));
   }
 
   private static VariableLengthAttention texts(

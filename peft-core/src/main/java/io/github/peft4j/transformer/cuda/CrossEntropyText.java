@@ -16,13 +16,11 @@ public final class CrossEntropyText {
 
   private static final String TEXT =
       """
-      // Of 16-bit logits, the faster exponential is exact enough.
-      __device__ inline float power(float x) { return sizeof(T0) == 4 ? expf(x) : __expf(x); }
-
-      extern "C" __global__ void cross_entropy(
+      extern "C" __global__ __launch_bounds__(1024) void cross_entropy(
           {const}T0* logits, const T1* labels{scale}, float* losses, whole columns, whole step) {
         {const}T0* row = logits + blockIdx.x * step;
         float top = -3.402823466e38f, powers = 0;
+        #pragma unroll 4
         for (whole c = threadIdx.x * LANES; c < columns; c += blockDim.x * LANES) {
           Pack<T0> a = load(row + c);
           float highest = wide(a.v[0]);
@@ -47,12 +45,17 @@ public final class CrossEntropyText {
       }
       """;
 
-  /** The gradient scale · (softmax(x) − 1 at the label), in place of the logits. */
+  /**
+   * The gradient scale · (softmax(x) − 1 at the label), in place of the logits. It begins with what
+   * was read last, which the cache still has.
+   */
   private static final String GRADIENT =
       """
       __syncthreads();
         float factor = label == -100 ? 0.0f : *scale;
-        for (whole c = threadIdx.x * LANES; c < columns; c += blockDim.x * LANES) {
+        whole first = threadIdx.x * LANES, stride = blockDim.x * LANES;
+        whole last = first + (columns - 1 - first) / stride * stride;
+        for (whole c = last; c >= first && c < columns; c -= stride) {
           Pack<T0> a = load(row + c);
           #pragma unroll
           for (int i = 0; i < LANES; i++) {
@@ -60,7 +63,8 @@ public final class CrossEntropyText {
             narrow((c + i == label ? p - 1.0f : p) * factor, a.v[i]);
           }
           store(row + c, a);
-        }""";
+        }\
+      """;
 
   /** Of a kernel (logits, labels) → losses (N). */
   public static final CudaText FORWARD =

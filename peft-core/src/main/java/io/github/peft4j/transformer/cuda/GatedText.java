@@ -19,7 +19,7 @@ public enum GatedText {
   /** x σ(x). */
   SILU(
       """
-      __device__ inline float sigmoid(float x) { return __fdividef(1.0f, 1.0f + expf(-x)); }
+      __device__ inline float sigmoid(float x) { return __fdividef(1.0f, 1.0f + power(-x)); }
       __device__ inline float f(float x) { return x * sigmoid(x); }
       __device__ inline float slope(float x) {
         float s = sigmoid(x);

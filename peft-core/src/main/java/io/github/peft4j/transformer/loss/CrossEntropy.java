@@ -24,30 +24,30 @@ public record CrossEntropy(List<Double> weights, double smoothing) implements Lo
   private static final Kernel CROSS_ENTROPY =
       Kernel.of(
               """
-          def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:   # (N, V), (N) → (N)
-              dtype = 6
-              if logits.dtype == 7:
-                  dtype = 7
-              return torch.nll_loss_nd(torch.log_softmax(logits, -1, dtype), targets, None, 0, -100)
-          """)
+              def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:   # (N, V), (N) → (N)
+                  dtype = 6
+                  if logits.dtype == 7:
+                      dtype = 7
+                  return torch.nll_loss_nd(torch.log_softmax(logits, -1, dtype), targets, None, 0, -100)
+              """)
           .cuda(CrossEntropyText.FORWARD);
   private static final Kernel IN_PLACE =
       Kernel.of(
               """
-          def in_place(logits: Tensor, targets: Tensor, scale: Tensor) -> Tensor:
-              dtype = 6
-              if logits.dtype == 7:
-                  dtype = 7
-              slopes = torch.log_softmax(logits, -1, dtype)
-              losses = torch.nll_loss_nd(slopes, targets, None, 0, -100)
-              labels = torch.unsqueeze(targets, 1)
-              counts = torch.ne(labels, -100).to(dtype)
-              _0 = torch.exp_(slopes)
-              _1 = torch.scatter_add_(slopes, 1, torch.clamp(labels, 0), torch.neg(counts))
-              _2 = torch.mul_(slopes, torch.mul(counts, scale))
-              _3 = torch.copy_(logits, slopes)
-              return losses
-          """)
+              def in_place(logits: Tensor, targets: Tensor, scale: Tensor) -> Tensor:
+                  dtype = 6
+                  if logits.dtype == 7:
+                      dtype = 7
+                  slopes = torch.log_softmax(logits, -1, dtype)
+                  losses = torch.nll_loss_nd(slopes, targets, None, 0, -100)
+                  labels = torch.unsqueeze(targets, 1)
+                  counts = torch.ne(labels, -100).to(dtype)
+                  _0 = torch.exp_(slopes)
+                  _1 = torch.scatter_add_(slopes, 1, torch.clamp(labels, 0), torch.neg(counts))
+                  _2 = torch.mul_(slopes, torch.mul(counts, scale))
+                  _3 = torch.copy_(logits, slopes)
+                  return losses
+              """)
           .cuda(CrossEntropyText.IN_PLACE);
   private static final Kernel WEIGHTED =
       Kernel.of(

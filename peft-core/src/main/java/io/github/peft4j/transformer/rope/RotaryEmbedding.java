@@ -21,48 +21,48 @@ public final class RotaryEmbedding implements AutoCloseable {
   private static final Kernel ROTATE =
       Kernel.of(
               """
-          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:   # x (B, H, T, d), tables (…, T, d)
-              x1, x2, = torch.chunk(x, 2, -1)
-              return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
-          """)
+              def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:   # x (B, H, T, d), tables (…, T, d)
+                  x1, x2, = torch.chunk(x, 2, -1)
+                  return torch.addcmul(torch.mul(x, cos), torch.cat([torch.neg(x2), x1], -1), sin)
+              """)
           .cuda(RotationText.FORWARD)
           .derivative(
               "x",
               null,
               Kernel.of(
                       """
-                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-                      g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
-                      return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
-                  """)
+                      def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                          g1, g2, = torch.chunk(torch.mul(g, sin), 2, -1)
+                          return torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), g, cos)
+                      """)
                   .cuda(RotationText.BACK));
 
   /** Rotates the first r of d dimensions; tables (…, T, r). */
   private static final Kernel ROTATE_PART =
       Kernel.of(
               """
-          def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-              r = torch.size(cos, -1)
-              head = torch.slice(x, -1, 0, r)
-              rest = torch.slice(x, -1, r)
-              x1, x2, = torch.chunk(head, 2, -1)
-              turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
-              return torch.cat([turned, rest], -1)
-          """)
+              def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                  r = torch.size(cos, -1)
+                  head = torch.slice(x, -1, 0, r)
+                  rest = torch.slice(x, -1, r)
+                  x1, x2, = torch.chunk(head, 2, -1)
+                  turned = torch.addcmul(torch.mul(head, cos), torch.cat([torch.neg(x2), x1], -1), sin)
+                  return torch.cat([turned, rest], -1)
+              """)
           .cuda(RotationText.FORWARD)
           .derivative(
               "x",
               null,
               Kernel.of(
                       """
-                  def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-                      r = torch.size(cos, -1)
-                      head = torch.slice(g, -1, 0, r)
-                      rest = torch.slice(g, -1, r)
-                      g1, g2, = torch.chunk(torch.mul(head, sin), 2, -1)
-                      turned = torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), head, cos)
-                      return torch.cat([turned, rest], -1)
-                  """)
+                      def back(g: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+                          r = torch.size(cos, -1)
+                          head = torch.slice(g, -1, 0, r)
+                          rest = torch.slice(g, -1, r)
+                          g1, g2, = torch.chunk(torch.mul(head, sin), 2, -1)
+                          turned = torch.addcmul(torch.cat([g2, torch.neg(g1)], -1), head, cos)
+                          return torch.cat([turned, rest], -1)
+                      """)
                   .cuda(RotationText.BACK));
 
   /** The same with fewer kernels, for tables of sines whose first half has the other sign. */

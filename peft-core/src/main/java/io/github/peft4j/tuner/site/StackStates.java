@@ -12,7 +12,8 @@ import java.util.function.Function;
  * What a stack computes.
  *
  * @param states L + 1 hidden states (B, n + T, D): the input of each of the L layers, and the
- *     output of the last one
+ *     output of the last one. Read them through the pass's {@link io.github.peft4j.kernel.Tape},
+ *     which may have put away those that trained layers have read
  * @param output the stack's output (B, n + T, D'), after its final norm and projection
  * @param replaced whether a method has given the stack another output than its own
  */

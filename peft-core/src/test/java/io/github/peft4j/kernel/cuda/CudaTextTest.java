@@ -19,7 +19,10 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.ToyPass;
 import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.cuda.RowProductText;
+import io.github.peft4j.transformer.cuda.StepAttentionText;
 import io.github.peft4j.transformer.loss.CrossEntropy;
+import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.rope.RopeScaling;
 import io.github.peft4j.transformer.rope.RopeSpec;
 import io.github.peft4j.transformer.rope.RotaryEmbedding;
@@ -36,6 +39,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -55,7 +59,8 @@ class CudaTextTest {
   @BeforeEach
   void needsGpu() {
     assumeTrue(
-        hasGpu || CudaText.isAvailable(), "CUDA texts are not tested: there is no NVIDIA GPU");
+        hasGpu || CudaText.isAvailable(),
+        "SKIPPED: there is no NVIDIA GPU, so no CUDA text is tested");
     assertThat(CudaText.isAvailable()).as("CUDA texts run on this GPU").isTrue();
   }
 
@@ -69,54 +74,49 @@ class CudaTextTest {
     NDArray of(NDArray... inputs);
   }
 
-  /** Changes how a tensor lies in memory. */
-  private record Layout(String name, Kernel view) {
-    @Override
-    public String toString() {
-      return name;
+  /** How a tensor lies in memory: as a view of a tensor that is stored. */
+  private enum Layout {
+    PLAIN("x"),
+    /** (…, 2 D) → the second half (…, D). */
+    HALF("torch.slice(x, -1, torch.size(x, -1) // 2)"),
+    /** (…, D + 1) → the last D, which no 16 bytes begin at. */
+    SHIFTED("torch.slice(x, -1, 1)"),
+    /** (B, T, H, d) → (B, H, T, d). */
+    HEADS("torch.transpose(x, 1, 2)");
+
+    private final Kernel view;
+
+    Layout(String expression) {
+      this.view = Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n");
     }
-  }
 
-  private static Layout layout(String name, String expression) {
-    return new Layout(
-        name, Kernel.of("def view(x: Tensor) -> Tensor:\n    return " + expression + "\n"));
-  }
-
-  private static final Layout PLAIN = layout("plain", "x");
-
-  /** (…, 2 D) → the second half (…, D). */
-  private static final Layout HALF = layout("half", "torch.slice(x, -1, torch.size(x, -1) // 2)");
-
-  /** (…, D + 1) → the last D, which no 16 bytes begin at. */
-  private static final Layout SHIFTED = layout("shifted", "torch.slice(x, -1, 1)");
-
-  /** (B, T, H, d) → (B, H, T, d). */
-  private static final Layout HEADS = layout("heads", "torch.transpose(x, 1, 2)");
-
-  private static long[] stored(Layout layout, long... shape) {
-    long[] stored = shape.clone();
-    int last = shape.length - 1;
-    if (layout == HALF) {
-      stored[last] *= 2;
-    } else if (layout == SHIFTED) {
-      stored[last] += 1;
-    } else if (layout == HEADS) {
-      stored[1] = shape[2];
-      stored[2] = shape[1];
+    /** The shape that is stored for a tensor of a shape. */
+    private long[] stored(long... shape) {
+      long[] stored = shape.clone();
+      int last = shape.length - 1;
+      switch (this) {
+        case PLAIN -> {}
+        case HALF -> stored[last] *= 2;
+        case SHIFTED -> stored[last] += 1;
+        case HEADS -> {
+          stored[1] = shape[2];
+          stored[2] = shape[1];
+        }
+      }
+      return stored;
     }
-    return stored;
   }
 
   /** Random numbers of a precision. */
   private NDArray numbers(Precision precision, Layout layout, double spread, long... shape) {
-    long[] stored = stored(layout, shape);
+    long[] stored = layout.stored(shape);
     int count = (int) DeviceTensor.product(stored);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       values[i] = (float) (spread * random.nextGaussian());
     }
     NDArray all = Tensors.cast(manager.create(values, new Shape(stored)), precision);
-    return layout.view().call(all);
+    return layout.view.call(all);
   }
 
   /** The results of a function: its output, and the gradients of all its inputs. */
@@ -195,19 +195,138 @@ class CudaTextTest {
     }
   }
 
+  /** As {@link #agree}, of a function that is never recorded. */
+  private void agreeForward(
+      String what, Function function, Precision precision, NDArray... inputs) {
+    long before = CudaText.launches();
+    float[] fast = Tensors.floats(Autograd.without(() -> function.of(inputs)));
+    assertThat(CudaText.launches() - before).as(what + ": launches").isEqualTo(1);
+    NDArray[] wide =
+        Arrays.stream(inputs)
+            .map(x -> x.getDataType() == DataType.INT64 ? x : Tensors.cast(x, Precision.FLOAT64))
+            .toArray(NDArray[]::new);
+    float[] exact = Tensors.floats(Autograd.without(() -> function.of(wide)));
+    assertThat(CudaText.launches() - before).as(what + ": launches in 64 bits").isEqualTo(1);
+    close(what, precision, fast, exact);
+  }
+
+  @Test
+  void productsOfARow() {
+    Kernel plain =
+        Kernel.of(
+                """
+                def product(x: Tensor, weight: Tensor) -> Tensor:
+                    return torch.linear(x, weight, None)
+                """)
+            .cuda(RowProductText.PLAIN.text());
+    Kernel biased =
+        Kernel.of(
+                """
+                def product(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+                    return torch.linear(x, weight, bias)
+                """)
+            .cuda(RowProductText.BIAS.text());
+    for (Precision precision : PRECISIONS) {
+      for (long[] size : new long[][] {{1, 1}, {5, 7}, {33, 64}, {130, 1000}, {17, 4100}}) {
+        NDArray x = numbers(precision, Layout.PLAIN, 1, 1, 1, size[1]);
+        NDArray weight = numbers(precision, Layout.PLAIN, 0.3, size);
+        NDArray bias = numbers(precision, Layout.PLAIN, 1, size[0]);
+        String what = "product with " + new Shape(size);
+        agreeForward(what, in -> plain.call(in), precision, x, weight);
+        agreeForward(what + " and bias", in -> biased.call(in), precision, x, weight, bias);
+      }
+    }
+  }
+
+  /** The same in plain PyTorch, which leaves keys and values as they are. */
+  private static final String STEP =
+      """
+      def turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+          r = {turned}
+          if r == 0:
+              return x
+          first = torch.slice(x, -1, 0, r)
+          turned = torch.add(torch.mul(first, cos), torch.mul(torch.roll(first, [r // 2], [-1]), sin))
+          return torch.cat([turned, torch.slice(x, -1, r)], -1)
+      def step(q: Tensor, k: Tensor, v: Tensor, cos: Tensor, sin: Tensor, keys: Tensor, values: Tensor, bias: Tensor, place: Tensor) -> Tensor:
+          b, n, s, d = torch.size(keys, 0), torch.size(keys, 1), torch.size(keys, 2), torch.size(keys, 3)
+          queries = torch.reshape(turn(torch.reshape(q, [b, -1, 1, d]), cos, sin), [b, n, -1, d])
+          all = torch.index_copy(keys, 2, place, turn(torch.reshape(k, [b, n, 1, d]), cos, sin))
+          scores = torch.mul(torch.matmul(queries, torch.transpose(all, 2, 3)), {scale})
+          weights = torch.softmax(torch.add(scores, bias), -1)
+          written = torch.index_copy(values, 2, place, torch.reshape(v, [b, n, 1, d]))
+          return torch.reshape(torch.matmul(weights, written), [b, 1, -1])
+      """;
+
+  @ParameterizedTest
+  @CsvSource({"1, 1, 8, 0, 40, 0", "6, 2, 16, 16, 70, 69", "8, 2, 64, 32, 256, 133", "3, 3, 128, 0, 64, 31"})
+  void attentionOfAStep(long queries, long keyValues, long head, int turned, long capacity, long at) {
+    double scale = 0.3;
+    Kernel step =
+        Kernel.of(STEP)
+            .with("turned", turned)
+            .with("scale", scale)
+            .cuda(StepAttentionText.of(queries, keyValues, head, scale, turned > 0));
+    for (Precision precision : PRECISIONS) {
+      if (turned > 0 && precision != Precision.FLOAT32) {
+        continue; // a rotated key is rounded before it is read
+      }
+      for (long batch : new long[] {1, 3}) {
+        NDArray keys = numbers(precision, Layout.PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray values = numbers(precision, Layout.PLAIN, 1, batch, keyValues, capacity, head);
+        NDArray k = numbers(precision, Layout.PLAIN, 1, batch, 1, keyValues * head);
+        NDArray v = numbers(precision, Layout.HALF, 1, batch, 1, keyValues * head);
+        float[] others = Tensors.floats(keys);
+        agreeForward(
+            "step of " + batch + " texts",
+            in -> step.call(in),
+            precision,
+            numbers(precision, Layout.HALF, 1, batch, 1, queries * head),
+            k,
+            v,
+            numbers(precision, Layout.PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            numbers(precision, Layout.PLAIN, 1, batch, 1, 1, Math.max(2, turned)),
+            keys,
+            values,
+            hidden(precision, batch, capacity, at),
+            manager.create(new long[] {at}));
+        float[] written = Tensors.floats(keys);
+        float[] key = Tensors.floats(k);
+        for (int i = 0; i < written.length; i++) {
+          long place = i / head % capacity;
+          if (place != at) {
+            assertThat(written[i]).isEqualTo(others[i]);
+          } else if (turned == 0) {
+            assertThat(written[i]).isEqualTo(key[(int) (i / head / capacity * head + i % head)]);
+          }
+        }
+      }
+    }
+  }
+
+  /** Hides the keys behind a place, and the first one of rows behind the first. */
+  private NDArray hidden(Precision precision, long batch, long capacity, long at) {
+    float[] bias = new float[(int) (batch * capacity)];
+    for (int i = 0; i < bias.length; i++) {
+      boolean first = i >= capacity && i % capacity == 0;
+      bias[i] = i % capacity > at || (first && at > 0) ? -1e4f : 0;
+    }
+    return Tensors.cast(manager.create(bias, new Shape(batch, 1, 1, capacity)), precision);
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"SILU", "GELU", "GELU_PYTORCH_TANH"})
   void gatedProducts(Activation activation) {
     long[][] shapes = {{1, 1}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2056}, {2, 3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
           agree(
               activation + " " + new Shape(shape) + " " + layout,
               inputs -> activation.gate(inputs[0], inputs[1]),
               precision,
-              numbers(precision, PLAIN, 1, shape),
-              numbers(precision, PLAIN, 3, shape),
+              numbers(precision, Layout.PLAIN, 1, shape),
+              numbers(precision, Layout.PLAIN, 3, shape),
               numbers(precision, layout, 1, shape));
         }
       }
@@ -244,14 +363,14 @@ class CudaTextTest {
     long[][] shapes = {{1, 3}, {3, 5, 7}, {2, 33, 64}, {1, 1, 1000}, {5, 2048}, {3, 4099}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, HALF, SHIFTED)) {
-          NDArray weight = numbers(precision, PLAIN, 1, shape[shape.length - 1]);
+        for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
+          NDArray weight = numbers(precision, Layout.PLAIN, 1, shape[shape.length - 1]);
           agree(
               kind + " " + new Shape(shape) + " " + layout,
               norm(kind, weight),
               precision,
               numbers(precision, layout, 1, shape),
-              numbers(precision, PLAIN, 2, shape));
+              numbers(precision, Layout.PLAIN, 2, shape));
         }
       }
     }
@@ -260,10 +379,10 @@ class CudaTextTest {
   @ParameterizedTest
   @EnumSource(names = {"RMS", "RMS_ONE_PLUS"})
   void whatReadsANormComputesItAgain(Norm.Kind kind) {
-    NDArray weight = numbers(Precision.FLOAT32, PLAIN, 1, 2048);
-    NDArray g = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray weight = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 2048);
+    NDArray g = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
     NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
-    NDArray up = numbers(Precision.FLOAT32, PLAIN, 1, 5, 2048);
+    NDArray up = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
     Function read = in -> Activation.SILU.gate(norm(kind, weight).of(in[0]), in[1]);
     long before = CudaText.launches();
     List<float[]> fast = results(read, Precision.FLOAT32, g, x, up);
@@ -277,13 +396,13 @@ class CudaTextTest {
   @Test
   void normsOfHeadsAreComputedWhereTheyLie() {
     for (Precision precision : PRECISIONS) {
-      NDArray weight = numbers(precision, PLAIN, 1, 16);
+      NDArray weight = numbers(precision, Layout.PLAIN, 1, 16);
       agree(
           "norm of heads",
           norm(Norm.Kind.RMS, weight),
           precision,
-          numbers(precision, HEADS, 1, 2, 3, 5, 16),
-          numbers(precision, HEADS, 1, 2, 3, 5, 16));
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16),
+          numbers(precision, Layout.HEADS, 1, 2, 3, 5, 16));
     }
   }
 
@@ -296,7 +415,7 @@ class CudaTextTest {
             continue;
           }
           for (boolean byRow : new boolean[] {false, true}) {
-            for (Layout layout : List.of(PLAIN, HEADS, SHIFTED)) {
+            for (Layout layout : List.of(Layout.PLAIN, Layout.HEADS, Layout.SHIFTED)) {
               rotation(precision, head, turned, byRow, layout);
             }
           }
@@ -311,7 +430,7 @@ class CudaTextTest {
     try (RotaryEmbedding embedding = new RotaryEmbedding(spec)) {
       NDArray positions =
           manager.create(new long[] {0, 1, 2, 3, 4, 7, 8, 2, 0, 9}, new Shape(2, 5));
-      NDArray like = numbers(precision, PLAIN, 1, 1);
+      NDArray like = numbers(precision, Layout.PLAIN, 1, 1);
       Rotation by = embedding.at(like, 3, 8, null);
       Rotation tables = byRow ? embedding.at(like, 0, 10, positions) : by;
       Rotation wide =
@@ -335,7 +454,7 @@ class CudaTextTest {
     long[][] shapes = {{1, 1}, {3, 7}, {5, 1000}, {2, 4099}, {3, 32_000}, {2, 262_144}, {65, 64}};
     for (Precision precision : PRECISIONS) {
       for (long[] shape : shapes) {
-        for (Layout layout : List.of(PLAIN, SHIFTED, HALF)) {
+        for (Layout layout : List.of(Layout.PLAIN, Layout.SHIFTED, Layout.HALF)) {
           crossEntropy(precision, numbers(precision, layout, 4, shape));
         }
       }
@@ -359,9 +478,22 @@ class CudaTextTest {
         Tensors.floats(CrossEntropy.PLAIN.of(wide, labels)));
   }
 
+  @Test
+  void aLabelThatIsNoneGivesNan() {
+    NDArray logits = numbers(Precision.FLOAT32, Layout.PLAIN, 4, 3, 20);
+    NDArray labels = manager.create(new long[] {20, -1, 19});
+    float[] losses = Tensors.floats(Autograd.without(() -> CrossEntropy.PLAIN.of(logits, labels)));
+    assertThat(losses[0]).isNaN();
+    assertThat(losses[1]).isNaN();
+    assertThat(losses[2]).isFinite();
+  }
+
   private void crossEntropy(Precision precision, NDArray logits) {
     Shape shape = logits.getShape();
     long[] classes = random.longs(shape.get(0), 0, shape.get(1)).toArray();
+    if (classes.length > 2) {
+      classes[1] = LossTargets.IGNORED;
+    }
     NDArray labels = manager.create(classes);
     NDArray scale = manager.create(0.125f);
     NDArray wide = Tensors.cast(logits, Precision.FLOAT64);
@@ -388,9 +520,9 @@ class CudaTextTest {
   @Test
   void tensorsThatATextDoesNotTakeAreLeftToPyTorch() {
     long before = CudaText.launches();
-    NDArray x = numbers(Precision.BFLOAT16, PLAIN, 1, 4, 8);
-    NDArray row = numbers(Precision.BFLOAT16, PLAIN, 1, 8);
-    NDArray wider = numbers(Precision.FLOAT32, PLAIN, 1, 4, 8);
+    NDArray x = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 4, 8);
+    NDArray row = numbers(Precision.BFLOAT16, Layout.PLAIN, 1, 8);
+    NDArray wider = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 4, 8);
     Autograd.without(
         () -> {
           assertThat(Activation.SILU.gate(x, row).getShape()).isEqualTo(new Shape(4, 8));
@@ -428,6 +560,28 @@ class CudaTextTest {
   }
 
   @Test
+  void aGraphRecordsTexts() {
+    assumeTrue(hasGpu && CudaGraph.isAvailable(), "SKIPPED: there is no CUDA GPU to record on");
+    NDArray x = manager.ones(new Shape(2, 8));
+    NDArray y = manager.zeros(new Shape(2, 8));
+    Runnable code =
+        () -> {
+          try (NDArray product = Autograd.without(() -> Activation.SILU.gate(x, x))) {
+            Tensors.copy(y, product);
+          }
+        };
+    code.run();
+    float[] ofOnes = Tensors.floats(y);
+    try (CudaGraph graph = CudaGraph.record(0, new CudaGraph.Pool(), code)) {
+      Tensors.copy(x, manager.ones(new Shape(2, 8)).mul(2));
+      graph.replay();
+      float[] replayed = Tensors.floats(y);
+      code.run();
+      assertThat(replayed).isEqualTo(Tensors.floats(y)).isNotEqualTo(ofOnes);
+    }
+  }
+
+  @Test
   void noTensorIsLeft() {
     NDArray x = manager.ones(new Shape(2, 8));
     long before = Tensors.live();
@@ -444,7 +598,7 @@ class CudaTextTest {
     List<NDArray> gates = new ArrayList<>();
     List<float[]> alone = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
-      NDArray gate = numbers(Precision.FLOAT32, PLAIN, 2, 3 + i, 40 + 4 * i);
+      NDArray gate = numbers(Precision.FLOAT32, Layout.PLAIN, 2, 3 + i, 40 + 4 * i);
       gates.add(gate);
       alone.add(Tensors.floats(Autograd.without(() -> Activation.SILU.gate(gate, gate))));
     }

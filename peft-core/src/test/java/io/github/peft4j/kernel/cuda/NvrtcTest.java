@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.peft4j.kernel.float8.Float8Text;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GatedText;
 import io.github.peft4j.transformer.cuda.RmsNormText;
 import io.github.peft4j.transformer.cuda.RotationText;
+import io.github.peft4j.transformer.cuda.RowProductText;
+import io.github.peft4j.transformer.cuda.StepAttentionText;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,8 +44,21 @@ class NvrtcTest {
           all.add(new Text(text.back(), type, type, weight, "float"));
         }
       }
+      all.add(new Text(Float8Text.PARTS, type));
+      for (Float8Text text : Float8Text.values()) {
+        all.add(new Text(text.quotients(), type, "float"));
+      }
       all.add(new Text(RotationText.FORWARD, type, type, type));
       all.add(new Text(RotationText.BACK, type, type, type));
+      all.add(new Text(RowProductText.PLAIN.text(), type, type));
+      all.add(new Text(RowProductText.BIAS.text(), type, type, type));
+      for (int head : new int[] {16, 64, 128, 256}) {
+        for (int queries : new int[] {1, 3, 4, 8}) {
+          String[] types = Collections.nCopies(9, type).toArray(String[]::new);
+          types[8] = "whole";
+          all.add(new Text(StepAttentionText.of(queries, 1, head, 0.1, true), types));
+        }
+      }
       all.add(new Text(CrossEntropyText.FORWARD, type, "whole"));
       all.add(new Text(CrossEntropyText.IN_PLACE, type, "whole", "float"));
     }

@@ -1,6 +1,7 @@
 package io.github.peft4j.kernel.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
@@ -102,6 +103,19 @@ class HostMemoryTest {
       memory.close();
       assertThat(Tensors.live()).isEqualTo(live + 4);
       memory.close();
+    }
+  }
+
+  @Test
+  void aHostThatIsFullIsAnErrorThatSaysWhatToDo() {
+    try (NDManager manager = Tensors.newManager(Device.cpu());
+        Scope scope = new Scope();
+        HostMemory memory = new HostMemory(Device.cpu())) {
+      NDArray huge = manager.ones(new Shape(1, 1)).broadcast(new Shape(1L << 24, 1L << 24));
+      assertThatThrownBy(() -> memory.put(huge))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("the input of a layer, of shape (16777216, 16777216)")
+          .hasMessageContaining("activations(RECOMPUTED)");
     }
   }
 

@@ -20,7 +20,8 @@ import java.util.function.Supplier;
  */
 public record KernelCase(String name, String shape, long bytes, Supplier<NDArray> call) {
 
-  private static final int WARM_UP = 30;
+  /** So long that the JVM compiles what a call costs the host. */
+  private static final long WARM_UP_NANOS = 1_000_000_000;
 
   /**
    * Measures calls one after the other, without a wait between them.
@@ -28,7 +29,14 @@ public record KernelCase(String name, String shape, long bytes, Supplier<NDArray
    * @return a line of JSON
    */
   public String measure(int calls) {
-    run(WARM_UP);
+    return measure(calls, WARM_UP_NANOS);
+  }
+
+  String measure(int calls, long warmUp) {
+    long begin = System.nanoTime();
+    do {
+      run(calls);
+    } while (System.nanoTime() - begin < warmUp);
     long launches = CudaText.launches();
     long start = System.nanoTime();
     run(calls);

@@ -127,10 +127,10 @@ final class Ladder extends TunerLayer<NDArray, StackStates> {
           "the side network of LST runs for a whole batch, but an adapter has it for some rows only:"
               + " take adapters of another method, or run them one after the other");
     }
+    side.enter(x, context); // before the layers, after which x may be read through the tape alone
     StackStates stack = base.forward(x);
     Tape tape = context.tape();
     NDArray memory = encoder == null ? null : context.left(encoder);
-    side.enter(x, context);
     NDArray s = tape.segment(x, trains(), first::forward);
     int top = steps.get(steps.size() - 1).layer;
     for (Step step : steps) {

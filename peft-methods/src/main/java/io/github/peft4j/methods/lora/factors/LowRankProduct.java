@@ -1,6 +1,7 @@
 package io.github.peft4j.methods.lora.factors;
 
 import ai.djl.ndarray.NDArray;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 
 /** s B A, with A [r, in] and B [out, r]. The product is only built for merging. */
@@ -92,9 +93,13 @@ public final class LowRankProduct {
     return add.call(x, y, a, b);
   }
 
-  /** y + s B A x in the memory of y, which nobody else may read. */
+  /**
+   * y + s B A x in the memory of y, which nobody else may read; PyTorch's graph, if it records, gets
+   * other memory.
+   */
   public NDArray addTo(NDArray y, NDArray x, NDArray a, NDArray b) {
-    return addTo.call(x, y, a, b);
+    boolean graph = Autograd.isRecording() && !Kernel.isNoted();
+    return (graph ? add : addTo).call(x, y, a, b);
   }
 
   /** W + s B A. */

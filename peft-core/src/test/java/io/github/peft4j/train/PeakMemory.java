@@ -1,9 +1,10 @@
-package io.github.peft4j.methods.train;
+package io.github.peft4j.train;
 
 import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.kernel.Tape;
-import io.github.peft4j.methods.lora.LoraConfig;
+import io.github.peft4j.toy.ToyConfig;
+import io.github.peft4j.toy.ToyLayer;
 import io.github.peft4j.train.step.Backpropagation;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -30,14 +31,15 @@ final class PeakMemory {
   }
 
   /**
-   * Measures a model with a LoRA of all linear maps.
+   * Measures a model whose queries are adapted.
    *
    * @param arguments the model's folder, how many positions a sparing tape computes at once, and
    *     the numbers of tokens
    */
   public static void main(String... arguments) throws IOException {
     int atOnce = Integer.parseInt(arguments[1]);
-    LoraConfig config = LoraConfig.ofRank(2).targetModules("all-linear");
+    ToyConfig config = ToyConfig.of(1, 0);
+    ToyLayer.kernels = true;
     try (PeftModel model = Peft.load(arguments[0]).adapt(config)) {
       for (String mode : new String[] {"KEPT", "RECOMPUTED", "ON_HOST"}) {
         LongFunction<Tape.Recording> tapes =
