@@ -381,7 +381,7 @@ class CudaTextTest {
   void whatReadsANormComputesItAgain(Norm.Kind kind) {
     NDArray weight = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 2048);
     NDArray g = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
-    NDArray x = numbers(Precision.FLOAT32, HALF, 2, 5, 2048);
+    NDArray x = numbers(Precision.FLOAT32, Layout.HALF, 2, 5, 2048);
     NDArray up = numbers(Precision.FLOAT32, Layout.PLAIN, 1, 5, 2048);
     Function read = in -> Activation.SILU.gate(norm(kind, weight).of(in[0]), in[1]);
     long before = CudaText.launches();
