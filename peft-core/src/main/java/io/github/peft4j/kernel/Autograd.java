@@ -1,8 +1,13 @@
 package io.github.peft4j.kernel;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.JniUtils;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +25,8 @@ public final class Autograd {
           def requires_gradient(x: Tensor) -> Tensor:
               return torch.tensor(x.requires_grad)
           """);
+
+  private static final Set<Device> PREPARED = ConcurrentHashMap.newKeySet();
 
   private Autograd() {}
 
@@ -87,7 +94,23 @@ public final class Autograd {
       throw new IllegalArgumentException(
           "gradient of shape " + gradient.getShape() + " for an output of " + output.getShape());
     }
+    prepare(output.getDevice());
     JniUtils.backward((PtNDArray) output, (PtNDArray) gradient, keepGraph, false);
+  }
+
+  /**
+   * Lets PyTorch's thread for backward passes on a GPU launch a kernel of its own first. Without
+   * one it has no CUDA context yet, about which cuBLAS complains.
+   */
+  private static void prepare(Device device) {
+    if (device.isGpu() && PREPARED.add(device)) {
+      try (Scope scope = new Scope();
+          NDManager manager = Tensors.newManager(device)) {
+        NDArray leaf = leaf(manager.ones(new Shape(1)));
+        NDArray twice = record(true, () -> Ops.add(leaf, leaf));
+        JniUtils.backward((PtNDArray) twice, (PtNDArray) Tensors.onesLike(leaf), false, false);
+      }
+    }
   }
 
   /** The gradient that a leaf has collected, or null if none has reached it. */

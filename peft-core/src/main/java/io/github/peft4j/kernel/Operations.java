@@ -41,6 +41,7 @@ final class Operations {
               return torch.expand(torch.div(zero, zero), torch.size(x))
           """);
 
+  private final boolean sparing;
   private final boolean checked = "checked".equals(System.getProperty("peft4j.derivatives"));
   private final List<Runnable> back = new ArrayList<>();
   private final IdentityHashMap<NDArray, Value> values = new IdentityHashMap<>();
@@ -59,6 +60,15 @@ final class Operations {
   @FunctionalInterface
   interface Back {
     @Nullable NDArray pass(NDArray x, NDArray gradient, boolean passesOn);
+  }
+
+  /**
+   * Creates an empty list.
+   *
+   * @param sparing whether results that cost little are computed again in the backward pass
+   */
+  Operations(boolean sparing) {
+    this.sparing = sparing;
   }
 
   /** The operations that the calling thread records, if it records gradients. */
@@ -180,7 +190,9 @@ final class Operations {
     output.setRequiresGradient(true); // so that a tensor computed from it otherwise is found out
     Value own = new Value(null);
     values.put(output, own);
-    kept.offer(output, derivative, arguments, results);
+    if (sparing) {
+      kept.offer(output, derivative, arguments, results);
+    }
     List<@Nullable Kept> read = new ArrayList<>();
     for (Argument argument : derivative.arguments()) {
       boolean isKept = argument.role() != Role.GRADIENT && argument.role() != Role.SUM;

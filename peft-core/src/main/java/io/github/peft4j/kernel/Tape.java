@@ -587,13 +587,15 @@ public abstract class Tape {
     private final class ByKernels implements Recorded {
 
       private final NDArray input;
-      private final Operations kernels = new Operations();
+      private final Operations kernels;
       private final NDArray output;
       private final boolean passesOn;
 
       ByKernels(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.input = own(Autograd.detach(input));
         this.passesOn = passesOn;
+        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
+        this.kernels = new Operations(waits || positions < Integer.MAX_VALUE);
         operations.add(kernels);
         NDArray own = this.input;
         this.output =
@@ -679,7 +681,7 @@ public abstract class Tape {
           start -> {
             NDArray in = part(x, start);
             NDArray wanted = passesOn ? in : null;
-            Operations kernels = new Operations();
+            Operations kernels = new Operations(true);
             try {
               NDArray y = kernels.record(wanted, () -> end.apply(in));
               NDArray some = Scope.release(part(gradient, start));

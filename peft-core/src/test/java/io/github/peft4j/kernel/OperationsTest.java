@@ -318,7 +318,7 @@ class OperationsTest {
   }
 
   private long bytesKept(Precision precision, UnaryOperator<NDArray> code) {
-    Operations operations = new Operations();
+    Operations operations = new Operations(true);
     try (NDArray ones = manager.ones(new Shape(100, 4));
         NDArray x = Tensors.cast(ones, precision);
         NDArray end = operations.record(x, () -> code.apply(x))) {
