@@ -123,11 +123,10 @@ public final class Kernel {
    *
    * <p>The parameters of the backward kernel say what it reads: {@code g} is the gradient of the
    * output, of its shape, and {@code result} the output. A parameter of this kernel stands for its
-   * value. {@code into_a} is a
-   * tensor to which the gradient of the parameter {@code a} is added in place. {@code sum_a} is the
-   * gradient of {@code a} from kernels that ran later, if nobody else reads its memory, and else an
-   * empty tensor. The backward kernel then returns the sum, in that memory or in new memory, and
-   * not in that of {@code g}.
+   * value. {@code into_a} is a tensor to which the gradient of the parameter {@code a} is added in
+   * place. {@code sum_a} is the gradient of {@code a} from kernels that ran later, if nobody else
+   * reads its memory, and else an empty tensor. The backward kernel then returns the sum, in that
+   * memory or in new memory, and not in that of {@code g}.
    *
    * <p>A kernel may have several derivatives, for different sets of parameters that need gradients.
    * If none fits a call, PyTorch's graph is used.
@@ -171,8 +170,7 @@ public final class Kernel {
   }
 
   private Kernel with(Derivative added) {
-    return new Kernel(
-        source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
+    return new Kernel(source, Stream.concat(derivatives.stream(), Stream.of(added)).toList(), cuda);
   }
 
   private static List<String> names(String of) {

@@ -54,8 +54,8 @@ public final class MatrixProduct {
       """;
 
   /**
-   * On CUDA the product adds to the sum itself. On a CPU, oneDNN's product and a sum are faster than
-   * MKL's product that adds.
+   * On CUDA the product adds to the sum itself. On a CPU, oneDNN's product and a sum are faster
+   * than MKL's product that adds.
    */
   private static final String ONTO =
       """

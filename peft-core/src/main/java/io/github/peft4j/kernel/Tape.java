@@ -68,7 +68,8 @@ public abstract class Tape {
   /**
    * A tape that keeps little more than one segment on the device. Segments run again in the
    * backward pass, as with {@link #recomputing}. A tensor that a segment has read is closed; from
-   * then on it can be read through the tape alone, by another segment or {@linkplain #share shared}.
+   * then on it can be read through the tape alone, by another segment or {@linkplain #share
+   * shared}.
    *
    * @param seed of the step's dropout
    * @param store where the inputs of segments are until then; null to leave them where they are

@@ -162,9 +162,10 @@ public final class Decoding implements AutoCloseable {
   }
 
   /**
-   * Whether the last tokens were read by a step that is the same each time, so that a GPU can replay
-   * it. The system property {@code peft4j.repeatedSteps} says where steps are repeated: {@code true}
-   * on all devices, {@code false} on none; by default on NVIDIA's GPUs, where they are recorded.
+   * Whether the last tokens were read by a step that is the same each time, so that a GPU can
+   * replay it. The system property {@code peft4j.repeatedSteps} says where steps are repeated:
+   * {@code true} on all devices, {@code false} on none; by default on NVIDIA's GPUs, where they are
+   * recorded.
    */
   public boolean isRepeated() {
     return repeated != null && repeated.isRunning();

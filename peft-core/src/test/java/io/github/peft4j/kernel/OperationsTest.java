@@ -294,9 +294,7 @@ class OperationsTest {
   void resultsOfCheapKernelsNeedNoMemory() {
     // SUMMING reads its argument of 400 numbers, and keeps 4
     assertThat(bytesKept(x -> SUMMING.call(VIEW.call(x), v))).isEqualTo(4 * 404);
-    assertThat(
-            bytesKept(
-                x -> SUMMING.call(SUMMING.call(SUMMING.call(VIEW.call(x), v), v), v)))
+    assertThat(bytesKept(x -> SUMMING.call(SUMMING.call(SUMMING.call(VIEW.call(x), v), v), v)))
         .isEqualTo(4 * 412);
     // the graph reads it too, and SQUARE's result is as large as its argument
     assertThat(bytesKept(x -> SQUARE.call(SQUARE.call(GRAPH.call(x, v))))).isEqualTo(4 * 400);

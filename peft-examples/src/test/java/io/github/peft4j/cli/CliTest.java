@@ -677,8 +677,7 @@ class CliTest {
   @Test
   void activationsAreKeptRecomputedOrOnTheHost() {
     assertFine(
-        finetune(
-            "--activations", "on-host", "--steps", 1, "--output", folder.resolve("on-host")));
+        finetune("--activations", "on-host", "--steps", 1, "--output", folder.resolve("on-host")));
     assertMistake(
         finetune("--activations", "recompute", "--dry-run"),
         "'recompute', expected one of [kept, recomputed, on-host]");

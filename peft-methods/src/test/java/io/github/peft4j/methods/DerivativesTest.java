@@ -64,8 +64,7 @@ class DerivativesTest {
         Arguments.of(family, LORA.layersToTransform(1), "one layer"),
         Arguments.of(family, LORA.useDora(true), "DoRA"),
         Arguments.of(family, LORA.loraDropout(0.3), "dropout"),
-        Arguments.of(
-            family, AdaLoraConfig.ofRanks(3, 2).targetModules("all-linear"), "AdaLoRA"));
+        Arguments.of(family, AdaLoraConfig.ofRanks(3, 2).targetModules("all-linear"), "AdaLoRA"));
   }
 
   @ParameterizedTest(name = "{0}, {2}")

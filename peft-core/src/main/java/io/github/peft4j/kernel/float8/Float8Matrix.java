@@ -285,8 +285,7 @@ public final class Float8Matrix implements AutoCloseable {
     boolean graph =
         Autograd.isRecording()
             && !Kernel.isNoted()
-            && (Autograd.requiresGradient(x)
-                || (bias != null && Autograd.requiresGradient(bias)));
+            && (Autograd.requiresGradient(x) || (bias != null && Autograd.requiresGradient(bias)));
     if (graph) {
       return bias == null
           ? DENSE_MAP.call(x, rows, scale)

@@ -119,8 +119,7 @@ final class DecodingStep {
     this.writtenAt = Kernel.of(startAt);
     this.attended =
         isPlain
-            ? product.inCuda(
-                Kernel.of(product.biasedText() + startAt + ATTENDED), rotary != null)
+            ? product.inCuda(Kernel.of(product.biasedText() + startAt + ATTENDED), rotary != null)
             : null;
   }
 
@@ -201,8 +200,7 @@ final class DecodingStep {
     List<NDArray> arguments = new ArrayList<>(projected);
     arguments.addAll(cached(projected.get(0), room, pass));
     arguments.add(room.start());
-    return (room.isRepeated() ? writtenAt : written)
-        .callForAll(arguments.toArray(NDArray[]::new));
+    return (room.isRepeated() ? writtenAt : written).callForAll(arguments.toArray(NDArray[]::new));
   }
 
   /** Tables of positions, if there are some, and the buffers. */

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The product W x + b of one row x (1, …, 1, in) and a matrix W (out, in), as in decoding one text.
- * It is bound by reading W: a warp of threads has a row of W and reads it by 16 bytes a thread. Sums
- * have 32 bits.
+ * It is bound by reading W: a warp of threads has a row of W and reads it by 16 bytes a thread.
+ * Sums have 32 bits.
  */
 public enum RowProductText {
   /** Of a kernel (x, weight). */
@@ -66,7 +66,10 @@ public enum RowProductText {
         tensors.stream().allMatch(t -> t.type() == x.type() && t.isContiguous() && t.isFloating());
     boolean fits = x.elements() == in && x.sizes()[x.dimensions() - 1] == in;
     boolean hasBias = tensors.size() == 3;
-    if (!alike || !fits || in > Integer.MAX_VALUE || (hasBias && tensors.get(2).elements() != out)) {
+    if (!alike
+        || !fits
+        || in > Integer.MAX_VALUE
+        || (hasBias && tensors.get(2).elements() != out)) {
       return null;
     }
     long[] sizes = x.sizes().clone();

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  *
  * <p>A block computes some queries of a key-value head. It reads the keys up to the place only,
- * several at once: so many threads share a key as load it by 16 bytes each. The weights' sums meet in
- * registers of a warp, then in shared memory.
+ * several at once: so many threads share a key as load it by 16 bytes each. The weights' sums meet
+ * in registers of a warp, then in shared memory.
  */
 public final class StepAttentionText {
 

@@ -259,8 +259,14 @@ class CudaTextTest {
       """;
 
   @ParameterizedTest
-  @CsvSource({"1, 1, 8, 0, 40, 0", "6, 2, 16, 16, 70, 69", "8, 2, 64, 32, 256, 133", "3, 3, 128, 0, 64, 31"})
-  void attentionOfAStep(long queries, long keyValues, long head, int turned, long capacity, long at) {
+  @CsvSource({
+    "1, 1, 8, 0, 40, 0",
+    "6, 2, 16, 16, 70, 69",
+    "8, 2, 64, 32, 256, 133",
+    "3, 3, 128, 0, 64, 31"
+  })
+  void attentionOfAStep(
+      long queries, long keyValues, long head, int turned, long capacity, long at) {
     double scale = 0.3;
     Kernel step =
         Kernel.of(STEP)

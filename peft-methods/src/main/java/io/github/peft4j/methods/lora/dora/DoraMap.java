@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p>g multiplies the weight, (g ∘ W) x + s (g ∘ B) A x + c, if x has more rows than W has columns;
  * then no pass over the outputs is needed. Otherwise it multiplies the outputs.
  *
- * <p>The gradient of g would cost a product as large as W x, so that of m is computed from y. With y
- * − c = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘ (y − c) / m, which is one pass over the two.
+ * <p>The gradient of g would cost a product as large as W x, so that of m is computed from y. With
+ * y − c = m / n ∘ z and n constant, ∂L/∂m = Σ ∂L/∂y ∘ (y − c) / m, which is one pass over the two.
  */
 final class DoraMap {
 
@@ -48,6 +48,7 @@ final class DoraMap {
               return torch.size(x, 0) > torch.size(x, 1)
 
           """;
+
   private static final String TRAINING =
       GAINED
           + """

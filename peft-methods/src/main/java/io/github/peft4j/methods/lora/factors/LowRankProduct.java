@@ -94,8 +94,8 @@ public final class LowRankProduct {
   }
 
   /**
-   * y + s B A x in the memory of y, which nobody else may read; PyTorch's graph, if it records, gets
-   * other memory.
+   * y + s B A x in the memory of y, which nobody else may read; PyTorch's graph, if it records,
+   * gets other memory.
    */
   public NDArray addTo(NDArray y, NDArray x, NDArray a, NDArray b) {
     boolean graph = Autograd.isRecording() && !Kernel.isNoted();
