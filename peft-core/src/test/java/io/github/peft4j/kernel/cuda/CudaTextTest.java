@@ -19,6 +19,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.ToyPass;
 import io.github.peft4j.transformer.activation.Activation;
 import io.github.peft4j.transformer.block.Norm;
+import io.github.peft4j.transformer.cuda.GainText;
 import io.github.peft4j.transformer.cuda.RowProductText;
 import io.github.peft4j.transformer.cuda.StepAttentionText;
 import io.github.peft4j.transformer.loss.CrossEntropy;
@@ -234,6 +235,62 @@ class CudaTextTest {
         String what = "product with " + new Shape(size);
         agreeForward(what, in -> plain.call(in), precision, x, weight);
         agreeForward(what + " and bias", in -> biased.call(in), precision, x, weight, bias);
+      }
+    }
+  }
+
+  @Test
+  void gainsOfAWeight() {
+    Kernel gained =
+        Kernel.of(
+                """
+                def gained(w: Tensor, gain: Tensor, like: Tensor) -> Tensor:
+                    return torch.mul(w, gain).to(like.dtype)
+                """)
+            .cuda(GainText.WEIGHT);
+    for (Precision precision : PRECISIONS) {
+      for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
+        for (long[] size : new long[][] {{1, 1}, {5, 7}, {33, 64}, {9, 2056}}) {
+          agreeForward(
+              "weight " + new Shape(size) + " " + layout,
+              in -> gained.call(in),
+              precision,
+              numbers(precision, layout, 1, size),
+              numbers(Precision.FLOAT32, Layout.PLAIN, 1, size[0], 1),
+              numbers(precision, Layout.PLAIN, 1, 1));
+        }
+      }
+    }
+  }
+
+  @Test
+  void sumsForTheGradientOfAGain() {
+    Kernel sums =
+        Kernel.of(
+                """
+                def sums(g: Tensor, y: Tensor, c: Tensor) -> Tensor:
+                    product = torch.mul(g, torch.sub(y, c))
+                    return torch.sum(torch.reshape(product, [-1, torch.size(c, 0)]), [0], True)
+                """)
+            .cuda(GainText.SUMS);
+    Kernel whole =
+        Kernel.of("def whole(parts: Tensor) -> Tensor:\n    return torch.sum(parts, [0])\n");
+    long[][] shapes = {
+      {1, 1}, {3, 5, 7}, {2, 33, 64}, {700, 24}, {2, 600, 256}, {5, 2056}, {70, 131}
+    };
+    for (Precision precision : PRECISIONS) {
+      for (Layout layout : List.of(Layout.PLAIN, Layout.HALF, Layout.SHIFTED)) {
+        for (Precision other : List.of(precision, Precision.FLOAT32)) {
+          for (long[] shape : shapes) {
+            agreeForward(
+                "sums of " + new Shape(shape) + " " + layout,
+                in -> whole.call(sums.call(in)),
+                Precision.FLOAT32,
+                numbers(precision, layout, 1, shape),
+                numbers(precision, Layout.PLAIN, 1, shape),
+                numbers(other, Layout.PLAIN, 1, shape[shape.length - 1]));
+          }
+        }
       }
     }
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.peft4j.kernel.float8.Float8Text;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
+import io.github.peft4j.transformer.cuda.GainText;
 import io.github.peft4j.transformer.cuda.GatedText;
 import io.github.peft4j.transformer.cuda.RmsNormText;
 import io.github.peft4j.transformer.cuda.RotationText;
@@ -58,6 +59,10 @@ class NvrtcTest {
           types[8] = "whole";
           all.add(new Text(StepAttentionText.of(queries, 1, head, 0.1, true), types));
         }
+      }
+      for (String other : List.of(type, "float")) {
+        all.add(new Text(GainText.WEIGHT, type, "float", other));
+        all.add(new Text(GainText.SUMS, type, type, other, "float"));
       }
       all.add(new Text(CrossEntropyText.FORWARD, type, "whole"));
       all.add(new Text(CrossEntropyText.IN_PLACE, type, "whole", "float"));
