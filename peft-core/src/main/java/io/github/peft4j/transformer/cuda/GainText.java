@@ -50,7 +50,7 @@ public final class GainText {
       """
       extern "C" __global__ __launch_bounds__(256) void sums(
           const T0* __restrict__ g, const T1* __restrict__ y, const T2* __restrict__ c,
-          float* __restrict__ parts, whole rows, whole columns, whole gStep, whole yStep, whole slices) {
+          const T3*, float* __restrict__ parts, whole rows, whole columns, whole gStep, whole yStep, whole slices) {
         __shared__ float lines[{height}][{width} * LANES];
         whole across = gridDim.x / slices;
         whole slice = blockIdx.x / across, first = blockIdx.x % across * {width} * LANES;
@@ -88,8 +88,8 @@ public final class GainText {
       CudaText.of(PRODUCT, tensors -> weight(tensors.get(0), tensors.get(1), tensors.get(2)));
 
   /**
-   * Of a kernel (dy, y, c, …) → (slices, out) in 32 bits, whose sum over the slices is that of dy ∘
-   * (y − c) over the rows. dy and y are (…, out), and c is (out).
+   * Of a kernel (dy, y, c, one) → (slices, out) in 32 bits, whose sum over the slices is that of dy
+   * ∘ (y − c) over the rows. dy and y are (…, out), and c is (out).
    */
   public static final CudaText SUMS =
       CudaText.of(SUM, tensors -> sums(tensors.get(0), tensors.get(1), tensors.get(2)))

@@ -268,8 +268,8 @@ class CudaTextTest {
     Kernel sums =
         Kernel.of(
                 """
-                def sums(g: Tensor, y: Tensor, c: Tensor) -> Tensor:
-                    product = torch.mul(g, torch.sub(y, c))
+                def sums(g: Tensor, y: Tensor, c: Tensor, one: Tensor) -> Tensor:
+                    product = torch.mul(torch.mul(g, torch.sub(y, c)), one)
                     return torch.sum(torch.reshape(product, [-1, torch.size(c, 0)]), [0], True)
                 """)
             .cuda(GainText.SUMS);
@@ -288,7 +288,8 @@ class CudaTextTest {
                 Precision.FLOAT32,
                 numbers(precision, layout, 1, shape),
                 numbers(precision, Layout.PLAIN, 1, shape),
-                numbers(other, Layout.PLAIN, 1, shape[shape.length - 1]));
+                numbers(other, Layout.PLAIN, 1, shape[shape.length - 1]),
+                manager.ones(new Shape(shape[shape.length - 1])));
           }
         }
       }
