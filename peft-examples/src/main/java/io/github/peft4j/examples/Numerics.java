@@ -7,6 +7,7 @@ import io.github.peft4j.examples.bench.numerics.Comparison;
 import io.github.peft4j.examples.bench.numerics.Setting;
 import io.github.peft4j.examples.bench.numerics.Trainings;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -202,7 +203,12 @@ public final class Numerics {
   private static boolean isGpu(Arguments arguments) {
     String device = arguments.text("device", NvidiaSmi.query("name").isPresent() ? "gpu" : "cpu");
     return switch (device) {
-      case "gpu" -> true;
+      case "gpu" -> {
+        if (PyTorch.engine().getGpuCount() == 0) {
+          throw arguments.error("--device is gpu, and PyTorch finds none here");
+        }
+        yield true;
+      }
       case "cpu" -> false;
       default -> throw arguments.error("--device is '" + device + "', expected gpu or cpu");
     };

@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -67,7 +68,11 @@ record Program(String name, String purpose, String options) {
 
   /** All options in one line. */
   String usage() {
-    return String.join(" ", options.lines().map(line -> columns(line)[0]).filter(option -> !option.isEmpty()).toList());
+    return options
+        .lines()
+        .map(line -> columns(line)[0])
+        .filter(option -> !option.isEmpty())
+        .collect(Collectors.joining(" "));
   }
 
   /** An option, or nothing where its text goes on, and its text. */
