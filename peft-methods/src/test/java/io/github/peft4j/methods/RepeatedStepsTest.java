@@ -1,5 +1,6 @@
 package io.github.peft4j.methods;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -181,7 +182,7 @@ class RepeatedStepsTest {
   }
 
   private PeftModel llama(int positions) throws IOException {
-    TinyFamily family = TinyFamily.all().get("llama");
+    TinyFamily family = requireNonNull(TinyFamily.all().get("llama"));
     JsonObject config = family.config().deepCopy();
     config.addProperty("max_position_embeddings", positions);
     new TinyFamily("llama", config, family.tensors()).write(folder);

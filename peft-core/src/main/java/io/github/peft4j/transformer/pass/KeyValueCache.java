@@ -142,7 +142,7 @@ public final class KeyValueCache implements AutoCloseable {
   private final Map<String, Buffer> buffers = new HashMap<>();
   private final Map<String, NDArray> fixed = new HashMap<>();
   private final Map<String, NDArray> shared = new HashMap<>();
-  private final Map<RotaryEmbedding, Rotation> tables = new IdentityHashMap<>();
+  private final IdentityHashMap<RotaryEmbedding, Rotation> tables = new IdentityHashMap<>();
   private long length;
   private @Nullable NDArray end;
   private @Nullable NDArray place;

@@ -77,7 +77,7 @@ class StepGraphsTest {
         int length = b == 0 ? width : 2 + random.nextInt(width - 1);
         Arrays.fill(labels[b], NONE);
         for (int t = 0; t < length; t++) {
-          ids[b][t] = 3 + random.nextInt(200);
+          ids[b][t] = 3L + random.nextInt(200);
           mask[b][t] = 1;
           labels[b][t] = random.nextInt(4) == 0 ? NONE : ids[b][t];
         }

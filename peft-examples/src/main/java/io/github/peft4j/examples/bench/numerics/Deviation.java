@@ -1,5 +1,7 @@
 package io.github.peft4j.examples.bench.numerics;
 
+import static java.util.Objects.requireNonNull;
+
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.Arrays;
@@ -62,7 +64,8 @@ record Deviation(double loss, double norm, double gradient, double change) {
       throw new IllegalStateException("other tensors: " + one.keySet() + ", " + other.keySet());
     }
     return one.keySet().stream()
-        .mapToDouble(name -> relative(one.get(name), other.get(name)))
+        .mapToDouble(
+            name -> relative(requireNonNull(one.get(name)), requireNonNull(other.get(name))))
         .max()
         .orElseThrow();
   }

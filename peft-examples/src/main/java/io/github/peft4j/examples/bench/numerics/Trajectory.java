@@ -1,5 +1,7 @@
 package io.github.peft4j.examples.bench.numerics;
 
+import static java.util.Objects.requireNonNull;
+
 import ai.djl.ndarray.NDArray;
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
@@ -87,7 +89,9 @@ record Trajectory(
   private static Map<String, float[]> differences(
       Map<String, float[]> after, Map<String, float[]> before) {
     Map<String, float[]> differences = new LinkedHashMap<>();
-    after.forEach((name, values) -> differences.put(name, difference(values, before.get(name))));
+    after.forEach(
+        (name, values) ->
+            differences.put(name, difference(values, requireNonNull(before.get(name)))));
     return differences;
   }
 

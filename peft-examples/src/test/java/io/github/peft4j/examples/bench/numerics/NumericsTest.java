@@ -1,5 +1,6 @@
 package io.github.peft4j.examples.bench.numerics;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -45,7 +46,7 @@ class NumericsTest {
 
   private static List<Comparison> compare(String name) {
     Setting setting = setting(name);
-    return Comparison.of(trainings, setting, setting.claim());
+    return Comparison.of(trainings, setting, requireNonNull(setting.claim()));
   }
 
   @ParameterizedTest
@@ -80,7 +81,7 @@ class NumericsTest {
     Trajectory right = trainings.result("derivatives", TINY, true);
     Map<String, float[]> gradients = new HashMap<>(right.gradients());
     String name = gradients.keySet().iterator().next();
-    float[] wrong = gradients.get(name).clone();
+    float[] wrong = requireNonNull(gradients.get(name)).clone();
     for (int i = 0; i < wrong.length; i++) {
       wrong[i] *= 1.001f;
     }

@@ -33,7 +33,7 @@ final class DoraMap {
               flat = torch.reshape(x, [-1, torch.size(x, -1)])                 # (N, in)
               low = torch.linear(flat, a.to(x.dtype))                          # (N, r)
               z = torch.addmm(product(flat, {rows}, None), low, torch.t(b.to(x.dtype)), alpha={scale})
-              y = scaled(z, torch.div(m, n), {c}, zero, one)                   # (N, out)
+              y = scaled(z, torch.div(m, n), {c}.to(one.dtype), zero, one)     # (N, out)
               size = torch.slice(torch.size(x), 0, -1)
               return torch.reshape(y, torch.add(size, [torch.size(y, 1)]))
           """;
