@@ -209,15 +209,15 @@ public final class Peft {
      * Loads the model.
      *
      * @return the model, which the caller closes
-     * @throws IllegalArgumentException if files are missing or do not fit together, or if the
-     *     device does not multiply numbers of eight bits and {@link #frozenProducts} asks for it
+     * @throws IllegalArgumentException if files are missing or do not fit together, if there is no
+     *     such GPU, or if the device does not multiply numbers of eight bits and {@link
+     *     #frozenProducts} asks for it
      * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
      *     is not supported; the message lists those that are
      */
     public PeftModel load() {
       Engine engine = PyTorch.engine();
-      Device where =
-          device != null ? device : engine.getGpuCount() > 0 ? Device.gpu() : Device.cpu();
+      Device where = device(engine.getGpuCount());
       Models.check(config);
       ModelConfig effective = Models.effective(config);
       Precision in =
@@ -245,6 +245,20 @@ public final class Peft {
         model.close();
         throw e;
       }
+    }
+
+    private Device device(int gpus) {
+      Device wanted = device;
+      if (wanted == null) {
+        return gpus > 0 ? Device.gpu() : Device.cpu();
+      }
+      if (wanted.isGpu() && wanted.getDeviceId() >= gpus) {
+        throw new IllegalArgumentException(
+            ("device(%s): PyTorch finds %d CUDA GPUs here, and counts them from 0; without its natives"
+                    + " for CUDA it finds none, see docs/installation.md")
+                .formatted(wanted, gpus));
+      }
+      return wanted;
     }
 
     /**

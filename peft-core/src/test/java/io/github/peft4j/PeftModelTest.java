@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import io.github.peft4j.composition.Composition;
 import io.github.peft4j.kernel.Autograd;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.toy.TinyLlama;
 import io.github.peft4j.toy.ToyConfig;
@@ -68,6 +70,14 @@ class PeftModelTest {
       most = Math.max(most, Math.abs(present[i] - other[i]));
     }
     assertThat(most).isGreaterThan(1e-2);
+  }
+
+  @Test
+  void namesAGpuThatIsNotThere() {
+    int gpus = PyTorch.engine().getGpuCount();
+    assertThatThrownBy(() -> Peft.from(folder).device(Device.gpu(gpus)).load())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("device(gpu(" + gpus + ")): PyTorch finds " + gpus + " CUDA GPUs");
   }
 
   @Test

@@ -7,6 +7,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.util.Platform;
 import ai.djl.util.cuda.CudaUtils;
 import io.github.peft4j.kernel.setting.OpenMp;
+import io.github.peft4j.kernel.setting.Switches;
 import io.github.peft4j.kernel.setting.Tf32;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,7 @@ public final class PyTorch {
   /**
    * DJL's PyTorch engine, started on the first call.
    *
+   * @throws IllegalArgumentException if a system property of peft4j has a value that means nothing
    * @throws IllegalStateException naming the dependencies to add, if PyTorch's native libraries are
    *     not on the class path and cannot be downloaded
    */
@@ -36,6 +38,7 @@ public final class PyTorch {
     if (started) {
       return Engine.getEngine("PyTorch");
     }
+    Switches.check();
     OpenMp.prepare();
     Tf32.prepare();
     Engine engine;

@@ -61,14 +61,14 @@ public final class Bench {
           [--rows NAME,...]   some of padded, by-length and packed, with --ragged; all by default
           [--warm-up N]       steps before, in which the JVM compiles: 10 by default, 3 of decode
           [--steps N]         measured steps, 8 by default
-          [--precision NAME]  float32, bfloat16 or float64
+          [--precision NAME]  float32, bfloat16, float16 or float64
           [--float8 NAME]     keeps frozen weights in eight bits, in one_layout or two_layouts
           [--revision NAME]   of the code, for the result
           [--busy N]          threads that compute meanwhile, as other processes would
           [--data FILE]       trains on rows in .jsonl, .csv or .tsv: padded, by-length and packed
           [--model DIR]       the decoder that is trained on them, a folder
-          [--prompt TEMPLATE] their prompts: a column's name, or a text with {columns}
-          [--answer TEMPLATE] their answers
+          [--prompt TEMPLATE]  their prompts: a column's name, or a text with {columns}
+          [--answer TEMPLATE]  their answers
           """);
 
   private final Arguments arguments;
@@ -101,9 +101,19 @@ public final class Bench {
       trainOnFile();
       return;
     }
+    for (String name : cases()) {
+      if (!Measurement.CASES.contains(name)) {
+        throw arguments.error(
+            "no case '" + name + "'; there are " + String.join(", ", Measurement.CASES));
+      }
+    }
     for (String shape : arguments.list("shape", "tiny")) {
       measure(measurement(Shape.of(shape)));
     }
+  }
+
+  private List<String> cases() {
+    return arguments.list("cases", "recompute,train,inference");
   }
 
   private Measurement measurement(Shape shape) {
@@ -128,7 +138,7 @@ public final class Bench {
     try (PeftModel model = measurement.load()) {
       for (String row : rows) {
         Feed feed = measurement.feed(row);
-        for (String name : arguments.list("cases", "recompute,train,inference")) {
+        for (String name : cases()) {
           measure(measurement, name, model, feed);
         }
       }

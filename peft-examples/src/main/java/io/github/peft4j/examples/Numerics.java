@@ -7,6 +7,7 @@ import io.github.peft4j.examples.bench.numerics.Comparison;
 import io.github.peft4j.examples.bench.numerics.Setting;
 import io.github.peft4j.examples.bench.numerics.Trainings;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -40,16 +41,18 @@ public final class Numerics {
           "Numerics",
           "compares fast computations with those that they replace",
           """
-          [--shapes NAME,...]   models, as in Bench: 160m,minilm by default
-          [--device NAME]       gpu or cpu; gpu by default, if there is one
-          [--precision NAME]    float32, bfloat16 or float16; bfloat16 by default on a GPU, float32 on a CPU
-          [--settings NAME,...] only these fast computations
-          [--batch N]           rows of a step, 4 by default
-          [--length N]          tokens of a row, 64 by default
-          [--steps N]           of each training, 100 by default
-          [--parallel N]        processes at a time, 1 by default
-          [--folder DIR]        for what the trainings computed; a temporary one by default
-          [--train NAME]        trains one setting, in this process
+          [--shapes NAME,...]    models, as in Bench: 160m,minilm by default
+          [--device NAME]        gpu or cpu; gpu by default, if there is one
+          [--precision NAME]     float32, bfloat16 or float16; by default bfloat16 on a GPU, float32
+                                 on a CPU
+          [--settings NAME,...]  only some of derivatives, packing, recompute and host; on a CPU
+                                 also oneDnn, on a GPU also cudaText and cudaGraphs
+          [--batch N]            rows of a step, 4 by default
+          [--length N]           tokens of a row, 64 by default
+          [--steps N]            of each training, 100 by default
+          [--parallel N]         processes at a time, 1 by default
+          [--folder DIR]         for what the trainings computed; a temporary one by default
+          [--train NAME]         trains one setting, in this process
           """);
 
   private final Arguments arguments;
@@ -200,7 +203,12 @@ public final class Numerics {
   private static boolean isGpu(Arguments arguments) {
     String device = arguments.text("device", NvidiaSmi.query("name").isPresent() ? "gpu" : "cpu");
     return switch (device) {
-      case "gpu" -> true;
+      case "gpu" -> {
+        if (PyTorch.engine().getGpuCount() == 0) {
+          throw arguments.error("--device is gpu, and PyTorch finds none here");
+        }
+        yield true;
+      }
       case "cpu" -> false;
       default -> throw arguments.error("--device is '" + device + "', expected gpu or cpu");
     };

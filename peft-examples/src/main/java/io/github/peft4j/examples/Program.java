@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -23,6 +24,10 @@ record Program(String name, String purpose, String options) {
 
   /** The exit code after a mistake in the arguments, or in a file that they name. */
   static final int MISTAKE = 2;
+
+  Program {
+    options.lines().forEach(Program::columns);
+  }
 
   /** Runs the program; ends the JVM with {@link #MISTAKE} if the user has made a mistake. */
   void main(String[] args, Consumer<Arguments> body) {
@@ -63,11 +68,24 @@ record Program(String name, String purpose, String options) {
 
   /** All options in one line. */
   String usage() {
-    return String.join(" ", options.lines().map(line -> line.split(" {2,}", 2)[0]).toList());
+    return options
+        .lines()
+        .map(line -> columns(line)[0])
+        .filter(option -> !option.isEmpty())
+        .collect(Collectors.joining(" "));
+  }
+
+  /** An option, or nothing where its text goes on, and its text. */
+  private static String[] columns(String line) {
+    String[] columns = line.split(" {2,}", 2);
+    if (columns.length < 2) {
+      throw new IllegalArgumentException("two spaces are missing between option and text: " + line);
+    }
+    return columns;
   }
 
   private String help() {
-    List<String[]> lines = options.lines().map(line -> line.split(" {2,}", 2)).toList();
+    List<String[]> lines = options.lines().map(Program::columns).toList();
     int width = lines.stream().mapToInt(line -> line[0].length()).max().orElse(0);
     StringBuilder table = new StringBuilder();
     lines.forEach(line -> table.append(("  %-" + width + "s  %s%n").formatted((Object[]) line)));

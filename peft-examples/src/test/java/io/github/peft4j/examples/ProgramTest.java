@@ -1,6 +1,7 @@
 package io.github.peft4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.peft4j.Peft;
@@ -9,6 +10,7 @@ import io.github.peft4j.data.reader.Data;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
@@ -35,6 +37,31 @@ class ProgramTest {
         .contains("  [--epochs N]  passes, 3 by default")
         .contains("-Dexec.mainClass=io.github.peft4j.examples.Example");
     assertThat(text(err)).isEmpty();
+  }
+
+  @Test
+  void allProgramsHaveHelp() {
+    List<Consumer<String[]>> programs =
+        List.of(
+            Bench::main,
+            BenchTable::main,
+            CausalLm::main,
+            Chat::main,
+            Classify::main,
+            Entities::main,
+            Float8Losses::main,
+            KernelBench::main,
+            LanguageTool::main,
+            Numerics::main,
+            Pairs::main);
+    programs.forEach(program -> program.accept(new String[] {"--help"}));
+  }
+
+  @Test
+  void anOptionAndItsTextAreTwoSpacesApart() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new Program("Example", "does nothing", "[--epochs N] passes"))
+        .withMessageContaining("[--epochs N] passes");
   }
 
   @Test

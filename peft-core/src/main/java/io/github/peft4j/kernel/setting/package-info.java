@@ -1,5 +1,6 @@
 /**
- * What the process sets before PyTorch's libraries are loaded: threads, and precision of products.
+ * What system properties say before PyTorch's libraries are loaded: threads, precision of products,
+ * what fast is off.
  */
 @NullMarked
 package io.github.peft4j.kernel.setting;

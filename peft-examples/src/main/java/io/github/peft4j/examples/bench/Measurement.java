@@ -8,6 +8,7 @@ import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.float8.Float8;
 import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,10 @@ public record Measurement(
     int warmUp,
     int steps,
     String revision) {
+
+  /** The names of the cases. */
+  public static final List<String> CASES =
+      List.of("train", "recompute", "host", "inference", "decode", "serve");
 
   /** Loads the model, which the caller closes. */
   public PeftModel load() {
@@ -120,8 +125,7 @@ public record Measurement(
         yield new Decoding(model, feed.batches().get(0), newTokens);
       }
       default ->
-          throw new IllegalArgumentException(
-              "no case '" + name + "'; there are train, recompute, host, inference, decode, serve");
+          throw new IllegalArgumentException("no case '" + name + "'; there are " + CASES);
     };
   }
 

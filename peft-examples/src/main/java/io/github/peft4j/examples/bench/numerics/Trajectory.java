@@ -112,7 +112,8 @@ record Trajectory(
       }
     }
     if (!(last() < first())) { // neither may be NaN
-      throw new UnsoundException("the loss does not fall: " + first() + ", then " + last());
+      throw new UnsoundException(
+          "the loss does not fall: " + first() + ", then " + last() + "; more --steps may help");
     }
     return this;
   }
