@@ -3,6 +3,7 @@ package io.github.peft4j.kernel.cuda;
 import com.sun.jna.Memory;
 import com.sun.jna.Pointer;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,13 +23,20 @@ public final class CudaGraph implements AutoCloseable {
   /** What a graph may take besides its tensors. */
   private static final long SPARE_BYTES = 256L << 20;
 
+  /** The stream for recordings of a device can have one at a time. */
+  private static final ReentrantLock RECORDING = new ReentrantLock();
+
   private final GraphLibrary library;
   private final Memory graph;
+  private final Pool pool;
+  private final long number;
   private boolean closed;
 
-  private CudaGraph(GraphLibrary library, Memory graph) {
+  private CudaGraph(GraphLibrary library, Memory graph, Pool pool, long number) {
     this.library = library;
     this.graph = graph;
+    this.pool = pool;
+    this.number = number;
   }
 
   /** The memory of graphs that do not run at the same time. It is freed with the last of them. */
@@ -37,7 +45,33 @@ public final class CudaGraph implements AutoCloseable {
     /** PyTorch counts its own pools from 1. */
     private static final AtomicLong NUMBERS = new AtomicLong(1L << 40);
 
-    private final long number = NUMBERS.incrementAndGet();
+    private long number;
+    private int graphs;
+
+    /**
+     * Counts a graph.
+     *
+     * @return PyTorch's number of the memory. It is a new one after the last graph has left, because
+     *     PyTorch refuses to use a pool again that it may free
+     */
+    synchronized long enter() {
+      if (graphs == 0) {
+        number = NUMBERS.incrementAndGet();
+      }
+      graphs++;
+      return number;
+    }
+
+    synchronized void leave(long of) {
+      if (of == number && graphs > 0) {
+        graphs--;
+      }
+    }
+
+    /** Leaves the memory to its graphs: a recording of it was not ended, so no other may begin. */
+    synchronized void renounce() {
+      graphs = 0;
+    }
   }
 
   /** Whether this process can record graphs: it has a PyTorch for CUDA that peft4j knows. */
@@ -59,6 +93,15 @@ public final class CudaGraph implements AutoCloseable {
         GraphLibrary.loaded()
             .orElseThrow(
                 () -> new IllegalStateException("there is no PyTorch that records graphs"));
+    RECORDING.lock();
+    try {
+      return record(library, device, pool, code);
+    } finally {
+      RECORDING.unlock();
+    }
+  }
+
+  private static CudaGraph record(GraphLibrary library, int device, Pool pool, Runnable code) {
     Pointer stream = library.stream(device);
     Pointer guard = library.enter(stream, device);
     try {
@@ -68,15 +111,15 @@ public final class CudaGraph implements AutoCloseable {
             "the device has %,d MiB left; a graph may take %,d"
                 .formatted(free >> 20, SPARE_BYTES >> 20));
       }
-      Memory graph = library.construct();
-      library.begin(graph, pool.number);
+      CudaGraph recorded = new CudaGraph(library, library.construct(), pool, pool.enter());
+      library.begin(recorded.graph, recorded.number);
       RuntimeException failure = run(code);
       if (!library.isRecording(stream)) {
         library.abandon(stream);
+        pool.renounce();
         throw new IllegalStateException("the code did what a graph cannot", failure);
       }
-      library.end(graph);
-      CudaGraph recorded = new CudaGraph(library, graph);
+      library.end(recorded.graph);
       if (failure != null) {
         recorded.close();
         throw failure;
@@ -110,6 +153,7 @@ public final class CudaGraph implements AutoCloseable {
     if (!closed) {
       closed = true;
       library.destruct(graph);
+      pool.leave(number);
     }
   }
 }
