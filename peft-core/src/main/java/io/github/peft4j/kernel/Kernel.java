@@ -131,8 +131,8 @@ public final class Kernel {
    * <p>A kernel may have several derivatives, for different sets of parameters that need gradients.
    * If none fits a call, PyTorch's graph is used.
    *
-   * @param of the parameters whose gradients the backward kernel returns, in this order, with commas
-   *     between them; those that it adds {@code into_} are not among them
+   * @param of the parameters whose gradients the backward kernel returns, in this order, with
+   *     commas between them; those that it adds {@code into_} are not among them
    * @param backward TorchScript; returns a tensor, or a list of them if there are several
    * @return the new kernel
    * @throws IllegalArgumentException if a name is not a parameter of this kernel

@@ -51,8 +51,8 @@ public final class CudaGraph implements AutoCloseable {
     /**
      * Counts a graph.
      *
-     * @return PyTorch's number of the memory. It is a new one after the last graph has left, because
-     *     PyTorch refuses to use a pool again that it may free
+     * @return PyTorch's number of the memory. It is a new one after the last graph has left,
+     *     because PyTorch refuses to use a pool again that it may free
      */
     synchronized long enter() {
       if (graphs == 0) {

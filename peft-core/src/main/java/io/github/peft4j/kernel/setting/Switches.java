@@ -10,10 +10,10 @@ import java.util.TreeMap;
  * leave them on in silence, so it is refused before PyTorch starts.
  *
  * <ul>
- *   <li>{@code peft4j.derivatives}: whether layers run by kernels that know their derivative; {@code
- *       checked} also refuses tensors whose gradient would be lost.
- *   <li>{@code peft4j.cudaGraphs}: whether steps are recorded as CUDA graphs; {@code always} records
- *       those of a training also where nothing is gained.
+ *   <li>{@code peft4j.derivatives}: whether layers run by kernels that know their derivative;
+ *       {@code checked} also refuses tensors whose gradient would be lost.
+ *   <li>{@code peft4j.cudaGraphs}: whether steps are recorded as CUDA graphs; {@code always}
+ *       records those of a training also where nothing is gained.
  *   <li>{@code peft4j.cudaText}: whether kernels in CUDA text run.
  *   <li>{@code peft4j.sideStream}: whether copies to the host run beside the computation.
  * </ul>
@@ -27,10 +27,14 @@ public final class Switches {
   private static final Map<String, List<String>> VALUES =
       new TreeMap<>(
           Map.of(
-              "peft4j.derivatives", List.of("true", "false", "checked"),
-              "peft4j.cudaGraphs", List.of("true", "false", "always"),
-              "peft4j.cudaText", BOTH,
-              "peft4j.sideStream", BOTH));
+              "peft4j.derivatives",
+              List.of("true", "false", "checked"),
+              "peft4j.cudaGraphs",
+              List.of("true", "false", "always"),
+              "peft4j.cudaText",
+              BOTH,
+              "peft4j.sideStream",
+              BOTH));
 
   private Switches() {}
 

@@ -124,8 +124,7 @@ public record Measurement(
         }
         yield new Decoding(model, feed.batches().get(0), newTokens);
       }
-      default ->
-          throw new IllegalArgumentException("no case '" + name + "'; there are " + CASES);
+      default -> throw new IllegalArgumentException("no case '" + name + "'; there are " + CASES);
     };
   }
 
