@@ -16,6 +16,7 @@ import io.github.peft4j.transformer.loss.LabelLoss;
 import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.ModelInput;
 import io.github.peft4j.transformer.pass.Pass;
+import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.site.ActiveAdapters;
 import java.util.List;
@@ -159,11 +160,12 @@ public final class Backpropagation implements AutoCloseable {
     }
   }
 
-  /** The tensors of adapters, and whether each is trained now. */
+  /** Which tensors the adapters have, and whether each is trained now. */
   private static List<Object> tensors(ActiveAdapters adapters) {
     return adapters.all().stream()
         .flatMap(layer -> layer.trainables().stream())
-        .<Object>flatMap(tensor -> Stream.of(tensor, tensor.value().hasGradient()))
+        .map(Trainable::value)
+        .<Object>flatMap(tensor -> Stream.of(tensor.getUid(), tensor.hasGradient()))
         .toList();
   }
 
