@@ -15,6 +15,8 @@ import io.github.peft4j.transformer.pass.LossTargets;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,8 +58,8 @@ public final class LabelledOutputs {
   private final NDArray states;
   private final boolean train;
 
-  /** The states of the slice that is worked on, once they are read for a backward pass. */
-  private @Nullable NDArray leaf;
+  /** The states of the slices that are worked on, which are read for a backward pass. */
+  private final Map<Slice, NDArray> leaves = new LinkedHashMap<>();
 
   /** The gradient of all states (N, D), once that of a slice has arrived. */
   private @Nullable NDArray gradient;
@@ -119,18 +121,15 @@ public final class LabelledOutputs {
     for (long from = start; from < start + count; from += size) {
       Slice slice = new Slice(from, Math.min(size, start + count - from));
       work.on(slice);
-      collect(slice);
+      leaves.forEach(this::collect);
+      leaves.clear();
     }
   }
 
   /** Adds the gradient of a slice's states to that of all. */
-  private void collect(Slice slice) {
-    if (leaf == null) {
-      return;
-    }
-    try (NDArray read = leaf;
-        NDArray arrived = Autograd.gradient(read)) {
-      leaf = null;
+  private void collect(Slice slice, NDArray leaf) {
+    try (leaf;
+        NDArray arrived = Autograd.gradient(leaf)) {
       if (arrived != null) {
         NDArray all = gradient;
         if (all == null) {
@@ -156,11 +155,8 @@ public final class LabelledOutputs {
     if (!train || !Autograd.isRecording()) {
       return cut(states, slice);
     }
-    NDArray read = leaf;
-    if (read == null) {
-      read = leaf = Scope.release(Autograd.leaf(cut(states, slice)));
-    }
-    return read;
+    return leaves.computeIfAbsent(
+        slice, those -> Scope.release(Autograd.leaf(cut(states, those))));
   }
 
   /** The targets of a slice: classes (n) as 64-bit integers, or values (n, V) in 64 bits. */
@@ -189,7 +185,7 @@ public final class LabelledOutputs {
     NDArray logits = Autograd.record(true, () -> logits(slice));
     boolean trains = Autograd.requiresGradient(logits);
     NDArray gradient =
-        logits == leaf ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
+        logits == leaves.get(slice) ? Autograd.without(logits::duplicate) : Autograd.detach(logits);
     NDArray factor =
         gradient.getDataType() == DataType.FLOAT64 ? scale : Tensors.cast(scale, Precision.FLOAT32);
     NDArray losses = CrossEntropy.inPlace(gradient, targets(slice), factor);

@@ -3,6 +3,7 @@ package io.github.peft4j.methods.lora.dora;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
+import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Scope;
@@ -125,6 +126,9 @@ final class DoraMap {
   private final Kernel gained;
   private final Kernel kernel;
 
+  /** Rounds as the kernel does where its derivative is noted, for a layer that runs again later. */
+  private final Kernel alone;
+
   DoraMap(LinearSite site, Factors factors, WeightNorms.Member norm, Trainable m) {
     this.weight = site.weight();
     this.bias = site.bias().orElse(null);
@@ -137,12 +141,13 @@ final class DoraMap {
     double scale = factors.scale();
     Kernel training = Kernel.of(bound(TRAINING)).with("scale", scale);
     Kernel back = Kernel.of(bound(BACK)).with("scale", scale);
+    this.alone = training.by(given -> train(training, given));
     this.kernel =
         Kernel.of(bound(PLAIN))
             .with("scale", scale)
             .derivative(
                 "x",
-                training.by(given -> train(training, given)),
+                alone,
                 back.by(given -> back(back, given)));
   }
 
@@ -204,6 +209,7 @@ final class DoraMap {
     if (bias != null) {
       arguments.add(bias.value(context));
     }
-    return kernel.call(arguments.toArray(NDArray[]::new));
+    NDArray[] given = arguments.toArray(NDArray[]::new);
+    return Autograd.isRecording() ? kernel.call(given) : alone.callForAll(given).get(0);
   }
 }
