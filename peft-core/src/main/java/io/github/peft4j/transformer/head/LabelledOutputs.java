@@ -155,8 +155,7 @@ public final class LabelledOutputs {
     if (!train || !Autograd.isRecording()) {
       return cut(states, slice);
     }
-    return leaves.computeIfAbsent(
-        slice, those -> Scope.release(Autograd.leaf(cut(states, those))));
+    return leaves.computeIfAbsent(slice, those -> Scope.release(Autograd.leaf(cut(states, those))));
   }
 
   /** The targets of a slice: classes (n) as 64-bit integers, or values (n, V) in 64 bits. */

@@ -145,10 +145,7 @@ final class DoraMap {
     this.kernel =
         Kernel.of(bound(PLAIN))
             .with("scale", scale)
-            .derivative(
-                "x",
-                alone,
-                back.by(given -> back(back, given)));
+            .derivative("x", alone, back.by(given -> back(back, given)));
   }
 
   /** The text for a map with or without a bias, and either layout of the weight. */
