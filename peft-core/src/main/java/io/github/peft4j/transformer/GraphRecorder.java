@@ -1,6 +1,6 @@
 package io.github.peft4j.transformer;
 
-import ai.djl.pytorch.jni.JniUtils;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.cuda.CudaGraph;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,7 +72,7 @@ final class GraphRecorder implements Recorder {
 
   private @Nullable CudaGraph recorded(Runnable code) {
     try {
-      JniUtils.emptyCudaCache(); // a graph has memory of its own
+      PyTorch.releaseCachedMemory(); // a graph has memory of its own
       return CudaGraph.record(device, pool, code);
     } catch (RuntimeException e) {
       failed = true;

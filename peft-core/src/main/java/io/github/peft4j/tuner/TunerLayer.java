@@ -77,10 +77,10 @@ public abstract class TunerLayer<I, O> implements Change<I, O>, AutoCloseable {
 
   /**
    * Whether {@link #forward} launches the same kernels on the same tensors in each step of a
-   * training, for inputs of the same shapes: nothing is decided in Java by a step's number, by
-   * chance or by values of tensors, and nothing is copied between Java and the device. A CUDA graph
-   * of one step can stand for the others then, which makes small models several times as fast. By
-   * default not, which is always right.
+   * training and for each token of a text that is written, for inputs of the same shapes: nothing
+   * is decided in Java by a step's number, by chance or by values of tensors, and nothing is copied
+   * between Java and the device. A CUDA graph of one step can stand for the others then, which
+   * makes small models several times as fast. By default not, which is always right.
    */
   public boolean isRepeatable() {
     return false;

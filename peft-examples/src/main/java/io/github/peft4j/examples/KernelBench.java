@@ -4,9 +4,10 @@ import io.github.peft4j.examples.bench.KernelCase;
 import io.github.peft4j.examples.bench.KernelCases;
 
 /**
- * Measures single kernels, forward and with their way back, on the GPU if there is one. It prints
- * one line of JSON for each: microseconds a call, and gigabytes a second of what a call has to read
- * and write at least. Run it twice, with {@code -Dpeft4j.cudaText=false} for PyTorch's kernels.
+ * Measures single kernels, with and without their backward pass, on the GPU if there is one. It
+ * prints one line of JSON for each: microseconds a call, and gigabytes a second of what a call has
+ * to read and write at least. Run it twice, with {@code -Dpeft4j.cudaText=false} for PyTorch's
+ * kernels.
  *
  * <pre>
  * mvn -q compile exec:java -Dexec.mainClass=io.github.peft4j.examples.KernelBench \

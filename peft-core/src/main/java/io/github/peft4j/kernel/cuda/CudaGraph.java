@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CudaGraph implements AutoCloseable {
 
-  /** What a graph may take besides its tensors. */
+  /** Memory that a graph may take in addition to its tensors. */
   private static final long SPARE_BYTES = 256L << 20;
 
   /** The stream for recordings of a device can have one at a time. */

@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The functions that record CUDA graphs: PyTorch's class {@code at::cuda::CUDAGraph}, which keeps
@@ -27,7 +26,7 @@ final class GraphLibrary {
   private static final int NON_BLOCKING = 1;
   private static final int THREAD_LOCAL = 1; // other threads may allocate meanwhile
 
-  private static final @Nullable GraphLibrary LOADED = load().orElse(null);
+  private static final Optional<GraphLibrary> LOADED = LoadedLibrary.cuda(GraphLibrary::new);
 
   private final Function construct;
   private final Function destruct;
@@ -66,18 +65,7 @@ final class GraphLibrary {
 
   /** The functions, if the process has loaded a PyTorch for CUDA that has them all. */
   static Optional<GraphLibrary> loaded() {
-    return Optional.ofNullable(LOADED);
-  }
-
-  private static Optional<GraphLibrary> load() {
-    try {
-      return LoadedLibrary.of("libtorch_cuda\\.so")
-          .flatMap(
-              torch ->
-                  LoadedLibrary.of("libcuda\\.so").map(driver -> new GraphLibrary(torch, driver)));
-    } catch (UnsatisfiedLinkError e) { // another version of PyTorch or of the driver
-      return Optional.empty();
-    }
+    return LOADED;
   }
 
   /** A stream of a device for recordings, which runs nothing itself. */

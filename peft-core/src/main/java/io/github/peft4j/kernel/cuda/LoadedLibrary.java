@@ -5,6 +5,7 @@ import com.sun.jna.NativeLibrary;
 import io.github.peft4j.kernel.setting.Environment;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** A native library that the process has loaded already, such as PyTorch's. */
@@ -24,6 +25,21 @@ final class LoadedLibrary {
    */
   static Optional<LoadedLibrary> of(String name) {
     return Environment.loaded(name).map(NativeLibrary::getInstance).map(LoadedLibrary::new);
+  }
+
+  /**
+   * What is made of functions of PyTorch for CUDA and of the driver.
+   *
+   * @param use gets both libraries, and {@linkplain #require requires} functions of them
+   * @return empty if the process has not loaded both, or if one lacks a function
+   */
+  static <T> Optional<T> cuda(BiFunction<LoadedLibrary, LoadedLibrary, T> use) {
+    try {
+      return of("libtorch_cuda\\.so")
+          .flatMap(torch -> of("libcuda\\.so").map(driver -> use.apply(torch, driver)));
+    } catch (UnsatisfiedLinkError e) { // another version of PyTorch or of the driver
+      return Optional.empty();
+    }
   }
 
   /**

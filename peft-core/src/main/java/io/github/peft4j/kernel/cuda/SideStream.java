@@ -20,7 +20,7 @@ public final class SideStream {
   /** The functions, if PyTorch and the driver have them. */
   private static final class Library {
 
-    private static final Optional<Library> LOADED = load();
+    private static final Optional<Library> LOADED = LoadedLibrary.cuda(Library::new);
 
     private final Function current;
     private final Function createEvent;
@@ -32,17 +32,6 @@ public final class SideStream {
       this.createEvent = driver.require("cuEventCreate");
       this.record = driver.require("cuEventRecord");
       this.wait = driver.require("cuStreamWaitEvent");
-    }
-
-    private static Optional<Library> load() {
-      try {
-        return LoadedLibrary.of("libtorch_cuda\\.so")
-            .flatMap(
-                torch ->
-                    LoadedLibrary.of("libcuda\\.so").map(driver -> new Library(torch, driver)));
-      } catch (UnsatisfiedLinkError e) { // another version of PyTorch
-        return Optional.empty();
-      }
     }
   }
 

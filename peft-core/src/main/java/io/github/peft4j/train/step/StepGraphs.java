@@ -126,8 +126,7 @@ final class StepGraphs implements AutoCloseable {
 
   private void record(Step step, StepInputs inputs, Passes passes) {
     Device device = inputs.scale().getDevice();
-    PyTorch
-        .releaseCachedMemory(); // the graph keeps its memory, so that of former steps is not needed
+    PyTorch.releaseCachedMemory(); // a graph has memory of its own
     StepInputs own = inputs.copy();
     try {
       NDArray[] loss = new NDArray[1];

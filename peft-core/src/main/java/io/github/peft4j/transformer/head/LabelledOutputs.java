@@ -120,16 +120,19 @@ public final class LabelledOutputs {
     long size = Long.highestOneBit(Math.max(1, SLICE_BYTES / (4 * choices))); // fills tiles
     for (long from = start; from < start + count; from += size) {
       Slice slice = new Slice(from, Math.min(size, start + count - from));
-      work.on(slice);
-      leaves.forEach(this::collect);
-      leaves.clear();
+      try {
+        work.on(slice);
+        leaves.forEach(this::collect);
+      } finally {
+        leaves.values().forEach(NDArray::close);
+        leaves.clear();
+      }
     }
   }
 
   /** Adds the gradient of a slice's states to that of all. */
   private void collect(Slice slice, NDArray leaf) {
-    try (leaf;
-        NDArray arrived = Autograd.gradient(leaf)) {
+    try (NDArray arrived = Autograd.gradient(leaf)) {
       if (arrived != null) {
         NDArray all = gradient;
         if (all == null) {

@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 /**
  * A kernel to measure.
  *
- * @param name of the kernel, and whether its way back is measured, too
+ * @param name of the kernel, and whether its backward pass is measured, too
  * @param shape of its input
  * @param bytes what a call has to read and write at least
  * @param call calls it once; the result is small or a result of the kernel

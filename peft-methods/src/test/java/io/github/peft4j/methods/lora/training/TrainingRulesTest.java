@@ -210,8 +210,8 @@ class TrainingRulesTest {
   }
 
   /**
-   * PyTorch refuses a way back for which it kept a tensor that has been overwritten since: LoRA
-   * keeps the module's input, LoRA-FA does not.
+   * PyTorch refuses a backward pass for which it kept a tensor that has been overwritten since:
+   * LoRA keeps the module's input, LoRA-FA does not.
    */
   @Test
   void loraFaDoesNotKeepTheInput() {
