@@ -13,8 +13,7 @@ import io.github.peft4j.io.weights.ModelWeights;
 import io.github.peft4j.kernel.OutOfDeviceMemoryException;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.PyTorch;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.checkpoint.Models;
 import io.github.peft4j.transformer.config.ModelConfig;
@@ -134,7 +133,7 @@ public final class Peft {
     private @Nullable Device device;
     private @Nullable Precision precision;
     private long seed = 42;
-    private @Nullable Float8 products;
+    private @Nullable Quantization quantization;
     private @Nullable EmbeddingSettings embeddings;
 
     private Loader(
@@ -175,19 +174,16 @@ public final class Peft {
     }
 
     /**
-     * Keeps the weights of the layers' linear maps in eight bits, and multiplies with them in eight
-     * bits: on Ada's and Hopper's GPUs, of compute capability 8.9 and 9.0, this is up to twice as
-     * fast as in 16 bits. Weights, inputs and gradients are rounded for it, so losses differ from
-     * those in 16 bits. Adapters, heads and embeddings stay as they are.
+     * Keeps the weights of the layers' linear maps in fewer bits, such as {@link
+     * io.github.peft4j.quantization.float8.Float8}. Each is quantised as soon as it is read, so the
+     * whole model never stands in memory in its {@link #precision}. Adapters, heads, norms and
+     * embeddings stay as they are.
      *
-     * <p>LoRA and models without adapters are fast. Methods that need a weight itself get it in the
-     * model's {@link #precision}, made anew each time, and so do layers that PyTorch's graph
-     * records. A merged weight is kept in that precision.
-     *
-     * @param layout whether a weight is kept once or twice
+     * <p>All methods work on such a model. Those that need a weight itself get it in the model's
+     * precision, made anew each time. A merged weight is kept in that precision.
      */
-    public Loader frozenProducts(Float8 layout) {
-      this.products = layout;
+    public Loader quantize(Quantization quantization) {
+      this.quantization = quantization;
       return this;
     }
 
@@ -210,8 +206,7 @@ public final class Peft {
      *
      * @return the model, which the caller closes
      * @throws IllegalArgumentException if files are missing or do not fit together, if there is no
-     *     such GPU, or if the device does not multiply numbers of eight bits and {@link
-     *     #frozenProducts} asks for it
+     *     such GPU, or if the device does not compute with what {@link #quantize} asks for
      * @throws io.github.peft4j.transformer.config.UnsupportedModelException if the model's family
      *     is not supported; the message lists those that are
      */
@@ -222,8 +217,8 @@ public final class Peft {
       ModelConfig effective = Models.effective(config);
       Precision in =
           precision != null ? precision : DefaultPrecision.of(where, config.text("model_type", ""));
-      if (products != null) {
-        Float8Matrix.require(where, in);
+      if (quantization != null) {
+        quantization.require(where, in);
       }
       TransformerModel model;
       try (TensorSource source = tensors.get()) {
@@ -231,7 +226,7 @@ public final class Peft {
             OutOfDeviceMemoryException.guard(
                 () -> "loading %s in %s on %s".formatted(origin, in, where),
                 () -> "Load it in fewer bits, by precision(…), or on another device(…)",
-                () -> Models.build(effective, source, task, where, in, seed, products));
+                () -> Models.build(effective, source, task, where, in, seed, quantization));
       }
       try {
         Tokenizer words = tokenizer.get();

@@ -4,7 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.tuner.site.ParameterSite;
 import java.io.IOException;
@@ -34,10 +34,10 @@ final class FormerValues implements AutoCloseable {
   private final List<Kept> kept = new ArrayList<>();
 
   /**
-   * @param matrix the weight itself, if it is in eight bits
+   * @param matrix the weight itself, if it is in fewer bits
    */
   private record Kept(
-      ParameterSite parameter, long position, boolean changed, @Nullable Float8Matrix matrix) {}
+      ParameterSite parameter, long position, boolean changed, @Nullable FrozenMatrix matrix) {}
 
   FormerValues(TransformerModel model) {
     this.model = model;
@@ -57,7 +57,7 @@ final class FormerValues implements AutoCloseable {
 
   /** Keeps the current value of a weight. */
   void keep(ParameterSite parameter) {
-    Float8Matrix matrix = parameter.takeFloat8();
+    FrozenMatrix matrix = parameter.takeMatrix();
     if (matrix != null) {
       kept.add(new Kept(parameter, 0, parameter.hasChanged(), matrix));
       return;
@@ -107,7 +107,7 @@ final class FormerValues implements AutoCloseable {
   }
 
   private void restore(Kept each) throws IOException {
-    Float8Matrix matrix = each.matrix();
+    FrozenMatrix matrix = each.matrix();
     if (matrix != null) {
       each.parameter().replace(matrix, each.changed());
       return;
@@ -148,7 +148,7 @@ final class FormerValues implements AutoCloseable {
 
   @Override
   public void close() {
-    kept.stream().map(Kept::matrix).filter(Objects::nonNull).forEach(Float8Matrix::close);
+    kept.stream().map(Kept::matrix).filter(Objects::nonNull).forEach(FrozenMatrix::close);
     try {
       file.close();
     } catch (IOException e) {

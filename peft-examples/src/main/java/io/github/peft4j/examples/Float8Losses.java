@@ -2,7 +2,7 @@ package io.github.peft4j.examples;
 
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.examples.bench.numerics.LossCurve;
-import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.quantization.float8.Float8;
 
 /**
  * Trains a model with frozen weights as they are, and in eight bits, on the same texts. It prints a

@@ -1,6 +1,6 @@
 package io.github.peft4j.examples;
 
-import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.quantization.float8.Float8;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 

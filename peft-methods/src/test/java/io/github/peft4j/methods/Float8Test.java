@@ -14,8 +14,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.float8.Float8;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.train.step.Activations;
 import io.github.peft4j.train.step.Backpropagation;
@@ -57,12 +56,12 @@ class Float8Test {
 
   @BeforeEach
   void emulate() {
-    System.setProperty(Float8Matrix.EMULATED, "true");
+    System.setProperty(Float8.EMULATED, "true");
   }
 
   @AfterEach
   void restore() {
-    System.clearProperty(Float8Matrix.EMULATED);
+    System.clearProperty(Float8.EMULATED);
   }
 
   static Stream<String> families() throws IOException {
@@ -78,7 +77,7 @@ class Float8Test {
       requireNonNull(TinyFamily.all().get(family)).write(folder);
     }
     Peft.Loader loader = Peft.from(folder).device(Device.cpu()).precision(Precision.FLOAT32);
-    return (layout == null ? loader : loader.frozenProducts(layout)).load();
+    return (layout == null ? loader : loader.quantize(layout)).load();
   }
 
   /** The loss and, one after the other, all gradients. */
@@ -145,7 +144,7 @@ class Float8Test {
 
   /** A graph computes with dense weights; kernels with those in eight bits, here unrounded. */
   private void compare(String family, PeftConfig config) throws IOException {
-    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    System.setProperty(Float8.EMULATED, "unrounded");
     try (PeftModel model = load(family, Float8.TWO_LAYOUTS).adapt(config)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
       float[] graph = gradients(model, "false", false);
@@ -198,7 +197,7 @@ class Float8Test {
   }
 
   private static List<ParameterSite> inEightBits(PeftModel model) {
-    return model.base().parameters().filter(ParameterSite::isFloat8).toList();
+    return model.base().parameters().filter(ParameterSite::isQuantized).toList();
   }
 
   @Test
@@ -215,7 +214,7 @@ class Float8Test {
   /** What a merged model saves are the rounded weights and the adapter's change. */
   @Test
   void mergedAndBaseModelsAreSavedDense() throws IOException {
-    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    System.setProperty(Float8.EMULATED, "unrounded");
     Path merged = folder.resolve("merged");
     Path base = folder.resolve("base");
     float[] adapted;
@@ -240,7 +239,7 @@ class Float8Test {
 
   @Test
   void aMergedWeightIsDenseFromThenOn() throws IOException {
-    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    System.setProperty(Float8.EMULATED, "unrounded");
     LoraConfig queries = LoraConfig.ofRank(2).targetModules("q_proj");
     try (PeftModel model = load("llama", Float8.TWO_LAYOUTS).adapt(queries)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
@@ -258,7 +257,7 @@ class Float8Test {
 
   @Test
   void severalAdaptersShareTheWeights() throws IOException {
-    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    System.setProperty(Float8.EMULATED, "unrounded");
     try (PeftModel model = load("llama", Float8.ONE_LAYOUT)) {
       model.adapt("one", LORA).adapt("two", LORA);
       MethodContract.perturb(model.adapter("one"), 11);
@@ -275,7 +274,7 @@ class Float8Test {
   @ParameterizedTest
   @ValueSource(strings = {"llama", "qwen2", "gpt2", "gpt_neox"})
   void aTextIsWrittenAsItIsRead(String family) throws IOException {
-    System.setProperty(Float8Matrix.EMULATED, "unrounded");
+    System.setProperty(Float8.EMULATED, "unrounded");
     long[] text = {9, 4, 7, 12, 3, 8};
     try (PeftModel model = load(family, Float8.ONE_LAYOUT).adapt(LORA)) {
       MethodContract.perturb(model.adapter(PeftModel.DEFAULT), 11);
@@ -328,7 +327,7 @@ class Float8Test {
 
   @Test
   void aCpuIsRefusedBeforeAnythingIsLoaded() {
-    System.clearProperty(Float8Matrix.EMULATED);
+    System.clearProperty(Float8.EMULATED);
 
     assertThatIllegalArgumentException()
         .isThrownBy(() -> load("llama", Float8.TWO_LAYOUTS))

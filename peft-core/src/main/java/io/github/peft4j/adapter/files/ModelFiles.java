@@ -72,10 +72,10 @@ public final class ModelFiles {
       CompanionFiles companions,
       Path folder,
       WeightsWriter writer) {
-    long rounded = model.parameters().filter(ParameterSite::isFloat8).count();
+    long rounded = model.parameters().filter(ParameterSite::isQuantized).count();
     if (rounded > 0) {
       LOG.warn(
-          "{}: {} weights are kept in eight bits (frozenProducts), and are saved as they were rounded",
+          "{}: {} weights are kept in fewer bits (quantize), and are saved as they were rounded",
           folder,
           rounded);
     }

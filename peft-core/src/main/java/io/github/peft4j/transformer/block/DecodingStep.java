@@ -184,7 +184,7 @@ final class DecodingStep {
   /** Whether maps compute something else than the product with a dense weight. */
   private boolean isRewritten(ActiveAdapters adapters) {
     for (LinearSite map : maps) {
-      if (adapters.rewrites(map) || map.weight().isFloat8()) {
+      if (adapters.rewrites(map) || map.weight().isQuantized()) {
         return true;
       }
     }

@@ -5,13 +5,14 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.transformer.cuda.RowProductText;
 import io.github.peft4j.transformer.pass.Pass;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.site.EmbeddingSite;
 import io.github.peft4j.tuner.site.LinearSite;
+import io.github.peft4j.tuner.site.ParameterSite;
 import io.github.peft4j.tuner.site.LinearSite.Role;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +83,22 @@ public final class Linear extends WeightedBlock {
    */
   public Linear(
       String name, Role role, NDArray weight, @Nullable NDArray bias, boolean transposed) {
+    this(name, role, new ParameterSite(name + ".weight", weight), bias, transposed);
+  }
+
+  /**
+   * Creates a linear map of a weight that is kept in fewer bits.
+   *
+   * @param weight [out, in], or [in, out] if transposed
+   * @param bias [out] or null
+   */
+  public Linear(
+      String name, Role role, FrozenMatrix weight, @Nullable NDArray bias, boolean transposed) {
+    this(name, role, new ParameterSite(name + ".weight", weight), bias, transposed);
+  }
+
+  private Linear(
+      String name, Role role, ParameterSite weight, @Nullable NDArray bias, boolean transposed) {
     super(name, weight, bias, kernel(bias != null, transposed));
     this.site =
         publishWithTensors(
@@ -118,7 +135,7 @@ public final class Linear extends WeightedBlock {
 
   @Override
   NDArray frozenForward(NDArray x, ForwardContext context) {
-    Float8Matrix matrix = weight.float8(context);
+    FrozenMatrix matrix = weight.matrix(context);
     if (matrix != null) {
       return matrix.map(x, bias == null ? null : bias.value(context));
     }
@@ -131,9 +148,9 @@ public final class Linear extends WeightedBlock {
         : LINEAR_ROW_BIAS.call(x, weight.value(context), bias.value(context));
   }
 
-  /** Keeps the weight in eight bits; its shape has to fit. */
-  public void toFloat8(Precision precision, Float8 layout) {
-    weight.replace(Float8Matrix.of(weight.frozen(), site.isTransposed(), precision, layout), false);
+  /** Keeps the weight in fewer bits; its shape has to fit. */
+  public void quantize(Quantization quantization, Precision precision) {
+    weight.replace(quantization.store(weight.frozen(), site.isTransposed(), precision), false);
   }
 
   /** The map's site. */

@@ -20,8 +20,12 @@ abstract class WeightedBlock extends NamedBlock {
    * @param kernel of the input, the weight and, if there is one, the bias
    */
   WeightedBlock(String name, NDArray weight, @Nullable NDArray bias, Kernel kernel) {
+    this(name, new ParameterSite(name + ".weight", weight), bias, kernel);
+  }
+
+  WeightedBlock(String name, ParameterSite weight, @Nullable NDArray bias, Kernel kernel) {
     super(name);
-    this.weight = new ParameterSite(name + ".weight", weight);
+    this.weight = weight;
     this.bias = bias == null ? null : new ParameterSite(name + ".bias", bias);
     this.kernel = kernel;
   }

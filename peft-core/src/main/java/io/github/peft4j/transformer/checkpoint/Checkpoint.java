@@ -7,8 +7,7 @@ import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.transformer.block.Embedding;
 import io.github.peft4j.transformer.block.Linear;
 import io.github.peft4j.transformer.block.Norm;
@@ -62,12 +61,12 @@ final class Checkpoint implements Weights {
   private final Map<String, String> older = new HashMap<>();
   private final Random random;
   private final double initializerRange;
-  private final @Nullable Float8 products;
+  private final @Nullable Quantization quantization;
   private final Set<String> used = new TreeSet<>();
   private final List<String> problems = new ArrayList<>();
   private final List<String> initialised = new ArrayList<>();
-  private final List<String> notInEightBits = new ArrayList<>();
-  private int inEightBits;
+  private final List<String> notQuantized = new ArrayList<>();
+  private int quantized;
 
   /**
    * Opens a checkpoint for a family.
@@ -78,8 +77,7 @@ final class Checkpoint implements Weights {
    * @param usualRoot the prefix in most of the family's classes. Tensors may have either of them or
    *     none, whatever their own is
    * @param seed of the initial tensors of a new head
-   * @param products how weights of the layers' linear maps are kept in eight bits; null for as they
-   *     are
+   * @param quantization how the weights of the layers' linear maps are kept; null for as they are
    */
   Checkpoint(
       String what,
@@ -89,7 +87,7 @@ final class Checkpoint implements Weights {
       String usualRoot,
       double initializerRange,
       long seed,
-      @Nullable Float8 products) {
+      @Nullable Quantization quantization) {
     this.what = what;
     this.source = source;
     this.loader = loader;
@@ -97,7 +95,7 @@ final class Checkpoint implements Weights {
     this.otherRoots = List.of(usualRoot, "");
     this.random = new Random(seed);
     this.initializerRange = initializerRange;
-    this.products = products;
+    this.quantization = quantization;
   }
 
   /**
@@ -166,13 +164,13 @@ final class Checkpoint implements Weights {
   public Linear linear(
       String name, Role role, long in, long out, boolean bias, boolean transposed) {
     Linear linear = Weights.super.linear(name, role, in, out, bias, transposed);
-    Float8 layout = products;
-    if (layout != null && IN_LAYERS.contains(role)) {
-      if (Float8Matrix.fits(linear.site().weight().shape())) {
-        linear.toFloat8(loader.precision(), layout);
-        inEightBits++;
+    Quantization fewer = quantization;
+    if (fewer != null && IN_LAYERS.contains(role)) {
+      if (fewer.fits(linear.site().weight().shape())) {
+        linear.quantize(fewer, loader.precision());
+        quantized++;
       } else {
-        notInEightBits.add(name);
+        notQuantized.add(name);
       }
     }
     return linear;
@@ -305,8 +303,8 @@ final class Checkpoint implements Weights {
     if (!unexpected.isEmpty()) {
       LOG.warn("{}: {} tensors are not used: {}", what, unexpected.size(), head(unexpected, 20));
     }
-    if (products != null) {
-      sayWhatIsInEightBits();
+    if (quantization != null) {
+      sayWhatIsQuantized(quantization);
     }
     if (!initialised.isEmpty()) {
       LOG.atLevel(chosen ? Level.INFO : Level.WARN)
@@ -317,25 +315,28 @@ final class Checkpoint implements Weights {
     }
   }
 
-  private void sayWhatIsInEightBits() {
-    if (inEightBits == 0) {
+  private void sayWhatIsQuantized(Quantization quantization) {
+    if (quantized == 0) {
       throw new IllegalArgumentException(
           what
               + ": none of its "
-              + notInEightBits.size()
-              + " linear maps can be kept in eight bits, since their sizes are no multiples of 16 or"
-              + " they are experts; load the model without frozenProducts(…)");
+              + notQuantized.size()
+              + " linear maps can be kept as "
+              + quantization.named()
+              + ", since their sizes do not fit or they are experts; load the model without"
+              + " quantize(…)");
     }
     LOG.info(
-        "{}: {} linear maps are kept in eight bits{}",
+        "{}: {} linear maps are kept as {}{}",
         what,
-        inEightBits,
-        notInEightBits.isEmpty()
+        quantized,
+        quantization.named(),
+        notQuantized.isEmpty()
             ? ""
             : ", and "
-                + notInEightBits.size()
-                + " are not, since their sizes are no multiples of 16: "
-                + head(notInEightBits, 20));
+                + notQuantized.size()
+                + " are not, since their sizes do not fit: "
+                + head(notQuantized, 20));
   }
 
   private static List<String> head(Collection<String> names, int most) {

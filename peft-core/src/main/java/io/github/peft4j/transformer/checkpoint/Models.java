@@ -6,13 +6,13 @@ import io.github.peft4j.io.TensorSource;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.quantization.Quantization;
 import io.github.peft4j.transformer.TransformerModel;
 import io.github.peft4j.transformer.block.Body;
 import io.github.peft4j.transformer.block.EncoderDecoder;
 import io.github.peft4j.transformer.block.Stack;
 import io.github.peft4j.transformer.config.ModelConfig;
-import io.github.peft4j.transformer.config.Quantization;
+import io.github.peft4j.transformer.config.QuantizedWeights;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
 import io.github.peft4j.transformer.family.Family;
@@ -62,7 +62,7 @@ public final class Models {
 
   private static Family requireSupported(ModelConfig config) {
     Family family = Families.of(config);
-    Quantization.refuse(config);
+    QuantizedWeights.refuse(config);
     return family;
   }
 
@@ -92,8 +92,7 @@ public final class Models {
   /**
    * Builds a model.
    *
-   * @param products how weights of the layers' linear maps are kept in eight bits; null for as they
-   *     are
+   * @param quantization how the weights of the layers' linear maps are kept; null for as they are
    */
   public static TransformerModel build(
       ModelConfig config,
@@ -102,9 +101,9 @@ public final class Models {
       Device device,
       Precision precision,
       long seed,
-      @Nullable Float8 products) {
+      @Nullable Quantization quantization) {
     Family family = requireSupported(config);
-    Quantization.refuse(config, source);
+    QuantizedWeights.refuse(config, source);
     Heads heads = family.heads(config);
     Task chosen = task == null ? heads.task(config) : task;
     String root = heads.root(chosen.type());
@@ -120,7 +119,7 @@ public final class Models {
               heads.root(),
               config.number("initializer_range", 0.02),
               seed,
-              products);
+              quantization);
       List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
       HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
       Body body = body(config, family, stacks, weights);

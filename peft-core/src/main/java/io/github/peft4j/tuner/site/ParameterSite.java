@@ -3,7 +3,7 @@ package io.github.peft4j.tuner.site;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Scope;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.FrozenMatrix;
 import io.github.peft4j.tuner.ArrayRows;
 import io.github.peft4j.tuner.ForwardContext;
 import io.github.peft4j.tuner.Joining;
@@ -42,10 +42,10 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param frozen the tensor, which the site owns from now on
    */
   public ParameterSite(String name, NDArray frozen) {
-    this(name, frozen, false, List.of());
+    this(name, new Plain(Scope.release(frozen)), false, List.of());
   }
 
-  /** The frozen tensor: as it is, or a matrix in eight bits. */
+  /** The frozen tensor: as it is, or a matrix in fewer bits. */
   private interface Content extends AutoCloseable {
     NDArray array();
 
@@ -67,7 +67,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     }
   }
 
-  private record Eighth(Float8Matrix matrix) implements Content {
+  private record Quantized(FrozenMatrix matrix) implements Content {
     @Override
     public NDArray array() {
       return matrix.dense();
@@ -84,16 +84,25 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     }
   }
 
-  private ParameterSite(String name, NDArray frozen, boolean buffer, List<Part> parts) {
+  /**
+   * Creates a site for a matrix in fewer bits.
+   *
+   * @param matrix which the site owns from now on
+   */
+  public ParameterSite(String name, FrozenMatrix matrix) {
+    this(name, new Quantized(matrix), false, List.of());
+  }
+
+  private ParameterSite(String name, Content content, boolean buffer, List<Part> parts) {
     super(name, (value, context) -> value);
-    this.content = new Plain(Scope.release(frozen));
+    this.content = content;
     this.buffer = buffer;
     this.parts = List.copyOf(parts);
   }
 
   /** Creates a site for a constant of the model: a buffer in PyTorch, which no method trains. */
   public static ParameterSite buffer(String name, NDArray constant) {
-    return new ParameterSite(name, constant, true, List.of());
+    return new ParameterSite(name, new Plain(Scope.release(constant)), true, List.of());
   }
 
   /** Whether the tensor is a constant, which no method trains. */
@@ -110,7 +119,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
    * @param parts the weights as a checkpoint stores them, in order; together they are the tensor
    */
   public ParameterSite(String name, NDArray frozen, List<Part> parts) {
-    this(name, frozen, false, parts);
+    this(name, new Plain(Scope.release(frozen)), false, parts);
   }
 
   /** The linear maps' weights that the tensor holds; empty if it is stored as it is. */
@@ -126,48 +135,48 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * The frozen matrix in eight bits, if it is kept so and no adapter of the pass changes it; or
+   * The frozen matrix in fewer bits, if it is kept so and no adapter of the pass changes it; or
    * null.
    */
-  public @Nullable Float8Matrix float8(ForwardContext context) {
-    if (!(content instanceof Eighth eighth)) {
+  public @Nullable FrozenMatrix matrix(ForwardContext context) {
+    if (!(content instanceof Quantized quantized)) {
       return null;
     }
-    NDArray numbers = eighth.matrix.numbers();
+    NDArray numbers = quantized.matrix.numbers();
     boolean frozen =
         context.adapters().weight(this, numbers) == numbers
             && context.adapters().computation(this, base()) == base();
-    return frozen ? eighth.matrix : null;
+    return frozen ? quantized.matrix : null;
   }
 
-  /** Whether the frozen value is a matrix in eight bits. */
-  public boolean isFloat8() {
-    return content instanceof Eighth;
+  /** Whether the frozen value is a matrix in fewer bits. */
+  public boolean isQuantized() {
+    return content instanceof Quantized;
   }
 
   /**
-   * Replaces the frozen value by a matrix in eight bits, which the site owns from now on. No pass
+   * Replaces the frozen value by a matrix in fewer bits, which the site owns from now on. No pass
    * may run meanwhile.
    *
    * @param changed see {@link #hasChanged}
    */
-  public void replace(Float8Matrix matrix, boolean changed) {
+  public void replace(FrozenMatrix matrix, boolean changed) {
     Content before = content;
-    content = new Eighth(matrix);
+    content = new Quantized(matrix);
     this.changed = changed;
     before.close();
   }
 
   /**
-   * Takes the matrix in eight bits, which the caller owns from now on; null if there is none. The
+   * Takes the matrix in fewer bits, which the caller owns from now on; null if there is none. The
    * frozen value is dense until it is replaced.
    */
-  public @Nullable Float8Matrix takeFloat8() {
-    if (!(content instanceof Eighth eighth)) {
+  public @Nullable FrozenMatrix takeMatrix() {
+    if (!(content instanceof Quantized quantized)) {
       return null;
     }
-    content = new Plain(Scope.release(eighth.array()));
-    return eighth.matrix;
+    content = new Plain(Scope.release(quantized.array()));
+    return quantized.matrix;
   }
 
   @Override
@@ -176,7 +185,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
   }
 
   /**
-   * The frozen value, without any adapter. Of a matrix in eight bits it is a new array for each
+   * The frozen value, without any adapter. Of a matrix in fewer bits it is a new array for each
    * call, which the innermost {@link Scope} frees.
    */
   public NDArray frozen() {

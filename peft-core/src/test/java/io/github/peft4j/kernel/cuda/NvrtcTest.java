@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.github.peft4j.kernel.float8.Float8Text;
+import io.github.peft4j.quantization.float8.Float8Text;
 import io.github.peft4j.transformer.cuda.CrossEntropyText;
 import io.github.peft4j.transformer.cuda.GainText;
 import io.github.peft4j.transformer.cuda.GatedText;

@@ -5,7 +5,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.config.PeftConfig;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.quantization.float8.Float8;
 import io.github.peft4j.train.step.Activations;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,7 +48,7 @@ public record Measurement(
       loader.precision(precision);
     }
     if (products != null) {
-      loader.frozenProducts(products);
+      loader.quantize(products);
     }
     return loader.load();
   }

@@ -12,8 +12,7 @@ import io.github.peft4j.TextModel;
 import io.github.peft4j.adapter.Adapter;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Tensors;
-import io.github.peft4j.kernel.float8.Float8;
-import io.github.peft4j.kernel.float8.Float8Matrix;
+import io.github.peft4j.quantization.float8.Float8;
 import io.github.peft4j.methods.lora.LoraConfig;
 import io.github.peft4j.methods.lora.init.LoraInitialization;
 import io.github.peft4j.transformer.pass.ModelInput;
@@ -115,23 +114,23 @@ class MergeFailureTest {
   @ParameterizedTest
   @ValueSource(ints = {0, 5, -1})
   void weightsInEightBitsAreInEightBitsAgain(int place) {
-    System.setProperty(Float8Matrix.EMULATED, "true");
-    try (PeftModel model = model(loader().frozenProducts(Float8.TWO_LAYOUTS), place, 1)) {
+    System.setProperty(Float8.EMULATED, "true");
+    try (PeftModel model = model(loader().quantize(Float8.TWO_LAYOUTS), place, 1)) {
       float[] adapted = logits(model);
       float[] plain = logits(model.disable());
       model.enable();
       long live = Tensors.live();
-      long eight = model.base().parameters().filter(ParameterSite::isFloat8).count();
+      long eight = model.base().parameters().filter(ParameterSite::isQuantized).count();
 
       assertThatThrownBy(model::mergeAndUnload).hasMessageContaining("no memory left");
 
       assertUnchanged(model, adapted, plain);
       assertThat(Tensors.live()).isEqualTo(live);
-      assertThat(model.base().parameters().filter(ParameterSite::isFloat8).count())
+      assertThat(model.base().parameters().filter(ParameterSite::isQuantized).count())
           .isPositive()
           .isEqualTo(eight);
     } finally {
-      System.clearProperty(Float8Matrix.EMULATED);
+      System.clearProperty(Float8.EMULATED);
     }
   }
 

@@ -6,7 +6,7 @@ import io.github.peft4j.Peft;
 import io.github.peft4j.PeftModel;
 import io.github.peft4j.examples.bench.Shape;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.float8.Float8;
+import io.github.peft4j.quantization.float8.Float8;
 import io.github.peft4j.train.step.Activations;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -37,7 +37,7 @@ public record LossCurve(
       loader.precision(precision);
     }
     if (products != null) {
-      loader.frozenProducts(products);
+      loader.quantize(products);
     }
     try (PeftModel model = loader.load().adapt(Trainings.LORA)) {
       Corpus corpus = new Corpus(shape, batch, length);

@@ -83,9 +83,9 @@ public final class LowRankMap {
             .with("scale", scale);
   }
 
-  /** Whether the weight is kept as it is: one in eight bits has products of its own. */
+  /** Whether the weight is kept as it is: one in fewer bits has products of its own. */
   public boolean isDense() {
-    return !weight.isFloat8();
+    return !weight.isQuantized();
   }
 
   /** x (…, in) → (…, out). */

@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel.float8;
+package io.github.peft4j.quantization.float8;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -40,14 +40,14 @@ class Float8MatrixTest {
 
   @BeforeEach
   void open() {
-    System.setProperty(Float8Matrix.EMULATED, "true");
+    System.setProperty(Float8.EMULATED, "true");
     manager = Tensors.newManager(Device.cpu());
     scope = new Scope();
   }
 
   @AfterEach
   void close() {
-    System.clearProperty(Float8Matrix.EMULATED);
+    System.clearProperty(Float8.EMULATED);
     scope.close();
     manager.close();
   }
@@ -266,23 +266,23 @@ class Float8MatrixTest {
   @ParameterizedTest
   @CsvSource({"16, 32, true", "24, 32, false", "16, 8, false"})
   void sizesAreMultiplesOf16(long out, long in, boolean fits) {
-    assertThat(Float8Matrix.fits(new Shape(out, in))).isEqualTo(fits);
+    assertThat(Float8.ONE_LAYOUT.fits(new Shape(out, in))).isEqualTo(fits);
   }
 
   @Test
   void aDeviceWithoutSuchProductsIsRefused() {
-    System.clearProperty(Float8Matrix.EMULATED);
+    System.clearProperty(Float8.EMULATED);
 
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Float8Matrix.require(Device.cpu(), Precision.FLOAT32))
+        .isThrownBy(() -> Float8.ONE_LAYOUT.require(Device.cpu(), Precision.FLOAT32))
         .withMessageContaining("compute capability 8.9")
-        .withMessageContaining("without frozenProducts(…)");
+        .withMessageContaining("without quantize(…)");
   }
 
   @Test
   void doublesAreRefused() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Float8Matrix.require(Device.gpu(), Precision.FLOAT64))
+        .isThrownBy(() -> Float8.ONE_LAYOUT.require(Device.gpu(), Precision.FLOAT64))
         .withMessageContaining("FLOAT64");
   }
 }

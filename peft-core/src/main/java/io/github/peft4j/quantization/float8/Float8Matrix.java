@@ -1,15 +1,14 @@
-package io.github.peft4j.kernel.float8;
+package io.github.peft4j.quantization.float8;
 
-import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
-import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
-import java.util.OptionalInt;
+import io.github.peft4j.quantization.FrozenMatrix;
+import io.github.peft4j.quantization.Quantization;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,20 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A derivative is known to the {@linkplain Kernel#derivative kernels} of a tape only. Where
  * PyTorch's graph records, W is made dense again, and the product is that of PyTorch.
  */
-public final class Float8Matrix implements AutoCloseable {
-
-  /**
-   * With this system property set to {@code true}, devices without such products compute the same
-   * numbers slowly. With {@code unrounded}, inputs and gradients are not rounded there. It is for
-   * tests.
-   */
-  public static final String EMULATED = "peft4j.float8Emulated";
-
-  /** Both sizes of a matrix are multiples of this. */
-  private static final int MULTIPLE = 16;
-
-  /** The first compute capability with products of eight-bit numbers: Ada's 8.9. */
-  private static final int ADA = 89;
+public final class Float8Matrix implements FrozenMatrix {
 
   private static final String UNROUNDED = "unrounded";
 
@@ -150,17 +136,24 @@ public final class Float8Matrix implements AutoCloseable {
   private final NDArray columns;
   private final NDArray scale;
   private final boolean transposed;
+  private final Float8 layout;
   private final Kernel map;
   private final Kernel mapBias;
   private final Kernel dense;
 
   private Float8Matrix(
-      NDArray rows, NDArray columns, NDArray scale, boolean transposed, Precision precision) {
+      NDArray rows,
+      NDArray columns,
+      NDArray scale,
+      boolean transposed,
+      Precision precision,
+      Float8 layout) {
     this.rows = Scope.release(rows);
     this.columns = Scope.release(columns);
     this.scale = Scope.release(scale);
     this.transposed = transposed;
-    boolean rounded = !UNROUNDED.equals(System.getProperty(EMULATED));
+    this.layout = layout;
+    boolean rounded = !UNROUNDED.equals(System.getProperty(Float8.EMULATED));
     Kernel input = rounded ? INPUT : UNROUNDED_QUOTIENTS;
     Kernel gradient = rounded ? GRADIENT : UNROUNDED_QUOTIENTS;
     Kernel onward = MULTIPLY_BACK.with("turn", rows == columns);
@@ -217,7 +210,7 @@ public final class Float8Matrix implements AutoCloseable {
   /**
    * Rounds a matrix to eight bits.
    *
-   * @param weight (out, in), or (in, out) if transposed; sizes as {@link #fits} says. The caller
+   * @param weight (out, in), or (in, out) if transposed; sizes as {@link Float8#fits} says. The caller
    *     keeps it
    * @param precision of {@link #dense()}
    */
@@ -231,56 +224,12 @@ public final class Float8Matrix implements AutoCloseable {
             NDList both = INPUT.callForAll(matrix, PARTS.call(matrix));
             NDArray rows = both.get(0);
             NDArray columns = layout == Float8.ONE_LAYOUT ? rows : OTHER_LAYOUT.call(rows);
-            return new Float8Matrix(rows, columns, both.get(1), transposed, precision);
+            return new Float8Matrix(rows, columns, both.get(1), transposed, precision, layout);
           }
         });
   }
 
-  /** Whether a matrix of this shape can be multiplied: both sizes are multiples of 16. */
-  public static boolean fits(Shape shape) {
-    return shape.dimension() == 2 && shape.get(0) % MULTIPLE == 0 && shape.get(1) % MULTIPLE == 0;
-  }
-
-  /**
-   * Checks that a device multiplies numbers of eight bits.
-   *
-   * @param precision of their results
-   * @throws IllegalArgumentException saying what the device has, and what to do
-   */
-  public static void require(Device device, Precision precision) {
-    if (precision == Precision.FLOAT64) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers have results of 16 or 32 bits, and the model is in FLOAT64;"
-              + " load it in another precision(…) or without frozenProducts(…)");
-    }
-    if (System.getProperty(EMULATED) != null && !device.isGpu()) {
-      return;
-    }
-    if (!device.isGpu()) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers need a GPU of compute capability 8.9 or more, and the"
-              + " device is "
-              + device
-              + "; load the model without frozenProducts(…)");
-    }
-    OptionalInt capability = PyTorch.capability(device);
-    if (capability.isPresent() && capability.getAsInt() < ADA) {
-      throw new IllegalArgumentException(
-          "products of eight-bit numbers need a GPU of compute capability 8.9 or more (Ada,"
-              + " Hopper), and "
-              + device
-              + " has "
-              + capability.getAsInt() / 10.0
-              + "; load the model without frozenProducts(…)");
-    }
-  }
-
-  /**
-   * The map x Wᵀ + b.
-   *
-   * @param x (…, in)
-   * @param bias (out), or null
-   */
+  @Override
   public NDArray map(NDArray x, @Nullable NDArray bias) {
     boolean graph =
         Autograd.isRecording()
@@ -296,20 +245,26 @@ public final class Float8Matrix implements AutoCloseable {
         : mapBias.call(x, rows, columns, scale, bias);
   }
 
-  /** The matrix in the model's precision and as it was stored, a new array. */
+  @Override
   public NDArray dense() {
     return dense.call(rows, scale);
   }
 
   /** The numbers (out, in) without their scale. DJL does not know their type. */
+  @Override
   public NDArray numbers() {
     return rows;
   }
 
-  /** The shape of the matrix as it was stored. */
+  @Override
   public Shape shape() {
     Shape shape = rows.getShape();
     return transposed ? new Shape(shape.get(1), shape.get(0)) : shape;
+  }
+
+  @Override
+  public Quantization quantization() {
+    return layout;
   }
 
   @Override

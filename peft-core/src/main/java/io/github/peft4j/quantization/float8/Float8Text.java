@@ -1,4 +1,4 @@
-package io.github.peft4j.kernel.float8;
+package io.github.peft4j.quantization.float8;
 
 import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.kernel.cuda.DeviceTensor;

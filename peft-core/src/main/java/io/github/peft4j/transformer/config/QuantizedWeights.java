@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** Detects models with quantised weights, which are not supported. */
-public final class Quantization {
+public final class QuantizedWeights {
 
   private static final List<String> FIELDS =
       List.of("quantization_config", "compression_config", "quantization");
@@ -36,7 +36,7 @@ public final class Quantization {
 
   private static final Set<DType> INTEGERS = Set.of(DType.U8, DType.I8, DType.I32);
 
-  private Quantization() {}
+  private QuantizedWeights() {}
 
   /**
    * Refuses a config of quantised weights.

@@ -1,5 +1,5 @@
 /** Frozen matrices in eight bits, and products with them. */
 @NullMarked
-package io.github.peft4j.kernel.float8;
+package io.github.peft4j.quantization.float8;
 
 import org.jspecify.annotations.NullMarked;
