@@ -21,22 +21,28 @@ public final class Linear extends WeightedBlock {
 
   private static final String BACK = back("torch.t(weight.to(g.dtype))");
   private static final String BACK_TRANSPOSED = back("weight.to(g.dtype)");
+  private static final String PRODUCT =
+      MatrixProduct.text()
+          + """
+          def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
+              return product(x, weight.to(x.dtype), None)
+          """;
+  private static final String UNREAD =
+      Kernel.UNREAD
+          + """
+          def linear(x: Tensor, weight: Tensor) -> Tensor:
+              return unread(x, torch.size(weight, 0))
+          """;
   private static final Kernel LINEAR =
-      Kernel.of(
-              MatrixProduct.text()
-                  + """
-              def linear(x: Tensor, weight: Tensor) -> Tensor:        # x (…, in), weight (out, in)
-                  return product(x, weight.to(x.dtype), None)
-              """)
-          .derivative("x", BACK);
+      Kernel.of(PRODUCT).derivative("x", BACK).late(UNREAD, PRODUCT);
+  private static final String PRODUCT_BIAS =
+      MatrixProduct.text()
+          + """
+          def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+              return product(x, weight.to(x.dtype), bias.to(x.dtype))
+          """;
   private static final Kernel LINEAR_BIAS =
-      Kernel.of(
-              MatrixProduct.text()
-                  + """
-              def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-                  return product(x, weight.to(x.dtype), bias.to(x.dtype))
-              """)
-          .derivative("x", BACK);
+      Kernel.of(PRODUCT_BIAS).derivative("x", BACK).late(UNREAD, PRODUCT_BIAS);
   private static final Kernel TRANSPOSED =
       Kernel.of(
               """
