@@ -14,6 +14,8 @@ import io.github.peft4j.quantization.bitsandbytes.FourBit;
 import io.github.peft4j.quantization.bitsandbytes.FourBitMatrix;
 import io.github.peft4j.quantization.bitsandbytes.FourBitMatrix.Stored;
 import io.github.peft4j.quantization.bitsandbytes.Fp4;
+import io.github.peft4j.quantization.bitsandbytes.Int8;
+import io.github.peft4j.quantization.bitsandbytes.Int8Matrix;
 import io.github.peft4j.quantization.bitsandbytes.NestedStatistics;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
 import java.nio.ByteBuffer;
@@ -69,15 +71,47 @@ final class BitsandbytesParity {
         });
   }
 
+  /** Compares all cases of {@code int8.safetensors}: {@code .x}, {@code .CB} and {@code .SCB}. */
+  static void checkInt8(Path folder, Tally tally) {
+    try (Safetensors file = Safetensors.open(folder.resolve("int8.safetensors"));
+        NDManager manager = Tensors.newManager(Device.cpu())) {
+      BitsandbytesParity parity = new BitsandbytesParity(tally, file, manager);
+      for (String tensor : file.names()) {
+        if (tensor.endsWith(".x")) {
+          parity.compareInt8(tensor.substring(0, tensor.length() - 1));
+        }
+      }
+    }
+  }
+
+  private void compareInt8(String name) {
+    Precision stored = precision(file.info(name + "x"));
+    try (Scope scope = new Scope();
+        TensorLoader loader = new TensorLoader(manager, stored)) {
+      assert scope != null;
+      try (NDArray x = loader.load(file, name + "x");
+          Int8Matrix matrix = Int8.BY_ROW.store(x, false, Precision.FLOAT32)) {
+        tally.same(name + "CB", bytes(matrix.numbers()), bytes(name + "CB"));
+        tally.same(name + "SCB", Tensors.floats(matrix.largest()), file.floats(name + "SCB"));
+        tally.same(
+            name + "dequantized",
+            Tensors.floats(matrix.dense()),
+            file.floats(name + "dequantized"));
+      }
+    }
+  }
+
+  private static Precision precision(TensorInfo info) {
+    return switch (info.dtype()) {
+      case F32 -> Precision.FLOAT32;
+      case BF16 -> Precision.BFLOAT16;
+      case F16 -> Precision.FLOAT16;
+      default -> throw new IllegalArgumentException("unexpected " + info);
+    };
+  }
+
   private void compare(String label, String name, FourBit format) {
-    TensorInfo info = file.info(name + "x");
-    Precision precision =
-        switch (info.dtype()) {
-          case F32 -> Precision.FLOAT32;
-          case BF16 -> Precision.BFLOAT16;
-          case F16 -> Precision.FLOAT16;
-          default -> throw new IllegalArgumentException("unexpected " + info);
-        };
+    Precision precision = precision(file.info(name + "x"));
     String what = label + name;
     try (Scope scope = new Scope();
         TensorLoader loader = new TensorLoader(manager, precision)) {

@@ -113,8 +113,8 @@ public final class FourBit implements Quantization {
   }
 
   /** The sixteen numbers in [-1, 1], in the order of their codes. */
-  FourBitCode code() {
-    return code;
+  public float[] codes() {
+    return code.numbers();
   }
 
   /** Whether the largest numbers of blocks are quantised, too. */

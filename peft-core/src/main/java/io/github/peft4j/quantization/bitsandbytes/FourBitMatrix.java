@@ -100,7 +100,7 @@ public final class FourBitMatrix implements FrozenMatrix {
     this.rows = rows;
     this.transposed = transposed;
     NDManager manager = stored.packed().getManager();
-    this.pairs = manager.create(pairs(format.code().numbers()), new Shape(256, 2));
+    this.pairs = manager.create(pairs(format.codes()), new Shape(256, 2));
     List<NDArray> all = new ArrayList<>(stored.arrays());
     all.add(pairs);
     all.forEach(Scope::release);
