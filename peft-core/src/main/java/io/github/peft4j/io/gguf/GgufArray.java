@@ -38,9 +38,9 @@ final class GgufArray {
     return count;
   }
 
-  /** The values as a file has them. */
-  ByteBuffer bytes() {
-    return bytes.asReadOnlyBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  /** The values as a file has them. Nobody may change them. */
+  byte[] bytes() {
+    return bytes.array();
   }
 
   /**

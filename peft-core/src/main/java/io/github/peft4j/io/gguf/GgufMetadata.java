@@ -37,6 +37,9 @@ import java.util.function.IntFunction;
  * }</pre>
  */
 public final class GgufMetadata {
+  private static final String ALIGNMENT = "general.alignment";
+  private static final int DEFAULT_ALIGNMENT = 32;
+  private static final int MOST_ALIGNMENT = 1 << 30;
   private static final String REMEDY = "take another file, or convert the model again";
 
   private final String label;
@@ -74,6 +77,18 @@ public final class GgufMetadata {
   /** Whether there is a value of this key. */
   public boolean contains(String key) {
     return values.containsKey(key);
+  }
+
+  /** What offsets of tensors are multiples of. */
+  int alignment() {
+    if (!contains(ALIGNMENT)) {
+      return DEFAULT_ALIGNMENT;
+    }
+    long alignment = integer(ALIGNMENT);
+    if (alignment < 1 || alignment > MOST_ALIGNMENT || Long.bitCount(alignment) != 1) {
+      throw wrong(ALIGNMENT, alignment, "a power of two up to 2³⁰");
+    }
+    return (int) alignment;
   }
 
   /** The type of a value. */

@@ -222,7 +222,8 @@ public enum GgufType {
     return blocks;
   }
 
-  private static String writable() {
+  /** The names of the writable types. */
+  static String writable() {
     return Stream.of(values()).filter(GgufType::isWritable).map(Enum::name).collect(joining(", "));
   }
 }

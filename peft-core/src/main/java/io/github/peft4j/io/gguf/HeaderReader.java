@@ -27,8 +27,6 @@ import java.util.Map;
  */
 final class HeaderReader {
   private static final String BROKEN = "the file is damaged or incomplete: fetch it again";
-  private static final String ALIGNMENT = "general.alignment";
-  private static final int DEFAULT_ALIGNMENT = 32;
 
   /** More than any vocabulary needs. */
   private static final int MOST = 1 << 30;
@@ -39,7 +37,7 @@ final class HeaderReader {
   private static final int LEAST_TENSOR = 8 + 4 + 4 + 8;
 
   /** llama.cpp's limit. */
-  private static final int MOST_DIMENSIONS = 4;
+  static final int MOST_DIMENSIONS = 4;
 
   private final String file;
   private final long size;
@@ -80,7 +78,7 @@ final class HeaderReader {
     field = "number of keys";
     int keys = count(LEAST_KEY, 0);
     GgufMetadata metadata = metadata(keys);
-    return new Header(version, metadata, tensors(tensors, alignment(metadata)));
+    return new Header(version, metadata, tensors(tensors, metadata.alignment()));
   }
 
   private void checkMagic() {
@@ -190,17 +188,6 @@ final class HeaderReader {
     return GgufValueType.ALL.get(id);
   }
 
-  private int alignment(GgufMetadata metadata) {
-    if (!metadata.contains(ALIGNMENT)) {
-      return DEFAULT_ALIGNMENT;
-    }
-    long alignment = metadata.integer(ALIGNMENT);
-    if (alignment < 1 || alignment > MOST || Long.bitCount(alignment) != 1) {
-      throw malformed("%s is %d, expected a power of two up to 2³⁰", ALIGNMENT, alignment);
-    }
-    return (int) alignment;
-  }
-
   private Map<String, GgufTensor> tensors(int count, int alignment) {
     List<GgufTensor> all = new ArrayList<>(); // with offsets in the data
     for (int i = 0; i < count; i++) {
@@ -275,7 +262,8 @@ final class HeaderReader {
     return placed;
   }
 
-  private static long padded(long length, int alignment) {
+  /** The next multiple of the alignment. */
+  static long padded(long length, int alignment) {
     return (length + alignment - 1) & -alignment;
   }
 
