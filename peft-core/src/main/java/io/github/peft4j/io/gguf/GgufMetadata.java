@@ -96,6 +96,11 @@ public final class GgufMetadata {
     return require(key, "a value").type();
   }
 
+  /** The type of the values of an array. */
+  public GgufValueType elementType(String key) {
+    return array(key, "values", require(key, "an array of values")).elements();
+  }
+
   /** A text. */
   public String string(String key) {
     return string(key, require(key, "a text"));
