@@ -86,7 +86,7 @@ public final class EntryAdamW extends GroupedOptimizer {
 
   private EntryAdamW(
       Settings settings, Map<Trainable, ParameterGroup> tensors, double learningRate) {
-    super(tensors, learningRate, tensor -> fresh(tensor, settings), tensor -> "");
+    super(tensors, learningRate, tensor -> fresh(tensor, settings), tensor -> "", null);
     this.settings = settings;
   }
 
@@ -101,17 +101,17 @@ public final class EntryAdamW extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, List<Trainable> members, NDList gradients) {
+  BoundKernel bind(Group group, Members members) {
     return UPDATE
         .with("beta1", settings.beta1())
         .with("beta2", settings.beta2())
         .with("epsilon", settings.epsilon())
         .with("decay", group.decay())
         .bind(
-            list(members, Trainable::value),
-            gradients,
-            states(members, "exp_avg"),
-            states(members, "exp_avg_sq"),
-            states(members, "age"));
+            members.values(),
+            members.gradients(),
+            members.states("exp_avg"),
+            members.states("exp_avg_sq"),
+            members.states("age"));
   }
 }

@@ -126,7 +126,8 @@ public final class Sm3 extends GroupedOptimizer {
         tensors,
         learningRate,
         tensor -> fresh(tensor, settings.covers().of(tensor)),
-        tensor -> settings.covers().of(tensor) != null ? "entries" : rank(tensor));
+        tensor -> settings.covers().of(tensor) != null ? "entries" : rank(tensor),
+        null);
     this.settings = settings;
   }
 
@@ -160,16 +161,16 @@ public final class Sm3 extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, List<Trainable> members, NDList gradients) {
-    NDList values = list(members, Trainable::value);
+  BoundKernel bind(Group group, Members members) {
+    NDList values = members.values();
     if (group.kind() instanceof Integer rank) {
       NDList moments = new NDList();
-      members.forEach(tensor -> moments.addAll(moments(tensor).values()));
-      return kernel(DENSE.with("rank", rank), group).bind(values, gradients, moments);
+      members.tensors().forEach(tensor -> moments.addAll(moments(tensor).values()));
+      return kernel(DENSE.with("rank", rank), group).bind(values, members.gradients(), moments);
     }
-    NDList places = list(members, t -> Objects.requireNonNull(settings.covers().of(t)).places());
+    NDList places = list(members.tensors(), t -> Objects.requireNonNull(settings.covers().of(t)).places());
     return kernel(ENTRIES, group)
-        .bind(values, gradients, places, states(members, name(0)), states(members, name(1)));
+        .bind(values, members.gradients(), places, members.states(name(0)), members.states(name(1)));
   }
 
   private Kernel kernel(Kernel kernel, Group group) {
