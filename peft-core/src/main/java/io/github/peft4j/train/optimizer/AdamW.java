@@ -4,7 +4,6 @@ import ai.djl.Device;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
@@ -199,21 +198,22 @@ public final class AdamW extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, Members members) {
+  BoundUpdate bind(Group group, Members members) {
     if (group.kind().equals(true)) {
       return eightBit.bind(settings, group.decay(), members);
     }
-    return UPDATE
-        .with("beta1", settings.beta1())
-        .with("beta2", settings.beta2())
-        .with("epsilon", settings.epsilon())
-        .with("decay", group.decay())
-        .bind(
-            members.values(),
-            members.gradients(),
-            members.states("exp_avg"),
-            members.states("exp_avg_sq"),
-            members.states("step"));
+    return BoundUpdate.of(
+        UPDATE
+            .with("beta1", settings.beta1())
+            .with("beta2", settings.beta2())
+            .with("epsilon", settings.epsilon())
+            .with("decay", group.decay())
+            .bind(
+                members.values(),
+                members.gradients(),
+                members.states("exp_avg"),
+                members.states("exp_avg_sq"),
+                members.states("step")));
   }
 
   @Override

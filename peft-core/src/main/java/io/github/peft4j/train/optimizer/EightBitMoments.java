@@ -47,7 +47,6 @@ final class EightBitMoments implements AutoCloseable {
               torch.copy_(codes, torch.bucketize(torch.mul(x, factors), middles, out_int32=True))
 
           def update(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], largest1: List[Tensor], largest2: List[Tensor], s: List[Tensor], maps: List[Tensor], rate: float) -> Tensor:
-              torch._foreach_add_(s, 1)
               for i in range(len(p)):
                   size = torch.numel(p[i])
                   blocks = torch.size(m[i], 0)
@@ -82,6 +81,13 @@ final class EightBitMoments implements AutoCloseable {
               return s[0]
           """)
           .with("chunk", CHUNK);
+  private static final Kernel COUNT =
+      Kernel.of(
+          """
+          def count(s: List[Tensor]) -> Tensor:
+              torch._foreach_add_(s, 1)
+              return s[0]
+          """);
 
   /** The numbers of both maps, each followed by the middles between them; once there are any. */
   private @Nullable NDList maps;
@@ -91,10 +97,15 @@ final class EightBitMoments implements AutoCloseable {
     return tensor.value().getDataType() == DataType.FLOAT32;
   }
 
+  /** The blocks of a tensor of this many elements. */
+  static long blocks(long elements) {
+    return (elements + BLOCK - 1) / BLOCK;
+  }
+
   /** Moments of zero, by bitsandbytes' names. */
   static Map<String, NDArray> fresh(Trainable tensor) {
     NDManager manager = tensor.value().getManager();
-    long blocks = (tensor.size() + BLOCK - 1) / BLOCK;
+    long blocks = blocks(tensor.size());
     Map<String, NDArray> slot = new LinkedHashMap<>();
     slot.put("state1", zeros(manager, DataType.UINT8, blocks, BLOCK));
     slot.put("state2", zeros(manager, DataType.UINT8, blocks, BLOCK));
@@ -108,22 +119,57 @@ final class EightBitMoments implements AutoCloseable {
     return Scope.release(manager.zeros(new Shape(shape), type));
   }
 
-  /** The call that updates some tensors. */
-  BoundKernel bind(AdamW.Settings settings, double decay, GroupedOptimizer.Members members) {
-    return UPDATE
-        .with("beta1", settings.beta1())
-        .with("beta2", settings.beta2())
-        .with("epsilon", settings.epsilon())
-        .with("decay", decay)
-        .bind(
-            members.values(),
-            members.gradients(),
-            members.states("state1"),
-            members.states("state2"),
-            members.states("absmax1"),
-            members.states("absmax2"),
-            members.states("step"),
-            maps(members.values().get(0).getManager()));
+  /** An update by CUDA text where that can run, and by TorchScript everywhere else. */
+  private record Bound(
+      BoundKernel count,
+      @Nullable EightBitText text,
+      BoundKernel kernel,
+      AdamW.Settings settings,
+      double decay)
+      implements BoundUpdate {
+
+    @Override
+    public void run(double rate) {
+      count.call().close();
+      if (text == null || !text.run(rate, settings, decay)) {
+        kernel.call(rate).close();
+      }
+    }
+
+    @Override
+    public void close() {
+      count.close();
+      if (text != null) {
+        text.close();
+      }
+      kernel.close();
+    }
+  }
+
+  /** The update of some tensors. */
+  BoundUpdate bind(AdamW.Settings settings, double decay, GroupedOptimizer.Members members) {
+    NDList tables = maps(members.values().get(0).getManager());
+    BoundKernel kernel =
+        UPDATE
+            .with("beta1", settings.beta1())
+            .with("beta2", settings.beta2())
+            .with("epsilon", settings.epsilon())
+            .with("decay", decay)
+            .bind(
+                members.values(),
+                members.gradients(),
+                members.states("state1"),
+                members.states("state2"),
+                members.states("absmax1"),
+                members.states("absmax2"),
+                members.states("step"),
+                tables);
+    return new Bound(
+        COUNT.bind(members.states("step")),
+        EightBitText.of(members, tables),
+        kernel,
+        settings,
+        decay);
   }
 
   private NDList maps(NDManager manager) {

@@ -1,8 +1,6 @@
 package io.github.peft4j.train.optimizer;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.tuner.Trainable;
@@ -101,17 +99,18 @@ public final class EntryAdamW extends GroupedOptimizer {
   }
 
   @Override
-  BoundKernel bind(Group group, Members members) {
-    return UPDATE
-        .with("beta1", settings.beta1())
-        .with("beta2", settings.beta2())
-        .with("epsilon", settings.epsilon())
-        .with("decay", group.decay())
-        .bind(
-            members.values(),
-            members.gradients(),
-            members.states("exp_avg"),
-            members.states("exp_avg_sq"),
-            members.states("age"));
+  BoundUpdate bind(Group group, Members members) {
+    return BoundUpdate.of(
+        UPDATE
+            .with("beta1", settings.beta1())
+            .with("beta2", settings.beta2())
+            .with("epsilon", settings.epsilon())
+            .with("decay", group.decay())
+            .bind(
+                members.values(),
+                members.gradients(),
+                members.states("exp_avg"),
+                members.states("exp_avg_sq"),
+                members.states("age")));
   }
 }

@@ -2,7 +2,6 @@ package io.github.peft4j.train.optimizer;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
-import io.github.peft4j.kernel.BoundKernel;
 import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.util.ArrayList;
@@ -63,7 +62,7 @@ abstract class GroupedOptimizer implements Optimizer {
     }
   }
 
-  private record Call(Group group, BoundKernel kernel) {}
+  private record Call(Group group, BoundUpdate update) {}
 
   /** Tensors that are updated together when their states come from the host. */
   private record Page(Group group, List<Trainable> tensors, NDList gradients, NDList waiting) {}
@@ -99,11 +98,11 @@ abstract class GroupedOptimizer implements Optimizer {
   }
 
   /**
-   * The call that updates some tensors, whose only number is the learning rate.
+   * The update of some tensors.
    *
    * @param members the tensors
    */
-  abstract BoundKernel bind(Group group, Members members);
+  abstract BoundUpdate bind(Group group, Members members);
 
   @Override
   public final Gradients gradients() {
@@ -116,7 +115,7 @@ abstract class GroupedOptimizer implements Optimizer {
     if (arrived.size() != bound) {
       bind(arrived);
     }
-    calls.forEach(call -> run(call.group(), call.kernel(), rate));
+    calls.forEach(call -> call.update().run(rate * call.group().part()));
     if (paging != null && !pages.isEmpty()) {
       paging
           .pages()
@@ -126,10 +125,6 @@ abstract class GroupedOptimizer implements Optimizer {
     }
   }
 
-  private static void run(Group group, BoundKernel kernel, double rate) {
-    kernel.call(rate * group.part()).close();
-  }
-
   private void update(Paging paging, Page page, NDList here, double rate) {
     Iterator<NDArray> next = here.iterator();
     Map<Trainable, Map<String, NDArray>> whole = new LinkedHashMap<>();
@@ -137,8 +132,8 @@ abstract class GroupedOptimizer implements Optimizer {
     Members members =
         new Members(
             page.tensors(), page.gradients(), tensor -> Objects.requireNonNull(whole.get(tensor)));
-    try (BoundKernel kernel = bind(page.group(), members)) {
-      run(page.group(), kernel, rate);
+    try (BoundUpdate update = bind(page.group(), members)) {
+      update.run(rate * page.group().part());
     }
   }
 
@@ -211,7 +206,7 @@ abstract class GroupedOptimizer implements Optimizer {
   }
 
   private void unbind() {
-    calls.forEach(call -> call.kernel().close());
+    calls.forEach(call -> call.update().close());
     calls.clear();
     pages.clear();
     bound = 0;
