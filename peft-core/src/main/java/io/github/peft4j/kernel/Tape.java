@@ -158,6 +158,12 @@ public abstract class Tape {
   }
 
   /**
+   * Says that the next segment is the last large one. A {@link #recomputing} tape keeps its graph,
+   * since its backward pass comes first: to run it again would take as much memory, and more time.
+   */
+  public void keepNext() {}
+
+  /**
    * Runs the end of a segment that computes each position by itself, such as a feed-forward network
    * with its norm. A {@link #sparing} tape does so in parts, if the segment is one {@linkplain
    * #segmentOfKernels of kernels}, and draws random numbers for each part.
@@ -235,6 +241,12 @@ public abstract class Tape {
     /** Whether the segment that runs may be divided. */
     private boolean divides;
 
+    /** Whether a segment runs again, so that nobody reads its output. */
+    private boolean runsAgain;
+
+    /** Whether the next segment is kept on a tape that keeps none. */
+    private boolean keepsNext;
+
     /** The seed of the segment that runs. */
     private long segmentSeed;
 
@@ -288,6 +300,11 @@ public abstract class Tape {
     }
 
     @Override
+    public void keepNext() {
+      keepsNext = store == null && positions == Integer.MAX_VALUE;
+    }
+
+    @Override
     public NDArray segment(NDArray input, boolean trains, UnaryOperator<NDArray> segment) {
       return run(input, trains, false, segment, ByGraph::new);
     }
@@ -314,7 +331,9 @@ public abstract class Tape {
         entries.add(() -> free(output));
         return output;
       }
-      Recorded recorded = recompute ? null : recorder.record(index, input, passesOn, segment);
+      boolean keeps = !recompute || keepsNext;
+      keepsNext = false;
+      Recorded recorded = keeps ? recorder.record(index, input, passesOn, segment) : null;
       NDArray output =
           recorded == null ? unrecorded(index, input, divides, segment) : recorded.output();
       differentiable.put(output, recorded == null || recorded.isDifferentiable());
@@ -366,9 +385,11 @@ public abstract class Tape {
         UnaryOperator<NDArray> segment,
         Recorder recorder) {
       this.divides = divides;
+      runsAgain = true;
       try {
         return reading(input, in -> recorder.record(index, in, passesOn, segment));
       } finally {
+        runsAgain = false;
         this.divides = false;
       }
     }
@@ -414,9 +435,11 @@ public abstract class Tape {
     @Override
     public NDArray endByPosition(NDArray x, UnaryOperator<NDArray> end) {
       long atOnce = Math.max(1, positions / x.getShape().get(0));
-      return divides && x.getShape().get(1) > atOnce
-          ? new Parts(end, atOnce, segmentSeed).apply(x)
-          : end.apply(x);
+      if (divides && x.getShape().get(1) > atOnce) {
+        return new Parts(end, atOnce, segmentSeed).apply(x);
+      }
+      Operations running = Operations.running();
+      return running != null && runsAgain ? running.ending(() -> end.apply(x)) : end.apply(x);
     }
 
     @Override
@@ -595,8 +618,8 @@ public abstract class Tape {
       ByKernels(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.input = own(Autograd.detach(input));
         this.passesOn = passesOn;
-        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
-        this.kernels = new Operations(waits || positions < Integer.MAX_VALUE);
+        // when it runs again, its backward pass is the next thing
+        this.kernels = new Operations(!runsAgain || positions < Integer.MAX_VALUE);
         operations.add(kernels);
         NDArray own = this.input;
         this.output =
@@ -684,7 +707,7 @@ public abstract class Tape {
             NDArray wanted = passesOn ? in : null;
             Operations kernels = new Operations(true);
             try {
-              NDArray y = kernels.record(wanted, () -> end.apply(in));
+              NDArray y = kernels.record(wanted, () -> kernels.ending(() -> end.apply(in)));
               NDArray some = Scope.release(part(gradient, start));
               Gradient back = kernels.backward(y, new Gradient(some, false), wanted);
               if (back != null) {

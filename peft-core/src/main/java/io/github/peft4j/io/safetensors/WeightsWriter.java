@@ -1,6 +1,7 @@
 package io.github.peft4j.io.safetensors;
 
 import io.github.peft4j.io.FileGroup;
+import io.github.peft4j.io.TensorData;
 import io.github.peft4j.io.TensorInfo;
 import java.util.Set;
 
@@ -8,7 +9,7 @@ import java.util.Set;
 public interface WeightsWriter {
 
   /** Adds a tensor, whose bytes may be read several times when the files are written. */
-  void add(TensorInfo info, SafetensorsWriter.Data data);
+  void add(TensorInfo info, TensorData data);
 
   /**
    * Writes the files.
