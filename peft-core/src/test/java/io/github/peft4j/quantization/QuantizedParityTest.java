@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 /**
  * Matrices are stored as the packages do whose formats they have, bit for bit. {@code
  * -Dpeft4j.quant} names a folder with tensors before and after these packages quantised them; {@link
- * BitsandbytesParity} says with which names.
+ * BitsandbytesParity} and {@link GgufParity} say with which names.
  */
 class QuantizedParityTest {
 
@@ -23,6 +23,7 @@ class QuantizedParityTest {
     }
     assumeTrue(!folder.isEmpty(), "needs -D" + PROPERTY + "=DIR");
     Tally tally = new Tally();
+    BitsandbytesParity.check(Path.of(folder), tally);
     GgufParity.check(Path.of(folder), tally);
     tally.print("quant");
     assertThat(tally.failures()).isEmpty();
