@@ -428,8 +428,11 @@ final class Operations {
       Gradient gradient = values.get(i).take();
       if (gradient != null) {
         gradient.lend();
-        Autograd.backward(ends.get(i), gradient.array(), i < values.size() - 1);
-        gradient.release();
+        try {
+          Autograd.backward(ends.get(i), gradient.array(), i < values.size() - 1);
+        } finally {
+          gradient.release();
+        }
       }
     }
     ends.close();

@@ -27,14 +27,8 @@ public final class Linear extends WeightedBlock {
           def linear(x: Tensor, weight: Tensor) -> Tensor:            # x (…, in), weight (out, in)
               return product(x, weight.to(x.dtype), None)
           """;
-  private static final String UNREAD =
-      Kernel.UNREAD
-          + """
-          def linear(x: Tensor, weight: Tensor) -> Tensor:
-              return unread(x, torch.size(weight, 0))
-          """;
   private static final Kernel LINEAR =
-      Kernel.of(PRODUCT).derivative("x", BACK).late(UNREAD, PRODUCT);
+      Kernel.of(PRODUCT).derivative("x", BACK).late(unread(""), PRODUCT);
   private static final String PRODUCT_BIAS =
       MatrixProduct.text()
           + """
@@ -42,7 +36,7 @@ public final class Linear extends WeightedBlock {
               return product(x, weight.to(x.dtype), bias.to(x.dtype))
           """;
   private static final Kernel LINEAR_BIAS =
-      Kernel.of(PRODUCT_BIAS).derivative("x", BACK).late(UNREAD, PRODUCT_BIAS);
+      Kernel.of(PRODUCT_BIAS).derivative("x", BACK).late(unread(", bias: Tensor"), PRODUCT_BIAS);
   private static final Kernel TRANSPOSED =
       Kernel.of(
               """
@@ -126,6 +120,16 @@ public final class Linear extends WeightedBlock {
             return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
         """
             .replace("{weight}", weight);
+  }
+
+  /** In a segment that runs again and ends with the map. */
+  private static String unread(String bias) {
+    return Kernel.UNREAD
+        + """
+        def linear(x: Tensor, weight: Tensor{bias}) -> Tensor:
+            return unread(x, torch.size(weight, 0))
+        """
+            .replace("{bias}", bias);
   }
 
   private static Kernel kernel(boolean hasBias, boolean transposed) {
