@@ -137,8 +137,7 @@ class GgufFileTest {
     x[7] = Float.NaN;
     assertThatThrownBy(() -> GgufType.Q8_0.quantize(x, 1, blocks))
         .hasMessage(
-            "NaN cannot be stored as Q8_0, expected a finite number; repair the weights, or write"
-                + " F32");
+            "NaN is not finite, and Q8_0 has finite numbers only; repair the weights, or take F32");
     x[7] = 1e5f;
     assertThatThrownBy(() -> GgufType.F16.quantize(x, 8, blocks))
         .hasMessage(
