@@ -17,6 +17,7 @@ import io.github.peft4j.kernel.Tensors;
 import io.github.peft4j.quantization.bitsandbytes.Fp4;
 import io.github.peft4j.quantization.bitsandbytes.Int8;
 import io.github.peft4j.quantization.bitsandbytes.Nf4;
+import io.github.peft4j.quantization.groups.Groups;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -51,8 +52,14 @@ class FrozenMatrixTest {
 
   static Stream<Quantization> quantizations() {
     return Stream.of(
-        Nf4.plain(), Nf4.doubleQuantized(), Fp4.plain(), Fp4.doubleQuantized(), Int8.BY_ROW,
-        Int8.ABSMAX);
+        Nf4.plain(),
+        Nf4.doubleQuantized(),
+        Fp4.plain(),
+        Fp4.doubleQuantized(),
+        Int8.BY_ROW,
+        Int8.ABSMAX,
+        new Groups(4, 8),
+        new Groups(8, 4));
   }
 
   private NDArray random(double size, long... shape) {
@@ -236,8 +243,8 @@ class FrozenMatrixTest {
     quantizations()
         .forEach(
             quantization -> {
-              assertThat(quantization.fits(new Shape(3, 5))).isTrue();
-              assertThat(quantization.fits(new Shape(3, 0))).isFalse();
+              assertThat(quantization.fits(new Shape(24, 40))).isTrue();
+              assertThat(quantization.fits(new Shape(24, 0))).isFalse();
               assertThat(quantization.fits(new Shape(3))).isFalse();
             });
   }
