@@ -68,6 +68,7 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
       case Torch.FLOAT16 -> "fp16";
       case Torch.FLOAT32 -> "float";
       case Torch.INT64 -> "whole";
+      case Torch.UINT8 -> "unsigned char";
       default -> null;
     };
   }
@@ -77,6 +78,7 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return switch (type) {
       case Torch.INT64 -> 8;
       case Torch.FLOAT32 -> 4;
+      case Torch.UINT8 -> 1;
       default -> 2;
     };
   }
@@ -91,9 +93,14 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return type == Torch.INT64;
   }
 
+  /** Whether the elements are bytes. */
+  public boolean isBytes() {
+    return type == Torch.UINT8;
+  }
+
   /** Whether the elements are floating-point numbers, of 16 or 32 bits. */
   public boolean isFloating() {
-    return !isInt64();
+    return !isInt64() && !isBytes();
   }
 
   /** The number of dimensions. */
