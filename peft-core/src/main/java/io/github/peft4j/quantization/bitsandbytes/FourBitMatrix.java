@@ -51,7 +51,8 @@ public final class FourBitMatrix implements FrozenMatrix {
       def numbers(packed: Tensor, largest: Tensor, pairs: Tensor) -> Tensor:
           flat = torch.reshape(torch.embedding(pairs, torch.reshape(packed, [-1]).to(3)), [-1])
           full = {count} // {block}
-          x = torch.mul(torch.reshape(torch.narrow(flat, 0, 0, full * {block}), [full, {block}]), torch.unsqueeze(torch.narrow(largest, 0, 0, full), 1))
+          x = torch.reshape(torch.narrow(flat, 0, 0, full * {block}), [full, {block}])
+          x = torch.mul_(x, torch.unsqueeze(torch.narrow(largest, 0, 0, full), 1))
           x = torch.reshape(x.to({type}), [-1])
           rest = {count} % {block}
           if rest > 0:
