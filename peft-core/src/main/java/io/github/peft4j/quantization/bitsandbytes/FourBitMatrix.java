@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.DenseProduct;
 import io.github.peft4j.quantization.FrozenMatrix;
 import java.util.ArrayList;
@@ -108,12 +109,16 @@ public final class FourBitMatrix implements FrozenMatrix {
     this.arguments = all.toArray(NDArray[]::new);
     NestedStatistics nested = stored.nested();
     Kernel kernel = nested == null ? PLAIN : DOUBLE.with("nested_block", nested.block());
-    this.dense =
+    Kernel shaped =
         kernel
             .with("block", stored.block())
             .with("count", rows.size())
             .with("out", rows.get(0))
             .with("type", precision.scalarType());
+    CudaText text =
+        BitsandbytesText.fourBit(
+            precision, rows, stored.block(), nested == null ? 0 : nested.block());
+    this.dense = text == null ? shaped : shaped.cuda(text);
     this.product = new DenseProduct(dense, arguments);
   }
 

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.quantization.bitsandbytes.BitsandbytesText;
 import io.github.peft4j.quantization.float8.Float8Text;
 import io.github.peft4j.quantization.gguf.BlockCuda;
 import io.github.peft4j.quantization.gguf.GgufBlocks;
@@ -55,6 +57,7 @@ class NvrtcTest {
           all.add(new Text(text.back(), type, type, weight, "float"));
         }
       }
+      addQuantized(all, type);
       all.add(new Text(Float8Text.PARTS, type));
       for (Float8Text text : Float8Text.values()) {
         all.add(new Text(text.quotients(), type, "float"));
@@ -78,6 +81,39 @@ class NvrtcTest {
       all.add(new Text(CrossEntropyText.IN_PLACE, type, "whole", "float"));
     }
     return all;
+  }
+
+  private static void addQuantized(List<Text> all, String type) {
+    Precision precision =
+        switch (type) {
+          case "bf16" -> Precision.BFLOAT16;
+          case "fp16" -> Precision.FLOAT16;
+          default -> Precision.FLOAT32;
+        };
+    Shape rows = new Shape(8, 64);
+    String codes = "unsigned char";
+    all.add(
+        new Text(
+            requireNonNull(BitsandbytesText.fourBit(precision, rows, 64, 0)),
+            codes,
+            "float",
+            "float"));
+    all.add(
+        new Text(
+            requireNonNull(BitsandbytesText.fourBit(precision, rows, 64, 256)),
+            codes,
+            codes,
+            "float",
+            "float",
+            "float",
+            "float"));
+    for (boolean byRow : new boolean[] {false, true}) {
+      all.add(
+          new Text(
+              requireNonNull(BitsandbytesText.int8(precision, rows, byRow)),
+              "signed char",
+              "float"));
+    }
   }
 
   private static Nvrtc nvrtc() {
