@@ -122,6 +122,11 @@ public record DeviceTensor(long address, int type, int device, long[] sizes, lon
     return type == Torch.INT64;
   }
 
+  /** Whether the elements are bytes. */
+  public boolean isBytes() {
+    return type == Torch.UINT8;
+  }
+
   /** Whether the elements are floating-point numbers, of 16 or 32 bits. */
   public boolean isFloating() {
     return type == Torch.FLOAT32 || type == Torch.BFLOAT16 || type == Torch.FLOAT16;

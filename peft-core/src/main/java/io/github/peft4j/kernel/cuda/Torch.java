@@ -15,7 +15,6 @@ final class Torch {
 
   /** PyTorch's numbers of types. */
   static final int UINT8 = 0;
-
   static final int INT8 = 1;
   static final int INT64 = 4;
 

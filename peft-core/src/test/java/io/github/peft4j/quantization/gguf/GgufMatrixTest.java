@@ -11,9 +11,11 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.io.gguf.GgufFile;
 import io.github.peft4j.io.gguf.GgufType;
 import io.github.peft4j.kernel.Precision;
+import io.github.peft4j.kernel.PyTorch;
 import io.github.peft4j.kernel.Scope;
 import io.github.peft4j.kernel.TensorLoader;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.cuda.CudaText;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -29,6 +31,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Blocks on the device are the numbers of {@link GgufType}, which are those of the gguf package. */
 class GgufMatrixTest {
 
+  /** With one, the matrices are there, and CUDA texts make their numbers. */
+  private static final boolean HAS_GPU = PyTorch.engine().getGpuCount() > 0;
+
   private static final int OUT = 6;
   private static final int IN = 512;
 
@@ -38,7 +43,7 @@ class GgufMatrixTest {
 
   @BeforeEach
   void open() {
-    manager = Tensors.newManager(Device.cpu());
+    manager = Tensors.newManager(HAS_GPU ? Device.gpu() : Device.cpu());
     scope = new Scope();
   }
 
@@ -61,11 +66,13 @@ class GgufMatrixTest {
     random.nextBytes(bytes);
     float[] expected = new float[OUT * IN];
     type.type().dequantize(bytes, count, expected);
+    long launches = CudaText.launches();
     try (GgufMatrix matrix = GgufMatrix.of(type, blocks(bytes), false, Precision.FLOAT32)) {
       assertThat(Tensors.floats(matrix.dense())).isEqualTo(expected);
       assertThat(matrix.shape()).isEqualTo(new Shape(OUT, IN));
       assertThat(matrix.numbers().toByteArray()).isEqualTo(bytes);
       assertThat(matrix.quantization()).isEqualTo(type);
+      assertThat(CudaText.launches() > launches).isEqualTo(HAS_GPU && CudaText.isAvailable());
     }
     NDArray dense = manager.create(expected, new Shape(OUT, IN));
     try (GgufMatrix turned = GgufMatrix.of(type, blocks(bytes), true, Precision.FLOAT32)) {
