@@ -203,6 +203,11 @@ public final class FourBitMatrix implements FrozenMatrix {
     return stored.packed();
   }
 
+  /** The shape (out, in), in which codes lie row by row. */
+  public Shape rows() {
+    return rows;
+  }
+
   /** What is stored. It stays this matrix's own. */
   public Stored stored() {
     return stored;
