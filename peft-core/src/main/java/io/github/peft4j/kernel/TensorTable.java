@@ -83,7 +83,8 @@ public final class TensorTable implements AutoCloseable {
   public boolean call(long blocks, int threads, long[] wholes, double... numbers) {
     long[] words =
         LongStream.concat(
-                Arrays.stream(wholes), Arrays.stream(numbers).mapToLong(Double::doubleToRawLongBits))
+                Arrays.stream(wholes),
+                Arrays.stream(numbers).mapToLong(Double::doubleToRawLongBits))
             .toArray();
     return text.launch(new Launch(1, blocks, threads, 1, List.of(), words), handles);
   }

@@ -36,7 +36,7 @@ final class EightBitMoments implements AutoCloseable {
 
   private static final Kernel UPDATE =
       Kernel.of(
-          """
+              """
           def restored(codes: Tensor, absmax: Tensor, values: Tensor) -> Tensor:       # (blocks, 256)
               x = torch.index_select(values, 0, torch.to(torch.reshape(codes, [-1]), 3))
               return torch.mul_(torch.view(x, [-1, 256]), torch.unsqueeze(absmax, 1))

@@ -8,8 +8,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The update of {@link EightBitMoments} in CUDA C: all tensors in one launch, which reads and writes
- * everything once. A block of threads computes some blocks of 256 elements, one element a thread.
+ * The update of {@link EightBitMoments} in CUDA C: all tensors in one launch, which reads and
+ * writes everything once. A block of threads computes some blocks of 256 elements, one element a
+ * thread.
  */
 final class EightBitText {
 
@@ -18,7 +19,7 @@ final class EightBitText {
 
   private static final CudaText TEXT =
       CudaText.of(
-          """
+              """
           // A row of the table: what belongs to a tensor.
           struct Row {
             float* p;

@@ -47,9 +47,7 @@ abstract class GroupedOptimizer implements Optimizer {
    * @param slots the state of each, on the device
    */
   record Members(
-      List<Trainable> tensors,
-      NDList gradients,
-      Function<Trainable, Map<String, NDArray>> slots) {
+      List<Trainable> tensors, NDList gradients, Function<Trainable, Map<String, NDArray>> slots) {
 
     /** The tensors' values. */
     NDList values() {

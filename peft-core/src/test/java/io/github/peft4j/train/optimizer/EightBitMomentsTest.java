@@ -94,8 +94,7 @@ class EightBitMomentsTest {
     for (String name : List.of("whole", "rest")) {
       float[] start = golden.floats(name + ".start");
       Shape shape = new Shape(golden.info(name + ".start").shape());
-      groups.put(
-          layer.tensor(name, manager.create(start, shape)), new ParameterGroup(RATE, DECAY));
+      groups.put(layer.tensor(name, manager.create(start, shape)), new ParameterGroup(RATE, DECAY));
     }
     return groups;
   }
@@ -138,13 +137,17 @@ class EightBitMomentsTest {
           for (int i = 1; i <= 2; i++) {
             NDArray absmax = requireNonNull(moments.get("absmax" + i));
             assertClose(
-                Tensors.floats(absmax), golden.floats(name + ".absmax" + i + "." + step), device.isGpu() ? 2e-7 : 0);
+                Tensors.floats(absmax),
+                golden.floats(name + ".absmax" + i + "." + step),
+                device.isGpu() ? 2e-7 : 0);
             others += differences(moments, name, i, step);
           }
         }
       }
     }
-    assertThat(others).as("codes that differ, of numbers between two of them: none on a CPU").isLessThan(device.isGpu() ? 4 : 1);
+    assertThat(others)
+        .as("codes that differ, of numbers between two of them: none on a CPU")
+        .isLessThan(device.isGpu() ? 4 : 1);
   }
 
   /** Codes that are not the golden one's, but its neighbour. */
@@ -204,7 +207,8 @@ class EightBitMomentsTest {
   void viewsAreUpdatedInPlace() {
     float[] start = golden.floats("whole.start");
     NDArray turned = manager.create(transposed(start, 24, 32), new Shape(32, 24));
-    NDArray view = Kernel.of("def turn(x: Tensor) -> Tensor:\n    return torch.t(x)\n").call(turned);
+    NDArray view =
+        Kernel.of("def turn(x: Tensor) -> Tensor:\n    return torch.t(x)\n").call(turned);
     Trainable tensor = layer.viewOf("whole", view);
     Map<Trainable, ParameterGroup> groups = Map.of(tensor, new ParameterGroup(RATE, DECAY));
     try (Optimizer optimizer = new AdamW(SETTINGS.eightBit(256), groups, RATE, null)) {
@@ -265,8 +269,7 @@ class EightBitMomentsTest {
       assertThat(bytes(eight.moments(large))).isEqualTo((2 + 1 / 32.0) * 512 * 64 + 4);
       assertThat(bytes(eight.moments(small))).isEqualTo(8 * 63 * 65 + 4);
     }
-    Trainable wide =
-        layer.tensor("wide", manager.zeros(new Shape(512, 64), DataType.FLOAT64));
+    Trainable wide = layer.tensor("wide", manager.zeros(new Shape(512, 64), DataType.FLOAT64));
     try (Optimizer eight =
         SETTINGS.eightBit().of(Map.of(wide, new ParameterGroup(RATE, 0)), RATE)) {
       assertThat(eight.moments(wide)).containsKey("exp_avg");
