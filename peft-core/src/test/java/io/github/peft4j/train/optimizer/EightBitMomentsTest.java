@@ -14,6 +14,7 @@ import io.github.peft4j.io.safetensors.Safetensors;
 import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Tensors;
+import io.github.peft4j.kernel.cuda.CompiledText;
 import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.kernel.host.HostPages;
 import io.github.peft4j.tuner.Forward;
@@ -21,6 +22,7 @@ import io.github.peft4j.tuner.Trainable;
 import io.github.peft4j.tuner.TunerLayer;
 import io.github.peft4j.tuner.training.ParameterGroup;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -200,6 +202,14 @@ class EightBitMomentsTest {
           .as("[%d]: %s, expected %s", i, values[i], expected[i])
           .isLessThanOrEqualTo((float) (relative * Math.max(1, Math.abs(expected[i]))));
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {80, 90})
+  void theCudaTextCompiles(int capability) {
+    byte[] program =
+        CompiledText.of(EightBitText.TEXT, capability, "whole", "float", "float", "float", "float");
+    assertThat(new String(program, StandardCharsets.ISO_8859_1)).contains("ELF", "update");
   }
 
   /** Paging changes no bit, whatever the size of its pages. */
