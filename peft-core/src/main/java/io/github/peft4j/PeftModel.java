@@ -508,12 +508,13 @@ public final class PeftModel extends LoadedModel {
 
   /**
    * Merges the active adapters permanently as {@link #mergeAndUnload} does, and keeps merged
-   * weights in fewer bits if they were kept so before. They are rounded again, which loses something
-   * of the adapters; the log says how much.
+   * weights in fewer bits if they were kept so before. They are rounded again, which loses
+   * something of the adapters; the log says how much.
    *
    * @return what the weights have lost
    * @throws IllegalStateException if no weight is kept in fewer bits, if a layer of an active
-   *     adapter cannot be merged, if an adapter is being trained, or if this thread is within a call
+   *     adapter cannot be merged, if an adapter is being trained, or if this thread is within a
+   *     call
    */
   public QuantizationError mergeAndQuantize() {
     base.requireOpen();
@@ -649,9 +650,10 @@ public final class PeftModel extends LoadedModel {
    * #saveMerged(Path, long)} does with them: to turn a pickle into safetensors, to change the
    * precision or the size of the shards, or after {@link #mergeAndUnload}.
    *
-   * <p>Weights that are kept as bitsandbytes keeps them (NF4, FP4, int8 by row) are written so, with
-   * {@code quantization_config} in config.json: transformers and {@link Peft#load} read the folder.
-   * Weights in fewer bits of other formats are written as plain numbers, and the log says so.
+   * <p>Weights that are kept as bitsandbytes keeps them (NF4, FP4, int8 by row) are written so,
+   * with {@code quantization_config} in config.json: transformers and {@link Peft#load} read the
+   * folder. Weights in fewer bits of other formats are written as plain numbers, and the log says
+   * so.
    *
    * @throws java.io.UncheckedIOException if a file cannot be written
    */

@@ -235,8 +235,8 @@ public final class Merger {
    * Replaces the frozen weights with merged ones, one by one. If one fails, the original values of
    * those before it are restored.
    *
-   * @param again keeps weights in fewer bits that were kept so before; null if merged weights become
-   *     plain numbers
+   * @param again keeps weights in fewer bits that were kept so before; null if merged weights
+   *     become plain numbers
    */
   void replace(@Nullable Requantization again) {
     try (FormerValues former = new FormerValues(model)) {

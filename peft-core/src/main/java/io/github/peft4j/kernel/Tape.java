@@ -40,7 +40,28 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Tape {
 
+  /** The tensors that the graph of the segment which is being recorded gives up for a while. */
+  private static final ThreadLocal<@Nullable List<Remade>> REMADE = new ThreadLocal<>();
+
   private Tape() {}
+
+  /**
+   * Gives up the memory of a tensor that PyTorch's graph keeps, until the backward pass of the
+   * segment that is being recorded. This does nothing in a segment whose backward pass is the next
+   * thing, and outside of segments.
+   *
+   * @param tensor a tensor that needs no gradient, and whose memory is nobody else's
+   * @param again makes its numbers anew, of the type and on the device of the empty tensor that it
+   *     gets
+   */
+  public static void remake(NDArray tensor, UnaryOperator<NDArray> again) {
+    List<Remade> remade = REMADE.get();
+    if (remade != null) {
+      Remade given = new Remade(Scope.release(tensor), again);
+      remade.add(given);
+      given.empty();
+    }
+  }
 
   /** A tape that records nothing. */
   public static Tape inference() {
@@ -569,13 +590,21 @@ public abstract class Tape {
 
       private final NDArray leaf;
       private final List<Watched> watched = new ArrayList<>();
+      private final List<Remade> remade = new ArrayList<>();
       private final NDArray output;
       private final boolean passesOn;
 
       ByGraph(int index, NDArray input, boolean passesOn, UnaryOperator<NDArray> segment) {
         this.leaf = own(passesOn ? Autograd.leaf(input) : Autograd.detach(input));
         this.passesOn = passesOn;
-        this.output = recorded(index, watched, () -> segment.apply(leaf));
+        boolean waits = !recompute; // if not, the backward pass of the segment is the next thing
+        REMADE.set(waits ? remade : null);
+        try {
+          this.output = recorded(index, watched, () -> segment.apply(leaf));
+        } finally {
+          REMADE.remove();
+          remade.forEach(each -> owned.add(each.tensor));
+        }
       }
 
       @Override
@@ -591,9 +620,11 @@ public abstract class Tape {
       @Override
       public @Nullable Gradient back(Gradient gradient) {
         if (isDifferentiable()) {
+          remade.forEach(Remade::fill);
           propagate(output, gradient);
         }
         watched.forEach(Watched::finish);
+        remade.forEach(Remade::close);
         output.close();
         NDArray onward = passesOn ? Autograd.gradient(leaf) : null;
         leaf.close();
@@ -603,6 +634,7 @@ public abstract class Tape {
       @Override
       public void discard() {
         watched.forEach(Watched::finish);
+        remade.forEach(Remade::close);
         leaf.close();
       }
     }
@@ -733,6 +765,45 @@ public abstract class Tape {
     private NDArray part(NDArray x, long start) {
       long count = Math.min(atOnce, x.getShape().get(1) - start);
       return SOME.call(x, Tensors.scalar(start), Tensors.scalar(count));
+    }
+  }
+
+  /** A tensor of a graph whose memory is given up between the forward and the backward pass. */
+  private record Remade(NDArray tensor, UnaryOperator<NDArray> again) {
+
+    /** What PyTorch's graph has kept is the tensor itself, so it sees the new memory. */
+    private static final Kernel SET =
+        Kernel.of(
+            """
+            def set(tensor: Tensor, memory: Tensor) -> Tensor:
+                _0 = torch.set_data(tensor, memory)
+                return memory
+            """);
+
+    private static final Kernel EMPTY =
+        Kernel.of(
+            """
+            def empty(tensor: Tensor) -> Tensor:
+                _0 = torch.set_data(tensor, torch.empty([0], dtype=tensor.dtype, layout=None, device=tensor.device))
+                return tensor
+            """);
+
+    void empty() {
+      Autograd.without(() -> Scope.release(EMPTY.call(tensor))).close();
+    }
+
+    void fill() {
+      Autograd.without(
+          () -> {
+            try (Scope scope = new Scope()) {
+              assert scope != null;
+              return SET.call(tensor, again.apply(tensor));
+            }
+          });
+    }
+
+    void close() {
+      tensor.close();
     }
   }
 

@@ -6,6 +6,7 @@ import io.github.peft4j.kernel.Autograd;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.MatrixProduct;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.Tape;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +41,31 @@ public final class DenseProduct {
                   size = torch.slice(torch.size(g), 0, -1)
                   return torch.reshape(onward, torch.add(size, [torch.size(onward, 1)]))
               """);
+
+  /**
+   * For PyTorch's graph: (in, out), neither a view itself, nor do the products take views of it.
+   */
+  private static final Kernel TURNED =
+      Kernel.of(
+          """
+          def turned(weight: Tensor, x: Tensor) -> Tensor:
+              return torch.detach(torch.t(weight.to(x.dtype)))
+          """);
+
+  private static final Kernel GRAPH =
+      Kernel.of(
+          """
+          def linear(x: Tensor, turned: Tensor) -> Tensor:
+              y = torch.mm(torch.reshape(x, [-1, torch.size(x, -1)]), turned)
+              return torch.reshape(y, torch.add(torch.slice(torch.size(x), 0, -1), [torch.size(turned, 1)]))
+          """);
+  private static final Kernel GRAPH_BIAS =
+      Kernel.of(
+          """
+          def linear(x: Tensor, turned: Tensor, bias: Tensor) -> Tensor:
+              y = torch.addmm(bias.to(x.dtype), torch.reshape(x, [-1, torch.size(x, -1)]), turned)
+              return torch.reshape(y, torch.add(torch.slice(torch.size(x), 0, -1), [torch.size(turned, 1)]))
+          """);
   private static final Kernel BIAS =
       Kernel.of(
           """
@@ -62,10 +88,13 @@ public final class DenseProduct {
     this.dense = dense;
     this.parts = parts.clone();
     String stored =
-        IntStream.range(0, parts.length).mapToObj(i -> "part" + i).collect(Collectors.joining(", "));
+        IntStream.range(0, parts.length)
+            .mapToObj(i -> "part" + i)
+            .collect(Collectors.joining(", "));
     Kernel back = Kernel.of("def back(g, sum_x, " + stored + ")").by(this::back);
     Kernel backBias = Kernel.of("def back(g, sum_x, bias, " + stored + ")").by(this::backBias);
-    Kernel biasAlone = Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
+    Kernel biasAlone =
+        Kernel.of("def back(g, bias)").by(given -> new NDList(sum(given.get(0), given.get(1))));
     this.map =
         Kernel.of("def map(x, " + stored + ")")
             .derivative("x", null, back)
@@ -91,7 +120,7 @@ public final class DenseProduct {
             && !Kernel.isNoted()
             && (Autograd.requiresGradient(x) || (bias != null && Autograd.requiresGradient(bias)));
     if (graph) {
-      return product(x, bias);
+      return recorded(x, bias);
     }
     return bias == null ? map.call(with(x)) : mapBias.call(with(x, bias));
   }
@@ -106,9 +135,27 @@ public final class DenseProduct {
   private NDArray product(NDArray x, @Nullable NDArray bias) {
     try (Scope scope = new Scope()) {
       NDArray weight = Autograd.without(() -> dense.call(parts));
-      return scope.keep(
-          bias == null ? LINEAR.call(x, weight) : LINEAR_BIAS.call(x, weight, bias));
+      return scope.keep(bias == null ? LINEAR.call(x, weight) : LINEAR_BIAS.call(x, weight, bias));
     }
+  }
+
+  /** The product in PyTorch's graph, which would keep the dense copy for its backward pass. */
+  private NDArray recorded(NDArray x, @Nullable NDArray bias) {
+    try (Scope scope = new Scope()) {
+      NDArray weight = turned(x);
+      NDArray y = bias == null ? GRAPH.call(x, weight) : GRAPH_BIAS.call(x, weight, bias);
+      Tape.remake(weight, this::turned);
+      return scope.keep(y);
+    }
+  }
+
+  private NDArray turned(NDArray like) {
+    return Autograd.without(
+        () -> {
+          try (Scope scope = new Scope()) {
+            return scope.keep(TURNED.call(dense.call(parts), like));
+          }
+        });
   }
 
   /** (g, the sum so far, …) → the gradient of x. */

@@ -32,8 +32,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The tensors and settings by which transformers writes matrices of bitsandbytes: packed codes under
- * the name of the weight, and their statistics beside it.
+ * The tensors and settings by which transformers writes matrices of bitsandbytes: packed codes
+ * under the name of the weight, and their statistics beside it.
  */
 final class BitsandbytesFiles {
 
@@ -119,8 +119,7 @@ final class BitsandbytesFiles {
     if (nested != null) {
       state.addProperty("nested_blocksize", nested.block());
       state.addProperty("nested_dtype", "float32");
-      state.add(
-          "nested_offset", new JsonPrimitive((double) Tensors.floats(nested.offset())[0]));
+      state.add("nested_offset", new JsonPrimitive((double) Tensors.floats(nested.offset())[0]));
     }
     return state;
   }

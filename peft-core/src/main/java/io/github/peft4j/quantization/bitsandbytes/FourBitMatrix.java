@@ -7,6 +7,7 @@ import ai.djl.ndarray.types.Shape;
 import io.github.peft4j.kernel.Kernel;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.Scope;
+import io.github.peft4j.kernel.cuda.CudaText;
 import io.github.peft4j.quantization.DenseProduct;
 import io.github.peft4j.quantization.FrozenMatrix;
 import java.util.ArrayList;
@@ -19,8 +20,8 @@ public final class FourBitMatrix implements FrozenMatrix {
   /**
    * What bitsandbytes stores of a matrix with n numbers.
    *
-   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has the
-   *     upper half
+   * @param packed (⌈n / 2⌉, 1) in eight bits, row by row of (out, in); the first code of two has
+   *     the upper half
    * @param absmax (⌈n / block⌉): the largest numbers of blocks in 32 bits, or codes of them
    * @param nested what the codes stand for; null if there are none
    * @param block the number of numbers of a block, an even one
@@ -51,7 +52,8 @@ public final class FourBitMatrix implements FrozenMatrix {
       def numbers(packed: Tensor, largest: Tensor, pairs: Tensor) -> Tensor:
           flat = torch.reshape(torch.embedding(pairs, torch.reshape(packed, [-1]).to(3)), [-1])
           full = {count} // {block}
-          x = torch.mul(torch.reshape(torch.narrow(flat, 0, 0, full * {block}), [full, {block}]), torch.unsqueeze(torch.narrow(largest, 0, 0, full), 1))
+          x = torch.reshape(torch.narrow(flat, 0, 0, full * {block}), [full, {block}])
+          x = torch.mul_(x, torch.unsqueeze(torch.narrow(largest, 0, 0, full), 1))
           x = torch.reshape(x.to({type}), [-1])
           rest = {count} % {block}
           if rest > 0:
@@ -107,12 +109,16 @@ public final class FourBitMatrix implements FrozenMatrix {
     this.arguments = all.toArray(NDArray[]::new);
     NestedStatistics nested = stored.nested();
     Kernel kernel = nested == null ? PLAIN : DOUBLE.with("nested_block", nested.block());
-    this.dense =
+    Kernel shaped =
         kernel
             .with("block", stored.block())
             .with("count", rows.size())
             .with("out", rows.get(0))
             .with("type", precision.scalarType());
+    CudaText text =
+        BitsandbytesText.fourBit(
+            precision, rows, stored.block(), nested == null ? 0 : nested.block());
+    this.dense = text == null ? shaped : shaped.cuda(text);
     this.product = new DenseProduct(dense, arguments);
   }
 

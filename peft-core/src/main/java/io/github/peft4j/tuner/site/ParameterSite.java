@@ -155,7 +155,7 @@ public final class ParameterSite extends Site<NDArray, NDArray> implements AutoC
     return content instanceof Quantized quantized ? quantized.matrix.quantization() : null;
   }
 
-  /** The frozen value without any adapter, if it is a matrix in fewer bits; else null. */
+  /** The frozen matrix in fewer bits, which stays the site's, or null if there is none. */
   public @Nullable FrozenMatrix frozenMatrix() {
     return content instanceof Quantized quantized ? quantized.matrix : null;
   }

@@ -45,9 +45,7 @@ class QuantizedModelTest {
       Path.of("../peft-core/src/test/resources/quantized-checkpoints");
 
   private static final LoraConfig LORA =
-      LoraConfig.ofRank(4)
-          .targetModules("all-linear")
-          .initLoraWeights(LoraInitialization.RANDOM);
+      LoraConfig.ofRank(4).targetModules("all-linear").initLoraWeights(LoraInitialization.RANDOM);
 
   @TempDir Path folder;
 
@@ -110,8 +108,7 @@ class QuantizedModelTest {
       assertThat(quantized(model)).isEmpty();
       assertThat(logits(model)).containsExactly(beside, within(1e-3f));
       JsonObject config =
-          JsonParser.parseString(Files.readString(folder.resolve("config.json")))
-              .getAsJsonObject();
+          JsonParser.parseString(Files.readString(folder.resolve("config.json"))).getAsJsonObject();
       assertThat(config.has("quantization_config")).isFalse();
       try (PeftModel saved = load(folder)) {
         assertThat(quantized(saved)).isEmpty();
@@ -148,7 +145,10 @@ class QuantizedModelTest {
       List<ParameterSite> merged = reference.base().parameters().toList();
       for (ParameterSite parameter : quantized(model)) {
         ParameterSite plain =
-            merged.stream().filter(p -> p.name().equals(parameter.name())).findFirst().orElseThrow();
+            merged.stream()
+                .filter(p -> p.name().equals(parameter.name()))
+                .findFirst()
+                .orElseThrow();
         double lostHere = 0;
         double wholeHere = 0;
         try (Scope scope = new Scope()) {
