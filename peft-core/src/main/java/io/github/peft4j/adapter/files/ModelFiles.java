@@ -27,7 +27,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,11 +38,6 @@ public final class ModelFiles {
 
   /** The names of the field of the tensors' data type in different releases of transformers. */
   private static final List<String> DTYPE = List.of("dtype", "torch_dtype");
-
-  /** Weights that readers of a folder would take for the model's, or prefer to them. */
-  private static final Pattern WEIGHTS =
-      Pattern.compile(
-          "model(-\\d{5}-of-\\d{5}|\\.sparse)?\\.safetensors|model\\.safetensors\\.index\\.json");
 
   private ModelFiles() {}
 
@@ -66,7 +60,11 @@ public final class ModelFiles {
     write(model, merger, companions, folder, new SparseWriter());
   }
 
-  private static void write(
+  /**
+   * Writes a model by a writer of weights, see {@link #write(TransformerModel, Merger,
+   * CompanionFiles, Path, long)}.
+   */
+  public static void write(
       TransformerModel model,
       Merger merger,
       CompanionFiles companions,
@@ -96,21 +94,21 @@ public final class ModelFiles {
       Set<String> written = writer.writeTo(files);
       files.writeText("config.json", JsonFile.text(config(model, merger)));
       companions.copyTo(files);
-      earlier(folder).filter(name -> !written.contains(name)).forEach(files::remove);
+      earlier(folder, writer).filter(name -> !written.contains(name)).forEach(files::remove);
       files.commit();
     } finally {
       open.forEach(PartsOfTensor::close);
     }
   }
 
-  private static Stream<String> earlier(Path folder) {
+  private static Stream<String> earlier(Path folder, WeightsWriter writer) {
     if (!Files.isDirectory(folder)) {
       return Stream.of();
     }
     try (Stream<Path> files = Files.list(folder)) {
       return files
           .map(file -> file.getFileName().toString())
-          .filter(name -> WEIGHTS.matcher(name).matches())
+          .filter(writer::replaces)
           .toList()
           .stream();
     } catch (IOException e) {

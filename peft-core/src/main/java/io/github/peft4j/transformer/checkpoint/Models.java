@@ -15,8 +15,8 @@ import io.github.peft4j.transformer.config.ModelConfig;
 import io.github.peft4j.transformer.config.QuantizedWeights;
 import io.github.peft4j.transformer.config.Task;
 import io.github.peft4j.transformer.config.UnsupportedModelException;
+import io.github.peft4j.transformer.family.Design;
 import io.github.peft4j.transformer.family.Family;
-import io.github.peft4j.transformer.family.HeadSpec;
 import io.github.peft4j.transformer.family.Heads;
 import io.github.peft4j.transformer.family.StackSpec;
 import io.github.peft4j.transformer.head.Head;
@@ -58,6 +58,19 @@ public final class Models {
         .part()
         .map(part -> config.part(part.field(), part.defaults()))
         .orElse(config);
+  }
+
+  /**
+   * What a model of a config consists of.
+   *
+   * @param config of what is computed, see {@link #effective}
+   * @throws IllegalArgumentException if the family has no head for the task
+   */
+  public static Design design(ModelConfig config, Task.Type task) {
+    Family family = Families.of(config);
+    Heads heads = family.heads(config);
+    return new Design(
+        family.stacks(config, heads.body(task)), heads.required(task, family.modelType()));
   }
 
   private static Family requireSupported(ModelConfig config) {
@@ -120,11 +133,11 @@ public final class Models {
               config.number("initializer_range", 0.02),
               seed,
               quantization);
-      List<StackSpec> stacks = family.stacks(config, heads.body(chosen.type()));
-      HeadSpec headSpec = heads.required(chosen.type(), family.modelType());
+      Design design = design(config, chosen.type());
+      List<StackSpec> stacks = design.stacks();
       Body body = body(config, family, stacks, weights);
       int hidden = stacks.get(stacks.size() - 1).outputSize();
-      Head head = new HeadBuilder(headSpec, config, weights, hidden).build(chosen, body);
+      Head head = new HeadBuilder(design.head(), config, weights, hidden).build(chosen, body);
       weights.finish(task != null);
       warnOfUnread(config, family);
       progress.finish();
