@@ -22,7 +22,6 @@ import io.github.peft4j.export.onnx.OnnxModel;
 import io.github.peft4j.hub.HubException;
 import io.github.peft4j.hub.HubModel;
 import io.github.peft4j.io.FileGroup;
-import io.github.peft4j.io.onnx.OnnxWriter;
 import io.github.peft4j.io.safetensors.ShardedWriter;
 import io.github.peft4j.transformer.ModelCall;
 import io.github.peft4j.transformer.TransformerModel;
@@ -648,7 +647,7 @@ public final class PeftModel extends LoadedModel {
    * logits} (B, classes), (B, T, classes) or (B, T, V); for question answering {@code start_logits}
    * and {@code end_logits} (B, T); for a model without a head {@code last_hidden_state} (B, T, D)
    * and, if it has settings of embeddings, {@code sentence_embedding} (B, D'). Operators are those
-   * of opset {@value io.github.peft4j.io.onnx.OnnxWriter#OPERATORS}.
+   * of opset 17.
    *
    * <p>Weights keep the model's precision; the graph computes in 32 bits. The weights of a model of
    * more than 2 GB are in a second file, {@code model.onnx.data}. The model does not change. If
@@ -666,7 +665,7 @@ public final class PeftModel extends LoadedModel {
 
   /** Saves the merged model as {@code model.onnx}, see {@link #saveOnnx(String)}. */
   public PeftModel saveOnnx(Path folder) {
-    OnnxModel onnx = new OnnxModel(base, embeddingsOfTexts(), OnnxWriter.LARGEST_FILE);
+    OnnxModel onnx = new OnnxModel(base, embeddingsOfTexts());
     origin.beforeWriting(folder);
     CompanionFiles companions = companions();
     adapters.whileReading(merger -> ModelFiles.write(base, merger, companions, folder, onnx));

@@ -34,6 +34,14 @@ public final class OnnxModel implements WeightsWriter {
   private final Map<String, Weights.Tensor> tensors = new LinkedHashMap<>();
 
   /**
+   * A writer of a model, without tensors yet, in as few files as possible; see {@link
+   * #OnnxModel(TransformerModel, EmbeddingSettings, long)}.
+   */
+  public OnnxModel(TransformerModel model, @Nullable EmbeddingSettings embeddings) {
+    this(model, embeddings, OnnxWriter.LARGEST_FILE);
+  }
+
+  /**
    * A writer of a model, without tensors yet.
    *
    * @param embeddings how states become vectors of texts; null for no such output

@@ -15,7 +15,6 @@ import io.github.peft4j.adapter.files.ModelFiles;
 import io.github.peft4j.io.DType;
 import io.github.peft4j.io.FileGroup;
 import io.github.peft4j.io.TensorInfo;
-import io.github.peft4j.io.onnx.OnnxWriter;
 import io.github.peft4j.kernel.Precision;
 import io.github.peft4j.kernel.TensorBytes;
 import io.github.peft4j.kernel.Tensors;
@@ -178,7 +177,7 @@ class OnnxModelTest {
   void aTableThatIsNoLongerSharedIsWrittenTwice() throws OrtException {
     try (PeftModel model = Peft.load(TASKS.resolve("filler-bert").toString())) {
       float[] shared = logits(model, IDS, MASK);
-      OnnxModel onnx = new OnnxModel(model.base(), null, OnnxWriter.LARGEST_FILE);
+      OnnxModel onnx = new OnnxModel(model.base(), null);
       model.base().parameters().forEach(parameter -> add(onnx, parameter.name(), parameter));
       String table = "bert.embeddings.word_embeddings.weight";
       long[] shape =
@@ -213,7 +212,7 @@ class OnnxModelTest {
   void aTensorThatTheGraphDoesNotUseIsAnError() {
     try (PeftModel model = Peft.load(TASKS.resolve("tagger-bert").toString());
         FileGroup files = new FileGroup(folder)) {
-      OnnxModel onnx = new OnnxModel(model.base(), null, OnnxWriter.LARGEST_FILE);
+      OnnxModel onnx = new OnnxModel(model.base(), null);
       model.base().parameters().forEach(parameter -> add(onnx, parameter.name(), parameter));
       add(onnx, "bert.gate.weight", model.base().parameters().findFirst().orElseThrow());
 
